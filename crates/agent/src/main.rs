@@ -1,0 +1,3 @@
+//! The guest program.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Makes root filesystems for microVMs.
+
+fn main() {}

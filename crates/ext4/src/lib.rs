@@ -1,0 +1,20 @@
+//! Writes ext4 file systems: data first, metadata last.
+//!
+//! No mount, no mkfs, no privilege: an ordinary file is filled in two phases.
+//!
+//! 1. The **data phase** ([`Writer::file`]) puts the bytes of each regular file at their final place, in the order in
+//!    which they arrive. Nothing has to be known about names or sizes beforehand.
+//! 2. The **metadata phase** ([`Writer::finish`]) is given the [`Tree`] of names, and writes everything else behind the
+//!    data: directories, extended attributes, journal, bitmaps, inode tables, and the superblock as the commit point.
+//!
+//! Between the two, the caller may build the tree in any way it likes; content that no name reaches in the end is free
+//! space, and its bytes are punched out of the file.
+
+mod content;
+mod tree;
+
+pub use content::{Content, Extent};
+pub use tree::{Device, Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree, Xattr};
+
+/// The size of a block, in bytes. The only one that this crate writes.
+pub const BLOCK_SIZE: u64 = 4096;

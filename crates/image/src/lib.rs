@@ -1,0 +1,1 @@
+//! Finds container images and yields their layers as verified tar streams.

@@ -1,0 +1,1 @@
+//! Makes a root filesystem from a container image and an agent.

@@ -1,0 +1,1 @@
+//! Independent judges and test images for nex's own tests.
