@@ -1,0 +1,145 @@
+//! The program as users and kernels start it: as a command, as a service, as process 1.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const AGENT: &str = env!("CARGO_BIN_EXE_nex-agent");
+const READY: &str = concat!("nex-agent ", env!("CARGO_PKG_VERSION"), " ready");
+
+/// Lays out a root of its own in a tmpfs, leaves children of several kinds, and becomes the agent, which keeps number 1.
+const GUEST: &str = r#"
+set -e
+root=$1 agent=$2
+mount -t tmpfs tmpfs "$root"
+mkdir "$root/usr" "$root/proc"
+mount --rbind /usr "$root/usr"
+for name in bin lib lib64; do
+    if [ -L "/$name" ]; then cp -P "/$name" "$root/$name"
+    elif [ -d "/$name" ]; then mkdir "$root/$name"; mount --rbind "/$name" "$root/$name"; fi
+done
+touch "$root/agent"
+mount --bind "$agent" "$root/agent"
+sleep 0.05 &
+sh -c 'sleep 0.1 & sleep 0.1 &'
+sh -c 'trap "" TERM; while :; do sleep 0.2; done' &
+exec chroot "$root" /agent
+"#;
+
+#[test]
+fn version_and_help_are_printed() {
+    let version = Command::new(AGENT).arg("--version").output().expect("the agent starts");
+    assert_eq!(version.stdout, concat!("nex-agent ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
+    let help = Command::new(AGENT).arg("--help").output().expect("the agent starts");
+    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("nex.poweroff=off|reboot"));
+}
+
+#[test]
+fn an_unknown_option_is_a_usage_error() {
+    let output = Command::new(AGENT).arg("--verison").output().expect("the agent starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("\"--verison\" is not an option"));
+}
+
+#[test]
+fn a_service_says_that_it_is_ready_and_ends_on_sigterm() {
+    let mut service = Command::new(AGENT).stdout(Stdio::piped()).spawn().expect("the agent starts");
+    let mut line = String::new();
+    BufReader::new(service.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
+    assert_eq!(line, format!("{READY}\n"));
+    kill(pid(service.id()), Signal::SIGTERM).expect("ours to end");
+    assert_eq!(service.wait().expect("ours to wait for").code(), Some(0));
+}
+
+#[test]
+fn process_1_mounts_reaps_and_ends_the_machine_on_sigterm() {
+    let Some(mut guest) = Guest::start() else { return };
+    let said = guest.read_until(READY);
+    assert!(!said.contains("cannot mount proc") && !said.contains("cannot mount tmpfs"), "{said}");
+
+    let mounts = std::fs::read_to_string(format!("/proc/{}/mounts", guest.init)).expect("the init runs");
+    for target in [" /proc proc ", " /run tmpfs rw,nosuid,nodev", " /tmp tmpfs rw,nosuid,nodev"] {
+        assert!(mounts.contains(target), "{target} in:\n{mounts}");
+    }
+
+    // The stubborn shell stays; whatever else it left is reaped.
+    wait_for("only the stubborn child is left", || children_of(guest.init).len() == 1);
+
+    kill(pid(guest.init), Signal::SIGTERM).expect("ours to end");
+    let said = guest.read_until("the machine ends");
+    assert!(said.contains("SIGTERM received"), "{said}");
+    let status = guest.unshare.wait().expect("ours to wait for");
+    // In a process namespace the kernel tells a power-off from a reset by the signal that its init dies of.
+    assert!(matches!(status.signal(), Some(1 | 2)), "{status:?}");
+}
+
+/// The agent as process 1 of namespaces of its own. The user namespace keeps it from anything of the host.
+struct Guest {
+    unshare: Child,
+    init: u32,
+    console: BufReader<ChildStderr>,
+    _root: tempfile::TempDir,
+}
+
+impl Guest {
+    /// `None` where this machine allows no namespaces; the test then says so and proves nothing.
+    fn start() -> Option<Self> {
+        let allowed = Command::new("unshare").args(["-Urpfm", "true"]).output();
+        if !allowed.is_ok_and(|output| output.status.success()) {
+            eprintln!("skipped: this machine allows no user and process namespaces (unshare -Urpfm)");
+            return None;
+        }
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let mut unshare = Command::new("unshare")
+            .args(["-Urpfm", "--kill-child", "sh", "-c", GUEST, "guest"])
+            .args([root.path(), Path::new(AGENT)])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("unshare starts");
+        wait_for("unshare has its child", || !children_of(unshare.id()).is_empty());
+        let init = children_of(unshare.id())[0];
+        let console = BufReader::new(unshare.stderr.take().expect("piped"));
+        Some(Self { unshare, init, console, _root: root })
+    }
+
+    /// What is said up to the line that contains `mark`.
+    fn read_until(&mut self, mark: &str) -> String {
+        let mut said = String::new();
+        while !said.contains(mark) {
+            let read = self.console.read_line(&mut said).expect("readable");
+            assert_ne!(read, 0, "the console closed before {mark:?}:\n{said}");
+        }
+        said
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        drop(self.unshare.kill());
+        drop(self.unshare.wait());
+        drop(self.console.read_to_string(&mut String::new()));
+    }
+}
+
+fn children_of(process: u32) -> Vec<u32> {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let listed = std::fs::read_to_string(path).unwrap_or_default();
+    listed.split_whitespace().map(|number| number.parse().expect("the kernel writes numbers")).collect()
+}
+
+fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(10), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(number.try_into().expect("process numbers are small"))
+}
