@@ -1,0 +1,67 @@
+//! A path without a transport: what was probably meant.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::ReferenceError;
+
+/// Bytes at the start of a file that tell an archive's kind.
+const SNIFFED: usize = 1 << 20;
+
+/// Refuses a text that is a path here, or can only be a path.
+pub(super) fn refuse_path(path: &Path) -> Result<(), ReferenceError> {
+    let Ok(metadata) = fs::metadata(path) else {
+        return match path.as_os_str().as_bytes() {
+            [b'/' | b'.' | b'~', ..] => Err(ReferenceError::NoSuchPath { path: path.to_owned() }),
+            _ => Ok(()),
+        };
+    };
+    let (kind, transport) = if metadata.is_dir() {
+        ("directory", if path.join("oci-layout").exists() { "oci" } else { "rootfs" })
+    } else {
+        ("file", if metadata.is_file() { archive_transport(path) } else { "tar" })
+    };
+    Err(ReferenceError::LocalPath {
+        path: path.to_owned(),
+        kind,
+        suggestion: format!("{transport}:{}", path.display()),
+    })
+}
+
+/// Which archive a file looks like. The members that tell stand at either end, so both are looked at.
+fn archive_transport(path: &Path) -> &'static str {
+    let (start, end) = ends(path).unwrap_or_default();
+    let holds = |name: &[u8]| [&start, &end].into_iter().any(|part| has_member(part, name));
+    if holds(b"manifest.json") {
+        "docker-archive"
+    } else if holds(b"oci-layout") {
+        "oci-archive"
+    } else {
+        "tar"
+    }
+}
+
+fn ends(path: &Path) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
+    use std::os::unix::fs::FileExt;
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut start = Vec::new();
+    (&file).take(SNIFFED as u64).read_to_end(&mut start)?;
+    let mut end = vec![0; SNIFFED.min(usize::try_from(length).unwrap_or(SNIFFED))];
+    // Members start at multiples of 512, so the end must be cut there too.
+    let from = length.saturating_sub(end.len() as u64).next_multiple_of(512);
+    let read = file.read_at(&mut end, from)?;
+    end.truncate(read);
+    Ok((start, end))
+}
+
+/// Whether a ustar header of this name stands at any block.
+fn has_member(part: &[u8], name: &[u8]) -> bool {
+    part.chunks_exact(512).any(|block| {
+        let end = block.iter().take(100).position(|&byte| byte == 0).unwrap_or(100);
+        let held = block[..end].strip_prefix(b"./").unwrap_or(&block[..end]);
+        held == name && block[257..].starts_with(b"ustar")
+    })
+}
