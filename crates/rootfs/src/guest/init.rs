@@ -1,0 +1,70 @@
+//! Which init the kernel would start, and whether it would work.
+
+use super::Error;
+use super::inittab::Inittab;
+use super::view::{View, end_of_links, exists, is_executable, name};
+
+/// Where the kernel looks for an init, in its order. It ends with `/bin/sh`, but a shell is nobody's service manager.
+const PLACES: [&[u8]; 3] = [b"/sbin/init", b"/etc/init", b"/bin/init"];
+
+/// Who starts the agent in the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Init {
+    /// OpenRC, under its own init or under an init that reads `/etc/inittab`.
+    OpenRc,
+    /// systemd.
+    Systemd,
+    /// System V's init or BusyBox's, without OpenRC.
+    Inittab,
+    /// Nobody: the image has no init that works, so the agent is also the init.
+    Agent,
+}
+
+/// What the image has.
+pub(crate) struct Found {
+    pub(crate) init: Init,
+    /// The table, where the image's init reads one.
+    pub(crate) inittab: Option<Inittab>,
+    /// The image's init that the agent takes the place of, and why it has to.
+    pub(crate) replaced: Option<String>,
+}
+
+/// Looks at what the kernel would start.
+pub(crate) fn find(view: &dyn View) -> Result<Found, Error> {
+    let Some(place) = PLACES.into_iter().find(|place| is_executable(view, place)) else {
+        return Ok(Found { init: Init::Agent, inittab: None, replaced: None });
+    };
+    let program = end_of_links(view, place);
+    let kind = |init, inittab| Ok(Found { init, inittab, replaced: None });
+    let unusable = |why: String| {
+        let replaced = format!("{} ({}): {why}", place.escape_ascii(), program.escape_ascii());
+        Ok(Found { init: Init::Agent, inittab: None, replaced: Some(replaced) })
+    };
+    match name(&program) {
+        b"systemd" => return kind(Init::Systemd, None),
+        b"openrc-init" if has_openrc(view) => return kind(Init::OpenRc, None),
+        _ if !reads_inittab(view, place)? => return unusable("not an init that nex can add a service to".into()),
+        _ => {}
+    }
+    let Some(table) = Inittab::load(view, name(&program) == b"busybox")? else {
+        return unusable("it needs /etc/inittab, which the image lacks".into());
+    };
+    if let Some(missing) = table.missing_program(view) {
+        return unusable(format!("/etc/inittab starts {}, which the image lacks", missing.escape_ascii()));
+    }
+    let init = if has_openrc(view) && table.starts_openrc(view)? { Init::OpenRc } else { Init::Inittab };
+    kind(init, Some(table))
+}
+
+fn has_openrc(view: &dyn View) -> bool {
+    [b"/sbin/openrc".as_slice(), b"/usr/sbin/openrc"].into_iter().any(|path| exists(view, path))
+}
+
+/// Whether the program knows the table by name. BusyBox's init and System V's do; they are called by many names.
+fn reads_inittab(view: &dyn View, program: &[u8]) -> Result<bool, Error> {
+    /// BusyBox with everything built in has 2 MiB.
+    const LONGEST: u64 = 8 << 20;
+    const TABLE: &[u8] = b"/etc/inittab";
+    let bytes = view.read(program, LONGEST).map_err(|source| Error::read(program, source))?.unwrap_or_default();
+    Ok(bytes.windows(TABLE.len()).any(|window| window == TABLE))
+}

@@ -1,0 +1,151 @@
+//! What is added to the image so that it boots and starts the agent.
+//!
+//! Nothing of the image runs: its files are looked at through a [`View`], and what is missing comes out as one more layer
+//! of [`Change`]s.
+
+mod change;
+mod config;
+mod console;
+mod files;
+mod init;
+mod inittab;
+#[cfg(test)]
+mod memory;
+mod openrc;
+mod systemd;
+#[cfg(test)]
+mod tests;
+mod text;
+mod users;
+pub(crate) mod view;
+
+use std::io;
+
+pub use change::{Change, FileContent};
+pub use config::ImageConfig;
+pub use init::Init;
+pub use view::{Kind, Stat, View};
+
+use change::Layer;
+use init::Found;
+
+/// Where the agent stands in the guest.
+pub const AGENT: &[u8] = b"/usr/local/bin/agent";
+
+/// What the caller decides about the guest.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The guest's name. Without one the image's stays; an image without a name gives `nex`.
+    pub hostname: Option<String>,
+    /// The hash of root's password, as crypt(5) makes it. Without one root stays as the image has it, and is locked where
+    /// anybody could log in without a password.
+    pub root_password: Option<Vec<u8>>,
+    /// What the image says about its workload.
+    pub config: ImageConfig,
+}
+
+/// The guest's layer, and what there is to say about it.
+#[derive(Clone, Debug)]
+pub struct Wiring {
+    /// Who starts the agent.
+    pub init: Init,
+    /// The same in words, for the report.
+    pub started_by: String,
+    /// The layer.
+    pub changes: Vec<Change>,
+    /// What the user may want to know: what of the image was kept or replaced against expectation.
+    pub notes: Vec<String>,
+}
+
+/// Why the guest's layer could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the image could not be read back.
+    #[error("cannot read {path} of the image")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A text file of the image is too long to be one.
+    #[error("{path} of the image is longer than {longest} bytes; it is not the text file that nex has to add to")]
+    TooLong {
+        /// The file.
+        path: String,
+        /// The limit, in bytes.
+        longest: u64,
+    },
+    /// The hostname asked for is none.
+    #[error(
+        "{name:?} is no hostname; use at most 64 letters, digits and hyphens in labels between dots, none of which begins \
+         or ends with a hyphen"
+    )]
+    Hostname {
+        /// What was asked for.
+        name: String,
+    },
+    /// The password hash asked for would break the line it stands in.
+    #[error("{hash:?} is no password hash; make one with `openssl passwd -6`")]
+    PasswordHash {
+        /// What was asked for.
+        hash: String,
+    },
+    /// The image's configuration could not be written down.
+    #[error("cannot write down the image's configuration")]
+    Config(#[from] serde_json::Error),
+}
+
+impl Error {
+    fn read(path: &[u8], source: io::Error) -> Self {
+        Self::Read { path: lossy(path), source }
+    }
+}
+
+/// Makes the guest's layer for an image.
+pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
+    let mut layer = Layer::default();
+    let mut found = init::find(view)?;
+    files::add_directories(view, &mut layer);
+    files::add_network_names(view, options.hostname.as_deref(), &mut layer)?;
+    users::wire(view, options.root_password.as_deref(), &mut layer)?;
+    config::add(&options.config, &mut layer)?;
+    layer.owned_file(AGENT, 0o775, (users::NUMBER, users::NUMBER), FileContent::Agent);
+    console::wire(view, &mut found, &mut layer)?;
+    let started_by = start_agent(view, &mut found, &mut layer);
+    if let Some(table) = found.inittab {
+        table.save(&mut layer);
+    }
+    Ok(Wiring { init: found.init, started_by, changes: layer.changes, notes: layer.notes })
+}
+
+/// Has the agent started by what the image has, and says how.
+fn start_agent(view: &dyn View, found: &mut Found, layer: &mut Layer) -> String {
+    match (found.init, &mut found.inittab) {
+        (Init::OpenRc, _) => {
+            openrc::wire(view, layer);
+            "OpenRC (service agent in the boot runlevel)".into()
+        }
+        (Init::Systemd, _) => {
+            systemd::wire(view, layer);
+            "systemd (agent.service)".into()
+        }
+        (Init::Inittab, Some(table)) => {
+            table.add_agent();
+            layer.note("the agent runs as root: an entry of /etc/inittab has no user");
+            "init (a respawn entry in /etc/inittab)".into()
+        }
+        (Init::Inittab | Init::Agent, _) => {
+            if let Some(replaced) = &found.replaced {
+                layer.note(format!("the agent takes the place of the image's init {replaced}"));
+            }
+            layer.symlink(b"/sbin/init", AGENT);
+            "the kernel (the agent is the init)".into()
+        }
+    }
+}
+
+/// A path or name of the image as a message may show it: what could disturb a terminal is escaped.
+fn lossy(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}

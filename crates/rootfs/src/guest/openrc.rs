@@ -1,0 +1,63 @@
+//! The agent as a service of OpenRC.
+
+use super::change::Layer;
+use super::view::{View, exists};
+
+/// The service. Its output goes to the files that Nex has always used. The console belongs to root, and the agent runs as
+/// `nex`: the right to write there lets it tell the host that it is ready.
+const SERVICE: &str = r#"#!/sbin/openrc-run
+
+name="agent"
+description="Nex agent"
+supervisor=supervise-daemon
+command="/usr/local/bin/agent"
+command_user="nex:nex"
+pidfile="/run/agent.pid"
+output_log="/home/nex/nex.log"
+error_log="/home/nex/err.log"
+respawn_delay=1
+respawn_max=0
+
+depend() {
+	after root localmount bootmisc net.eth0
+}
+
+start_pre() {
+	if [ -c /dev/console ]; then
+		chgrp nex /dev/console && chmod g+w /dev/console || ewarn "the agent cannot write to the console"
+	fi
+	return 0
+}
+"#;
+
+/// What must be mounted before the agent starts, where the image has a script for it.
+const MOUNT_SERVICES: [&str; 3] = ["devfs", "procfs", "sysfs"];
+
+/// Adds the service and enables it in the boot runlevel, after the mounts.
+pub(crate) fn wire(view: &dyn View, layer: &mut Layer) {
+    for service in MOUNT_SERVICES {
+        let early = format!("/etc/runlevels/sysinit/{service}");
+        if exists(view, format!("/etc/init.d/{service}").as_bytes()) && view.lstat(early.as_bytes()).is_none() {
+            enable(service, "boot", layer);
+        }
+    }
+    layer.file(b"/etc/init.d/agent", 0o755, SERVICE);
+    enable("agent", "boot", layer);
+}
+
+/// Whether the image can run a login by OpenRC's own service.
+pub(crate) fn has_agetty(view: &dyn View) -> bool {
+    exists(view, b"/etc/init.d/agetty") && exists(view, b"/sbin/agetty")
+}
+
+/// Enables a login on the serial console. The script takes its port from the name it is called by.
+pub(crate) fn add_agetty(layer: &mut Layer) {
+    layer.symlink(b"/etc/init.d/agetty.ttyS0", b"agetty");
+    enable("agetty.ttyS0", "default", layer);
+}
+
+/// Does what `rc-update add SERVICE RUNLEVEL` does.
+fn enable(service: &str, runlevel: &str, layer: &mut Layer) {
+    let link = format!("/etc/runlevels/{runlevel}/{service}");
+    layer.symlink(link.as_bytes(), format!("/etc/init.d/{service}").as_bytes());
+}

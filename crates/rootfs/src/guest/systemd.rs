@@ -1,0 +1,58 @@
+//! The agent as a service of systemd.
+
+use super::change::Layer;
+use super::view::{View, exists};
+
+/// The service. The journal forwards its output to the console, which the host reads.
+const UNIT: &str = "\
+[Unit]
+Description=Nex agent
+
+[Service]
+ExecStart=/usr/local/bin/agent
+User=nex
+Group=nex
+Restart=always
+RestartSec=1
+StandardOutput=journal+console
+StandardError=journal+console
+
+[Install]
+WantedBy=multi-user.target
+";
+
+/// Where distributions keep their units: before and after the merge of `/usr`.
+const UNIT_DIRECTORIES: [&str; 2] = ["/usr/lib/systemd", "/lib/systemd"];
+
+/// Adds the service, enables it, and lets every guest of this image make an identity of its own.
+pub(crate) fn wire(view: &dyn View, layer: &mut Layer) {
+    layer.file(b"/etc/systemd/system/agent.service", 0o644, UNIT);
+    enable("multi-user.target", "agent.service", "/etc/systemd/system/agent.service", layer);
+    // An empty file, see machine-id(5): systemd fills it at boot, even when the root is read-only.
+    layer.file(b"/etc/machine-id", 0o444, "");
+    if view.read(b"/etc/machine-id", 1).is_ok_and(|id| id.is_some_and(|id| !id.is_empty())) {
+        layer.note("the image's machine-id is emptied, so that each guest makes its own");
+    }
+}
+
+/// Enables a login on the serial console, where the image has what it needs. Returns whether it has.
+///
+/// The unit waits for its device, which only udev announces.
+pub(crate) fn add_getty(view: &dyn View, layer: &mut Layer) -> bool {
+    let find = |name: &str| {
+        let paths = UNIT_DIRECTORIES.map(|directory| format!("{directory}/{name}"));
+        paths.into_iter().find(|path| exists(view, path.as_bytes()))
+    };
+    let Some(unit) = find("system/serial-getty@.service") else { return false };
+    let usable = exists(view, b"/sbin/agetty") && find("systemd-udevd").is_some();
+    if usable {
+        enable("getty.target", "serial-getty@ttyS0.service", &unit, layer);
+    }
+    usable
+}
+
+/// Does what `systemctl enable` does.
+fn enable(target: &str, name: &str, unit: &str, layer: &mut Layer) {
+    let link = format!("/etc/systemd/system/{target}.wants/{name}");
+    layer.symlink(link.as_bytes(), unit.as_bytes());
+}

@@ -1,0 +1,301 @@
+//! The wiring of the shapes that images come in.
+
+use super::memory::Image;
+use super::view::{Kind, Stat, View};
+use super::{Error, Init, Options, Wiring, wire};
+
+const ALPINE_INITTAB: &str = "::sysinit:/sbin/openrc sysinit\n::sysinit:/sbin/openrc boot\n::wait:/sbin/openrc default\n\
+                              tty1::respawn:/sbin/getty 38400 tty1\n#ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100\n";
+
+/// What makes a program an init that reads the table.
+const INIT_PROGRAM: &str = "\x7fELF ... /etc/inittab ...";
+
+/// The base that Alpine's root file systems share: BusyBox under every name.
+fn alpine() -> Image {
+    Image::default()
+        .file("/bin/busybox", 0o755, INIT_PROGRAM)
+        .link("/sbin/init", "/bin/busybox")
+        .link("/sbin/getty", "/bin/busybox")
+        .link("/bin/sh", "/bin/busybox")
+        .link("/sbin/nologin", "/bin/busybox")
+        .file("/etc/inittab", 0o644, ALPINE_INITTAB)
+        .file("/etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/ash\nguest:x:405:100:guest:/dev/null:/sbin/nologin")
+        .file("/etc/group", 0o644, "root:x:0:root\nshadow:x:42:\n")
+        .file("/etc/shadow", 0o640, "root:*::0:::::\nguest:!::0:::::\n")
+        .owned("/etc/shadow", 0, 42)
+        .file("/etc/hostname", 0o644, "localhost\n")
+        .file("/etc/hosts", 0o644, "127.0.0.1\tlocalhost\n")
+        .file("/etc/securetty", 0o640, "console\ntty1")
+}
+
+fn alpine_with_openrc() -> Image {
+    ["devfs", "procfs", "sysfs"]
+        .into_iter()
+        .fold(alpine(), |image, service| image.file(&format!("/etc/init.d/{service}"), 0o755, "#!/sbin/openrc-run\n"))
+        .file("/sbin/openrc", 0o755, "")
+        .link("/etc/runlevels/sysinit/devfs", "/etc/init.d/devfs")
+}
+
+/// Debian's minbase: `/usr` merged, no init.
+fn debian() -> Image {
+    ["bin", "sbin", "lib"]
+        .into_iter()
+        .fold(Image::default(), |image, name| {
+            image.directory(&format!("/usr/{name}")).link(&format!("/{name}"), &format!("usr/{name}"))
+        })
+        .file("/usr/bin/dash", 0o755, "")
+        .link("/usr/bin/sh", "dash")
+        .file("/usr/sbin/nologin", 0o755, "")
+        .file("/usr/sbin/agetty", 0o755, "")
+        .link("/usr/sbin/getty", "agetty")
+        .file("/etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/bash\n")
+        .file("/etc/group", 0o644, "root:x:0:\nshadow:x:42:\n")
+        .file("/etc/shadow", 0o640, "root:*:19000:0:99999:7:::\n")
+        .file("/etc/gshadow", 0o640, "root:*::\nshadow:*::\n")
+}
+
+fn debian_with_systemd() -> Image {
+    debian()
+        .file("/usr/lib/systemd/systemd", 0o755, "\x7fELF")
+        .file("/usr/lib/systemd/systemd-udevd", 0o755, "\x7fELF")
+        .file("/usr/lib/systemd/system/serial-getty@.service", 0o644, "[Unit]\n")
+        .link("/usr/sbin/init", "/lib/systemd/systemd")
+        .file("/etc/machine-id", 0o444, "0123456789abcdef0123456789abcdef\n")
+}
+
+/// System V's init with Debian's table; `rcS` is whoever's script handles the boot.
+fn debian_with_sysvinit(boot_script: &str) -> Image {
+    debian()
+        .file("/usr/sbin/init", 0o755, INIT_PROGRAM)
+        .file("/etc/inittab", 0o644, "id:2:initdefault:\nsi::sysinit:/etc/init.d/rcS\nl2:2:wait:/etc/init.d/rc 2\n")
+        .file("/etc/init.d/rcS", 0o755, boot_script)
+        .file("/etc/init.d/rc", 0o755, boot_script)
+}
+
+fn wired(image: Image) -> (Image, Wiring) {
+    wired_with(image, &Options::default())
+}
+
+fn wired_with(image: Image, options: &Options) -> (Image, Wiring) {
+    let wiring = wire(&image, options).expect("wires");
+    (image.apply(&wiring.changes), wiring)
+}
+
+fn target(image: &Image, path: &str) -> String {
+    let target = image.read_link(path.as_bytes()).unwrap_or_else(|| panic!("{path} is no symlink"));
+    String::from_utf8(target).expect("text")
+}
+
+#[test]
+fn scratch_gets_everything_and_the_agent_is_its_init() {
+    let (guest, wiring) = wired(Image::default());
+    assert_eq!(wiring.init, Init::Agent);
+    assert_eq!(target(&guest, "/sbin/init"), "/usr/local/bin/agent");
+    assert_eq!(guest.stat(b"/sbin/init"), Some(Stat { kind: Kind::File, mode: 0o775, uid: 1000, gid: 1000 }));
+    assert_eq!(target(&guest, "/etc/resolv.conf"), "/proc/net/pnp");
+    for directory in [b"/dev".as_slice(), b"/proc", b"/run", b"/sys", b"/var"] {
+        assert_eq!(guest.stat(directory), Some(Stat { kind: Kind::Directory, mode: 0o755, uid: 0, gid: 0 }));
+    }
+    assert_eq!(guest.stat(b"/tmp").unwrap().mode, 0o1777);
+    assert_eq!(guest.stat(b"/home/nex"), Some(Stat { kind: Kind::Directory, mode: 0o755, uid: 1000, gid: 1000 }));
+    let passwd = "root:x:0:0:root:/root:/sbin/nologin\nnex:x:1000:1000:nex:/home/nex:/sbin/nologin\n";
+    assert_eq!(guest.text("/etc/passwd"), passwd);
+    assert_eq!(guest.text("/etc/group"), "root:x:0:\nnex:x:1000:\n");
+    assert_eq!(guest.text("/etc/shadow"), "root:*::0:99999:7:::\nnex:!::0:99999:7:::\n");
+    assert_eq!(guest.stat(b"/etc/shadow").unwrap().mode, 0o640);
+    assert!(guest.stat(b"/etc/gshadow").is_none() && guest.stat(b"/etc/machine-id").is_none());
+    assert_eq!(guest.text("/etc/hostname"), "nex\n");
+    assert!(guest.text("/etc/hosts").starts_with("127.0.0.1\tlocalhost\n"));
+    assert_eq!(guest.text("/etc/nex/image.json"), "{}\n");
+}
+
+#[test]
+fn alpine_with_openrc_runs_the_agent_as_a_service() {
+    let (guest, wiring) = wired(alpine_with_openrc());
+    assert_eq!(wiring.init, Init::OpenRc);
+    assert_eq!(wiring.notes, <Vec<String>>::new());
+    assert_eq!(target(&guest, "/sbin/init"), "/bin/busybox");
+    assert_eq!(target(&guest, "/etc/runlevels/boot/agent"), "/etc/init.d/agent");
+    assert_eq!(guest.stat(b"/etc/init.d/agent").unwrap().mode, 0o755);
+    assert_eq!(target(&guest, "/etc/runlevels/boot/procfs"), "/etc/init.d/procfs");
+    assert!(guest.at("/etc/runlevels/boot/devfs").is_none(), "it is in sysinit already");
+    let inittab = format!("{ALPINE_INITTAB}ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100\n");
+    assert_eq!(guest.text("/etc/inittab"), inittab);
+    assert_eq!(guest.text("/etc/securetty"), "console\ntty1\nttyS0\n");
+    assert_eq!(guest.stat(b"/etc/securetty").unwrap().mode, 0o640, "the image's own mode stays");
+    assert_eq!(guest.text("/etc/hostname"), "localhost\n");
+}
+
+#[test]
+fn openrc_with_agetty_logs_in_by_its_own_service() {
+    let image = alpine_with_openrc().file("/etc/init.d/agetty", 0o755, "").file("/sbin/agetty", 0o755, "");
+    let (guest, _) = wired(image);
+    assert_eq!(target(&guest, "/etc/init.d/agetty.ttyS0"), "agetty");
+    assert_eq!(target(&guest, "/etc/runlevels/default/agetty.ttyS0"), "/etc/init.d/agetty.ttyS0");
+    assert_eq!(guest.text("/etc/inittab"), ALPINE_INITTAB);
+}
+
+#[test]
+fn alpine_without_openrc_boots_the_agent_instead_of_a_busybox_that_would_fail() {
+    let (guest, wiring) = wired(alpine());
+    assert_eq!(wiring.init, Init::Agent);
+    assert_eq!(target(&guest, "/sbin/init"), "/usr/local/bin/agent");
+    let [note] = wiring.notes.as_slice() else { panic!("one note in {:?}", wiring.notes) };
+    assert!(note.contains("/sbin/init (/bin/busybox)") && note.contains("/sbin/openrc"), "{note}");
+    assert_eq!(guest.text("/etc/inittab"), ALPINE_INITTAB);
+    assert_eq!(guest.text("/bin/busybox"), INIT_PROGRAM, "the link is replaced, not what it leads to");
+}
+
+#[test]
+fn debian_without_init_keeps_its_merged_usr() {
+    let (guest, wiring) = wired(debian());
+    assert_eq!(wiring.init, Init::Agent);
+    assert_eq!(target(&guest, "/sbin"), "usr/sbin");
+    assert_eq!(target(&guest, "/usr/sbin/init"), "/usr/local/bin/agent");
+    assert_eq!(guest.text("/etc/gshadow"), "root:*::\nshadow:*::\nnex:!::\n");
+    assert!(guest.text("/etc/passwd").ends_with("\nnex:x:1000:1000:nex:/home/nex:/sbin/nologin\n"));
+}
+
+#[test]
+fn systemd_gets_a_unit_a_login_and_an_empty_machine_id() {
+    let (guest, wiring) = wired(debian_with_systemd());
+    assert_eq!(wiring.init, Init::Systemd);
+    let unit = target(&guest, "/etc/systemd/system/multi-user.target.wants/agent.service");
+    assert!(guest.text(&unit).contains("\nUser=nex\n"));
+    let getty = target(&guest, "/etc/systemd/system/getty.target.wants/serial-getty@ttyS0.service");
+    assert!(guest.stat(getty.as_bytes()).is_some());
+    assert_eq!(guest.text("/etc/machine-id"), "");
+    assert!(wiring.notes[0].contains("machine-id"), "{:?}", wiring.notes);
+}
+
+#[test]
+fn sysvinit_whose_boot_script_calls_openrc_is_openrc() {
+    let image =
+        debian_with_sysvinit("#!/bin/sh\nset -e\nexec /sbin/openrc sysinit\n").file("/usr/sbin/openrc", 0o755, "");
+    let (guest, wiring) = wired(image);
+    assert_eq!(wiring.init, Init::OpenRc);
+    assert!(guest.text("/etc/inittab").ends_with("\nS0:2345:respawn:/sbin/getty -L 115200 ttyS0 vt100\n"));
+}
+
+#[test]
+fn sysvinit_alone_respawns_the_agent_from_its_table() {
+    let (guest, wiring) = wired(debian_with_sysvinit("#!/bin/sh\n"));
+    assert_eq!(wiring.init, Init::Inittab);
+    assert!(guest.text("/etc/inittab").ends_with("\nnex:2345:respawn:/usr/local/bin/agent\n"));
+    assert!(wiring.notes.iter().any(|note| note.contains("as root")), "{:?}", wiring.notes);
+}
+
+#[test]
+fn openrc_init_needs_no_table() {
+    let image = Image::default()
+        .file("/sbin/openrc-init", 0o755, "\x7fELF")
+        .file("/sbin/openrc", 0o755, "")
+        .link("/sbin/init", "openrc-init");
+    assert_eq!(wired(image).1.init, Init::OpenRc);
+}
+
+#[test]
+fn an_unknown_init_is_replaced_and_named() {
+    let (guest, wiring) = wired(Image::default().file("/sbin/init", 0o755, "#!/bin/sh\nexec s6-svscan\n"));
+    assert_eq!(wiring.init, Init::Agent);
+    assert_eq!(target(&guest, "/sbin/init"), "/usr/local/bin/agent");
+    assert!(wiring.notes[0].contains("/sbin/init"), "{:?}", wiring.notes);
+}
+
+#[test]
+fn the_kernels_order_decides_and_skips_what_it_cannot_execute() {
+    let image = debian_with_systemd().file("/usr/sbin/init", 0o644, "").link("/etc/init", "/usr/lib/systemd/systemd");
+    assert_eq!(wired(image).1.init, Init::Systemd);
+}
+
+#[test]
+fn distroless_keeps_its_users() {
+    let image = Image::default()
+        .file(
+            "/etc/passwd",
+            0o644,
+            "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:\n",
+        )
+        .file("/etc/group", 0o644, "root:x:0:\nnonroot:x:65532:\n");
+    let (guest, wiring) = wired(image);
+    assert_eq!(wiring.init, Init::Agent);
+    assert!(guest.text("/etc/passwd").contains("nonroot:x:65532:65532:nonroot:/home/nonroot:\nnex:x:1000:1000:"));
+    assert_eq!(guest.text("/etc/shadow"), "root:*::0:99999:7:::\nnex:!::0:99999:7:::\n");
+}
+
+#[test]
+fn every_byte_of_other_users_stays() {
+    let image = alpine().file("/etc/passwd", 0o644, b"root:x:0:0::/root:/bin/sh\n\n# caf\xe9 \n+::::::\nlast:x:7:7");
+    let wiring = wire(&image, &Options::default()).unwrap();
+    let guest = image.apply(&wiring.changes);
+    let expected =
+        b"root:x:0:0::/root:/bin/sh\n\n# caf\xe9 \n+::::::\nlast:x:7:7\nnex:x:1000:1000:nex:/home/nex:/sbin/nologin\n";
+    assert_eq!(guest.read(b"/etc/passwd", u64::MAX).unwrap().unwrap(), expected);
+    let shadow = guest.stat(b"/etc/shadow").unwrap();
+    assert_eq!((shadow.mode, shadow.uid, shadow.gid), (0o640, 0, 42));
+}
+
+#[test]
+fn an_existing_nex_keeps_its_numbers_and_gets_its_home() {
+    let image = alpine()
+        .file("/etc/passwd", 0o644, "root:x:0:0::/root:/bin/sh\nnex:x:101:102::/home/nex:/bin/sh\n")
+        .file("/etc/group", 0o644, "root:x:0:\nnex:x:102:\n");
+    let (guest, wiring) = wired(image);
+    assert!(guest.text("/etc/passwd").ends_with("nex:x:101:102::/home/nex:/bin/sh\n"));
+    let home = guest.stat(b"/home/nex").unwrap();
+    assert_eq!((home.uid, home.gid), (101, 102));
+    assert_eq!(wiring.notes.iter().filter(|note| note.contains("stays")).count(), 2, "{:?}", wiring.notes);
+}
+
+#[test]
+fn another_user_1000_is_joined_and_named() {
+    let image = alpine().file("/etc/passwd", 0o644, "root:x:0:0::/:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n");
+    let (guest, wiring) = wired(image);
+    assert!(guest.text("/etc/passwd").contains("\nnode:x:1000:1000::/home/node:/bin/sh\nnex:x:1000:1000:"));
+    assert!(wiring.notes.iter().any(|note| note.contains("\"node\"")), "{:?}", wiring.notes);
+}
+
+#[test]
+fn root_without_a_password_is_locked() {
+    let (guest, wiring) = wired(alpine().file("/etc/shadow", 0o640, "root:::0:::::\n"));
+    assert!(guest.text("/etc/shadow").starts_with("root:*::0:::::\n"));
+    assert!(wiring.notes.iter().any(|note| note.contains("empty password")), "{:?}", wiring.notes);
+
+    let (guest, wiring) = wired(Image::default().file("/etc/passwd", 0o644, "root::0:0:root:/root:/bin/sh\n"));
+    assert!(guest.text("/etc/passwd").starts_with("root:x:0:0:root:/root:/bin/sh\n"));
+    assert!(guest.text("/etc/shadow").starts_with("root:*:"));
+    assert!(wiring.notes.iter().any(|note| note.contains("empty password")), "{:?}", wiring.notes);
+}
+
+#[test]
+fn root_gets_the_password_asked_for() {
+    let options = Options { root_password: Some(b"$6$salt$hash".to_vec()), ..Options::default() };
+    let (guest, _) = wired_with(alpine(), &options);
+    assert!(guest.text("/etc/shadow").starts_with("root:$6$salt$hash::0:::::\nguest:!::0:::::\n"));
+    let broken = Options { root_password: Some(b"x:0:0\n".to_vec()), ..Options::default() };
+    assert!(matches!(wire(&alpine(), &broken), Err(Error::PasswordHash { .. })));
+}
+
+#[test]
+fn a_hostname_is_written_and_a_bad_one_refused() {
+    let options = Options { hostname: Some("web-1.example".into()), ..Options::default() };
+    let (guest, _) = wired_with(alpine(), &options);
+    assert_eq!(guest.text("/etc/hostname"), "web-1.example\n");
+    for bad in ["", "-a", "a..b", "a b", "ä", &"a".repeat(65)] {
+        let options = Options { hostname: Some(bad.into()), ..Options::default() };
+        assert!(matches!(wire(&alpine(), &options), Err(Error::Hostname { .. })), "{bad:?}");
+    }
+}
+
+#[test]
+fn empty_files_of_docker_export_are_filled() {
+    let (guest, _) = wired(alpine().file("/etc/hosts", 0o644, "").file("/etc/hostname", 0o644, ""));
+    assert_eq!(guest.text("/etc/hostname"), "nex\n");
+    assert!(guest.text("/etc/hosts").contains("127.0.1.1\tnex\n"));
+}
+
+#[test]
+fn a_loop_of_symlinks_is_no_init() {
+    let image = Image::default().link("/sbin/init", "init").link("/bin/init", "/bin/init2").link("/bin/init2", "init");
+    assert_eq!(wired(image).1.init, Init::Agent);
+}

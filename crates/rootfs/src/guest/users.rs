@@ -1,0 +1,189 @@
+//! The user and the group that the agent runs as, and root's password.
+//!
+//! The formats are those of passwd(5), group(5), shadow(5) and gshadow(5): lines of fields between colons.
+
+use super::change::Layer;
+use super::text::{Attributes, Text};
+use super::view::{View, is_executable};
+use super::{Error, lossy};
+
+/// The name of the agent's user and group.
+const NAME: &[u8] = b"nex";
+
+/// The number of the agent's user and group.
+pub(crate) const NUMBER: u32 = 1000;
+
+/// The home directory of the agent's user.
+const HOME: &[u8] = b"/home/nex";
+
+/// A password field that no password matches.
+const LOCKED: &[u8] = b"*";
+
+/// The fields of shadow(5) after the password: last change unknown, may change at once, lasts for ever in practice, warn a
+/// week ahead.
+const AGES: &[u8] = b"::0:99999:7:::";
+
+/// Adds the user, the group and the home directory, and locks or sets root's password.
+pub(crate) fn wire(view: &dyn View, root_password: Option<&[u8]>, layer: &mut Layer) -> Result<(), Error> {
+    let mut group = Text::load(view, b"/etc/group", Attributes::PUBLIC)?;
+    let shadow_attributes = Attributes { mode: 0o640, owner: (0, number_of(&group, b"shadow").unwrap_or(0)) };
+    let mut shadow = Text::load(view, b"/etc/shadow", shadow_attributes)?;
+    let mut gshadow = Text::load(view, b"/etc/gshadow", shadow_attributes)?;
+    let mut passwd = Text::load(view, b"/etc/passwd", Attributes::PUBLIC)?;
+
+    set_root(view, &mut passwd, &mut shadow, root_password, layer)?;
+    add_root_group(&mut group);
+    let gid = add_group(&mut group, &mut gshadow, layer);
+    let user = add_user(view, &mut passwd, &mut shadow, gid, layer);
+    add_home(view, &user, layer);
+    for text in [passwd, group, shadow, gshadow] {
+        text.save(layer);
+    }
+    Ok(())
+}
+
+/// A user as passwd(5) has it.
+struct User {
+    owner: (u32, u32),
+    home: Vec<u8>,
+}
+
+fn add_root_group(group: &mut Text) {
+    if !group.is_found() {
+        group.append(b"root:x:0:");
+    }
+}
+
+/// Makes sure of the group, and returns its number.
+fn add_group(group: &mut Text, gshadow: &mut Text, layer: &mut Layer) -> u32 {
+    if gshadow.is_found() && entry(gshadow, NAME).is_none() {
+        gshadow.append(&[NAME, b":!::"].concat());
+    }
+    if let Some(gid) = number_of(group, NAME) {
+        if gid != NUMBER {
+            layer.note(format!("the image's group nex has the number {gid}, not {NUMBER}; it stays"));
+        }
+        return gid;
+    }
+    if let Some(other) = name_of(group, NUMBER) {
+        layer.note(format!("group {NUMBER} is {other:?} in the image; nex is a second name for it"));
+    }
+    group.append(format!("nex:x:{NUMBER}:").as_bytes());
+    NUMBER
+}
+
+/// Makes sure of the user, locked, and returns what it is.
+fn add_user(view: &dyn View, passwd: &mut Text, shadow: &mut Text, gid: u32, layer: &mut Layer) -> User {
+    if entry(shadow, NAME).is_none() {
+        shadow.append(&[NAME, b":!", AGES].concat());
+    }
+    if let Some(user) = entry(passwd, NAME).and_then(User::parse) {
+        if user.owner.0 != NUMBER {
+            layer.note(format!("the image's user nex has the number {}, not {NUMBER}; it stays", user.owner.0));
+        }
+        return user;
+    }
+    if let Some(other) = name_of(passwd, NUMBER) {
+        layer.note(format!("user {NUMBER} is {other:?} in the image; nex is a second name for it"));
+    }
+    let home = String::from_utf8_lossy(HOME);
+    passwd.append(format!("nex:x:{NUMBER}:{gid}:nex:{home}:{}", no_login(view)).as_bytes());
+    User { owner: (NUMBER, gid), home: HOME.to_vec() }
+}
+
+impl User {
+    fn parse(line: &[u8]) -> Option<Self> {
+        let owner = (number(field(line, 2)?)?, number(field(line, 3)?)?);
+        Some(Self { owner, home: field(line, 5)?.to_vec() })
+    }
+}
+
+/// Makes the home directory and gives it to its user, unless the image's own `nex` lives elsewhere.
+fn add_home(view: &dyn View, user: &User, layer: &mut Layer) {
+    if user.home == HOME {
+        let mode = view.stat(HOME).map_or(0o755, |home| home.mode);
+        layer.directory(HOME, mode, user.owner);
+    }
+}
+
+/// Gives root the password asked for. Without one root stays as it is, but is locked where no password would open it.
+fn set_root(
+    view: &dyn View,
+    passwd: &mut Text,
+    shadow: &mut Text,
+    password: Option<&[u8]>,
+    layer: &mut Layer,
+) -> Result<(), Error> {
+    if let Some(hash) = password.filter(|hash| hash.is_empty() || hash.iter().any(|&byte| byte == b':' || byte < b' '))
+    {
+        return Err(Error::PasswordHash { hash: lossy(hash) });
+    }
+    let open_in_passwd = move_root_to_shadow(view, passwd, password.is_some());
+    let in_shadow = entry(shadow, b"root").map(<[u8]>::to_vec);
+    let open_in_shadow = in_shadow.as_ref().is_some_and(|line| field(line, 1).is_none_or(<[u8]>::is_empty));
+    if password.is_none() && (open_in_passwd || open_in_shadow) {
+        layer.note("root has an empty password in the image; it is locked");
+    }
+    if password.is_none() && in_shadow.is_some() && !open_in_shadow {
+        return Ok(());
+    }
+    let wanted = password.unwrap_or(LOCKED);
+    match in_shadow {
+        Some(line) => shadow.replace(&line, &with_field(&line, 1, wanted)),
+        None => shadow.append(&[b"root:", wanted, AGES].concat()),
+    }
+    Ok(())
+}
+
+/// Makes passwd(5) point to shadow(5) for root, where it is missing, or holds an empty password or one to be replaced.
+/// Returns whether it was empty.
+fn move_root_to_shadow(view: &dyn View, passwd: &mut Text, replaced: bool) -> bool {
+    let Some(line) = entry(passwd, b"root").map(<[u8]>::to_vec) else {
+        let shell = if is_executable(view, b"/bin/sh") { "/bin/sh" } else { no_login(view) };
+        passwd.append(format!("root:x:0:0:root:/root:{shell}").as_bytes());
+        return false;
+    };
+    let empty = field(&line, 1).is_none_or(<[u8]>::is_empty);
+    if empty || replaced {
+        passwd.replace(&line, &with_field(&line, 1, b"x"));
+    }
+    empty
+}
+
+/// The program that refuses a login, where the image has it.
+fn no_login(view: &dyn View) -> &'static str {
+    match is_executable(view, b"/usr/sbin/nologin") && !is_executable(view, b"/sbin/nologin") {
+        true => "/usr/sbin/nologin",
+        false => "/sbin/nologin",
+    }
+}
+
+/// The line of the entry with this name.
+fn entry<'a>(text: &'a Text, name: &[u8]) -> Option<&'a [u8]> {
+    text.lines().find(|line| field(line, 0) == Some(name))
+}
+
+/// The number of the entry with this name. Users and groups both have it in the third field.
+fn number_of(text: &Text, name: &[u8]) -> Option<u32> {
+    entry(text, name).and_then(|line| number(field(line, 2)?))
+}
+
+/// The name of the first entry with this number.
+fn name_of(text: &Text, wanted: u32) -> Option<String> {
+    text.lines().find(|line| field(line, 2).and_then(number) == Some(wanted)).and_then(|line| field(line, 0)).map(lossy)
+}
+
+fn field(line: &[u8], index: usize) -> Option<&[u8]> {
+    line.split(|&byte| byte == b':').nth(index)
+}
+
+fn with_field(line: &[u8], index: usize, value: &[u8]) -> Vec<u8> {
+    let mut fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
+    fields.resize(fields.len().max(index + 1), b"");
+    fields[index] = value;
+    fields.join(&b':')
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}

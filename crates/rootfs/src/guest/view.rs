@@ -1,0 +1,86 @@
+//! What the wiring sees of the merged image.
+//!
+//! Paths are absolute. Parents always resolve through symlinks inside the image's root and never leave it.
+
+use std::io;
+
+/// The tree that the guest's files are added to.
+pub trait View {
+    /// What a path leads to, symlinks followed to the end; `None` when that is nothing.
+    fn stat(&self, path: &[u8]) -> Option<Stat>;
+
+    /// What stands at a path; a symlink in the last place is described, not followed.
+    fn lstat(&self, path: &[u8]) -> Option<Stat>;
+
+    /// The target of the symlink that stands at a path; `None` for anything else.
+    fn read_link(&self, path: &[u8]) -> Option<Vec<u8>>;
+
+    /// The first `limit` bytes of the regular file that a path leads to; `None` when there is no such file.
+    fn read(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>>;
+
+    /// The names in the directory that a path leads to, in any order, without `.` and `..`; `None` when there is none.
+    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>>;
+}
+
+/// The kinds that the wiring tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A device, a socket or a pipe.
+    Other,
+}
+
+/// What the wiring asks about a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: Kind,
+    /// Permissions, with the setid and sticky bits; no file type.
+    pub mode: u16,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+/// Whether a path leads to anything.
+pub(crate) fn exists(view: &dyn View, path: &[u8]) -> bool {
+    view.stat(path).is_some()
+}
+
+/// Whether a path leads to a file that the kernel would execute.
+pub(crate) fn is_executable(view: &dyn View, path: &[u8]) -> bool {
+    const ANY_EXECUTE: u16 = 0o111;
+    view.stat(path).is_some_and(|stat| stat.kind == Kind::File && stat.mode & ANY_EXECUTE != 0)
+}
+
+/// The path at the end of a chain of symlinks that begins at `path`, as the links write it.
+pub(crate) fn end_of_links(view: &dyn View, path: &[u8]) -> Vec<u8> {
+    /// As many as the kernel follows in one path (`MAXSYMLINKS`).
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_vec();
+    for _ in 0..MOST_LINKS {
+        let Some(target) = view.read_link(&path) else { break };
+        path = match target.first() {
+            Some(b'/') => target,
+            _ => [parent(&path), b"/", &target].concat(),
+        };
+    }
+    path
+}
+
+/// The last part of a path.
+pub(crate) fn name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
+/// All but the last part of a path, without the slash.
+pub(crate) fn parent(path: &[u8]) -> &[u8] {
+    let end = path.len() - name(path).len();
+    path[..end].strip_suffix(b"/").unwrap_or_default()
+}
