@@ -11,6 +11,7 @@
 pub mod digest;
 pub mod platform;
 pub mod reference;
+pub mod registry;
 
 pub use digest::Digest;
 pub use platform::Platform;

@@ -1,0 +1,145 @@
+//! Addresses of a registry: how they are made, compared, followed and shown.
+
+use ureq::http::Uri;
+use ureq::http::uri::Scheme;
+
+use super::error::Error;
+use super::text::shown;
+
+/// Docker Hub's name in references, and the host that serves it.
+const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+
+/// The base of a repository's addresses: `https://HOST/v2/REPOSITORY`.
+pub(super) fn repository_base(registry: &str, repository: &str, plain_http: bool) -> Result<String, Error> {
+    let host = if registry == DOCKER_HUB.0 { DOCKER_HUB.1 } else { registry };
+    check(host, |c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c))?;
+    check(repository, |c| c.is_ascii_alphanumeric() || "._-/".contains(c))?;
+    let scheme = if plain_http { "http" } else { "https" };
+    Ok(format!("{scheme}://{host}/v2/{repository}"))
+}
+
+/// The address of something below a base. `last` is a tag or a digest.
+pub(super) fn below(base: &str, kind: &str, last: &str) -> Result<Uri, Error> {
+    check(last, |c| c.is_ascii_alphanumeric() || "._-:+".contains(c))?;
+    parse(&format!("{base}/{kind}/{last}"))
+}
+
+/// Reads an address that we made ourselves.
+pub(super) fn parse(text: &str) -> Result<Uri, Error> {
+    text.parse().map_err(|_| Error::Address { name: shown(text) })
+}
+
+/// Names become parts of a path: nothing in them may end the path or climb out of it.
+fn check(name: &str, is_allowed: impl Fn(char) -> bool) -> Result<(), Error> {
+    let is_good = !name.is_empty() && name.chars().all(is_allowed) && !name.contains("..") && !name.contains("//");
+    if is_good { Ok(()) } else { Err(Error::Address { name: shown(name) }) }
+}
+
+/// The target of a `Location` or `Link` header, which may be relative (RFC 3986, section 5.2). `None` when it is no
+/// address, or one with user information.
+pub(super) fn resolve(base: &Uri, target: &str) -> Option<Uri> {
+    let target = target.split('#').next().unwrap_or_default().trim();
+    let scheme = base.scheme_str()?;
+    let authority = base.authority()?;
+    let text = if has_scheme(target) {
+        target.to_owned()
+    } else if target.starts_with("//") {
+        format!("{scheme}:{target}")
+    } else if target.starts_with('/') {
+        format!("{scheme}://{authority}{target}")
+    } else if target.starts_with('?') {
+        format!("{scheme}://{authority}{}{target}", base.path())
+    } else {
+        let directory = base.path().rsplit_once('/').map_or("", |(directory, _)| directory);
+        format!("{scheme}://{authority}{directory}/{target}")
+    };
+    let uri: Uri = text.parse().ok()?;
+    let has_user = uri.authority()?.as_str().contains('@');
+    (is_http(&uri) && !has_user).then_some(uri)
+}
+
+/// True when the text begins with a scheme and a colon, before any slash or question mark.
+fn has_scheme(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    text.split_once(':').is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.chars().all(is_part))
+}
+
+fn is_http(uri: &Uri) -> bool {
+    is_https(uri) || uri.scheme() == Some(&Scheme::HTTP)
+}
+
+/// True for addresses whose traffic is encrypted.
+pub(super) fn is_https(uri: &Uri) -> bool {
+    uri.scheme() == Some(&Scheme::HTTPS)
+}
+
+/// True when both have the same scheme, host and port: what belongs to one may be told to the other.
+pub(super) fn same_origin(one: &Uri, other: &Uri) -> bool {
+    let origin = |uri: &Uri| (is_https(uri), uri.host().map(str::to_ascii_lowercase), port(uri));
+    origin(one) == origin(other)
+}
+
+fn port(uri: &Uri) -> u16 {
+    uri.port_u16().unwrap_or(if is_https(uri) { 443 } else { 80 })
+}
+
+/// Host, and port if it is given, for a message.
+pub(super) fn host_of(uri: &Uri) -> String {
+    let host = uri.host().unwrap_or_default();
+    uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// The address for a message: the query stays out, because signed addresses hold secrets there.
+pub(super) fn place(uri: &Uri) -> String {
+    shown(&format!("{}://{}{}", uri.scheme_str().unwrap_or_default(), host_of(uri), uri.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{below, place, repository_base, resolve, same_origin};
+
+    #[test]
+    fn docker_hub_is_served_by_another_host() {
+        let base = repository_base("docker.io", "library/alpine", false).unwrap();
+        assert_eq!(base, "https://registry-1.docker.io/v2/library/alpine");
+        let base = repository_base("localhost:5000", "a", true).unwrap();
+        assert_eq!(below(&base, "manifests", "v1").unwrap().to_string(), "http://localhost:5000/v2/a/manifests/v1");
+    }
+
+    #[test]
+    fn names_cannot_leave_their_place_in_the_path() {
+        for repository in ["", "a/../b", "a?b", "a#b", "a b", "a//b", "a%2e", "a@b"] {
+            assert!(repository_base("r.example", repository, false).is_err(), "{repository}");
+        }
+        assert!(repository_base("user@r.example", "a", false).is_err());
+        assert!(below("https://r.example/v2/a", "manifests", "x/y").is_err());
+    }
+
+    #[test]
+    fn relative_targets_are_resolved() {
+        let base = "https://r.example:5000/v2/a/blobs/x?y=1".parse().unwrap();
+        let resolved = |target| resolve(&base, target).map(|uri| uri.to_string());
+        assert_eq!(resolved("/other?z").as_deref(), Some("https://r.example:5000/other?z"));
+        assert_eq!(resolved("other:1").as_deref(), None);
+        assert_eq!(resolved("other").as_deref(), Some("https://r.example:5000/v2/a/blobs/other"));
+        assert_eq!(resolved("?n=2").as_deref(), Some("https://r.example:5000/v2/a/blobs/x?n=2"));
+        assert_eq!(resolved("//cdn.example/b").as_deref(), Some("https://cdn.example/b"));
+        assert_eq!(resolved("http://cdn.example/b#f").as_deref(), Some("http://cdn.example/b"));
+        for target in ["ftp://x/", "file:///etc/passwd", "https://u:p@x/", "https://", "javascript:x"] {
+            assert_eq!(resolved(target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn origins_differ_by_scheme_host_and_port() {
+        let same = |one: &str, other: &str| same_origin(&one.parse().unwrap(), &other.parse().unwrap());
+        assert!(same("https://r.example/a", "https://R.example:443/b"));
+        assert!(!same("https://r.example/a", "http://r.example/a"));
+        assert!(!same("https://r.example/a", "https://r.example:8443/a"));
+    }
+
+    #[test]
+    fn signed_queries_are_not_shown() {
+        assert_eq!(place(&"https://cdn.example/b?X-Signature=secret".parse().unwrap()), "https://cdn.example/b");
+    }
+}

@@ -1,0 +1,208 @@
+//! A blob as a stream, resumed from where it broke.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use ureq::BodyReader;
+use ureq::http::StatusCode;
+use ureq::http::header::CONTENT_RANGE;
+
+use super::address::place;
+use super::client::{Client, Target};
+use super::error::Error;
+use super::http::Answer;
+use super::retry::Attempts;
+use super::text::shown;
+
+/// Bytes that count as progress. Less could keep a server busy cutting us off for ever.
+const PROGRESS: u64 = 64 << 10;
+
+/// Reads a blob. The bytes are not verified; their number is, when it is known.
+pub(super) struct BlobReader {
+    client: Arc<Client>,
+    target: Target,
+    body: Option<BodyReader<'static>>,
+    /// Bytes given out.
+    offset: u64,
+    /// Bytes in all: by the manifest, or else by the registry's first answer.
+    size: Option<u64>,
+    attempts: Attempts,
+    /// The offset at which attempts were last counted anew.
+    progress: u64,
+    is_finished: bool,
+}
+
+impl BlobReader {
+    /// Asks for the blob, so that a missing one is known at once.
+    pub(super) fn open(client: Arc<Client>, target: Target, size: Option<u64>) -> Result<BlobReader, Error> {
+        let attempts = Attempts::new(&client.retry);
+        let mut reader =
+            BlobReader { client, target, body: None, offset: 0, size, attempts, progress: 0, is_finished: false };
+        while let Err(error) = reader.connect() {
+            reader.recover(error)?;
+        }
+        Ok(reader)
+    }
+
+    /// Asks for the bytes from the offset on.
+    fn connect(&mut self) -> Result<(), Error> {
+        let answer = self.client.get(&self.target, self.offset)?;
+        let is_partial = answer.status == StatusCode::PARTIAL_CONTENT;
+        let total = if is_partial { self.check_range(&answer)? } else { answer.body.content_length() };
+        match (self.size, total) {
+            (Some(expected), Some(got)) if expected != got => return Err(self.wrong_size(expected, got.to_string())),
+            (None, total) => self.size = total,
+            _ => {}
+        }
+        let mut body = answer.body.into_reader();
+        if !is_partial {
+            self.skip(&mut body)?;
+        }
+        self.body = Some(body);
+        Ok(())
+    }
+
+    /// Checks that a 206 answer begins where it should; gives the blob's size if the answer tells it.
+    fn check_range(&self, answer: &Answer) -> Result<Option<u64>, Error> {
+        let told = answer.header(CONTENT_RANGE).unwrap_or_default();
+        match ContentRange::parse(told) {
+            Some(range) if range.first == self.offset => Ok(range.size),
+            _ => Err(Error::Range { url: place(&self.target.uri), offset: self.offset, told: shown(told) }),
+        }
+    }
+
+    /// Passes over what we have already, when the server ignores `Range` and begins anew.
+    fn skip(&self, body: &mut BodyReader<'static>) -> Result<(), Error> {
+        let skipped = io::copy(&mut body.take(self.offset), &mut io::sink());
+        match skipped.map_err(|source| self.broken(source))? {
+            bytes if bytes == self.offset => Ok(()),
+            _ => Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
+    /// One read from the connection, which is made anew if there is none. Zero is the end of the blob.
+    fn read_once(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let Some(room) = self.room(buffer.len()) else {
+            return self.end();
+        };
+        if self.body.is_none() {
+            self.connect()?;
+        }
+        let read = self.body.as_mut().map_or(Ok(0), |body| body.read(&mut buffer[..room]));
+        let bytes = read.map_err(|source| self.broken(source))?;
+        if bytes == 0 && self.size.is_some() {
+            return Err(self.broken(io::ErrorKind::UnexpectedEof.into()));
+        }
+        self.advance(bytes);
+        Ok(bytes)
+    }
+
+    /// How much of the buffer may be filled; `None` when the blob is complete.
+    fn room(&self, wanted: usize) -> Option<usize> {
+        let Some(size) = self.size else {
+            return Some(wanted);
+        };
+        match size.saturating_sub(self.offset) {
+            0 => None,
+            left => Some(usize::try_from(left).map_or(wanted, |left| left.min(wanted))),
+        }
+    }
+
+    /// After the last byte nothing may follow. A connection that breaks here has done its work.
+    fn end(&mut self) -> Result<usize, Error> {
+        let mut probe = [0];
+        let more = self.body.take().map_or(Ok(0), |mut body| body.read(&mut probe));
+        match more {
+            Ok(1) => Err(self.wrong_size(self.offset, "more".to_owned())),
+            _ => Ok(0),
+        }
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.offset += bytes as u64;
+        if self.offset - self.progress >= PROGRESS {
+            self.progress = self.offset;
+            self.attempts.start_again();
+        }
+    }
+
+    /// Waits before another attempt, or gives up.
+    fn recover(&mut self, error: Error) -> Result<(), Error> {
+        self.body = None;
+        if self.attempts.wait_after_failure(error.resume()) {
+            return Ok(());
+        }
+        match self.attempts.made() {
+            0 | 1 => Err(error),
+            attempts => Err(Error::BlobBroken {
+                url: place(&self.target.uri),
+                offset: self.offset,
+                size: self.size,
+                attempts,
+                source: Box::new(error),
+            }),
+        }
+    }
+
+    fn broken(&self, source: io::Error) -> Error {
+        Error::Connection { url: place(&self.target.uri), source }
+    }
+
+    fn wrong_size(&self, expected: u64, got: String) -> Error {
+        Error::BlobSize { url: place(&self.target.uri), expected, got }
+    }
+}
+
+impl Read for BlobReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() || self.is_finished {
+            return Ok(0);
+        }
+        loop {
+            match self.read_once(buffer) {
+                Ok(bytes) => {
+                    self.is_finished = bytes == 0;
+                    return Ok(bytes);
+                }
+                Err(error) => self.recover(error).map_err(io::Error::other)?,
+            }
+        }
+    }
+}
+
+/// `Content-Range: bytes FIRST-LAST/SIZE` (RFC 9110, section 14.4).
+#[derive(Debug, PartialEq, Eq)]
+struct ContentRange {
+    first: u64,
+    /// `None` when the server writes `*`.
+    size: Option<u64>,
+}
+
+impl ContentRange {
+    fn parse(text: &str) -> Option<ContentRange> {
+        let (range, size) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let (first, last) = (first.trim().parse().ok()?, last.trim().parse::<u64>().ok()?);
+        let size = match size.trim() {
+            "*" => None,
+            number => Some(number.parse::<u64>().ok()?),
+        };
+        let is_possible = first <= last && size.is_none_or(|size| last < size);
+        is_possible.then_some(ContentRange { first, size })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ContentRange;
+
+    #[test]
+    fn content_ranges_are_read_strictly() {
+        let range = |first, size| Some(ContentRange { first, size });
+        assert_eq!(ContentRange::parse("bytes 5-9/10"), range(5, Some(10)));
+        assert_eq!(ContentRange::parse("bytes 5-9/*"), range(5, None));
+        for text in ["", "bytes */10", "bytes 9-5/10", "bytes 5-10/10", "items 5-9/10", "bytes -1-9/10", "bytes 5-9"] {
+            assert_eq!(ContentRange::parse(text), None, "{text}");
+        }
+    }
+}

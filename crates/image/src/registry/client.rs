@@ -1,0 +1,169 @@
+//! Requests to one repository, authorised as its registry asks.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use ureq::http::header::WWW_AUTHENTICATE;
+use ureq::http::{HeaderValue, Uri};
+
+use super::Options;
+use super::address::repository_base;
+use super::challenge::Challenge;
+use super::credentials::{Credential, CredentialPlaces, Lookup};
+use super::error::Error;
+use super::http::{Answer, Get, Http};
+use super::refusal::{Said, Subject, Wanted, refusal};
+use super::retry::{Attempts, RetryPolicy};
+use super::token::{TokenRequest, basic, bearer, read_token};
+
+/// A repository at a registry.
+pub(super) struct Client {
+    http: Http,
+    subject: Subject,
+    /// `https://HOST/v2/REPOSITORY`.
+    pub(super) base: String,
+    pub(super) retry: RetryPolicy,
+    places: CredentialPlaces,
+    /// Looked up when the registry first asks for it, once.
+    lookup: OnceLock<Lookup>,
+    /// What the registry accepted last. A token that has expired is answered with a new challenge.
+    authorization: Mutex<Option<HeaderValue>>,
+}
+
+/// A thing to get.
+pub(super) struct Target {
+    pub(super) uri: Uri,
+    pub(super) accept: Option<&'static str>,
+    pub(super) wanted: Wanted,
+}
+
+impl Client {
+    /// Prepares requests. Nothing is sent yet.
+    pub(super) fn new(registry: &str, repository: &str, options: &Options) -> Result<Client, Error> {
+        Ok(Client {
+            http: Http::new(registry, options)?,
+            subject: Subject { registry: registry.to_owned(), repository: repository.to_owned() },
+            base: repository_base(registry, repository, options.plain_http)?,
+            retry: options.retry.clone(),
+            places: options.credentials.clone(),
+            lookup: OnceLock::new(),
+            authorization: Mutex::new(None),
+        })
+    }
+
+    /// Gets a whole document of at most `limit` bytes, with retries. `pick` takes what is needed from the headers.
+    pub(super) fn document<T>(
+        &self,
+        target: &Target,
+        limit: u64,
+        pick: impl Fn(&Answer) -> T,
+    ) -> Result<(T, Vec<u8>), Error> {
+        let mut attempts = Attempts::new(&self.retry);
+        loop {
+            let outcome = self.get(target, 0).and_then(|answer| {
+                let picked = pick(&answer);
+                Ok((picked, answer.read(limit)?))
+            });
+            let error = match outcome {
+                Ok(document) => return Ok(document),
+                Err(error) => error,
+            };
+            if !attempts.wait_after_failure(error.retry()) {
+                return Err(match attempts.made() {
+                    0 | 1 => error,
+                    made => Error::GaveUp { attempts: made, source: Box::new(error) },
+                });
+            }
+        }
+    }
+
+    /// Asks once for a target from a byte on, and answers one challenge on the way. Only success is returned.
+    pub(super) fn get(&self, target: &Target, offset: u64) -> Result<Answer, Error> {
+        let mut answer = self.send(target, offset, self.authorization().as_ref())?;
+        if is_challenge(&answer) {
+            let authorization = self.answer_challenge(answer, &target.uri)?;
+            answer = self.send(target, offset, Some(&authorization))?;
+            self.set_authorization(authorization);
+        }
+        if answer.status.is_success() {
+            Ok(answer)
+        } else if is_denial(&answer) {
+            Err(self.unauthorized(answer))
+        } else {
+            Err(refusal(answer, &self.subject, &target.wanted))
+        }
+    }
+
+    fn send(&self, target: &Target, offset: u64, authorization: Option<&HeaderValue>) -> Result<Answer, Error> {
+        self.http.get(&Get { uri: &target.uri, accept: target.accept, offset, authorization })
+    }
+
+    /// The header that answers a registry's challenges, the safest of them first.
+    fn answer_challenge(&self, answer: Answer, home: &Uri) -> Result<HeaderValue, Error> {
+        let headers = answer.headers.get_all(WWW_AUTHENTICATE).iter();
+        let challenges: Vec<_> =
+            headers.filter_map(|value| value.to_str().ok()).flat_map(Challenge::parse_all).collect();
+        let of_scheme = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
+        match (of_scheme("bearer"), of_scheme("basic"), &self.lookup().found) {
+            (Some(_), _, Some(Credential::RegistryToken(token))) => {
+                bearer(token).ok_or_else(|| self.unauthorized(answer))
+            }
+            (Some(challenge), _, credential) => self.fetch_token(challenge, home, credential.as_ref()),
+            (None, Some(_), Some(Credential::Password { user, password })) => {
+                basic(user, password).ok_or_else(|| self.unauthorized(answer))
+            }
+            _ => Err(self.unauthorized(answer)),
+        }
+    }
+
+    fn fetch_token(
+        &self,
+        challenge: &Challenge,
+        home: &Uri,
+        credential: Option<&Credential>,
+    ) -> Result<HeaderValue, Error> {
+        let scope = format!("repository:{}:pull", self.subject.repository);
+        let request = TokenRequest::new(challenge, &self.subject.registry, home, scope, &self.http)?;
+        let answer = request.send(credential, &self.http)?;
+        if answer.status.is_success() {
+            read_token(answer)
+        } else if is_denial(&answer) {
+            Err(self.unauthorized(answer))
+        } else {
+            Err(refusal(answer, &self.subject, &Wanted::Token))
+        }
+    }
+
+    fn unauthorized(&self, answer: Answer) -> Error {
+        let lookup = self.lookup();
+        Error::Unauthorized {
+            registry: self.subject.registry.clone(),
+            repository: self.subject.repository.clone(),
+            status: answer.status.as_u16(),
+            said: Said::read(answer).text,
+            sent: lookup.found.is_some(),
+            places: lookup.places.clone(),
+        }
+    }
+
+    fn lookup(&self) -> &Lookup {
+        self.lookup.get_or_init(|| self.places.look_up(&self.subject.registry, &self.subject.repository))
+    }
+
+    fn authorization(&self) -> Option<HeaderValue> {
+        self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_authorization(&self, value: HeaderValue) {
+        *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+}
+
+/// 401 from the registry itself. Whoever a redirect led to gets no credentials.
+fn is_challenge(answer: &Answer) -> bool {
+    answer.status.as_u16() == 401 && answer.is_home
+}
+
+/// A refusal for want of rights. Storage that a redirect led to says 403 for other reasons.
+fn is_denial(answer: &Answer) -> bool {
+    matches!(answer.status.as_u16(), 401 | 403) && answer.is_home
+}

@@ -1,0 +1,147 @@
+//! Registries, by the OCI distribution specification: manifests, blobs and tags over HTTP.
+//!
+//! A [`Registry`] is one repository at one registry. From the outside in:
+//!
+//! ```text
+//! Registry ── blob (resumes) ──┐
+//!          ── tags (pages) ────┼── client (challenges, tokens) ── http (redirects, proxies, TLS)
+//!          ── manifest ────────┘        └── credentials (files, helpers)
+//! ```
+//!
+//! A registry is not trusted: it cannot send credentials elsewhere, lead to hosts further inside the network, fill
+//! the memory, write to the terminal, or keep a request waiting for ever. Its bytes are verified by the caller, who has the digest.
+
+mod address;
+mod auth_file;
+mod blob;
+mod challenge;
+mod client;
+mod credential_helper;
+mod credentials;
+mod error;
+mod http;
+mod proxy;
+mod rate_limit;
+mod reach;
+mod refusal;
+mod retry;
+mod secret;
+mod tags;
+mod text;
+mod tls;
+mod token;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use ureq::http::header::CONTENT_TYPE;
+
+use crate::digest::Digest;
+use crate::reference::RegistryReference;
+
+use self::blob::BlobReader;
+use self::client::{Client, Target};
+use self::refusal::Wanted;
+
+pub use self::credentials::{CredentialFile, CredentialPlaces, Place};
+pub use self::error::Error;
+pub use self::http::Timeouts;
+pub use self::proxy::Proxies;
+pub use self::rate_limit::RateLimit;
+pub use self::retry::RetryPolicy;
+pub use self::tls::CertificatePlaces;
+
+/// Bytes of a manifest at most; registries keep to the same limit.
+const MAX_MANIFEST: u64 = 4 << 20;
+
+/// The manifests that we understand, in the order of preference.
+const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
+    application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.docker.distribution.manifest.v2+json";
+
+/// How registries are reached.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Speak HTTP without TLS. Never done unasked, nor for localhost.
+    pub plain_http: bool,
+    /// Where credentials are looked for, once the registry asks for them.
+    pub credentials: CredentialPlaces,
+    /// Authorities trusted beside the system's.
+    pub certificates: CertificatePlaces,
+    /// Proxies in between.
+    pub proxies: Proxies,
+    /// Patience with failures.
+    pub retry: RetryPolicy,
+    /// Patience with silence.
+    pub timeouts: Timeouts,
+}
+
+impl Options {
+    /// What the environment says, by the conventions of docker, podman and curl.
+    #[must_use]
+    pub fn from_environment() -> Options {
+        Options {
+            plain_http: false,
+            credentials: CredentialPlaces::from_environment(),
+            certificates: CertificatePlaces::from_environment(),
+            proxies: Proxies::from_environment(),
+            retry: RetryPolicy::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+impl Default for Options {
+    /// The same as [`Options::from_environment`]: what a user of docker or podman expects.
+    fn default() -> Options {
+        Options::from_environment()
+    }
+}
+
+/// A repository at a registry. May be used by several threads.
+pub struct Registry {
+    client: Arc<Client>,
+}
+
+impl Registry {
+    /// Prepares requests to the repository that `reference` names. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// A name that makes no address, or settings that cannot be used (certificates, proxies).
+    pub fn connect(reference: &RegistryReference, options: &Options) -> Result<Registry, Error> {
+        let client = Client::new(&reference.registry, &reference.repository, options)?;
+        Ok(Registry { client: Arc::new(client) })
+    }
+
+    /// A manifest or index of at most 4 MiB: its media type by the header, and its bytes, unverified.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn manifest(&self, tag_or_digest: &str) -> Result<(Option<String>, Vec<u8>), Error> {
+        let uri = address::below(&self.client.base, "manifests", tag_or_digest)?;
+        let wanted = Wanted::Manifest(tag_or_digest.to_owned());
+        let target = Target { uri, accept: Some(MANIFEST_TYPES), wanted };
+        self.client.document(&target, MAX_MANIFEST, |answer| answer.header(CONTENT_TYPE).map(str::to_owned))
+    }
+
+    /// A blob's bytes, unverified. Broken connections are resumed inside; a blob with another number of bytes than
+    /// `size` is an error. An [`std::io::Error`] from the reader holds an [`enum@Error`].
+    ///
+    /// # Errors
+    /// See [`enum@Error`].
+    pub fn blob(&self, digest: &Digest, size: Option<u64>) -> Result<Box<dyn Read + Send>, Error> {
+        let digest = digest.to_string();
+        let uri = address::below(&self.client.base, "blobs", &digest)?;
+        let target = Target { uri, accept: None, wanted: Wanted::Blob(digest) };
+        Ok(Box::new(BlobReader::open(Arc::clone(&self.client), target, size)?))
+    }
+
+    /// The repository's tags, for messages: at most 10,000.
+    ///
+    /// # Errors
+    /// See [`enum@Error`].
+    pub fn tags(&self) -> Result<Vec<String>, Error> {
+        tags::list(&self.client)
+    }
+}

@@ -1,0 +1,112 @@
+//! What an answer other than success means.
+
+use std::time::SystemTime;
+
+use serde::Deserialize;
+
+use super::address::place;
+use super::error::Error;
+use super::http::Answer;
+use super::rate_limit::RateLimit;
+use super::text::shown;
+
+/// Bytes of an error's body that are read at most.
+const MAX_BODY: u64 = 64 << 10;
+
+/// Errors of one answer that are shown at most.
+const MAX_SHOWN: usize = 3;
+
+/// What was asked for, as a message needs it.
+#[derive(Debug, Clone)]
+pub(super) enum Wanted {
+    /// A manifest, by tag or digest.
+    Manifest(String),
+    /// A blob, by digest.
+    Blob(String),
+    /// The list of tags.
+    Tags,
+    /// A token.
+    Token,
+}
+
+/// Whose repository was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    pub(super) registry: String,
+    pub(super) repository: String,
+}
+
+/// The specification's body of an error. Token servers write `details` or `error_description` instead.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Body {
+    errors: Vec<Reason>,
+    details: Option<String>,
+    error_description: Option<String>,
+    message: Option<String>,
+}
+
+/// One error in a body.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Reason {
+    code: String,
+    message: String,
+}
+
+/// A refusal's own words.
+pub(super) struct Said {
+    /// Bounded and escaped.
+    pub(super) text: String,
+    /// The first code, such as `NAME_UNKNOWN`.
+    code: String,
+}
+
+impl Said {
+    /// Reads the words of an answer. Pages for a browser are passed over.
+    pub(super) fn read(answer: Answer) -> Said {
+        // An answer whose reasons do not arrive is still that answer.
+        let body = answer.read(MAX_BODY).unwrap_or_default();
+        match serde_json::from_slice::<Body>(&body) {
+            Ok(body) => Said::of_json(body),
+            Err(_) => {
+                let text = String::from_utf8_lossy(&body);
+                let is_markup = text.trim_start().starts_with('<');
+                Said { text: if is_markup { String::new() } else { shown(&text) }, code: String::new() }
+            }
+        }
+    }
+
+    fn of_json(body: Body) -> Said {
+        let code = body.errors.first().map(|reason| reason.code.clone()).unwrap_or_default();
+        let reasons = body.errors.iter().take(MAX_SHOWN).map(|reason| match reason.code.as_str() {
+            "" => shown(&reason.message),
+            code => format!("{}: {}", shown(code), shown(&reason.message)),
+        });
+        let others = [body.details, body.error_description, body.message].into_iter().flatten();
+        let text = reasons.chain(others.take(1).map(|text| shown(&text))).collect::<Vec<_>>().join("; ");
+        Said { text, code }
+    }
+}
+
+/// The error for an answer that refuses `wanted`. 401 and 403 are the caller's, who knows the credentials.
+pub(super) fn refusal(answer: Answer, subject: &Subject, wanted: &Wanted) -> Error {
+    let url = place(&answer.uri);
+    let status = answer.status.as_u16();
+    let limit = RateLimit::of(&answer.headers, SystemTime::now());
+    let Said { text: said, code } = Said::read(answer);
+    let Subject { registry, repository } = subject.clone();
+    match (status, wanted) {
+        (429, _) => Error::RateLimited { url, limit, said },
+        (408 | 500..=599, _) => Error::Server { url, status, limit, said },
+        (404, Wanted::Tags) => Error::RepositoryNotFound { registry, repository, said },
+        (404, Wanted::Manifest(_)) if code == "NAME_UNKNOWN" => {
+            Error::RepositoryNotFound { registry, repository, said }
+        }
+        (404, Wanted::Manifest(reference)) => {
+            Error::ManifestNotFound { registry, repository, reference: reference.clone(), said }
+        }
+        (404, Wanted::Blob(digest)) => Error::BlobNotFound { registry, repository, digest: digest.clone(), said },
+        _ => Error::Status { url, status, said },
+    }
+}

@@ -1,0 +1,56 @@
+//! The list of a repository's tags, page by page.
+
+use serde::Deserialize;
+use ureq::http::Uri;
+use ureq::http::header::LINK;
+
+use super::address::{parse, place, resolve, same_origin};
+use super::client::{Client, Target};
+use super::error::Error;
+use super::http::Answer;
+use super::refusal::Wanted;
+
+/// Bytes of one page at most.
+const MAX_PAGE: u64 = 4 << 20;
+
+/// Tags at most. The list serves messages; one that is longer is cut.
+const MAX_TAGS: usize = 10_000;
+
+/// Pages at most.
+const MAX_PAGES: usize = 100;
+
+/// One page.
+#[derive(Deserialize)]
+struct Page {
+    /// Some registries write null for an empty list.
+    tags: Option<Vec<String>>,
+}
+
+/// Gets the list, cut at [`MAX_TAGS`].
+pub(super) fn list(client: &Client) -> Result<Vec<String>, Error> {
+    let mut tags = Vec::new();
+    let mut next = Some(parse(&format!("{}/tags/list", client.base))?);
+    for _ in 0..MAX_PAGES {
+        let Some(uri) = next.take() else { break };
+        let target = Target { uri, accept: Some("application/json"), wanted: Wanted::Tags };
+        let (link, body) = client.document(&target, MAX_PAGE, |answer| next_page(&target.uri, answer))?;
+        let page: Page = serde_json::from_slice(&body)
+            .map_err(|error| Error::Tags { url: place(&target.uri), reason: error.to_string() })?;
+        tags.extend(page.tags.unwrap_or_default());
+        if tags.len() >= MAX_TAGS {
+            tags.truncate(MAX_TAGS);
+            break;
+        }
+        next = link;
+    }
+    Ok(tags)
+}
+
+/// The next page: `Link: </v2/a/tags/list?last=x>; rel="next"` (RFC 8288). Only the registry itself may serve it.
+fn next_page(current: &Uri, answer: &Answer) -> Option<Uri> {
+    let link = answer.header(LINK)?;
+    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let is_next = parameters.replace('"', "").to_ascii_lowercase().contains("rel=next");
+    let uri = resolve(current, target).filter(|uri| same_origin(uri, current))?;
+    (is_next && uri != *current).then_some(uri)
+}
