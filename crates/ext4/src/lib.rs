@@ -11,6 +11,11 @@
 //! space, and its bytes are punched out of the file.
 
 mod content;
+mod csum;
+mod extent;
+mod file_type;
+mod inode;
+mod put;
 mod tree;
 
 pub use content::{Content, Extent};

@@ -1,0 +1,64 @@
+//! What an inode is, in the two codes that the disk has for it.
+
+use crate::Kind;
+
+/// The type of an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileType {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A character device.
+    CharacterDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+    /// A socket's name.
+    Socket,
+    /// A symbolic link.
+    Symlink,
+}
+
+impl FileType {
+    /// The code in a directory entry (`EXT4_FT_*`).
+    pub fn dirent(self) -> u8 {
+        match self {
+            Self::Regular => 1,
+            Self::Directory => 2,
+            Self::CharacterDevice => 3,
+            Self::BlockDevice => 4,
+            Self::Fifo => 5,
+            Self::Socket => 6,
+            Self::Symlink => 7,
+        }
+    }
+
+    /// The code in the high bits of `i_mode` (`S_IFMT`).
+    pub fn mode(self) -> u16 {
+        match self {
+            Self::Fifo => 0o010_000,
+            Self::CharacterDevice => 0o020_000,
+            Self::Directory => 0o040_000,
+            Self::BlockDevice => 0o060_000,
+            Self::Regular => 0o100_000,
+            Self::Symlink => 0o120_000,
+            Self::Socket => 0o140_000,
+        }
+    }
+}
+
+impl From<&Kind> for FileType {
+    fn from(kind: &Kind) -> Self {
+        match kind {
+            Kind::Directory(_) => Self::Directory,
+            Kind::File(_) => Self::Regular,
+            Kind::Symlink(_) => Self::Symlink,
+            Kind::CharacterDevice(_) => Self::CharacterDevice,
+            Kind::BlockDevice(_) => Self::BlockDevice,
+            Kind::Fifo => Self::Fifo,
+            Kind::Socket => Self::Socket,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! One inode of the inode table: 256 bytes, of which 160 are fields and the rest holds extended attributes.
+
+use crate::csum::{self, Seed};
+use crate::put::{Put, high16, high32, low16, low32};
+use crate::{Device, Timestamp};
+
+/// The size of an inode on the disk, in bytes (`s_inode_size`).
+pub(crate) const INODE_SIZE: usize = 256;
+/// The fields past the first 128 bytes that are in use (`i_extra_isize`).
+const EXTRA_SIZE: u16 = 32;
+/// The room behind the fields, for extended attributes.
+pub(crate) const XATTR_ROOM: usize = INODE_SIZE - 128 - EXTRA_SIZE as usize;
+/// The inode's own map of its content (`i_block`), in bytes.
+pub(crate) const I_BLOCK_SIZE: usize = 60;
+
+/// The directory is indexed (`EXT4_INDEX_FL`).
+pub(crate) const INDEX_FL: u32 = 0x1000;
+/// `i_block` is the root of an extent tree (`EXT4_EXTENTS_FL`).
+pub(crate) const EXTENTS_FL: u32 = 0x8_0000;
+
+/// The most names that an inode may have, and the most links that a directory counts (`EXT4_LINK_MAX`).
+pub(crate) const LINK_MAX: u32 = 65_000;
+
+/// Where the halves of the checksum stand: `l_i_checksum_lo` in `osd2`, `i_checksum_hi` behind `i_extra_isize`.
+const CHECKSUM_LOW: std::ops::Range<usize> = 124..126;
+const CHECKSUM_HIGH: std::ops::Range<usize> = 130..132;
+
+/// An inode's fields. What is not here is zero on the disk.
+#[derive(Clone, Debug)]
+pub(crate) struct RawInode<'a> {
+    /// Type and permissions (`i_mode`).
+    pub mode: u16,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The content's size in bytes.
+    pub size: u64,
+    /// How many names it has; for directories see [`directory_links`].
+    pub links: u16,
+    /// `i_flags`: [`EXTENTS_FL`], [`INDEX_FL`].
+    pub flags: u32,
+    /// All its blocks, those of the extent tree and the extended attributes included, in units of 512 bytes.
+    pub sectors: u64,
+    /// The extent tree's root, a short link's target, a device's number, or zeros (`i_block`).
+    pub block: [u8; I_BLOCK_SIZE],
+    /// The block with extended attributes; zero when there is none (`i_file_acl`).
+    pub file_acl: u64,
+    /// The time of access, change, modification and creation.
+    pub time: Timestamp,
+    /// `i_generation`, which seeds the checksums of all that belongs to the inode.
+    pub generation: u32,
+    /// What [`XATTR_ROOM`] holds; may be shorter.
+    pub xattrs: &'a [u8],
+}
+
+impl RawInode<'_> {
+    /// The inode as inode `number` of the file system with this seed.
+    pub fn encode(&self, number: u32, seed: Seed) -> [u8; INODE_SIZE] {
+        let mut bytes = [0; INODE_SIZE];
+        self.put(&mut bytes);
+        let checksum = csum::inode(seed.inode(number, self.generation), &bytes);
+        bytes[CHECKSUM_LOW].copy_from_slice(&low16(checksum).to_le_bytes());
+        bytes[CHECKSUM_HIGH].copy_from_slice(&high16(checksum).to_le_bytes());
+        bytes
+    }
+
+    /// The fields in the order of `struct ext4_inode`, the checksum left zero.
+    fn put(&self, bytes: &mut [u8; INODE_SIZE]) {
+        let time = DiskTime::from(self.time);
+        let i_version = 0;
+        let mut put = Put::new(bytes);
+        put.u16(self.mode).u16(low16(self.uid)).u32(low32(self.size));
+        let i_dtime = 0;
+        put.u32(time.seconds).u32(time.seconds).u32(time.seconds).u32(i_dtime);
+        put.u16(low16(self.gid)).u16(self.links).u32(low32(self.sectors)).u32(self.flags).u32(i_version);
+        put.bytes(&self.block);
+        let i_obso_faddr = 0;
+        put.u32(self.generation).u32(low32(self.file_acl)).u32(high32(self.size)).u32(i_obso_faddr);
+        let (i_checksum_lo, i_checksum_hi, i_reserved) = (0, 0, 0);
+        put.u16(low16(high32(self.sectors))).u16(low16(high32(self.file_acl)));
+        put.u16(high16(self.uid)).u16(high16(self.gid)).u16(i_checksum_lo).u16(i_reserved);
+        put.u16(EXTRA_SIZE).u16(i_checksum_hi);
+        put.u32(time.extra).u32(time.extra).u32(time.extra);
+        let (i_version_hi, i_projid) = (0, 0);
+        put.u32(time.seconds).u32(time.extra).u32(i_version_hi).u32(i_projid);
+        put.bytes(self.xattrs).skip(XATTR_ROOM - self.xattrs.len()).end();
+    }
+}
+
+/// A time as the disk has it (`EXT4_FITS_IN_INODE` extra fields in use).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DiskTime {
+    /// The low 32 bits of the seconds, as a signed number.
+    pub seconds: u32,
+    /// Two bits of epoch below thirty of nanoseconds (`ext4_encode_extra_time`).
+    pub extra: u32,
+}
+
+impl DiskTime {
+    const EPOCH_BITS: u32 = 2;
+    /// 1901-12-13 20:45:52, the first second (`EXT4_TIMESTAMP_MIN`).
+    const MIN: i64 = i32::MIN as i64;
+    /// 2446-05-10 22:38:55, the last second (`EXT4_EXTRA_TIMESTAMP_MAX`).
+    const MAX: i64 = (1 << (32 + Self::EPOCH_BITS)) + Self::MIN - 1;
+    const MAX_NANOSECONDS: u32 = 999_999_999;
+}
+
+impl From<Timestamp> for DiskTime {
+    /// Times that the disk cannot hold become the nearest that it can.
+    fn from(time: Timestamp) -> Self {
+        let (seconds, nanoseconds) = match time.seconds {
+            ..Self::MIN => (Self::MIN, 0),
+            Self::MIN..=Self::MAX => (time.seconds, time.nanoseconds.min(Self::MAX_NANOSECONDS)),
+            _ => (Self::MAX, Self::MAX_NANOSECONDS),
+        };
+        // The epoch counts how often 2^32 seconds must be added to the low word, read as a signed number.
+        let low = seconds as i32;
+        let epoch = ((seconds - i64::from(low)) >> 32) as u32;
+        Self { seconds: low as u32, extra: nanoseconds << Self::EPOCH_BITS | epoch }
+    }
+}
+
+/// The link count of a directory: itself, its name, and a `..` in each subdirectory.
+///
+/// Past [`LINK_MAX`] it is 1, which means "not counted" (`dir_nlink`).
+pub(crate) fn directory_links(subdirectories: usize) -> u16 {
+    match u16::try_from(subdirectories.saturating_add(2)) {
+        Ok(links) if u32::from(links) <= LINK_MAX => links,
+        _ => 1,
+    }
+}
+
+/// A symbolic link's target as `i_block`, with a NUL behind it; `None` when it needs a block of its own
+/// (`ext4_inode_is_fast_symlink`). Such an inode has no [`EXTENTS_FL`].
+pub(crate) fn fast_symlink(target: &[u8]) -> Option<[u8; I_BLOCK_SIZE]> {
+    let mut block = [0; I_BLOCK_SIZE];
+    if target.len() >= I_BLOCK_SIZE {
+        return None;
+    }
+    block[..target.len()].copy_from_slice(target);
+    Some(block)
+}
+
+/// A device's number as `i_block`: small numbers in the first word (`old_encode_dev`), others in the second
+/// (`new_encode_dev`); `None` past 12 bits of major and 20 bits of minor.
+pub(crate) fn device(device: Device) -> Option<[u8; I_BLOCK_SIZE]> {
+    const MAJOR_BITS: u32 = 12;
+    const MINOR_BITS: u32 = 20;
+    let Device { major, minor } = device;
+    if major >> MAJOR_BITS != 0 || minor >> MINOR_BITS != 0 {
+        return None;
+    }
+    let (old, new) = match (u8::try_from(major), u8::try_from(minor)) {
+        (Ok(major), Ok(minor)) => (u32::from(u16::from_be_bytes([major, minor])), 0),
+        _ => (0, minor & 0xff | major << 8 | (minor & !0xff) << MAJOR_BITS),
+    };
+    let mut block = [0; I_BLOCK_SIZE];
+    Put::new(&mut block).u32(old).u32(new).skip_rest();
+    Some(block)
+}
