@@ -8,11 +8,28 @@
 //!                   └──────> layer: blob ──> hash ──> decompression ──> hash ──> reader
 //! ```
 
+mod config;
 pub mod digest;
+mod directory;
+mod document;
+mod error;
+mod image;
+mod layer;
+mod limits;
 pub mod platform;
+mod progress;
 pub mod reference;
 pub mod registry;
+mod source;
+mod timestamp;
 
+pub use config::{Config, History};
 pub use digest::Digest;
+pub use error::{Error, LayerError, Mismatch};
+pub use image::{Image, Options, open};
+pub use layer::{Compression, Layer, LayerReader, LayerSummary};
+pub use limits::Limits;
 pub use platform::Platform;
+pub use progress::{NoProgress, Progress};
 pub use reference::{ImageName, Reference, ReferenceError, RegistryReference, TarSource};
+pub use registry::Options as RegistryOptions;

@@ -1,0 +1,173 @@
+//! A directory as a layer: one tar stream, the same for the same tree whatever order the disk has it in.
+//!
+//! Nothing is opened by a path of several parts: from the root on, each name is opened in its parent's handle without
+//! following links, so a tree that changes meanwhile cannot lead elsewhere (CVE-2018-15664).
+
+mod file;
+mod header;
+mod sink;
+mod xattr;
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use self::header::{Entry, Kind};
+use self::sink::Sink;
+use self::xattr::Xattrs;
+use crate::error::{Error, LayerError};
+use crate::layer::pipe::{PipeReader, Stop, spawn_stage};
+
+/// Pieces that wait for the next stage; the sink's pool is as large.
+const DEPTH: usize = 4;
+/// Flags for everything that is opened below the root. A fifo must not block.
+const BELOW: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
+
+/// Opens the tree's root. Here links are followed: the user named it.
+pub(crate) fn open_root(path: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| Error::io("open", path)(errno.into()))
+}
+
+/// Starts a thread that walks the tree. `path` is the root's name in messages.
+pub(crate) fn tar_stream(root: Arc<OwnedFd>, path: PathBuf) -> Result<PipeReader<()>, LayerError> {
+    spawn_stage("walk", DEPTH, move |pipe| {
+        let mut walk = Walk { sink: Sink::new(pipe, DEPTH), root: path, links: BTreeMap::new() };
+        // A handle of its own: two walks must not share a position in the directory.
+        let here = open_below(root.as_fd(), c".", OFlags::DIRECTORY).map_err(|errno| walk.stop("open", b"", errno))?;
+        walk.directory(&here, b"")?;
+        walk.sink.finish()
+    })
+}
+
+/// A walk through a tree.
+struct Walk<'a> {
+    sink: Sink<'a>,
+    root: PathBuf,
+    /// Where a file with several names was first met, by device and inode.
+    links: BTreeMap<(u64, u64), Vec<u8>>,
+}
+
+impl Walk<'_> {
+    /// A directory and all below it, names in the order of their bytes. `path` is relative, the root's is empty.
+    fn directory(&mut self, here: &OwnedFd, path: &[u8]) -> Result<(), Stop> {
+        let stat = rustix::fs::fstat(here).map_err(|errno| self.stop("look at", path, errno))?;
+        let xattrs = xattr::of_handle(here.as_fd()).map_err(|error| self.failed("read the xattrs of", path, error))?;
+        self.entry(path, &stat, Kind::Directory, &xattrs)?;
+        for name in self.names(here, path)? {
+            let mut below = path.to_vec();
+            if !path.is_empty() {
+                below.push(b'/');
+            }
+            below.extend_from_slice(name.to_bytes());
+            self.child(here.as_fd(), &name, &below)?;
+        }
+        Ok(())
+    }
+
+    fn names(&self, here: &OwnedFd, path: &[u8]) -> Result<Vec<CString>, Stop> {
+        let entries = Dir::read_from(here).map_err(|errno| self.stop("list", path, errno))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|errno| self.stop("list", path, errno))?;
+            if ![c".", c".."].contains(&entry.file_name()) {
+                names.push(entry.file_name().to_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn child(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<(), Stop> {
+        let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|errno| self.stop("look at", path, errno))?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if kind == FileType::Directory {
+            let here = self.reopen(parent, name, path, &stat, OFlags::DIRECTORY)?;
+            return self.directory(&here, path);
+        }
+        if kind == FileType::Socket {
+            return Ok(());
+        }
+        if stat.st_nlink > 1 {
+            if let Some(first) = self.links.get(&(stat.st_dev, stat.st_ino)) {
+                let target = first.clone();
+                return self.entry(path, &stat, Kind::HardLink(&target), &Xattrs::new());
+            }
+            self.links.insert((stat.st_dev, stat.st_ino), path.to_vec());
+        }
+        if kind == FileType::RegularFile {
+            let file = self.reopen(parent, name, path, &stat, OFlags::empty())?;
+            return self.file(file, path);
+        }
+        let xattrs = xattr::of_name(parent, name).map_err(|error| self.failed("read the xattrs of", path, error))?;
+        match kind {
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(parent, name, Vec::new());
+                let target = target.map_err(|errno| self.stop("read the link", path, errno))?;
+                self.entry(path, &stat, Kind::Symlink(target.to_bytes()), &xattrs)
+            }
+            FileType::CharacterDevice => self.entry(path, &stat, Kind::CharacterDevice, &xattrs),
+            FileType::BlockDevice => self.entry(path, &stat, Kind::BlockDevice, &xattrs),
+            FileType::Fifo => self.entry(path, &stat, Kind::Fifo, &xattrs),
+            _ => Err(self.broken(path, "is of an unknown type")),
+        }
+    }
+
+    /// Opens what was just looked at, and makes sure that it is the same thing.
+    fn reopen(
+        &self,
+        parent: BorrowedFd<'_>,
+        name: &CStr,
+        path: &[u8],
+        seen: &Stat,
+        flags: OFlags,
+    ) -> Result<OwnedFd, Stop> {
+        let handle = open_below(parent, name, flags).map_err(|errno| self.stop("open", path, errno))?;
+        let stat = rustix::fs::fstat(&handle).map_err(|errno| self.stop("look at", path, errno))?;
+        let same = (stat.st_dev, stat.st_ino, stat.st_mode) == (seen.st_dev, seen.st_ino, seen.st_mode);
+        if same { Ok(handle) } else { Err(self.changed(path)) }
+    }
+
+    fn entry(&mut self, path: &[u8], stat: &Stat, kind: Kind<'_>, xattrs: &Xattrs) -> Result<(), Stop> {
+        let bytes = Entry { path, stat, kind, xattrs }.to_tar().map_err(|problem| self.broken(path, &problem))?;
+        self.sink.write(&bytes)
+    }
+
+    fn changed(&self, path: &[u8]) -> Stop {
+        self.broken(path, "changed while it was read; let nothing write to the tree meanwhile")
+    }
+
+    fn broken(&self, path: &[u8], problem: &str) -> Stop {
+        tree_error(Error::document(self.shown(path).display().to_string(), problem))
+    }
+
+    fn stop(&self, action: &'static str, path: &[u8], errno: Errno) -> Stop {
+        self.failed(action, path, errno.into())
+    }
+
+    fn failed(&self, action: &'static str, path: &[u8], error: std::io::Error) -> Stop {
+        tree_error(Error::io(action, &self.shown(path))(error))
+    }
+
+    fn shown(&self, path: &[u8]) -> PathBuf {
+        self.root.join(std::ffi::OsStr::from_bytes(path))
+    }
+}
+
+fn tree_error(error: Error) -> Stop {
+    Stop::Failed(LayerError::Tree(Box::new(error)))
+}
+
+fn open_below(parent: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(parent, name, BELOW | flags, Mode::empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! The walk, judged by GNU tar and by the files themselves.

@@ -1,0 +1,99 @@
+//! An image that has been found: its config, and the layers to be read.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::config::Config;
+use crate::digest::Digest;
+use crate::error::{Error, LayerError};
+use crate::layer::{Job, Layer, LayerReader};
+use crate::limits::Limits;
+use crate::platform::Platform;
+use crate::progress::Progress;
+use crate::reference::Reference;
+use crate::registry;
+use crate::source::{self, OpenBlob};
+
+/// How images are looked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What the image must run on.
+    pub platform: Platform,
+    /// Whether registries must not be asked.
+    pub offline: bool,
+    /// How registries are reached.
+    pub registry: registry::Options,
+    /// What an image may ask for.
+    pub limits: Limits,
+}
+
+/// An image.
+pub struct Image {
+    /// The reference, with all defaults spelt out.
+    pub name: String,
+    /// The digest of the manifest for the platform; `None` where there is no manifest.
+    pub manifest_digest: Option<Digest>,
+    /// What the image says it runs on, or else the platform asked for.
+    pub platform: Platform,
+    /// What to run in it.
+    pub config: Config,
+    /// Its layers, lowest first.
+    pub layers: Vec<Layer>,
+    blobs: Vec<OpenBlob>,
+    limits: Limits,
+    /// Decompressed bytes of all layers so far.
+    unpacked: Arc<AtomicU64>,
+}
+
+/// Finds an image. The layers are not read yet.
+pub fn open(reference: &Reference, options: &Options) -> Result<Image, Error> {
+    source::open(reference, options)
+}
+
+/// What a source found.
+pub(crate) struct Found {
+    pub name: String,
+    pub manifest_digest: Option<Digest>,
+    pub config: Config,
+    pub layers: Vec<(Layer, OpenBlob)>,
+}
+
+impl Image {
+    /// Checks what a source found against what was asked for.
+    pub(crate) fn new(found: Found, options: &Options) -> Result<Image, Error> {
+        let Found { name, manifest_digest, config, layers } = found;
+        let platform = config.platform().unwrap_or_else(|| options.platform.clone());
+        if options.platform.suits(&platform).is_none() {
+            let wanted = options.platform.clone();
+            return Err(Error::NoSuchPlatform { image: name, wanted, available: vec![platform] });
+        }
+        if layers.len() > options.limits.layers {
+            let limit = options.limits.layers as u64;
+            return Err(Error::Limit { what: format!("{name} with {} layers", layers.len()), limit, unit: "layers" });
+        }
+        let (layers, blobs) = layers.into_iter().unzip();
+        let (limits, unpacked) = (options.limits.clone(), Arc::default());
+        Ok(Image { name, manifest_digest, platform, config, layers, blobs, limits, unpacked })
+    }
+
+    /// Starts to read layer `index`, 0 being the lowest. Each may be opened once, and should be in order.
+    pub fn open_layer(&self, index: usize, progress: Arc<dyn Progress>) -> Result<LayerReader, Error> {
+        let (Some(layer), Some(open)) = (self.layers.get(index), self.blobs.get(index)) else {
+            return Err(Error::Layer { index, problem: LayerError::NoSuchLayer { layers: self.layers.len() } });
+        };
+        let (limits, unpacked) = (self.limits.clone(), Arc::clone(&self.unpacked));
+        LayerReader::start(open()?, Job { index, layer: layer.clone(), limits, unpacked, progress })
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image")
+            .field("name", &self.name)
+            .field("manifest_digest", &self.manifest_digest)
+            .field("platform", &self.platform)
+            .field("layers", &self.layers)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! The verified layer stream.
+//!
+//! Each stage is a thread of its own, and hands full buffers to the next one through a bounded pipe:
+//!
+//! ```text
+//! blob source ─> [read, hash the blob] ─> [decompress] ─> [hash the tar] ─> LayerReader
+//!                 blob.rs                  decompress.rs    tar_hash.rs      (the caller's thread)
+//! ```
+//!
+//! A stage that fails sends its error instead of more data, so it surfaces in order at the reader. A reader that goes
+//! away closes the pipes, and each stage ends at its next buffer.
+
+mod blob;
+mod decompress;
+mod gzip;
+pub(crate) mod pipe;
+mod tar_hash;
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use self::pipe::PipeReader;
+use crate::digest::Digest;
+use crate::error::{Error, LayerError};
+use crate::limits::Limits;
+use crate::progress::Progress;
+
+/// How a blob is compressed. Found by looking at its first bytes; the media type is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// A plain tar.
+    None,
+    /// RFC 1952, one or several members.
+    Gzip,
+    /// RFC 8878, one or several frames.
+    Zstd,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Compression::None => "uncompressed",
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        })
+    }
+}
+
+/// One layer, as the manifest and the config describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// The digest of the blob; `None` where no manifest says it.
+    pub digest: Option<Digest>,
+    /// The digest of the tar inside the blob.
+    pub diff_id: Option<Digest>,
+    /// Bytes of the blob, if known before it is read.
+    pub size: Option<u64>,
+    /// The media type that the manifest gives.
+    pub media_type: Option<String>,
+    /// The build step that made it, from the config's history.
+    pub created_by: Option<String>,
+}
+
+/// What a layer turned out to be, after all of it was read and every promise was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerSummary {
+    /// The digest of the blob.
+    pub digest: Digest,
+    /// The digest of the tar.
+    pub diff_id: Digest,
+    /// Bytes of the blob.
+    pub compressed: u64,
+    /// Bytes of the tar.
+    pub uncompressed: u64,
+    /// How the blob is compressed.
+    pub compression: Compression,
+}
+
+/// What the pipeline needs to know about a layer.
+pub(crate) struct Job {
+    /// The layer's place in the image, for errors and progress.
+    pub index: usize,
+    pub layer: Layer,
+    pub limits: Limits,
+    /// Decompressed bytes of all layers of the image so far.
+    pub unpacked: Arc<AtomicU64>,
+    pub progress: Arc<dyn Progress>,
+}
+
+/// A layer's tar, decompressed, in large pieces: `fill_buf` lends the pipeline's own buffers.
+///
+/// The end of the stream is only reported when size, blob digest and diff_id are right; otherwise the last read fails.
+/// An `io::Error` from here carries an [`enum@Error`].
+pub struct LayerReader {
+    index: usize,
+    progress: Arc<dyn Progress>,
+    tar: PipeReader<LayerSummary>,
+}
+
+impl LayerReader {
+    /// Starts the stages.
+    pub(crate) fn start(blob: Box<dyn Read + Send>, job: Job) -> Result<LayerReader, Error> {
+        let (index, progress) = (job.index, Arc::clone(&job.progress));
+        progress.layer_started(index, job.layer.size);
+        let diff_id = job.layer.diff_id;
+        let tar = blob::start(blob, &job)
+            .and_then(|blob| decompress::start(blob, &job))
+            .and_then(|tar| tar_hash::start(tar, diff_id))
+            .map_err(|problem| Error::Layer { index, problem })?;
+        Ok(LayerReader { index, progress, tar })
+    }
+
+    /// Reads what is left, and gives the layer's facts once all of them are checked.
+    pub fn finish(mut self) -> Result<LayerSummary, Error> {
+        let failed = |problem| Error::Layer { index: self.index, problem };
+        while self.tar.next_piece().map_err(failed)?.is_some() {}
+        let summary = self.tar.end().cloned().ok_or(LayerError::StageDied { stage: "verify" }).map_err(failed)?;
+        self.progress.layer_finished(self.index);
+        Ok(summary)
+    }
+}
+
+impl BufRead for LayerReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let index = self.index;
+        self.tar.piece().map_err(|problem| io::Error::other(Error::Layer { index, problem }))
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.tar.consume(amount);
+    }
+}
+
+impl Read for LayerReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let piece = self.fill_buf()?;
+        let length = piece.len().min(out.len());
+        out[..length].copy_from_slice(&piece[..length]);
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl fmt::Debug for LayerReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LayerReader").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! OCI image layouts: `oci-layout`, `index.json` and `blobs/ALGORITHM/HEX`, in a directory or in a tar.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::archive::Archive;
+use super::oci::{BlobStore, Resolver};
+use super::read_document;
+use crate::digest::Digest;
+use crate::document::{Descriptor, Document, json};
+use crate::error::Error;
+use crate::image::{Image, Options};
+use crate::reference::ImageName;
+
+const LAYOUT_FILE: &str = "oci-layout";
+const INDEX_FILE: &str = "index.json";
+
+/// The file `oci-layout`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    image_layout_version: String,
+}
+
+pub(super) fn open_directory(
+    directory: &Path,
+    image: Option<&ImageName>,
+    name: &str,
+    options: &Options,
+) -> Result<Image, Error> {
+    open(Arc::new(Directory(directory.to_owned())), image, name, options)
+}
+
+pub(super) fn open_archive(
+    file: &Path,
+    image: Option<&ImageName>,
+    name: &str,
+    options: &Options,
+) -> Result<Image, Error> {
+    open(Arc::new(Archive::open(file)?), image, name, options)
+}
+
+/// A place with a layout's files.
+trait Layout: BlobStore {
+    /// Opens a file by its name in the layout.
+    fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, Error>;
+    /// The place's name for messages.
+    fn place(&self) -> String;
+}
+
+fn open<L: Layout + 'static>(
+    layout: Arc<L>,
+    image: Option<&ImageName>,
+    name: &str,
+    options: &Options,
+) -> Result<Image, Error> {
+    let place = layout.place();
+    let document = |file: &str| {
+        let what = format!("{file} in {place}");
+        let content = read_document(&what, layout.file(file)?, options.limits.document_bytes)?;
+        Ok::<_, Error>((what, content))
+    };
+    let (what, content) = document(LAYOUT_FILE)?;
+    let version: Version = json(&what, &content)?;
+    if !version.image_layout_version.starts_with("1.") {
+        return Err(Error::document(
+            what,
+            format!("is of version {:?}; only 1.x is known", version.image_layout_version),
+        ));
+    }
+    let (what, content) = document(INDEX_FILE)?;
+    let Document::Index(index) = Document::parse(&what, None, &content)? else {
+        return Err(Error::document(what, "is no index"));
+    };
+    let candidates = named(&index.manifests, image, &place)?;
+    Resolver { store: layout, name, options }.choose(&candidates)
+}
+
+/// The descriptors that a name means. Several may share a name, one for each platform.
+fn named(manifests: &[Descriptor], image: Option<&ImageName>, place: &str) -> Result<Vec<Descriptor>, Error> {
+    let images: Vec<&Descriptor> = manifests.iter().filter(|descriptor| descriptor.may_be_image()).collect();
+    let mut available: Vec<String> =
+        images.iter().filter_map(|descriptor| descriptor.ref_name()).map(str::to_owned).collect();
+    available.sort();
+    available.dedup();
+    let fits = |descriptor: &&Descriptor| match image {
+        None | Some(ImageName::Index(_)) => true,
+        Some(ImageName::Tag(tag)) => descriptor.ref_name() == Some(tag),
+        Some(ImageName::Digest(digest)) => descriptor.digest == *digest,
+    };
+    let candidates: Vec<Descriptor> = images.iter().copied().filter(fits).cloned().collect();
+    let place = place.to_owned();
+    if candidates.is_empty() {
+        let wanted = match image {
+            Some(ImageName::Tag(tag)) => tag.clone(),
+            Some(ImageName::Digest(digest)) => digest.to_string(),
+            Some(ImageName::Index(_)) | None => "at all".to_owned(),
+        };
+        return Err(Error::NoSuchImage { wanted, place, available });
+    }
+    let is_ambiguous = candidates.iter().any(|other| other.ref_name() != candidates[0].ref_name());
+    let has_no_platforms = candidates.len() > 1 && candidates.iter().all(|descriptor| descriptor.platform().is_none());
+    let is_one = candidates.iter().all(|other| other.digest == candidates[0].digest);
+    match (image, is_one) {
+        (_, true) => Ok(candidates[..1].to_vec()),
+        (None, false) if is_ambiguous || has_no_platforms => Err(Error::SeveralImages { place, available }),
+        _ => Ok(candidates),
+    }
+}
+
+/// `blobs/sha256/HEX`. A digest is strict hex, so this cannot leave the layout.
+fn blob_name(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm().name(), digest.hex())
+}
+
+/// A layout directory.
+struct Directory(PathBuf);
+
+impl Layout for Directory {
+    fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, Error> {
+        let path = self.0.join(name);
+        Ok(Box::new(File::open(&path).map_err(Error::io("open", &path))?))
+    }
+
+    fn place(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+impl BlobStore for Directory {
+    fn blob(&self, digest: &Digest, _size: u64) -> Result<Box<dyn Read + Send>, Error> {
+        self.file(&blob_name(digest))
+    }
+}
+
+impl Layout for Archive {
+    fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, Error> {
+        Ok(Box::new(self.member(name.as_bytes())?))
+    }
+
+    fn place(&self) -> String {
+        self.path().display().to_string()
+    }
+}
+
+impl BlobStore for Archive {
+    fn blob(&self, digest: &Digest, _size: u64) -> Result<Box<dyn Read + Send>, Error> {
+        self.file(&blob_name(digest))
+    }
+}

@@ -1,0 +1,62 @@
+//! Root filesystems without an image around them: a tar, a directory, nothing.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::OpenBlob;
+use crate::config::Config;
+use crate::directory;
+use crate::error::{Error, LayerError};
+use crate::image::{Found, Image, Options};
+use crate::layer::Layer;
+
+pub(super) fn open_tar(file: &Path, name: String, options: &Options) -> Result<Image, Error> {
+    let metadata = fs::metadata(file).map_err(Error::io("open", file))?;
+    if metadata.is_dir() {
+        let problem = "is a directory, not a tar; use rootfs:DIR for a root filesystem, or oci:DIR for an image";
+        return Err(Error::document(file.display().to_string(), problem));
+    }
+    let size = metadata.is_file().then_some(metadata.len());
+    let path = file.to_owned();
+    let blob: OpenBlob = Box::new(move || {
+        let content: Box<dyn Read + Send> = Box::new(File::open(&path).map_err(Error::io("open", &path))?);
+        Ok(content)
+    });
+    one_layer(name, size, blob, options)
+}
+
+pub(super) fn open_stdin(name: String, options: &Options) -> Result<Image, Error> {
+    let is_taken = AtomicBool::new(false);
+    let blob: OpenBlob = Box::new(move || {
+        if is_taken.swap(true, Ordering::Relaxed) {
+            return Err(Error::Layer { index: 0, problem: LayerError::ReadTwice });
+        }
+        Ok(Box::new(io::stdin()))
+    });
+    one_layer(name, None, blob, options)
+}
+
+pub(super) fn open_directory(path: &Path, name: String, options: &Options) -> Result<Image, Error> {
+    let root = Arc::new(directory::open_root(path)?);
+    let path = path.to_owned();
+    let blob: OpenBlob = Box::new(move || {
+        let tar = directory::tar_stream(Arc::clone(&root), path.clone());
+        let tar: Box<dyn Read + Send> = Box::new(tar.map_err(|problem| Error::Layer { index: 0, problem })?);
+        Ok(tar)
+    });
+    one_layer(name, None, blob, options)
+}
+
+pub(super) fn scratch(name: String, options: &Options) -> Result<Image, Error> {
+    Image::new(Found { name, manifest_digest: None, config: Config::default(), layers: Vec::new() }, options)
+}
+
+/// An image of which only a root filesystem is known.
+fn one_layer(name: String, size: Option<u64>, blob: OpenBlob, options: &Options) -> Result<Image, Error> {
+    let layer = Layer { digest: None, diff_id: None, size, media_type: None, created_by: None };
+    let found = Found { name, manifest_digest: None, config: Config::default(), layers: vec![(layer, blob)] };
+    Image::new(found, options)
+}
