@@ -11,7 +11,7 @@ use super::address::place;
 use super::client::{Client, Target};
 use super::error::Error;
 use super::http::Answer;
-use super::retry::Attempts;
+use super::retry::{Attempts, Retry};
 use super::text::shown;
 
 /// Bytes that count as progress. Less could keep a server busy cutting us off for ever.
@@ -129,12 +129,14 @@ impl BlobReader {
     /// Waits before another attempt, or gives up.
     fn recover(&mut self, error: Error) -> Result<(), Error> {
         self.body = None;
-        if self.attempts.wait_after_failure(error.resume()) {
+        let retry = error.resume();
+        if self.attempts.wait_after_failure(retry) {
             return Ok(());
         }
-        match self.attempts.made() {
-            0 | 1 => Err(error),
-            attempts => Err(Error::BlobBroken {
+        match (retry, self.attempts.made()) {
+            // The failure itself says all: it was not tried again.
+            (Retry::Never, _) | (_, 0 | 1) => Err(error),
+            (_, attempts) => Err(Error::BlobBroken {
                 url: place(&self.target.uri),
                 offset: self.offset,
                 size: self.size,

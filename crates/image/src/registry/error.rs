@@ -113,7 +113,7 @@ pub enum Error {
         /// The address without its query.
         url: String,
         /// What the registry said about its limits.
-        limit: RateLimit,
+        limit: Box<RateLimit>,
         /// What the registry said; may be empty.
         said: String,
     },
@@ -125,7 +125,7 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
         /// When to ask again, if the server said so.
-        limit: RateLimit,
+        limit: Box<RateLimit>,
         /// What the registry said; may be empty.
         said: String,
     },

@@ -93,7 +93,7 @@ impl Said {
 pub(super) fn refusal(answer: Answer, subject: &Subject, wanted: &Wanted) -> Error {
     let url = place(&answer.uri);
     let status = answer.status.as_u16();
-    let limit = RateLimit::of(&answer.headers, SystemTime::now());
+    let limit = Box::new(RateLimit::of(&answer.headers, SystemTime::now()));
     let Said { text: said, code } = Said::read(answer);
     let Subject { registry, repository } = subject.clone();
     match (status, wanted) {

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use ureq::http::{HeaderValue, Uri};
 
@@ -19,6 +19,9 @@ const MAX_ANSWER: u64 = 1 << 20;
 
 /// Who we are to a token server.
 const CLIENT: &str = "nex";
+
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A token server's question, checked.
 pub(super) struct TokenRequest {
@@ -141,5 +144,5 @@ fn sensitive(value: &str) -> Option<HeaderValue> {
 }
 
 fn encoded(value: &str) -> String {
-    utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(value, RESERVED).to_string()
 }

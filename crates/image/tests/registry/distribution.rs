@@ -1,0 +1,175 @@
+//! Debian's `docker-registry` (the distribution project's server), started for one test.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A user that the registry knows, and the password: one with a space and a colon.
+pub const USER: (&str, &str) = ("alice", "open sesame:x");
+
+/// The line for that user in an htpasswd file; bcrypt at its cheapest.
+const HTPASSWD: &str = "alice:$2b$04$suM1Ka9bMmfRV5wz6z1YY.KGMQoUhAtX2bgu7qWcoRdc9ESmOrNC.\n";
+
+/// What the server shall do beyond serving.
+#[derive(Default)]
+pub struct Setup {
+    /// Ask for [`USER`].
+    pub with_password: bool,
+    /// Serve TLS with this certificate and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// A running server; ends with the value, also when a test fails.
+pub struct Distribution {
+    child: Child,
+    port: u16,
+    directory: TempDir,
+}
+
+impl Distribution {
+    /// Starts a server on a free port of the loopback interface; `None`, with a note, when it is not installed.
+    pub fn start(setup: &Setup) -> Option<Distribution> {
+        for tool in ["docker-registry", "skopeo", "umoci"] {
+            if Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+                eprintln!("left out: {tool} is not installed");
+                return None;
+            }
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let configuration = directory.path().join("config.yml");
+        fs::write(&configuration, configuration_text(directory.path(), port, setup)).unwrap();
+        let log = fs::File::create(directory.path().join("log")).unwrap();
+        let child = Command::new("docker-registry")
+            .arg("serve")
+            .arg(&configuration)
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let server = Distribution { child, port, directory };
+        server.wait_until_ready();
+        Some(server)
+    }
+
+    fn wait_until_ready(&self) {
+        let begin = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+            assert!(begin.elapsed() < Duration::from_secs(20), "the registry does not start:\n{log}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// `localhost:PORT`.
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    /// Pushes a new image whose one layer holds a file of `bytes` bytes that do not compress. Gives the image's
+    /// layout directory, made by umoci.
+    pub fn push(&self, repository: &str, tag: &str, bytes: usize) -> PathBuf {
+        let layout = self.directory.path().join(format!("layout-{tag}"));
+        let content = self.directory.path().join("content");
+        fs::create_dir_all(&content).unwrap();
+        fs::write(content.join("random"), noise(bytes)).unwrap();
+        let image = format!("{}:{tag}", layout.display());
+        run(Command::new("umoci").arg("init").arg("--layout").arg(&layout));
+        run(Command::new("umoci").args(["new", "--image", &image]));
+        let insert = ["insert", "--rootless", "--image", &image];
+        run(Command::new("umoci").args(insert).arg(content.join("random")).arg("/random"));
+        run(Command::new("skopeo")
+            .args(["copy", "--insecure-policy", "--dest-tls-verify=false"])
+            .args(["--dest-creds", &format!("{}:{}", USER.0, USER.1)])
+            .arg(format!("oci:{image}"))
+            .arg(format!("docker://{}/{repository}:{tag}", self.host())));
+        layout
+    }
+}
+
+impl Drop for Distribution {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn configuration_text(directory: &Path, port: u16, setup: &Setup) -> String {
+    let root = directory.display();
+    let mut text = format!(
+        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {root}/storage}}}}\n\
+         http:\n  addr: 127.0.0.1:{port}\n"
+    );
+    if let Some((certificate, key)) = &setup.tls {
+        let (certificate, key) = (certificate.display(), key.display());
+        text.push_str(&format!("  tls: {{certificate: {certificate}, key: {key}}}\n"));
+    }
+    if setup.with_password {
+        let file = directory.join("htpasswd");
+        fs::write(&file, HTPASSWD).unwrap();
+        text.push_str(&format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", file.display()));
+    }
+    text
+}
+
+/// Bytes that look random and are the same every time (xorshift64).
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.flatten().take(length).collect()
+}
+
+/// Whether [`certificates`] can work; notes it when not.
+pub fn has_openssl() -> bool {
+    let is_there = Command::new("openssl").arg("version").output().is_ok();
+    if !is_there {
+        eprintln!("left out: openssl is not installed");
+    }
+    is_there
+}
+
+/// An authority and a certificate for `localhost` that it signed: the paths of the authority's certificate, the
+/// server's certificate and its key.
+pub fn certificates(directory: &Path) -> [PathBuf; 3] {
+    let files = ["ca.crt", "server.crt", "server.key"].map(|name| directory.join(name));
+    let [authority, certificate, key] = &files;
+    let authority_key = directory.join("ca.key");
+    let new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
+    run(Command::new("openssl")
+        .args(["req", "-x509", "-subj", "/CN=Test Authority"])
+        .args(new_key)
+        .arg("-keyout")
+        .arg(&authority_key)
+        .arg("-out")
+        .arg(authority));
+    run(Command::new("openssl")
+        .args(["req", "-x509", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(new_key)
+        .arg("-CA")
+        .arg(authority)
+        .arg("-CAkey")
+        .arg(&authority_key)
+        .arg("-keyout")
+        .arg(key)
+        .arg("-out")
+        .arg(certificate));
+    files
+}
+
+/// Runs a command that must succeed.
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,209 @@
+//! A small server that fails on demand, as no real registry does.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nex_image::registry::{
+    CertificatePlaces, CredentialFile, CredentialPlaces, Options, Proxies, RetryPolicy, Timeouts,
+};
+use nex_image::{RegistryReference, registry};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// A connection, encrypted or not.
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
+/// A request as it came in.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Method and target, such as `GET /v2/a/tags/list`.
+    pub line: String,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The body, if it had one.
+    pub body: String,
+}
+
+impl Request {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// True when the target's path begins so.
+    pub fn is_for(&self, path: &str) -> bool {
+        self.line.split(' ').nth(1).is_some_and(|target| target.starts_with(path))
+    }
+
+    /// The first byte of the range asked for.
+    pub fn range(&self) -> Option<usize> {
+        self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+    }
+}
+
+/// A listening server. Every connection serves one request.
+pub struct Server {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<Request>>>,
+    is_stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Answers requests with the bytes that `handler` gives; it gets the number of requests before this one.
+    pub fn start(handler: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static) -> Server {
+        Server::serve(handler, |stream| Box::new(stream))
+    }
+
+    /// The same over TLS, with a certificate and its key.
+    pub fn start_tls(
+        certificate: &Path,
+        key: &Path,
+        handler: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static,
+    ) -> Server {
+        let chain = CertificateDer::pem_file_iter(certificate).unwrap().map(Result::unwrap).collect();
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap());
+        Server::serve(handler, move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            Box::new(StreamOwned::new(connection, stream))
+        })
+    }
+
+    fn serve(
+        handler: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static,
+        wrap: impl Fn(TcpStream) -> Box<dyn Stream> + Send + 'static,
+    ) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let is_stopped = Arc::new(AtomicBool::new(false));
+        let (seen, stop) = (Arc::clone(&requests), Arc::clone(&is_stopped));
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let stream = stream.unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+                let mut stream = wrap(stream);
+                let Some(request) = read_request(&mut stream) else { continue };
+                let count = seen.lock().unwrap().len();
+                seen.lock().unwrap().push(request.clone());
+                // A client that stops reading is part of some tests.
+                let _ = stream.write_all(&handler(count, &request)).and_then(|()| stream.flush());
+            }
+        });
+        Server { address, requests, is_stopped, thread: Some(thread) }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The port, at a name that a certificate can have.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// What was asked so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// The repository `a/b` at this server, over plain HTTP, with settings that do not depend on the environment.
+    pub fn repository(&self, change: impl FnOnce(&mut Options)) -> registry::Registry {
+        connect(&self.host(), change)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.is_stopped.store(true, Ordering::SeqCst);
+        // A last connection wakes the thread up.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read_request(stream: &mut impl Read) -> Option<Request> {
+    let mut lines = BufReader::new(stream);
+    let mut next = || {
+        let mut line = String::new();
+        lines.read_line(&mut line).ok().filter(|bytes| *bytes > 0).map(|_| line.trim_end().to_owned())
+    };
+    let line = next()?;
+    let mut headers = Vec::new();
+    while let Some((name, value)) = next()?.split_once(':') {
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut request = Request { line, headers, body: String::new() };
+    if let Some(length) = request.header("content-length").and_then(|length| length.parse().ok()) {
+        let mut body = vec![0; length];
+        lines.read_exact(&mut body).ok()?;
+        request.body = String::from_utf8(body).ok()?;
+    }
+    Some(request)
+}
+
+/// The repository `a/b` at a host, over plain HTTP, without credentials, proxies or long waits.
+pub fn connect(host: &str, change: impl FnOnce(&mut Options)) -> registry::Registry {
+    let mut options = options();
+    change(&mut options);
+    registry::Registry::connect(&reference(host, "a/b"), &options).unwrap()
+}
+
+/// Settings that do not depend on the environment.
+pub fn options() -> Options {
+    Options {
+        plain_http: true,
+        credentials: CredentialPlaces::default(),
+        certificates: CertificatePlaces::default(),
+        proxies: Proxies::default(),
+        retry: RetryPolicy { first_wait: Duration::from_millis(1), ..RetryPolicy::default() },
+        timeouts: Timeouts { connect: Duration::from_secs(5), idle: Duration::from_secs(5) },
+    }
+}
+
+/// A reference without a tag.
+pub fn reference(host: &str, repository: &str) -> RegistryReference {
+    RegistryReference { registry: host.to_owned(), repository: repository.to_owned(), tag: None, digest: None }
+}
+
+/// Credentials in a file of docker's form. The file lives as long as the directory that is returned.
+pub fn credentials(json: &str) -> (tempfile::TempDir, CredentialPlaces) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.json");
+    std::fs::write(&path, json).unwrap();
+    let files = vec![CredentialFile::new("test/config.json", Some(path))];
+    (directory, CredentialPlaces { files, helper_path: Some("".into()) })
+}
+
+/// An answer with a `Content-Length`, after which the connection is closed.
+pub fn answer(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let length = body.len().to_string();
+    raw(status, &[headers, &[("Content-Length", &length)]].concat(), body)
+}
+
+/// An answer with these headers alone.
+pub fn raw(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut text = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str("\r\n");
+    [text.as_bytes(), body].concat()
+}

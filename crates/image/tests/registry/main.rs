@@ -1,0 +1,7 @@
+//! The registry client against a real registry, and against servers that fail or cheat on demand.
+
+mod distribution;
+mod fault_server;
+mod real_registry;
+mod transfer;
+mod trust;
