@@ -1,0 +1,32 @@
+//! Running other people's programs.
+
+use std::process::{Command, Output};
+
+use crate::failure::Context;
+use crate::{Failure, Result};
+
+/// Runs a command to its end and gives its output, whatever its exit code.
+///
+/// # Errors
+/// When the program cannot be started; the text names it and how to install the tools.
+pub fn output(command: &mut Command) -> Result<Output> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.output().context(format_args!("cannot run {name} (scripts/setup-tests installs what the tests need)"))
+}
+
+/// Runs a command that must succeed and gives what it wrote to stdout.
+///
+/// # Errors
+/// When it cannot be started or its exit code is not 0; the text holds the command and both of its outputs.
+pub fn run(command: &mut Command) -> Result<Vec<u8>> {
+    let result = output(command)?;
+    if result.status.success() {
+        return Ok(result.stdout);
+    }
+    Err(Failure::new(format!(
+        "{command:?}: {}\n{}{}",
+        result.status,
+        String::from_utf8_lossy(&result.stdout),
+        String::from_utf8_lossy(&result.stderr)
+    )))
+}

@@ -1,0 +1,108 @@
+//! The kernel as a judge: it mounts the image through a loop device, which only root may do.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::command;
+use crate::failure::Context;
+use crate::fsck;
+use crate::host_tree;
+use crate::manifest::Manifest;
+use crate::{Failure, Result};
+
+/// How an image is mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing is written, not even the journal.
+    ReadOnly,
+    /// As a guest would.
+    ReadWrite,
+}
+
+/// A mounted image; dropped, it is unmounted.
+pub struct Mount {
+    directory: Option<tempfile::TempDir>,
+}
+
+impl Mount {
+    /// Mounts an image on a new directory.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn new(image: &Path, access: Access) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let options = match access {
+            Access::ReadOnly => "loop,ro,noload",
+            Access::ReadWrite => "loop,rw",
+        };
+        command::run(Command::new("mount").args(["-t", "ext4", "-o", options]).arg(image).arg(directory.path()))?;
+        Ok(Self { directory: Some(directory) })
+    }
+
+    /// The root directory of the mounted file system.
+    pub fn path(&self) -> &Path {
+        self.directory.as_ref().map_or(Path::new("/nonexistent"), tempfile::TempDir::path)
+    }
+
+    /// Unmounts, and says when that fails.
+    ///
+    /// # Errors
+    /// When the kernel refuses, usually because a file is still open.
+    pub fn unmount(mut self) -> Result<()> {
+        self.detach()
+    }
+
+    fn detach(&mut self) -> Result<()> {
+        let Some(directory) = self.directory.take() else { return Ok(()) };
+        let result = command::run(Command::new("umount").arg(directory.path()));
+        if result.is_err() {
+            // The directory is a mount point still: deleting it would delete what is mounted.
+            let kept = directory.keep();
+            return result.map(drop).context(format_args!("{} stays mounted", kept.display()));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if let Err(failure) = self.detach() {
+            eprintln!("{failure}");
+        }
+    }
+}
+
+/// The tree as the kernel shows it.
+///
+/// # Errors
+/// When it cannot be mounted or read.
+pub fn read_tree(image: &Path) -> Result<Manifest> {
+    let mount = Mount::new(image, Access::ReadOnly)?;
+    let tree = host_tree::read(mount.path())?;
+    mount.unmount()?;
+    Ok(tree)
+}
+
+/// Mounts a copy to write, makes files, directories and links, unmounts, has e2fsck check it, and finds them again.
+///
+/// # Errors
+/// When any of these steps fails.
+pub fn writes(image: &Path) -> Result<()> {
+    let copy = fsck::sparse_copy(image)?;
+    let mount = Mount::new(&copy, Access::ReadWrite)?;
+    let directory = mount.path().join("written-by-the-kernel");
+    fs::create_dir(&directory).context("mkdir in the mounted image")?;
+    for number in 0..200u32 {
+        fs::write(directory.join(number.to_string()), number.to_le_bytes().repeat(2000)).context("write")?;
+    }
+    fs::hard_link(directory.join("7"), directory.join("seven"))?;
+    fs::remove_file(directory.join("8"))?;
+    mount.unmount()?;
+    fsck::check(&copy)?;
+
+    let mount = Mount::new(&copy, Access::ReadOnly)?;
+    let found = fs::read(mount.path().join("written-by-the-kernel/seven"))?;
+    mount.unmount()?;
+    if found == 7u32.to_le_bytes().repeat(2000) { Ok(()) } else { Err(Failure::new("the kernel lost what it wrote")) }
+}
