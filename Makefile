@@ -1,0 +1,38 @@
+# The first target is what the README begins with.
+.PHONY: rootfs build test test-setup lint test-quick test-slow bench
+.DELETE_ON_ERROR:
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+RELEASE := $(CARGO_TARGET_DIR)/release
+
+# A root filesystem of nothing but our own agent, as the guest's init. No network but cargo's.
+rootfs: build
+	$(RELEASE)/nex rootfs --image scratch -o rootfs.ext4
+
+# nex, and the static nex-agent beside it, where nex finds it.
+build:
+	cargo build --locked --release --package nex
+	install -m 755 "$$(scripts/build-agent)" $(RELEASE)/nex-agent
+
+# Everything that CI runs.
+test: test-setup lint test-quick test-slow
+
+test-setup:
+	scripts/setup-tests
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+	cargo deny --log-level error check licenses bans sources
+	scripts/check-advisories
+
+test-quick:
+	cargo test --locked --workspace
+
+# Large images, made once and kept in target/test-images.
+test-slow:
+	cargo test --locked --workspace -- --ignored
+
+bench: build
+	benches/rootfs
