@@ -12,8 +12,12 @@
 
 mod content;
 mod csum;
+mod directory;
+mod dirent;
+mod dirhash;
 mod extent;
 mod file_type;
+mod htree;
 mod inode;
 mod put;
 mod tree;

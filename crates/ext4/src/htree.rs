@@ -1,0 +1,188 @@
+//! The index of a large directory: a tree by the hash of the names (`dir_index`).
+//!
+//! ```text
+//! block 0          root: `.`, `..`, then (hash, block) pairs, ascending
+//! blocks 1 ..      nodes with more pairs, only when the root cannot hold one for each leaf
+//! the rest         leaves: ordinary blocks of entries, sorted by hash
+//! ```
+//!
+//! A pair says: names with this hash or more are in that block, up to the next pair. The first pair of a block has no
+//! hash, as it takes all that is below the second; its place holds how many pairs there are and could be.
+
+use crate::csum::{self, Seed};
+use crate::dirent::{self, BLOCK, Block, Entry, Leaf};
+use crate::dirhash::{HASH_VERSION, HashSeed};
+use crate::put::Put;
+
+/// `.`, which takes no more than it needs.
+const DOT_SIZE: usize = dirent::size(1);
+/// Where the pairs of the root begin: behind the headers of `.` and `..` and `struct dx_root_info`.
+const ROOT_PAIRS: usize = DOT_SIZE + dirent::size(2) + ROOT_INFO_SIZE;
+const ROOT_INFO_SIZE: usize = 8;
+/// Where the pairs of a node begin: behind an entry that is not in use (`struct fake_dirent`).
+const NODE_PAIRS: usize = dirent::size(0);
+/// `struct dx_entry`.
+const PAIR_SIZE: usize = 8;
+/// `struct dx_tail`.
+const TAIL_SIZE: usize = 8;
+/// How many pairs the root holds.
+const ROOT_LIMIT: usize = (BLOCK - ROOT_PAIRS - TAIL_SIZE) / PAIR_SIZE;
+/// How many pairs a node holds.
+const NODE_LIMIT: usize = (BLOCK - NODE_PAIRS - TAIL_SIZE) / PAIR_SIZE;
+
+/// How far leaves are filled: an eighth stays free, so that the first names that a guest adds do not split leaf after
+/// leaf. (e2fsck leaves a fifth; the kernel's own leaves are between half full and full.)
+const FILL: usize = dirent::ROOM - dirent::ROOM / 8;
+
+/// The directory has more names than an index of two levels holds: about 258,000 leaves, which is 3.3 million names of
+/// 255 bytes or 38 million of 8. More levels take the feature `largedir`, which old kernels do not mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexFull;
+
+/// Where each name of an indexed directory goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Index {
+    /// All names, by hash.
+    order: Vec<Hashed>,
+    /// Where in `order` each leaf begins.
+    leaves: Vec<u32>,
+}
+
+/// A name by its place in the array of entries. Names with the same hash keep their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Hashed {
+    hash: u32,
+    entry: u32,
+}
+
+/// `struct dx_entry`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pair {
+    hash: u32,
+    block: u32,
+}
+
+impl Index {
+    /// Sorts the names and deals them out to leaves.
+    pub fn plan(entries: &[Entry], hash: HashSeed) -> Result<Self, IndexFull> {
+        let hashed = |(place, entry): (usize, &Entry)| Hashed { hash: hash.hash(entry.name), entry: place as u32 };
+        let mut order: Vec<Hashed> = entries.iter().enumerate().map(hashed).collect();
+        order.sort_unstable();
+        let sizes = order.iter().map(|name| entries[name.entry as usize].size());
+        let leaves = deal(sizes, FILL);
+        if leaves.len() > ROOT_LIMIT * NODE_LIMIT {
+            return Err(IndexFull);
+        }
+        Ok(Self { order, leaves })
+    }
+
+    /// Root, nodes and leaves.
+    pub fn block_count(&self) -> u32 {
+        self.first_leaf() + self.leaves.len() as u32
+    }
+
+    /// Gives the blocks to `sink`, in their order; see [`Layout::encode`](crate::directory::Layout::encode).
+    pub fn encode<E>(
+        &self,
+        own: u32,
+        parent: u32,
+        entries: &[Entry],
+        seed: Seed,
+        sink: &mut dyn FnMut(&Block) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let pairs = self.pairs();
+        let nodes: Vec<&[Pair]> = if self.node_count() == 0 { Vec::new() } else { pairs.chunks(NODE_LIMIT).collect() };
+        if nodes.is_empty() {
+            sink(&root(own, parent, 0, &pairs, seed))?;
+        } else {
+            let first_pairs: Vec<Pair> =
+                nodes.iter().zip(1..).map(|(below, block)| Pair { hash: below[0].hash, block }).collect();
+            sink(&root(own, parent, 1, &first_pairs, seed))?;
+        }
+        for pairs in nodes {
+            sink(&node(pairs, seed))?;
+        }
+        let ends = self.leaves[1..].iter().copied().chain([self.order.len() as u32]);
+        for (start, end) in self.leaves.iter().zip(ends) {
+            let names = &self.order[*start as usize..end as usize];
+            let mut leaf = Leaf::new();
+            names.iter().for_each(|name| leaf.push(&entries[name.entry as usize]));
+            sink(&leaf.seal(seed))?;
+        }
+        Ok(())
+    }
+
+    /// Blocks between the root and the leaves.
+    fn node_count(&self) -> u32 {
+        match self.leaves.len() {
+            ..=ROOT_LIMIT => 0,
+            leaves => leaves.div_ceil(NODE_LIMIT) as u32,
+        }
+    }
+
+    fn first_leaf(&self) -> u32 {
+        1 + self.node_count()
+    }
+
+    /// A pair for each leaf. A leaf that goes on with the last hash of the one before has the hash's lowest bit set, by
+    /// which a search knows that it must look there too (`ext4_htree_next_block`).
+    fn pairs(&self) -> Vec<Pair> {
+        let pair = |(start, block): (&u32, u32)| {
+            let start = *start as usize;
+            let hash = self.order[start].hash;
+            let continues = start > 0 && self.order[start - 1].hash == hash;
+            Pair { hash: hash | u32::from(continues), block }
+        };
+        self.leaves.iter().zip(self.first_leaf()..).map(pair).collect()
+    }
+}
+
+/// Where each block begins when entries of these sizes fill blocks up to `fill` bytes.
+fn deal(sizes: impl Iterator<Item = usize>, fill: usize) -> Vec<u32> {
+    let mut starts = vec![0];
+    let mut used = 0;
+    for (place, size) in sizes.enumerate() {
+        if used + size > fill {
+            starts.push(place as u32);
+            used = 0;
+        }
+        used += size;
+    }
+    starts
+}
+
+/// `struct dx_root`. `levels` counts the nodes on the way to a leaf.
+fn root(own: u32, parent: u32, levels: u8, pairs: &[Pair], seed: Seed) -> Block {
+    let mut block = [0; BLOCK];
+    let (dot, dotdot) = block.split_at_mut(DOT_SIZE);
+    Entry::this(own).put(dot);
+    // To one who knows no index, `..` covers it all.
+    Entry::parent(parent).put(dotdot);
+    let (reserved, unused_flags) = (0, 0);
+    let mut put = Put::new(&mut block[ROOT_PAIRS - ROOT_INFO_SIZE..ROOT_PAIRS]);
+    put.u32(reserved).u8(HASH_VERSION).u8(ROOT_INFO_SIZE as u8).u8(levels).u8(unused_flags).end();
+    put_pairs(&mut block, ROOT_PAIRS, pairs, seed);
+    block
+}
+
+/// `struct dx_node`.
+fn node(pairs: &[Pair], seed: Seed) -> Block {
+    let mut block = [0; BLOCK];
+    let (no_inode, no_name, no_type) = (0, 0, 0);
+    Put::new(&mut block[..NODE_PAIRS]).u32(no_inode).u16(BLOCK as u16).u8(no_name).u8(no_type).end();
+    put_pairs(&mut block, NODE_PAIRS, pairs, seed);
+    block
+}
+
+/// The pairs from `start` on, `struct dx_countlimit` in the place of the first hash, and the tail.
+fn put_pairs(block: &mut Block, start: usize, pairs: &[Pair], seed: Seed) {
+    let limit = (BLOCK - start - TAIL_SIZE) / PAIR_SIZE;
+    let mut put = Put::new(&mut block[start..]);
+    put.u16(limit as u16).u16(pairs.len() as u16).u32(pairs[0].block);
+    for pair in &pairs[1..] {
+        put.u32(pair.hash).u32(pair.block);
+    }
+    let checksum = csum::directory_index(seed, &block[..start + pairs.len() * PAIR_SIZE]);
+    let dt_reserved = 0;
+    Put::new(&mut block[start + limit * PAIR_SIZE..]).u32(dt_reserved).u32(checksum).end();
+}
