@@ -1,0 +1,228 @@
+//! The same image in every form, made by umoci and skopeo, and what is said when something is wrong with one.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use nex_image::{
+    Config, Digest, Error, Image, LayerError, Limits, NoProgress, Options, Platform, Reference, RegistryOptions, open,
+};
+use tempfile::TempDir;
+
+fn options() -> Options {
+    Options {
+        platform: "linux/amd64".parse().expect("a platform"),
+        offline: true,
+        registry: RegistryOptions::from_environment(),
+        limits: Limits::default(),
+    }
+}
+
+fn open_text(text: &str) -> Result<Image, Error> {
+    open(&text.parse::<Reference>()?, &options())
+}
+
+fn refusal(text: &str) -> String {
+    open_text(text).expect_err(text).to_string()
+}
+
+/// All diff_ids of an image, computed from what was read.
+fn read_all(image: &Image) -> Result<Vec<Digest>, Error> {
+    let read = |index| Ok(image.open_layer(index, Arc::new(NoProgress))?.finish()?.diff_id);
+    (0..image.layers.len()).map(read).collect()
+}
+
+fn run(directory: &Path, command: &str) {
+    let output = Command::new("sh").args(["-ec", command]).current_dir(directory).output().expect("sh");
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// An image of two layers, `oci:layout:one`, made by umoci. `None` where the tools are missing.
+fn umoci_image() -> Option<(TempDir, String)> {
+    let has = |tool| Command::new(tool).arg("--version").output().is_ok();
+    if !has("umoci") || !has("skopeo") {
+        eprintln!("left out: umoci or skopeo is missing");
+        return None;
+    }
+    let here = tempfile::tempdir().expect("a directory");
+    run(
+        here.path(),
+        "mkdir -p one two; echo hello >one/file; ln one/file one/link; echo more >two/other
+         umoci init --layout layout; umoci new --image layout:one
+         umoci insert --rootless --image layout:one one /one
+         umoci insert --rootless --image layout:one two /two
+         umoci config --image layout:one --config.entrypoint /bin/app --config.cmd -v --config.env A=1 --config.user 5:6 \
+             --config.label x=y --config.exposedports 80/tcp --config.workingdir /w --architecture amd64 --os linux",
+    );
+    let path = here.path().display().to_string();
+    Some((here, path))
+}
+
+#[test]
+fn the_same_image_is_the_same_in_every_form() {
+    let Some((here, path)) = umoci_image() else { return };
+    run(
+        here.path(),
+        "skopeo copy -q oci:layout:one oci-archive:oci.tar:one
+         skopeo copy -q oci:layout:one docker-archive:docker.tar:registry.test/app:one
+         skopeo copy -q --dest-compress-format zstd oci:layout:one oci:zstd:one",
+    );
+    let layout = open_text(&format!("oci:{path}/layout:one")).expect("a layout");
+    let diff_ids = read_all(&layout).expect("good layers");
+    assert_eq!(diff_ids.len(), 2);
+    assert_eq!(
+        (layout.config.entrypoint.as_slice(), layout.config.user.as_str()),
+        (&["/bin/app".to_owned()][..], "5:6")
+    );
+    let same = |text: String| {
+        let image = open_text(&text).expect(&text);
+        assert_eq!(image.config, layout.config, "{text}");
+        assert_eq!(read_all(&image).expect(&text), diff_ids, "{text}");
+        image
+    };
+    assert_eq!(same(format!("oci-archive:{path}/oci.tar")).manifest_digest, layout.manifest_digest);
+    assert_eq!(same(format!("docker-archive:{path}/docker.tar")).manifest_digest, None);
+    same(format!("docker-archive:{path}/docker.tar:registry.test/app:one"));
+    same(format!("docker-archive:{path}/docker.tar:@0"));
+    same(format!("oci:{path}/zstd:one"));
+    let digest = layout.manifest_digest.expect("a manifest");
+    same(format!("oci:{path}/layout@{digest}"));
+}
+
+#[test]
+fn a_missing_tag_or_platform_says_what_there_is() {
+    let Some((here, path)) = umoci_image() else { return };
+    run(here.path(), "umoci tag --image layout:one two; umoci config --image layout:two --config.user 7");
+    let tag = refusal(&format!("oci:{path}/layout:three"));
+    assert!(tag.contains("three") && tag.contains("it has one, two"), "{tag}");
+    let several = refusal(&format!("oci:{path}/layout"));
+    assert!(several.contains("name one of one, two"), "{several}");
+
+    let reference: Reference = format!("oci:{path}/layout:one").parse().expect("a reference");
+    let platform: Platform = "linux/arm64".parse().expect("a platform");
+    let error = open(&reference, &Options { platform, ..options() }).expect_err("no such platform").to_string();
+    assert!(error.contains("linux/arm64") && error.contains("it is there for linux/amd64"), "{error}");
+}
+
+#[test]
+fn a_blob_that_was_changed_or_cut_is_refused() {
+    let Some((_here, path)) = umoci_image() else { return };
+    let reference = format!("oci:{path}/layout:one");
+    let image = open_text(&reference).expect("an image");
+    let layer = image.layers[1].digest.expect("a digest");
+    let blob = format!("{path}/layout/blobs/sha256/{}", layer.hex());
+    let good = fs::read(&blob).expect("a blob");
+
+    // The time in the gzip header: the data stays good, only the digest can tell.
+    let mut changed = good.clone();
+    changed[4] ^= 1;
+    fs::write(&blob, changed).expect("written");
+    let error = read_all(&image).expect_err("changed");
+    assert!(matches!(&error, Error::Layer { index: 1, problem: LayerError::Digest(_) }), "{error}");
+    assert!(error.to_string().contains(&layer.to_string()), "{error}");
+
+    fs::write(&blob, &good[..good.len() - 1]).expect("written");
+    let error = read_all(&image).expect_err("cut");
+    assert!(matches!(&error, Error::Layer { index: 1, problem: LayerError::CutShort { .. } }), "{error}");
+
+    fs::remove_file(&blob).expect("removed");
+    assert!(read_all(&image).expect_err("gone").to_string().contains(&blob));
+
+    let manifest = image.manifest_digest.expect("a manifest");
+    fs::write(format!("{path}/layout/blobs/sha256/{}", manifest.hex()), "{}").expect("written");
+    let error = refusal(&reference);
+    assert!(error.contains("2 bytes, but its descriptor says"), "{error}");
+}
+
+#[test]
+fn an_archive_cut_short_never_panics_and_always_fails() {
+    let Some((here, path)) = umoci_image() else { return };
+    run(here.path(), "skopeo copy -q oci:layout:one docker-archive:docker.tar:app:one; gzip -k docker.tar");
+    let whole = fs::read(here.path().join("docker.tar")).expect("an archive");
+    let cut = here.path().join("cut.tar");
+    // The last two blocks only mark the end, and the padding before them may be longer.
+    for length in (0..whole.len().saturating_sub(10_240)).step_by(777) {
+        fs::write(&cut, &whole[..length]).expect("written");
+        let result = open_text(&format!("docker-archive:{path}/cut.tar")).and_then(|image| read_all(&image));
+        assert!(result.is_err(), "{length} bytes of {}", whole.len());
+    }
+    let error = refusal(&format!("docker-archive:{path}/docker.tar.gz"));
+    assert!(error.contains("gunzip"), "{error}");
+}
+
+#[test]
+fn an_index_is_resolved_by_platform() {
+    let Some((here, path)) = umoci_image() else { return };
+    let layout = open_text(&format!("oci:{path}/layout:one")).expect("an image");
+    let manifest = layout.manifest_digest.expect("a manifest");
+    let file = format!("{path}/layout/blobs/sha256/{}", manifest.hex());
+    let size = fs::metadata(file).expect("a manifest").len();
+    let entry = |os: &str, architecture: &str, digest: Digest| {
+        format!(
+            r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{digest}","size":{size},
+                "platform":{{"os":"{os}","architecture":"{architecture}"}}}}"#
+        )
+    };
+    let other = Digest::sha256(b"not here");
+    let entries =
+        [entry("unknown", "unknown", other), entry("linux", "s390x", other), entry("linux", "amd64", manifest)];
+    let mut nested = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(","));
+    let mut outcomes = Vec::new();
+    for _ in 0..4 {
+        let digest = Digest::sha256(nested.as_bytes());
+        fs::write(here.path().join("layout/blobs/sha256").join(digest.hex()), &nested).expect("written");
+        let descriptor = format!(
+            r#"{{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"{digest}","size":{}}}"#,
+            nested.len()
+        );
+        nested = format!(r#"{{"schemaVersion":2,"manifests":[{descriptor}]}}"#);
+        fs::write(here.path().join("layout/index.json"), &nested).expect("written");
+        outcomes.push(open_text(&format!("oci:{path}/layout")).map(|image| image.manifest_digest));
+    }
+    assert!(matches!(&outcomes[0], Ok(Some(digest)) if *digest == manifest), "{:?}", outcomes[0]);
+    assert!(outcomes[3].as_ref().is_err_and(|error| error.to_string().contains("index")), "{:?}", outcomes[3]);
+}
+
+#[test]
+fn the_old_docker_shape_with_links_is_read() {
+    let here = tempfile::tempdir().expect("a directory");
+    let path = here.path().display().to_string();
+    run(here.path(), "mkdir root a b; echo x >root/f; tar -cf a/layer.tar root; ln -s ../a/layer.tar b/layer.tar");
+    let diff_id = Digest::sha256(&fs::read(here.path().join("a/layer.tar")).expect("a layer"));
+    let config =
+        format!(r#"{{"os":"linux","architecture":"amd64","rootfs":{{"diff_ids":["{diff_id}","{diff_id}"]}}}}"#);
+    let name = format!("{}.json", Digest::sha256(config.as_bytes()).hex());
+    fs::write(here.path().join(&name), config).expect("written");
+    let manifest = format!(r#"[{{"Config":"{name}","RepoTags":["app:1"],"Layers":["a/layer.tar","b/layer.tar"]}}]"#);
+    fs::write(here.path().join("manifest.json"), manifest).expect("written");
+    run(here.path(), "tar -cf ../$(basename $PWD).tar *.json a b && mv ../$(basename $PWD).tar image.tar");
+    let image = open_text(&format!("docker-archive:{path}/image.tar:docker.io/library/app:1")).expect("an image");
+    assert_eq!(read_all(&image).expect("good layers"), [diff_id, diff_id]);
+    let error = refusal(&format!("docker-archive:{path}/image.tar:other"));
+    assert!(error.contains("it has app:1"), "{error}");
+    assert!(refusal(&format!("docker-archive:{path}/image.tar:@1")).contains("@1"));
+    let error = refusal(&format!("{path}/image.tar"));
+    assert!(error.contains("did you mean docker-archive:"), "{error}");
+}
+
+#[test]
+fn a_tar_a_directory_and_nothing_are_images_too() {
+    let here = tempfile::tempdir().expect("a directory");
+    let path = here.path().display().to_string();
+    run(here.path(), "mkdir root; echo x >root/f; tar -czf root.tar.gz -C root .");
+    let image = open_text(&format!("tar:{path}/root.tar.gz")).expect("a tar");
+    assert_eq!((read_all(&image).expect("a good layer").len(), &image.config), (1, &Config::default()));
+    let image = open_text(&format!("rootfs:{path}/root")).expect("a directory");
+    assert_eq!(read_all(&image).expect("a good layer").len(), 1);
+    assert_eq!(open_text("scratch").expect("nothing").layers.len(), 0);
+    assert!(refusal(&format!("tar:{path}/none.tar")).contains("none.tar"));
+    assert!(refusal(&format!("tar:{path}/root")).contains("rootfs:DIR"));
+    assert!(refusal(&format!("oci:{path}/root")).contains("oci-layout"));
+}
+
+#[test]
+fn offline_never_asks_a_registry() {
+    let error = refusal("alpine");
+    assert!(error.contains("docker.io/library/alpine:latest") && error.contains("oci:DIR"), "{error}");
+}
