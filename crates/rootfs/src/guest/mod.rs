@@ -10,7 +10,7 @@ mod files;
 mod init;
 mod inittab;
 #[cfg(test)]
-mod memory;
+pub(crate) mod memory;
 mod openrc;
 mod systemd;
 #[cfg(test)]

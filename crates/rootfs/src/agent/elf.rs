@@ -1,0 +1,245 @@
+//! What an ELF file says about who can run it.
+//!
+//! Everything comes from the program headers and the dynamic segment, as it does for the kernel and the loader; section
+//! headers may be missing or lie.
+
+use object::Endianness;
+use object::elf::{self, FileHeader32, FileHeader64};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader};
+use object::read::{ReadRef, StringTable};
+
+use super::machine::Machine;
+
+/// As many entries of any list as are looked at. A large program needs dozens.
+const MOST_ENTRIES: usize = 4096;
+
+/// The longest interpreter path that the kernel takes (`PATH_MAX`).
+const LONGEST_INTERPRETER: u64 = 4096;
+
+/// Far above any dynamic segment, which holds some dozens of entries.
+const LONGEST_DYNAMIC: u64 = 1 << 20;
+
+/// Why a file is no program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The header is cut short, or says what no ELF file of Linux says.
+    #[error("its ELF header is cut short or damaged")]
+    Header,
+    /// It is ELF, but an object file or a core dump.
+    #[error("it is an ELF file, but neither a program nor a library (an object file?)")]
+    Kind,
+    /// The program headers are damaged.
+    #[error("its program headers are cut short or damaged")]
+    Segments,
+    /// What it needs cannot be read.
+    #[error("its dynamic segment is cut short or damaged")]
+    Dynamic,
+}
+
+/// A version of a library's interface that a file needs, or that it offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    /// The library, as its user names it; the library itself does not say.
+    pub(crate) library: Vec<u8>,
+    /// Such as `GLIBC_2.38`.
+    pub(crate) name: Vec<u8>,
+}
+
+/// One program or library.
+#[derive(Clone, Debug)]
+pub(crate) struct Elf {
+    pub(crate) machine: Machine,
+    /// `PT_INTERP`: the loader that the kernel starts in the program's place.
+    pub(crate) interpreter: Option<Vec<u8>>,
+    /// `DT_NEEDED`.
+    pub(crate) needed: Vec<Vec<u8>>,
+    /// `DT_RPATH`: searched for this file's libraries and for theirs. Ignored where there is a `runpath`.
+    pub(crate) rpath: Option<Vec<u8>>,
+    /// `DT_RUNPATH`: searched for this file's libraries only.
+    pub(crate) runpath: Option<Vec<u8>>,
+    /// Versions that must be there.
+    pub(crate) requires: Vec<Version>,
+    /// Versions that it defines; empty when its symbols have no versions.
+    pub(crate) provides: Vec<Vec<u8>>,
+}
+
+impl Elf {
+    /// Whether the first bytes of a file are those of ELF.
+    pub(crate) fn is_elf(start: &[u8]) -> bool {
+        start.starts_with(&elf::ELFMAG)
+    }
+
+    /// Reads what matters, and no more than a few megabytes of it.
+    pub(crate) fn parse<'data, R: ReadRef<'data>>(data: R) -> Result<Self, Broken> {
+        let ident = data.read_bytes_at(0, size_of::<elf::Ident>() as u64).map_err(|()| Broken::Header)?;
+        match ident.get(usize::from(CLASS_INDEX)).map(|&class| elf::FileClass(class)) {
+            Some(elf::ELFCLASS64) => parse::<FileHeader64<Endianness>, R>(data),
+            Some(elf::ELFCLASS32) => parse::<FileHeader32<Endianness>, R>(data),
+            _ => Err(Broken::Header),
+        }
+    }
+}
+
+/// Where the word size stands in the file (`EI_CLASS`).
+const CLASS_INDEX: u8 = 4;
+
+fn parse<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> Result<Elf, Broken> {
+    let header = H::parse(data).map_err(|_| Broken::Header)?;
+    let endian = header.endian().map_err(|_| Broken::Header)?;
+    if !matches!(header.e_type(endian), elf::ET_EXEC | elf::ET_DYN) {
+        return Err(Broken::Kind);
+    }
+    if usize::from(header.e_phnum(endian)) > MOST_ENTRIES {
+        return Err(Broken::Segments);
+    }
+    let segments = header.program_headers(endian, data).map_err(|_| Broken::Segments)?;
+    let bits = if header.is_type_64() { 64 } else { 32 };
+    let little_endian = endian == Endianness::Little;
+    let mut elf = Elf {
+        machine: Machine { number: header.e_machine(endian).0, bits, little_endian },
+        interpreter: interpreter::<H, R>(segments, endian, data)?,
+        needed: Vec::new(),
+        rpath: None,
+        runpath: None,
+        requires: Vec::new(),
+        provides: Vec::new(),
+    };
+    if let Some(dynamic) = Dynamic::<H, R>::find(segments, endian, data)? {
+        dynamic.read_into(&mut elf)?;
+    }
+    Ok(elf)
+}
+
+fn interpreter<'data, H: FileHeader, R: ReadRef<'data>>(
+    segments: &'data [H::ProgramHeader],
+    endian: H::Endian,
+    data: R,
+) -> Result<Option<Vec<u8>>, Broken> {
+    let Some(segment) = segments.iter().find(|segment| segment.p_type(endian) == elf::PT_INTERP) else {
+        return Ok(None);
+    };
+    if segment.p_filesz(endian).into() > LONGEST_INTERPRETER {
+        return Err(Broken::Segments);
+    }
+    let path = segment.interpreter(endian, data).map_err(|_| Broken::Segments)?;
+    Ok(path.map(<[u8]>::to_vec))
+}
+
+/// The dynamic segment, and the tables that it points to.
+struct Dynamic<'data, H: FileHeader, R: ReadRef<'data>> {
+    entries: &'data [H::Dyn],
+    segments: &'data [H::ProgramHeader],
+    endian: H::Endian,
+    data: R,
+    strings: StringTable<'data, R>,
+}
+
+impl<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>> Dynamic<'data, H, R> {
+    /// `None` when the file has none, or an empty one: it is static.
+    fn find(segments: &'data [H::ProgramHeader], endian: Endianness, data: R) -> Result<Option<Self>, Broken> {
+        let Some(segment) = segments.iter().find(|segment| segment.p_type(endian) == elf::PT_DYNAMIC) else {
+            return Ok(None);
+        };
+        if segment.p_filesz(endian).into() > LONGEST_DYNAMIC {
+            return Err(Broken::Dynamic);
+        }
+        let entries = segment.dynamic(endian, data).map_err(|_| Broken::Dynamic)?.unwrap_or_default();
+        let mut dynamic = Self { entries, segments, endian, data, strings: StringTable::default() };
+        if let Some(address) = dynamic.value(elf::DT_STRTAB) {
+            let start = dynamic.offset(address)?;
+            let length = dynamic.value(elf::DT_STRSZ).ok_or(Broken::Dynamic)?;
+            let end = start.checked_add(length).ok_or(Broken::Dynamic)?;
+            dynamic.strings = StringTable::new(data, start, end);
+        }
+        Ok(Some(dynamic))
+    }
+
+    fn read_into(&self, elf: &mut Elf) -> Result<(), Broken> {
+        let needed = self.values(elf::DT_NEEDED).take(MOST_ENTRIES);
+        elf.needed = needed.map(|offset| self.string(offset)).collect::<Result<_, _>>()?;
+        elf.rpath = self.value(elf::DT_RPATH).map(|offset| self.string(offset)).transpose()?;
+        elf.runpath = self.value(elf::DT_RUNPATH).map(|offset| self.string(offset)).transpose()?;
+        elf.requires = self.versions_required()?;
+        elf.provides = self.versions_provided()?;
+        Ok(())
+    }
+
+    /// The chain of `DT_VERNEED`: for each library a chain of versions, each record with the distance to the next.
+    fn versions_required(&self) -> Result<Vec<Version>, Broken> {
+        let mut versions = Vec::new();
+        let Some(address) = self.value(elf::DT_VERNEED) else { return Ok(versions) };
+        let mut at = self.offset(address)?;
+        for _ in 0..self.value(elf::DT_VERNEEDNUM).unwrap_or_default().min(MOST_ENTRIES as u64) {
+            let library: &elf::Verneed<Endianness> = self.record(at)?;
+            let name = self.string(library.vn_file.get(self.endian).into())?;
+            let mut version_at = step(at, library.vn_aux.get(self.endian))?;
+            for _ in 0..library.vn_cnt.get(self.endian) {
+                let version: &elf::Vernaux<Endianness> = self.record(version_at)?;
+                if (version.vna_flags.get(self.endian) & elf::VER_FLG_WEAK).0 == 0 {
+                    let wanted = self.string(version.vna_name.get(self.endian).into())?;
+                    versions.push(Version { library: name.clone(), name: wanted });
+                }
+                if versions.len() > MOST_ENTRIES {
+                    return Err(Broken::Dynamic);
+                }
+                version_at = step(version_at, version.vna_next.get(self.endian))?;
+            }
+            match library.vn_next.get(self.endian) {
+                0 => break,
+                next => at = step(at, next)?,
+            }
+        }
+        Ok(versions)
+    }
+
+    /// The chain of `DT_VERDEF`. The first name of a definition is its own, the others are its ancestors'.
+    fn versions_provided(&self) -> Result<Vec<Vec<u8>>, Broken> {
+        let mut versions = Vec::new();
+        let Some(address) = self.value(elf::DT_VERDEF) else { return Ok(versions) };
+        let mut at = self.offset(address)?;
+        while versions.len() < MOST_ENTRIES {
+            let definition: &elf::Verdef<Endianness> = self.record(at)?;
+            let name: &elf::Verdaux<Endianness> = self.record(step(at, definition.vd_aux.get(self.endian))?)?;
+            versions.push(self.string(name.vda_name.get(self.endian).into())?);
+            match definition.vd_next.get(self.endian) {
+                0 => break,
+                next => at = step(at, next)?,
+            }
+        }
+        Ok(versions)
+    }
+
+    fn values(&self, tag: elf::DynamicTag) -> impl Iterator<Item = u64> {
+        let endian = self.endian;
+        let live = self.entries.iter().take_while(move |entry| entry.d_tag(endian) != elf::DT_NULL);
+        live.filter(move |entry| entry.d_tag(endian) == tag).map(move |entry| entry.d_val(endian).into())
+    }
+
+    fn value(&self, tag: elf::DynamicTag) -> Option<u64> {
+        self.values(tag).next()
+    }
+
+    fn string(&self, offset: u64) -> Result<Vec<u8>, Broken> {
+        let offset = u32::try_from(offset).map_err(|_| Broken::Dynamic)?;
+        self.strings.get(offset).map(<[u8]>::to_vec).map_err(|()| Broken::Dynamic)
+    }
+
+    fn record<T: object::Pod>(&self, at: u64) -> Result<&'data T, Broken> {
+        self.data.read_at(at).map_err(|()| Broken::Dynamic)
+    }
+
+    /// Where in the file the byte stands that the loader sees at a virtual address.
+    fn offset(&self, address: u64) -> Result<u64, Broken> {
+        let loaded = self.segments.iter().filter(|segment| segment.p_type(self.endian) == elf::PT_LOAD);
+        let offsets = loaded.filter_map(|segment| {
+            let inside = address.checked_sub(segment.p_vaddr(self.endian).into())?;
+            (inside < segment.p_filesz(self.endian).into()).then_some(())?;
+            inside.checked_add(segment.p_offset(self.endian).into())
+        });
+        offsets.into_iter().next().ok_or(Broken::Dynamic)
+    }
+}
+
+fn step(at: u64, distance: u32) -> Result<u64, Broken> {
+    at.checked_add(distance.into()).ok_or(Broken::Dynamic)
+}

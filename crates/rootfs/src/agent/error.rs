@@ -1,0 +1,153 @@
+//! What can be wrong with an agent, and what to do about it.
+
+use std::fmt::{self, Display, Formatter};
+use std::io;
+
+use super::elf::Broken;
+use super::libc::Libc;
+use super::machine::Machine;
+
+/// Why an agent cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read the agent {agent}")]
+    Read {
+        /// The agent's file.
+        agent: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of the image cannot be read back.
+    #[error("cannot read {path} of the image, which the agent needs")]
+    ReadImage {
+        /// The file in the image.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is neither ELF nor a script.
+    #[error(
+        "the agent {agent} is no program: it begins neither as an ELF file nor with #!; give a static Linux binary"
+    )]
+    NoProgram {
+        /// The agent's file.
+        agent: String,
+    },
+    /// The file is ELF, but damaged or of another kind.
+    #[error("the agent {agent} is no program: {cause}; build or copy it again")]
+    Broken {
+        /// The agent's file.
+        agent: String,
+        /// What is wrong with it.
+        cause: Broken,
+    },
+    /// The program is for another kind of processor.
+    #[error(
+        "the agent {agent} is for {found}, but the image is for {wanted}; build it for {wanted}{}, or choose an image \
+         with --platform",
+        go_hint(.wanted)
+    )]
+    Machine {
+        /// The agent's file.
+        agent: String,
+        /// What it is for.
+        found: Machine,
+        /// The image's architecture, as an image index names it.
+        wanted: String,
+    },
+    /// The program needs libraries but names nobody to load them, so it would crash at its first call.
+    #[error(
+        "the agent {agent} looks static, but needs {} and names no loader for them; {}",
+        join(.needed),
+        advice(*.machine)
+    )]
+    NoLoader {
+        /// The agent's file.
+        agent: String,
+        /// What it needs.
+        needed: Vec<String>,
+        /// What it is for.
+        machine: Machine,
+    },
+    /// The program needs what the image lacks.
+    #[error("the agent {agent} needs what the image lacks: {}; {libc}; {}", join(.missing), advice(*.machine))]
+    Missing {
+        /// The agent's file.
+        agent: String,
+        /// All that is missing.
+        missing: Vec<Missing>,
+        /// The image's C library.
+        libc: Libc,
+        /// What the agent is for.
+        machine: Machine,
+    },
+    /// The script's interpreter is not in the image.
+    #[error(
+        "the agent {agent} is a script for {interpreter}, which the image lacks; use an image that has it, or a static \
+         binary as the agent"
+    )]
+    Interpreter {
+        /// The agent's file.
+        agent: String,
+        /// The program that would run it.
+        interpreter: String,
+    },
+}
+
+/// One thing that an agent needs and the image lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The loader of a dynamic program.
+    Loader(String),
+    /// A library.
+    Library {
+        /// Its name.
+        name: String,
+        /// The program or library that needs it.
+        needed_by: String,
+    },
+    /// A version of a library that is there.
+    Version {
+        /// The version.
+        name: String,
+        /// The library's name.
+        library: String,
+        /// The newest version of the same family that it has.
+        newest: Option<String>,
+    },
+}
+
+impl Display for Missing {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loader(path) => write!(f, "the loader {path}"),
+            Self::Library { name, needed_by } => write!(f, "{name} (for {needed_by})"),
+            Self::Version { name, library, newest: Some(newest) } => {
+                write!(f, "{name} in {library} (which goes up to {newest})")
+            }
+            Self::Version { name, library, newest: None } => write!(f, "{name} in {library}"),
+        }
+    }
+}
+
+fn join(items: &[impl Display]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// How to build an agent that needs nothing.
+fn advice(machine: Machine) -> String {
+    let target = machine.rust_target().unwrap_or("a musl target");
+    format!(
+        "build it static: Go with CGO_ENABLED=0, Rust with --target {target} or RUSTFLAGS='-C target-feature=+crt-static', \
+         C with -static"
+    )
+}
+
+/// Go's way to build for an architecture, which has the same names; only for those that are known here.
+fn go_hint(architecture: &str) -> String {
+    match Machine::for_architecture(architecture).and_then(Machine::rust_target) {
+        Some(target) => format!(" (Go: GOARCH={architecture}, Rust: --target {target})"),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,103 @@
+//! Where the loader of an image looks for libraries.
+//!
+//! GNU's: `DT_RPATH` or `DT_RUNPATH`, then what `ldconfig` has listed from `/etc/ld.so.conf`, then the system's
+//! directories; see ld.so(8). musl's: the same two tags, then `/etc/ld-musl-ARCH.path`, or three directories without one.
+
+use super::machine::Machine;
+use crate::guest::View;
+
+/// Far above any configuration file of a loader.
+const LONGEST: u64 = 64 << 10;
+
+/// As many files as one pattern of `/etc/ld.so.conf` may name.
+const MOST_FILES: usize = 256;
+
+/// The directories that need no configuration, for both loaders and both layouts of `/usr`.
+pub(crate) fn system_directories(machine: Machine) -> Vec<Vec<u8>> {
+    let multiarch = machine.multiarch().map(|triplet| [format!("/lib/{triplet}"), format!("/usr/lib/{triplet}")]);
+    let plain = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"].map(String::from);
+    multiarch.into_iter().flatten().chain(plain).map(String::into_bytes).collect()
+}
+
+/// The directories of an image's loader, in its order.
+pub(crate) fn configured_directories(view: &dyn View, machine: Machine, loader: &[u8], musl: bool) -> Vec<Vec<u8>> {
+    if !musl {
+        let mut directories = ld_so_conf(view);
+        directories.extend(system_directories(machine));
+        return directories;
+    }
+    match read(view, &musl_path_file(loader)) {
+        Some(text) => split(&text, b":\n"),
+        None => ["/lib", "/usr/local/lib", "/usr/lib"].map(|path| path.as_bytes().to_vec()).into(),
+    }
+}
+
+/// `/lib/ld-musl-x86_64.so.1` reads `/etc/ld-musl-x86_64.path`.
+fn musl_path_file(loader: &[u8]) -> Vec<u8> {
+    let name = crate::guest::view::name(loader);
+    let stem = name.strip_suffix(b".so.1").unwrap_or(name);
+    [b"/etc/", stem, b".path"].concat()
+}
+
+/// The directories of `/etc/ld.so.conf` and of the files that it includes.
+fn ld_so_conf(view: &dyn View) -> Vec<Vec<u8>> {
+    let mut directories = Vec::new();
+    for line in lines(view, b"/etc/ld.so.conf") {
+        match line.strip_prefix(b"include") {
+            Some(pattern) => {
+                let files = expand(view, pattern.trim_ascii());
+                directories
+                    .extend(files.iter().flat_map(|file| lines(view, file)).filter(|line| line.starts_with(b"/")));
+            }
+            None if line.starts_with(b"/") => directories.push(line),
+            None => {}
+        }
+    }
+    directories
+}
+
+/// The files that a pattern with one `*` in its last part names, sorted.
+fn expand(view: &dyn View, pattern: &[u8]) -> Vec<Vec<u8>> {
+    let pattern = if pattern.starts_with(b"/") { pattern.to_vec() } else { [b"/etc/", pattern].concat() };
+    let name = crate::guest::view::name(&pattern);
+    let Some(star) = name.iter().position(|&byte| byte == b'*') else { return vec![pattern] };
+    let (before, after) = (&name[..star], &name[star + 1..]);
+    let directory = crate::guest::view::parent(&pattern);
+    let mut names = view.list(directory).unwrap_or_default();
+    names.retain(|name| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after));
+    names.sort();
+    names.truncate(MOST_FILES);
+    names.iter().map(|name| [directory, b"/", name.as_slice()].concat()).collect()
+}
+
+/// The lines of a file without comments and empty ones.
+fn lines(view: &dyn View, path: &[u8]) -> Vec<Vec<u8>> {
+    let text = read(view, path).unwrap_or_default();
+    let without_comment =
+        |line: &[u8]| line.split(|&byte| byte == b'#').next().unwrap_or_default().trim_ascii().to_vec();
+    text.split(|&byte| byte == b'\n').map(without_comment).filter(|line| !line.is_empty()).collect()
+}
+
+/// A file that a loader reads; for both loaders one that cannot be read is one that is not there.
+fn read(view: &dyn View, path: &[u8]) -> Option<Vec<u8>> {
+    view.read(path, LONGEST).ok().flatten()
+}
+
+/// The directories of a search path tag, `$ORIGIN` being the directory of the file that has it.
+pub(crate) fn expand_tag(path: &[u8], origin: &[u8]) -> Vec<Vec<u8>> {
+    split(path, b":")
+        .into_iter()
+        .map(|part| replace_origin(&part, origin))
+        .filter(|part| part.starts_with(b"/"))
+        .collect()
+}
+
+fn replace_origin(part: &[u8], origin: &[u8]) -> Vec<u8> {
+    let rest = part.strip_prefix(b"$ORIGIN").or_else(|| part.strip_prefix(b"${ORIGIN}"));
+    rest.map_or_else(|| part.to_vec(), |rest| [origin, rest].concat())
+}
+
+fn split(text: &[u8], separators: &[u8]) -> Vec<Vec<u8>> {
+    let parts = text.split(|byte| separators.contains(byte)).map(<[u8]>::trim_ascii);
+    parts.filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
+}
