@@ -14,15 +14,17 @@ use super::retry::Retry;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The name does not resolve.
-    #[error("{host}: no such host; check the spelling, the network and the DNS settings")]
+    #[error("{host}: the name cannot be resolved ({reason}); check the spelling, the network and the DNS settings")]
     HostNotFound {
         /// Host and port.
         host: String,
+        /// What the resolver said.
+        reason: String,
     },
     /// Nothing listens there.
-    #[error("{host}: connection refused; is the registry running, and is the port right?")]
+    #[error("{host}: connection refused; is the server running, and is the port right?")]
     ConnectionRefused {
-        /// Host and port.
+        /// Host and port, or the proxy for them.
         host: String,
     },
     /// The TLS handshake failed.

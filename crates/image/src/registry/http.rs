@@ -1,6 +1,7 @@
 //! One HTTP exchange: proxies, TLS, timeouts, and redirects that give nothing away.
 
 use std::io::{self, Read};
+use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use ureq::http::header::{self, HeaderMap, HeaderValue};
@@ -182,13 +183,19 @@ impl Http {
         if let Some(tls) = tls_error(&error) {
             return Error::Tls { host, problem: tls.to_string(), hint: self.tls_hint(tls) };
         }
-        match error {
-            ureq::Error::HostNotFound => Error::HostNotFound { host },
-            ureq::Error::Io(source) if source.kind() == io::ErrorKind::ConnectionRefused => {
-                Error::ConnectionRefused { host }
-            }
-            other => Error::Connection { url: place(uri), source: other.into_io() },
+        let is_proxied = self.proxy_agent(uri).is_some();
+        let source = error.into_io();
+        if source.kind() == io::ErrorKind::ConnectionRefused {
+            return Error::ConnectionRefused { host: if is_proxied { format!("the proxy for {host}") } else { host } };
         }
+        // A failed look-up has no kind of its own; a second one tells. Behind a proxy it is not our business.
+        if !is_proxied
+            && source.raw_os_error().is_none()
+            && let Err(error) = resolve_host(uri)
+        {
+            return Error::HostNotFound { host, reason: error.to_string() };
+        }
+        Error::Connection { url: place(uri), source }
     }
 
     fn tls_hint(&self, error: &rustls::Error) -> &'static str {
@@ -231,6 +238,12 @@ impl Answer {
             Ok(_) => Ok(content),
         }
     }
+}
+
+/// Fails when the host has no address.
+fn resolve_host(uri: &Uri) -> io::Result<()> {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    (host, 0).to_socket_addrs().map(|_| ())
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -18,7 +18,8 @@ use super::error::Error;
 pub struct CertificatePlaces {
     /// PEM files trusted for every host.
     pub files: Vec<PathBuf>,
-    /// Directories in the form of `/etc/docker/certs.d`: `HOST[:PORT]/*.crt`.
+    /// Directories in the form of `/etc/docker/certs.d`: `HOST[:PORT]/*.crt`, trusted while we talk to that registry,
+    /// also for its token server and for the storage that it redirects to.
     pub directories: Vec<PathBuf>,
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nex_image::Digest;
 use nex_image::registry::{Error, Registry};
 
-use crate::fault_server::{Request, Server, answer, raw};
+use crate::fault_server::{Request, Server, answer, connect, raw};
 
 /// Content whose every byte depends on its place, so that a wrong resumption shows.
 fn content(length: usize) -> Vec<u8> {
@@ -166,7 +166,7 @@ fn short_waits_are_kept_and_long_ones_are_reported() {
 fn a_silent_server_is_not_waited_for_without_end() {
     // Never accepted: the connection stands in the listener's queue, and nobody answers.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let registry = crate::fault_server::connect(&listener.local_addr().unwrap().to_string(), |options| {
+    let registry = connect(&listener.local_addr().unwrap().to_string(), |options| {
         options.timeouts.idle = Duration::from_millis(100);
         options.retry.attempts = 2;
     });
@@ -240,6 +240,24 @@ fn nobody_listening_is_said_at_once() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let error = crate::fault_server::connect(&host, |_| ()).manifest("latest").unwrap_err();
+    let error = connect(&host, |_| ()).manifest("latest").unwrap_err();
     assert!(matches!(&error, Error::ConnectionRefused { host: named } if *named == host), "{error}");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_said_at_once() {
+    // A label of 64 characters is wrong by itself: no DNS server is asked.
+    let host = format!("{}.invalid", "a".repeat(64));
+    let error = connect(&host, |_| ()).manifest("latest").unwrap_err();
+    assert!(matches!(&error, Error::HostNotFound { host: named, .. } if *named == host), "{error}");
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_not_taken_for_the_registry() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let registry = connect("r.example", |options| options.proxies.all = Some(proxy));
+    let message = registry.manifest("latest").unwrap_err().to_string();
+    assert!(message.contains("the proxy for r.example: connection refused"), "{message}");
 }

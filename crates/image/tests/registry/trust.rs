@@ -7,7 +7,7 @@ use nex_image::Digest;
 use nex_image::registry::Error;
 
 use crate::distribution::{certificates, has_openssl};
-use crate::fault_server::{Server, answer, connect, credentials, options, reference};
+use crate::fault_server::{Server, answer, connect, credentials, options, raw, reference};
 
 /// `alice:wonder land` in base64, as docker keeps it.
 const AUTH: &str = "YWxpY2U6d29uZGVyIGxhbmQ=";
@@ -55,7 +55,7 @@ fn tokens_are_fetched_with_the_password_and_renewed_when_they_expire() {
         let range = format!("bytes {first}-299999/300000");
         let headers = [("Content-Length", length.as_str()), ("Content-Range", range.as_str())];
         let status = if first == 0 { "200 OK" } else { "206 Partial Content" };
-        crate::fault_server::raw(status, &headers, &served[first..cut])
+        raw(status, &headers, &served[first..cut])
     });
     let (_directory, places) = logged_in(&server.host());
     let registry = server.repository(|options| options.credentials = places);
