@@ -242,6 +242,12 @@ impl Error {
 }
 
 impl LayerError {
+    /// Whether the blob's bytes are to blame, which may be because they are not the promised ones.
+    pub(crate) fn is_of_content(&self) -> bool {
+        use LayerError::{Corrupt, NotALayer, Ratio, TrailingGarbage, Truncated};
+        matches!(self, Corrupt { .. } | NotALayer { .. } | Ratio { .. } | TrailingGarbage { .. } | Truncated { .. })
+    }
+
     /// The typed error that an `io::Error` of an earlier stage carries, or the plain one wrapped.
     pub(crate) fn from_io(error: io::Error) -> LayerError {
         match error.downcast::<LayerError>() {

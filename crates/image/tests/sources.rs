@@ -152,6 +152,31 @@ fn an_archive_cut_short_never_panics_and_always_fails() {
 }
 
 #[test]
+fn a_damaged_archive_never_panics() {
+    let Some((here, path)) = umoci_image() else { return };
+    run(
+        here.path(),
+        "skopeo copy -q oci:layout:one docker-archive:a.tar:app:one; skopeo copy -q oci:layout:one oci-archive:b.tar",
+    );
+    for (file, transport) in [("a.tar", "docker-archive"), ("b.tar", "oci-archive")] {
+        let whole = fs::read(here.path().join(file)).expect("an archive");
+        let mut state: usize = 1;
+        for _ in 0..120 {
+            let mut damaged = whole.clone();
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let at = (state >> 20) % whole.len();
+            damaged[at] = (state >> 8) as u8;
+            fs::write(here.path().join("damaged"), damaged).expect("written");
+            if let Err(Error::Layer { problem: LayerError::StageDied { stage }, .. }) =
+                open_text(&format!("{transport}:{path}/damaged")).and_then(|image| read_all(&image))
+            {
+                panic!("byte {at} of {file} made the thread panic that was to {stage}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_index_is_resolved_by_platform() {
     let Some((here, path)) = umoci_image() else { return };
     let layout = open_text(&format!("oci:{path}/layout:one")).expect("an image");

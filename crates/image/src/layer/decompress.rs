@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::blob::BlobFacts;
 use super::gzip::GzipReader;
-use super::pipe::{PipeReader, Pool, Stop, spawn_stage};
+use super::pipe::{PipeReader, PipeWriter, Pool, Stop, spawn_stage};
 use super::{Compression, Job};
 use crate::error::LayerError;
 use crate::limits::{Limits, ZSTD_WINDOW_LOG};
@@ -43,28 +43,48 @@ pub(super) struct TarFacts {
 /// Starts the stage.
 pub(super) fn start(mut blob: PipeReader<BlobFacts>, job: &Job) -> Result<PipeReader<TarFacts>, LayerError> {
     let mut budget = Budget { limits: job.limits.clone(), unpacked: Arc::clone(&job.unpacked), here: 0 };
-    spawn_stage("decompress", BUFFERS, move |pipe| {
-        let pool = Pool::new(BUFFERS, BUFFER_BYTES);
-        let compression = detect(blob.piece()?)?;
-        let mut source = Counted { inner: blob, bytes: 0 };
-        {
-            let mut tar = decoder(&mut source, compression)?;
-            loop {
-                let mut buffer = pool.take();
-                let read = buffer.fill(&mut tar).map_err(|error| failure(error, compression))?;
-                if read == 0 {
-                    break;
-                }
-                budget.spend(read as u64, tar.compressed_bytes())?;
-                pipe.send(buffer)?;
-            }
-        }
-        finish(source.inner, budget.here, compression)
+    let is_promised = job.layer.digest.is_some();
+    spawn_stage("decompress", BUFFERS, move |pipe| match unpack(&mut blob, &mut budget, pipe) {
+        Ok(compression) => finish(&mut blob, budget.here, compression),
+        Err(Stop::Failed(error)) if is_promised && error.is_of_content() => Err(blame(&mut blob, error)),
+        Err(stop) => Err(stop),
     })
 }
 
+/// Decompresses all of the blob into the pipe.
+fn unpack(
+    blob: &mut PipeReader<BlobFacts>,
+    budget: &mut Budget,
+    pipe: &PipeWriter<TarFacts>,
+) -> Result<Compression, Stop> {
+    let pool = Pool::new(BUFFERS, BUFFER_BYTES);
+    let compression = detect(blob.piece()?)?;
+    let mut source = Counted { inner: blob, bytes: 0 };
+    let mut tar = decoder(&mut source, compression)?;
+    loop {
+        let mut buffer = pool.take();
+        let read = buffer.fill(&mut tar).map_err(|error| failure(error, compression))?;
+        if read == 0 {
+            return Ok(compression);
+        }
+        budget.spend(read as u64, tar.compressed_bytes())?;
+        pipe.send(buffer)?;
+    }
+}
+
+/// Why the content is bad: if the blob is not the promised one, that says more than where a decompressor stumbled.
+fn blame(blob: &mut PipeReader<BlobFacts>, error: LayerError) -> Stop {
+    loop {
+        match blob.next_piece() {
+            Ok(Some(_)) => {}
+            Ok(None) => return Stop::Failed(error),
+            Err(earlier) => return Stop::Failed(earlier),
+        }
+    }
+}
+
 /// All compressed data is read; what the first stage thinks of it is not yet known.
-fn finish(mut blob: PipeReader<BlobFacts>, bytes: u64, compression: Compression) -> Result<TarFacts, Stop> {
+fn finish(blob: &mut PipeReader<BlobFacts>, bytes: u64, compression: Compression) -> Result<TarFacts, Stop> {
     if !blob.piece()?.is_empty() {
         return Err(Stop::Failed(LayerError::TrailingGarbage { compression }));
     }
@@ -73,12 +93,12 @@ fn finish(mut blob: PipeReader<BlobFacts>, bytes: u64, compression: Compression)
 }
 
 /// Counts what the decoder takes, for the ratio.
-struct Counted {
-    inner: PipeReader<BlobFacts>,
+struct Counted<'a> {
+    inner: &'a mut PipeReader<BlobFacts>,
     bytes: u64,
 }
 
-impl BufRead for Counted {
+impl BufRead for Counted<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.inner.fill_buf()
     }
@@ -89,7 +109,7 @@ impl BufRead for Counted {
     }
 }
 
-impl Read for Counted {
+impl Read for Counted<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(out)?;
         self.bytes += read as u64;
@@ -98,13 +118,13 @@ impl Read for Counted {
 }
 
 /// A decompressor over the counted blob. Replacing one means one more arm here.
-enum Decoder<'a> {
-    Plain(&'a mut Counted),
-    Gzip(GzipReader<&'a mut Counted>),
-    Zstd(Box<zstd::Decoder<'static, &'a mut Counted>>),
+enum Decoder<'a, 'b> {
+    Plain(&'a mut Counted<'b>),
+    Gzip(GzipReader<&'a mut Counted<'b>>),
+    Zstd(Box<zstd::Decoder<'static, &'a mut Counted<'b>>>),
 }
 
-fn decoder(blob: &mut Counted, compression: Compression) -> Result<Decoder<'_>, LayerError> {
+fn decoder<'a, 'b>(blob: &'a mut Counted<'b>, compression: Compression) -> Result<Decoder<'a, 'b>, LayerError> {
     Ok(match compression {
         Compression::None => Decoder::Plain(blob),
         Compression::Gzip => Decoder::Gzip(GzipReader::new(blob)),
@@ -116,7 +136,7 @@ fn decoder(blob: &mut Counted, compression: Compression) -> Result<Decoder<'_>, 
     })
 }
 
-impl Decoder<'_> {
+impl Decoder<'_, '_> {
     /// Bytes of the blob taken so far.
     fn compressed_bytes(&self) -> u64 {
         match self {
@@ -127,7 +147,7 @@ impl Decoder<'_> {
     }
 }
 
-impl Read for Decoder<'_> {
+impl Read for Decoder<'_, '_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
             Decoder::Plain(blob) => blob.read(out),

@@ -17,7 +17,7 @@ use crate::progress::{NoProgress, Progress};
 
 /// A tar that is larger than all buffers of the pipeline, and compresses badly enough to be so compressed too.
 fn tar() -> Vec<u8> {
-    const SIZE: usize = 12 << 20;
+    const SIZE: usize = 8 << 20;
     let mut header = tar_core::builder::HeaderBuilder::new_ustar();
     header.path("file").and_then(|header| header.size(SIZE as u64)).expect("a header");
     let mut tar = header.finish().as_bytes().to_vec();
@@ -152,6 +152,20 @@ fn a_blob_that_is_not_what_the_manifest_says_is_refused() {
     assert!(matches!(problem(digest), LayerError::Digest(mismatch) if mismatch.expected == other));
     let diff_id = start(&blob, Layer { diff_id: Some(other), ..honest }).finish();
     assert!(matches!(problem(diff_id), LayerError::DiffId(mismatch) if mismatch.got == Digest::sha256(&tar)));
+}
+
+#[test]
+fn damage_is_blamed_on_the_wrong_digest() {
+    let tar = tar();
+    for blob in [gzip(&tar), zstd(&tar)] {
+        let honest = described(&blob, &tar);
+        for at in [0, 20, blob.len() / 2] {
+            let mut damaged = blob.clone();
+            damaged[at] ^= 0xff;
+            let problem = problem(start(&damaged, honest.clone()).finish());
+            assert!(matches!(problem, LayerError::Digest(_)), "{at}: {problem}");
+        }
+    }
 }
 
 #[test]

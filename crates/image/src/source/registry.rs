@@ -32,11 +32,14 @@ fn with_tags(registry: &Registry, reference: &RegistryReference, error: crate::r
         return error.into();
     }
     match registry.tags() {
-        Ok(available) => Error::NoSuchImage {
-            wanted: reference.tag_or_digest(),
-            place: format!("{}/{}", reference.registry, reference.repository),
-            available,
-        },
+        Ok(mut available) => {
+            available.sort();
+            Error::NoSuchImage {
+                wanted: reference.tag_or_digest(),
+                place: format!("{}/{}", reference.registry, reference.repository),
+                available,
+            }
+        }
         Err(_) => error.into(),
     }
 }

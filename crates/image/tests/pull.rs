@@ -1,0 +1,89 @@
+//! An image pulled from a real registry is the one that was pushed.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nex_image::{Error, Image, Limits, NoProgress, Options, RegistryOptions, open};
+
+/// Debian's registry server, ended with the test.
+struct Server {
+    process: Child,
+    host: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill().and_then(|()| self.process.wait()).expect("the server ends");
+    }
+}
+
+/// `None` where the server is not installed.
+fn serve(directory: &Path) -> Option<Server> {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    let (host, storage) = (format!("127.0.0.1:{port}"), directory.join("storage"));
+    let settings = format!(
+        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{host}'}}\n",
+        storage.display()
+    );
+    fs::write(directory.join("registry.yml"), settings).expect("written");
+    let mut command = Command::new("docker-registry");
+    command.arg("serve").arg(directory.join("registry.yml")).stdout(Stdio::null()).stderr(Stdio::null());
+    let server = Server { process: command.spawn().ok()?, host };
+    let start = Instant::now();
+    while TcpStream::connect(&server.host).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(20), "the registry does not answer");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Some(server)
+}
+
+fn run(directory: &Path, command: &str) {
+    let output = Command::new("sh").args(["-ec", command]).current_dir(directory).output().expect("sh");
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn open_text(text: &str) -> Result<Image, Error> {
+    let registry = RegistryOptions { plain_http: true, ..RegistryOptions::from_environment() };
+    let platform = "linux/amd64".parse().expect("a platform");
+    open(&text.parse()?, &Options { platform, offline: false, registry, limits: Limits::default() })
+}
+
+#[test]
+fn a_pulled_image_is_the_pushed_one() {
+    let here = tempfile::tempdir().expect("a directory");
+    let has = |tool| Command::new(tool).arg("--version").output().is_ok();
+    let server = if has("umoci") && has("skopeo") { serve(here.path()) } else { None };
+    let Some(server) = server else {
+        eprintln!("left out: umoci, skopeo or docker-registry is missing");
+        return;
+    };
+    let host = &server.host;
+    run(
+        here.path(),
+        &format!(
+            "mkdir root; head -c 3000000 /dev/urandom >root/file
+             umoci init --layout layout; umoci new --image layout:one
+             umoci insert --rootless --image layout:one root /root
+             umoci config --image layout:one --config.user 5 --architecture amd64 --os linux
+             skopeo copy -q --dest-tls-verify=false oci:layout:one docker://{host}/team/app:one
+             skopeo copy -q --dest-tls-verify=false -f v2s2 oci:layout:one docker://{host}/team/app:docker"
+        ),
+    );
+    let pushed = open_text(&format!("oci:{}/layout:one", here.path().display())).expect("a layout");
+    let by_tag = open_text(&format!("{host}/team/app:one")).expect("by tag");
+    let digest = by_tag.manifest_digest.expect("a manifest");
+    let by_digest = open_text(&format!("docker://{host}/team/app@{digest}")).expect("by digest");
+    let docker = open_text(&format!("{host}/team/app:docker")).expect("as Docker schema 2");
+    assert_eq!((pushed.manifest_digest, by_digest.manifest_digest), (Some(digest), Some(digest)));
+    for image in [by_tag, by_digest, docker] {
+        assert_eq!(image.config, pushed.config, "{}", image.name);
+        let summary = image.open_layer(0, Arc::new(NoProgress)).and_then(|layer| layer.finish()).expect("a good layer");
+        assert_eq!(Some(summary.diff_id), pushed.layers[0].diff_id, "{}", image.name);
+    }
+    let missing = open_text(&format!("{host}/team/app:two")).expect_err("no such tag").to_string();
+    assert!(missing.contains("it has docker, one"), "{missing}");
+}
