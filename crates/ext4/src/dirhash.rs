@@ -100,3 +100,32 @@ fn majority(x: u32, y: u32, z: u32) -> u32 {
 fn parity(x: u32, y: u32, z: u32) -> u32 {
     x ^ y ^ z
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0fc48be0-17dc-4791-b120-39964e159a31.
+    const SEED: [u8; 16] = *b"\x0f\xc4\x8b\xe0\x17\xdc\x47\x91\xb1\x20\x39\x96\x4e\x15\x9a\x31";
+
+    #[test]
+    fn names_hash_as_debugfs_has_it() {
+        // From `debugfs -R "dx_hash -h half_md4 -s UUID NAME"` of e2fsprogs 1.47.0, with no seed and with ours.
+        let expected: [(&[u8], u32, u32); 9] = [
+            (b"a", 0xd5fa_7d7a, 0x7d24_c66e),
+            (b"hello", 0x1746_da32, 0xfc91_e31c),
+            (b"lost+found", 0x591d_e422, 0x77f8_9326),
+            (&[b'x'; 32], 0xae38_ae70, 0xca38_96b8),
+            (&[b'y'; 33], 0xcf79_e5d6, 0xf454_76dc),
+            (&[b'z'; 255], 0x3b4d_55ea, 0x36cd_6694),
+            ("é".as_bytes(), 0x89d4_704e, 0x4d62_15ea),
+            ("NetLock_Arany_=Class_Gold=_Főtanúsítvány.pem".as_bytes(), 0xc2b4_2ad6, 0xb3b3_fac6),
+            (b"\xff\xfe\x80", 0x45b5_f8b0, 0x2608_1c1a),
+        ];
+        for (name, unseeded, seeded) in expected {
+            let shown = name.escape_ascii();
+            assert_eq!(HashSeed::new(&[0; 16]).hash(name), unseeded, "{shown} without a seed");
+            assert_eq!(HashSeed::new(&SEED).hash(name), seeded, "{shown}");
+        }
+    }
+}

@@ -98,3 +98,82 @@ fn put_records(body: &mut [u8], records: &[Record], max: usize, depth: u16) {
     put.u16(MAGIC).u16(records.len() as u16).u16(max as u16).u16(depth).u32(eh_generation);
     put.bytes(records.as_flattened()).skip_rest();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEED: Seed = Seed::NONE;
+
+    /// Extents of one block each, none of which touches the next.
+    fn scattered(count: u32) -> Vec<Extent> {
+        (0..count).map(|i| Extent { logical: 2 * i, physical: (1 << 33) + 3 * u64::from(i), length: 1 }).collect()
+    }
+
+    fn encode_at(extents: &[Extent], first: u64) -> ExtentTree {
+        let nodes: Vec<u64> = (first..first + node_count(extents.len())).collect();
+        encode(extents, &nodes, SEED)
+    }
+
+    fn le16(bytes: &[u8]) -> u64 {
+        u64::from(u16::from_le_bytes(*bytes.first_chunk().unwrap()))
+    }
+
+    fn le32(bytes: &[u8]) -> u64 {
+        u64::from(u32::from_le_bytes(*bytes.first_chunk().unwrap()))
+    }
+
+    /// Reads a tree back as the kernel does, from the root down, checking each header.
+    fn walk(tree: &ExtentTree, first: u64, body: &[u8], depth: u64, found: &mut Vec<Extent>) {
+        let (header, records) = body.split_at(RECORD_SIZE);
+        assert_eq!((le16(header), le16(&header[6..])), (u64::from(MAGIC), depth));
+        assert!(le16(&header[2..]) <= le16(&header[4..]));
+        for record in records.chunks_exact(RECORD_SIZE).take(le16(&header[2..]) as usize) {
+            if depth == 0 {
+                let physical = le16(&record[6..]) << 32 | le32(&record[8..]);
+                found.push(Extent { logical: le32(record) as u32, physical, length: le16(&record[4..]) as u32 });
+            } else {
+                let number = le16(&record[8..]) << 32 | le32(&record[4..]);
+                let node = &tree.nodes[usize::try_from(number - first).unwrap()];
+                assert_eq!(le32(&node[RECORD_SIZE..]), le32(record), "an index entry names its block's first record");
+                let (before_tail, tail) = node.split_at(BLOCK - TAIL_SIZE);
+                assert_eq!(le32(tail), u64::from(SEED.crc(before_tail)));
+                walk(tree, first, before_tail, depth - 1, found);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_is_as_shallow_as_its_extents_allow() {
+        let full = (ROOT_RECORDS * NODE_RECORDS) as u32;
+        for (count, depth, nodes) in [
+            (0, 0, 0),
+            (1, 0, 0),
+            (4, 0, 0),
+            (5, 1, 1),
+            (340, 1, 1),
+            (341, 1, 2),
+            (680, 1, 2),
+            (681, 1, 3),
+            (full, 1, 4),
+            (full + 1, 2, 5 + 1),
+            (100_000, 2, 295 + 1),
+            (full * 340, 2, 4 * 340 + 4),
+            (full * 340 + 1, 3, 4 * 340 + 1 + 5 + 1),
+        ] {
+            let extents = scattered(count);
+            assert_eq!(node_count(extents.len()), nodes, "{count} extents");
+            let tree = encode_at(&extents, 1 << 32);
+            assert_eq!(le16(&tree.root[6..]), depth, "{count} extents");
+            let mut found = Vec::new();
+            walk(&tree, 1 << 32, &tree.root, depth, &mut found);
+            assert!(found == extents, "{count} extents read back differently");
+        }
+    }
+
+    #[test]
+    fn the_longest_extent_is_a_written_one() {
+        let extent = Extent { logical: 7, physical: 0x1_2345_6789, length: 32_768 };
+        assert_eq!(extent_record(&extent), *b"\x07\0\0\0\x00\x80\x01\0\x89\x67\x45\x23");
+    }
+}

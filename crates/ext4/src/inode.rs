@@ -159,3 +159,61 @@ pub(crate) fn device(device: Device) -> Option<[u8; I_BLOCK_SIZE]> {
     Put::new(&mut block).u32(old).u32(new).skip_rest();
     Some(block)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk_time(seconds: i64, nanoseconds: u32) -> (u32, u32) {
+        let time = DiskTime::from(Timestamp { seconds, nanoseconds });
+        (time.seconds, time.extra)
+    }
+
+    #[test]
+    fn times_follow_the_table_of_the_kernels_documentation() {
+        // "Inode Timestamps" in Documentation/filesystems/ext4: epoch bits, and the seconds' range that they give.
+        assert_eq!(disk_time(-0x8000_0000, 0), (0x8000_0000, 0), "1901-12-13");
+        assert_eq!(disk_time(-1, 0), (0xffff_ffff, 0), "1969-12-31");
+        assert_eq!(disk_time(0, 0), (0, 0), "1970-01-01");
+        assert_eq!(disk_time(0x7fff_ffff, 0), (0x7fff_ffff, 0), "2038-01-19");
+        assert_eq!(disk_time(0x8000_0000, 0), (0x8000_0000, 1), "2038-01-19");
+        assert_eq!(disk_time(0x1_0000_0000, 0), (0, 1), "2106-02-07");
+        assert_eq!(disk_time(0x1_8000_0000, 0), (0x8000_0000, 2), "2174-02-25");
+        assert_eq!(disk_time(0x2_8000_0000, 0), (0x8000_0000, 3), "2310-04-04");
+        assert_eq!(disk_time(0x3_7fff_ffff, 999_999_999), (0x7fff_ffff, 999_999_999 << 2 | 3), "2446-05-10");
+    }
+
+    #[test]
+    fn times_out_of_range_become_the_nearest_in_it() {
+        assert_eq!(disk_time(i64::MIN, 5), disk_time(-0x8000_0000, 0));
+        assert_eq!(disk_time(0x3_8000_0000, 0), disk_time(0x3_7fff_ffff, 999_999_999));
+        assert_eq!(disk_time(1, u32::MAX), disk_time(1, 999_999_999));
+    }
+
+    #[test]
+    fn small_device_numbers_take_the_old_form_and_others_the_new() {
+        let words = |major, minor| {
+            let block = device(Device { major, minor })?;
+            let words = block.as_chunks().0;
+            Some((u32::from_le_bytes(words[0]), u32::from_le_bytes(words[1])))
+        };
+        assert_eq!(words(1, 3), Some((0x0103, 0)));
+        assert_eq!(words(255, 255), Some((0xffff, 0)));
+        assert_eq!(words(259, 0), Some((0, 0x1_0300)));
+        assert_eq!(words(8, 256), Some((0, 0x10_0800)));
+        assert_eq!(words(0xfff, 0xf_ffff), Some((0, 0xffff_ffff)));
+        assert_eq!(words(0x1000, 0), None);
+        assert_eq!(words(0, 0x10_0000), None);
+    }
+
+    #[test]
+    fn targets_up_to_59_bytes_stay_in_the_inode() {
+        assert_eq!(fast_symlink(&[b'a'; 59]).unwrap(), *[&[b'a'; 59][..], &[0]].concat());
+        assert_eq!(fast_symlink(&[b'a'; 60]), None);
+    }
+
+    #[test]
+    fn a_directory_with_more_subdirectories_than_links_is_not_counted() {
+        assert_eq!([0, 64_998, 64_999, 70_000, usize::MAX].map(directory_links), [2, 65_000, 1, 1, 1]);
+    }
+}
