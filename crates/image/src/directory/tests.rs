@@ -108,7 +108,7 @@ fn an_unreadable_file_is_named() {
     let here = tempfile::tempdir().expect("a directory");
     let file = here.path().join("secret");
     fs::write(&file, "x").expect("made");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).expect("set");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).expect("set");
     if fs::File::open(&file).is_ok() {
         eprintln!("left out: root can read everything");
         return;
