@@ -10,20 +10,44 @@
 //! Between the two, the caller may build the tree in any way it likes; content that no name reaches in the end is free
 //! space, and its bytes are punched out of the file.
 
+mod acl;
+mod bitmap;
 mod content;
 mod csum;
+mod cursor;
+mod data;
 mod directory;
 mod dirent;
 mod dirhash;
+mod disk;
+mod error;
 mod extent;
 mod file_type;
+mod geometry;
+mod group_descriptor;
+mod group_metadata;
 mod htree;
 mod inode;
+mod inode_table;
+mod journal;
+mod numbering;
+mod options;
 mod put;
+mod resize_inode;
+mod sizing;
+mod superblock;
 mod tree;
+mod tree_blocks;
+mod usage;
+mod writer;
+mod xattr;
 
 pub use content::{Content, Extent};
+pub use data::FileWriter;
+pub use error::{Error, EscapedPath, XattrError};
+pub use options::{Layout, Options, Report, Size};
 pub use tree::{Device, Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree, Xattr};
+pub use writer::Writer;
 
 /// The size of a block, in bytes. The only one that this crate writes.
 pub const BLOCK_SIZE: u64 = 4096;

@@ -1,0 +1,176 @@
+//! The data phase: bytes of regular files go to their final place, in the order in which they arrive.
+//!
+//! Bytes are collected in one buffer that always stands for the blocks just before the cursor, and go to the file in
+//! large writes. Blocks of zeros are allocated but not written: the file keeps a hole there.
+
+use std::fs::File;
+
+use crate::BLOCK_SIZE;
+use crate::content::{Content, Extent};
+use crate::cursor::{Cursor, append};
+use crate::disk::{read_sparse, write_sparse};
+use crate::error::Error;
+
+const BLOCK: usize = BLOCK_SIZE as usize;
+/// Large enough that the system call does not count beside the copy.
+const BUFFER_SIZE: usize = 1 << 20;
+/// An extent tree addresses 2^32 blocks, and the kernel keeps the last one for itself (`ext4_max_size`).
+const MAX_FILE_SIZE: u64 = (u32::MAX as u64) * BLOCK_SIZE;
+
+/// The blocks placed so far.
+pub(crate) struct Data {
+    file: File,
+    /// The block behind the buffer's last one.
+    cursor: Cursor,
+    buffer: Vec<u8>,
+    /// The block that the buffer's first byte belongs to.
+    buffer_start: u64,
+    /// The first block that is counted but not written.
+    limit: u64,
+}
+
+impl Data {
+    /// Starts behind the `span` of blocks that group 0 keeps free. Blocks past `size_limit` bytes are not written.
+    pub fn new(file: File, span: u64, size_limit: Option<u64>) -> Self {
+        let cursor = Cursor::new(span);
+        Self {
+            file,
+            buffer: Vec::with_capacity(BUFFER_SIZE),
+            buffer_start: cursor.next(),
+            limit: size_limit.map_or(u64::MAX, |size| size / BLOCK_SIZE),
+            cursor,
+        }
+    }
+
+    /// Ends the phase: the file, and the cursor behind the last block.
+    pub fn finish(mut self) -> Result<(File, Cursor), Error> {
+        self.pad();
+        self.flush()?;
+        Ok((self.file, self.cursor))
+    }
+
+    /// At most `limit` bytes of what was placed before. Holes, and blocks past the size limit, are zeros.
+    pub fn read(&self, content: &Content, limit: u64) -> Result<Vec<u8>, Error> {
+        let length = usize::try_from(content.size().min(limit)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length];
+        for extent in content.extents() {
+            let start = extent.logical as usize * BLOCK;
+            let end = length.min(start + extent.length as usize * BLOCK);
+            if start < end {
+                self.read_run(extent.physical, &mut bytes[start..end])?;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Reads from `block` on: from the file below the buffer, from the buffer behind.
+    fn read_run(&self, block: u64, bytes: &mut [u8]) -> Result<(), Error> {
+        let below = self.buffer_start.saturating_sub(block).saturating_mul(BLOCK_SIZE);
+        let (written, buffered) = bytes.split_at_mut(bytes.len().min(usize::try_from(below).unwrap_or(usize::MAX)));
+        read_sparse(&self.file, block, written)?;
+        let offset = usize::try_from(block.saturating_sub(self.buffer_start) * BLOCK_SIZE).unwrap_or(usize::MAX);
+        if let Some(source) = self.buffer.get(offset..) {
+            let length = source.len().min(buffered.len());
+            buffered[..length].copy_from_slice(&source[..length]);
+        }
+        Ok(())
+    }
+
+    /// How many bytes can be appended at once: to the end of the buffer, or to the next backup.
+    fn room(&mut self) -> Result<usize, Error> {
+        if !self.buffer.len().is_multiple_of(BLOCK) {
+            return Ok(BLOCK - self.buffer.len() % BLOCK);
+        }
+        let end = self.buffer_start + (self.buffer.len() / BLOCK) as u64;
+        if self.buffer.len() == BUFFER_SIZE || end != self.cursor.next() {
+            self.flush()?;
+        }
+        let contiguous = usize::try_from(self.cursor.contiguous()).unwrap_or(usize::MAX).saturating_mul(BLOCK);
+        Ok(contiguous.min(BUFFER_SIZE - self.buffer.len()))
+    }
+
+    /// Fills the last file's last block with zeros, so that what follows starts at a block.
+    fn pad(&mut self) {
+        self.buffer.resize(self.buffer.len().next_multiple_of(BLOCK), 0);
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let writable = self.limit.saturating_sub(self.buffer_start);
+        let length = self.buffer.len().min(usize::try_from(writable).unwrap_or(usize::MAX).saturating_mul(BLOCK));
+        write_sparse(&self.file, self.buffer_start, &self.buffer[..length])?;
+        self.buffer.clear();
+        self.buffer_start = self.cursor.next();
+        Ok(())
+    }
+}
+
+/// Places one regular file. Dropped before [`finish`](Self::finish), it leaves free space behind.
+pub struct FileWriter<'a> {
+    data: &'a mut Data,
+    size: u64,
+    extents: Vec<Extent>,
+}
+
+impl<'a> FileWriter<'a> {
+    pub(crate) fn new(data: &'a mut Data) -> Self {
+        data.pad();
+        Self { data, size: 0, extents: Vec::new() }
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// When the host cannot write them, or the file becomes longer than ext4 can hold.
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        self.check_size(bytes.len() as u64)?;
+        while !bytes.is_empty() {
+            let room = self.data.room()?;
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.claim_blocks(now.len() as u64);
+            self.data.buffer.extend_from_slice(now);
+            self.size += now.len() as u64;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Appends `length` bytes of zeros that take no blocks, as far as they cover whole blocks.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn hole(&mut self, length: u64) -> Result<(), Error> {
+        const ZEROS: [u8; BLOCK] = [0; BLOCK];
+        self.check_size(length)?;
+        let head = (self.size.next_multiple_of(BLOCK_SIZE) - self.size).min(length);
+        let tail = (length - head) % BLOCK_SIZE;
+        self.write(&ZEROS[..head as usize])?;
+        self.size += length - head - tail;
+        self.write(&ZEROS[..tail as usize])
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// None today; an error would mean that the host could not write.
+    pub fn finish(self) -> Result<Content, Error> {
+        Ok(Content::new(self.size, self.extents))
+    }
+
+    /// Takes the blocks that `count` more bytes begin; they are contiguous on the disk.
+    fn claim_blocks(&mut self, count: u64) {
+        let first = self.size.div_ceil(BLOCK_SIZE);
+        let length = (self.size + count).div_ceil(BLOCK_SIZE) - first;
+        if length > 0 {
+            let physical = self.data.cursor.next();
+            append(&mut self.extents, Extent { logical: first as u32, physical, length: length as u32 });
+            self.data.cursor.advance(length);
+        }
+    }
+
+    fn check_size(&self, more: u64) -> Result<(), Error> {
+        match self.size.checked_add(more) {
+            Some(size) if size <= MAX_FILE_SIZE => Ok(()),
+            size => Err(Error::FileTooLarge { size: size.unwrap_or(u64::MAX) }),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What the tests share: making images, and asking the judges.
+
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use nex_ext4::{
+    Content, Directory, Error, Inode, InodeId, Kind, Layout, Metadata, Options, Report, Size, Timestamp, Tree, Writer,
+};
+
+pub const MIB: u64 = 1 << 20;
+pub const GIB: u64 = 1 << 30;
+
+/// An image in a directory of its own, which goes away with it.
+pub struct Image {
+    directory: tempfile::TempDir,
+    pub report: Report,
+}
+
+impl Image {
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("image")
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        std::fs::read(self.path()).unwrap()
+    }
+
+    /// A second image that can be damaged, with the holes of the first.
+    pub fn copy(&self) -> PathBuf {
+        let copy = self.directory.path().join("copy");
+        assert!(Command::new("cp").arg("--sparse=always").arg(self.path()).arg(&copy).status().unwrap().success());
+        copy
+    }
+
+    /// Asserts that e2fsck has nothing to say and nothing to change.
+    pub fn assert_clean(&self) {
+        if !have("e2fsck") {
+            return;
+        }
+        assert_fsck_is_silent(&self.path());
+        self.assert_repair_changes_nothing();
+    }
+
+    /// `e2fsck -fy` on a copy may change the superblock's times and with them its checksum, nothing else.
+    pub fn assert_repair_changes_nothing(&self) {
+        let copy = self.copy();
+        let output = e2fsck(&["-fy"], &copy);
+        assert_eq!(output.status.code(), Some(0), "e2fsck -fy: {}", text(&output));
+        let changed = difference(&self.path(), &copy);
+        let allowed: [std::ops::Range<u64>; 4] = [0x430..0x434, 0x440..0x444, 0x674..0x678, 0x7FC..0x800];
+        let foreign: Vec<_> = changed.iter().filter(|at| !allowed.iter().any(|range| range.contains(*at))).collect();
+        assert!(foreign.is_empty(), "e2fsck -fy changed bytes at {foreign:x?}: {}", text(&output));
+        std::fs::remove_file(copy).unwrap();
+    }
+}
+
+/// Builds a tree with one data phase.
+pub struct Builder {
+    pub writer: Writer,
+    pub tree: Tree,
+    directory: tempfile::TempDir,
+}
+
+impl Builder {
+    pub fn new(layout: &Layout) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        let file = File::options().read(true).write(true).create_new(true).open(path).unwrap();
+        Self { writer: Writer::new(file, layout).unwrap(), tree: Tree::new(metadata(0o755)), directory }
+    }
+
+    /// Places a file's bytes.
+    pub fn place(&mut self, bytes: &[u8]) -> Content {
+        let mut file = self.writer.file();
+        file.write(bytes).unwrap();
+        file.finish().unwrap()
+    }
+
+    pub fn add(&mut self, parent: InodeId, name: impl AsRef<[u8]>, kind: Kind) -> InodeId {
+        let inode = Inode { metadata: metadata(0o644), kind, xattrs: Box::default() };
+        self.add_inode(parent, name, inode)
+    }
+
+    pub fn add_inode(&mut self, parent: InodeId, name: impl AsRef<[u8]>, inode: Inode) -> InodeId {
+        let id = self.tree.add(inode);
+        self.link(parent, name, id);
+        id
+    }
+
+    pub fn link(&mut self, parent: InodeId, name: impl AsRef<[u8]>, id: InodeId) {
+        self.tree.directory_mut(parent).unwrap().insert(name.as_ref().into(), id);
+    }
+
+    pub fn add_file(&mut self, parent: InodeId, name: impl AsRef<[u8]>, bytes: &[u8]) -> InodeId {
+        let content = self.place(bytes);
+        self.add(parent, name, Kind::File(content))
+    }
+
+    pub fn add_directory(&mut self, parent: InodeId, name: impl AsRef<[u8]>) -> InodeId {
+        let kind = Kind::Directory(Directory::new());
+        let inode = Inode { metadata: metadata(0o755), kind, xattrs: Box::default() };
+        self.add_inode(parent, name, inode)
+    }
+
+    pub fn try_finish(self, size: Size) -> Result<Image, Error> {
+        let (_, report) = self.writer.finish(&self.tree, &options(size))?;
+        Ok(Image { directory: self.directory, report })
+    }
+
+    pub fn finish(self, size: Size) -> Image {
+        self.try_finish(size).unwrap()
+    }
+}
+
+pub fn metadata(mode: u16) -> Metadata {
+    Metadata { mode, uid: 0, gid: 0, time: Timestamp { seconds: 1_700_000_000, nanoseconds: 123_456_789 } }
+}
+
+pub fn options(size: Size) -> Options {
+    let uuid = *b"\x01\x23\x45\x67\x89\xab\x4d\xef\x81\x23\x45\x67\x89\xab\xcd\xef";
+    Options {
+        size,
+        uuid,
+        hash_seed: *b"hash seed of 16!",
+        label: *b"test\0\0\0\0\0\0\0\0\0\0\0\0",
+        time: 1_700_000_000,
+    }
+}
+
+/// Bytes that are neither zero nor the same in two blocks.
+pub fn pattern(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// Whether a program can be run; says so when it cannot.
+pub fn have(program: &str) -> bool {
+    let found = Command::new(program).arg("-V").output().is_ok();
+    if !found {
+        eprintln!("{program} is missing, so this test judges less");
+    }
+    found
+}
+
+pub fn e2fsck(arguments: &[&str], image: &Path) -> Output {
+    Command::new("e2fsck").env("LC_ALL", "C").args(arguments).arg(image).output().unwrap()
+}
+
+/// The exit code alone proves nothing: e2fsck returns 0 with complaints.
+pub fn assert_fsck_is_silent(image: &Path) {
+    let output = e2fsck(&["-fn"], image);
+    let said = text(&output);
+    let is_expected = |line: &str| {
+        line.is_empty()
+            || line.starts_with("e2fsck 1.")
+            || line.starts_with("Pass ")
+            || line.contains(" files (") && line.ends_with(" blocks")
+    };
+    let complaints: Vec<_> = said.lines().filter(|line| !is_expected(line)).collect();
+    assert!(output.status.success() && complaints.is_empty(), "e2fsck -fn: {said}");
+}
+
+pub fn text(output: &Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("{out}{err}")
+}
+
+/// A file's bytes as an independent reader sees them.
+pub fn read(image: &Path, path: &str) -> Vec<u8> {
+    ext4_view::Ext4::load_from_path(image).unwrap().read(path).unwrap()
+}
+
+pub fn debugfs(image: &Path, request: &str) -> String {
+    text(&Command::new("debugfs").env("LC_ALL", "C").arg("-R").arg(request).arg(image).output().unwrap())
+}
+
+pub fn flip_byte(image: &Path, offset: u64) {
+    let file = File::options().read(true).write(true).open(image).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, offset).unwrap();
+    file.write_all_at(&[!byte[0]], offset).unwrap();
+}
+
+/// The offsets of the bytes in which two sparse files differ; at most a few hundred.
+pub fn difference(left: &Path, right: &Path) -> Vec<u64> {
+    let output = Command::new("cmp").arg("-l").arg("-n").arg("9999999999999").arg(left).arg(right).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.stderr.is_empty(), "cmp: {}", text(&output));
+    said.lines().take(500).map(|line| line.split_whitespace().next().unwrap().parse::<u64>().unwrap() - 1).collect()
+}
