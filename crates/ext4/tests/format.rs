@@ -57,6 +57,22 @@ fn large_sizes_are_clean_and_sparse() {
 }
 
 #[test]
+fn every_reserve_for_growth_is_clean() {
+    for (max_size, size) in [(0, 150 * MIB), (GIB, 150 * MIB), (16 << 40, 150 * MIB), (0, 9 * GIB), (4 << 40, 9 * GIB)]
+    {
+        let image = Builder::new(&Layout { max_size, size_limit: Some(size) }).finish(Size::Exact(size));
+        assert_fsck_is_silent(&image.path());
+    }
+}
+
+#[test]
+fn a_size_past_the_reserve_is_refused() {
+    let builder = Builder::new(&Layout { max_size: 8 * GIB, size_limit: None });
+    let error = builder.try_finish(Size::Exact(9 * GIB)).map(|image| image.report).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { max_size, .. } if max_size == 8 * GIB), "{error}");
+}
+
+#[test]
 fn the_same_tree_gives_the_same_bytes() {
     let build = || {
         let mut builder = Builder::new(&Layout::default());

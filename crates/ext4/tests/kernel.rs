@@ -13,6 +13,7 @@ use support::{Builder, MIB, assert_fsck_is_silent, pattern};
 /// A loop mount that goes away with it.
 struct Mount {
     point: tempfile::TempDir,
+    mounted: bool,
 }
 
 impl Mount {
@@ -21,7 +22,7 @@ impl Mount {
         let point = tempfile::tempdir().unwrap();
         let output = Command::new("mount").args(["-o", "loop"]).arg(image).arg(point.path()).output();
         match output {
-            Ok(output) if output.status.success() => Some(Self { point }),
+            Ok(output) if output.status.success() => Some(Self { point, mounted: true }),
             output => {
                 eprintln!("no loop mounts here, so the kernel does not judge: {output:?}");
                 None
@@ -33,15 +34,17 @@ impl Mount {
         self.point.path().join(name)
     }
 
-    fn unmount(self) {
-        assert!(umount(self.point.path()), "umount failed");
-        std::mem::forget(self);
+    fn unmount(mut self) {
+        self.mounted = !umount(self.point.path());
+        assert!(!self.mounted, "umount failed");
     }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        umount(self.point.path());
+        if self.mounted {
+            umount(self.point.path());
+        }
     }
 }
 
