@@ -81,7 +81,8 @@ fn is_valid(entries: &[Entry]) -> bool {
     let count = |tag| entries.iter().filter(|entry| entry.tag == tag).count();
     let named = entries.iter().any(Entry::is_named);
     let known = |entry: &Entry| entry.tag.is_power_of_two() && entry.tag <= tag::OTHER;
-    let sound = |entry: &Entry| entry.permissions & !PERMISSIONS == 0 && !(entry.is_named() && entry.id == UNDEFINED_ID);
+    let sound =
+        |entry: &Entry| entry.permissions & !PERMISSIONS == 0 && !(entry.is_named() && entry.id == UNDEFINED_ID);
     entries.iter().all(|entry| known(entry) && sound(entry))
         && entries.is_sorted_by_key(|entry| entry.tag)
         && [tag::USER_OBJ, tag::GROUP_OBJ, tag::OTHER].iter().all(|tag| count(*tag) == 1)

@@ -5,8 +5,8 @@
 //! blocks would be rebuilt by `e2fsck -fy`.
 
 use crate::csum::Seed;
-pub(crate) use crate::dirent::{Block, Entry};
 use crate::dirent::{self, Leaf};
+pub(crate) use crate::dirent::{Block, Entry};
 pub(crate) use crate::dirhash::HashSeed;
 use crate::htree::Index;
 pub(crate) use crate::htree::IndexFull;

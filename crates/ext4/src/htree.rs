@@ -68,8 +68,12 @@ impl Index {
         let hashed = |(place, entry): (usize, &Entry)| Hashed { hash: hash.hash(entry.name), entry: place as u32 };
         let mut order: Vec<Hashed> = entries.iter().enumerate().map(hashed).collect();
         order.sort_unstable();
-        let sizes = order.iter().map(|name| entries[name.entry as usize].size());
-        let leaves = deal(sizes, FILL);
+        let sizes = order.iter().map(|name| (name.hash, entries[name.entry as usize].size()));
+        let leaves = deal(sizes);
+        Self::new(order, leaves)
+    }
+
+    fn new(order: Vec<Hashed>, leaves: Vec<u32>) -> Result<Self, IndexFull> {
         if leaves.len() > ROOT_LIMIT * NODE_LIMIT {
             return Err(IndexFull);
         }
@@ -137,16 +141,22 @@ impl Index {
     }
 }
 
-/// Where each block begins when entries of these sizes fill blocks up to `fill` bytes.
-fn deal(sizes: impl Iterator<Item = usize>, fill: usize) -> Vec<u32> {
+/// Where each leaf begins when names with these hashes and sizes are dealt out in turn.
+///
+/// Names with the same hash stay together if they can, at the expense of the room that is left free: some readers do
+/// not look into the next leaf.
+fn deal(names: impl Iterator<Item = (u32, usize)>) -> Vec<u32> {
     let mut starts = vec![0];
     let mut used = 0;
-    for (place, size) in sizes.enumerate() {
-        if used + size > fill {
+    let mut last = None;
+    for (place, (hash, size)) in names.enumerate() {
+        let room = if last == Some(hash) { dirent::ROOM } else { FILL };
+        if used + size > room {
             starts.push(place as u32);
             used = 0;
         }
         used += size;
+        last = Some(hash);
     }
     starts
 }
@@ -185,4 +195,72 @@ fn put_pairs(block: &mut Block, start: usize, pairs: &[Pair], seed: Seed) {
     let checksum = csum::directory_index(seed, &block[..start + pairs.len() * PAIR_SIZE]);
     let dt_reserved = 0;
     Put::new(&mut block[start + limit * PAIR_SIZE..]).u32(dt_reserved).u32(checksum).end();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file_type::FileType;
+
+    fn entries(names: &[String]) -> Vec<Entry<'_>> {
+        let entry = |name| Entry { name, inode: 12, file_type: FileType::Regular };
+        names.iter().map(|name| entry(name.as_bytes())).collect()
+    }
+
+    #[test]
+    fn limits_are_those_of_the_kernels_documentation() {
+        assert_eq!((ROOT_LIMIT, NODE_LIMIT), (507, 510));
+    }
+
+    #[test]
+    fn a_leaf_begins_where_the_last_has_only_its_reserve_left() {
+        let names = |hashes: &[u32]| deal(hashes.iter().map(|hash| (*hash, 264)));
+        assert_eq!(names(&[]), [0]);
+        let different: Vec<u32> = (0..40).collect();
+        assert_eq!(names(&different), [0, 13, 26, 39], "13 names of 255 bytes fit");
+        let equal = [[0; 12], [1; 12]].concat();
+        assert_eq!(names(&equal), [0, 15], "two names that hash like the thirteenth may use the reserve");
+    }
+
+    #[test]
+    fn a_leaf_that_goes_on_with_the_last_hash_is_marked() {
+        let index = |hashes: &[u32], leaves: &[u32]| Index {
+            order: hashes.iter().zip(0..).map(|(hash, entry)| Hashed { hash: *hash, entry }).collect(),
+            leaves: leaves.to_vec(),
+        };
+        let pairs = index(&[2, 4, 4, 4, 6], &[0, 2, 3, 4]).pairs();
+        assert_eq!(pairs.iter().map(|pair| pair.hash).collect::<Vec<_>>(), [2, 5, 5, 6]);
+        assert_eq!(pairs.iter().map(|pair| pair.block).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_second_level_begins_when_the_root_is_full() {
+        let index = |leaves: u32| Index { order: Vec::new(), leaves: (0..leaves).collect() };
+        assert_eq!(index(507).block_count(), 1 + 507);
+        assert_eq!(index(508).block_count(), 1 + 1 + 508);
+        assert_eq!(index(511).block_count(), 1 + 2 + 511);
+    }
+
+    #[test]
+    fn more_leaves_than_two_levels_hold_are_refused() {
+        let index = |leaves: u32| Index::new(Vec::new(), (0..leaves).collect());
+        assert_eq!(index(258_570).unwrap().block_count(), 1 + 507 + 258_570);
+        assert_eq!(index(258_571).err(), Some(IndexFull));
+    }
+
+    #[test]
+    fn every_name_is_in_the_leaf_that_its_hash_leads_to() {
+        let names: Vec<String> = (0..50_000).map(|i| format!("file number {i}")).collect();
+        let entries = entries(&names);
+        let index = Index::plan(&entries, HashSeed::new(&[7; 16])).unwrap();
+        let pairs = index.pairs();
+        assert!(pairs.is_sorted_by_key(|pair| pair.hash));
+        for (leaf, start) in index.leaves.iter().enumerate() {
+            let end = index.leaves.get(leaf + 1).map_or(index.order.len(), |end| *end as usize);
+            for name in &index.order[*start as usize..end] {
+                assert!(pairs[leaf].hash & !1 <= name.hash);
+                assert!(pairs.get(leaf + 1).is_none_or(|next| name.hash < next.hash));
+            }
+        }
+    }
 }
