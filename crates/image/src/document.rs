@@ -75,7 +75,7 @@ impl Descriptor {
 
     /// Refuses layers that are somewhere else (CVE-2020-15157), or no part of a root filesystem.
     fn check_layer(&self, what: &str, index: usize) -> Result<(), Error> {
-        let wrong = |problem: &str| Err(Error::document(what, format!("has a layer {index} that {problem}")));
+        let wrong = |problem: &str| Err(Error::document(what, format!("has a layer {} that {problem}", index + 1)));
         if !self.urls.is_empty() || self.media_type.contains("foreign") || self.media_type.contains("nondistributable")
         {
             return wrong(

@@ -108,9 +108,9 @@ pub enum Error {
         unit: &'static str,
     },
     /// A layer is not what the manifest says.
-    #[error("layer {index}: {problem}")]
+    #[error("layer {}: {problem}", index + 1)]
     Layer {
-        /// The layer, counted from 0, the lowest.
+        /// The layer, counted from 0, the lowest; people count from 1.
         index: usize,
         /// What is wrong.
         #[source]

@@ -1,1 +1,37 @@
 //! Makes a root filesystem from a container image and an agent.
+//!
+//! [`build`] goes one way, and writes each byte of file content once:
+//!
+//! ```text
+//! image ──> layers ──> placed content + entries ──> merged tree ──> ext4 file ──> output
+//!                                                        ^
+//!                                     the agent and its wiring, one more layer
+//! ```
+
+pub mod agent;
+mod agent_file;
+mod build;
+mod dress;
+mod error;
+pub mod guest;
+mod identity;
+mod layer;
+mod merge;
+mod output;
+mod phases;
+mod place;
+mod report;
+mod resolve;
+mod usage;
+mod view;
+
+pub use build::{GuestOptions, Options, build};
+pub use dress::DressError;
+pub use error::{Error, TooSmall};
+pub use layer::{PathError, TarError};
+pub use merge::MergeError;
+pub use output::{Compression, Destination, OutputError, remove_leftovers};
+pub use place::{Limits, PlaceCause, PlaceError};
+pub use report::{AgentReport, ImageReport, LayerReport, PhaseReport, Report, SCHEMA_VERSION, Usage};
+pub use resolve::ResolveError;
+pub use usage::DirectoryUsage;

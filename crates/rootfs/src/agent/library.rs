@@ -4,7 +4,7 @@ use super::elf::Elf;
 use super::error::Error;
 use crate::guest::View;
 
-/// A longer library is taken for what its name says. Its dynamic segment may stand at its end.
+/// How much of a library is read. One whose dynamic segment stands behind that counts as missing; no real one does.
 const LONGEST: u64 = 48 << 20;
 
 /// The library that a path leads to; `None` when there is none, or something that is no program.

@@ -1,0 +1,248 @@
+//! The build, from a reference to a published image: resolve, place and merge, dress, finish, publish.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use nex_ext4::{Layout, Size, Timestamp, Writer};
+use nex_image::{Image, LayerReader, Progress, Reference};
+
+use crate::agent_file::AgentFile;
+use crate::dress::{DressError, dress};
+use crate::error::{Error, TooSmall};
+use crate::guest::{self, Wiring, wire};
+use crate::identity::Identity;
+use crate::layer::TarError;
+use crate::merge::Merge;
+use crate::output::{Destination, Unfinished, WriteBack};
+use crate::phases::Phases;
+use crate::place::{Limits, PlaceCause, PlaceError, Placed, place_layer};
+use crate::report::{ImageReport, LayerReport, Report, SCHEMA_VERSION, Usage};
+use crate::usage::{largest_directories, largest_layers};
+use crate::view::MergedView;
+
+/// What to build from what.
+pub struct Options {
+    /// The image.
+    pub reference: Reference,
+    /// How to get it, and for which platform.
+    pub image: nex_image::Options,
+    /// The program that becomes the agent.
+    pub agent: PathBuf,
+    /// How large the file system becomes.
+    pub size: Size,
+    /// Where it goes.
+    pub output: Destination,
+    /// The time of everything that the image does not bring, in seconds since 1970; else the image's creation time.
+    pub source_date_epoch: Option<i64>,
+    /// The guest's name and root's password.
+    pub guest: GuestOptions,
+    /// Bounds on what the image may bring.
+    pub limits: Limits,
+}
+
+/// What the user decides about the guest.
+#[derive(Clone, Debug, Default)]
+pub struct GuestOptions {
+    /// The guest's name; else the image's.
+    pub hostname: Option<String>,
+    /// The hash of root's password, as crypt(5) makes it; else root has none and cannot log in with one.
+    pub root_password: Option<Vec<u8>>,
+}
+
+/// Builds a root filesystem and publishes it.
+///
+/// # Errors
+/// When there is none; the output is then as it was before.
+pub fn build(options: &Options, progress: &Arc<dyn Progress>) -> Result<Report, Error> {
+    let mut phases = Phases::start("resolve");
+    let agent = AgentFile::open(&options.agent, &options.image.platform)?;
+    let unfinished = options.output.create()?;
+    let image = nex_image::open(&options.reference, &options.image)?;
+
+    phases.next("layers");
+    let write_back = WriteBack::start(unfinished.file()).map_err(|cause| options.output.error(cause))?;
+    let mut build = Build::new(options, &image, &agent, &unfinished)?;
+    for index in 0..image.layers.len() {
+        build.place_layer(index, progress)?;
+    }
+
+    phases.next("guest");
+    let wiring = build.dress()?;
+
+    phases.next("metadata");
+    let notes = build.notes(wiring.notes);
+    let (file_system, layers, uuid) = build.finish()?;
+
+    phases.next("output");
+    write_back.finish().map_err(|cause| options.output.error(cause))?;
+    let published = options.output.publish(unfinished)?;
+    Ok(Report {
+        schema_version: SCHEMA_VERSION,
+        output: options.output.to_string(),
+        sha256: published.sha256,
+        output_bytes: published.bytes,
+        size: file_system.size,
+        used: Usage::new(
+            file_system.block_count - file_system.free_blocks,
+            file_system.inode_count - file_system.free_inodes,
+        ),
+        free: Usage::new(file_system.free_blocks, file_system.free_inodes),
+        uuid,
+        image: ImageReport {
+            reference: image.name.clone(),
+            digest: image.manifest_digest.as_ref().map(ToString::to_string),
+            platform: image.platform.to_string(),
+            layers,
+        },
+        agent: agent.report,
+        started_by: wiring.started_by,
+        notes,
+        phases: phases.finish(),
+    })
+}
+
+/// A build under way.
+struct Build<'a> {
+    options: &'a Options,
+    image: &'a Image,
+    agent: &'a AgentFile,
+    time: Timestamp,
+    writer: Writer,
+    merge: Merge,
+    placed: Placed,
+    layers: Vec<LayerReport>,
+}
+
+impl<'a> Build<'a> {
+    fn new(options: &'a Options, image: &'a Image, agent: &'a AgentFile, output: &Unfinished) -> Result<Self, Error> {
+        let file = output.file().try_clone().map_err(|cause| options.output.error(cause))?;
+        let size_limit = match options.size {
+            Size::Exact(bytes) => Some(bytes),
+            Size::Auto { .. } => None,
+        };
+        let default = Layout::default();
+        let layout = Layout { size_limit, max_size: default.max_size.max(size_limit.unwrap_or(0)) };
+        let seconds = options.source_date_epoch.or(image.config.created).unwrap_or(0);
+        let time = Timestamp { seconds, nanoseconds: 0 };
+        let writer = Writer::new(file, &layout).map_err(|error| ext4_error(options, error))?;
+        let merge = Merge::new(time);
+        Ok(Self { options, image, agent, time, writer, merge, placed: Placed::default(), layers: Vec::new() })
+    }
+
+    fn place_layer(&mut self, index: usize, progress: &Arc<dyn Progress>) -> Result<(), Error> {
+        let mut reader = self.image.open_layer(index, Arc::clone(progress))?;
+        let result =
+            place_layer(&mut reader, &mut self.writer, &mut self.merge, &mut self.placed, &self.options.limits);
+        let entries = match result {
+            Ok(entries) => entries,
+            Err(error) => return Err(self.layer_error(index, reader, error)),
+        };
+        let summary = reader.finish()?;
+        self.layers.push(LayerReport {
+            digest: summary.digest.to_string(),
+            diff_id: summary.diff_id.to_string(),
+            bytes: summary.compressed,
+            tar_bytes: summary.uncompressed,
+            entries,
+            created_by: self.image.layers[index].created_by.clone(),
+        });
+        Ok(())
+    }
+
+    /// A layer whose bytes are not what they should be is the cause of whatever else is wrong with it.
+    fn layer_error(&self, index: usize, reader: LayerReader, error: PlaceError) -> Error {
+        let PlaceError { number, path, cause } = error;
+        let cause = match cause {
+            PlaceCause::Tar(TarError::Read(cause)) => match cause.downcast::<nex_image::Error>() {
+                Ok(error) => return Error::Image(error),
+                Err(cause) => PlaceCause::Tar(TarError::Read(cause)),
+            },
+            PlaceCause::Tar(cause) => match reader.finish() {
+                Err(error) => return Error::Image(error),
+                Ok(_) => PlaceCause::Tar(cause),
+            },
+            PlaceCause::Output(error) => return ext4_error(self.options, error),
+            cause => cause,
+        };
+        let layer = &self.image.layers[index];
+        let digest =
+            layer.digest.as_ref().or(layer.diff_id.as_ref()).map_or_else(String::new, |digest| format!(" ({digest})"));
+        Error::Layer { number: index + 1, digest, cause: PlaceError { number, path, cause } }
+    }
+
+    fn dress(&mut self) -> Result<Wiring, Error> {
+        let view = MergedView { tree: self.merge.tree(), writer: &self.writer };
+        self.agent.program.check_in(&view)?;
+        let guest = guest::Options {
+            hostname: self.options.guest.hostname.clone(),
+            root_password: self.options.guest.root_password.clone(),
+            config: image_config(&self.image.config),
+        };
+        let mut wiring = wire(&view, &guest)?;
+        let changes = std::mem::take(&mut wiring.changes);
+        dress(changes, &self.agent.file, self.time, &mut self.writer, &mut self.merge).map_err(
+            |error| match error {
+                DressError::Output(error) => ext4_error(self.options, error),
+                error => Error::Dress(error),
+            },
+        )?;
+        Ok(wiring)
+    }
+
+    /// What the wiring has to say, and what was left out.
+    fn notes(&self, mut notes: Vec<String>) -> Vec<String> {
+        if self.placed.foreign_xattrs > 0 {
+            notes.push(format!(
+                "{} extended attributes of namespaces that ext4 does not have were left out",
+                self.placed.foreign_xattrs
+            ));
+        }
+        notes
+    }
+
+    fn finish(self) -> Result<(nex_ext4::Report, Vec<LayerReport>, String), Error> {
+        let diff_ids = self.layers.iter().map(|layer| layer.diff_id.as_str());
+        let platform = self.image.platform.to_string();
+        let identity = Identity::of([platform.as_str(), &self.agent.report.sha256].into_iter().chain(diff_ids));
+        let options = nex_ext4::Options {
+            size: self.options.size,
+            uuid: identity.uuid,
+            hash_seed: identity.hash_seed,
+            label: [0; 16],
+            time: self.time.seconds,
+        };
+        let tree = self.merge.into_tree();
+        match self.writer.finish(&tree, &options) {
+            Ok((_, report)) => Ok((report, self.layers, identity.uuid_text())),
+            Err(nex_ext4::Error::TooSmall { needed, size }) => Err(Error::TooSmall(Box::new(TooSmall {
+                needed,
+                size,
+                directories: largest_directories(&tree),
+                layers: largest_layers(&self.layers),
+            }))),
+            Err(error) => Err(ext4_error(self.options, error)),
+        }
+    }
+}
+
+/// A failing disk is the output's fault, and told in its terms.
+fn ext4_error(options: &Options, error: nex_ext4::Error) -> Error {
+    match error {
+        nex_ext4::Error::Io { source, .. } => Error::Output(options.output.error(source)),
+        error => Error::Ext4(error),
+    }
+}
+
+/// What the guest is told about the image's workload.
+fn image_config(config: &nex_image::Config) -> guest::ImageConfig {
+    guest::ImageConfig {
+        entrypoint: config.entrypoint.clone(),
+        cmd: config.cmd.clone(),
+        env: config.env.clone(),
+        user: config.user.clone(),
+        working_dir: config.working_dir.clone(),
+        stop_signal: config.stop_signal.clone(),
+        labels: config.labels.clone(),
+        exposed_ports: config.exposed_ports.iter().cloned().collect(),
+    }
+}

@@ -1,0 +1,93 @@
+//! Dresses the merged tree for the guest: the wiring's changes, as one more layer on top.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+
+use nex_ext4::{Content, Metadata, Timestamp, Writer};
+
+use crate::guest::{Change, FileContent};
+use crate::layer::{Entry, EntryKind, LayerPath, Node, NodeKind, PathError};
+use crate::merge::{Merge, MergeError};
+
+/// How much of the agent is read at once.
+const CHUNK: usize = 1 << 18;
+
+/// Why the guest's layer could not be added.
+#[derive(Debug, thiserror::Error)]
+pub enum DressError {
+    /// The path of a change is none.
+    #[error("cannot add '{path}' to the image: the name {cause}")]
+    Path {
+        /// The path, escaped.
+        path: String,
+        /// What is wrong with it.
+        cause: PathError,
+    },
+    /// A change contradicts the image.
+    #[error("cannot add '{path}' to the image: it {cause}")]
+    Merge {
+        /// The path of the change, escaped.
+        path: String,
+        /// Why.
+        cause: MergeError,
+    },
+    /// The agent cannot be read.
+    #[error("cannot read the agent: {0}")]
+    Agent(io::Error),
+    /// The output cannot take the content.
+    #[error(transparent)]
+    Output(#[from] nex_ext4::Error),
+}
+
+/// Applies changes in order; everything new gets `time`.
+///
+/// # Errors
+/// When a change contradicts the image, the agent cannot be read or the output cannot be written.
+pub fn dress(
+    changes: Vec<Change>,
+    agent: &File,
+    time: Timestamp,
+    writer: &mut Writer,
+    merge: &mut Merge,
+) -> Result<(), DressError> {
+    merge.start_layer();
+    for change in changes {
+        let (path, (mode, uid, gid), kind) = match change {
+            Change::Directory { path, mode, uid, gid } => (path, (mode, uid, gid), NodeKind::Directory),
+            Change::Symlink { path, target } => (path, (0o777, 0, 0), NodeKind::Symlink(target.into())),
+            Change::File { path, mode, uid, gid, content } => {
+                let content = match content {
+                    FileContent::Bytes(bytes) => place_bytes(&bytes, writer)?,
+                    FileContent::Agent => place_file(agent, writer)?,
+                };
+                (path, (mode, uid, gid), NodeKind::File(content))
+            }
+        };
+        let node = Node { metadata: Metadata { mode, uid, gid, time }, xattrs: Box::default(), kind };
+        let shown = || path.escape_ascii().to_string();
+        let clean = LayerPath::new(&path).map_err(|cause| DressError::Path { path: shown(), cause })?;
+        let entry = Entry { path: clean, kind: EntryKind::Node(node) };
+        merge.apply(entry).map_err(|cause| DressError::Merge { path: shown(), cause })?;
+    }
+    Ok(())
+}
+
+/// Places a whole file of the host.
+pub fn place_file(mut file: &File, writer: &mut Writer) -> Result<Content, DressError> {
+    file.rewind().map_err(DressError::Agent)?;
+    let mut buffer = vec![0; CHUNK];
+    let mut output = writer.file();
+    loop {
+        let count = file.read(&mut buffer).map_err(DressError::Agent)?;
+        if count == 0 {
+            return Ok(output.finish()?);
+        }
+        output.write(&buffer[..count])?;
+    }
+}
+
+fn place_bytes(bytes: &[u8], writer: &mut Writer) -> Result<Content, DressError> {
+    let mut output = writer.file();
+    output.write(bytes)?;
+    Ok(output.finish()?)
+}

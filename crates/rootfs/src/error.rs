@@ -1,0 +1,89 @@
+//! Why a build fails, in the user's terms.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::dress::DressError;
+use crate::output::OutputError;
+use crate::place::PlaceError;
+use crate::usage::DirectoryUsage;
+use crate::{agent, guest};
+
+/// Why there is no root filesystem.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The image cannot be had.
+    #[error(transparent)]
+    Image(#[from] nex_image::Error),
+    /// An entry of a layer cannot be taken.
+    #[error("layer {number}{digest}, {cause}")]
+    Layer {
+        /// The layer's number, from 1 on.
+        number: usize,
+        /// The digest of its blob or tar in brackets, as far as it is known.
+        digest: String,
+        /// The entry and what is wrong with it.
+        cause: PlaceError,
+    },
+    /// The agent's file cannot be opened.
+    #[error("cannot open the agent '{}': {cause}; name a program with --agent", .path.display())]
+    OpenAgent {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// The agent would not run in the image.
+    #[error(transparent)]
+    Agent(#[from] agent::Error),
+    /// The guest's files cannot be made.
+    #[error(transparent)]
+    Guest(#[from] guest::Error),
+    /// The guest's files cannot be added.
+    #[error(transparent)]
+    Dress(DressError),
+    /// The output cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The content does not fit.
+    #[error(transparent)]
+    TooSmall(Box<TooSmall>),
+    /// The file system cannot hold the tree.
+    #[error("the image does not fit into an ext4 file system: {0}")]
+    Ext4(nex_ext4::Error),
+}
+
+/// A size that the content does not fit into.
+#[derive(Debug, Error)]
+#[error(
+    "the content does not fit: it needs {} bytes, but the size is {size}; ask for --size {} or more, or for --size auto{}",
+    .needed, in_mebibytes(*.needed), largest(self)
+)]
+pub struct TooSmall {
+    /// The smallest size in bytes that holds everything.
+    pub needed: u64,
+    /// The size in bytes that was asked for.
+    pub size: u64,
+    /// The largest directories of the image.
+    pub directories: Vec<DirectoryUsage>,
+    /// The largest layers: what each is, and the length of its tar in bytes.
+    pub layers: Vec<(String, u64)>,
+}
+
+/// The next size that people would write.
+fn in_mebibytes(bytes: u64) -> String {
+    format!("{}MiB", bytes.div_ceil(1 << 20))
+}
+
+fn largest(error: &TooSmall) -> String {
+    let directories = error.directories.iter().map(|usage| (&usage.path, usage.bytes));
+    let layers = error.layers.iter().map(|(name, bytes)| (name, *bytes));
+    let named: Vec<_> = directories
+        .chain(layers)
+        .filter(|(_, bytes)| *bytes > 0)
+        .map(|(name, bytes)| format!("\n  {:>8}  {name}", in_mebibytes(bytes)))
+        .collect();
+    if named.is_empty() { String::new() } else { format!("; the largest are:{}", named.concat()) }
+}

@@ -1,0 +1,13 @@
+//! A layer: what it says about names, read from its tar stream.
+
+mod entry;
+mod path;
+mod pax;
+mod tar;
+mod whiteout;
+mod window;
+
+pub use entry::{Entry, EntryKind, Node, NodeKind};
+pub use path::{LayerPath, PATH_MAX, PathError};
+pub use tar::{ContentSink, CopyError, TarError, TarHeader, TarKind, TarReader};
+pub use whiteout::{Marker, marker};

@@ -1,0 +1,243 @@
+//! Merges layers into one tree, by the rules of the OCI image specification ("Applying Changesets") as umoci and
+//! containerd read them.
+//!
+//! Entries are applied in the order in which they stand, the lowest layer first. A name that the current layer made is
+//! *fresh*; whiteouts hide only names that are not, wherever they stand in their layer.
+
+use std::collections::HashSet;
+
+use nex_ext4::{Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree};
+use thiserror::Error;
+
+use crate::layer::{Entry, EntryKind, LayerPath, Node, NodeKind};
+use crate::resolve::{ResolveError, Stop, Walk};
+
+/// What directories get that no layer describes.
+const IMPLICIT_MODE: u16 = 0o755;
+
+/// Why an entry cannot be applied.
+#[derive(Debug, Error)]
+pub enum MergeError {
+    /// A parent of the entry is a file.
+    #[error("lies below '{0}', which is not a directory")]
+    NotADirectory(String),
+    /// The path leads nowhere.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// A hard link to a name that nothing has.
+    #[error("is a hard link to '{0}', which does not exist in this or a lower layer")]
+    MissingLinkTarget(String),
+    /// A hard link to a directory.
+    #[error("is a hard link to the directory '{0}'")]
+    LinkToDirectory(String),
+    /// The root of the image as something else than a directory.
+    #[error("makes the root of the image something else than a directory")]
+    RootNotADirectory,
+}
+
+/// The tree that grows while layers are applied to it.
+pub struct Merge {
+    tree: Tree,
+    /// What directories get that no layer describes.
+    implicit: Metadata,
+    /// Inodes from this id on are of the current layer, and so are their names.
+    first_of_layer: usize,
+    /// Names that the current layer gave to inodes of lower layers: directories described again, and hard links.
+    refreshed: HashSet<(InodeId, Box<[u8]>)>,
+}
+
+impl Merge {
+    /// An empty root; directories without an entry of their own get `time`.
+    pub fn new(time: Timestamp) -> Self {
+        let implicit = Metadata { mode: IMPLICIT_MODE, uid: 0, gid: 0, time };
+        Self { tree: Tree::new(implicit), implicit, first_of_layer: 0, refreshed: HashSet::new() }
+    }
+
+    /// From here on, what there is belongs to lower layers.
+    pub fn start_layer(&mut self) {
+        self.first_of_layer = self.tree.len();
+        self.refreshed = HashSet::new();
+    }
+
+    /// Applies the next entry of the current layer.
+    ///
+    /// # Errors
+    /// When the entry contradicts what there is.
+    pub fn apply(&mut self, entry: Entry) -> Result<(), MergeError> {
+        match entry.kind {
+            EntryKind::Node(node) => self.place(&entry.path, node),
+            EntryKind::HardLink(target) => self.link(&entry.path, &target),
+            EntryKind::Whiteout => self.whiteout(&entry.path),
+            EntryKind::Opaque => self.opaque(&entry.path),
+        }
+    }
+
+    /// The merged tree.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The merged tree, done.
+    pub fn into_tree(self) -> Tree {
+        self.tree
+    }
+
+    fn place(&mut self, path: &LayerPath, node: Node) -> Result<(), MergeError> {
+        let Some((parent, name)) = path.split() else {
+            return self.describe_root(node);
+        };
+        let directory = self.make_directory(&parent)?;
+        let existing = self.lookup(directory, name);
+        match existing {
+            Some(id) if node.kind == NodeKind::Directory && self.tree.directory(id).is_some() => {
+                self.describe(id, node);
+                self.refresh(directory, name, id);
+            }
+            _ => {
+                let id = self.tree.add(inode(node));
+                self.names(directory).insert(name.into(), id);
+            }
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, path: &LayerPath, target: &LayerPath) -> Result<(), MergeError> {
+        let missing = || MergeError::MissingLinkTarget(shown(target));
+        let (target_parent, target_name) = target.split().ok_or_else(|| MergeError::LinkToDirectory(shown(target)))?;
+        let target_directory = self.find_directory(&target_parent)?.ok_or_else(missing)?;
+        let id = self.lookup(target_directory, target_name).ok_or_else(missing)?;
+        if self.tree.directory(id).is_some() {
+            return Err(MergeError::LinkToDirectory(shown(target)));
+        }
+        let (parent, name) = path.split().ok_or(MergeError::RootNotADirectory)?;
+        let directory = self.make_directory(&parent)?;
+        self.names(directory).insert(name.into(), id);
+        self.refresh(directory, name, id);
+        Ok(())
+    }
+
+    fn whiteout(&mut self, path: &LayerPath) -> Result<(), MergeError> {
+        let Some((parent, name)) = path.split() else {
+            return Ok(());
+        };
+        let Some(directory) = self.find_directory(&parent)? else {
+            return Ok(());
+        };
+        if let Some(id) = self.lookup(directory, name) {
+            let keep = self.is_fresh(directory, name, id);
+            if self.hide_lower_names(id) && !keep {
+                self.names(directory).remove(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn opaque(&mut self, path: &LayerPath) -> Result<(), MergeError> {
+        if let Some(directory) = self.find_directory(path)? {
+            self.hide_lower_names(directory);
+        }
+        Ok(())
+    }
+
+    /// Takes every name of lower layers out of an inode's subtree; names of the current layer stay, and so do the
+    /// directories that they need. True when nothing is left below.
+    fn hide_lower_names(&mut self, top: InodeId) -> bool {
+        let mut directories = vec![top];
+        let mut next = 0;
+        while let Some(&directory) = directories.get(next) {
+            next += 1;
+            let below = self.tree.directory(directory).into_iter().flat_map(Directory::values);
+            directories.extend(below.copied().filter(|id| self.tree.directory(*id).is_some()));
+        }
+        for directory in directories.into_iter().rev() {
+            let Some(names) = self.tree.directory_mut(directory) else { continue };
+            let mut names = std::mem::take(names);
+            names.retain(|name, id| {
+                self.is_fresh(directory, name, *id) || self.tree.directory(*id).is_some_and(|below| !below.is_empty())
+            });
+            *self.names(directory) = names;
+        }
+        self.tree.directory(top).is_none_or(Directory::is_empty)
+    }
+
+    /// Whether the current layer made this name.
+    fn is_fresh(&self, directory: InodeId, name: &[u8], id: InodeId) -> bool {
+        id.index() >= self.first_of_layer || self.refreshed.contains(&(directory, name.into()))
+    }
+
+    fn refresh(&mut self, directory: InodeId, name: &[u8], id: InodeId) {
+        if id.index() < self.first_of_layer {
+            self.refreshed.insert((directory, name.into()));
+        }
+    }
+
+    fn describe_root(&mut self, node: Node) -> Result<(), MergeError> {
+        if node.kind != NodeKind::Directory {
+            return Err(MergeError::RootNotADirectory);
+        }
+        self.describe(Tree::ROOT, node);
+        Ok(())
+    }
+
+    /// The last description of a directory counts; its names stay.
+    fn describe(&mut self, id: InodeId, node: Node) {
+        let inode = self.tree.inode_mut(id);
+        inode.metadata = node.metadata;
+        inode.xattrs = node.xattrs;
+    }
+
+    /// The directory at a path, made where it is missing.
+    fn make_directory(&mut self, path: &LayerPath) -> Result<InodeId, MergeError> {
+        let mut walk = Walk::new(path);
+        loop {
+            match walk.proceed(&self.tree)? {
+                Stop::Directory(directory) => return Ok(directory),
+                Stop::Leaf { .. } => return Err(MergeError::NotADirectory(shown(path))),
+                Stop::Missing { directory, name } => walk.enter(self.make_implicit(directory, name))?,
+            }
+        }
+    }
+
+    /// The directory at a path; `None` when there is none.
+    fn find_directory(&self, path: &LayerPath) -> Result<Option<InodeId>, MergeError> {
+        Ok(match Walk::new(path).proceed(&self.tree)? {
+            Stop::Directory(directory) => Some(directory),
+            Stop::Leaf { .. } | Stop::Missing { .. } => None,
+        })
+    }
+
+    fn make_implicit(&mut self, directory: InodeId, name: Box<[u8]>) -> InodeId {
+        let kind = Kind::Directory(Directory::new());
+        let id = self.tree.add(Inode { metadata: self.implicit, kind, xattrs: Box::default() });
+        self.names(directory).insert(name, id);
+        id
+    }
+
+    fn lookup(&self, directory: InodeId, name: &[u8]) -> Option<InodeId> {
+        self.tree.directory(directory)?.get(name).copied()
+    }
+
+    /// The names of an inode that is known to be a directory.
+    fn names(&mut self, directory: InodeId) -> &mut Directory {
+        self.tree.directory_mut(directory).expect("only directories are walked to")
+    }
+}
+
+fn inode(node: Node) -> Inode {
+    let kind = match node.kind {
+        NodeKind::Directory => Kind::Directory(Directory::new()),
+        NodeKind::File(content) => Kind::File(content),
+        NodeKind::Symlink(target) => Kind::Symlink(target),
+        NodeKind::CharacterDevice(device) => Kind::CharacterDevice(device),
+        NodeKind::BlockDevice(device) => Kind::BlockDevice(device),
+        NodeKind::Fifo => Kind::Fifo,
+    };
+    Inode { metadata: node.metadata, kind, xattrs: node.xattrs }
+}
+
+fn shown(path: &LayerPath) -> String {
+    path.as_bytes().escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! A file that gets its name only when it is complete.
+//!
+//! Where the file system can, the file has no name at all until then (`O_TMPFILE`), so that nothing is left behind
+//! however the process ends. Elsewhere it has a hidden name beside the target, which is removed when it is given up.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+/// What the user's umask takes away from.
+const MODE: Mode = Mode::from_raw_mode(0o666);
+
+/// The hidden names in use, for [`remove_leftovers`].
+static HIDDEN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// A file in the making.
+#[derive(Debug)]
+pub struct Unfinished {
+    file: File,
+    directory: PathBuf,
+    hidden: Option<PathBuf>,
+}
+
+impl Unfinished {
+    /// An empty file in `directory`, open for reading and writing.
+    ///
+    /// # Errors
+    /// When the directory takes no new file.
+    pub fn create(directory: &Path) -> io::Result<Self> {
+        let (file, hidden) = match create_unnamed(directory) {
+            Ok(file) => (file, None),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
+                let (file, hidden) = create_hidden(directory)?;
+                (file, Some(hidden))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self { file: file.into(), directory: directory.into(), hidden })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Makes the bytes durable and gives the file its name, in one step for everybody who looks. What had the name
+    /// before is replaced; a symbolic link is replaced too, and never followed.
+    ///
+    /// # Errors
+    /// When the disk fails or the name cannot be had; the file is gone then.
+    pub fn publish(mut self, name: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        let hidden = match &self.hidden {
+            Some(hidden) => hidden.clone(),
+            None => self.hidden.insert(link_hidden(&self.file, &self.directory)?).clone(),
+        };
+        std::fs::rename(&hidden, name)?;
+        forget(&hidden);
+        self.hidden = None;
+        File::open(&self.directory)?.sync_all()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(hidden) = &self.hidden {
+            // There is nobody to tell: whoever dropped the file already reports why.
+            drop(std::fs::remove_file(hidden));
+            forget(hidden);
+        }
+    }
+}
+
+/// Removes what unfinished files have left in directories. For the moment before the process ends at a signal: it
+/// keeps every other thread from making or publishing a file from then on.
+pub fn remove_leftovers() {
+    let mut hidden = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in hidden.drain(..) {
+        drop(std::fs::remove_file(path));
+    }
+    std::mem::forget(hidden);
+}
+
+fn create_unnamed(directory: &Path) -> Result<OwnedFd, Errno> {
+    let file = rustix::fs::open(directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, MODE)?;
+    // Without /proc the file could never get a name.
+    rustix::fs::stat(proc_path(file.as_raw_fd()))?;
+    Ok(file)
+}
+
+fn create_hidden(directory: &Path) -> io::Result<(OwnedFd, PathBuf)> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+    with_hidden_name(directory, |path| rustix::fs::open(path, flags, MODE))
+}
+
+fn link_hidden(file: &File, directory: &Path) -> io::Result<PathBuf> {
+    let unnamed = proc_path(file.as_raw_fd());
+    let ((), path) =
+        with_hidden_name(directory, |path| rustix::fs::linkat(CWD, &unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW))?;
+    Ok(path)
+}
+
+/// Tries hidden names until one is free, and keeps account of it.
+fn with_hidden_name<T>(directory: &Path, make: impl Fn(&Path) -> Result<T, Errno>) -> io::Result<(T, PathBuf)> {
+    let mut known = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    for attempt in 0..u32::MAX {
+        let path = directory.join(format!(".nex-{}-{attempt}.tmp", std::process::id()));
+        match make(&path) {
+            Ok(made) => {
+                known.push(path.clone());
+                return Ok((made, path));
+            }
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Errno::EXIST.into())
+}
+
+fn forget(hidden: &Path) {
+    HIDDEN.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| path != hidden);
+}
+
+fn proc_path(descriptor: i32) -> String {
+    format!("/proc/self/fd/{descriptor}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn hidden_file(directory: &Path) -> Unfinished {
+        let (file, hidden) = create_hidden(directory).unwrap();
+        Unfinished { file: file.into(), directory: directory.into(), hidden: Some(hidden) }
+    }
+
+    #[test]
+    fn a_file_has_its_name_only_when_it_is_published() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("out");
+        for make in [|path: &Path| Unfinished::create(path).unwrap(), hidden_file] {
+            let unfinished = make(directory.path());
+            unfinished.file().write_all(b"done").unwrap();
+            assert!(!names(directory.path()).contains(&"out".to_owned()));
+            unfinished.publish(&target).unwrap();
+            assert_eq!(names(directory.path()), ["out"]);
+            assert_eq!(std::fs::read(&target).unwrap(), b"done");
+            std::fs::remove_file(&target).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_given_up_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(Unfinished::create(directory.path()).unwrap());
+        drop(hidden_file(directory.path()));
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn a_symbolic_link_is_replaced_and_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (target, victim) = (directory.path().join("out"), directory.path().join("victim"));
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &target).unwrap();
+        let unfinished = Unfinished::create(directory.path()).unwrap();
+        unfinished.file().write_all(b"new").unwrap();
+        unfinished.publish(&target).unwrap();
+        assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+        assert!(target.symlink_metadata().unwrap().is_file());
+    }
+}

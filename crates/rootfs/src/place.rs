@@ -1,0 +1,216 @@
+//! Places a layer: content straight to its final place in the output, names into the merged tree.
+
+use std::io::BufRead;
+
+use nex_ext4::{FileWriter, Writer, Xattr};
+use thiserror::Error;
+
+use crate::layer::{
+    ContentSink, CopyError, Entry, EntryKind, LayerPath, Marker, Node, NodeKind, PATH_MAX, PathError, TarError,
+    TarHeader, TarKind, TarReader, marker,
+};
+use crate::merge::{Merge, MergeError};
+
+/// Bounds on what an image may bring, against layers made to exhaust the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Entries in all layers together.
+    pub entries: u64,
+    /// Bytes of PAX records and long names of one entry.
+    pub headers: u32,
+}
+
+impl Default for Limits {
+    /// 10 million entries, 1 MiB of records.
+    fn default() -> Self {
+        Self { entries: 10_000_000, headers: 1 << 20 }
+    }
+}
+
+/// What has been placed so far, over all layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// Entries read.
+    pub entries: u64,
+    /// Extended attributes left out because no ext4 holds their namespace.
+    pub foreign_xattrs: u64,
+}
+
+/// An entry that cannot be taken.
+#[derive(Debug, Error)]
+#[error("entry {number}{}: {cause}", shown(.path))]
+pub struct PlaceError {
+    /// The entry's number in its layer, from 1 on.
+    pub number: u64,
+    /// Its name as it stands in the layer; empty when it could not be read.
+    pub path: Vec<u8>,
+    /// What is wrong with it.
+    #[source]
+    pub cause: PlaceCause,
+}
+
+/// Why an entry cannot be taken.
+#[derive(Debug, Error)]
+pub enum PlaceCause {
+    /// The tar stream is not valid.
+    #[error(transparent)]
+    Tar(#[from] TarError),
+    /// The name is refused.
+    #[error("the name {0}")]
+    Path(#[from] PathError),
+    /// The target of a hard link is refused.
+    #[error("the target of the hard link {0}")]
+    LinkTarget(PathError),
+    /// The target of a symbolic link that no file system can hold.
+    #[error("the target of the symbolic link has {0} bytes; the kernel takes 1 to {PATH_MAX}, without NUL")]
+    SymlinkTarget(usize),
+    /// A whiteout of nothing.
+    #[error("is a whiteout that names no file")]
+    Whiteout,
+    /// The entry contradicts the tree.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// The output cannot take the content.
+    #[error(transparent)]
+    Output(#[from] nex_ext4::Error),
+    /// Over [`Limits::entries`].
+    #[error("the image has more than {0} entries (--max-entries)")]
+    TooManyEntries(u64),
+}
+
+/// Places all entries of one layer, and says how many there were.
+///
+/// # Errors
+/// The first entry that cannot be taken, with its number and name.
+pub fn place_layer(
+    layer: impl BufRead,
+    writer: &mut Writer,
+    merge: &mut Merge,
+    placed: &mut Placed,
+    limits: &Limits,
+) -> Result<u64, PlaceError> {
+    let mut tar = TarReader::new(layer, limits.headers);
+    merge.start_layer();
+    let mut entries = 0;
+    loop {
+        let number = entries + 1;
+        let header = match tar.next_entry() {
+            Ok(Some(header)) => header,
+            Ok(None) => return Ok(entries),
+            Err(error) => return Err(PlaceError { number, path: Vec::new(), cause: error.into() }),
+        };
+        let path = header.path.clone();
+        place_entry(header, &mut tar, writer, merge, placed, limits).map_err(|cause| PlaceError {
+            number,
+            path,
+            cause,
+        })?;
+        entries = number;
+    }
+}
+
+fn place_entry<R: BufRead>(
+    header: TarHeader,
+    tar: &mut TarReader<R>,
+    writer: &mut Writer,
+    merge: &mut Merge,
+    placed: &mut Placed,
+    limits: &Limits,
+) -> Result<(), PlaceCause> {
+    placed.entries += 1;
+    if placed.entries > limits.entries {
+        return Err(PlaceCause::TooManyEntries(limits.entries));
+    }
+    let path = LayerPath::new(&header.path)?;
+    match meaning(&path)? {
+        Meaning::Name => {}
+        Meaning::Nothing => return Ok(()),
+        Meaning::Hides(entry) => return Ok(merge.apply(entry)?),
+    }
+    let kind = match header.kind {
+        TarKind::HardLink(target) => {
+            let target = LayerPath::new(&target).map_err(PlaceCause::LinkTarget)?;
+            return Ok(merge.apply(Entry { path, kind: EntryKind::HardLink(target) })?);
+        }
+        TarKind::File => {
+            let mut sink = Sink(writer.file());
+            tar.copy_content(&mut sink).map_err(|error| match error {
+                CopyError::Tar(error) => PlaceCause::Tar(error),
+                CopyError::Sink(cause) => cause,
+            })?;
+            NodeKind::File(sink.0.finish()?)
+        }
+        TarKind::Directory => NodeKind::Directory,
+        TarKind::Symlink(target) => NodeKind::Symlink(symlink_target(target)?),
+        TarKind::CharacterDevice(device) => NodeKind::CharacterDevice(device),
+        TarKind::BlockDevice(device) => NodeKind::BlockDevice(device),
+        TarKind::Fifo => NodeKind::Fifo,
+    };
+    let (xattrs, foreign): (Vec<_>, Vec<_>) = header.xattrs.into_iter().partition(is_storable);
+    placed.foreign_xattrs += foreign.len() as u64;
+    let node = Node { metadata: header.metadata, xattrs: xattrs.into(), kind };
+    Ok(merge.apply(Entry { path, kind: EntryKind::Node(node) })?)
+}
+
+/// What the name of an entry stands for.
+enum Meaning {
+    /// A name like any other.
+    Name,
+    /// Bookkeeping that means nothing in an image.
+    Nothing,
+    /// Something of lower layers is hidden.
+    Hides(Entry),
+}
+
+fn meaning(path: &LayerPath) -> Result<Meaning, PlaceCause> {
+    if path.components().any(|name| marker(name) == Marker::Aufs) {
+        return Ok(Meaning::Nothing);
+    }
+    let Some((parent, name)) = path.split() else {
+        return Ok(Meaning::Name);
+    };
+    Ok(match marker(name) {
+        Marker::None => Meaning::Name,
+        Marker::Aufs => Meaning::Nothing,
+        Marker::Opaque => Meaning::Hides(Entry { path: parent, kind: EntryKind::Opaque }),
+        Marker::Whiteout(hidden) => {
+            let path = LayerPath::new(&[parent.as_bytes(), b"/", hidden].concat())?;
+            Meaning::Hides(Entry { path, kind: EntryKind::Whiteout })
+        }
+        Marker::Malformed => return Err(PlaceCause::Whiteout),
+    })
+}
+
+fn symlink_target(target: Vec<u8>) -> Result<Box<[u8]>, PlaceCause> {
+    if target.is_empty() || target.len() > PATH_MAX || target.contains(&0) {
+        return Err(PlaceCause::SymlinkTarget(target.len()));
+    }
+    Ok(target.into())
+}
+
+/// Whether ext4 has a place for an attribute. macOS's tar writes `com.apple.*`; containerd leaves such out too.
+fn is_storable(xattr: &Xattr) -> bool {
+    const NAMESPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
+    const ACLS: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
+    NAMESPACES.iter().any(|namespace| xattr.name.len() > namespace.len() && xattr.name.starts_with(namespace))
+        || ACLS.contains(&&*xattr.name)
+}
+
+/// Writes content to its place.
+struct Sink<'a>(FileWriter<'a>);
+
+impl ContentSink for Sink<'_> {
+    type Error = PlaceCause;
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), PlaceCause> {
+        Ok(self.0.write(bytes)?)
+    }
+
+    fn hole(&mut self, length: u64) -> Result<(), PlaceCause> {
+        Ok(self.0.hole(length)?)
+    }
+}
+
+fn shown(path: &[u8]) -> String {
+    if path.is_empty() { String::new() } else { format!(" '{}'", path.escape_ascii()) }
+}

@@ -1,0 +1,71 @@
+//! The merged tree as the guest's wiring and the agent's audit look at it.
+
+use std::io;
+
+use nex_ext4::{Content, Inode, InodeId, Kind, Tree, Writer};
+
+use crate::guest::{self, Stat, View};
+use crate::layer::LayerPath;
+use crate::resolve::{resolve, resolve_parent};
+
+/// A tree whose contents are already placed.
+pub struct MergedView<'a> {
+    /// The names.
+    pub tree: &'a Tree,
+    /// What reads the contents back.
+    pub writer: &'a Writer,
+}
+
+impl MergedView<'_> {
+    fn find(&self, path: &[u8], follow: fn(&Tree, &LayerPath) -> Option<InodeId>) -> Option<&Inode> {
+        let path = LayerPath::new(path).ok()?;
+        follow(self.tree, &path).map(|id| self.tree.inode(id))
+    }
+
+    fn content(&self, path: &[u8]) -> Option<&Content> {
+        match &self.find(path, resolve)?.kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        }
+    }
+}
+
+impl View for MergedView<'_> {
+    fn stat(&self, path: &[u8]) -> Option<Stat> {
+        self.find(path, resolve).map(stat)
+    }
+
+    fn lstat(&self, path: &[u8]) -> Option<Stat> {
+        self.find(path, resolve_parent).map(stat)
+    }
+
+    fn read_link(&self, path: &[u8]) -> Option<Vec<u8>> {
+        match &self.find(path, resolve_parent)?.kind {
+            Kind::Symlink(target) => Some(target.to_vec()),
+            _ => None,
+        }
+    }
+
+    fn read(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(content) = self.content(path) else {
+            return Ok(None);
+        };
+        self.writer.read(content, limit).map(Some).map_err(io::Error::other)
+    }
+
+    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let id = resolve(self.tree, &LayerPath::new(path).ok()?)?;
+        Some(self.tree.directory(id)?.keys().map(|name| name.to_vec()).collect())
+    }
+}
+
+fn stat(inode: &Inode) -> Stat {
+    let kind = match inode.kind {
+        Kind::Directory(_) => guest::Kind::Directory,
+        Kind::File(_) => guest::Kind::File,
+        Kind::Symlink(_) => guest::Kind::Symlink,
+        _ => guest::Kind::Other,
+    };
+    let metadata = &inode.metadata;
+    Stat { kind, mode: metadata.mode, uid: metadata.uid, gid: metadata.gid }
+}
