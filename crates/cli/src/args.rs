@@ -1,0 +1,156 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use nex_image::Platform;
+
+use crate::size;
+
+/// The size that the documentation page of Nex promises: 150 MiB.
+const DEFAULT_SIZE: &str = "157286400";
+
+/// Makes root filesystems for microVMs: no Docker, no root, no mount, no mkfs.
+#[derive(Debug, Parser)]
+#[command(name = "nex", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a root filesystem from a container image and an agent.
+    #[command(visible_alias = "fs", after_help = ROOTFS_HELP)]
+    Rootfs(Box<RootfsArgs>),
+    /// Print the completion script for a shell.
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page of a command, in roff.
+    Manual {
+        /// The command; without one, the page of nex itself.
+        command: Option<String>,
+    },
+}
+
+/// `nex rootfs`.
+#[derive(Debug, Args)]
+pub struct RootfsArgs {
+    /// The image: docker://NAME or NAME (a registry), oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME],
+    /// tar:FILE (- is standard input), rootfs:DIR, scratch (nothing but the agent).
+    #[arg(long, env = "NEX_IMAGE", default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
+    pub image: String,
+
+    /// The agent: a program for the guest [default: nex-agent beside nex].
+    #[arg(long, env = "NEX_AGENT", value_name = "PATH")]
+    pub agent: Option<PathBuf>,
+
+    /// The file system's size: bytes, with a unit (150MiB, 1G), or auto (content, journal and room for work).
+    #[arg(long, env = "NEX_SIZE", default_value = DEFAULT_SIZE, value_parser = size_arg)]
+    pub size: SizeArg,
+
+    /// The room for work with --size auto [default: 64 MiB or a tenth of the content, whichever is more].
+    #[arg(long, env = "NEX_FREE", value_parser = size::parse, value_name = "SIZE")]
+    pub free: Option<u64>,
+
+    /// The output: a file (.gz and .zst compress), or - for standard output.
+    #[arg(short, long, env = "NEX_OUTPUT", default_value = "rootfs.ext4", value_name = "FILE")]
+    pub output: OsString,
+
+    /// The platform of the image, such as linux/arm64 [default: this machine's].
+    #[arg(long, env = "NEX_PLATFORM", value_name = "OS/ARCH")]
+    pub platform: Option<Platform>,
+
+    /// The guest's name [default: the image's, else nex].
+    #[arg(long, env = "NEX_HOSTNAME", value_name = "NAME")]
+    pub hostname: Option<String>,
+
+    /// A file with the hash of root's password, as `openssl passwd -6` makes it [default: no password].
+    #[arg(long, env = "NEX_ROOT_PASSWORD_FILE", value_name = "FILE")]
+    pub root_password_file: Option<PathBuf>,
+
+    /// The form of the report.
+    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Show no progress.
+    #[arg(short, long, env = "NEX_QUIET")]
+    pub quiet: bool,
+
+    /// Use no network.
+    #[arg(long, env = "NEX_OFFLINE")]
+    pub offline: bool,
+
+    /// Talk http instead of https to the registry; for registries under test.
+    #[arg(long, env = "NEX_PLAIN_HTTP")]
+    pub plain_http: bool,
+
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// Bounds against images that are made to exhaust the machine.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// The most entries in all layers together.
+    #[arg(long, env = "NEX_MAX_ENTRIES", value_name = "NUMBER", default_value_t = nex_rootfs::Limits::default().entries)]
+    pub max_entries: u64,
+
+    /// The most bytes that all layers together may unpack to.
+    #[arg(long, env = "NEX_MAX_UNPACKED", value_name = "SIZE", value_parser = size::parse, default_value = "64GiB")]
+    pub max_unpacked: u64,
+
+    /// The most bytes that a layer over 1 GiB may unpack to for each byte of its blob.
+    #[arg(long, env = "NEX_MAX_RATIO", value_name = "NUMBER", default_value_t = nex_image::Limits::default().ratio)]
+    pub max_ratio: u64,
+
+    /// The most layers.
+    #[arg(long, env = "NEX_MAX_LAYERS", value_name = "NUMBER", default_value_t = nex_image::Limits::default().layers)]
+    pub max_layers: usize,
+
+    /// The most bytes of an index, a manifest or a config.
+    #[arg(long, env = "NEX_MAX_MANIFEST", value_name = "SIZE", value_parser = size::parse, default_value = "4MiB")]
+    pub max_manifest: u64,
+}
+
+/// The value of `--size`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SizeArg {
+    /// As small as the content allows, with room for work.
+    Auto,
+    /// This many bytes.
+    Bytes(u64),
+}
+
+/// The value of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+fn size_arg(text: &str) -> Result<SizeArg, String> {
+    if text == "auto" { Ok(SizeArg::Auto) } else { size::parse(text).map(SizeArg::Bytes) }
+}
+
+const ROOTFS_HELP: &str = "\
+Examples:
+  nex rootfs --image scratch -o agent.ext4
+  nex rootfs --image alpine:3.20 --agent ./nex-agent --size auto
+  nex rootfs --image docker-archive:app.tar --size 1G -o app.ext4.zst
+  docker export app | nex rootfs --image tar:- -o app.ext4
+
+Environment:
+  SOURCE_DATE_EPOCH  the time of everything that the image does not bring
+  NEX_*              every flag, such as NEX_IMAGE
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.";

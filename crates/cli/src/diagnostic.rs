@@ -1,0 +1,61 @@
+//! The one form in which errors reach the user.
+
+use serde::Serialize;
+
+/// A failure: what went wrong and why.
+#[derive(Debug, Serialize)]
+pub struct Diagnostic {
+    message: String,
+    causes: Vec<String>,
+    #[serde(skip)]
+    exit_code: u8,
+}
+
+/// Something failed.
+const FAILED: u8 = 1;
+
+/// The arguments make no sense; clap ends with the same code.
+const USAGE: u8 = 2;
+
+impl Diagnostic {
+    /// A failure that has no cause but itself.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), causes: Vec::new(), exit_code: FAILED }
+    }
+
+    /// Arguments that do not go together.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit_code: USAGE, ..Self::new(message) }
+    }
+
+    /// The exit code that says the same.
+    pub fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+
+    /// One line for people, with the causes behind it.
+    pub fn text(&self) -> String {
+        let mut text = format!("error: {}", self.message);
+        for cause in &self.causes {
+            text.push_str(": ");
+            text.push_str(cause);
+        }
+        text
+    }
+
+    /// One JSON object for programs.
+    pub fn json(&self) -> String {
+        let object = serde_json::json!({ "schemaVersion": nex_rootfs::SCHEMA_VERSION, "error": self });
+        object.to_string()
+    }
+}
+
+impl<E: std::error::Error> From<E> for Diagnostic {
+    fn from(error: E) -> Self {
+        let message = error.to_string();
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        // Many errors already say in their message what their source says.
+        let causes = causes.map(ToString::to_string).filter(|cause| !message.contains(cause)).collect();
+        Self { message, causes, exit_code: FAILED }
+    }
+}

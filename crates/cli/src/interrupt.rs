@@ -1,0 +1,30 @@
+//! SIGINT, SIGTERM and SIGHUP: clean up, say so, and end with exit code 1.
+
+use std::io;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Waits for the signals on a thread of its own.
+///
+/// # Errors
+/// When the signals cannot be caught.
+pub fn clean_up_when_interrupted() -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            nex_rootfs::remove_leftovers();
+            eprintln!("error: interrupted by {}; nothing was written", name(signal));
+            std::process::exit(1);
+        }
+    })?;
+    Ok(())
+}
+
+fn name(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "SIGINT",
+        SIGTERM => "SIGTERM",
+        _ => "SIGHUP",
+    }
+}

@@ -1,0 +1,70 @@
+//! The report as text.
+
+use std::fmt::Write;
+
+use nex_rootfs::Report;
+
+use crate::size::human;
+
+/// Hex digits of a digest that are enough to recognise it.
+const SHORT_DIGEST: usize = 12;
+
+/// The report for people.
+pub fn text(report: &Report) -> String {
+    let mut lines = Lines::default();
+    lines.add("output", &report.output);
+    lines.add("sha256", &report.sha256);
+    lines.add("size", &sizes(report));
+    lines.add(
+        "used",
+        &format!("{} ({} blocks, {} inodes)", human(report.used.bytes), report.used.blocks, report.used.inodes),
+    );
+    lines.add(
+        "free",
+        &format!("{} ({} blocks, {} inodes)", human(report.free.bytes), report.free.blocks, report.free.inodes),
+    );
+    lines.add("image", &report.image.reference);
+    if let Some(digest) = &report.image.digest {
+        lines.add("digest", digest);
+    }
+    lines.add("platform", &report.image.platform);
+    for (index, layer) in report.image.layers.iter().enumerate() {
+        let label = if index == 0 { "layers" } else { "" };
+        lines.add(label, &format!("{}  {}, {} entries", short(&layer.digest), human(layer.tar_bytes), layer.entries));
+    }
+    lines.add("agent", &format!("{} ({})", report.agent.path, human(report.agent.bytes)));
+    lines.add("started by", &report.started_by);
+    for note in &report.notes {
+        lines.add("note", note);
+    }
+    let total: f64 = report.phases.iter().map(|phase| phase.seconds).sum();
+    let phases: Vec<_> = report.phases.iter().map(|phase| format!("{} {:.2}", phase.name, phase.seconds)).collect();
+    lines.add("time", &format!("{total:.2} s ({})", phases.join(", ")));
+    lines.0
+}
+
+fn sizes(report: &Report) -> String {
+    let size = format!("{} ({} bytes)", human(report.size), report.size);
+    if report.output_bytes == report.size { size } else { format!("{size}, {} compressed", human(report.output_bytes)) }
+}
+
+fn short(digest: &str) -> String {
+    let hex = digest.find(':').map_or(0, |colon| colon + 1);
+    digest.chars().take(hex + SHORT_DIGEST).collect()
+}
+
+/// Labelled lines. What comes from an image is escaped, so that it cannot steer the terminal.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, label: &str, value: &str) {
+        let value: String = value.chars().flat_map(printable).collect();
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{label:<11} {value}");
+    }
+}
+
+fn printable(character: char) -> Vec<char> {
+    if character.is_control() { character.escape_default().collect() } else { vec![character] }
+}

@@ -1,0 +1,133 @@
+//! `nex rootfs`: from arguments to a build, and from its report to the user.
+
+use std::env::VarError;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use nex_ext4::Size;
+use nex_image::{Platform, Reference, RegistryOptions};
+use nex_rootfs::{Destination, GuestOptions, Limits, Options, Report};
+
+use crate::args::{Format, LimitArgs, RootfsArgs, SizeArg};
+use crate::diagnostic::Diagnostic;
+use crate::{progress, render};
+
+/// The agent that is taken when none is named: the program of this name beside `nex`.
+const DEFAULT_AGENT: &str = "nex-agent";
+
+/// The longest file that can be a password's hash, in bytes.
+const MAX_PASSWORD_FILE: usize = 4096;
+
+/// Builds what the arguments ask for, and reports it.
+///
+/// # Errors
+/// When there is no root filesystem to report.
+pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
+    let options = options(args)?;
+    let report = nex_rootfs::build(&options, &progress::choose(args.quiet))?;
+    print(&report, args.format, &options.output)
+}
+
+fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
+    let reference: Reference = args.image.parse()?;
+    Ok(Options {
+        reference,
+        image: nex_image::Options {
+            platform: args.platform.clone().unwrap_or_else(Platform::host),
+            offline: args.offline,
+            registry: RegistryOptions { plain_http: args.plain_http, ..RegistryOptions::default() },
+            limits: image_limits(&args.limits),
+        },
+        agent: agent(args.agent.as_deref())?,
+        size: size(args)?,
+        output: Destination::new(&args.output),
+        source_date_epoch: source_date_epoch()?,
+        guest: GuestOptions {
+            hostname: args.hostname.clone(),
+            root_password: args.root_password_file.as_deref().map(root_password).transpose()?,
+        },
+        limits: Limits { entries: args.limits.max_entries, ..Limits::default() },
+    })
+}
+
+fn image_limits(args: &LimitArgs) -> nex_image::Limits {
+    nex_image::Limits {
+        document_bytes: args.max_manifest,
+        layers: args.max_layers,
+        uncompressed_bytes: args.max_unpacked,
+        ratio: args.max_ratio,
+        ..nex_image::Limits::default()
+    }
+}
+
+fn size(args: &RootfsArgs) -> Result<Size, Diagnostic> {
+    match (args.size, args.free) {
+        (SizeArg::Auto, free) => Ok(Size::Auto { free }),
+        (SizeArg::Bytes(bytes), None) => Ok(Size::Exact(bytes)),
+        (SizeArg::Bytes(_), Some(_)) => {
+            Err(Diagnostic::usage("--free says how much room --size auto leaves; add --size auto, or leave --free out"))
+        }
+    }
+}
+
+fn agent(named: Option<&Path>) -> Result<PathBuf, Diagnostic> {
+    if let Some(path) = named {
+        return Ok(path.into());
+    }
+    let program = std::env::current_exe()?;
+    let agent = program.with_file_name(DEFAULT_AGENT);
+    if agent.exists() {
+        return Ok(agent);
+    }
+    Err(Diagnostic::new(format!(
+        "there is no agent: no --agent is given, and there is no {DEFAULT_AGENT} beside {}; name a program with --agent",
+        program.display()
+    )))
+}
+
+/// The time that stands for now, as <https://reproducible-builds.org/specs/source-date-epoch/> defines it.
+fn source_date_epoch() -> Result<Option<i64>, Diagnostic> {
+    match std::env::var("SOURCE_DATE_EPOCH") {
+        Err(VarError::NotPresent) => Ok(None),
+        Ok(text) if text.is_empty() => Ok(None),
+        Ok(text) => match text.parse::<u64>().map(i64::try_from) {
+            Ok(Ok(seconds)) => Ok(Some(seconds)),
+            _ => Err(bad_epoch(&text)),
+        },
+        Err(VarError::NotUnicode(text)) => Err(bad_epoch(&text.to_string_lossy())),
+    }
+}
+
+fn bad_epoch(text: &str) -> Diagnostic {
+    Diagnostic::new(format!(
+        "SOURCE_DATE_EPOCH is '{}', which is not a number of seconds since 1970; correct it or unset it",
+        text.escape_debug()
+    ))
+}
+
+fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    let hash = std::fs::read(path).map_err(|error| {
+        Diagnostic::new(format!("cannot read the file '{}' of --root-password-file: {error}", path.display()))
+    })?;
+    let hash = hash.trim_ascii();
+    if hash.is_empty() || hash.len() > MAX_PASSWORD_FILE {
+        let path = path.display();
+        return Err(Diagnostic::new(format!(
+            "'{path}' holds no password hash; make one with 'openssl passwd -6 > {path}'"
+        )));
+    }
+    Ok(hash.to_vec())
+}
+
+/// The report goes to standard output, unless the image is there.
+fn print(report: &Report, format: Format, output: &Destination) -> Result<(), Diagnostic> {
+    let text = match format {
+        Format::Text => render::text(report),
+        Format::Json => serde_json::to_string(report)? + "\n",
+    };
+    match output {
+        Destination::Stdout => std::io::stderr().write_all(text.as_bytes())?,
+        Destination::File { .. } => std::io::stdout().write_all(text.as_bytes())?,
+    }
+    Ok(())
+}

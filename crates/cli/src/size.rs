@@ -1,0 +1,74 @@
+//! Sizes as people write them: `157286400`, `150MiB`, `1G`.
+
+/// Reads a size in bytes. Units count in steps of 1,024, with or without `iB` or `B` behind their letter.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn parse(text: &str) -> Result<u64, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| expected(text))?;
+    let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err(expected(text)),
+    };
+    number.checked_mul(1 << shift).ok_or_else(|| format!("'{text}' does not fit in 64 bits"))
+}
+
+fn expected(text: &str) -> String {
+    format!("'{text}' is not a size; write bytes (157286400) or a unit of 1,024 (150MiB, 1G)")
+}
+
+/// A size for people, in the largest unit that keeps three digits: `150.0 MiB`.
+pub fn human(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = UNITS[0];
+    for next in &UNITS[1..] {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    format!("{value:.1} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        let cases = [
+            ("157286400", 157_286_400),
+            ("150MiB", 150 << 20),
+            ("150M", 150 << 20),
+            ("150mb", 150 << 20),
+            ("1G", 1 << 30),
+            ("2 TiB", 2 << 40),
+            ("512K", 512 << 10),
+            ("0", 0),
+        ];
+        for (text, bytes) in cases {
+            assert_eq!(parse(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "M", "1.5G", "-1", "1X", "99999999999T", "0x10"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_shown_with_a_unit() {
+        assert_eq!(human(17), "17 B");
+        assert_eq!(human(150 << 20), "150.0 MiB");
+        assert_eq!(human(1 << 40), "1.0 TiB");
+    }
+}
