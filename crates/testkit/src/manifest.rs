@@ -14,7 +14,7 @@ const LISTED: usize = 40;
 const ACL_PREFIX: &[u8] = b"system.posix_acl_";
 
 /// What a file is, and what belongs to its type.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Kind {
     /// A directory.
     Directory,
@@ -71,6 +71,23 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "/{}: {}", self.path.escape_ascii(), self.what)
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory => write!(formatter, "directory"),
+            Self::File { size, sha256 } => {
+                let [a, b, c, d, ..] = sha256;
+                write!(formatter, "file of {size} bytes ({a:02x}{b:02x}{c:02x}{d:02x})")
+            }
+            Self::Symlink(target) => write!(formatter, "link to {}", target.escape_ascii()),
+            Self::CharacterDevice(major, minor) => write!(formatter, "character device {major}:{minor}"),
+            Self::BlockDevice(major, minor) => write!(formatter, "block device {major}:{minor}"),
+            Self::Fifo => write!(formatter, "fifo"),
+            Self::Socket => write!(formatter, "socket"),
+        }
     }
 }
 

@@ -129,7 +129,7 @@ fn every_change_of_a_tree_is_an_objection() -> Result<()> {
         assert!(text.contains(word), "{word}: {text}");
         Ok(())
     };
-    objects_to("File", &|tree| Ok(fs::write(tree.join("plain"), "texT")?))?;
+    objects_to("file of 4 bytes", &|tree| Ok(fs::write(tree.join("plain"), "texT")?))?;
     objects_to("mode 4751, found 0751", &|tree| {
         Ok(fs::set_permissions(tree.join("plain"), fs::Permissions::from_mode(0o751))?)
     })?;
@@ -137,7 +137,7 @@ fn every_change_of_a_tree_is_an_objection() -> Result<()> {
     objects_to("not expected", &|tree| Ok(fs::write(tree.join("new"), "")?))?;
     objects_to("linked to /deep/second name, found nothing", &|tree| Ok(fs::remove_file(tree.join("plain"))?))?;
     objects_to("xattrs", &|tree| Ok(lsetxattr(tree.join("plain"), "user.short", b"other", XattrFlags::empty())?))?;
-    objects_to("Symlink", &|tree| {
+    objects_to("link to ../plaim", &|tree| {
         fs::remove_file(tree.join("deep/short"))?;
         Ok(symlink("../plaim", tree.join("deep/short"))?)
     })

@@ -1,0 +1,121 @@
+//! Same inputs, same bytes: whoever asks, from wherever, whenever.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use nex_testkit::{Result, command, places};
+
+use crate::layers::five_layers;
+use crate::nex;
+
+/// Builds the same image in each of these ways and compares the files.
+fn same_bytes(what: &str, ways: &[&dyn Fn(&mut Command)]) -> Result<()> {
+    let directory = nex::directory()?;
+    let layout = directory.path().join("layout");
+    five_layers()?.write(&layout, "image")?;
+    open_to_all(&layout)?;
+    let image = format!("oci:{}:image", layout.display());
+    let mut first = None;
+    for (number, way) in ways.iter().enumerate() {
+        let output = directory.path().join(format!("{number}.ext4"));
+        let mut build = nex::rootfs(&image, &output)?;
+        way(&mut build);
+        command::run(build.args(["--size", "auto"]))?;
+        let bytes = fs::read(&output)?;
+        assert!(*first.get_or_insert_with(|| bytes.clone()) == bytes, "{what} changes the result");
+    }
+    Ok(())
+}
+
+/// Lets every user read what a test made, whatever the umask was.
+fn open_to_all(layout: &Path) -> Result<()> {
+    command::run(Command::new("chmod").args(["-R", "a+rX"]).arg(layout)).map(drop)
+}
+
+#[test]
+fn time_passing_changes_nothing() -> Result<()> {
+    same_bytes("a later second", &[&|_| {}, &|_| thread::sleep(Duration::from_millis(1100))])
+}
+
+#[test]
+fn time_zone_and_language_change_nothing() -> Result<()> {
+    let turkish = |build: &mut Command| {
+        build.env("TZ", "Pacific/Kiritimati").env("LC_ALL", "tr_TR.UTF-8");
+    };
+    let homeless = |build: &mut Command| {
+        build.env("TZ", "America/Los_Angeles").env("LC_ALL", "C").env("HOME", "/nonexistent");
+    };
+    same_bytes("an environment variable", &[&|_| {}, &turkish, &homeless])
+}
+
+#[test]
+fn the_working_directory_changes_nothing() -> Result<()> {
+    let from = |directory: &'static str| {
+        move |build: &mut Command| {
+            build.current_dir(directory);
+        }
+    };
+    same_bytes("the working directory", &[&|_| {}, &from("/"), &from("/usr/share")])
+}
+
+#[test]
+fn threads_change_nothing() -> Result<()> {
+    same_bytes("the number of processors", &[&|_| {}, &|build| *build = behind("taskset", &["-c", "0"], build)])
+}
+
+#[test]
+fn umask_and_user_change_nothing() -> Result<()> {
+    let umask = |mask: &'static str| {
+        move |build: &mut Command| {
+            *build = behind("sh", &["-c", &format!("umask {mask}; exec \"$@\""), "sh"], build);
+        }
+    };
+    same_bytes("the umask", &[&umask("000"), &umask("077"), &umask("022")])?;
+    if !places::is_root() {
+        eprintln!("LEFT OUT: changing the user is root's");
+        return Ok(());
+    }
+    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    same_bytes("the user", &[&|_| {}, &move |build| *build = behind("setpriv", &nobody, build)])
+}
+
+#[test]
+fn the_time_of_what_is_ours_is_source_date_epoch() -> Result<()> {
+    let epoch = |build: &mut Command| {
+        build.env("SOURCE_DATE_EPOCH", "1000000000");
+    };
+    same_bytes("the second run", &[&epoch, &epoch])?;
+    let directory = nex::directory()?;
+    let output = directory.path().join("out.ext4");
+    command::run(nex::rootfs("scratch", &output)?.env("SOURCE_DATE_EPOCH", "1000000000"))?;
+    let tree = nex_testkit::image_tree::read(&output)?;
+    assert_eq!(tree[&b"usr/local/bin/agent"[..]].modified, (1_000_000_000, 0));
+    Ok(())
+}
+
+#[test]
+fn another_agent_is_another_file_system() -> Result<()> {
+    let directory = nex::directory()?;
+    let longer = directory.path().join("agent");
+    fs::write(&longer, [fs::read(nex::agent()?)?, b"more".to_vec()].concat())?;
+    fs::set_permissions(&longer, fs::Permissions::from_mode(0o755))?;
+    let uuid = |agent: &Path| -> Result<serde_json::Value> {
+        let mut build = nex::rootfs_with(agent, "scratch", &directory.path().join("out.ext4"));
+        let report = command::run(build.args(["--format", "json"]))?;
+        Ok(serde_json::from_slice::<serde_json::Value>(&report)?["uuid"].clone())
+    };
+    assert_ne!(uuid(nex::agent()?)?, uuid(&longer)?);
+    assert_eq!(uuid(&longer)?, uuid(&longer)?);
+    Ok(())
+}
+
+/// The same command, run by another program that stands before it.
+fn behind(program: &str, arguments: &[&str], build: &Command) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).arg(build.get_program()).args(build.get_args());
+    command
+}

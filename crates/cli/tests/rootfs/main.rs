@@ -1,0 +1,13 @@
+//! `nex rootfs` as users run it: real images in, judged images out.
+
+mod determinism;
+mod errors;
+mod forms;
+mod guest;
+mod layers;
+mod nex;
+mod options;
+mod privileges;
+mod real_images;
+mod registry;
+mod type_changes;

@@ -1,0 +1,152 @@
+//! Running the built command, and what is expected of its result.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use nex_testkit::failure::Context;
+use nex_testkit::manifest::{self, Difference, Manifest};
+use nex_testkit::{Failure, Result, command, image_tree, places};
+use tempfile::TempDir;
+
+/// The command under test.
+pub const NEX: &str = env!("CARGO_BIN_EXE_nex");
+
+/// What the guest's layer may add to an image or change in it: names, and directories with all beneath them.
+const GUEST: [&str; 32] = [
+    "dev",
+    "etc/group",
+    "etc/gshadow",
+    "etc/hostname",
+    "etc/hosts",
+    "etc/init.d/agent",
+    "etc/init.d/agetty.ttyS0",
+    "etc/inittab",
+    "etc/machine-id",
+    "etc/nex",
+    "etc/nex/image.json",
+    "etc/passwd",
+    "etc/resolv.conf",
+    "etc/runlevels/",
+    "etc/securetty",
+    "etc/shadow",
+    "etc/systemd/system/",
+    "home",
+    "home/nex",
+    "proc",
+    "run",
+    "sbin",
+    "sbin/init",
+    "sys",
+    "tmp",
+    "usr",
+    "usr/local",
+    "usr/local/bin",
+    "usr/local/bin/agent",
+    "usr/sbin/init",
+    "var",
+    "etc",
+];
+
+/// The static agent, built once.
+pub fn agent() -> Result<&'static Path> {
+    static AGENT: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    let built = AGENT.get_or_init(|| {
+        let script = places::workspace().join("scripts/build-agent");
+        let printed = command::run(&mut Command::new(script)).map_err(|failure| failure.to_string())?;
+        Ok(PathBuf::from(String::from_utf8_lossy(&printed).trim()))
+    });
+    built.as_deref().map_err(|text| Failure::new(text.clone()))
+}
+
+/// The agent for a machine that we cannot build for: ours, with that machine's number in its ELF header, which is all that
+/// a build looks at.
+pub fn agent_for_aarch64(directory: &Path) -> Result<PathBuf> {
+    /// Where `e_machine` stands in an ELF header.
+    const MACHINE: usize = 18;
+    const AARCH64: [u8; 2] = 183u16.to_le_bytes();
+    let mut program = fs::read(agent()?)?;
+    program[MACHINE..MACHINE + AARCH64.len()].copy_from_slice(&AARCH64);
+    let path = directory.join("agent-aarch64");
+    fs::write(&path, program)?;
+    Ok(path)
+}
+
+/// `nex rootfs` with an empty environment: no PATH on which it could find a tool, no HOME.
+pub fn rootfs(image: &str, output: &Path) -> Result<Command> {
+    Ok(rootfs_with(agent()?, image, output))
+}
+
+/// The same with another agent.
+pub fn rootfs_with(agent: &Path, image: &str, output: &Path) -> Command {
+    let mut command = Command::new(NEX);
+    command.env_clear().args(["rootfs", "--quiet", "--image", image, "--agent"]).arg(agent).arg("-o").arg(output);
+    command
+}
+
+/// Makes a root filesystem of the size that the content asks for.
+pub fn build(image: &str, output: &Path) -> Result<()> {
+    command::run(rootfs(image, output)?.args(["--size", "auto"])).map(drop)
+}
+
+/// A directory for one test, open to every user.
+pub fn directory() -> Result<TempDir> {
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))?;
+    Ok(directory)
+}
+
+/// The tree of an image is the expected one, but for the guest's layer.
+pub fn tree_is(image: &Path, expected: &Manifest) -> Result<()> {
+    same_but_for_guest(expected, &image_tree::read(image)?)
+}
+
+/// Two trees are the same, but for the guest's layer. What the expected tree has and the guest's layer need not touch,
+/// such as the directory `usr`, must be as it was.
+pub fn same_but_for_guest(expected: &Manifest, found: &Manifest) -> Result<()> {
+    let is_fault = |difference: &Difference| !is_guests(expected, difference);
+    let faults: Vec<Difference> = manifest::differences(expected, found).into_iter().filter(is_fault).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Failure::new(manifest::list(&faults))) }
+}
+
+fn is_guests(expected: &Manifest, difference: &Difference) -> bool {
+    const ONLY_ADDED: [&str; 6] = ["etc", "home", "sbin", "usr", "usr/local", "usr/local/bin"];
+    let path = &difference.path[..];
+    let covers = |name: &str| match name.strip_suffix('/') {
+        Some(directory) => path.starts_with(name.as_bytes()) || path == directory.as_bytes(),
+        None => path == name.as_bytes(),
+    };
+    let only_added = ONLY_ADDED.iter().any(|name| path == name.as_bytes());
+    GUEST.iter().any(|name| covers(name)) && !(only_added && expected.contains_key(path))
+}
+
+/// The command fails as it should: exit code 1, nothing new in the output's directory, all of `words` in the message.
+pub fn fails(command: &mut Command, directory: &Path, words: &[&str]) -> Result<()> {
+    let before = names(directory)?;
+    let result = command::output(command)?;
+    failed(&result, words)?;
+    let after = names(directory)?;
+    if before == after { Ok(()) } else { Err(Failure::new(format!("left behind: {before:?} became {after:?}"))) }
+}
+
+/// Exit code 1, and a message on stderr with all of `words`.
+pub fn failed(result: &Output, words: &[&str]) -> Result<()> {
+    let text = String::from_utf8_lossy(&result.stderr);
+    let missing: Vec<&&str> = words.iter().filter(|word| !text.contains(**word)).collect();
+    if result.status.code() == Some(1) && missing.is_empty() && text.starts_with("error: ") {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{}; message lacks {missing:?}:\n{text}", result.status)))
+}
+
+/// The names in a directory, in order.
+pub fn names(directory: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).context(directory.display())? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}

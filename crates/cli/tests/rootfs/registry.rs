@@ -1,0 +1,89 @@
+//! A real registry, with and without a password.
+
+use std::fs;
+
+use nex_testkit::layout::{self, Image};
+use nex_testkit::registry::{Protection, Registry};
+use nex_testkit::{Result, command, fsck, skopeo};
+
+use crate::layers::five_layers;
+use crate::nex::{self, fails, rootfs};
+
+/// `ali:open sesame`, as a configuration file has it.
+const BASIC: &str = "YWxpOm9wZW4gc2VzYW1l";
+
+#[test]
+fn a_password_is_taken_from_the_file_that_the_variable_names() -> Result<()> {
+    let directory = nex::directory()?;
+    let source = directory.path().join("layout");
+    five_layers()?.write(&source, "image")?;
+    let registry = Registry::start(Protection::Password)?;
+    let pushed = skopeo::push(&format!("oci:{}:image", source.display()), &registry, "team/image:one")?;
+    let output = directory.path().join("out.ext4");
+    let pull = || -> Result<_> {
+        let mut pull = rootfs(&pushed, &output)?;
+        pull.arg("--plain-http");
+        Ok(pull)
+    };
+    let address = registry.address().to_string();
+    fails(&mut pull()?, directory.path(), &["401", &address, "REGISTRY_AUTH_FILE"])?;
+
+    let auth = directory.path().join("auth.json");
+    fs::write(&auth, format!(r#"{{"auths": {{"{address}": {{"auth": "{BASIC}"}}}}}}"#))?;
+    command::run(pull()?.env("REGISTRY_AUTH_FILE", &auth))?;
+    fsck::judge(&output)?;
+
+    let docker = directory.path().join("docker");
+    fs::create_dir(&docker)?;
+    fs::rename(&auth, docker.join("config.json"))?;
+    command::run(pull()?.env("DOCKER_CONFIG", &docker))?;
+    Ok(())
+}
+
+#[test]
+fn missing_images_tags_and_platforms_are_named_with_what_there_is() -> Result<()> {
+    let directory = nex::directory()?;
+    let source = directory.path().join("layout");
+    five_layers()?.write(&source, "image")?;
+    let registry = Registry::start(Protection::Open)?;
+    let pushed = skopeo::push(&format!("oci:{}:image", source.display()), &registry, "team/image:one")?;
+    let output = directory.path().join("out.ext4");
+    let name = pushed.trim_end_matches(":one");
+    let mut pull = rootfs(&format!("{name}:two"), &output)?;
+    fails(pull.arg("--plain-http"), directory.path(), &["two", "one"])?;
+    let mut pull = rootfs(&format!("{}/no/such:one", registry.address()), &output)?;
+    fails(pull.arg("--plain-http"), directory.path(), &["no/such"])?;
+    let agent = nex::agent_for_aarch64(directory.path())?;
+    let mut pull = nex::rootfs_with(&agent, &pushed, &output);
+    fails(pull.args(["--plain-http", "--platform", "linux/arm64"]), directory.path(), &["linux/arm64", "linux/amd64"])
+}
+
+#[test]
+fn an_index_is_resolved_by_platform() -> Result<()> {
+    let directory = nex::directory()?;
+    let source = directory.path().join("layout");
+    let here = Image { architecture: "amd64", ..five_layers()? };
+    let there = Image { architecture: "riscv64", layers: vec![here.layers[0].clone()], ..here.clone() };
+    let both = vec![there.write_manifest(&source, "image")?, here.write_manifest(&source, "image")?];
+    layout::write_index(&source, both, true)?;
+    let output = directory.path().join("out.ext4");
+    let image = format!("oci:{}", source.display());
+    let mut build = rootfs(&image, &output)?;
+    let report = command::run(build.args(["--platform", "linux/amd64", "--format", "json"]))?;
+    let report: serde_json::Value = serde_json::from_slice(&report)?;
+    assert_eq!(report["image"]["platform"], "linux/amd64");
+    assert_eq!(report["image"]["layers"].as_array().map(Vec::len), Some(5));
+    let agent = nex::agent_for_aarch64(directory.path())?;
+    let mut build = nex::rootfs_with(&agent, &image, &output);
+    fails(build.args(["--platform", "linux/arm64"]), directory.path(), &["linux/arm64", "linux/amd64", "linux/riscv64"])
+}
+
+#[test]
+fn a_registry_that_is_not_there_or_not_allowed_is_named() -> Result<()> {
+    let directory = nex::directory()?;
+    let output = directory.path().join("out.ext4");
+    let gone = Registry::start(Protection::Open)?.address().to_string();
+    let image = format!("{gone}/team/image:one");
+    fails(rootfs(&image, &output)?.arg("--plain-http"), directory.path(), &[&gone])?;
+    fails(rootfs(&image, &output)?.arg("--offline"), directory.path(), &["--offline"])
+}
