@@ -51,7 +51,10 @@ fn manual(command: Option<&str>) -> Result<(), Diagnostic> {
         Some(name) => match nex.find_subcommand(name) {
             Some(command) => command.clone(),
             None => {
-                return Err(Diagnostic::usage(format!("there is no command '{}'; see nex --help", name.escape_debug())));
+                return Err(Diagnostic::usage(format!(
+                    "there is no command '{}'; see nex --help",
+                    name.escape_debug()
+                )));
             }
         },
     };

@@ -7,8 +7,7 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nex_image::{NoProgress, Progress};
-
-use crate::size::human;
+use nex_rootfs::human;
 
 const BAR: &str = "layer {prefix:<4} [{bar:30}] {bytes:>11} of {total_bytes:<11} {binary_bytes_per_sec}";
 const BAR_OF_UNKNOWN_LENGTH: &str = "layer {prefix:<4} {spinner} {bytes:>11} {binary_bytes_per_sec}";

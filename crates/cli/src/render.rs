@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use nex_rootfs::Report;
-
-use crate::size::human;
+use nex_rootfs::{Report, human};
 
 /// Hex digits of a digest that are enough to recognise it.
 const SHORT_DIGEST: usize = 12;

@@ -23,24 +23,6 @@ fn expected(text: &str) -> String {
     format!("'{text}' is not a size; write bytes (157286400) or a unit of 1,024 (150MiB, 1G)")
 }
 
-/// A size for people, in the largest unit that keeps three digits: `150.0 MiB`.
-pub fn human(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = UNITS[0];
-    for next in &UNITS[1..] {
-        if value < 1024.0 {
-            break;
-        }
-        value /= 1024.0;
-        unit = next;
-    }
-    format!("{value:.1} {unit}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,12 +45,5 @@ mod tests {
         for text in ["", "M", "1.5G", "-1", "1X", "99999999999T", "0x10"] {
             assert!(parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn sizes_are_shown_with_a_unit() {
-        assert_eq!(human(17), "17 B");
-        assert_eq!(human(150 << 20), "150.0 MiB");
-        assert_eq!(human(1 << 40), "1.0 TiB");
     }
 }

@@ -67,7 +67,11 @@ pub fn build(options: &Options, progress: &Arc<dyn Progress>) -> Result<Report, 
     }
 
     phases.next("guest");
-    let wiring = build.dress()?;
+    let wiring = match build.dress() {
+        Ok(wiring) => wiring,
+        // Content past the size was only counted. What is missed in it is missed for want of space.
+        Err(error) => return Err(build.too_small().unwrap_or(error)),
+    };
 
     phases.next("metadata");
     let notes = build.notes(wiring.notes);
@@ -198,6 +202,11 @@ impl<'a> Build<'a> {
             ));
         }
         notes
+    }
+
+    /// The error that finishing would give, if it is that the content does not fit.
+    fn too_small(self) -> Option<Error> {
+        self.finish().err().filter(|error| matches!(error, Error::TooSmall(_)))
     }
 
     fn finish(self) -> Result<(nex_ext4::Report, Vec<LayerReport>, String), Error> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::bytes::human;
 use crate::dress::DressError;
 use crate::output::OutputError;
 use crate::place::PlaceError;
@@ -58,8 +59,8 @@ pub enum Error {
 /// A size that the content does not fit into.
 #[derive(Debug, Error)]
 #[error(
-    "the content does not fit: it needs {} bytes, but the size is {size}; ask for --size {} or more, or for --size auto{}",
-    .needed, in_mebibytes(*.needed), largest(self)
+    "the content does not fit: it needs {needed} bytes, but the size is {size}; ask for --size {} or more, or for --size auto{}",
+    in_mebibytes(*.needed), largest(self)
 )]
 pub struct TooSmall {
     /// The smallest size in bytes that holds everything.
@@ -83,7 +84,7 @@ fn largest(error: &TooSmall) -> String {
     let named: Vec<_> = directories
         .chain(layers)
         .filter(|(_, bytes)| *bytes > 0)
-        .map(|(name, bytes)| format!("\n  {:>8}  {name}", in_mebibytes(bytes)))
+        .map(|(name, bytes)| format!("\n  {:>10}  {name}", human(bytes)))
         .collect();
     if named.is_empty() { String::new() } else { format!("; the largest are:{}", named.concat()) }
 }

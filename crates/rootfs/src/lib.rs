@@ -11,6 +11,7 @@
 pub mod agent;
 mod agent_file;
 mod build;
+mod bytes;
 mod dress;
 mod error;
 pub mod guest;
@@ -26,6 +27,7 @@ mod usage;
 mod view;
 
 pub use build::{GuestOptions, Options, build};
+pub use bytes::human;
 pub use dress::DressError;
 pub use error::{Error, TooSmall};
 pub use layer::{PathError, TarError};

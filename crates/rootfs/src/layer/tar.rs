@@ -310,7 +310,8 @@ fn sparse_content(entry: &ParsedEntry<'_>, pax: &Pax, map: Vec<SparseEntry>, siz
         stored = stored.checked_add(region.length).ok_or(TarError::SparseMap)?;
     }
     // In version 1.0 the map stands before the content, in records of its own; PAX `size` counts them too.
-    let map_before_content = pax.size == Some(entry.size) && entry.size > stored && (entry.size - stored).is_multiple_of(RECORD);
+    let map_before_content =
+        pax.size == Some(entry.size) && entry.size > stored && (entry.size - stored).is_multiple_of(RECORD);
     if end > size || (entry.size != stored && !map_before_content) {
         return Err(TarError::SparseMap);
     }
