@@ -13,33 +13,47 @@ use std::process::ExitCode;
 
 use args::{Cli, Command, Format};
 use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 use diagnostic::Diagnostic;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let (result, format) = match &cli.command {
-        Command::Rootfs(args) => (interruptible(|| rootfs::run(args)), args.format),
-        Command::Completion { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "nex", &mut std::io::stdout());
-            (Ok(()), Format::Text)
-        }
-        Command::Manual { command } => (manual(command.as_deref()), Format::Text),
+    let result = match &cli.command {
+        Command::Rootfs(args) => interruptible(|| rootfs::run(args)),
+        Command::Completion { shell } => completion(*shell),
+        Command::Manual { command } => manual(command.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(diagnostic) => {
-            eprintln!("{}", diagnostic.text());
-            if format == Format::Json {
-                println!("{}", diagnostic.json());
-            }
+            report(&diagnostic, &cli.command);
             ExitCode::from(diagnostic.exit_code())
         }
+    }
+}
+
+/// Says what failed: in words on standard error, and for programs where they look for the report.
+fn report(diagnostic: &Diagnostic, command: &Command) {
+    eprintln!("{}", diagnostic.text());
+    match command {
+        Command::Rootfs(args) if args.format == Format::Json && args.output == "-" => {
+            eprintln!("{}", diagnostic.json())
+        }
+        Command::Rootfs(args) if args.format == Format::Json => println!("{}", diagnostic.json()),
+        _ => {}
     }
 }
 
 fn interruptible(run: impl FnOnce() -> Result<(), Diagnostic>) -> Result<(), Diagnostic> {
     interrupt::clean_up_when_interrupted()?;
     run()
+}
+
+/// Prints the completion script of a shell.
+fn completion(shell: Shell) -> Result<(), Diagnostic> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "nex", &mut script);
+    Ok(std::io::stdout().write_all(&script)?)
 }
 
 /// Prints a manual page in roff.
