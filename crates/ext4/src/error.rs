@@ -152,7 +152,7 @@ pub enum XattrError {
     /// A name has no prefix that ext4 knows, is too long, or is empty behind its prefix.
     #[error(
         "the extended attribute {:?} cannot be stored: ext4 takes user., trusted., security. and the POSIX ACLs, \
-         with 1 to 255 bytes behind the prefix; drop it",
+         with something behind the prefix and 255 bytes at most; drop it",
         String::from_utf8_lossy(.name)
     )]
     IllegalName {

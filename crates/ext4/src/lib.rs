@@ -48,6 +48,7 @@ pub use error::{Error, EscapedPath, XattrError};
 pub use options::{Layout, Options, Report, Size};
 pub use tree::{Device, Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree, Xattr};
 pub use writer::Writer;
+pub use xattr::check_xattrs;
 
 /// The size of a block, in bytes. The only one that this crate writes.
 pub const BLOCK_SIZE: u64 = 4096;

@@ -77,6 +77,14 @@ pub(crate) fn encode(xattrs: &[Xattr]) -> Result<Encoded, XattrError> {
     Ok(Encoded { in_inode: in_inode(&inner), block: (!outer.is_empty()).then(|| block(&outer)) })
 }
 
+/// Whether one inode can hold these attributes.
+///
+/// # Errors
+/// When a name or an ACL is not legal, or they need more room than the inode and one block have.
+pub fn check_xattrs(xattrs: &[Xattr]) -> Result<(), XattrError> {
+    if xattrs.is_empty() { Ok(()) } else { encode(xattrs).map(drop) }
+}
+
 /// One attribute.
 struct Attribute<'a> {
     /// Stands for the name's prefix (`e_name_index`).

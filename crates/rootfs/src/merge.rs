@@ -4,7 +4,7 @@
 //! Entries are applied in the order in which they stand, the lowest layer first. A name that the current layer made is
 //! *fresh*; whiteouts hide only names that are not, wherever they stand in their layer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use nex_ext4::{Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree};
 use thiserror::Error;
@@ -42,21 +42,35 @@ pub struct Merge {
     implicit: Metadata,
     /// Inodes from this id on are of the current layer, and so are their names.
     first_of_layer: usize,
-    /// Names that the current layer gave to inodes of lower layers: directories described again, and hard links.
-    refreshed: HashSet<(InodeId, Box<[u8]>)>,
+    /// Names, by their directory, that the current layer gave to inodes of lower layers: directories described again,
+    /// and hard links.
+    refreshed: HashMap<InodeId, HashSet<Box<[u8]>>>,
+    /// Directories of lower layers in which the current layer has hidden everything already. No lower name comes back,
+    /// so they need not be looked at again, however often a layer hides them.
+    swept: HashSet<InodeId>,
+    /// The parent of the last entry: most entries stand in the same directory as the one before.
+    last_parent: Option<(LayerPath, InodeId)>,
 }
 
 impl Merge {
     /// An empty root; directories without an entry of their own get `time`.
     pub fn new(time: Timestamp) -> Self {
         let implicit = Metadata { mode: IMPLICIT_MODE, uid: 0, gid: 0, time };
-        Self { tree: Tree::new(implicit), implicit, first_of_layer: 0, refreshed: HashSet::new() }
+        Self {
+            tree: Tree::new(implicit),
+            implicit,
+            first_of_layer: 0,
+            refreshed: HashMap::new(),
+            swept: HashSet::new(),
+            last_parent: None,
+        }
     }
 
     /// From here on, what there is belongs to lower layers.
     pub fn start_layer(&mut self) {
         self.first_of_layer = self.tree.len();
-        self.refreshed = HashSet::new();
+        self.refreshed = HashMap::new();
+        self.swept = HashSet::new();
     }
 
     /// Applies the next entry of the current layer.
@@ -86,7 +100,7 @@ impl Merge {
         let Some((parent, name)) = path.split() else {
             return self.describe_root(node);
         };
-        let directory = self.make_directory(&parent)?;
+        let directory = self.make_directory(parent)?;
         let existing = self.lookup(directory, name);
         match existing {
             Some(id) if node.kind == NodeKind::Directory && self.tree.directory(id).is_some() => {
@@ -95,7 +109,7 @@ impl Merge {
             }
             _ => {
                 let id = self.tree.add(inode(node));
-                self.names(directory).insert(name.into(), id);
+                self.name(directory, name, id);
             }
         }
         Ok(())
@@ -110,8 +124,8 @@ impl Merge {
             return Err(MergeError::LinkToDirectory(shown(target)));
         }
         let (parent, name) = path.split().ok_or(MergeError::RootNotADirectory)?;
-        let directory = self.make_directory(&parent)?;
-        self.names(directory).insert(name.into(), id);
+        let directory = self.make_directory(parent)?;
+        self.name(directory, name, id);
         self.refresh(directory, name, id);
         Ok(())
     }
@@ -142,16 +156,17 @@ impl Merge {
     /// Takes every name of lower layers out of an inode's subtree; names of the current layer stay, and so do the
     /// directories that they need. True when nothing is left below.
     fn hide_lower_names(&mut self, top: InodeId) -> bool {
-        let mut directories = vec![top];
+        self.last_parent = None;
+        let mut directories = Vec::from_iter(self.needs_sweep(top).then_some(top));
         let mut next = 0;
         while let Some(&directory) = directories.get(next) {
             next += 1;
+            self.swept.insert(directory);
             let below = self.tree.directory(directory).into_iter().flat_map(Directory::values);
-            directories.extend(below.copied().filter(|id| self.tree.directory(*id).is_some()));
+            directories.extend(below.copied().filter(|id| self.needs_sweep(*id)));
         }
         for directory in directories.into_iter().rev() {
-            let Some(names) = self.tree.directory_mut(directory) else { continue };
-            let mut names = std::mem::take(names);
+            let mut names = std::mem::take(self.names(directory));
             names.retain(|name, id| {
                 self.is_fresh(directory, name, *id) || self.tree.directory(*id).is_some_and(|below| !below.is_empty())
             });
@@ -160,14 +175,19 @@ impl Merge {
         self.tree.directory(top).is_none_or(Directory::is_empty)
     }
 
+    /// Whether names of lower layers may be in there: not in what the current layer made itself.
+    fn needs_sweep(&self, id: InodeId) -> bool {
+        id.index() < self.first_of_layer && self.tree.directory(id).is_some() && !self.swept.contains(&id)
+    }
+
     /// Whether the current layer made this name.
     fn is_fresh(&self, directory: InodeId, name: &[u8], id: InodeId) -> bool {
-        id.index() >= self.first_of_layer || self.refreshed.contains(&(directory, name.into()))
+        id.index() >= self.first_of_layer || self.refreshed.get(&directory).is_some_and(|names| names.contains(name))
     }
 
     fn refresh(&mut self, directory: InodeId, name: &[u8], id: InodeId) {
         if id.index() < self.first_of_layer {
-            self.refreshed.insert((directory, name.into()));
+            self.refreshed.entry(directory).or_default().insert(name.into());
         }
     }
 
@@ -187,12 +207,20 @@ impl Merge {
     }
 
     /// The directory at a path, made where it is missing.
-    fn make_directory(&mut self, path: &LayerPath) -> Result<InodeId, MergeError> {
-        let mut walk = Walk::new(path);
+    fn make_directory(&mut self, path: LayerPath) -> Result<InodeId, MergeError> {
+        if let Some((parent, directory)) = &self.last_parent
+            && *parent == path
+        {
+            return Ok(*directory);
+        }
+        let mut walk = Walk::new(&path);
         loop {
             match walk.proceed(&self.tree)? {
-                Stop::Directory(directory) => return Ok(directory),
-                Stop::Leaf { .. } => return Err(MergeError::NotADirectory(shown(path))),
+                Stop::Directory(directory) => {
+                    self.last_parent = Some((path, directory));
+                    return Ok(directory);
+                }
+                Stop::Leaf { .. } => return Err(MergeError::NotADirectory(shown(&path))),
                 Stop::Missing { directory, name } => walk.enter(self.make_implicit(directory, name))?,
             }
         }
@@ -204,6 +232,13 @@ impl Merge {
             Stop::Directory(directory) => Some(directory),
             Stop::Leaf { .. } | Stop::Missing { .. } => None,
         })
+    }
+
+    /// Gives an inode a name; what had it before may have been on the way to the last parent.
+    fn name(&mut self, directory: InodeId, name: &[u8], id: InodeId) {
+        if self.names(directory).insert(name.into(), id).is_some() {
+            self.last_parent = None;
+        }
     }
 
     fn make_implicit(&mut self, directory: InodeId, name: Box<[u8]>) -> InodeId {

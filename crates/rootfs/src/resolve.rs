@@ -13,12 +13,18 @@ const MAX_SYMLINKS: usize = 40;
 /// How deep directories may be nested: as deep as the longest path that the kernel takes can reach.
 const MAX_DEPTH: usize = 2048;
 
+/// How many components one path may come to, those of the symbolic links on its way included.
+const MAX_COMPONENTS: usize = 4096;
+
 /// Why a path leads nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ResolveError {
     /// Symbolic links that lead to each other.
     #[error("leads through more than {MAX_SYMLINKS} symbolic links")]
     SymlinkLoop,
+    /// Symbolic links that lead far around.
+    #[error("comes to more than {MAX_COMPONENTS} components through symbolic links")]
+    TooLong,
     /// Directories deeper than any path can reach.
     #[error("lies more than {MAX_DEPTH} directories deep")]
     TooDeep,
@@ -31,6 +37,8 @@ pub struct Walk {
     /// The components ahead, the next one last.
     ahead: Vec<Box<[u8]>>,
     symlinks: usize,
+    /// Components so far, and those ahead.
+    components: usize,
 }
 
 /// Where a walk has come to.
@@ -59,7 +67,7 @@ impl Walk {
     pub fn new(path: &LayerPath) -> Self {
         let mut ahead: Vec<_> = path.components().map(Box::from).collect();
         ahead.reverse();
-        Self { trail: vec![Tree::ROOT], ahead, symlinks: 0 }
+        Self { trail: vec![Tree::ROOT], components: ahead.len(), ahead, symlinks: 0 }
     }
 
     /// Follows the path as far as the tree goes. After [`Stop::Missing`] the walk can go on through
@@ -69,13 +77,9 @@ impl Walk {
     /// When the path cannot be followed at all.
     pub fn proceed(&mut self, tree: &Tree) -> Result<Stop, ResolveError> {
         while let Some(name) = self.ahead.pop() {
-            match &*name {
-                b"" | b"." => continue,
-                b".." => {
-                    self.trail.truncate((self.trail.len() - 1).max(1));
-                    continue;
-                }
-                _ => {}
+            if *name == *b".." {
+                self.trail.truncate((self.trail.len() - 1).max(1));
+                continue;
             }
             let directory = self.directory();
             let Some(&inode) = tree.directory(directory).and_then(|names| names.get(&name)) else {
@@ -84,7 +88,7 @@ impl Walk {
             match &tree.inode(inode).kind {
                 Kind::Directory(_) => self.enter(inode)?,
                 Kind::Symlink(target) => self.follow(target)?,
-                _ => return Ok(Stop::Leaf { inode, last: self.ahead.iter().all(|name| name.is_empty()) }),
+                _ => return Ok(Stop::Leaf { inode, last: self.ahead.is_empty() }),
             }
         }
         Ok(Stop::Directory(self.directory()))
@@ -110,8 +114,11 @@ impl Walk {
         if target.starts_with(b"/") {
             self.trail.truncate(1);
         }
-        self.ahead.extend(target.split(|&byte| byte == b'/').rev().map(Box::from));
-        Ok(())
+        let before = self.ahead.len();
+        let components = target.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+        self.ahead.extend(components.rev().map(Box::from));
+        self.components += self.ahead.len() - before;
+        if self.components > MAX_COMPONENTS { Err(ResolveError::TooLong) } else { Ok(()) }
     }
 
     fn directory(&self) -> InodeId {

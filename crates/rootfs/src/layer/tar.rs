@@ -3,6 +3,7 @@
 //! The parser is `tar-core`, which never touches a file system. What Go's `archive/tar` (and with it umoci, containerd
 //! and Docker) decides about doubtful archives is decided the same way here, so that one archive means one thing.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
 use nex_ext4::{Device, Metadata, Timestamp, Xattr};
@@ -284,12 +285,8 @@ fn metadata(entry: &ParsedEntry<'_>, pax: &Pax) -> Result<Metadata, TarError> {
 
 /// As in every PAX record, the last one of a name counts.
 fn xattrs(entry: &ParsedEntry<'_>) -> Vec<Xattr> {
-    let mut xattrs: Vec<Xattr> = Vec::with_capacity(entry.xattrs.len());
-    for (name, value) in &entry.xattrs {
-        xattrs.retain(|xattr| *xattr.name != **name);
-        xattrs.push(Xattr { name: name.as_ref().into(), value: value.as_ref().into() });
-    }
-    xattrs
+    let last: BTreeMap<_, _> = entry.xattrs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
+    last.into_iter().map(|(name, value)| Xattr { name: name.into(), value: value.into() }).collect()
 }
 
 fn plain_content(entry: &ParsedEntry<'_>, pax: &Pax) -> Result<Stored, TarError> {

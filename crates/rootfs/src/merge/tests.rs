@@ -198,3 +198,25 @@ fn directories_cannot_be_nested_past_every_path() {
     let over = format!("jump/{}x", "e/".repeat(1500));
     assert!(matches!(merge(&[&[&step, &longer, &over]]), Err(MergeError::Resolve(ResolveError::TooDeep))));
 }
+
+#[test]
+fn hiding_the_same_again_costs_nothing() {
+    let files: Vec<String> = (0..20_000).map(|number| format!("d/{number}")).collect();
+    let mut layer: Vec<&str> = vec!["d/"];
+    layer.extend(files.iter().map(String::as_str));
+    layer.extend(std::iter::repeat_n("d/.wh..wh..opq", 20_000));
+    layer.extend(std::iter::repeat_n(".wh.d", 20_000));
+    // Quadratic, this would be 800 million looks at names.
+    assert_eq!(tree(&[&["d/", "d/lower"], &layer]).len(), 20_001);
+}
+
+#[test]
+fn symbolic_links_cannot_make_a_path_endless() {
+    let around = format!("n>{}", "a/../".repeat(800));
+    let links: Vec<String> = (0..10).map(|number| format!("{number}>{}{}", "a/../".repeat(800), number + 1)).collect();
+    let mut layer: Vec<&str> = vec!["a/", &around];
+    layer.extend(links.iter().map(String::as_str));
+    assert_eq!(tree(&[&layer, &["n/x"]]).len(), 13);
+    layer.push("0/x");
+    assert!(matches!(merge(&[&layer]), Err(MergeError::Resolve(ResolveError::TooLong))));
+}
