@@ -15,7 +15,7 @@ use crate::layer::TarError;
 use crate::merge::Merge;
 use crate::output::{Destination, Unfinished, WriteBack};
 use crate::phases::Phases;
-use crate::place::{Limits, PlaceCause, PlaceError, Placed, place_layer};
+use crate::place::{Limits, PlaceCause, PlaceError, Placed, Rules, place_layer};
 use crate::report::{ImageReport, LayerReport, Report, SCHEMA_VERSION, Usage};
 use crate::usage::{largest_directories, largest_layers};
 use crate::view::MergedView;
@@ -135,8 +135,9 @@ impl<'a> Build<'a> {
 
     fn place_layer(&mut self, index: usize, progress: &Arc<dyn Progress>) -> Result<(), Error> {
         let mut reader = self.image.open_layer(index, Arc::clone(progress))?;
-        let result =
-            place_layer(&mut reader, &mut self.writer, &mut self.merge, &mut self.placed, &self.options.limits);
+        let is_plain = matches!(self.options.reference, Reference::Tar(_) | Reference::Directory(_));
+        let rules = Rules { limits: self.options.limits, whiteouts: !is_plain };
+        let result = place_layer(&mut reader, &mut self.writer, &mut self.merge, &mut self.placed, &rules);
         let entries = match result {
             Ok(entries) => entries,
             Err(error) => return Err(self.layer_error(index, reader, error)),

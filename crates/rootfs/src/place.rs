@@ -27,6 +27,16 @@ impl Default for Limits {
     }
 }
 
+/// How a source's tars are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Bounds on all of them.
+    pub limits: Limits,
+    /// Whether names that begin with `.wh.` hide others, as in the layers of an image; in a plain root filesystem they
+    /// are names like any other.
+    pub whiteouts: bool,
+}
+
 /// What has been placed so far, over all layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Placed {
@@ -64,6 +74,9 @@ pub enum PlaceCause {
     /// The target of a symbolic link that no file system can hold.
     #[error("the target of the symbolic link has {0} bytes; the kernel takes 1 to {PATH_MAX}, without NUL")]
     SymlinkTarget(usize),
+    /// Extended attributes that ext4 cannot hold.
+    #[error(transparent)]
+    Xattrs(#[from] nex_ext4::XattrError),
     /// A whiteout of nothing.
     #[error("is a whiteout that names no file")]
     Whiteout,
@@ -87,9 +100,9 @@ pub fn place_layer(
     writer: &mut Writer,
     merge: &mut Merge,
     placed: &mut Placed,
-    limits: &Limits,
+    rules: &Rules,
 ) -> Result<u64, PlaceError> {
-    let mut tar = TarReader::new(layer, limits.headers);
+    let mut tar = TarReader::new(layer, rules.limits.headers);
     merge.start_layer();
     let mut entries = 0;
     loop {
@@ -100,7 +113,7 @@ pub fn place_layer(
             Err(error) => return Err(PlaceError { number, path: Vec::new(), cause: error.into() }),
         };
         let path = header.path.clone();
-        place_entry(header, &mut tar, writer, merge, placed, limits).map_err(|cause| PlaceError {
+        place_entry(header, &mut tar, writer, merge, placed, rules).map_err(|cause| PlaceError {
             number,
             path,
             cause,
@@ -115,14 +128,14 @@ fn place_entry<R: BufRead>(
     writer: &mut Writer,
     merge: &mut Merge,
     placed: &mut Placed,
-    limits: &Limits,
+    rules: &Rules,
 ) -> Result<(), PlaceCause> {
     placed.entries += 1;
-    if placed.entries > limits.entries {
-        return Err(PlaceCause::TooManyEntries(limits.entries));
+    if placed.entries > rules.limits.entries {
+        return Err(PlaceCause::TooManyEntries(rules.limits.entries));
     }
     let path = LayerPath::new(&header.path)?;
-    match meaning(&path)? {
+    match if rules.whiteouts { meaning(&path)? } else { Meaning::Name } {
         Meaning::Name => {}
         Meaning::Nothing => return Ok(()),
         Meaning::Hides(entry) => return Ok(merge.apply(entry)?),
@@ -147,6 +160,8 @@ fn place_entry<R: BufRead>(
         TarKind::Fifo => NodeKind::Fifo,
     };
     let (xattrs, foreign): (Vec<_>, Vec<_>) = header.xattrs.into_iter().partition(is_storable);
+    // Here and not only when the inode is written: until then, they would have to be kept whatever their size.
+    nex_ext4::check_xattrs(&xattrs)?;
     placed.foreign_xattrs += foreign.len() as u64;
     let node = Node { metadata: header.metadata, xattrs: xattrs.into(), kind };
     Ok(merge.apply(Entry { path, kind: EntryKind::Node(node) })?)
