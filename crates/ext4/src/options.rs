@@ -42,7 +42,7 @@ pub struct Options {
     pub hash_seed: [u8; 16],
     /// The volume's name (`s_volume_name`), padded with NULs.
     pub label: [u8; 16],
-    /// When the file system was made, in seconds since 1970; also the time of what the writer adds itself.
+    /// When the file system was made, in seconds since 1970 (`s_mkfs_time`); also the time of what the writer adds itself.
     pub time: i64,
 }
 

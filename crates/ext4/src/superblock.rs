@@ -23,6 +23,9 @@ const STATE_CLEAN: u16 = 1;
 const ERRORS_CONTINUE: u16 = 1;
 /// `EXT4_DYNAMIC_REV`.
 const REVISION_DYNAMIC: u32 = 1;
+/// Of writing and checking no time is known: only when the file system was made comes from the caller. Were that later than
+/// the clock of whoever checks it, e2fsck would complain of these two.
+const NO_TIME: u32 = 0;
 /// log2 of the block size over 1,024.
 const LOG_BLOCK_SIZE: u32 = 2;
 /// Never check because of a count of mounts.
@@ -127,14 +130,14 @@ impl Superblock<'_> {
 
     fn put_state(&self, put: &mut Put) {
         put.u32(0) // s_mtime
-            .u32(self.time_low())
+            .u32(NO_TIME) // s_wtime
             .u16(0) // s_mnt_count
             .u16(NO_MOUNT_COUNT)
             .u16(MAGIC)
             .u16(STATE_CLEAN)
             .u16(ERRORS_CONTINUE)
             .u16(0) // s_minor_rev_level
-            .u32(self.time_low()) // s_lastcheck
+            .u32(NO_TIME) // s_lastcheck
             .u32(0) // s_checkinterval
             .u32(0) // s_creator_os: Linux
             .u32(REVISION_DYNAMIC)
@@ -188,10 +191,10 @@ impl Superblock<'_> {
             .skip(unused::ERRORS_AND_QUOTA)
             .u32(u32::try_from(self.geometry.overhead(self.journal_blocks)).unwrap_or(0))
             .skip(unused::BACKUPS_AND_ENCRYPTION)
-            .u8(self.time_high())
+            .u8(0) // s_wtime_hi
             .u8(0) // s_mtime_hi
             .u8(self.time_high()) // s_mkfs_time_hi
-            .u8(self.time_high()); // s_lastcheck_hi
+            .u8(0); // s_lastcheck_hi
     }
 
     fn time_low(&self) -> u32 {
