@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use nex_image::Platform;
@@ -80,15 +81,15 @@ pub struct RootfsArgs {
     pub format: Format,
 
     /// Show no progress.
-    #[arg(short, long, env = "NEX_QUIET")]
+    #[arg(short, long, env = "NEX_QUIET", value_parser = FalseyValueParser::new())]
     pub quiet: bool,
 
     /// Use no network.
-    #[arg(long, env = "NEX_OFFLINE")]
+    #[arg(long, env = "NEX_OFFLINE", value_parser = FalseyValueParser::new())]
     pub offline: bool,
 
     /// Talk http instead of https to the registry; for registries under test.
-    #[arg(long, env = "NEX_PLAIN_HTTP")]
+    #[arg(long, env = "NEX_PLAIN_HTTP", value_parser = FalseyValueParser::new())]
     pub plain_http: bool,
 
     #[command(flatten)]

@@ -126,8 +126,10 @@ fn print(report: &Report, format: Format, output: &Destination) -> Result<(), Di
         Format::Json => serde_json::to_string(report)? + "\n",
     };
     match output {
-        Destination::Stdout => std::io::stderr().write_all(text.as_bytes())?,
-        Destination::File { .. } => std::io::stdout().write_all(text.as_bytes())?,
+        Destination::Stdout => std::io::stderr().write_all(text.as_bytes()),
+        Destination::File { .. } => std::io::stdout().write_all(text.as_bytes()),
     }
-    Ok(())
+    .map_err(|error| {
+        Diagnostic::new(format!("the output '{output}' is complete, but its report cannot be printed: {error}"))
+    })
 }

@@ -159,7 +159,7 @@ impl std::fmt::Display for Destination {
 
 /// Only a regular file or a symbolic link may be replaced.
 fn check_target(path: &Path) -> Result<(), OutputError> {
-    if path.file_name().is_none() {
+    if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(OutputError::IsDirectory(path.into()));
     }
     let Ok(metadata) = path.symlink_metadata() else {
