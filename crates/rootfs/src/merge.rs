@@ -15,11 +15,14 @@ use crate::resolve::{ResolveError, Stop, Walk};
 /// What directories get that no layer describes.
 const IMPLICIT_MODE: u16 = 0o755;
 
+/// What symlink(2) gives to every symbolic link, and nothing changes: a mode in a layer means nothing.
+const SYMLINK_MODE: u16 = 0o777;
+
 /// Why an entry cannot be applied.
 #[derive(Debug, Error)]
 pub enum MergeError {
     /// A parent of the entry is a file.
-    #[error("lies below '{0}', which is not a directory")]
+    #[error("cannot stand in '{0}': a part of that path is not a directory")]
     NotADirectory(String),
     /// The path leads nowhere.
     #[error(transparent)]
@@ -213,9 +216,9 @@ impl Merge {
         {
             return Ok(*directory);
         }
-        let mut walk = Walk::new(&path);
+        let mut walk = Walk::new(path.as_bytes());
         loop {
-            match walk.proceed(&self.tree)? {
+            match self.proceed(&mut walk)? {
                 Stop::Directory(directory) => {
                     self.last_parent = Some((path, directory));
                     return Ok(directory);
@@ -228,10 +231,20 @@ impl Merge {
 
     /// The directory at a path; `None` when there is none.
     fn find_directory(&self, path: &LayerPath) -> Result<Option<InodeId>, MergeError> {
-        Ok(match Walk::new(path).proceed(&self.tree)? {
+        Ok(match self.proceed(&mut Walk::new(path.as_bytes()))? {
             Stop::Directory(directory) => Some(directory),
             Stop::Leaf { .. } | Stop::Missing { .. } => None,
         })
+    }
+
+    /// Follows a path past what its links go up from again.
+    fn proceed(&self, walk: &mut Walk) -> Result<Stop, MergeError> {
+        loop {
+            match walk.proceed(&self.tree)? {
+                Stop::Leaf { .. } | Stop::Missing { .. } if walk.turn_back() => {}
+                stop => return Ok(stop),
+            }
+        }
     }
 
     /// Gives an inode a name; what had it before may have been on the way to the last parent.
@@ -267,7 +280,8 @@ fn inode(node: Node) -> Inode {
         NodeKind::BlockDevice(device) => Kind::BlockDevice(device),
         NodeKind::Fifo => Kind::Fifo,
     };
-    Inode { metadata: node.metadata, kind, xattrs: node.xattrs }
+    let mode = if matches!(kind, Kind::Symlink(_)) { SYMLINK_MODE } else { node.metadata.mode };
+    Inode { metadata: Metadata { mode, ..node.metadata }, kind, xattrs: node.xattrs }
 }
 
 fn shown(path: &LayerPath) -> String {

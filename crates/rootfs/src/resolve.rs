@@ -5,8 +5,6 @@
 use nex_ext4::{InodeId, Kind, Tree};
 use thiserror::Error;
 
-use crate::layer::LayerPath;
-
 /// How many symbolic links one path may lead through (the kernel's `MAXSYMLINKS`).
 const MAX_SYMLINKS: usize = 40;
 
@@ -63,10 +61,9 @@ pub enum Stop {
 }
 
 impl Walk {
-    /// Starts at the root.
-    pub fn new(path: &LayerPath) -> Self {
-        let mut ahead: Vec<_> = path.components().map(Box::from).collect();
-        ahead.reverse();
+    /// Starts at the root, whether or not the path begins with a slash.
+    pub fn new(path: &[u8]) -> Self {
+        let ahead: Vec<_> = components(path).rev().map(Box::from).collect();
         Self { trail: vec![Tree::ROOT], components: ahead.len(), ahead, symlinks: 0 }
     }
 
@@ -106,6 +103,22 @@ impl Walk {
         Ok(())
     }
 
+    /// Leaves out what the path goes up from again (`missing/../there` in a target), and says whether there was such a
+    /// thing. After [`Stop::Missing`] or [`Stop::Leaf`] the walk can then [`proceed`](Self::proceed).
+    ///
+    /// The kernel would not get this far, but umoci and containerd unpack through such links, and make nothing on the way.
+    pub fn turn_back(&mut self) -> bool {
+        let mut depth = 1;
+        for (index, name) in self.ahead.iter().enumerate().rev() {
+            depth = if **name == *b".." { depth - 1 } else { depth + 1 };
+            if depth == 0 {
+                self.ahead.truncate(index);
+                return true;
+            }
+        }
+        false
+    }
+
     fn follow(&mut self, target: &[u8]) -> Result<(), ResolveError> {
         self.symlinks += 1;
         if self.symlinks > MAX_SYMLINKS {
@@ -115,8 +128,7 @@ impl Walk {
             self.trail.truncate(1);
         }
         let before = self.ahead.len();
-        let components = target.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
-        self.ahead.extend(components.rev().map(Box::from));
+        self.ahead.extend(components(target).rev().map(Box::from));
         self.components += self.ahead.len() - before;
         if self.components > MAX_COMPONENTS { Err(ResolveError::TooLong) } else { Ok(()) }
     }
@@ -126,8 +138,13 @@ impl Walk {
     }
 }
 
+/// The components that mean something.
+fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    path.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b"."))
+}
+
 /// What a path leads to, symbolic links followed to the last; `None` when that is nothing.
-pub fn resolve(tree: &Tree, path: &LayerPath) -> Option<InodeId> {
+pub fn resolve(tree: &Tree, path: &[u8]) -> Option<InodeId> {
     match Walk::new(path).proceed(tree) {
         Ok(Stop::Directory(inode) | Stop::Leaf { inode, last: true }) => Some(inode),
         _ => None,
@@ -135,9 +152,44 @@ pub fn resolve(tree: &Tree, path: &LayerPath) -> Option<InodeId> {
 }
 
 /// What a path names, the last component not followed; `None` when that is nothing.
-pub fn resolve_parent(tree: &Tree, path: &LayerPath) -> Option<InodeId> {
-    let Some((parent, name)) = path.split() else {
-        return Some(Tree::ROOT);
-    };
-    tree.directory(resolve(tree, &parent)?)?.get(name).copied()
+pub fn resolve_parent(tree: &Tree, path: &[u8]) -> Option<InodeId> {
+    match components(path).next_back() {
+        None | Some(b"..") => resolve(tree, path),
+        Some(name) => {
+            let parent = &path[..path.len() - path.iter().rev().take_while(|&&byte| byte == b'/').count()];
+            let parent = parent.strip_suffix(name).unwrap_or(parent);
+            tree.directory(resolve(tree, parent)?)?.get(name).copied()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nex_ext4::{Directory, Inode, Metadata, Timestamp};
+
+    use super::*;
+
+    const METADATA: Metadata = Metadata { mode: 0o755, uid: 0, gid: 0, time: Timestamp { seconds: 0, nanoseconds: 0 } };
+
+    fn add(tree: &mut Tree, directory: InodeId, name: &str, kind: Kind) -> InodeId {
+        let id = tree.add(Inode { metadata: METADATA, kind, xattrs: Box::default() });
+        tree.directory_mut(directory).unwrap().insert(name.as_bytes().into(), id);
+        id
+    }
+
+    #[test]
+    fn paths_lead_up_and_around_but_never_out() {
+        let mut tree = Tree::new(METADATA);
+        let usr = add(&mut tree, Tree::ROOT, "usr", Kind::Directory(Directory::new()));
+        let program = add(&mut tree, usr, "init", Kind::Fifo);
+        let link = add(&mut tree, usr, "up", Kind::Symlink(b"../../usr/init".as_slice().into()));
+        for path in ["/usr/init", "usr/../../usr/./init", "//usr//init", "/usr/up"] {
+            assert_eq!(resolve(&tree, path.as_bytes()), Some(program), "{path}");
+        }
+        assert_eq!(resolve_parent(&tree, b"/usr/../usr/up/"), Some(link));
+        assert_eq!(resolve_parent(&tree, b"/usr/up/.."), None);
+        assert_eq!(resolve_parent(&tree, b"/usr/.."), Some(Tree::ROOT));
+        assert_eq!(resolve_parent(&tree, b"/"), Some(Tree::ROOT));
+        assert_eq!(resolve(&tree, b"/usr/init/below"), None);
+    }
 }

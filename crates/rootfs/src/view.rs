@@ -5,7 +5,6 @@ use std::io;
 use nex_ext4::{Content, Inode, InodeId, Kind, Tree, Writer};
 
 use crate::guest::{self, Stat, View};
-use crate::layer::LayerPath;
 use crate::resolve::{resolve, resolve_parent};
 
 /// A tree whose contents are already placed.
@@ -17,9 +16,8 @@ pub struct MergedView<'a> {
 }
 
 impl MergedView<'_> {
-    fn find(&self, path: &[u8], follow: fn(&Tree, &LayerPath) -> Option<InodeId>) -> Option<&Inode> {
-        let path = LayerPath::new(path).ok()?;
-        follow(self.tree, &path).map(|id| self.tree.inode(id))
+    fn find(&self, path: &[u8], follow: fn(&Tree, &[u8]) -> Option<InodeId>) -> Option<&Inode> {
+        follow(self.tree, path).map(|id| self.tree.inode(id))
     }
 
     fn content(&self, path: &[u8]) -> Option<&Content> {
@@ -54,7 +52,7 @@ impl View for MergedView<'_> {
     }
 
     fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
-        let id = resolve(self.tree, &LayerPath::new(path).ok()?)?;
+        let id = resolve(self.tree, path)?;
         Some(self.tree.directory(id)?.keys().map(|name| name.to_vec()).collect())
     }
 }

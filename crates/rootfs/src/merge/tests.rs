@@ -71,15 +71,13 @@ fn tree(layers: &[&[&str]]) -> Vec<String> {
 
 fn mode(layers: &[&[&str]], path: &str) -> u16 {
     let merge = merge(layers).unwrap();
-    let path = LayerPath::new(path.as_bytes()).unwrap();
-    let id = crate::resolve::resolve_parent(merge.tree(), &path).unwrap();
+    let id = crate::resolve::resolve_parent(merge.tree(), path.as_bytes()).unwrap();
     merge.tree().inode(id).metadata.mode
 }
 
 fn same_inode(layers: &[&[&str]], a: &str, b: &str) -> bool {
     let merge = merge(layers).unwrap();
-    let id =
-        |path: &str| crate::resolve::resolve_parent(merge.tree(), &LayerPath::new(path.as_bytes()).unwrap()).unwrap();
+    let id = |path: &str| crate::resolve::resolve_parent(merge.tree(), path.as_bytes()).unwrap();
     id(a) == id(b)
 }
 
@@ -158,6 +156,19 @@ fn a_symbolic_link_in_the_last_place_is_replaced_and_not_followed() {
         ["run/", "run/x", "var/", "var/run/"]
     );
     assert_eq!(tree(&[&["r/", "r/x", "l>r"], &[".wh.l"]]), ["r/", "r/x"]);
+}
+
+#[test]
+fn what_a_link_goes_up_from_again_need_not_be_there() {
+    assert_eq!(tree(&[&["l>none/../b", "l/x"]]), ["b/", "b/x", "l>none/../b"]);
+    assert_eq!(tree(&[&["f", "l>f/../b", "l/x"]]), ["b/", "b/x", "f", "l>f/../b"]);
+    assert_eq!(tree(&[&["l>no/../such/./../b/c", "l/x"]]), ["b/", "b/c/", "b/c/x", "l>no/../such/./../b/c"]);
+    assert_eq!(tree(&[&["b/", "b/x", "l>none/../b"], &["l/.wh.x"]]), ["b/", "l>none/../b"]);
+}
+
+#[test]
+fn a_symbolic_link_has_the_mode_that_the_kernel_gives_it() {
+    assert_eq!(mode(&[&["l>t:600"]], "l"), 0o777);
 }
 
 #[test]
