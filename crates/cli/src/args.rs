@@ -46,7 +46,7 @@ pub struct RootfsArgs {
     /// The image: docker://NAME or NAME (a registry), oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME],
     /// tar:FILE (- is standard input), rootfs:DIR, scratch (nothing but the agent).
     #[arg(long, env = "NEX_IMAGE", default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
-    pub image: String,
+    pub image: OsString,
 
     /// The agent: a program for the guest [default: nex-agent beside nex].
     #[arg(long, env = "NEX_AGENT", value_name = "PATH")]
@@ -63,6 +63,10 @@ pub struct RootfsArgs {
     /// The output: a file (.gz and .zst compress), or - for standard output.
     #[arg(short, long, env = "NEX_OUTPUT", default_value = "rootfs.ext4", value_name = "FILE")]
     pub output: OsString,
+
+    /// Leave the SHA-256 of the output out of the report: all of a large image has to be read for it, holes too.
+    #[arg(long, env = "NEX_NO_SHA256", value_parser = FalseyValueParser::new())]
+    pub no_sha256: bool,
 
     /// The platform of the image, such as linux/arm64 [default: this machine's].
     #[arg(long, env = "NEX_PLATFORM", value_name = "OS/ARCH")]
@@ -103,6 +107,14 @@ pub struct LimitArgs {
     /// The most entries in all layers together.
     #[arg(long, env = "NEX_MAX_ENTRIES", value_name = "NUMBER", default_value_t = nex_rootfs::Limits::default().entries)]
     pub max_entries: u64,
+
+    /// The most bytes of extension headers (long names, PAX records) of one entry.
+    #[arg(long, env = "NEX_MAX_HEADERS", value_name = "BYTES", default_value_t = nex_rootfs::Limits::default().headers)]
+    pub max_headers: u32,
+
+    /// The most bytes of names, link targets and extended attributes; they are kept in memory.
+    #[arg(long, env = "NEX_MAX_METADATA", value_name = "SIZE", value_parser = size::parse, default_value = "1GiB")]
+    pub max_metadata: u64,
 
     /// The most bytes that all layers together may unpack to.
     #[arg(long, env = "NEX_MAX_UNPACKED", value_name = "SIZE", value_parser = size::parse, default_value = "64GiB")]

@@ -7,13 +7,16 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nex_image::{NoProgress, Progress};
-use nex_rootfs::human;
+use nex_rootfs::{Events, human};
 
-const BAR: &str = "layer {prefix:<4} [{bar:30}] {bytes:>11} of {total_bytes:<11} {binary_bytes_per_sec}";
-const BAR_OF_UNKNOWN_LENGTH: &str = "layer {prefix:<4} {spinner} {bytes:>11} {binary_bytes_per_sec}";
+const BAR: &str = "{prefix:<9} [{bar:30}] {bytes:>11} of {total_bytes:<11} {binary_bytes_per_sec}";
+const BAR_OF_UNKNOWN_LENGTH: &str = "{prefix:<9} {spinner} {bytes:>11} {binary_bytes_per_sec}";
+
+/// Hashing and compressing less than this takes too short a time to speak of.
+const NOTABLE_OUTPUT: u64 = 1 << 30;
 
 /// The progress that fits where stderr goes.
-pub fn choose(quiet: bool) -> Arc<dyn Progress> {
+pub fn choose(quiet: bool) -> Arc<dyn Events> {
     if quiet {
         Arc::new(NoProgress)
     } else if std::io::stderr().is_terminal() {
@@ -28,9 +31,19 @@ pub fn choose(quiet: bool) -> Arc<dyn Progress> {
 struct Bars {
     all: MultiProgress,
     layers: Mutex<BTreeMap<usize, ProgressBar>>,
+    output: Mutex<Option<ProgressBar>>,
 }
 
 impl Bars {
+    fn add(&self, label: String, total: Option<u64>) -> ProgressBar {
+        let (bar, template) = match total {
+            Some(total) => (ProgressBar::new(total), BAR),
+            None => (ProgressBar::no_length(), BAR_OF_UNKNOWN_LENGTH),
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.all.add(bar.with_style(style).with_prefix(label))
+    }
+
     fn with(&self, layer: usize, act: impl FnOnce(&ProgressBar)) {
         let layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = layers.get(&layer) {
@@ -41,12 +54,7 @@ impl Bars {
 
 impl Progress for Bars {
     fn layer_started(&self, index: usize, total_compressed: Option<u64>) {
-        let (bar, template) = match total_compressed {
-            Some(total) => (ProgressBar::new(total), BAR),
-            None => (ProgressBar::no_length(), BAR_OF_UNKNOWN_LENGTH),
-        };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.all.add(bar.with_style(style).with_prefix((index + 1).to_string()));
+        let bar = self.add(format!("layer {}", index + 1), total_compressed);
         self.layers.lock().unwrap_or_else(PoisonError::into_inner).insert(index, bar);
     }
 
@@ -56,6 +64,25 @@ impl Progress for Bars {
 
     fn layer_finished(&self, index: usize) {
         self.with(index, |bar| bar.finish_and_clear());
+    }
+}
+
+impl Events for Bars {
+    fn output_started(&self, total_bytes: u64) {
+        let bar = self.add("output".into(), Some(total_bytes));
+        *self.output.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+    }
+
+    fn output_advanced(&self, bytes: u64) {
+        if let Some(bar) = &*self.output.lock().unwrap_or_else(PoisonError::into_inner) {
+            bar.set_position(bytes);
+        }
+    }
+
+    fn output_finished(&self) {
+        if let Some(bar) = self.output.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            bar.finish_and_clear();
+        }
     }
 }
 
@@ -81,6 +108,14 @@ impl Progress for Lines {
     fn layer_finished(&self, index: usize) {
         if let Some((start, bytes)) = self.layers.lock().unwrap_or_else(PoisonError::into_inner).remove(&index) {
             eprintln!("layer {}: done, {} in {:.1} s", index + 1, human(bytes), start.elapsed().as_secs_f64());
+        }
+    }
+}
+
+impl Events for Lines {
+    fn output_started(&self, total_bytes: u64) {
+        if total_bytes >= NOTABLE_OUTPUT {
+            eprintln!("output: reading all of it ({}) for its SHA-256 or to compress it", human(total_bytes));
         }
     }
 }

@@ -11,7 +11,9 @@ const SHORT_DIGEST: usize = 12;
 pub fn text(report: &Report) -> String {
     let mut lines = Lines::default();
     lines.add("output", &report.output);
-    lines.add("sha256", &report.sha256);
+    if let Some(sha256) = &report.sha256 {
+        lines.add("sha256", sha256);
+    }
     lines.add("size", &sizes(report));
     lines.add(
         "used",

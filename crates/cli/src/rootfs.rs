@@ -15,6 +15,14 @@ use crate::{progress, render};
 /// The agent that is taken when none is named: the program of this name beside `nex`.
 const DEFAULT_AGENT: &str = "nex-agent";
 
+/// The largest file system that is made: 16 TiB.
+const MAX_SIZE: u64 = 16 << 40;
+
+const TOO_LARGE: &str = "file systems are made up to 16TiB; ask for that or less";
+
+/// What a virtual disk counts in; it would not show what is left over.
+const SECTOR: u64 = 512;
+
 /// The longest file that can be a password's hash, in bytes.
 const MAX_PASSWORD_FILE: usize = 4096;
 
@@ -29,9 +37,8 @@ pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
 }
 
 fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
-    let reference: Reference = args.image.parse()?;
     Ok(Options {
-        reference,
+        reference: Reference::parse(&args.image).map_err(|error| Diagnostic::usage(error.to_string()))?,
         image: nex_image::Options {
             platform: args.platform.clone().unwrap_or_else(Platform::host),
             offline: args.offline,
@@ -41,12 +48,17 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         agent: agent(args.agent.as_deref())?,
         size: size(args)?,
         output: Destination::new(&args.output),
+        digest: !args.no_sha256,
         source_date_epoch: source_date_epoch()?,
         guest: GuestOptions {
             hostname: args.hostname.clone(),
             root_password: args.root_password_file.as_deref().map(root_password).transpose()?,
         },
-        limits: Limits { entries: args.limits.max_entries, ..Limits::default() },
+        limits: Limits {
+            entries: args.limits.max_entries,
+            headers: args.limits.max_headers,
+            metadata: args.limits.max_metadata,
+        },
     })
 }
 
@@ -62,7 +74,13 @@ fn image_limits(args: &LimitArgs) -> nex_image::Limits {
 
 fn size(args: &RootfsArgs) -> Result<Size, Diagnostic> {
     match (args.size, args.free) {
+        (SizeArg::Auto, Some(free)) if free > MAX_SIZE => Err(Diagnostic::usage(TOO_LARGE)),
         (SizeArg::Auto, free) => Ok(Size::Auto { free }),
+        (SizeArg::Bytes(bytes), None) if bytes > MAX_SIZE => Err(Diagnostic::usage(TOO_LARGE)),
+        (SizeArg::Bytes(bytes), None) if bytes % SECTOR != 0 => Err(Diagnostic::usage(format!(
+            "a disk has whole sectors of {SECTOR} bytes, and --size {bytes} is not a multiple; take {}",
+            bytes.next_multiple_of(SECTOR)
+        ))),
         (SizeArg::Bytes(bytes), None) => Ok(Size::Exact(bytes)),
         (SizeArg::Bytes(_), Some(_)) => {
             Err(Diagnostic::usage("--free says how much room --size auto leaves; add --size auto, or leave --free out"))

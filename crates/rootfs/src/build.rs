@@ -9,6 +9,7 @@ use nex_image::{Image, LayerReader, Progress, Reference};
 use crate::agent_file::AgentFile;
 use crate::dress::{DressError, dress};
 use crate::error::{Error, TooSmall};
+use crate::events::Events;
 use crate::guest::{self, Wiring, wire};
 use crate::identity::Identity;
 use crate::layer::TarError;
@@ -17,7 +18,7 @@ use crate::output::{Destination, Unfinished, WriteBack};
 use crate::phases::Phases;
 use crate::place::{Limits, PlaceCause, PlaceError, Placed, Rules, place_layer};
 use crate::report::{ImageReport, LayerReport, Report, SCHEMA_VERSION, Usage};
-use crate::usage::{largest_directories, largest_layers};
+use crate::usage::{TreeUsage, largest_directories, largest_layers};
 use crate::view::MergedView;
 
 /// What to build from what.
@@ -32,6 +33,8 @@ pub struct Options {
     pub size: Size,
     /// Where it goes.
     pub output: Destination,
+    /// Whether the report names the output's SHA-256. All of the output has to be read for it, holes too.
+    pub digest: bool,
     /// The time of everything that the image does not bring, in seconds since 1970; else the image's creation time.
     pub source_date_epoch: Option<i64>,
     /// The guest's name and root's password.
@@ -53,17 +56,18 @@ pub struct GuestOptions {
 ///
 /// # Errors
 /// When there is none; the output is then as it was before.
-pub fn build(options: &Options, progress: &Arc<dyn Progress>) -> Result<Report, Error> {
+pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Error> {
     let mut phases = Phases::start("resolve");
-    let agent = AgentFile::open(&options.agent, &options.image.platform)?;
+    let agent = AgentFile::open(&options.agent)?;
     let unfinished = options.output.create()?;
     let image = nex_image::open(&options.reference, &options.image)?;
+    agent.program.check_platform(image.platform.architecture())?;
 
     phases.next("layers");
     let write_back = WriteBack::start(unfinished.file()).map_err(|cause| options.output.error(cause))?;
     let mut build = Build::new(options, &image, &agent, &unfinished)?;
     for index in 0..image.layers.len() {
-        build.place_layer(index, progress)?;
+        build.place_layer(index, Arc::clone(events) as Arc<dyn Progress>)?;
     }
 
     phases.next("guest");
@@ -79,7 +83,7 @@ pub fn build(options: &Options, progress: &Arc<dyn Progress>) -> Result<Report, 
 
     phases.next("output");
     write_back.finish().map_err(|cause| options.output.error(cause))?;
-    let published = options.output.publish(unfinished)?;
+    let published = options.output.publish(unfinished, options.digest, events.as_ref())?;
     Ok(Report {
         schema_version: SCHEMA_VERSION,
         output: options.output.to_string(),
@@ -120,12 +124,13 @@ struct Build<'a> {
 impl<'a> Build<'a> {
     fn new(options: &'a Options, image: &'a Image, agent: &'a AgentFile, output: &Unfinished) -> Result<Self, Error> {
         let file = output.file().try_clone().map_err(|cause| options.output.error(cause))?;
-        let size_limit = match options.size {
-            Size::Exact(bytes) => Some(bytes),
-            Size::Auto { .. } => None,
-        };
         let default = Layout::default();
-        let layout = Layout { size_limit, max_size: default.max_size.max(size_limit.unwrap_or(0)) };
+        let layout = match options.size {
+            Size::Exact(size) => Layout { size_limit: Some(size), max_size: default.max_size.max(size) },
+            Size::Auto { free } => {
+                Layout { size_limit: None, max_size: default.max_size.saturating_add(free.unwrap_or(0)) }
+            }
+        };
         let seconds = options.source_date_epoch.or(image.config.created).unwrap_or(0);
         let time = Timestamp { seconds, nanoseconds: 0 };
         let writer = Writer::new(file, &layout).map_err(|error| ext4_error(options, error))?;
@@ -133,8 +138,8 @@ impl<'a> Build<'a> {
         Ok(Self { options, image, agent, time, writer, merge, placed: Placed::default(), layers: Vec::new() })
     }
 
-    fn place_layer(&mut self, index: usize, progress: &Arc<dyn Progress>) -> Result<(), Error> {
-        let mut reader = self.image.open_layer(index, Arc::clone(progress))?;
+    fn place_layer(&mut self, index: usize, progress: Arc<dyn Progress>) -> Result<(), Error> {
+        let mut reader = self.image.open_layer(index, progress)?;
         let is_plain = matches!(self.options.reference, Reference::Tar(_) | Reference::Directory(_));
         let rules = Rules { limits: self.options.limits, whiteouts: !is_plain };
         let result = place_layer(&mut reader, &mut self.writer, &mut self.merge, &mut self.placed, &rules);
@@ -185,12 +190,10 @@ impl<'a> Build<'a> {
         };
         let mut wiring = wire(&view, &guest)?;
         let changes = std::mem::take(&mut wiring.changes);
-        dress(changes, &self.agent.file, self.time, &mut self.writer, &mut self.merge).map_err(
-            |error| match error {
-                DressError::Output(error) => ext4_error(self.options, error),
-                error => Error::Dress(error),
-            },
-        )?;
+        dress(changes, self.agent, self.time, &mut self.writer, &mut self.merge).map_err(|error| match error {
+            DressError::Output(error) => ext4_error(self.options, error),
+            error => Error::Dress(error),
+        })?;
         Ok(wiring)
     }
 
@@ -210,10 +213,22 @@ impl<'a> Build<'a> {
         self.finish().err().filter(|error| matches!(error, Error::TooSmall(_)))
     }
 
+    /// Everything that decides a byte of the image.
+    fn identity(&self) -> Identity {
+        let inputs = [
+            self.image.platform.to_string(),
+            self.agent.report.sha256.clone(),
+            self.time.seconds.to_string(),
+            format!("{:?}", self.options.size),
+            format!("{:?}", self.options.guest),
+            format!("{:?}", image_config(&self.image.config)),
+        ];
+        let diff_ids = self.layers.iter().map(|layer| &layer.diff_id);
+        Identity::of(inputs.iter().chain(diff_ids).map(String::as_str))
+    }
+
     fn finish(self) -> Result<(nex_ext4::Report, Vec<LayerReport>, String), Error> {
-        let diff_ids = self.layers.iter().map(|layer| layer.diff_id.as_str());
-        let platform = self.image.platform.to_string();
-        let identity = Identity::of([platform.as_str(), &self.agent.report.sha256].into_iter().chain(diff_ids));
+        let identity = self.identity();
         let options = nex_ext4::Options {
             size: self.options.size,
             uuid: identity.uuid,
@@ -224,12 +239,18 @@ impl<'a> Build<'a> {
         let tree = self.merge.into_tree();
         match self.writer.finish(&tree, &options) {
             Ok((_, report)) => Ok((report, self.layers, identity.uuid_text())),
-            Err(nex_ext4::Error::TooSmall { needed, size }) => Err(Error::TooSmall(Box::new(TooSmall {
-                needed,
-                size,
-                directories: largest_directories(&tree),
-                layers: largest_layers(&self.layers),
-            }))),
+            Err(nex_ext4::Error::TooSmall { needed, size }) => {
+                let usage = TreeUsage::of(&tree);
+                Err(Error::TooSmall(Box::new(TooSmall {
+                    needed,
+                    size,
+                    content: usage.blocks * nex_ext4::BLOCK_SIZE,
+                    inodes: usage.inodes,
+                    deleted: self.placed.blocks.saturating_sub(usage.blocks) * nex_ext4::BLOCK_SIZE,
+                    directories: largest_directories(&tree),
+                    layers: largest_layers(&self.layers),
+                })))
+            }
             Err(error) => Err(ext4_error(self.options, error)),
         }
     }

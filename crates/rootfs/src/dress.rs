@@ -1,13 +1,15 @@
 //! Dresses the merged tree for the guest: the wiring's changes, as one more layer on top.
 
-use std::fs::File;
 use std::io::{self, Read, Seek};
 
 use nex_ext4::{Content, Metadata, Timestamp, Writer};
+use sha2::{Digest, Sha256};
 
+use crate::agent_file::AgentFile;
 use crate::guest::{Change, FileContent};
 use crate::layer::{Entry, EntryKind, LayerPath, Node, NodeKind, PathError};
 use crate::merge::{Merge, MergeError};
+use crate::output::hex;
 
 /// How much of the agent is read at once.
 const CHUNK: usize = 1 << 18;
@@ -34,6 +36,9 @@ pub enum DressError {
     /// The agent cannot be read.
     #[error("cannot read the agent: {0}")]
     Agent(io::Error),
+    /// The agent is not what was inspected.
+    #[error("the agent changed while the image was built; build again")]
+    AgentChanged,
     /// The output cannot take the content.
     #[error(transparent)]
     Output(#[from] nex_ext4::Error),
@@ -45,7 +50,7 @@ pub enum DressError {
 /// When a change contradicts the image, the agent cannot be read or the output cannot be written.
 pub fn dress(
     changes: Vec<Change>,
-    agent: &File,
+    agent: &AgentFile,
     time: Timestamp,
     writer: &mut Writer,
     merge: &mut Merge,
@@ -58,7 +63,7 @@ pub fn dress(
             Change::File { path, mode, uid, gid, content } => {
                 let content = match content {
                     FileContent::Bytes(bytes) => place_bytes(&bytes, writer)?,
-                    FileContent::Agent => place_file(agent, writer)?,
+                    FileContent::Agent => place_agent(agent, writer)?,
                 };
                 (path, (mode, uid, gid), NodeKind::File(content))
             }
@@ -72,18 +77,22 @@ pub fn dress(
     Ok(())
 }
 
-/// Places a whole file of the host.
-pub fn place_file(mut file: &File, writer: &mut Writer) -> Result<Content, DressError> {
+/// Places the agent, as long as it is still the one that was inspected.
+fn place_agent(agent: &AgentFile, writer: &mut Writer) -> Result<Content, DressError> {
+    let mut file = &agent.file;
     file.rewind().map_err(DressError::Agent)?;
     let mut buffer = vec![0; CHUNK];
+    let mut hasher = Sha256::new();
     let mut output = writer.file();
     loop {
         let count = file.read(&mut buffer).map_err(DressError::Agent)?;
         if count == 0 {
-            return Ok(output.finish()?);
+            break;
         }
+        hasher.update(&buffer[..count]);
         output.write(&buffer[..count])?;
     }
+    if hex(&hasher.finalize()) == agent.report.sha256 { Ok(output.finish()?) } else { Err(DressError::AgentChanged) }
 }
 
 fn place_bytes(bytes: &[u8], writer: &mut Writer) -> Result<Content, DressError> {

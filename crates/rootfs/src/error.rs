@@ -36,6 +36,9 @@ pub enum Error {
         /// The system's word for it.
         cause: io::Error,
     },
+    /// The agent is a directory, a device or a pipe.
+    #[error("the agent '{}' is not a regular file; name a program with --agent", .0.display())]
+    AgentNotAFile(PathBuf),
     /// The agent would not run in the image.
     #[error(transparent)]
     Agent(#[from] agent::Error),
@@ -59,14 +62,21 @@ pub enum Error {
 /// A size that the content does not fit into.
 #[derive(Debug, Error)]
 #[error(
-    "the content does not fit: it needs {needed} bytes, but the size is {size}; ask for --size {} or more, or for --size auto{}",
-    in_mebibytes(*.needed), largest(self)
+    "the content does not fit: {} in {inodes} inodes{} need {needed} bytes, but the size is {size}; \
+     ask for --size {} or more, or for --size auto{}",
+    human(*.content), and_deleted(*.deleted), in_mebibytes(*.needed), largest(self)
 )]
 pub struct TooSmall {
     /// The smallest size in bytes that holds everything.
     pub needed: u64,
     /// The size in bytes that was asked for.
     pub size: u64,
+    /// Bytes of the files' blocks.
+    pub content: u64,
+    /// Inodes of all names.
+    pub inodes: u64,
+    /// Bytes of blocks whose files later layers delete or replace; they are free in the image, but take their place.
+    pub deleted: u64,
     /// The largest directories of the image.
     pub directories: Vec<DirectoryUsage>,
     /// The largest layers: what each is, and the length of its tar in bytes.
@@ -76,6 +86,10 @@ pub struct TooSmall {
 /// The next size that people would write.
 fn in_mebibytes(bytes: u64) -> String {
     format!("{}MiB", bytes.div_ceil(1 << 20))
+}
+
+fn and_deleted(bytes: u64) -> String {
+    if bytes == 0 { String::new() } else { format!(", and {} that later layers delete or replace,", human(bytes)) }
 }
 
 fn largest(error: &TooSmall) -> String {

@@ -5,6 +5,6 @@ mod destination;
 mod unfinished;
 mod write_back;
 
-pub use destination::{Compression, Destination, OutputError, sha256};
+pub use destination::{Compression, Destination, OutputError, hex, sha256};
 pub use unfinished::{Unfinished, remove_leftovers};
 pub use write_back::WriteBack;

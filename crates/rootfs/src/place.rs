@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use nex_ext4::{FileWriter, Writer, Xattr};
+use nex_ext4::{FileWriter, Writer, Xattr, XattrError};
 use thiserror::Error;
 
 use crate::layer::{
@@ -18,12 +18,14 @@ pub struct Limits {
     pub entries: u64,
     /// Bytes of PAX records and long names of one entry.
     pub headers: u32,
+    /// Bytes of names, link targets and extended attributes of all entries together; they are kept in memory.
+    pub metadata: u64,
 }
 
 impl Default for Limits {
-    /// 10 million entries, 1 MiB of records.
+    /// 10 million entries, 1 MiB of records, 1 GiB of metadata.
     fn default() -> Self {
-        Self { entries: 10_000_000, headers: 1 << 20 }
+        Self { entries: 10_000_000, headers: 1 << 20, metadata: 1 << 30 }
     }
 }
 
@@ -42,6 +44,10 @@ pub struct Rules {
 pub struct Placed {
     /// Entries read.
     pub entries: u64,
+    /// Bytes of names, link targets and extended attributes.
+    pub metadata: u64,
+    /// Blocks of file content written, also for files that a later entry replaces or hides.
+    pub blocks: u64,
     /// Extended attributes left out because no ext4 holds their namespace.
     pub foreign_xattrs: u64,
 }
@@ -76,7 +82,7 @@ pub enum PlaceCause {
     SymlinkTarget(usize),
     /// Extended attributes that ext4 cannot hold.
     #[error(transparent)]
-    Xattrs(#[from] nex_ext4::XattrError),
+    Xattrs(#[from] XattrError),
     /// A whiteout of nothing.
     #[error("is a whiteout that names no file")]
     Whiteout,
@@ -86,6 +92,9 @@ pub enum PlaceCause {
     /// The output cannot take the content.
     #[error(transparent)]
     Output(#[from] nex_ext4::Error),
+    /// Over [`Limits::metadata`].
+    #[error("the names, link targets and extended attributes of the image take more than {0} bytes (--max-metadata)")]
+    TooMuchMetadata(u64),
     /// Over [`Limits::entries`].
     #[error("the image has more than {0} entries (--max-entries)")]
     TooManyEntries(u64),
@@ -134,6 +143,10 @@ fn place_entry<R: BufRead>(
     if placed.entries > rules.limits.entries {
         return Err(PlaceCause::TooManyEntries(rules.limits.entries));
     }
+    placed.metadata = placed.metadata.saturating_add(header.memory());
+    if placed.metadata > rules.limits.metadata {
+        return Err(PlaceCause::TooMuchMetadata(rules.limits.metadata));
+    }
     let path = LayerPath::new(&header.path)?;
     match if rules.whiteouts { meaning(&path)? } else { Meaning::Name } {
         Meaning::Name => {}
@@ -151,7 +164,9 @@ fn place_entry<R: BufRead>(
                 CopyError::Tar(error) => PlaceCause::Tar(error),
                 CopyError::Sink(cause) => cause,
             })?;
-            NodeKind::File(sink.0.finish()?)
+            let content = sink.0.finish()?;
+            placed.blocks += content.blocks();
+            NodeKind::File(content)
         }
         TarKind::Directory => NodeKind::Directory,
         TarKind::Symlink(target) => NodeKind::Symlink(symlink_target(target)?),
@@ -203,12 +218,9 @@ fn symlink_target(target: Vec<u8>) -> Result<Box<[u8]>, PlaceCause> {
     Ok(target.into())
 }
 
-/// Whether ext4 has a place for an attribute. macOS's tar writes `com.apple.*`; containerd leaves such out too.
+/// Whether ext4 has a place for an attribute of this name. macOS's tar writes `com.apple.*`; containerd leaves such out too.
 fn is_storable(xattr: &Xattr) -> bool {
-    const NAMESPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
-    const ACLS: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
-    NAMESPACES.iter().any(|namespace| xattr.name.len() > namespace.len() && xattr.name.starts_with(namespace))
-        || ACLS.contains(&&*xattr.name)
+    !matches!(nex_ext4::check_xattrs(std::slice::from_ref(xattr)), Err(XattrError::IllegalName { .. }))
 }
 
 /// Writes content to its place.

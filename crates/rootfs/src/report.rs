@@ -13,8 +13,8 @@ pub struct Report {
     pub schema_version: u32,
     /// The output's name; `-` for standard output.
     pub output: String,
-    /// The SHA-256 of the output, in hex.
-    pub sha256: String,
+    /// The SHA-256 of the output, in hex, unless it was not wanted.
+    pub sha256: Option<String>,
     /// The output's length; smaller than `size` when it is compressed.
     pub output_bytes: u64,
     /// The file system's size.

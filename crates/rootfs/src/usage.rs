@@ -22,6 +22,36 @@ pub struct DirectoryUsage {
     pub bytes: u64,
 }
 
+/// What a tree takes, inodes with several names once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TreeUsage {
+    /// Inodes that have a name.
+    pub inodes: u64,
+    /// Blocks of file content.
+    pub blocks: u64,
+}
+
+impl TreeUsage {
+    /// Counts what the root leads to.
+    pub fn of(tree: &Tree) -> Self {
+        let mut usage = Self::default();
+        let mut seen = vec![false; tree.len()];
+        let mut pending = vec![Tree::ROOT];
+        while let Some(id) = pending.pop() {
+            if std::mem::replace(&mut seen[id.index()], true) {
+                continue;
+            }
+            usage.inodes += 1;
+            match &tree.inode(id).kind {
+                Kind::Directory(names) => pending.extend(names.values()),
+                Kind::File(content) => usage.blocks += content.blocks(),
+                _ => {}
+            }
+        }
+        usage
+    }
+}
+
 /// The largest layers, largest first: what each is, and the length of its tar in bytes.
 pub fn largest_layers(layers: &[LayerReport]) -> Vec<(String, u64)> {
     let mut named: Vec<_> = layers

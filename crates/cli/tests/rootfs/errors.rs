@@ -77,7 +77,11 @@ fn a_path_without_a_transport_is_no_guess() -> Result<()> {
     let place = Place::new()?;
     let tar = place.directory.path().join("image.tar");
     fs::write(&tar, "")?;
-    place.fails(&mut place.build(&tar.display().to_string())?, &["is a file here", "did you mean tar:"])
+    let result = command::output(&mut place.build(&tar.display().to_string())?)?;
+    let text = String::from_utf8_lossy(&result.stderr);
+    assert_eq!(result.status.code(), Some(2), "{text}");
+    assert!(text.contains("is a file here") && text.contains("did you mean tar:"), "{text}");
+    Ok(())
 }
 
 #[test]
@@ -274,12 +278,28 @@ fn wait_for_a_name(directory: &Path) -> Result<()> {
 #[test]
 fn wrong_usage_has_its_own_exit_code() -> Result<()> {
     let place = Place::new()?;
-    for arguments in [&["--size", "lots"][..], &["--platform", "somewhere"], &["--no-such-flag"], &["--free", "1MiB"]] {
+    for arguments in [
+        &["--size", "lots"][..],
+        &["--platform", "somewhere"],
+        &["--no-such-flag"],
+        &["--free", "1MiB"],
+        &["--size", "157286401"],
+        &["--size", "17T"],
+    ] {
         let result = command::output(place.build("scratch")?.args(arguments))?;
         assert_eq!(result.status.code(), Some(2), "{arguments:?}");
         assert!(names(&place.output_directory())?.is_empty());
     }
     Ok(())
+}
+
+#[test]
+fn what_does_not_fit_is_told_with_its_reasons() -> Result<()> {
+    let many = (0..40_000).map(|number| Entry::file(format!("f{number}"), b"")).collect();
+    let deleted = vec![Entry::file("big", vec![7; 30 << 20])];
+    let place = Place::with(&Image::of(&[many, deleted, vec![Entry::whiteout("big")]])?)?;
+    let words = ["does not fit", " in 400", "inodes, and 30.0 MiB that later layers delete", "--size auto"];
+    place.fails(place.build(&place.image())?.args(["--size", "16MiB"]), &words)
 }
 
 #[test]

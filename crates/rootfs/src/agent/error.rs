@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// The program is for another kind of processor.
     #[error(
-        "the agent {agent} is for {found}, but the image is for {wanted}; build it for {wanted}{}, or choose an image \
+        "the agent {agent} is for {found}, but the root filesystem is for {wanted}; build it for {wanted}{}, or choose an image \
          with --platform",
         go_hint(.wanted)
     )]

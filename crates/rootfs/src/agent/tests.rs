@@ -158,7 +158,7 @@ fn another_machine_is_refused_with_the_way_to_build() {
     agent.check_platform("arm64").expect("it is for arm64 now");
     let message = agent.check_platform("amd64").expect_err("for arm64").to_string();
     assert!(
-        message.contains("is for arm64, but the image is for amd64") && message.contains("GOARCH=amd64"),
+        message.contains("is for arm64, but the root filesystem is for amd64") && message.contains("GOARCH=amd64"),
         "{message}"
     );
 }

@@ -67,6 +67,18 @@ pub struct TarHeader {
     pub xattrs: Vec<Xattr>,
 }
 
+impl TarHeader {
+    /// Bytes of names, link targets and extended attributes.
+    pub fn memory(&self) -> u64 {
+        let target = match &self.kind {
+            TarKind::Symlink(target) | TarKind::HardLink(target) => target.len(),
+            _ => 0,
+        };
+        let xattrs: usize = self.xattrs.iter().map(|xattr| xattr.name.len() + xattr.value.len()).sum();
+        (self.path.len() + target + xattrs) as u64
+    }
+}
+
 /// The type of an entry.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TarKind {

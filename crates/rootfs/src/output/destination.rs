@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::chunks::for_each_chunk;
 use super::unfinished::Unfinished;
+use crate::events::Events;
 
 /// The level of zstd's own command line.
 const ZSTD_LEVEL: i32 = 3;
@@ -44,8 +45,8 @@ pub enum Compression {
 /// What was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// The SHA-256 of the output's bytes (of the compressed ones, if it is compressed), in hex.
-    pub sha256: String,
+    /// The SHA-256 of the output's bytes (of the compressed ones, if it is compressed), in hex, if it was wanted.
+    pub sha256: Option<String>,
     /// The output's length in bytes.
     pub bytes: u64,
 }
@@ -114,15 +115,15 @@ impl Destination {
         }
     }
 
-    /// Turns the finished image into the output.
+    /// Turns the finished image into the output. Without `digest` its bytes are not hashed.
     ///
     /// # Errors
     /// When the disk or the reader of standard output fails; a file output is then as it was before.
-    pub fn publish(&self, image: Unfinished) -> Result<Published, OutputError> {
+    pub fn publish(&self, image: Unfinished, digest: bool, events: &dyn Events) -> Result<Published, OutputError> {
         match self {
-            Self::Stdout => copy(image.file(), &mut io::stdout().lock()),
-            Self::File { path, compression: Compression::None } => publish_plain(image, path),
-            Self::File { path, compression } => publish_compressed(&image, path, *compression),
+            Self::Stdout => copy(image.file(), &mut io::stdout().lock(), digest, events),
+            Self::File { path, compression: Compression::None } => publish_plain(image, path, digest, events),
+            Self::File { path, compression } => publish_compressed(&image, path, *compression, digest, events),
         }
         .map_err(|cause| self.error(cause))
     }
@@ -177,10 +178,15 @@ fn check_target(path: &Path) -> Result<(), OutputError> {
 }
 
 /// The disk writes while the processor hashes.
-fn publish_plain(image: Unfinished, path: &Path) -> io::Result<Published> {
+fn publish_plain(image: Unfinished, path: &Path, digest: bool, events: &dyn Events) -> io::Result<Published> {
+    if !digest {
+        let bytes = image.file().metadata()?.len();
+        image.publish(path)?;
+        return Ok(Published { sha256: None, bytes });
+    }
     let published = std::thread::scope(|scope| {
         let sync = scope.spawn(|| image.file().sync_all());
-        let published = copy(image.file(), &mut io::sink())?;
+        let published = copy(image.file(), &mut io::sink(), digest, events)?;
         sync.join().map_err(|_| io::Error::other("the thread that syncs the output failed"))??;
         io::Result::Ok(published)
     })?;
@@ -188,21 +194,27 @@ fn publish_plain(image: Unfinished, path: &Path) -> io::Result<Published> {
     Ok(published)
 }
 
-fn publish_compressed(image: &Unfinished, path: &Path, compression: Compression) -> io::Result<Published> {
+fn publish_compressed(
+    image: &Unfinished,
+    path: &Path,
+    compression: Compression,
+    digest: bool,
+    events: &dyn Events,
+) -> io::Result<Published> {
     let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     let compressed = Unfinished::create(directory)?;
-    let mut output = Hashed::new(compressed.file());
+    let mut output = Hashed::new(compressed.file(), digest);
     match compression {
-        Compression::None => drop(copy(image.file(), &mut output)?),
+        Compression::None => copy_bytes(image.file(), &mut output, events)?,
         Compression::Gzip => {
             let mut encoder = GzEncoder::new(&mut output, flate2::Compression::default());
-            copy_bytes(image.file(), &mut encoder)?;
+            copy_bytes(image.file(), &mut encoder, events)?;
             encoder.finish()?;
         }
         Compression::Zstd => {
             let mut encoder = zstd::Encoder::new(&mut output, ZSTD_LEVEL)?;
             encoder.include_checksum(true)?;
-            copy_bytes(image.file(), &mut encoder)?;
+            copy_bytes(image.file(), &mut encoder, events)?;
             encoder.finish()?;
         }
     }
@@ -212,38 +224,49 @@ fn publish_compressed(image: &Unfinished, path: &Path, compression: Compression)
 }
 
 /// Copies the whole image, holes as zeros, and hashes it on the way.
-fn copy(image: &File, output: &mut impl Write) -> io::Result<Published> {
-    let mut output = Hashed::new(output);
-    copy_bytes(image, &mut output)?;
+fn copy(image: &File, output: &mut impl Write, digest: bool, events: &dyn Events) -> io::Result<Published> {
+    let mut output = Hashed::new(output, digest);
+    copy_bytes(image, &mut output, events)?;
     output.inner.flush()?;
     Ok(output.finish())
 }
 
-fn copy_bytes(image: &File, output: &mut impl Write) -> io::Result<()> {
-    for_each_chunk(image, |chunk| output.write_all(chunk))
+fn copy_bytes(image: &File, output: &mut impl Write, events: &dyn Events) -> io::Result<()> {
+    events.output_started(image.metadata()?.len());
+    let mut done = 0;
+    for_each_chunk(image, |chunk| {
+        output.write_all(chunk)?;
+        done += chunk.len() as u64;
+        events.output_advanced(done);
+        Ok(())
+    })?;
+    events.output_finished();
+    Ok(())
 }
 
-/// Hashes what is written.
+/// Counts what is written, and hashes it if that is wanted.
 struct Hashed<W> {
     inner: W,
-    hasher: Sha256,
+    hasher: Option<Sha256>,
     bytes: u64,
 }
 
 impl<W: Write> Hashed<W> {
-    fn new(inner: W) -> Self {
-        Self { inner, hasher: Sha256::new(), bytes: 0 }
+    fn new(inner: W, digest: bool) -> Self {
+        Self { inner, hasher: digest.then(Sha256::new), bytes: 0 }
     }
 
     fn finish(self) -> Published {
-        Published { sha256: hex(&self.hasher.finalize()), bytes: self.bytes }
+        Published { sha256: self.hasher.map(|hasher| hex(&hasher.finalize())), bytes: self.bytes }
     }
 }
 
 impl<W: Write> Write for Hashed<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes[..written]);
+        }
         self.bytes += written as u64;
         Ok(written)
     }
@@ -257,12 +280,14 @@ impl<W: Write> Write for Hashed<W> {
 ///
 /// # Errors
 /// When the reader fails.
-pub fn sha256(reader: &mut impl Read) -> io::Result<Published> {
-    let mut output = Hashed::new(io::sink());
-    io::copy(reader, &mut output)?;
-    Ok(output.finish())
+pub fn sha256(reader: &mut impl Read) -> io::Result<(String, u64)> {
+    let mut hashed = Hashed::new(io::sink(), true);
+    io::copy(reader, &mut hashed)?;
+    let published = hashed.finish();
+    Ok((published.sha256.unwrap_or_default(), published.bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in lower case hex.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

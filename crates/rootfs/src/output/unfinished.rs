@@ -59,10 +59,11 @@ impl Unfinished {
             Some(hidden) => hidden.clone(),
             None => self.hidden.insert(link_hidden(&self.file, &self.directory)?).clone(),
         };
-        std::fs::rename(&hidden, name)?;
-        forget(&hidden);
+        rename(&hidden, name)?;
         self.hidden = None;
-        File::open(&self.directory)?.sync_all()
+        // The file has its name now. That the directory could not be synced is no reason to call it missing.
+        drop(File::open(&self.directory).and_then(|directory| directory.sync_all()));
+        Ok(())
     }
 }
 
@@ -76,8 +77,8 @@ impl Drop for Unfinished {
     }
 }
 
-/// Removes what unfinished files have left in directories. For the moment before the process ends at a signal: it
-/// keeps every other thread from making or publishing a file from then on.
+/// Removes what unfinished files have left in directories. For the moment before the process ends at a signal: from
+/// then on, no other thread can publish a file.
 pub fn remove_leftovers() {
     let mut hidden = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
     for path in hidden.drain(..) {
@@ -120,6 +121,14 @@ fn with_hidden_name<T>(directory: &Path, make: impl Fn(&Path) -> Result<T, Errno
         }
     }
     Err(Errno::EXIST.into())
+}
+
+/// Gives a file its name. Nobody removes leftovers meanwhile, so that a signal comes before or after, never between.
+fn rename(hidden: &Path, name: &Path) -> io::Result<()> {
+    let mut known = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    std::fs::rename(hidden, name)?;
+    known.retain(|path| path != hidden);
+    Ok(())
 }
 
 fn forget(hidden: &Path) {
