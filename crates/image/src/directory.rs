@@ -1,11 +1,13 @@
 //! A directory as a layer: one tar stream, the same for the same tree whatever order the disk has it in.
 //!
 //! Nothing is opened by a path of several parts: from the root on, each name is opened in its parent's handle without
-//! following links, so a tree that changes meanwhile cannot lead elsewhere (CVE-2018-15664).
+//! following links, so a tree that changes meanwhile cannot lead elsewhere (CVE-2018-15664). However deep the tree is,
+//! the walk takes no more stack and no more open files than in a flat one.
 
 mod file;
 mod header;
 mod sink;
+mod trail;
 mod xattr;
 
 use std::collections::BTreeMap;
@@ -20,9 +22,11 @@ use rustix::io::Errno;
 
 use self::header::{Entry, Kind};
 use self::sink::Sink;
+use self::trail::{Child, Lost, Trail};
 use self::xattr::Xattrs;
 use crate::error::{Error, LayerError};
 use crate::layer::pipe::{PipeReader, Stop, spawn_stage};
+use crate::limits::TREE_LEVELS;
 
 /// Pieces that wait for the next stage; the sink's pool is as large.
 const DEPTH: usize = 4;
@@ -41,7 +45,7 @@ pub(crate) fn tar_stream(root: Arc<OwnedFd>, path: PathBuf) -> Result<PipeReader
         let mut walk = Walk { sink: Sink::new(pipe, DEPTH), root: path, links: BTreeMap::new() };
         // A handle of its own: two walks must not share a position in the directory.
         let here = open_below(root.as_fd(), c".", OFlags::DIRECTORY).map_err(|errno| walk.stop("open", b"", errno))?;
-        walk.directory(&here, b"")?;
+        walk.tree(here)?;
         walk.sink.finish()
     })
 }
@@ -55,19 +59,33 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// A directory and all below it, names in the order of their bytes. `path` is relative, the root's is empty.
-    fn directory(&mut self, here: &OwnedFd, path: &[u8]) -> Result<(), Stop> {
-        let stat = rustix::fs::fstat(here).map_err(|errno| self.stop("look at", path, errno))?;
+    /// A directory and all below it, names in the order of their bytes.
+    fn tree(&mut self, root: OwnedFd) -> Result<(), Stop> {
+        let mut trail = Trail::default();
+        self.enter(&mut trail, root)?;
+        while let Some(child) = trail.advance().map_err(|lost| self.lost(&lost))? {
+            if let Some(directory) = self.child(child)? {
+                self.enter(&mut trail, directory)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the entry of a directory, and goes into it.
+    fn enter(&mut self, trail: &mut Trail, here: OwnedFd) -> Result<(), Stop> {
+        let path = trail.path();
+        if trail.depth() > TREE_LEVELS {
+            return Err(tree_error(Error::Limit {
+                what: self.shown(path).display().to_string(),
+                limit: TREE_LEVELS as u64,
+                unit: "directories inside one another",
+            }));
+        }
+        let stat = rustix::fs::fstat(&here).map_err(|errno| self.stop("look at", path, errno))?;
         let xattrs = xattr::of_handle(here.as_fd()).map_err(|error| self.failed("read the xattrs of", path, error))?;
         self.entry(path, &stat, Kind::Directory, &xattrs)?;
-        for name in self.names(here, path)? {
-            let mut below = path.to_vec();
-            if !path.is_empty() {
-                below.push(b'/');
-            }
-            below.extend_from_slice(name.to_bytes());
-            self.child(here.as_fd(), &name, &below)?;
-        }
+        let names = self.names(&here, path)?;
+        trail.enter(here, &stat, names);
         Ok(())
     }
 
@@ -84,26 +102,30 @@ impl Walk<'_> {
         Ok(names)
     }
 
-    fn child(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<(), Stop> {
+    /// Writes what is no directory; gives back what is one.
+    fn child(&mut self, child: Child<'_>) -> Result<Option<OwnedFd>, Stop> {
+        let Child { parent, ref name, path } = child;
         let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|errno| self.stop("look at", path, errno))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
-        if kind == FileType::Directory {
-            let here = self.reopen(parent, name, path, &stat, OFlags::DIRECTORY)?;
-            return self.directory(&here, path);
+        match kind {
+            FileType::Directory => self.reopen(parent, name, path, &stat, OFlags::DIRECTORY).map(Some),
+            FileType::Socket => Ok(None),
+            _ => self.leaf(&child, &stat, kind).map(|()| None),
         }
-        if kind == FileType::Socket {
-            return Ok(());
-        }
+    }
+
+    fn leaf(&mut self, child: &Child<'_>, stat: &Stat, kind: FileType) -> Result<(), Stop> {
+        let Child { parent, ref name, path } = *child;
         if stat.st_nlink > 1 {
             if let Some(first) = self.links.get(&(stat.st_dev, stat.st_ino)) {
                 let target = first.clone();
-                return self.entry(path, &stat, Kind::HardLink(&target), &Xattrs::new());
+                return self.entry(path, stat, Kind::HardLink(&target), &Xattrs::new());
             }
             self.links.insert((stat.st_dev, stat.st_ino), path.to_vec());
         }
         if kind == FileType::RegularFile {
-            let file = self.reopen(parent, name, path, &stat, OFlags::empty())?;
+            let file = self.reopen(parent, name, path, stat, OFlags::empty())?;
             return self.file(file, path);
         }
         let xattrs = xattr::of_name(parent, name).map_err(|error| self.failed("read the xattrs of", path, error))?;
@@ -111,11 +133,11 @@ impl Walk<'_> {
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(parent, name, Vec::new());
                 let target = target.map_err(|errno| self.stop("read the link", path, errno))?;
-                self.entry(path, &stat, Kind::Symlink(target.to_bytes()), &xattrs)
+                self.entry(path, stat, Kind::Symlink(target.to_bytes()), &xattrs)
             }
-            FileType::CharacterDevice => self.entry(path, &stat, Kind::CharacterDevice, &xattrs),
-            FileType::BlockDevice => self.entry(path, &stat, Kind::BlockDevice, &xattrs),
-            FileType::Fifo => self.entry(path, &stat, Kind::Fifo, &xattrs),
+            FileType::CharacterDevice => self.entry(path, stat, Kind::CharacterDevice, &xattrs),
+            FileType::BlockDevice => self.entry(path, stat, Kind::BlockDevice, &xattrs),
+            FileType::Fifo => self.entry(path, stat, Kind::Fifo, &xattrs),
             _ => Err(self.broken(path, "is of an unknown type")),
         }
     }
@@ -138,6 +160,13 @@ impl Walk<'_> {
     fn entry(&mut self, path: &[u8], stat: &Stat, kind: Kind<'_>, xattrs: &Xattrs) -> Result<(), Stop> {
         let bytes = Entry { path, stat, kind, xattrs }.to_tar().map_err(|problem| self.broken(path, &problem))?;
         self.sink.write(&bytes)
+    }
+
+    fn lost(&self, lost: &Lost) -> Stop {
+        match lost.errno {
+            Some(errno) => self.stop("go back to", &lost.path, errno),
+            None => self.changed(&lost.path),
+        }
     }
 
     fn changed(&self, path: &[u8]) -> Stop {

@@ -21,6 +21,9 @@ pub(crate) const ZSTD_WINDOW_LOG: u32 = 27;
 /// Members of an archive that holds an image (not of a layer), against endless lists of empty ones.
 pub(crate) const ARCHIVE_MEMBERS: usize = 65_536;
 
+/// Directories inside one another in a root directory: as many as a layer's tar may have.
+pub(crate) const TREE_LEVELS: usize = 2_048;
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {

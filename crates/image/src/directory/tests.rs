@@ -9,8 +9,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::{open_root, tar_stream};
-use crate::error::LayerError;
+use crate::error::{Error, LayerError};
+use crate::limits::TREE_LEVELS;
 
 fn tar_of(path: &Path) -> std::io::Result<Vec<u8>> {
     let root = open_root(path).map_err(std::io::Error::other)?;
@@ -115,4 +118,85 @@ fn an_unreadable_file_is_named() {
     }
     let error = tar_of(here.path()).expect_err("an error").downcast::<LayerError>().expect("the typed error");
     assert!(error.to_string().contains("secret"), "{error}");
+}
+
+/// A tree that may be too deep for the standard library: its paths are, and its way to remove it.
+struct DeepTree(tempfile::TempDir);
+
+impl DeepTree {
+    /// Directories `d` inside one another; with each, a file `z` that comes after it.
+    fn new(levels: usize) -> DeepTree {
+        let here = tempfile::tempdir().expect("a directory");
+        let mut at = open_root(here.path()).expect("a handle");
+        for _ in 0..levels {
+            let file = OFlags::CREATE | OFlags::WRONLY;
+            rustix::fs::openat(&at, "z", file, Mode::RUSR).expect("a file");
+            rustix::fs::mkdirat(&at, "d", Mode::RWXU).expect("a directory");
+            at = rustix::fs::openat(&at, "d", OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty()).expect("a handle");
+        }
+        DeepTree(here)
+    }
+}
+
+impl Drop for DeepTree {
+    fn drop(&mut self) {
+        let removed = Command::new("rm").arg("-rf").arg(self.0.path()).status().expect("rm");
+        assert!(removed.success(), "{removed}");
+    }
+}
+
+#[test]
+fn a_tree_of_as_many_levels_as_allowed_is_walked() {
+    let tree = DeepTree::new(TREE_LEVELS);
+    let archive = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(&archive, tar_of(tree.0.path()).expect("a tar")).expect("written");
+    let tar = Command::new("tar").arg("-tf").arg(archive.path()).output().expect("GNU tar");
+    assert!(tar.status.success(), "{}", String::from_utf8_lossy(&tar.stderr));
+
+    let directories = (1..=TREE_LEVELS).map(|level| "d/".repeat(level));
+    let files = (0..TREE_LEVELS).rev().map(|level| "d/".repeat(level) + "z");
+    let expected: Vec<String> = ["./".to_owned()].into_iter().chain(directories).chain(files).collect();
+    let listed = String::from_utf8(tar.stdout).expect("plain names");
+    assert!(listed.lines().eq(expected.iter()), "{} names, not {}", listed.lines().count(), expected.len());
+}
+
+#[test]
+fn a_deep_tree_needs_few_open_files() {
+    let this = std::env::current_exe().expect("the test program");
+    let test = "directory::tests::a_tree_of_as_many_levels_as_allowed_is_walked";
+    let run = Command::new("sh")
+        .args(["-c", r#"ulimit -n 64; exec "$@""#, "sh"])
+        .arg(this)
+        .args(["--exact", test])
+        .output()
+        .expect("sh");
+    let told = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && told.contains("1 passed"), "{told}{}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+fn a_tree_that_is_too_deep_is_refused_by_name() {
+    let tree = DeepTree::new(TREE_LEVELS + 1);
+    let error = tar_of(tree.0.path()).expect_err("too deep").downcast::<LayerError>().expect("the typed error");
+    let LayerError::Tree(error) = error else { panic!("{error}") };
+    let expected = tree.0.path().join(vec!["d"; TREE_LEVELS + 1].join("/")).display().to_string();
+    assert!(matches!(&*error, Error::Limit { what, limit: 2_048, .. } if *what == expected), "{error}");
+}
+
+#[test]
+fn a_directory_that_is_moved_away_meanwhile_is_noticed() {
+    let tree = DeepTree::new(100);
+    let root = tree.0.path();
+    // More than all buffers hold, so that the walk waits at the bottom until this is read.
+    fs::write(root.join("d/".repeat(100)).join("file"), vec![1; 4 << 20]).expect("written");
+    let handle = Arc::new(open_root(root).expect("a handle"));
+    let mut tar = tar_stream(handle, root.to_owned()).expect("a stream");
+    let mut content = vec![0; 1 << 20];
+    tar.read_exact(&mut content).expect("the first files");
+
+    let (parent, elsewhere) = (root.join("d/".repeat(10)), tempfile::tempdir_in(root).expect("a directory"));
+    fs::rename(parent.join("d"), elsewhere.path().join("d")).expect("moved");
+    let error = tar.read_to_end(&mut Vec::new()).expect_err("moved").to_string();
+    assert!(error.contains("changed while it was read"), "{error}");
+    assert!(error.contains(&parent.display().to_string().trim_end_matches('/')), "{error}");
 }
