@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use crate::command;
 use crate::failure::Context;
@@ -10,6 +12,9 @@ use crate::fsck;
 use crate::host_tree;
 use crate::manifest::Manifest;
 use crate::{Failure, Result};
+
+const UNMOUNT_RETRIES: u32 = 20;
+const UNMOUNT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How an image is mounted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +60,11 @@ impl Mount {
 
     fn detach(&mut self) -> Result<()> {
         let Some(directory) = self.directory.take() else { return Ok(()) };
-        let result = command::run(Command::new("umount").arg(directory.path()));
+        let result = unmount(directory.path());
         if result.is_err() {
             // The directory is a mount point still: deleting it would delete what is mounted.
             let kept = directory.keep();
-            return result.map(drop).context(format_args!("{} stays mounted", kept.display()));
+            return result.context(format_args!("{} stays mounted", kept.display()));
         }
         Ok(())
     }
@@ -71,6 +76,18 @@ impl Drop for Mount {
             eprintln!("{failure}");
         }
     }
+}
+
+/// Unmounts, as soon as nobody holds a file: a process that another thread just started has copies of ours until it
+/// executes its program.
+fn unmount(place: &Path) -> Result<()> {
+    for _ in 0..UNMOUNT_RETRIES {
+        match command::run(Command::new("umount").arg(place)) {
+            Err(failure) if failure.to_string().contains("target is busy") => thread::sleep(UNMOUNT_PAUSE),
+            result => return result.map(drop),
+        }
+    }
+    command::run(Command::new("umount").arg(place)).map(drop)
 }
 
 /// The tree as the kernel shows it.

@@ -1,0 +1,82 @@
+//! What may differ between umoci's directory and our image, and nothing more.
+
+use std::collections::BTreeSet;
+
+use nex_testkit::Result;
+use nex_testkit::manifest::{self, Entry, Kind, Manifest};
+
+use crate::stack::{Stack, What};
+
+/// What the guest's layer adds to an image that has nothing of its own: directories and files, each alone.
+const GUEST: [&str; 23] = [
+    "dev",
+    "etc",
+    "etc/group",
+    "etc/hostname",
+    "etc/hosts",
+    "etc/nex",
+    "etc/nex/image.json",
+    "etc/passwd",
+    "etc/resolv.conf",
+    "etc/shadow",
+    "home",
+    "home/nex",
+    "proc",
+    "run",
+    "sbin",
+    "sbin/init",
+    "sys",
+    "tmp",
+    "usr",
+    "usr/local",
+    "usr/local/bin",
+    "usr/local/bin/agent",
+    "var",
+];
+/// What directories get that no layer describes: the creation time in the config that testkit writes,
+/// 2024-05-06T07:08:09Z.
+const CREATED: (i64, u32) = (1_714_979_289, 0);
+const SETGID: u32 = 0o2000;
+const IMPLICIT_MODE: u32 = 0o755;
+
+/// The trees are the same, but for the guest's files and what umoci takes from the machine on which it runs.
+///
+/// `started` is the time at which umoci was started, in seconds since 1970.
+///
+/// # Errors
+/// A list of the differences.
+pub fn equal(stack: &Stack, mut theirs: Manifest, mut ours: Manifest, started: i64) -> Result<()> {
+    for path in GUEST.map(str::as_bytes) {
+        if !theirs.contains_key(path) {
+            ours.remove(path);
+        }
+    }
+    let described: BTreeSet<_> = stack
+        .members()
+        .filter(|member| member.what == What::Directory)
+        .map(|member| member.attributes.modified())
+        .collect();
+    let is_from_stack = |time: &(i64, u32)| *time == CREATED || described.contains(time);
+    for (path, entry) in theirs.iter_mut().filter(|(_, entry)| entry.kind == Kind::Directory) {
+        let Some(found) = ours.get(path) else { continue };
+        if is_of_machine(path, entry, started) && is_from_stack(&found.modified) {
+            entry.modified = found.modified;
+        }
+        if is_inherited(entry, found) {
+            (entry.mode, entry.gid) = (found.mode, found.gid);
+        }
+    }
+    manifest::equal(&theirs, &ours)
+}
+
+/// Whether umoci took a directory's time from the clock, as it does for directories that it makes for others and for
+/// those in which it makes more than one at once; or whether it is the root's in an image that does not describe it.
+fn is_of_machine(path: &[u8], entry: &Entry, started: i64) -> bool {
+    entry.modified.0 >= started && entry.modified.0 < started + 600 || path.is_empty() && entry.modified == (0, 0)
+}
+
+/// Whether `mkdir(2)` gave a directory that no layer describes the group of the directory above it. Ours is root's.
+fn is_inherited(theirs: &Entry, ours: &Entry) -> bool {
+    theirs.mode == SETGID | IMPLICIT_MODE
+        && (ours.mode, ours.uid, ours.gid, ours.modified) == (IMPLICIT_MODE, 0, 0, CREATED)
+}

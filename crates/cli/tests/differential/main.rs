@@ -1,0 +1,12 @@
+//! Stacks of layers, random ones and hand-written ones, must mean to `nex` what they mean to umoci.
+
+#[allow(dead_code, reason = "the tests of the command use the rest")]
+#[path = "../rootfs/nex.rs"]
+mod nex;
+
+mod attributes;
+mod compare;
+mod random;
+mod refusals;
+mod stack;
+mod trial;
