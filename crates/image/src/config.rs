@@ -33,7 +33,7 @@ pub struct Config {
     pub exposed_ports: Vec<String>,
     /// Directories that are volumes, sorted.
     pub volumes: Vec<String>,
-    /// When the image was made, in seconds since 1970.
+    /// When the image was made, in seconds since 1970. Times before that are none: tools without a clock write year 1.
     pub created: Option<i64>,
     /// The system that it is for; empty if the image does not say.
     pub os: String,
@@ -123,7 +123,7 @@ impl Config {
             labels: raw.config.labels,
             exposed_ports: raw.config.exposed_ports.into_keys().collect(),
             volumes: raw.config.volumes.into_keys().collect(),
-            created: created.transpose()?,
+            created: created.transpose()?.filter(|&seconds| seconds >= 0),
             os: raw.os,
             architecture: raw.architecture,
             variant: raw.variant.filter(|variant| !variant.is_empty()),
@@ -174,6 +174,17 @@ mod tests {
         let (oci, _) = Config::parse("oci", oci).expect("a config");
         assert_eq!(oci.created, Some(1_716_401_891));
         assert_eq!(oci, Config::parse("docker", docker).expect("a config").0);
+    }
+
+    #[test]
+    fn a_time_before_1970_is_no_time() {
+        let created = |time: &str| {
+            let json = format!(r#"{{"created":"{time}"}}"#);
+            Config::parse("config", json.as_bytes()).expect("a config").0.created
+        };
+        assert_eq!(created("0001-01-01T00:00:00Z"), None);
+        assert_eq!(created("1969-12-31T23:59:59Z"), None);
+        assert_eq!(created("1970-01-01T00:00:00Z"), Some(0));
     }
 
     #[test]
