@@ -58,6 +58,12 @@ pub enum Error {
         /// Their names.
         available: Vec<String>,
     },
+    /// The image has nothing to make a root filesystem of.
+    #[error("{image} has no layers, so it is empty; if that is what you want, give `scratch` as the image")]
+    NoLayers {
+        /// The image.
+        image: String,
+    },
     /// The image is not for this platform.
     #[error(
         "{image} is not there for {wanted}; {}; choose with --platform",

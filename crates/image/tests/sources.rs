@@ -232,6 +232,21 @@ fn the_old_docker_shape_with_links_is_read() {
 }
 
 #[test]
+fn an_image_without_layers_is_refused_with_a_way_to_mean_it() {
+    let Some((here, path)) = umoci_image() else { return };
+    run(
+        here.path(),
+        "umoci new --image layout:zero
+         umoci config --image layout:zero --architecture amd64 --os linux --config.cmd /bin/app
+         skopeo copy -q oci:layout:zero docker-archive:zero.tar:app:zero",
+    );
+    for text in [format!("oci:{path}/layout:zero"), format!("docker-archive:{path}/zero.tar")] {
+        let error = refusal(&text);
+        assert!(error.starts_with(&text) && error.contains("no layers") && error.contains("`scratch`"), "{error}");
+    }
+}
+
+#[test]
 fn a_tar_a_directory_and_nothing_are_images_too() {
     let here = tempfile::tempdir().expect("a directory");
     let path = here.path().display().to_string();

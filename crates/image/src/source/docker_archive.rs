@@ -47,7 +47,7 @@ pub(super) fn open(file: &Path, image: Option<&ImageName>, name: &str, options: 
         check_digest(&what, &content, digest)?;
     }
     let (config, diff_ids) = Config::parse(&what, &content)?;
-    let layers = pair_layers(&what, &config, &diff_ids, item.layers.len())?;
+    let layers = pair_layers((&what, name), &config, &diff_ids, item.layers.len())?;
     let layers = layers.into_iter().zip(&item.layers).map(|(layer, member)| open_layer(&archive, layer, member));
     let layers = layers.collect::<Result<_, Error>>()?;
     Image::new(Found { name: name.to_owned(), manifest_digest: None, config, layers }, options)

@@ -101,7 +101,7 @@ impl Resolver<'_> {
         let source = self.store.blob(&manifest.config.digest, manifest.config.size)?;
         let content = self.verified(&what, source, &manifest.config)?;
         let (config, diff_ids) = Config::parse(&what, &content)?;
-        let layers = pair_layers(&what, &config, &diff_ids, manifest.layers.len())?;
+        let layers = pair_layers((&what, self.name), &config, &diff_ids, manifest.layers.len())?;
         let blobs = manifest.layers.into_iter().map(|descriptor| self.open_blob(descriptor));
         let layers = layers.into_iter().zip(blobs).map(|(layer, (descriptor, blob))| {
             let Descriptor { digest, size, media_type, .. } = descriptor;
@@ -142,11 +142,19 @@ pub(super) fn check_digest(what: &str, content: &[u8], expected: Digest) -> Resu
     }
 }
 
-/// What the config says about each of `count` layers.
-pub(super) fn pair_layers(what: &str, config: &Config, diff_ids: &[Digest], count: usize) -> Result<Vec<Layer>, Error> {
+/// What the config, which is called `what`, says about each of the `count` layers of an image.
+pub(super) fn pair_layers(
+    (what, image): (&str, &str),
+    config: &Config,
+    diff_ids: &[Digest],
+    count: usize,
+) -> Result<Vec<Layer>, Error> {
     if diff_ids.len() != count {
         let problem = format!("names {} layers by diff_id, but the manifest has {count}", diff_ids.len());
         return Err(Error::document(what, problem));
+    }
+    if count == 0 {
+        return Err(Error::NoLayers { image: image.to_owned() });
     }
     let layer = |(diff_id, created_by): (&Digest, Option<String>)| Layer {
         digest: None,
