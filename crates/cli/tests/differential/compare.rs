@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use nex_testkit::Result;
 use nex_testkit::manifest::{self, Entry, Kind, Manifest};
 
-use crate::stack::{Stack, What};
-
 /// What the guest's layer adds to an image that has nothing of its own: directories and files, each alone.
 const GUEST: [&str; 23] = [
     "dev",
@@ -35,28 +33,27 @@ const GUEST: [&str; 23] = [
 ];
 /// What directories get that no layer describes: the creation time in the config that testkit writes,
 /// 2024-05-06T07:08:09Z.
-const CREATED: (i64, u32) = (1_714_979_289, 0);
+const CREATED: Time = (1_714_979_289, 0);
 const SETGID: u32 = 0o2000;
 const IMPLICIT_MODE: u32 = 0o755;
 
+/// A time: seconds since 1970, and nanoseconds.
+pub type Time = (i64, u32);
+
 /// The trees are the same, but for the guest's files and what umoci takes from the machine on which it runs.
 ///
-/// `started` is the time at which umoci was started, in seconds since 1970.
+/// `described` has the times of all directories in the layers; `started` is the time at which umoci was started, in seconds
+/// since 1970.
 ///
 /// # Errors
 /// A list of the differences.
-pub fn equal(stack: &Stack, mut theirs: Manifest, mut ours: Manifest, started: i64) -> Result<()> {
+pub fn equal(described: &BTreeSet<Time>, mut theirs: Manifest, mut ours: Manifest, started: i64) -> Result<()> {
     for path in GUEST.map(str::as_bytes) {
         if !theirs.contains_key(path) {
             ours.remove(path);
         }
     }
-    let described: BTreeSet<_> = stack
-        .members()
-        .filter(|member| member.what == What::Directory)
-        .map(|member| member.attributes.modified())
-        .collect();
-    let is_from_stack = |time: &(i64, u32)| *time == CREATED || described.contains(time);
+    let is_from_stack = |time: &Time| *time == CREATED || described.contains(time);
     for (path, entry) in theirs.iter_mut().filter(|(_, entry)| entry.kind == Kind::Directory) {
         let Some(found) = ours.get(path) else { continue };
         if is_of_machine(path, entry, started) && is_from_stack(&found.modified) {

@@ -6,6 +6,7 @@ mod nex;
 
 mod attributes;
 mod compare;
+mod peers_bugs;
 mod random;
 mod refusals;
 mod stack;

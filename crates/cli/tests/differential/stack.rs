@@ -1,5 +1,6 @@
 //! Random stacks of layers over few names, so that entries meet.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use nex_testkit::layer::Entry;
@@ -8,6 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::attributes::{Attributes, Bearer, attributes};
+use crate::compare::Time;
 
 /// A stack of layers, the lowest first.
 #[derive(Clone)]
@@ -56,6 +58,12 @@ impl Stack {
     /// All members, the lowest first.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.0.iter().flatten()
+    }
+
+    /// The times of all directories that the layers describe.
+    pub fn directory_times(&self) -> BTreeSet<Time> {
+        let directories = self.members().filter(|member| member.what == What::Directory);
+        directories.map(|member| member.attributes.modified()).collect()
     }
 
     /// Takes a member out, by its number among all.

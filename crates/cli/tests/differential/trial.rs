@@ -48,7 +48,7 @@ fn agree(stack: &Stack, directory: &Path, refusals: &Refusals) -> Result<Option<
         (Outcome::Accepted, Outcome::Accepted) => {
             fsck::check(&output)?;
             let theirs = host_tree::read(&directory.join("bundle/rootfs"))?;
-            compare::equal(stack, theirs, kernel::read_tree(&output)?, started)?;
+            compare::equal(&stack.directory_times(), theirs, kernel::read_tree(&output)?, started)?;
             Ok(None)
         }
         (Outcome::Refused(ours, reason), Outcome::Refused(theirs, _)) if ours == theirs => {
