@@ -123,16 +123,19 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
 fn start_agent(view: &dyn View, found: &mut Found, layer: &mut Layer) -> String {
     match (found.init, &mut found.inittab) {
         (Init::OpenRc, _) => {
-            openrc::wire(view, layer);
-            "OpenRC (service agent in the boot runlevel)".into()
+            openrc::wire(view, found.runlevel, layer);
+            format!("OpenRC (service agent in the {} runlevel)", found.runlevel.name())
         }
         (Init::Systemd, _) => {
             systemd::wire(view, layer);
             "systemd (agent.service)".into()
         }
         (Init::Inittab, Some(table)) => {
-            table.add_agent();
-            layer.note("the agent runs as root: an entry of /etc/inittab has no user");
+            if !table.add_agent(view) {
+                layer.note(
+                    "the agent runs as root: an entry of /etc/inittab has no user, and the image no start-stop-daemon",
+                );
+            }
             "init (a respawn entry in /etc/inittab)".into()
         }
         (Init::Inittab | Init::Agent, _) => {

@@ -13,6 +13,7 @@ pub(crate) fn wire(view: &dyn View, found: &mut Found, layer: &mut Layer) -> Res
         // Nobody would start it.
         (Init::Agent, _) => return Ok(()),
         (Init::Systemd, _) => systemd::add_getty(view, layer),
+        (_, Some(table)) if table.has_getty() => true,
         (Init::OpenRc, _) if openrc::has_agetty(view) => {
             openrc::add_agetty(layer);
             true

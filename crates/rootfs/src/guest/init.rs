@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::inittab::Inittab;
+use super::openrc::Runlevel;
 use super::view::{View, end_of_links, exists, is_executable, name};
 
 /// Where the kernel looks for an init, in its order. It ends with `/bin/sh`, but a shell is nobody's service manager.
@@ -25,24 +26,31 @@ pub(crate) struct Found {
     pub(crate) init: Init,
     /// The table, where the image's init reads one.
     pub(crate) inittab: Option<Inittab>,
+    /// Where OpenRC looks for services, for [`Init::OpenRc`].
+    pub(crate) runlevel: Runlevel,
     /// The image's init that the agent takes the place of, and why it has to.
     pub(crate) replaced: Option<String>,
+}
+
+impl Found {
+    fn new(init: Init) -> Self {
+        Self { init, inittab: None, runlevel: Runlevel::Boot, replaced: None }
+    }
 }
 
 /// Looks at what the kernel would start.
 pub(crate) fn find(view: &dyn View) -> Result<Found, Error> {
     let Some(place) = PLACES.into_iter().find(|place| is_executable(view, place)) else {
-        return Ok(Found { init: Init::Agent, inittab: None, replaced: None });
+        return Ok(Found::new(Init::Agent));
     };
     let program = end_of_links(view, place);
-    let kind = |init, inittab| Ok(Found { init, inittab, replaced: None });
     let unusable = |why: String| {
         let replaced = format!("{} ({}): {why}", place.escape_ascii(), program.escape_ascii());
-        Ok(Found { init: Init::Agent, inittab: None, replaced: Some(replaced) })
+        Ok(Found { replaced: Some(replaced), ..Found::new(Init::Agent) })
     };
     match name(&program) {
-        b"systemd" => return kind(Init::Systemd, None),
-        b"openrc-init" if has_openrc(view) => return kind(Init::OpenRc, None),
+        b"systemd" => return Ok(Found::new(Init::Systemd)),
+        b"openrc-init" if has_openrc(view) => return Ok(Found::new(Init::OpenRc)),
         _ if !reads_inittab(view, place)? => return unusable("not an init that nex can add a service to".into()),
         _ => {}
     }
@@ -52,8 +60,11 @@ pub(crate) fn find(view: &dyn View) -> Result<Found, Error> {
     if let Some(missing) = table.missing_program(view) {
         return unusable(format!("/etc/inittab starts {}, which the image lacks", missing.escape_ascii()));
     }
-    let init = if has_openrc(view) && table.starts_openrc(view)? { Init::OpenRc } else { Init::Inittab };
-    kind(init, Some(table))
+    let found = match table.openrc_runlevel(view)?.filter(|_| has_openrc(view)) {
+        Some(runlevel) => Found { runlevel, ..Found::new(Init::OpenRc) },
+        None => Found::new(Init::Inittab),
+    };
+    Ok(Found { inittab: Some(table), ..found })
 }
 
 fn has_openrc(view: &dyn View) -> bool {

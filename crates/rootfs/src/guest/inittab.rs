@@ -4,9 +4,13 @@
 //! second.
 
 use super::change::Layer;
+use super::openrc::Runlevel;
 use super::text::{Attributes, Text};
-use super::view::{View, exists};
+use super::view::{View, exists, is_executable};
 use super::{AGENT, Error};
+
+/// Where the program is that changes its user and becomes another. Debian's dpkg and BusyBox have it with the same options.
+const LAUNCHERS: [&[u8]; 2] = [b"/sbin/start-stop-daemon", b"/usr/sbin/start-stop-daemon"];
 
 /// The table, to be read and added to.
 pub(crate) struct Inittab {
@@ -35,32 +39,45 @@ impl Inittab {
         self.boot_commands().map(program).find(|program| program.starts_with(b"/") && !exists(view, program))
     }
 
-    /// Whether the boot goes through OpenRC: by its name, or by a script that calls it, as on Debian.
-    pub(crate) fn starts_openrc(&self, view: &dyn View) -> Result<bool, Error> {
+    /// The runlevel for the agent when the boot goes through OpenRC, else `None`.
+    ///
+    /// OpenRC is called by its name, or by a script, as on Debian, which goes from the runlevel `sysinit` to `default` and
+    /// never enters `boot`.
+    pub(crate) fn openrc_runlevel(&self, view: &dyn View) -> Result<Option<Runlevel>, Error> {
         const LONGEST_SCRIPT: u64 = 64 << 10;
-        const OPENRC: &[u8] = b"openrc";
-        let names_it = |text: &[u8]| text.windows(OPENRC.len()).any(|window| window == OPENRC);
+        let mut found = None;
         for command in self.boot_commands() {
             let script = program(command);
             let read = view.read(script, LONGEST_SCRIPT).map_err(|source| Error::read(script, source))?;
-            if names_it(command) || read.is_some_and(|text| text.starts_with(b"#!") && names_it(&text)) {
-                return Ok(true);
+            let script = read.filter(|text| text.starts_with(b"#!")).unwrap_or_default();
+            if contains(command, b"openrc boot") || contains(&script, b"openrc boot") {
+                return Ok(Some(Runlevel::Boot));
+            }
+            if contains(command, b"openrc") || contains(&script, b"openrc") {
+                found = Some(Runlevel::Default);
             }
         }
-        Ok(false)
+        Ok(found)
     }
 
-    /// Has the agent started, and started again whenever it ends.
-    pub(crate) fn add_agent(&mut self) {
+    /// Has the agent started, and started again whenever it ends. Returns whether it runs as its own user: an entry names
+    /// none, so that takes a program of the image.
+    pub(crate) fn add_agent(&mut self, view: &dyn View) -> bool {
         let prefix: &[u8] = if self.busybox { b"::respawn:" } else { b"nex:2345:respawn:" };
-        self.text.append(&[prefix, AGENT].concat());
+        let launcher = LAUNCHERS.into_iter().find(|path| is_executable(view, path));
+        let command = launcher.map_or(AGENT.to_vec(), |path| [path, b" -S -q -c nex:nex -x ", AGENT].concat());
+        self.text.append(&[prefix, &command].concat());
+        launcher.is_some()
+    }
+
+    /// Whether the table has a login on the serial console.
+    pub(crate) fn has_getty(&self) -> bool {
+        self.text.lines().any(|line| !line.starts_with(b"#") && contains(line, b"ttyS0"))
     }
 
     /// Has a login on the serial console, unless the table has one.
     pub(crate) fn add_getty(&mut self) {
-        const PORT: &[u8] = b"ttyS0";
-        let is_active = |line: &[u8]| !line.starts_with(b"#") && line.windows(PORT.len()).any(|window| window == PORT);
-        if self.text.lines().any(is_active) {
+        if self.has_getty() {
             return;
         }
         let prefix = if self.busybox { "ttyS0::respawn:" } else { "S0:2345:respawn:" };
@@ -71,6 +88,10 @@ impl Inittab {
     pub(crate) fn save(self, layer: &mut Layer) {
         self.text.save(layer);
     }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 /// The program of a command line. BusyBox's `-` before it asks for a login shell.

@@ -33,16 +33,33 @@ start_pre() {
 /// What must be mounted before the agent starts, where the image has a script for it.
 const MOUNT_SERVICES: [&str; 3] = ["devfs", "procfs", "sysfs"];
 
-/// Adds the service and enables it in the boot runlevel, after the mounts.
-pub(crate) fn wire(view: &dyn View, layer: &mut Layer) {
+/// The runlevels that a boot may end in. OpenRC enters `default` only after `boot`, where the image's init has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runlevel {
+    Boot,
+    Default,
+}
+
+impl Runlevel {
+    /// The directory of the runlevel in `/etc/runlevels`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Boot => "boot",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// Adds the service and enables it in a runlevel, after the mounts.
+pub(crate) fn wire(view: &dyn View, runlevel: Runlevel, layer: &mut Layer) {
     for service in MOUNT_SERVICES {
         let early = format!("/etc/runlevels/sysinit/{service}");
         if exists(view, format!("/etc/init.d/{service}").as_bytes()) && view.lstat(early.as_bytes()).is_none() {
-            enable(service, "boot", layer);
+            enable(service, runlevel, layer);
         }
     }
     layer.file(b"/etc/init.d/agent", 0o755, SERVICE);
-    enable("agent", "boot", layer);
+    enable("agent", runlevel, layer);
 }
 
 /// Whether the image can run a login by OpenRC's own service.
@@ -53,11 +70,11 @@ pub(crate) fn has_agetty(view: &dyn View) -> bool {
 /// Enables a login on the serial console. The script takes its port from the name it is called by.
 pub(crate) fn add_agetty(layer: &mut Layer) {
     layer.symlink(b"/etc/init.d/agetty.ttyS0", b"agetty");
-    enable("agetty.ttyS0", "default", layer);
+    enable("agetty.ttyS0", Runlevel::Default, layer);
 }
 
 /// Does what `rc-update add SERVICE RUNLEVEL` does.
-fn enable(service: &str, runlevel: &str, layer: &mut Layer) {
-    let link = format!("/etc/runlevels/{runlevel}/{service}");
+fn enable(service: &str, runlevel: Runlevel, layer: &mut Layer) {
+    let link = format!("/etc/runlevels/{}/{service}", runlevel.name());
     layer.symlink(link.as_bytes(), format!("/etc/init.d/{service}").as_bytes());
 }

@@ -37,18 +37,26 @@ pub(crate) fn wire(view: &dyn View, layer: &mut Layer) {
 
 /// Enables a login on the serial console, where the image has what it needs. Returns whether it has.
 ///
-/// The unit waits for its device, which only udev announces.
+/// The unit for serial ports waits for its device, which only udev announces. Without udev it would keep the boot waiting
+/// until its time is over, since systemd starts it by itself for the kernel's console; so it is masked, and the unit for
+/// the console, whatever that is, takes its place.
 pub(crate) fn add_getty(view: &dyn View, layer: &mut Layer) -> bool {
+    const SERIAL: &str = "serial-getty@ttyS0.service";
+    const CONSOLE: &str = "console-getty.service";
     let find = |name: &str| {
         let paths = UNIT_DIRECTORIES.map(|directory| format!("{directory}/{name}"));
         paths.into_iter().find(|path| exists(view, path.as_bytes()))
     };
-    let Some(unit) = find("system/serial-getty@.service") else { return false };
-    let usable = exists(view, b"/sbin/agetty") && find("systemd-udevd").is_some();
-    if usable {
-        enable("getty.target", "serial-getty@ttyS0.service", &unit, layer);
+    let has_udev = find("systemd-udevd").is_some();
+    let (name, template) = if has_udev { (SERIAL, "serial-getty@.service") } else { (CONSOLE, CONSOLE) };
+    if !has_udev {
+        layer.symlink(format!("/etc/systemd/system/{SERIAL}").as_bytes(), b"/dev/null");
     }
-    usable
+    let unit = find(&format!("system/{template}")).filter(|_| exists(view, b"/sbin/agetty"));
+    if let Some(unit) = &unit {
+        enable("getty.target", name, unit, layer);
+    }
+    unit.is_some()
 }
 
 /// Does what `systemctl enable` does.

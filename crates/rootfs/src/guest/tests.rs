@@ -136,6 +136,15 @@ fn openrc_with_agetty_logs_in_by_its_own_service() {
 }
 
 #[test]
+fn a_login_in_the_table_is_not_doubled_by_a_service() {
+    let table = format!("{ALPINE_INITTAB}ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100\n");
+    let image = alpine_with_openrc().file("/etc/init.d/agetty", 0o755, "").file("/sbin/agetty", 0o755, "");
+    let (guest, _) = wired(image.file("/etc/inittab", 0o644, &table));
+    assert_eq!(guest.text("/etc/inittab"), table);
+    assert!(guest.at("/etc/init.d/agetty.ttyS0").is_none());
+}
+
+#[test]
 fn alpine_without_openrc_boots_the_agent_instead_of_a_busybox_that_would_fail() {
     let (guest, wiring) = wired(alpine());
     assert_eq!(wiring.init, Init::Agent);
@@ -169,16 +178,43 @@ fn systemd_gets_a_unit_a_login_and_an_empty_machine_id() {
 }
 
 #[test]
-fn sysvinit_whose_boot_script_calls_openrc_is_openrc() {
+fn systemd_without_udev_logs_in_on_the_console_instead_of_waiting_for_a_device() {
+    let image = debian()
+        .file("/usr/lib/systemd/systemd", 0o755, "\x7fELF")
+        .file("/usr/lib/systemd/system/serial-getty@.service", 0o644, "[Unit]\n")
+        .file("/usr/lib/systemd/system/console-getty.service", 0o644, "[Unit]\n")
+        .link("/usr/sbin/init", "/lib/systemd/systemd");
+    let (guest, wiring) = wired(image);
+    assert_eq!(target(&guest, "/etc/systemd/system/serial-getty@ttyS0.service"), "/dev/null");
+    let getty = target(&guest, "/etc/systemd/system/getty.target.wants/console-getty.service");
+    assert!(guest.stat(getty.as_bytes()).is_some());
+    assert_eq!(wiring.notes, <Vec<String>>::new());
+}
+
+#[test]
+fn sysvinit_whose_scripts_call_openrc_is_openrc_without_a_boot_runlevel() {
     let image =
-        debian_with_sysvinit("#!/bin/sh\nset -e\nexec /sbin/openrc sysinit\n").file("/usr/sbin/openrc", 0o755, "");
+        debian_with_sysvinit("#!/bin/sh\nset -e\nexec /sbin/openrc default\n").file("/usr/sbin/openrc", 0o755, "");
     let (guest, wiring) = wired(image);
     assert_eq!(wiring.init, Init::OpenRc);
+    assert_eq!(wiring.started_by, "OpenRC (service agent in the default runlevel)");
+    assert_eq!(target(&guest, "/etc/runlevels/default/agent"), "/etc/init.d/agent");
+    assert!(guest.at("/etc/runlevels/boot/agent").is_none());
     assert!(guest.text("/etc/inittab").ends_with("\nS0:2345:respawn:/sbin/getty -L 115200 ttyS0 vt100\n"));
 }
 
 #[test]
-fn sysvinit_alone_respawns_the_agent_from_its_table() {
+fn sysvinit_alone_respawns_the_agent_as_its_user() {
+    let image = debian_with_sysvinit("#!/bin/sh\n").file("/usr/sbin/start-stop-daemon", 0o755, "\x7fELF");
+    let (guest, wiring) = wired(image);
+    assert_eq!(wiring.init, Init::Inittab);
+    let command = "/sbin/start-stop-daemon -S -q -c nex:nex -x /usr/local/bin/agent";
+    assert!(guest.text("/etc/inittab").ends_with(&format!("\nnex:2345:respawn:{command}\n")));
+    assert_eq!(wiring.notes, <Vec<String>>::new());
+}
+
+#[test]
+fn sysvinit_without_a_way_to_change_the_user_respawns_the_agent_as_root() {
     let (guest, wiring) = wired(debian_with_sysvinit("#!/bin/sh\n"));
     assert_eq!(wiring.init, Init::Inittab);
     assert!(guest.text("/etc/inittab").ends_with("\nnex:2345:respawn:/usr/local/bin/agent\n"));
