@@ -29,6 +29,18 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// The reference says how the image is kept, and it is not so.
+    #[error("there is no {form} in {place}: {problem}; {advice}")]
+    WrongForm {
+        /// What should be there: an `OCI layout`, an `OCI archive`, a `docker archive`.
+        form: &'static str,
+        /// The path.
+        place: String,
+        /// What is there.
+        problem: String,
+        /// Who makes the form, and what else might have been meant.
+        advice: &'static str,
+    },
     /// A registry would have to be asked, and that is not allowed.
     #[error(
         "{reference} is in a registry, and --offline forbids to ask it; give the image as oci:DIR (made by skopeo copy) or docker-archive:FILE (made by docker save)"

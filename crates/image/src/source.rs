@@ -2,6 +2,7 @@
 
 mod archive;
 mod docker_archive;
+mod form;
 mod layout;
 mod oci;
 mod plain;

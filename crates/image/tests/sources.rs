@@ -1,9 +1,12 @@
 //! The same image in every form, made by umoci and skopeo, and what is said when something is wrong with one.
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use nex_image::{
     Config, Digest, Error, Image, LayerError, Limits, NoProgress, Options, Platform, Reference, RegistryOptions, open,
@@ -259,6 +262,68 @@ fn a_tar_a_directory_and_nothing_are_images_too() {
     assert!(refusal(&format!("tar:{path}/none.tar")).contains("none.tar"));
     assert!(refusal(&format!("tar:{path}/root")).contains("rootfs:DIR"));
     assert!(refusal(&format!("oci:{path}/root")).contains("oci-layout"));
+}
+
+#[test]
+fn what_is_not_there_is_said_with_what_would_be_right() {
+    let here = tempfile::tempdir().expect("a directory");
+    let path = here.path().display().to_string();
+    run(here.path(), "mkdir root; echo x >root/f; tar -cf root.tar -C root .; echo no tar at all >text");
+    for (reference, expected) in [
+        (
+            "oci:PATH/none",
+            "there is no OCI layout in PATH/none: the directory does not exist; oci: wants a directory that",
+        ),
+        (
+            "oci:PATH/root",
+            "there is no OCI layout in PATH/root: it has no file oci-layout; oci: wants a directory that",
+        ),
+        (
+            "oci:PATH/root.tar",
+            "there is no OCI layout in PATH/root.tar: it is no directory; oci: wants a directory that",
+        ),
+        ("oci-archive:PATH/none", "there is no OCI archive in PATH/none: the file does not exist; oci-archive: wants"),
+        ("oci-archive:PATH/root", "there is no OCI archive in PATH/root: it is a directory; oci-archive: wants"),
+        (
+            "oci-archive:PATH/root.tar",
+            "there is no OCI archive in PATH/root.tar: it has no file oci-layout; oci-archive:",
+        ),
+        (
+            "docker-archive:PATH/none",
+            "there is no docker archive in PATH/none: the file does not exist; docker-archive:",
+        ),
+        ("docker-archive:PATH/root.tar", "there is no docker archive in PATH/root.tar: it has no file manifest.json; "),
+        ("docker-archive:PATH/text/x", "there is no docker archive in PATH/text/x: its path leads through a file; "),
+    ] {
+        let error = refusal(&reference.replace("PATH", &path));
+        assert!(error.starts_with(&expected.replace("PATH", &path)), "{error}");
+    }
+    let text = refusal(&format!("docker-archive:{path}/text"));
+    assert!(text.contains(&format!("{path}/text")) && !text.contains("No such"), "{text}");
+}
+
+#[test]
+fn pipes_sockets_and_devices_are_no_archives_and_are_not_waited_for() {
+    let here = tempfile::tempdir().expect("a directory");
+    let path = here.path().display().to_string();
+    run(here.path(), "mkfifo fifo; mkdir a b; mkfifo a/oci-layout b/index.json");
+    fs::write(here.path().join("b/oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("written");
+    let _socket = UnixListener::bind(here.path().join("socket")).expect("a socket");
+    for (reference, expected) in [
+        (format!("docker-archive:{path}/fifo"), "fifo: it is a FIFO"),
+        (format!("oci-archive:{path}/fifo"), "fifo: it is a FIFO"),
+        (format!("oci-archive:{path}/socket"), "socket: it is a socket"),
+        ("docker-archive:/dev/zero".to_owned(), "/dev/zero: it is a device"),
+        (format!("oci:{path}/fifo"), "it is no directory"),
+        (format!("oci:{path}/a"), "oci-layout: it is a FIFO"),
+        (format!("oci:{path}/b"), "index.json: it is a FIFO"),
+    ] {
+        let (sender, answer) = mpsc::channel();
+        let asked = reference.clone();
+        thread::spawn(move || sender.send(refusal(&asked)));
+        let error = answer.recv_timeout(Duration::from_secs(10)).expect(&reference);
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[test]

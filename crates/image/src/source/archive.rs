@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tar_core::EntryType;
 use tar_core::parse::{ParseEvent, Parser};
 
+use super::form::Form;
 use crate::error::Error;
 use crate::limits::ARCHIVE_MEMBERS;
 
@@ -48,15 +49,9 @@ pub(super) struct MemberReader {
 
 impl Archive {
     /// Opens a tar and lists its members; of several with one name the last one counts.
-    pub(super) fn open(path: &Path) -> Result<Archive, Error> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        if file.metadata().map_err(Error::io("look at", path))?.is_dir() {
-            return Err(Error::document(
-                path.display().to_string(),
-                "is a directory, not an archive; use oci:DIR or rootfs:DIR",
-            ));
-        }
-        let members = list(path, &file)?;
+    pub(super) fn open(path: &Path, form: &Form) -> Result<Archive, Error> {
+        let file = form.open(path)?;
+        let members = list(path, &file, form)?;
         Ok(Archive { path: path.to_owned(), file: Arc::new(file), members })
     }
 
@@ -64,20 +59,32 @@ impl Archive {
         &self.path
     }
 
-    /// Opens a member, through links.
+    /// Opens a member that the image refers to.
     pub(super) fn member(&self, name: &[u8]) -> Result<MemberReader, Error> {
+        self.find(name).ok_or_else(|| {
+            let name = String::from_utf8_lossy(name).escape_debug().to_string();
+            let problem = format!("has no file {name}, which the image needs; fetch or copy the image again");
+            Error::document(self.path.display().to_string(), problem)
+        })
+    }
+
+    /// Opens the member by which archives of a form are known.
+    pub(super) fn mark(&self, name: &str, form: &Form) -> Result<MemberReader, Error> {
+        self.find(name.as_bytes()).ok_or_else(|| form.missing(&self.path, format!("it has no file {name}")))
+    }
+
+    /// Opens a member, through links.
+    fn find(&self, name: &[u8]) -> Option<MemberReader> {
         let mut at = normal(name);
         for _ in 0..MAX_LINKS {
-            match self.members.get(&at) {
-                Some(&Member::File { offset, size }) => {
-                    return Ok(MemberReader { file: Arc::clone(&self.file), offset, left: size });
+            match self.members.get(&at)? {
+                &Member::File { offset, size } => {
+                    return Some(MemberReader { file: Arc::clone(&self.file), offset, left: size });
                 }
-                Some(Member::Link(target)) => at = target.clone(),
-                None => break,
+                Member::Link(target) => at = target.clone(),
             }
         }
-        let name = String::from_utf8_lossy(name).escape_debug().to_string();
-        Err(Error::document(self.path.display().to_string(), format!("has no file {name}, which the image needs")))
+        None
     }
 }
 
@@ -99,7 +106,7 @@ impl Read for MemberReader {
 }
 
 /// Goes from header to header; file contents are skipped, not read.
-fn list(path: &Path, file: &File) -> Result<BTreeMap<Vec<u8>, Member>, Error> {
+fn list(path: &Path, file: &File, form: &Form) -> Result<BTreeMap<Vec<u8>, Member>, Error> {
     let broken = |problem: String| Error::document(path.display().to_string(), problem);
     let mut parser = Parser::with_defaults();
     let mut members = BTreeMap::new();
@@ -111,7 +118,10 @@ fn list(path: &Path, file: &File) -> Result<BTreeMap<Vec<u8>, Member>, Error> {
         if offset == 0 && headers.starts_with(&GZIP_MAGIC) {
             return Err(broken("is compressed; unpack it with gunzip first".to_owned()));
         }
-        let event = parser.parse(&headers).map_err(|error| broken(format!("is no tar archive: {error}")))?;
+        let event = parser.parse(&headers).map_err(|error| match offset {
+            0 => form.missing(path, format!("it is no tar ({error})")),
+            _ => broken(format!("is damaged at byte {offset}: {error}; fetch or copy it again")),
+        })?;
         let consumed = match event {
             ParseEvent::NeedData { min_bytes } if min_bytes > headers.len() => {
                 if headers.len() < wanted {

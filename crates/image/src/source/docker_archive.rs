@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::archive::Archive;
+use super::form::DOCKER_ARCHIVE;
 use super::oci::{check_digest, pair_layers};
 use super::{OpenBlob, read_document};
 use crate::config::Config;
@@ -34,10 +35,10 @@ struct Item {
 }
 
 pub(super) fn open(file: &Path, image: Option<&ImageName>, name: &str, options: &Options) -> Result<Image, Error> {
-    let archive = Arc::new(Archive::open(file)?);
+    let archive = Arc::new(Archive::open(file, &DOCKER_ARCHIVE)?);
     let what = format!("{MANIFEST_FILE} in {}", file.display());
     let limit = options.limits.document_bytes;
-    let content = read_document(&what, archive.member(MANIFEST_FILE.as_bytes())?, limit)?;
+    let content = read_document(&what, archive.mark(MANIFEST_FILE, &DOCKER_ARCHIVE)?, limit)?;
     let items: Vec<Item> = json(&what, &content)?;
     let item = choose(&items, image, &file.display().to_string())?;
 

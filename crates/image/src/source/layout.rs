@@ -1,13 +1,14 @@
 //! OCI image layouts: `oci-layout`, `index.json` and `blobs/ALGORITHM/HEX`, in a directory or in a tar.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::archive::Archive;
+use super::form::{OCI_ARCHIVE, OCI_LAYOUT, open_regular};
 use super::oci::{BlobStore, Resolver};
 use super::read_document;
 use crate::digest::Digest;
@@ -41,11 +42,13 @@ pub(super) fn open_archive(
     name: &str,
     options: &Options,
 ) -> Result<Image, Error> {
-    open(Arc::new(Archive::open(file)?), image, name, options)
+    open(Arc::new(Archive::open(file, &OCI_ARCHIVE)?), image, name, options)
 }
 
 /// A place with a layout's files.
 trait Layout: BlobStore {
+    /// Opens the file [`LAYOUT_FILE`], by which a layout is known.
+    fn mark(&self) -> Result<Box<dyn Read + Send>, Error>;
     /// Opens a file by its name in the layout.
     fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, Error>;
     /// The place's name for messages.
@@ -59,12 +62,9 @@ fn open<L: Layout + 'static>(
     options: &Options,
 ) -> Result<Image, Error> {
     let place = layout.place();
-    let document = |file: &str| {
-        let what = format!("{file} in {place}");
-        let content = read_document(&what, layout.file(file)?, options.limits.document_bytes)?;
-        Ok::<_, Error>((what, content))
-    };
-    let (what, content) = document(LAYOUT_FILE)?;
+    let limit = options.limits.document_bytes;
+    let what = format!("{LAYOUT_FILE} in {place}");
+    let content = read_document(&what, layout.mark()?, limit)?;
     let version: Version = json(&what, &content)?;
     if !version.image_layout_version.starts_with("1.") {
         return Err(Error::document(
@@ -72,7 +72,8 @@ fn open<L: Layout + 'static>(
             format!("is of version {:?}; only 1.x is known", version.image_layout_version),
         ));
     }
-    let (what, content) = document(INDEX_FILE)?;
+    let what = format!("{INDEX_FILE} in {place}");
+    let content = read_document(&what, layout.file(INDEX_FILE)?, limit)?;
     let Document::Index(index) = Document::parse(&what, None, &content)? else {
         return Err(Error::document(what, "is no index"));
     };
@@ -121,9 +122,27 @@ fn blob_name(digest: &Digest) -> String {
 struct Directory(PathBuf);
 
 impl Layout for Directory {
+    fn mark(&self) -> Result<Box<dyn Read + Send>, Error> {
+        let problem = match fs::metadata(&self.0) {
+            Ok(found) if !found.is_dir() => "it is no directory",
+            Ok(_) if self.0.join(LAYOUT_FILE).exists() => return self.file(LAYOUT_FILE),
+            Ok(_) => "it has no file oci-layout",
+            Err(error) if error.kind() == ErrorKind::NotFound => "the directory does not exist",
+            Err(error) => return Err(Error::io("open", &self.0)(error)),
+        };
+        Err(OCI_LAYOUT.missing(&self.0, problem))
+    }
+
     fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, Error> {
         let path = self.0.join(name);
-        Ok(Box::new(File::open(&path).map_err(Error::io("open", &path))?))
+        match open_regular(&path) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let problem = "is missing, but the image needs it; fetch or copy the image again";
+                Err(Error::document(path.display().to_string(), problem))
+            }
+            Err(error) => Err(Error::io("open", &path)(error)),
+        }
     }
 
     fn place(&self) -> String {
@@ -138,6 +157,10 @@ impl BlobStore for Directory {
 }
 
 impl Layout for Archive {
+    fn mark(&self) -> Result<Box<dyn Read + Send>, Error> {
+        Ok(Box::new(Archive::mark(self, LAYOUT_FILE, &OCI_ARCHIVE)?))
+    }
+
     fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, Error> {
         Ok(Box::new(self.member(name.as_bytes())?))
     }
