@@ -126,10 +126,12 @@ pub enum Error {
         unit: &'static str,
     },
     /// A layer is not what the manifest says.
-    #[error("layer {}: {problem}", index + 1)]
+    #[error("layer {}{}: {problem}", index + 1, InBrackets(digest))]
     Layer {
         /// The layer, counted from 0, the lowest; people count from 1.
         index: usize,
+        /// The digest of its blob or else of its tar, as far as one is promised.
+        digest: Option<Digest>,
         /// What is wrong.
         #[source]
         problem: LayerError,
@@ -275,6 +277,15 @@ impl LayerError {
                 Err(error) => LayerError::Read(error),
             },
         }
+    }
+}
+
+/// ` (sha256:...)`, or nothing.
+struct InBrackets<'a>(&'a Option<Digest>);
+
+impl fmt::Display for InBrackets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|digest| write!(f, " ({digest})"))
     }
 }
 

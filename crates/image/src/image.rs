@@ -80,7 +80,11 @@ impl Image {
     /// Starts to read layer `index`, 0 being the lowest. Each may be opened once, and should be in order.
     pub fn open_layer(&self, index: usize, progress: Arc<dyn Progress>) -> Result<LayerReader, Error> {
         let (Some(layer), Some(open)) = (self.layers.get(index), self.blobs.get(index)) else {
-            return Err(Error::Layer { index, problem: LayerError::NoSuchLayer { layers: self.layers.len() } });
+            return Err(Error::Layer {
+                index,
+                digest: None,
+                problem: LayerError::NoSuchLayer { layers: self.layers.len() },
+            });
         };
         let (limits, unpacked) = (self.limits.clone(), Arc::clone(&self.unpacked));
         LayerReader::start(open()?, Job { index, layer: layer.clone(), limits, unpacked, progress })

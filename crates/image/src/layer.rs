@@ -95,6 +95,8 @@ pub(crate) struct Job {
 /// An `io::Error` from here carries an [`enum@Error`].
 pub struct LayerReader {
     index: usize,
+    /// What errors call the layer.
+    digest: Option<Digest>,
     progress: Arc<dyn Progress>,
     tar: PipeReader<LayerSummary>,
 }
@@ -105,16 +107,17 @@ impl LayerReader {
         let (index, progress) = (job.index, Arc::clone(&job.progress));
         progress.layer_started(index, job.layer.size);
         let diff_id = job.layer.diff_id;
+        let digest = job.layer.digest.or(diff_id);
         let tar = blob::start(blob, &job)
             .and_then(|blob| decompress::start(blob, &job))
             .and_then(|tar| tar_hash::start(tar, diff_id))
-            .map_err(|problem| Error::Layer { index, problem })?;
-        Ok(LayerReader { index, progress, tar })
+            .map_err(|problem| Error::Layer { index, digest, problem })?;
+        Ok(LayerReader { index, digest, progress, tar })
     }
 
     /// Reads what is left, and gives the layer's facts once all of them are checked.
     pub fn finish(mut self) -> Result<LayerSummary, Error> {
-        let failed = |problem| Error::Layer { index: self.index, problem };
+        let failed = |problem| Error::Layer { index: self.index, digest: self.digest, problem };
         while self.tar.next_piece().map_err(failed)?.is_some() {}
         let summary = self.tar.end().cloned().ok_or(LayerError::StageDied { stage: "verify" }).map_err(failed)?;
         self.progress.layer_finished(self.index);
@@ -124,8 +127,8 @@ impl LayerReader {
 
 impl BufRead for LayerReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let index = self.index;
-        self.tar.piece().map_err(|problem| io::Error::other(Error::Layer { index, problem }))
+        let (index, digest) = (self.index, self.digest);
+        self.tar.piece().map_err(|problem| io::Error::other(Error::Layer { index, digest, problem }))
     }
 
     fn consume(&mut self, amount: usize) {

@@ -198,5 +198,5 @@ fn a_directory_that_is_moved_away_meanwhile_is_noticed() {
     fs::rename(parent.join("d"), elsewhere.path().join("d")).expect("moved");
     let error = tar.read_to_end(&mut Vec::new()).expect_err("moved").to_string();
     assert!(error.contains("changed while it was read"), "{error}");
-    assert!(error.contains(&parent.display().to_string().trim_end_matches('/')), "{error}");
+    assert!(error.contains(parent.display().to_string().trim_end_matches('/')), "{error}");
 }

@@ -66,7 +66,7 @@ fn start(blob: &[u8], layer: Layer) -> LayerReader {
 
 fn problem(result: Result<LayerSummary, Error>) -> LayerError {
     match result.expect_err("an error") {
-        Error::Layer { index: 3, problem } => problem,
+        Error::Layer { index: 3, problem, .. } => problem,
         other => panic!("{other}"),
     }
 }
@@ -155,6 +155,20 @@ fn a_blob_that_is_not_what_the_manifest_says_is_refused() {
 }
 
 #[test]
+fn an_error_names_the_layer_by_number_and_digest() {
+    let tar = tar();
+    let blob = gzip(&tar);
+    let honest = described(&blob, &tar);
+    let told = |layer| start(&blob[1..], layer).finish().expect_err("an error").to_string();
+    let by_blob = format!("layer 4 ({}): ", Digest::sha256(&blob));
+    assert!(told(honest.clone()).starts_with(&by_blob), "{}", told(honest));
+    let by_tar = format!("layer 4 ({}): ", Digest::sha256(&tar));
+    let archived = Layer { diff_id: Some(Digest::sha256(&tar)), ..unknown() };
+    assert!(told(archived.clone()).starts_with(&by_tar), "{}", told(archived));
+    assert!(told(unknown()).starts_with("layer 4: "), "{}", told(unknown()));
+}
+
+#[test]
 fn damage_is_blamed_on_the_wrong_digest() {
     let tar = tar();
     for blob in [gzip(&tar), zstd(&tar)] {
@@ -174,7 +188,7 @@ fn a_plain_read_does_not_report_the_end_of_a_wrong_layer() {
     let layer = Layer { diff_id: Some(Digest::sha256(b"other")), ..unknown() };
     let error = start(&tar, layer).read_to_end(&mut Vec::new()).expect_err("an error");
     let inner = error.downcast::<Error>().expect("the typed error");
-    assert!(matches!(inner, Error::Layer { index: 3, problem: LayerError::DiffId(_) }), "{inner}");
+    assert!(matches!(inner, Error::Layer { index: 3, problem: LayerError::DiffId(_), .. }), "{inner}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) fn open_stdin(name: String, options: &Options) -> Result<Image, Error
     let is_taken = AtomicBool::new(false);
     let blob: OpenBlob = Box::new(move || {
         if is_taken.swap(true, Ordering::Relaxed) {
-            return Err(Error::Layer { index: 0, problem: LayerError::ReadTwice });
+            return Err(Error::Layer { index: 0, digest: None, problem: LayerError::ReadTwice });
         }
         Ok(Box::new(io::stdin()))
     });
@@ -44,7 +44,8 @@ pub(super) fn open_directory(path: &Path, name: String, options: &Options) -> Re
     let path = path.to_owned();
     let blob: OpenBlob = Box::new(move || {
         let tar = directory::tar_stream(Arc::clone(&root), path.clone());
-        let tar: Box<dyn Read + Send> = Box::new(tar.map_err(|problem| Error::Layer { index: 0, problem })?);
+        let tar: Box<dyn Read + Send> =
+            Box::new(tar.map_err(|problem| Error::Layer { index: 0, digest: None, problem })?);
         Ok(tar)
     });
     one_layer(name, None, blob, options)
