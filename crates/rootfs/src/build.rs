@@ -190,10 +190,12 @@ impl<'a> Build<'a> {
         };
         let mut wiring = wire(&view, &guest)?;
         let changes = std::mem::take(&mut wiring.changes);
-        dress(changes, self.agent, self.time, &mut self.writer, &mut self.merge).map_err(|error| match error {
-            DressError::Output(error) => ext4_error(self.options, error),
-            error => Error::Dress(error),
-        })?;
+        let blocks =
+            dress(changes, self.agent, self.time, &mut self.writer, &mut self.merge).map_err(|error| match error {
+                DressError::Output(error) => ext4_error(self.options, error),
+                error => Error::Dress(error),
+            })?;
+        self.placed.blocks += blocks;
         Ok(wiring)
     }
 

@@ -44,7 +44,7 @@ pub enum DressError {
     Output(#[from] nex_ext4::Error),
 }
 
-/// Applies changes in order; everything new gets `time`.
+/// Applies changes in order, and says how many blocks of content they brought; everything new gets `time`.
 ///
 /// # Errors
 /// When a change contradicts the image, the agent cannot be read or the output cannot be written.
@@ -54,7 +54,8 @@ pub fn dress(
     time: Timestamp,
     writer: &mut Writer,
     merge: &mut Merge,
-) -> Result<(), DressError> {
+) -> Result<u64, DressError> {
+    let mut blocks = 0;
     merge.start_layer();
     for change in changes {
         let (path, (mode, uid, gid), kind) = match change {
@@ -65,6 +66,7 @@ pub fn dress(
                     FileContent::Bytes(bytes) => place_bytes(&bytes, writer)?,
                     FileContent::Agent => place_agent(agent, writer)?,
                 };
+                blocks += content.blocks();
                 (path, (mode, uid, gid), NodeKind::File(content))
             }
         };
@@ -74,7 +76,7 @@ pub fn dress(
         let entry = Entry { path: clean, kind: EntryKind::Node(node) };
         merge.apply(entry).map_err(|cause| DressError::Merge { path: shown(), cause })?;
     }
-    Ok(())
+    Ok(blocks)
 }
 
 /// Places the agent, as long as it is still the one that was inspected.

@@ -106,7 +106,7 @@ impl Walk {
     /// Leaves out what the path goes up from again (`missing/../there` in a target), and says whether there was such a
     /// thing. After [`Stop::Missing`] or [`Stop::Leaf`] the walk can then [`proceed`](Self::proceed).
     ///
-    /// The kernel would not get this far, but umoci and containerd unpack through such links, and make nothing on the way.
+    /// The kernel would not get this far, but umoci unpacks through such links, and makes nothing on the way.
     pub fn turn_back(&mut self) -> bool {
         let mut depth = 1;
         for (index, name) in self.ahead.iter().enumerate().rev() {
