@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
@@ -10,31 +11,72 @@ use rustix::io::Errno;
 /// How much is read at once.
 const CHUNK: usize = 1 << 20;
 
-/// Gives all bytes of `file` in order, from its start to its end.
+/// How many chunks may wait to be taken.
+const AHEAD: usize = 2;
+
+/// A piece of a file.
+enum Chunk {
+    Data(Vec<u8>),
+    /// So many zeros, of a hole.
+    Zeros(usize),
+}
+
+/// Gives all bytes of `file` in order, from its start to its end. Another thread reads ahead, so that the processor that
+/// takes the bytes does not also have to fetch them.
 ///
 /// # Errors
 /// What reading or `take` says.
 pub fn for_each_chunk(file: &File, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    let length = file.metadata()?.len();
-    let mut buffer = vec![0; CHUNK];
     let zeros = vec![0; CHUNK];
+    std::thread::scope(|scope| {
+        let (full, chunks) = sync_channel(AHEAD);
+        let (empty, spare) = channel();
+        scope.spawn(move || {
+            // When nobody takes chunks any more, there is nobody to tell.
+            let _ = read_all(file, &full, &spare).or_else(|error| full.send(Err(error)));
+        });
+        for chunk in chunks {
+            match chunk? {
+                Chunk::Zeros(count) => take(&zeros[..count])?,
+                Chunk::Data(buffer) => {
+                    take(&buffer)?;
+                    drop(empty.send(buffer));
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Reads the whole file into buffers, used ones where there are any. Ends early when nobody takes them.
+fn read_all(file: &File, full: &SyncSender<io::Result<Chunk>>, spare: &Receiver<Vec<u8>>) -> io::Result<()> {
+    let length = file.metadata()?.len();
     let mut position = 0;
     while position < length {
         let data = next_data(file, position, length)?;
         while position < data {
-            let count = CHUNK.min(usize::try_from(data - position).unwrap_or(CHUNK));
-            take(&zeros[..count])?;
+            let count = chunk_size(data - position);
+            if full.send(Ok(Chunk::Zeros(count))).is_err() {
+                return Ok(());
+            }
             position += count as u64;
         }
         let hole = next_hole(file, position, length)?;
         while position < hole {
-            let count = CHUNK.min(usize::try_from(hole - position).unwrap_or(CHUNK));
-            read_exact_at(file, &mut buffer[..count], position)?;
-            take(&buffer[..count])?;
-            position += count as u64;
+            let mut buffer = spare.try_recv().unwrap_or_default();
+            buffer.resize(chunk_size(hole - position), 0);
+            read_exact_at(file, &mut buffer, position)?;
+            position += buffer.len() as u64;
+            if full.send(Ok(Chunk::Data(buffer))).is_err() {
+                return Ok(());
+            }
         }
     }
     Ok(())
+}
+
+fn chunk_size(left: u64) -> usize {
+    usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK))
 }
 
 /// Where the next data begins; file systems that know no holes call everything data.
@@ -70,6 +112,18 @@ fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_takes_the_bytes_may_stop() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&vec![7; 20 * CHUNK], 0).unwrap();
+        let mut taken = 0;
+        let result = for_each_chunk(&file, |_| {
+            taken += 1;
+            if taken == 3 { Err(io::Error::other("enough")) } else { Ok(()) }
+        });
+        assert_eq!((result.unwrap_err().to_string().as_str(), taken), ("enough", 3));
+    }
 
     #[test]
     fn holes_come_out_as_zeros() {
