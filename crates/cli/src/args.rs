@@ -43,9 +43,8 @@ pub enum Command {
 /// `nex rootfs`.
 #[derive(Debug, Args)]
 pub struct RootfsArgs {
-    /// The image: docker://NAME or NAME (a registry), oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME],
-    /// tar:FILE (- is standard input), rootfs:DIR, scratch (nothing but the agent).
-    #[arg(long, env = "NEX_IMAGE", default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
+    /// The image.
+    #[arg(long, help = IMAGE_HELP, env = "NEX_IMAGE", default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
     pub image: OsString,
 
     /// The agent: a program for the guest [default: nex-agent beside nex].
@@ -154,6 +153,10 @@ pub enum Format {
 fn size_arg(text: &str) -> Result<SizeArg, String> {
     if text == "auto" { Ok(SizeArg::Auto) } else { size::parse(text).map(SizeArg::Bytes) }
 }
+
+const IMAGE_HELP: &str = "\
+The image: docker://NAME or NAME (a registry), oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], \
+tar:FILE (- is standard input), rootfs:DIR, scratch (nothing but the agent)";
 
 const ROOTFS_HELP: &str = "\
 Examples:

@@ -23,10 +23,10 @@ pub enum PathError {
     /// A NUL byte ends a name for the kernel, but not for us.
     #[error("contains a NUL byte")]
     Nul,
-    /// A component over [`NAME_MAX`].
+    /// A component over 255 bytes.
     #[error("has a name of {0} bytes; ext4 holds at most {NAME_MAX}")]
     NameTooLong(usize),
-    /// Over [`PATH_MAX`] in all.
+    /// Over 4,095 bytes in all.
     #[error("is {0} bytes long; the kernel takes at most {PATH_MAX}")]
     PathTooLong(usize),
 }
