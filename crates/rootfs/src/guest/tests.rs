@@ -335,3 +335,12 @@ fn a_loop_of_symlinks_is_no_init() {
     let image = Image::default().link("/sbin/init", "init").link("/bin/init", "/bin/init2").link("/bin/init2", "init");
     assert_eq!(wired(image).1.init, Init::Agent);
 }
+
+#[test]
+fn a_password_that_the_image_brings_is_told() {
+    let (guest, wiring) = wired(alpine().file("/etc/shadow", 0o640, "root:$6$salt$hash:0:::::\n"));
+    assert!(guest.text("/etc/shadow").starts_with("root:$6$salt$hash:0:::::\n"));
+    assert!(wiring.notes.iter().any(|note| note.contains("stays valid")), "{:?}", wiring.notes);
+    let (_, wiring) = wired(alpine().file("/etc/shadow", 0o640, "root:!$6$salt$hash:0:::::\n"));
+    assert!(!wiring.notes.iter().any(|note| note.contains("stays valid")), "{:?}", wiring.notes);
+}

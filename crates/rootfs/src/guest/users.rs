@@ -124,7 +124,10 @@ fn set_root(
     if password.is_none() && (open_in_passwd || open_in_shadow) {
         layer.note("root has an empty password in the image; it is locked");
     }
-    if password.is_none() && in_shadow.is_some() && !open_in_shadow {
+    if let (None, Some(line), false) = (password, &in_shadow, open_in_shadow) {
+        if field(line, 1).is_some_and(|hash| !hash.starts_with(b"!") && !hash.starts_with(b"*")) {
+            layer.note("root has a password in the image, and it stays valid");
+        }
         return Ok(());
     }
     let wanted = password.unwrap_or(LOCKED);
