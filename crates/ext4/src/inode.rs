@@ -2,16 +2,18 @@
 
 use crate::csum::{self, Seed};
 use crate::put::{Put, high16, high32, low16, low32};
-use crate::{Device, Timestamp};
+use crate::{BLOCK_SIZE, Device, Timestamp};
 
 /// The size of an inode on the disk, in bytes (`s_inode_size`).
 pub(crate) const INODE_SIZE: usize = 256;
 /// The fields past the first 128 bytes that are in use (`i_extra_isize`).
-const EXTRA_SIZE: u16 = 32;
+pub(crate) const EXTRA_SIZE: u16 = 32;
 /// The room behind the fields, for extended attributes.
 pub(crate) const XATTR_ROOM: usize = INODE_SIZE - 128 - EXTRA_SIZE as usize;
 /// The inode's own map of its content (`i_block`), in bytes.
 pub(crate) const I_BLOCK_SIZE: usize = 60;
+/// What `i_blocks` counts in: 512 bytes.
+pub(crate) const SECTORS_PER_BLOCK: u64 = BLOCK_SIZE / 512;
 
 /// The directory is indexed (`EXT4_INDEX_FL`).
 pub(crate) const INDEX_FL: u32 = 0x1000;

@@ -11,7 +11,7 @@ use crate::disk::Stream;
 use crate::error::Error;
 use crate::extent::{self, ExtentTree};
 use crate::file_type::FileType;
-use crate::inode::{self, EXTENTS_FL, I_BLOCK_SIZE, INDEX_FL, INODE_SIZE, RawInode};
+use crate::inode::{self, EXTENTS_FL, I_BLOCK_SIZE, INDEX_FL, INODE_SIZE, RawInode, SECTORS_PER_BLOCK};
 use crate::journal;
 use crate::numbering::{self, Numbered, Numbering};
 use crate::options::Options;
@@ -21,7 +21,6 @@ use crate::tree::{Kind, Timestamp};
 use crate::tree_blocks::{Allocation, allocate, encode_xattrs};
 
 const BLOCK: usize = BLOCK_SIZE as usize;
-const SECTORS_PER_BLOCK: u64 = BLOCK_SIZE / 512;
 /// The permissions of the writer's own files.
 const PRIVATE: u16 = 0o600;
 /// `i_generation`, the same for all.

@@ -13,21 +13,21 @@
 
 use crate::BLOCK_SIZE;
 use crate::geometry::{BLOCKS_PER_GROUP, Geometry};
+use crate::inode::{I_BLOCK_SIZE, SECTORS_PER_BLOCK};
 use crate::put::Put;
 
 const POINTERS_PER_BLOCK: u64 = BLOCK_SIZE / 4;
 const DIRECT_BLOCKS: u64 = 12;
 /// The index of the double-indirect pointer in `i_block` (`EXT4_DIND_BLOCK`).
 const DOUBLE_INDIRECT: usize = 13;
-const SECTORS_PER_BLOCK: u64 = BLOCK_SIZE / 512;
 
 /// `i_size`: as much as direct, indirect and double-indirect blocks can map.
 pub(crate) const FILE_SIZE: u64 =
     (POINTERS_PER_BLOCK * POINTERS_PER_BLOCK + POINTERS_PER_BLOCK + DIRECT_BLOCKS) * BLOCK_SIZE;
 
 /// `i_block`: nothing but the double-indirect block.
-pub(crate) fn map(double_indirect: u64) -> [u8; 60] {
-    let mut map = [0; 60];
+pub(crate) fn map(double_indirect: u64) -> [u8; I_BLOCK_SIZE] {
+    let mut map = [0; I_BLOCK_SIZE];
     Put::new(&mut map).skip(4 * DOUBLE_INDIRECT).u32(double_indirect as u32).skip_rest();
     map
 }

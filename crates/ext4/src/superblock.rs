@@ -4,7 +4,7 @@ use crate::BLOCK_SIZE;
 use crate::csum;
 use crate::dirhash::{HASH_FLAGS, HASH_VERSION};
 use crate::geometry::{BLOCKS_PER_GROUP, DESCRIPTOR_SIZE, Geometry};
-use crate::inode::INODE_SIZE;
+use crate::inode::{EXTRA_SIZE, I_BLOCK_SIZE, INODE_SIZE};
 use crate::numbering;
 use crate::options::Options;
 use crate::put::{Put, high32, low32};
@@ -34,8 +34,6 @@ const NO_MOUNT_COUNT: u16 = u16::MAX;
 const JOURNAL_BACKUP_BLOCKS: u8 = 1;
 /// `EXT4_DEFM_XATTR_USER | EXT4_DEFM_ACL`.
 const DEFAULT_MOUNT_OPTIONS: u32 = 0x4 | 0x8;
-/// The extra room in an inode that holds nanoseconds, the creation time and the checksum's upper half.
-const EXTRA_INODE_SIZE: u16 = 32;
 /// log2 of the groups in a flexible group.
 const LOG_GROUPS_PER_FLEX: u8 = 4;
 /// crc32c, the only one.
@@ -93,7 +91,7 @@ pub(crate) struct Superblock<'a> {
     /// `s_free_inodes_count`.
     pub free_inodes: u32,
     /// The journal inode's `i_block`.
-    pub journal_map: [u8; 60],
+    pub journal_map: [u8; I_BLOCK_SIZE],
     /// The journal's blocks.
     pub journal_blocks: u64,
 }
@@ -182,8 +180,8 @@ impl Superblock<'_> {
         put.u32(high32(self.geometry.block_count))
             .u32(0) // s_r_blocks_count_hi
             .u32(high32(self.free_blocks))
-            .u16(EXTRA_INODE_SIZE)
-            .u16(EXTRA_INODE_SIZE)
+            .u16(EXTRA_SIZE)
+            .u16(EXTRA_SIZE)
             .u32(HASH_FLAGS)
             .skip(unused::RAID_AND_MMP)
             .u8(LOG_GROUPS_PER_FLEX)
