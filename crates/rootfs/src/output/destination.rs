@@ -123,7 +123,10 @@ impl Destination {
         match self {
             Self::Stdout => copy(image.file(), &mut io::stdout().lock(), digest, events),
             Self::File { path, compression: Compression::None } => publish_plain(image, path, digest, events),
-            Self::File { path, compression } => publish_compressed(&image, path, *compression, digest, events),
+            Self::File { path, compression } => {
+                let compressed = Unfinished::create(&self.directory());
+                compressed.and_then(|file| publish_compressed(&image, file, path, *compression, digest, events))
+            }
         }
         .map_err(|cause| self.error(cause))
     }
@@ -196,13 +199,12 @@ fn publish_plain(image: Unfinished, path: &Path, digest: bool, events: &dyn Even
 
 fn publish_compressed(
     image: &Unfinished,
+    compressed: Unfinished,
     path: &Path,
     compression: Compression,
     digest: bool,
     events: &dyn Events,
 ) -> io::Result<Published> {
-    let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let compressed = Unfinished::create(directory)?;
     let mut output = Hashed::new(compressed.file(), digest);
     match compression {
         Compression::None => copy_bytes(image.file(), &mut output, events)?,
