@@ -10,11 +10,16 @@ use crate::nex::{self, build, tree_is};
 
 /// Builds the image of these layers, each with a root directory of its own, has it judged, and compares it with umoci's.
 fn equals_umoci(layers: Vec<Vec<Entry>>) -> Result<()> {
-    let directory = nex::directory()?;
-    let layout = directory.path().join("layout");
     let root = Entry::directory("./").modified(1_500_000_000, 0);
     let layers: Vec<Vec<Entry>> = layers.into_iter().map(|entries| [vec![root.clone()], entries].concat()).collect();
-    Image::of(&layers)?.write(&layout, "image")?;
+    image_equals_umoci(&Image::of(&layers)?)
+}
+
+/// Builds an image, and compares its tree with the one that umoci unpacks.
+pub fn image_equals_umoci(image: &Image) -> Result<()> {
+    let directory = nex::directory()?;
+    let layout = directory.path().join("layout");
+    image.write(&layout, "image")?;
     let output = directory.path().join("out.ext4");
     build(&format!("oci:{}:image", layout.display()), &output)?;
     fsck::judge(&output)?;

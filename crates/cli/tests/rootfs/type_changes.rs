@@ -1,10 +1,10 @@
 //! Every type of file over every other.
 
+use nex_testkit::Result;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
-use nex_testkit::{Result, fsck, places, umoci};
 
-use crate::nex::{self, build, tree_is};
+use crate::layers::image_equals_umoci;
 
 /// One entry of each type under this name; a directory has a file in it.
 fn of_type(number: usize, path: &str, content: &str) -> Vec<Entry> {
@@ -29,15 +29,5 @@ fn every_type_replaces_every_other() -> Result<()> {
         base().into_iter().chain(lower).collect(),
         [vec![Entry::directory("./")], upper.collect()].concat(),
     ])?;
-    let directory = nex::directory()?;
-    let layout = directory.path().join("layout");
-    image.write(&layout, "image")?;
-    let output = directory.path().join("out.ext4");
-    build(&format!("oci:{}:image", layout.display()), &output)?;
-    fsck::judge(&output)?;
-    if places::is_root() {
-        return tree_is(&output, &umoci::tree(&layout, "image")?);
-    }
-    eprintln!("LEFT OUT: the comparison with umoci, whose unpacking with owners is root's");
-    Ok(())
+    image_equals_umoci(&image)
 }
