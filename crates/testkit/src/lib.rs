@@ -1,8 +1,8 @@
 //! Independent judges and test images for nex's own tests.
 //!
-//! Nothing here knows how nex works. The judges are other people's programs and libraries (e2fsck, debugfs, the kernel,
-//! `ext4-view`, umoci), the inputs are made by other people's programs (mmdebstrap, umoci, skopeo, docker-registry) or by
-//! hand, entry by entry. Each judge has a test that shows it objecting to damage.
+//! Nothing here knows how nex works. The judges are other people's programs and libraries (e2fsck, debugfs, the kernel
+//! of this machine and one in a guest, `ext4-view`, umoci), the inputs are made by other people's programs (mmdebstrap,
+//! umoci, skopeo, docker-registry) or by hand, entry by entry. Each judge has a test that shows it objecting to damage.
 
 pub mod backup;
 pub mod command;
@@ -11,6 +11,7 @@ pub mod debian;
 mod debugfs;
 pub mod failure;
 pub mod fsck;
+pub mod guest;
 pub mod host_tree;
 pub mod image_tree;
 pub mod kernel;
