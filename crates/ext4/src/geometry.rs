@@ -6,6 +6,8 @@
 //!   <---- span ---->     backups in groups 1 and the powers of 3, 5 and 7 (sparse_super)
 //! ```
 
+mod descriptors;
+
 use crate::inode::INODE_SIZE;
 use crate::{BLOCK_SIZE, Layout};
 
@@ -82,6 +84,9 @@ pub(crate) struct Geometry {
     pub descriptor_blocks: u64,
     /// `s_reserved_gdt_blocks`.
     pub reserved_blocks: u64,
+    /// `s_first_meta_bg`: descriptor blocks from this one on stand in the groups that they describe. `None` without the
+    /// `meta_bg` feature, which only growth past the reserve brings.
+    pub first_meta_bg: Option<u64>,
     /// `s_inodes_per_group`.
     pub inodes_per_group: u32,
 }
@@ -110,13 +115,9 @@ impl Geometry {
             group_count,
             descriptor_blocks,
             reserved_blocks: (span - 1 - descriptor_blocks).min(MAX_RESERVED_GDT_BLOCKS),
+            first_meta_bg: None,
             inodes_per_group: inodes_per_group(inodes, group_count)?,
         })
-    }
-
-    /// Blocks that the superblock, descriptors and reserve take in each group that has them.
-    pub fn super_span(&self) -> u64 {
-        1 + self.descriptor_blocks + self.reserved_blocks
     }
 
     /// Blocks of one group's inode table.
@@ -141,11 +142,6 @@ impl Geometry {
         blocks.end - blocks.start
     }
 
-    /// Blocks at the group's start that a primary or backup superblock with its descriptors takes.
-    pub fn super_blocks_in_group(&self, group: u64) -> u64 {
-        if has_super(group) { self.super_span() } else { 0 }
-    }
-
     /// The groups that hold backups, ascending.
     pub fn backup_groups(&self) -> impl Iterator<Item = u64> + use<> {
         backup_groups(self.group_count)
@@ -153,8 +149,7 @@ impl Geometry {
 
     /// `s_overhead_clusters`, as the kernel computes it (`ext4_calculate_overhead`).
     pub fn overhead(&self, journal_blocks: u64) -> u64 {
-        let supers = 1 + self.backup_groups().count() as u64;
-        self.super_span() * supers + self.group_count * (2 + self.table_blocks()) + journal_blocks
+        self.base_metadata() + self.group_count * (2 + self.table_blocks()) + journal_blocks
     }
 
     fn overhead_of_last_group(&self) -> u64 {

@@ -143,7 +143,7 @@ impl GroupMetadata<'_> {
             self.write_at(offset, &superblock.encode(group))?;
             self.write_at(offset + BLOCK_SIZE, descriptors)?;
         }
-        self.write_at(BLOCK_SIZE, descriptors)?;
+        self.write_at(self.plan.geometry.descriptor_block(0) * BLOCK_SIZE, descriptors)?;
         self.write_at(superblock::PRIMARY_OFFSET, &superblock.encode(0))
     }
 
