@@ -1,11 +1,10 @@
 //! Directories of every size, judged by e2fsck and by a reader that finds each name through the index.
 
-mod loop_mount;
 mod support;
 
 use ext4_view::{Ext4, Path, PathBuf};
-use loop_mount::in_kernel;
 use nex_ext4::{InodeId, Kind, Layout, Size, Tree};
+use nex_testkit::kernel::{self, Access, Mount};
 use support::{Builder, Image, MIB, debugfs, have};
 
 const ROOM: Size = Size::Auto { free: Some(8 * MIB) };
@@ -115,12 +114,16 @@ fn names_with_the_same_hash_that_no_leaf_holds_are_found_in_the_next() {
     if have("debugfs") {
         assert!(leaves_that_begin_with("Hash 0x4c25d8f3", &image, &directories) > 0);
     }
+    if !kernel::is_available() {
+        return;
+    }
+    let mount = Mount::new(&image.path(), Access::ReadOnly).unwrap();
     for directory in &directories {
-        let list = triplets.each_ref().map(|name| format!(".{directory}/{name}")).join(" ");
-        if in_kernel(&image, &format!("stat {list}")).is_none() {
-            return;
+        for name in &triplets {
+            assert!(mount.path().join(&directory[1..]).join(name).symlink_metadata().is_ok(), "{directory}/{name}");
         }
     }
+    mount.unmount().unwrap();
 }
 
 #[test]

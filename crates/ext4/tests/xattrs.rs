@@ -1,10 +1,9 @@
 //! Extended attributes in the inode and in a block, judged by e2fsck and by the kernel.
 
-mod loop_mount;
 mod support;
 
-use loop_mount::in_kernel;
 use nex_ext4::{Error, InodeId, Layout, Size, Tree, Xattr, XattrError};
+use nex_testkit::kernel::{self, Access, Mount};
 use support::{Builder, MIB, assert_fsck_is_silent, debugfs, e2fsck, flip_byte, have, text};
 
 const ROOM: Size = Size::Auto { free: Some(8 * MIB) };
@@ -57,14 +56,19 @@ fn every_attribute_reads_back_wherever_it_is_kept() {
     }
     let image = builder.finish(ROOM);
     image.assert_clean();
+    if !kernel::is_available() {
+        return;
+    }
+    let mount = Mount::new(&image.path(), Access::ReadOnly).unwrap();
     for (file, xattrs) in &cases {
-        let Some(said) = in_kernel(&image, &format!("getfattr --dump --match=- --encoding=hex {file}")) else { return };
+        let said = mount.run(&format!("getfattr --dump --match=- --encoding=hex {file}")).unwrap();
         let mut expected: Vec<String> = xattrs.iter().map(dumped).collect();
         expected.sort_unstable();
         let mut found: Vec<&str> = said.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
         found.sort_unstable();
         assert_eq!(found, expected, "{file}");
     }
+    mount.unmount().unwrap();
 }
 
 /// An attribute as `getfattr` shows it.
@@ -83,14 +87,16 @@ fn access_lists_mean_in_the_guest_what_they_meant_in_the_image() {
     let image = builder.finish(ROOM);
     image.assert_clean();
     let list = ["user::rwx", "user:1000:rw-", "group::r-x", "group:4:r-x", "mask::rwx", "other::r-x"];
-    if let Some(said) = in_kernel(&image, "getfacl --numeric --omit-header file") {
-        assert_eq!(said.split_whitespace().collect::<Vec<_>>(), list);
+    if !kernel::is_available() {
+        return;
     }
-    if let Some(said) = in_kernel(&image, "getfacl --numeric --omit-header journal") {
-        let default = list.map(|entry| format!("default:{entry}"));
-        let expected: Vec<&str> = list.into_iter().chain(default.iter().map(String::as_str)).collect();
-        assert_eq!(said.split_whitespace().collect::<Vec<_>>(), expected);
-    }
+    let mount = Mount::new(&image.path(), Access::ReadOnly).unwrap();
+    let shown = |name: &str| mount.run(&format!("getfacl --numeric --omit-header {name}")).unwrap();
+    assert_eq!(shown("file").split_whitespace().collect::<Vec<_>>(), list);
+    let default = list.map(|entry| format!("default:{entry}"));
+    let both: Vec<&str> = list.into_iter().chain(default.iter().map(String::as_str)).collect();
+    assert_eq!(shown("journal").split_whitespace().collect::<Vec<_>>(), both);
+    mount.unmount().unwrap();
 }
 
 #[test]
@@ -98,14 +104,15 @@ fn the_kernel_can_change_what_was_written() {
     let mut builder = Builder::new(&Layout::default());
     add_file(&mut builder, "file", many());
     let image = builder.finish(ROOM);
-    let script = "setfattr -n user.new -v value file && setfattr -x user.empty file && setfattr -n user.x -v y file \
-                  && setfacl -m u:7:r file && getfattr --only-values -n user.new file";
-    if let Some(said) = in_kernel(&image, script) {
-        assert_eq!(said, "value");
-        if have("e2fsck") {
-            assert_fsck_is_silent(&image.path());
-        }
+    if !kernel::is_available() {
+        return;
     }
+    let mount = Mount::new(&image.path(), Access::ReadWrite).unwrap();
+    let script = "setfattr -n user.new -v value file; setfattr -x user.empty file; setfattr -n user.x -v y file
+                  setfacl -m u:7:r file; getfattr --only-values -n user.new file";
+    assert_eq!(mount.run(script).unwrap(), "value");
+    mount.unmount().unwrap();
+    assert_fsck_is_silent(&image.path());
 }
 
 #[test]

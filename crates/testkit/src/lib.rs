@@ -15,6 +15,7 @@ pub mod guest;
 pub mod host_tree;
 pub mod image_tree;
 pub mod kernel;
+pub mod kernel_log;
 pub mod layer;
 pub mod layout;
 pub mod manifest;
