@@ -11,10 +11,11 @@ use crate::error::{Error, while_trying};
 use crate::geometry::BLOCKS_PER_GROUP;
 use crate::group_descriptor::{self, BLOCK_UNINIT, GroupDescriptor, INODE_UNINIT, INODE_ZEROED};
 use crate::inode_table::journal_tree;
+use crate::new_superblock::NewSuperblock;
 use crate::options::Options;
 use crate::resize_inode;
 use crate::sizing::Plan;
-use crate::superblock::{self, Superblock};
+use crate::superblock;
 use crate::usage::Usage;
 
 /// What is left free.
@@ -130,14 +131,15 @@ impl GroupMetadata<'_> {
     /// The backups, each with all descriptors, then the primary's descriptors, then the primary.
     fn write_supers(&self, descriptors: &[u8], free: Free) -> Result<(), Error> {
         let journal = journal_tree(self.plan, Seed::new(&self.options.uuid));
-        let superblock = Superblock {
+        let superblock = NewSuperblock {
             geometry: &self.plan.geometry,
             options: self.options,
             free_blocks: free.blocks,
             free_inodes: free.inodes,
             journal_map: journal.root,
             journal_blocks: self.plan.journal_blocks(),
-        };
+        }
+        .fields();
         for group in self.plan.geometry.backup_groups() {
             let offset = group * BLOCKS_PER_GROUP * BLOCK_SIZE;
             self.write_at(offset, &superblock.encode(group))?;

@@ -1,7 +1,9 @@
 //! One inode of the inode table: 256 bytes, of which 160 are fields and the rest holds extended attributes.
 
 use crate::csum::{self, Seed};
-use crate::put::{Put, high16, high32, low16, low32};
+use crate::fields::Fields;
+use crate::get::Get;
+use crate::put::{Put, high16, low16};
 use crate::{BLOCK_SIZE, Device, Timestamp};
 
 /// The size of an inode on the disk, in bytes (`s_inode_size`).
@@ -27,9 +29,9 @@ pub(crate) const LINK_MAX: u32 = 65_000;
 const CHECKSUM_LOW: std::ops::Range<usize> = 124..126;
 const CHECKSUM_HIGH: std::ops::Range<usize> = 130..132;
 
-/// An inode's fields. What is not here is zero on the disk.
-#[derive(Clone, Debug)]
-pub(crate) struct RawInode<'a> {
+/// An inode's fields (`struct ext4_inode`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RawInode {
     /// Type and permissions (`i_mode`).
     pub mode: u16,
     /// The owner.
@@ -42,51 +44,126 @@ pub(crate) struct RawInode<'a> {
     pub links: u16,
     /// `i_flags`: [`EXTENTS_FL`], [`INDEX_FL`].
     pub flags: u32,
-    /// All its blocks, those of the extent tree and the extended attributes included, in units of 512 bytes.
+    /// All its blocks, those of the extent tree and the extended attributes included, in units of 512 bytes; 48 bits.
     pub sectors: u64,
     /// The extent tree's root, a short link's target, a device's number, or zeros (`i_block`).
     pub block: [u8; I_BLOCK_SIZE],
-    /// The block with extended attributes; zero when there is none (`i_file_acl`).
+    /// The block with extended attributes; zero when there is none (`i_file_acl`); 48 bits.
     pub file_acl: u64,
-    /// The time of access, change, modification and creation.
-    pub time: Timestamp,
+    /// The time of access.
+    pub access_time: DiskTime,
+    /// The time of change.
+    pub change_time: DiskTime,
+    /// The time of modification.
+    pub modification_time: DiskTime,
+    /// The time of creation.
+    pub creation_time: DiskTime,
+    /// The time of deletion, in seconds; zero while the inode is in use (`i_dtime`).
+    pub deletion_time: u32,
+    /// Counts changes, for NFS (`i_version`).
+    pub version: u64,
     /// `i_generation`, which seeds the checksums of all that belongs to the inode.
     pub generation: u32,
-    /// What [`XATTR_ROOM`] holds; may be shorter.
-    pub xattrs: &'a [u8],
+    /// The bytes past the first 128 that are fields ([`EXTRA_SIZE`]).
+    pub extra_size: u16,
+    /// `i_projid`.
+    pub project: u32,
+    /// `i_obso_faddr` and `i_reserved`, which mean nothing.
+    pub unused: (u32, u16),
+    /// What is behind the fields: extended attributes, or zeros.
+    pub xattrs: [u8; XATTR_ROOM],
 }
 
-impl RawInode<'_> {
+impl RawInode {
+    /// An inode with one name, made and changed at `time`, that holds nothing.
+    pub fn new(mode: u16, time: Timestamp) -> Self {
+        let time = DiskTime::from(time);
+        Self {
+            mode,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            links: 1,
+            flags: 0,
+            sectors: 0,
+            block: [0; I_BLOCK_SIZE],
+            file_acl: 0,
+            access_time: time,
+            change_time: time,
+            modification_time: time,
+            creation_time: time,
+            deletion_time: 0,
+            version: 0,
+            generation: 0,
+            extra_size: EXTRA_SIZE,
+            project: 0,
+            unused: (0, 0),
+            xattrs: [0; XATTR_ROOM],
+        }
+    }
+
     /// The inode as inode `number` of the file system with this seed.
     pub fn encode(&self, number: u32, seed: Seed) -> [u8; INODE_SIZE] {
         let mut bytes = [0; INODE_SIZE];
-        self.put(&mut bytes);
+        let mut put = Put::new(&mut bytes);
+        self.clone().fields(&mut put, &mut 0);
+        put.end();
         let checksum = csum::inode(seed.inode(number, self.generation), &bytes);
         bytes[CHECKSUM_LOW].copy_from_slice(&low16(checksum).to_le_bytes());
         bytes[CHECKSUM_HIGH].copy_from_slice(&high16(checksum).to_le_bytes());
         bytes
     }
 
-    /// The fields in the order of `struct ext4_inode`, the checksum left zero.
-    fn put(&self, bytes: &mut [u8; INODE_SIZE]) {
-        let time = DiskTime::from(self.time);
-        let i_version = 0;
-        let mut put = Put::new(bytes);
-        put.u16(self.mode).u16(low16(self.uid)).u32(low32(self.size));
-        let i_dtime = 0;
-        put.u32(time.seconds).u32(time.seconds).u32(time.seconds).u32(i_dtime);
-        put.u16(low16(self.gid)).u16(self.links).u32(low32(self.sectors)).u32(self.flags).u32(i_version);
-        put.bytes(&self.block);
-        let i_obso_faddr = 0;
-        put.u32(self.generation).u32(low32(self.file_acl)).u32(high32(self.size)).u32(i_obso_faddr);
-        let (i_checksum_lo, i_checksum_hi, i_reserved) = (0, 0, 0);
-        put.u16(low16(high32(self.sectors))).u16(low16(high32(self.file_acl)));
-        put.u16(high16(self.uid)).u16(high16(self.gid)).u16(i_checksum_lo).u16(i_reserved);
-        put.u16(EXTRA_SIZE).u16(i_checksum_hi);
-        put.u32(time.extra).u32(time.extra).u32(time.extra);
-        let (i_version_hi, i_projid) = (0, 0);
-        put.u32(time.seconds).u32(time.extra).u32(i_version_hi).u32(i_projid);
-        put.bytes(self.xattrs).skip(XATTR_ROOM - self.xattrs.len()).end();
+    /// An inode as the disk has it; `None` when its checksum is not that of inode `number`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever changes a file system in place"))]
+    pub fn decode(bytes: &[u8; INODE_SIZE], number: u32, seed: Seed) -> Option<Self> {
+        let mut inode = Self::new(0, Timestamp { seconds: 0, nanoseconds: 0 });
+        let mut found = 0;
+        let mut get = Get::new(bytes);
+        inode.fields(&mut get, &mut found);
+        get.end();
+        let mut bytes = *bytes;
+        bytes[CHECKSUM_LOW].fill(0);
+        bytes[CHECKSUM_HIGH].fill(0);
+        (csum::inode(seed.inode(number, inode.generation), &bytes) == found).then_some(inode)
+    }
+
+    /// The fields in the order of the disk; the checksum comes last to be known.
+    fn fields(&mut self, fields: &mut impl Fields, checksum: &mut u32) {
+        fields
+            .u16(&mut self.mode)
+            .low16(&mut self.uid)
+            .low32(&mut self.size)
+            .u32(&mut self.access_time.seconds)
+            .u32(&mut self.change_time.seconds)
+            .u32(&mut self.modification_time.seconds)
+            .u32(&mut self.deletion_time)
+            .low16(&mut self.gid)
+            .u16(&mut self.links)
+            .low32(&mut self.sectors)
+            .u32(&mut self.flags)
+            .low32(&mut self.version)
+            .bytes(&mut self.block)
+            .u32(&mut self.generation)
+            .low32(&mut self.file_acl)
+            .high32(&mut self.size)
+            .u32(&mut self.unused.0)
+            .middle16(&mut self.sectors)
+            .middle16(&mut self.file_acl)
+            .high16(&mut self.uid)
+            .high16(&mut self.gid)
+            .low16(checksum)
+            .u16(&mut self.unused.1)
+            .u16(&mut self.extra_size)
+            .high16(checksum)
+            .u32(&mut self.change_time.extra)
+            .u32(&mut self.modification_time.extra)
+            .u32(&mut self.access_time.extra)
+            .u32(&mut self.creation_time.seconds)
+            .u32(&mut self.creation_time.extra)
+            .high32(&mut self.version)
+            .u32(&mut self.project)
+            .bytes(&mut self.xattrs);
     }
 }
 
@@ -169,6 +246,39 @@ mod tests {
     fn disk_time(seconds: i64, nanoseconds: u32) -> (u32, u32) {
         let time = DiskTime::from(Timestamp { seconds, nanoseconds });
         (time.seconds, time.extra)
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_by_its_own_number_only() {
+        let time = |seconds, extra| DiskTime { seconds, extra };
+        let inode = RawInode {
+            mode: 0o100_755,
+            uid: 0x1_0002,
+            gid: 0x3_0004,
+            size: 0x5_0000_0006,
+            links: 7,
+            flags: EXTENTS_FL,
+            sectors: 0x8_0000_0009,
+            block: [10; I_BLOCK_SIZE],
+            file_acl: 0xB_0000_000C,
+            access_time: time(13, 14),
+            change_time: time(15, 16),
+            modification_time: time(17, 18),
+            creation_time: time(19, 20),
+            deletion_time: 21,
+            version: 0x22_0000_0023,
+            generation: 24,
+            extra_size: EXTRA_SIZE,
+            project: 25,
+            unused: (26, 27),
+            xattrs: [28; XATTR_ROOM],
+        };
+        let seed = Seed::new(&[7; 16]);
+        let mut bytes = inode.encode(12, seed);
+        assert_eq!(RawInode::decode(&bytes, 12, seed), Some(inode));
+        assert_eq!(RawInode::decode(&bytes, 13, seed), None);
+        bytes[255] ^= 1;
+        assert_eq!(RawInode::decode(&bytes, 12, seed), None);
     }
 
     #[test]

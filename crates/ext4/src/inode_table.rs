@@ -91,8 +91,8 @@ impl<'a> InodeTable<'a> {
                 self.blocks.write_block(at, block)?;
             }
         }
-        let raw = RawInode {
-            mode: FileType::from(&inode.kind).mode() | inode.metadata.mode & 0o7777,
+        let mode = FileType::from(&inode.kind).mode() | inode.metadata.mode & 0o7777;
+        let mut raw = RawInode {
             uid: inode.metadata.uid,
             gid: inode.metadata.gid,
             size: body.size,
@@ -101,10 +101,10 @@ impl<'a> InodeTable<'a> {
             sectors: allocation.blocks() * SECTORS_PER_BLOCK,
             block: body.map,
             file_acl: allocation.xattr_block.unwrap_or(0),
-            time: inode.metadata.time,
             generation: GENERATION,
-            xattrs: &xattrs.in_inode,
+            ..RawInode::new(mode, inode.metadata.time)
         };
+        raw.xattrs[..xattrs.in_inode.len()].copy_from_slice(&xattrs.in_inode);
         self.write_inode(number, &raw)
     }
 
@@ -201,21 +201,8 @@ impl<'a> InodeTable<'a> {
     }
 
     /// A regular file of the writer's own, without content.
-    fn own_file(&self) -> RawInode<'static> {
-        RawInode {
-            mode: FileType::Regular.mode() | PRIVATE,
-            uid: 0,
-            gid: 0,
-            size: 0,
-            links: 1,
-            flags: 0,
-            sectors: 0,
-            block: [0; I_BLOCK_SIZE],
-            file_acl: 0,
-            time: self.time,
-            generation: GENERATION,
-            xattrs: &[],
-        }
+    fn own_file(&self) -> RawInode {
+        RawInode { generation: GENERATION, ..RawInode::new(FileType::Regular.mode() | PRIVATE, self.time) }
     }
 
     fn count_directory(&mut self, number: u32) {
