@@ -8,6 +8,6 @@ mod whiteout;
 mod window;
 
 pub use entry::{Entry, EntryKind, Node, NodeKind};
-pub use path::{LayerPath, PATH_MAX, PathError};
+pub use path::{LayerPath, NAME_MAX, PATH_MAX, PathError};
 pub use tar::{ContentSink, CopyError, TarError, TarHeader, TarKind, TarReader};
 pub use whiteout::{Marker, marker};

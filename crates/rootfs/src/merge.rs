@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use nex_ext4::{Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree};
 use thiserror::Error;
 
-use crate::layer::{Entry, EntryKind, LayerPath, Node, NodeKind};
+use crate::layer::{Entry, EntryKind, LayerPath, NAME_MAX, Node, NodeKind};
 use crate::resolve::{ResolveError, Stop, Walk};
 
 /// What directories get that no layer describes.
@@ -224,6 +224,9 @@ impl Merge {
                     return Ok(directory);
                 }
                 Stop::Leaf { .. } => return Err(MergeError::NotADirectory(shown(&path))),
+                Stop::Missing { name, .. } if name.len() > NAME_MAX => {
+                    return Err(ResolveError::NameTooLong(name.len()).into());
+                }
                 Stop::Missing { directory, name } => walk.enter(self.make_implicit(directory, name))?,
             }
         }

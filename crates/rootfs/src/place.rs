@@ -147,12 +147,12 @@ fn place_entry<R: BufRead>(
     if placed.metadata > rules.limits.metadata {
         return Err(PlaceCause::TooMuchMetadata(rules.limits.metadata));
     }
-    let path = LayerPath::new(&header.path)?;
-    match if rules.whiteouts { meaning(&path)? } else { Meaning::Name } {
-        Meaning::Name => {}
+    let path = match if rules.whiteouts { meaning(&header.path)? } else { Meaning::Name(LayerPath::new(&header.path)?) }
+    {
+        Meaning::Name(path) => path,
         Meaning::Nothing => return Ok(()),
         Meaning::Hides(entry) => return Ok(merge.apply(entry)?),
-    }
+    };
     let kind = match header.kind {
         TarKind::HardLink(target) => {
             let target = LayerPath::new(&target).map_err(PlaceCause::LinkTarget)?;
@@ -185,22 +185,26 @@ fn place_entry<R: BufRead>(
 /// What the name of an entry stands for.
 enum Meaning {
     /// A name like any other.
-    Name,
+    Name(LayerPath),
     /// Bookkeeping that means nothing in an image.
     Nothing,
     /// Something of lower layers is hidden.
     Hides(Entry),
 }
 
-fn meaning(path: &LayerPath) -> Result<Meaning, PlaceCause> {
+fn meaning(raw: &[u8]) -> Result<Meaning, PlaceCause> {
+    let path = LayerPath::with_marks(raw)?;
     if path.components().any(|name| marker(name) == Marker::Aufs) {
         return Ok(Meaning::Nothing);
     }
     let Some((parent, name)) = path.split() else {
-        return Ok(Meaning::Name);
+        return Ok(Meaning::Name(path));
     };
     Ok(match marker(name) {
-        Marker::None => Meaning::Name,
+        Marker::None => {
+            path.check_names()?;
+            Meaning::Name(path)
+        }
         Marker::Aufs => Meaning::Nothing,
         Marker::Opaque => Meaning::Hides(Entry { path: parent, kind: EntryKind::Opaque }),
         Marker::Whiteout(hidden) => {

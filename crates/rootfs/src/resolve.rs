@@ -5,6 +5,8 @@
 use nex_ext4::{InodeId, Kind, Tree};
 use thiserror::Error;
 
+use crate::layer::NAME_MAX;
+
 /// How many symbolic links one path may lead through (the kernel's `MAXSYMLINKS`).
 const MAX_SYMLINKS: usize = 40;
 
@@ -23,6 +25,9 @@ pub enum ResolveError {
     /// Symbolic links that lead far around.
     #[error("comes to more than {MAX_COMPONENTS} components through symbolic links")]
     TooLong,
+    /// A link's target has a name that no file system holds.
+    #[error("leads through a symbolic link to a name of {0} bytes; ext4 holds at most {NAME_MAX}")]
+    NameTooLong(usize),
     /// Directories deeper than any path can reach.
     #[error("lies more than {MAX_DEPTH} directories deep")]
     TooDeep,

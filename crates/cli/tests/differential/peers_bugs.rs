@@ -219,6 +219,17 @@ fn odd_whiteouts_are_ignored_or_refused_and_hide_nothing() -> Result<()> {
     Ok(())
 }
 
+/// A whiteout's name is longer by four bytes than any name in a file system.
+#[test]
+fn the_longest_names_can_be_hidden() -> Result<()> {
+    let longest = "n".repeat(255);
+    let directory = format!("a/{}", "d".repeat(255));
+    let lower = [lower(), vec![Entry::file(&longest, "n"), Entry::file(format!("{directory}/x"), "x")]].concat();
+    equals_umoci(&[lower, vec![Entry::whiteout(&longest), Entry::whiteout(&directory)]])?;
+    let longer = Entry::whiteout(&"n".repeat(256));
+    is_refused(&[vec![longer]], &["layer 1", "entry 1", "name of 260 bytes"])
+}
+
 /// 50: overlayfs takes a device 0:0 for a whiteout; in a layer it is a device.
 #[test]
 fn a_device_0_0_is_a_device() -> Result<()> {

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::whiteout;
+
 /// The longest name in a directory, in bytes (the kernel's `EXT4_NAME_LEN`).
 pub const NAME_MAX: usize = 255;
 
@@ -37,6 +39,31 @@ impl LayerPath {
     /// # Errors
     /// When the path could mean something outside the image, or cannot exist in a file system.
     pub fn new(raw: &[u8]) -> Result<Self, PathError> {
+        Self::bounded(raw, |_| NAME_MAX)
+    }
+
+    /// The same for a path whose last name may be a whiteout's. That is longer than the name it hides, and never exists in
+    /// a file system.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_marks(raw: &[u8]) -> Result<Self, PathError> {
+        let longer = |name: &[u8]| if name.starts_with(whiteout::PREFIX) { whiteout::PREFIX.len() } else { 0 };
+        Self::bounded(raw, |name| NAME_MAX + longer(name))
+    }
+
+    /// Finds a name that [`with_marks`](Self::with_marks) let pass and no file system holds.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn check_names(&self) -> Result<(), PathError> {
+        match self.components().find(|name| name.len() > NAME_MAX) {
+            Some(name) => Err(PathError::NameTooLong(name.len())),
+            None => Ok(()),
+        }
+    }
+
+    fn bounded(raw: &[u8], longest: impl Fn(&[u8]) -> usize) -> Result<Self, PathError> {
         if raw.contains(&0) {
             return Err(PathError::Nul);
         }
@@ -45,7 +72,7 @@ impl LayerPath {
             match component {
                 b"" | b"." => continue,
                 b".." => return Err(PathError::ParentComponent),
-                name if name.len() > NAME_MAX => return Err(PathError::NameTooLong(name.len())),
+                name if name.len() > longest(name) => return Err(PathError::NameTooLong(name.len())),
                 name => {
                     if !clean.is_empty() {
                         clean.push(b'/');

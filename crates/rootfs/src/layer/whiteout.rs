@@ -3,7 +3,7 @@
 //! The rules are those of the OCI image specification, "Representing Changes"; the names come from AUFS.
 
 /// The start of a name that hides another one.
-const PREFIX: &[u8] = b".wh.";
+pub const PREFIX: &[u8] = b".wh.";
 
 /// The start of names that AUFS keeps for itself.
 const AUFS_PREFIX: &[u8] = b".wh..wh.";

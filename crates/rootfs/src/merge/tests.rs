@@ -211,6 +211,13 @@ fn directories_cannot_be_nested_past_every_path() {
 }
 
 #[test]
+fn a_link_to_a_name_that_no_file_system_holds_leads_nowhere() {
+    let link = format!("l>{}", "n".repeat(256));
+    assert!(matches!(merge(&[&[&link, "l/x"]]), Err(MergeError::Resolve(ResolveError::NameTooLong(256)))));
+    assert_eq!(tree(&[&[&link, "l/.wh.x"]]), [link]);
+}
+
+#[test]
 fn hiding_the_same_again_costs_nothing() {
     let files: Vec<String> = (0..20_000).map(|number| format!("d/{number}")).collect();
     let mut layer: Vec<&str> = vec!["d/"];
