@@ -10,6 +10,8 @@ use crate::Result;
 const OCTAL_MAX: u64 = 0o7_777_777;
 /// Bytes of a name that an old header holds.
 const NAME_MAX: usize = 100;
+/// What everything in a tar is padded to.
+const RECORD: usize = 512;
 
 /// One member of a layer, to be adjusted with the methods named after its parts.
 #[derive(Clone, Debug)]
@@ -43,6 +45,20 @@ impl Entry {
     /// A regular file, 0644.
     pub fn file(path: impl AsRef<[u8]>, data: impl AsRef<[u8]>) -> Self {
         Self { data: data.as_ref().to_vec(), ..Self::new(path, EntryType::Regular, 0o644) }
+    }
+
+    /// A regular file with holes, 0644: `size` bytes, zero but for `regions`, each a place and its bytes, in order. In PAX
+    /// format 1.0 of GNU tar: the map stands before the content, in decimal.
+    pub fn sparse(path: impl AsRef<[u8]>, size: u64, regions: &[(u64, Vec<u8>)]) -> Self {
+        let lines = regions.iter().map(|(place, bytes)| format!("{place}\n{}\n", bytes.len()));
+        let mut data = format!("{}\n{}", regions.len(), lines.collect::<String>()).into_bytes();
+        data.resize(data.len().next_multiple_of(RECORD), 0);
+        regions.iter().for_each(|(_, bytes)| data.extend_from_slice(bytes));
+        Self::file("GNUSparseFile.0/file", data)
+            .pax("GNU.sparse.major", "1")
+            .pax("GNU.sparse.minor", "0")
+            .pax("GNU.sparse.name", path)
+            .pax("GNU.sparse.realsize", size.to_string())
     }
 
     /// A directory, 0755.
@@ -146,6 +162,15 @@ impl Entry {
         tar.append(&header, &self.data[..])?;
         Ok(())
     }
+}
+
+/// The bytes of a [sparse](Entry::sparse) file, holes and all.
+pub fn expanded(size: u64, regions: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    let mut whole = vec![0; size as usize];
+    for (place, bytes) in regions {
+        whole[*place as usize..][..bytes.len()].copy_from_slice(bytes);
+    }
+    whole
 }
 
 /// Puts a name into its field, cut when too long, and then the whole of it into a PAX record.
