@@ -3,6 +3,7 @@
 use std::fmt;
 
 use nex_testkit::layer::Entry;
+use nex_testkit::manifest::{self, Kind};
 use proptest::prelude::*;
 
 /// What a member has beside its name, type and content.
@@ -33,6 +34,20 @@ impl Attributes {
         borne.fold(entry, |entry, (name, value)| entry.xattr(name, value))
     }
 
+    /// What the tree has, of a file of this kind.
+    pub fn of_file(&self, kind: Kind, bearer: Bearer) -> manifest::Entry {
+        let borne = self.xattrs.iter().filter(|(name, _)| bears(bearer, name));
+        manifest::Entry {
+            mode: if matches!(kind, Kind::Symlink(_)) { SYMLINK_MODE } else { self.mode },
+            uid: self.owner.0,
+            gid: self.owner.1,
+            modified: self.modified,
+            xattrs: borne.map(|(name, value)| (name.as_bytes().to_vec(), value.clone())).collect(),
+            linked: None,
+            kind,
+        }
+    }
+
     /// When it was changed last: seconds since 1970, and nanoseconds.
     pub fn modified(&self) -> (i64, u32) {
         self.modified
@@ -47,6 +62,8 @@ fn bears(bearer: Bearer, xattr: &str) -> bool {
     }
 }
 
+/// What symlink(2) gives to every symbolic link, and nothing changes.
+const SYMLINK_MODE: u32 = 0o777;
 const CAPABILITY: &str = "security.capability";
 /// `cap_net_raw+ep`, as `struct vfs_cap_data` of revision 2.
 const NET_RAW: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -1,4 +1,4 @@
-//! What may differ between umoci's directory and our image, and nothing more.
+//! What may differ between the model, umoci's directory and our image, and nothing more.
 
 use std::collections::BTreeSet;
 
@@ -33,37 +33,55 @@ const GUEST: [&str; 23] = [
 ];
 /// What directories get that no layer describes: the creation time in the config that testkit writes,
 /// 2024-05-06T07:08:09Z.
-const CREATED: Time = (1_714_979_289, 0);
+pub const CREATED: Time = (1_714_979_289, 0);
 const SETGID: u32 = 0o2000;
 const IMPLICIT_MODE: u32 = 0o755;
 
 /// A time: seconds since 1970, and nanoseconds.
 pub type Time = (i64, u32);
 
-/// The trees are the same, but for the guest's files and what umoci takes from the machine on which it runs.
+/// Our tree is the expected one, but for the guest's files.
+///
+/// # Errors
+/// A list of the differences.
+pub fn ours(expected: &Manifest, mut ours: Manifest) -> Result<()> {
+    for path in GUEST.map(str::as_bytes) {
+        if !expected.contains_key(path) {
+            ours.remove(path);
+        }
+    }
+    manifest::equal(expected, &ours)
+}
+
+/// umoci's tree is the expected one, but for what umoci takes from the machine on which it runs.
 ///
 /// `described` has the times of all directories in the layers; `started` is the time at which umoci was started, in seconds
 /// since 1970.
 ///
 /// # Errors
 /// A list of the differences.
-pub fn equal(described: &BTreeSet<Time>, mut theirs: Manifest, mut ours: Manifest, started: i64) -> Result<()> {
-    for path in GUEST.map(str::as_bytes) {
-        if !theirs.contains_key(path) {
-            ours.remove(path);
-        }
-    }
+pub fn theirs(described: &BTreeSet<Time>, expected: &Manifest, mut theirs: Manifest, started: i64) -> Result<()> {
     let is_from_stack = |time: &Time| *time == CREATED || described.contains(time);
     for (path, entry) in theirs.iter_mut().filter(|(_, entry)| entry.kind == Kind::Directory) {
-        let Some(found) = ours.get(path) else { continue };
-        if is_of_machine(path, entry, started) && is_from_stack(&found.modified) {
-            entry.modified = found.modified;
+        let Some(wanted) = expected.get(path) else { continue };
+        if is_of_machine(path, entry, started) && is_from_stack(&wanted.modified) {
+            entry.modified = wanted.modified;
         }
-        if is_inherited(entry, found) {
-            (entry.mode, entry.gid) = (found.mode, found.gid);
+        if is_inherited(entry, wanted) {
+            (entry.mode, entry.gid) = (wanted.mode, wanted.gid);
         }
     }
-    manifest::equal(&theirs, &ours)
+    manifest::equal(expected, &theirs)
+}
+
+/// Both trees are the same, but for all that.
+///
+/// # Errors
+/// A list of the differences.
+pub fn equal(described: &BTreeSet<Time>, theirs: Manifest, ours: Manifest, started: i64) -> Result<()> {
+    let guests = |path: &Vec<u8>| GUEST.iter().any(|guest| guest.as_bytes() == path) && !theirs.contains_key(path);
+    let ours: Manifest = ours.into_iter().filter(|(path, _)| !guests(path)).collect();
+    self::theirs(described, &ours, theirs, started)
 }
 
 /// Whether umoci took a directory's time from the clock, as it does for directories that it makes for others and for

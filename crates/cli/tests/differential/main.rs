@@ -1,4 +1,4 @@
-//! Stacks of layers, random ones and hand-written ones, must mean to `nex` what they mean to umoci.
+//! Stacks of layers, random ones and hand-written ones, must mean to `nex` what they mean to umoci and to a plain model.
 
 #[allow(dead_code, reason = "the tests of the command use the rest")]
 #[path = "../rootfs/nex.rs"]
@@ -6,6 +6,9 @@ mod nex;
 
 mod attributes;
 mod compare;
+mod controls;
+mod generate;
+mod model;
 mod peers_bugs;
 mod random;
 mod refusals;

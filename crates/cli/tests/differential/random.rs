@@ -7,25 +7,25 @@ use std::thread;
 use nex_testkit::{Failure, Result, places};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
+use crate::generate::stacks;
 use crate::refusals::Refusals;
-use crate::stack::stacks;
 use crate::trial;
 
 /// How many stacks are tried when the environment says nothing.
 const QUICK: u32 = 40;
-const SLOW: u32 = 2000;
+const SLOW: u32 = 4000;
 /// Variables that say otherwise.
 const CASES: &str = "NEX_DIFFERENTIAL_CASES";
 const SEED: &str = "NEX_DIFFERENTIAL_SEED";
 
 #[test]
-fn random_stacks_mean_what_umoci_says() -> Result<()> {
+fn random_stacks_mean_what_the_model_and_umoci_say() -> Result<()> {
     try_stacks(number(CASES)?.unwrap_or(QUICK.into()))
 }
 
 #[test]
 #[ignore = "slow: thousands of stacks, some minutes"]
-fn thousands_of_random_stacks_mean_what_umoci_says() -> Result<()> {
+fn thousands_of_random_stacks_mean_what_the_model_and_umoci_say() -> Result<()> {
     try_stacks(number(CASES)?.unwrap_or(SLOW.into()))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use nex_testkit::{Failure, Result};
 
+use crate::model::{self, Refusal};
 use crate::stack::{Stack, What};
 
 /// Counts the refusals of each class.
@@ -12,24 +13,26 @@ use crate::stack::{Stack, What};
 pub struct Refusals(Mutex<BTreeMap<String, u32>>);
 
 impl Refusals {
-    /// Counts a member that both refuse, when the rules have a name for it.
+    /// Counts a member that all refuse, when nex gives the model's reason for it.
     ///
     /// # Errors
-    /// When they have none.
-    pub fn both(&self, stack: &Stack, number: usize, reason: &str) -> Result<()> {
-        let class = match () {
-            () if reason.contains("does not exist in this or a lower layer") => "a hard link to nothing",
-            () if reason.contains("is a hard link to the directory") => "a hard link to a directory",
-            () if reason.contains("is not a directory") => "a name below a file",
-            () if reason.contains("symbolic links") => "a loop of symbolic links",
-            () => return Err(refused("both refuse, for an unknown reason", stack, number, reason)),
+    /// When it gives another.
+    pub fn all(&self, stack: &Stack, refusal: &Refusal, reason: &str) -> Result<()> {
+        let words = match refusal.rule {
+            model::MISSING_TARGET => "does not exist in this or a lower layer",
+            model::TARGET_IS_DIRECTORY => "is a hard link to the directory",
+            model::BELOW_A_FILE => "is not a directory",
+            _ => "symbolic links",
         };
-        self.count(&format!("refused by both: {class}"));
+        if !reason.contains(words) {
+            return Err(refused(&format!("not refused as {}", refusal.rule), stack, refusal.member, reason));
+        }
+        self.count(&format!("refused by all: {}", refusal.rule));
         Ok(())
     }
 
     /// Counts a member that only umoci refuses, when nex has a reason to take it: umoci removes what a link replaces before
-    /// it looks for the link's target.
+    /// it looks for the link's target, and takes names of AUFS for whiteouts.
     ///
     /// # Errors
     /// When there is no such reason.
@@ -38,6 +41,9 @@ impl Refusals {
         let class = match member.map(|member| &member.what) {
             Some(What::HardLink(_)) if reason.contains("no such file or directory") => {
                 "a hard link that replaces its own target, or a directory on the way to it"
+            }
+            Some(What::Bookkeeping(_)) if reason.contains("too many levels of symbolic links") => {
+                "a name of AUFS, which means nothing, below a loop of symbolic links"
             }
             _ => return Err(refused("only umoci refuses", stack, number, reason)),
         };
@@ -67,7 +73,7 @@ pub fn refused(what: &str, stack: &Stack, number: usize, reason: &str) -> Failur
 pub fn our_member(stack: &Stack, text: &str) -> Option<usize> {
     let layer = number_behind(text, "layer ")?;
     let entry = number_behind(text, ", entry ")?;
-    let below: usize = stack.0.iter().take(layer - 1).map(Vec::len).sum();
+    let below: usize = stack.layers.iter().take(layer - 1).map(Vec::len).sum();
     Some(below + entry - 1)
 }
 

@@ -1,13 +1,16 @@
-//! One stack through both programs.
+//! One stack through the model, umoci and nex.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nex_testkit::layout::{Compression, Image};
+use nex_testkit::manifest::Manifest;
 use nex_testkit::{Failure, Result, command, fsck, host_tree, kernel};
+use tempfile::TempDir;
 
 use crate::compare;
+use crate::model;
 use crate::nex;
 use crate::refusals::{self, Refusals};
 use crate::stack::Stack;
@@ -15,90 +18,131 @@ use crate::stack::Stack;
 const TAG: &str = "image";
 
 /// How a program took a stack.
-enum Outcome {
-    Accepted,
+pub enum Outcome {
+    Accepted(Manifest),
     /// The number of the member that was refused, among all of the stack, and the reason.
     Refused(usize, String),
 }
 
-/// Gives a stack to both programs until both take it: a member that one of them refuses is taken out, when the refusal
-/// is one that the rules know. Then the trees must be the same.
+/// What the model makes of a stack, umoci and nex must make of it too; a member that the model refuses, they refuse. Then
+/// it is taken out, and so is a member that only umoci refuses, when the rules know the reason.
 ///
 /// # Errors
 /// What they do not agree about.
 pub fn run(mut stack: Stack, refusals: &Refusals) -> Result<()> {
+    if let Err(refusal) = model::flatten(&stack, None) {
+        let trial = Trial::new(&stack)?;
+        match trial.build()? {
+            Outcome::Refused(member, reason) if member == refusal.member => refusals.all(&stack, &refusal, &reason)?,
+            Outcome::Refused(member, reason) => {
+                return Err(refusals::refused("only nex refuses", &stack, member, &reason));
+            }
+            Outcome::Accepted(_) => return Err(refusals::refused("nex takes", &stack, refusal.member, refusal.rule)),
+        }
+        match trial.unpack()? {
+            Outcome::Refused(member, _) if member == refusal.member => {}
+            Outcome::Refused(member, reason) if member < refusal.member => {
+                refusals.only_theirs(&stack, member, &reason)?
+            }
+            Outcome::Refused(member, reason) => {
+                return Err(refusals::refused("umoci refuses only", &stack, member, &reason));
+            }
+            Outcome::Accepted(_) => return Err(refusals::refused("umoci takes", &stack, refusal.member, refusal.rule)),
+        }
+    }
     loop {
-        let directory = nex::directory()?;
-        match agree(&stack, directory.path(), refusals)? {
-            None => return Ok(()),
-            Some(refused) => stack.remove(refused),
+        let expected = settled(&mut stack);
+        let trial = Trial::new(&stack)?;
+        trial.nex_makes(&expected)?;
+        let started = seconds_now()?;
+        match trial.unpack()? {
+            Outcome::Accepted(theirs) => return compare::theirs(&stack.directory_times(), &expected, theirs, started),
+            Outcome::Refused(member, reason) => {
+                refusals.only_theirs(&stack, member, &reason)?;
+                stack.remove(member);
+            }
+        }
+    }
+}
+
+/// Takes out what the model refuses, and gives the tree of the rest.
+pub fn settled(stack: &mut Stack) -> Manifest {
+    loop {
+        match model::flatten(stack, None) {
+            Ok(tree) => return tree,
+            Err(refusal) => stack.remove(refusal.member),
         };
     }
 }
 
-/// Compares the trees, or says which member cannot be had.
-fn agree(stack: &Stack, directory: &Path, refusals: &Refusals) -> Result<Option<usize>> {
-    let layout = directory.join("layout");
-    Image::of(&stack.entries())?.compressed(Compression::None).write(&layout, TAG)?;
-    let output = directory.join("out.ext4");
-    let ours = build(stack, &layout, &output)?;
-    let started = seconds_now()?;
-    let theirs = unpack(&layout, directory)?;
-    match (ours, theirs) {
-        (Outcome::Accepted, Outcome::Accepted) => {
-            fsck::check(&output)?;
-            let theirs = host_tree::read(&directory.join("bundle/rootfs"))?;
-            compare::equal(&stack.directory_times(), theirs, kernel::read_tree(&output)?, started)?;
-            Ok(None)
-        }
-        (Outcome::Refused(ours, reason), Outcome::Refused(theirs, _)) if ours == theirs => {
-            refusals.both(stack, ours, &reason)?;
-            Ok(Some(ours))
-        }
-        (Outcome::Refused(member, reason), Outcome::Accepted) => Err(only_ours(stack, member, &reason)),
-        (Outcome::Refused(member, reason), Outcome::Refused(later, _)) if member < later => {
-            Err(only_ours(stack, member, &reason))
-        }
-        (_, Outcome::Refused(member, reason)) => {
-            refusals.only_theirs(stack, member, &reason)?;
-            Ok(Some(member))
-        }
-    }
+/// A stack as an image, in a directory of its own.
+pub struct Trial<'a> {
+    stack: &'a Stack,
+    directory: TempDir,
 }
 
-/// Always a finding: the members are such that umoci and our rules should agree about them.
-fn only_ours(stack: &Stack, member: usize, reason: &str) -> Failure {
-    refusals::refused("only nex refuses", stack, member, reason)
+impl<'a> Trial<'a> {
+    pub fn new(stack: &'a Stack) -> Result<Self> {
+        let trial = Self { stack, directory: nex::directory()? };
+        trial.write("layout", stack.compression)?;
+        if stack.compression == Compression::Zstd {
+            trial.write("plain", Compression::None)?;
+        }
+        Ok(trial)
+    }
+
+    fn write(&self, name: &str, compression: Compression) -> Result<()> {
+        Image::of(&self.stack.entries())?.compressed(compression).write(&self.path(name), TAG)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// nex takes the stack and gives this tree.
+    fn nex_makes(&self, expected: &Manifest) -> Result<()> {
+        match self.build()? {
+            Outcome::Accepted(ours) => compare::ours(expected, ours),
+            Outcome::Refused(member, reason) => Err(refusals::refused("only nex refuses", self.stack, member, &reason)),
+        }
+    }
+
+    /// Builds an image with nex, has e2fsck check it, and reads it with the kernel. The report's digest is left out: it is
+    /// half of the time.
+    pub fn build(&self) -> Result<Outcome> {
+        let image = format!("oci:{}:{TAG}", self.path("layout").display());
+        let output = self.path("out.ext4");
+        let mut build = nex::rootfs(&image, &output)?;
+        let result = command::output(build.args(["--size", "auto", "--free", "1MiB", "--no-sha256"]))?;
+        if result.status.success() {
+            fsck::check(&output)?;
+            return Ok(Outcome::Accepted(kernel::read_tree(&output)?));
+        }
+        let text = String::from_utf8_lossy(&result.stderr).into_owned();
+        let blamed = refusals::our_member(self.stack, &text);
+        Ok(Outcome::Refused(blamed.ok_or(Failure::new(format!("nex blames no entry: {text}")))?, text))
+    }
+
+    /// Unpacks with umoci, which makes what it needs with modes that the umask bounds, and names each entry in its log
+    /// before it unpacks it. umoci 0.4 knows no zstd.
+    pub fn unpack(&self) -> Result<Outcome> {
+        let layout = if self.stack.compression == Compression::Zstd { "plain" } else { "layout" };
+        let mut umoci = Command::new("sh");
+        umoci.args(["-c", "umask 022; exec umoci --log=debug unpack --image \"$0\" \"$1\""]);
+        umoci.arg(format!("{}:{TAG}", self.path(layout).display())).arg(self.path("bundle"));
+        let Output { status, stdout, stderr } = command::output(&mut umoci)?;
+        if status.success() {
+            return Ok(Outcome::Accepted(host_tree::read(&self.path("bundle/rootfs"))?));
+        }
+        let text = [stdout, stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        let entries = text.lines().filter(|line| line.contains("unpacking entry")).count();
+        let reason = text.lines().rfind(|line| !line.contains("debug") && !line.trim().is_empty()).unwrap_or(&text);
+        let last = entries.checked_sub(1).ok_or(Failure::new(format!("umoci does not begin: {text}")))?;
+        Ok(Outcome::Refused(last, reason.to_owned()))
+    }
 }
 
 fn seconds_now() -> Result<i64> {
     Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?)
-}
-
-fn build(stack: &Stack, layout: &Path, output: &Path) -> Result<Outcome> {
-    let image = format!("oci:{}:{TAG}", layout.display());
-    let result = command::output(nex::rootfs(&image, output)?.args(["--size", "auto", "--free", "1MiB"]))?;
-    if result.status.success() {
-        return Ok(Outcome::Accepted);
-    }
-    let text = String::from_utf8_lossy(&result.stderr).into_owned();
-    let member = refusals::our_member(stack, &text).ok_or(Failure::new(format!("nex blames no entry: {text}")))?;
-    Ok(Outcome::Refused(member, text))
-}
-
-/// umoci makes what it needs with modes that the umask bounds; it names each entry in its log before it unpacks it.
-fn unpack(layout: &Path, directory: &Path) -> Result<Outcome> {
-    let mut umoci = Command::new("sh");
-    umoci.args(["-c", "umask 022; exec umoci --log=debug unpack --image \"$0\" \"$1\""]);
-    umoci.arg(format!("{}:{TAG}", layout.display())).arg(directory.join("bundle"));
-    let Output { status, stdout, stderr } = command::output(&mut umoci)?;
-    if status.success() {
-        return Ok(Outcome::Accepted);
-    }
-    let text = [stdout, stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    let entries = text.lines().filter(|line| line.contains("unpacking entry")).count();
-    let reason = text.lines().rfind(|line| !line.contains("debug") && !line.trim().is_empty()).unwrap_or(&text);
-    let last = entries.checked_sub(1).ok_or(Failure::new(format!("umoci does not begin: {text}")))?;
-    Ok(Outcome::Refused(last, reason.to_owned()))
 }
