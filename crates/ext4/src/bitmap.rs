@@ -27,6 +27,37 @@ pub(crate) fn inode_bitmap(used: u32, inodes_per_group: u32) -> Bitmap {
     bitmap
 }
 
+/// The runs of blocks of `group` that are free by its bitmap, ascending.
+pub(crate) fn free_runs(bitmap: &Bitmap, group: Range<u64>) -> Vec<Range<u64>> {
+    let length = (group.end - group.start) as usize;
+    let mut runs = Vec::new();
+    let mut bit = 0;
+    while bit < length {
+        let start = find(bitmap, bit, length, false);
+        bit = find(bitmap, start, length, true);
+        if start < bit {
+            runs.push(group.start + start as u64..group.start + bit as u64);
+        }
+    }
+    runs
+}
+
+/// The first bit from `start` on that is set or clear as wanted; `end` when there is none. Passes whole bytes at once.
+fn find(bitmap: &Bitmap, start: usize, end: usize, set: bool) -> usize {
+    let passed = if set { 0 } else { u8::MAX };
+    let mut bit = start;
+    while bit < end {
+        if bit.is_multiple_of(8) && bitmap[bit / 8] == passed {
+            bit += 8;
+        } else if (bitmap[bit / 8] >> (bit % 8) & 1 == 1) == set {
+            return bit;
+        } else {
+            bit += 1;
+        }
+    }
+    end
+}
+
 /// Sets a run of bits, whole bytes at once.
 fn set(bitmap: &mut Bitmap, bits: Range<usize>) {
     let (first, last) = (bits.start.div_ceil(8), bits.end / 8);
@@ -51,6 +82,15 @@ mod tests {
                 assert_eq!(bitmap[bit / 8] >> (bit % 8) & 1 == 1, (start..end).contains(&bit), "{start}..{end}: {bit}");
             }
         }
+    }
+
+    #[test]
+    fn free_runs_are_what_is_not_set() {
+        let used = [100..103u64, 110..111, 120..160, 199..200];
+        let bitmap = block_bitmap(100..200, used.iter().cloned());
+        assert_eq!(free_runs(&bitmap, 100..200), [103..110, 111..120, 160..199]);
+        assert_eq!(free_runs(&[0; 4096], 0..32_768), vec![0..32_768; 1]);
+        assert_eq!(free_runs(&[0xFF; 4096], 0..32_768), []);
     }
 
     #[test]

@@ -8,7 +8,9 @@
 //! ```
 
 use crate::csum::{self, Seed};
+use crate::fields::Fields;
 use crate::file_type::FileType;
+use crate::get::Get;
 use crate::put::Put;
 
 /// One block of a directory.
@@ -18,6 +20,8 @@ pub(crate) type Block = [u8; BLOCK];
 pub(crate) const BLOCK: usize = crate::BLOCK_SIZE as usize;
 /// What comes before an entry's name: inode, length of the entry, length of the name, type.
 const HEADER_SIZE: usize = 8;
+/// Entries take a multiple of this (`EXT4_DIR_PAD`).
+const ALIGNMENT: usize = 4;
 /// `struct ext4_dir_entry_tail`, which looks like an entry without inode and name.
 const TAIL_SIZE: usize = 12;
 /// The type in the tail (`EXT4_FT_DIR_CSUM`).
@@ -56,16 +60,81 @@ impl Entry<'_> {
 
     /// Writes the entry over all of `record`.
     pub fn put(&self, record: &mut [u8]) {
-        let length = record.len() as u16;
+        let mut header = Header {
+            inode: self.inode,
+            length: record.len() as u16,
+            name_length: self.name.len() as u8,
+            file_type: self.file_type.dirent(),
+        };
         let mut put = Put::new(record);
-        put.u32(self.inode).u16(length).u8(self.name.len() as u8).u8(self.file_type.dirent());
+        header.fields(&mut put);
         put.bytes(self.name).skip_rest();
     }
 }
 
+/// What stands before a name (`struct ext4_dir_entry_2`).
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Header {
+    inode: u32,
+    length: u16,
+    name_length: u8,
+    file_type: u8,
+}
+
+impl Header {
+    /// The tail's, which looks like an entry without inode and name.
+    const TAIL: Self = Self { inode: 0, length: TAIL_SIZE as u16, name_length: 0, file_type: TAIL_TYPE };
+    /// That of an entry which takes the whole block: so begins a node of an index (`struct fake_dirent`).
+    const NODE: Self = Self { inode: 0, length: BLOCK as u16, name_length: 0, file_type: 0 };
+
+    fn fields(&mut self, fields: &mut impl Fields) {
+        fields.u32(&mut self.inode).u16(&mut self.length).u8(&mut self.name_length).u8(&mut self.file_type);
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut header = Self::default();
+        header.fields(&mut Get::new(bytes.get(..HEADER_SIZE)?));
+        Some(header)
+    }
+}
+
+/// The names in a directory's block, with the number of the inode of each; `None` when the block is damaged.
+///
+/// `indexed` says that the directory has an index. Its blocks hold no names besides `.` and `..`, and their checksum
+/// is not looked at: whoever does not use the index need not trust it.
+pub(crate) fn decode(block: &Block, first: bool, indexed: bool, seed: Seed) -> Option<Vec<(&[u8], u32)>> {
+    let is_index = indexed && (first || Header::decode(block)? == Header::NODE);
+    if !is_index && !is_sealed(block, seed) {
+        return None;
+    }
+    let mut names = Vec::new();
+    let mut rest = &block[..];
+    while !rest.is_empty() {
+        let header = Header::decode(rest)?;
+        let length = usize::from(header.length);
+        if !length.is_multiple_of(ALIGNMENT) || length < size(header.name_length.into()) || length > rest.len() {
+            return None;
+        }
+        let (entry, behind) = rest.split_at(length);
+        if header.inode != 0 && header.name_length > 0 {
+            names.push((&entry[HEADER_SIZE..][..header.name_length.into()], header.inode));
+        }
+        rest = behind;
+    }
+    Some(names)
+}
+
+/// Whether the block has a tail, and the right checksum in it.
+fn is_sealed(block: &Block, seed: Seed) -> bool {
+    let (entries, tail) = block.split_at(ROOM);
+    let mut found = 0;
+    Get::new(&tail[HEADER_SIZE..]).u32(&mut found).end();
+    Header::decode(tail) == Some(Header::TAIL) && csum::directory_leaf(seed, entries) == found
+}
+
 /// The bytes that an entry with a name of this length takes: a multiple of four.
 pub(crate) const fn size(name: usize) -> usize {
-    (HEADER_SIZE + name).next_multiple_of(4)
+    (HEADER_SIZE + name).next_multiple_of(ALIGNMENT)
 }
 
 /// A block that entries are appended to.
@@ -96,9 +165,8 @@ impl Leaf {
         let length = (ROOM - self.last) as u16;
         self.block[self.last..][LENGTH_FIELD].copy_from_slice(&length.to_le_bytes());
         let (entries, tail) = self.block.split_at_mut(ROOM);
-        let (no_inode, no_name) = (0, 0);
         let mut put = Put::new(tail);
-        put.u32(no_inode).u16(TAIL_SIZE as u16).u8(no_name).u8(TAIL_TYPE);
+        { Header::TAIL }.fields(&mut put);
         put.u32(csum::directory_leaf(seed, entries)).end();
         self.block
     }

@@ -1,6 +1,7 @@
 //! The file underneath: whole blocks in and out, zeros left out, freed runs punched out.
 
 use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
@@ -46,20 +47,25 @@ pub(crate) fn read_sparse(file: &File, block: u64, bytes: &mut [u8]) -> Result<(
 
 /// Takes the bytes of free blocks out of the file, so that nothing deleted can be read from it.
 pub(crate) fn punch(file: &File, blocks: Range<u64>) -> Result<(), Error> {
-    let (offset, length) = (blocks.start * BLOCK_SIZE, (blocks.end - blocks.start) * BLOCK_SIZE);
+    punch_bytes(file, blocks.start * BLOCK_SIZE, (blocks.end - blocks.start) * BLOCK_SIZE)
+        .map_err(while_trying("punch a hole into"))
+}
+
+/// The same by offset and length.
+pub(crate) fn punch_bytes(file: &File, offset: u64, length: u64) -> io::Result<()> {
     match fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, length) {
         Ok(()) => Ok(()),
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => write_zeros(file, offset, length),
-        Err(error) => Err(while_trying("punch a hole into")(error.into())),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// For hosts that cannot punch holes.
-fn write_zeros(file: &File, mut offset: u64, mut length: u64) -> Result<(), Error> {
+fn write_zeros(file: &File, mut offset: u64, mut length: u64) -> io::Result<()> {
     static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     while length > 0 {
         let count = length.min(ZEROS.len() as u64);
-        file.write_all_at(&ZEROS[..count as usize], offset).map_err(while_trying("write to"))?;
+        file.write_all_at(&ZEROS[..count as usize], offset)?;
         offset += count;
         length -= count;
     }

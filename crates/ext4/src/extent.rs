@@ -5,8 +5,10 @@
 
 use crate::content::Extent;
 use crate::csum::{self, Seed};
+use crate::fields::Fields;
+use crate::get::Get;
 use crate::inode::I_BLOCK_SIZE;
-use crate::put::{Put, high32, low16, low32};
+use crate::put::{Put, low16};
 
 const BLOCK: usize = crate::BLOCK_SIZE as usize;
 /// `struct ext4_extent_header`; extents and index entries have the same size.
@@ -19,6 +21,10 @@ const ROOT_RECORDS: usize = (I_BLOCK_SIZE - RECORD_SIZE) / RECORD_SIZE;
 const NODE_RECORDS: usize = (BLOCK - RECORD_SIZE - TAIL_SIZE) / RECORD_SIZE;
 /// `eh_magic`.
 const MAGIC: u16 = 0xf30a;
+/// An extent is longer than this when its blocks are allocated but not written, and read as zeros (`EXT_INIT_MAX_LEN`).
+const LONGEST_WRITTEN: u16 = 1 << 15;
+/// The deepest tree that the kernel makes or takes (`EXT4_MAX_EXTENT_DEPTH`).
+pub(crate) const MAX_DEPTH: u16 = 5;
 
 /// An extent or an index entry; its first word is the first block within the file (`ee_block`, `ei_block`).
 type Record = [u8; RECORD_SIZE];
@@ -63,23 +69,151 @@ pub(crate) fn encode(extents: &[Extent], nodes: &[u64], seed: Seed) -> ExtentTre
     ExtentTree { root, nodes: blocks }
 }
 
+/// The records of one block or of the root, as the disk has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Records {
+    /// The runs of a leaf.
+    Extents(Vec<MappedExtent>),
+    /// The entries of an index.
+    Below(Vec<IndexEntry>),
+}
+
+impl Records {
+    pub fn is_empty(&self) -> bool {
+        self.first_logical().is_none()
+    }
+
+    /// The first block within the file that is described.
+    pub fn first_logical(&self) -> Option<u32> {
+        match self {
+            Self::Extents(extents) => extents.first().map(|mapped| mapped.extent.logical),
+            Self::Below(entries) => entries.first().map(|entry| entry.logical),
+        }
+    }
+}
+
+/// A run of blocks, and whether the disk's bytes count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MappedExtent {
+    pub extent: Extent,
+    /// Allocated but not written: reads as zeros.
+    pub unwritten: bool,
+}
+
+/// What an index says of the block below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IndexEntry {
+    /// The first block within the file that the block below describes.
+    pub logical: u32,
+    /// The block below.
+    pub block: u64,
+}
+
+/// The records of an inode's `i_block` and their depth; `None` when it is not the root of a tree.
+pub(crate) fn decode_root(root: &[u8; I_BLOCK_SIZE]) -> Option<(Records, u16)> {
+    records(root, ROOT_RECORDS)
+}
+
+/// The records of a block outside the inode and their depth; `None` when it is no part of a tree of this inode.
+pub(crate) fn decode_node(block: &[u8; BLOCK], seed: Seed) -> Option<(Records, u16)> {
+    let (body, tail) = block.split_at(BLOCK - TAIL_SIZE);
+    let mut found = 0;
+    Get::new(tail).u32(&mut found).end();
+    (csum::extent_block(seed, body) == found).then(|| records(body, NODE_RECORDS))?
+}
+
+fn records(body: &[u8], max: usize) -> Option<(Records, u16)> {
+    let (header, body) = body.split_first_chunk::<RECORD_SIZE>()?;
+    let header = Header::decode(header);
+    if header.magic != MAGIC || usize::from(header.max) != max || header.count > header.max || header.depth > MAX_DEPTH
+    {
+        return None;
+    }
+    let records = body.as_chunks::<RECORD_SIZE>().0.iter().take(header.count.into());
+    let records = match header.depth {
+        0 => Records::Extents(records.map(decode_extent).collect::<Option<_>>()?),
+        _ => Records::Below(records.map(IndexEntry::decode).collect()),
+    };
+    Some((records, header.depth))
+}
+
+/// `struct ext4_extent_header`.
+#[derive(Default)]
+struct Header {
+    magic: u16,
+    count: u16,
+    max: u16,
+    /// Counts from 0 at the leaves.
+    depth: u16,
+    generation: u32,
+}
+
+impl Header {
+    fn fields(&mut self, fields: &mut impl Fields) {
+        fields
+            .u16(&mut self.magic)
+            .u16(&mut self.count)
+            .u16(&mut self.max)
+            .u16(&mut self.depth)
+            .u32(&mut self.generation);
+    }
+
+    fn decode(record: &Record) -> Self {
+        let mut header = Self::default();
+        header.fields(&mut Get::new(record));
+        header
+    }
+}
+
 /// `struct ext4_extent`.
+fn extent_fields(fields: &mut impl Fields, logical: &mut u32, length: &mut u16, physical: &mut u64) {
+    fields.u32(logical).u16(length).middle16(physical).low32(physical);
+}
+
 fn extent_record(extent: &Extent) -> Record {
     let mut record = [0; RECORD_SIZE];
+    let mut put = Put::new(&mut record);
     // A length of 32,768 sets the bit that marks longer ones as unwritten, but itself counts as written.
-    let length = low16(extent.length);
-    let physical = extent.physical;
-    Put::new(&mut record).u32(extent.logical).u16(length).u16(low16(high32(physical))).u32(low32(physical)).end();
+    extent_fields(&mut put, &mut extent.logical.clone(), &mut low16(extent.length), &mut extent.physical.clone());
+    put.end();
     record
 }
 
-/// `struct ext4_extent_idx`, for the block `number` that holds the records `below`.
+/// `None` for an extent of no blocks.
+fn decode_extent(record: &Record) -> Option<MappedExtent> {
+    let (mut logical, mut length, mut physical) = (0, 0, 0);
+    extent_fields(&mut Get::new(record), &mut logical, &mut length, &mut physical);
+    let unwritten = length > LONGEST_WRITTEN;
+    let length = if unwritten { length - LONGEST_WRITTEN } else { length };
+    (length > 0).then_some(MappedExtent { extent: Extent { logical, physical, length: length.into() }, unwritten })
+}
+
+impl IndexEntry {
+    /// `struct ext4_extent_idx`.
+    fn fields(&mut self, fields: &mut impl Fields) {
+        let mut ei_unused = 0;
+        fields.u32(&mut self.logical).low32(&mut self.block).middle16(&mut self.block).u16(&mut ei_unused);
+    }
+
+    fn encode(mut self) -> Record {
+        let mut record = [0; RECORD_SIZE];
+        self.fields(&mut Put::new(&mut record));
+        record
+    }
+
+    fn decode(record: &Record) -> Self {
+        let mut entry = Self::default();
+        entry.fields(&mut Get::new(record));
+        entry
+    }
+}
+
+/// The index entry for the block `number` that holds the records `below`.
 fn index_record(below: &[Record], number: u64) -> Record {
-    let (logical, _) = below[0].split_at(size_of::<u32>());
-    let ei_unused = 0;
-    let mut record = [0; RECORD_SIZE];
-    Put::new(&mut record).bytes(logical).u32(low32(number)).u16(low16(high32(number))).u16(ei_unused).end();
-    record
+    let mut logical = 0;
+    // Both kinds of records begin with it.
+    Get::new(&below[0][..size_of::<u32>()]).u32(&mut logical).end();
+    IndexEntry { logical, block: number }.encode()
 }
 
 /// A block outside the inode.
@@ -91,11 +225,11 @@ fn node(records: &[Record], depth: u16, seed: Seed) -> [u8; BLOCK] {
     block
 }
 
-/// `struct ext4_extent_header`, then the records. `depth` counts from 0 at the leaves.
+/// The header, then the records.
 fn put_records(body: &mut [u8], records: &[Record], max: usize, depth: u16) {
-    let eh_generation = 0;
+    let mut header = Header { magic: MAGIC, count: records.len() as u16, max: max as u16, depth, generation: 0 };
     let mut put = Put::new(body);
-    put.u16(MAGIC).u16(records.len() as u16).u16(max as u16).u16(depth).u32(eh_generation);
+    header.fields(&mut put);
     put.bytes(records.as_flattened()).skip_rest();
 }
 

@@ -2,9 +2,12 @@
 
 use crate::Kind;
 
+/// The bits of a mode that are a type (`S_IFMT`).
+const MODE_MASK: u16 = 0o170_000;
+
 /// The type of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FileType {
+pub enum FileType {
     /// A regular file.
     Regular,
     /// A directory.
@@ -23,7 +26,7 @@ pub(crate) enum FileType {
 
 impl FileType {
     /// The code in a directory entry (`EXT4_FT_*`).
-    pub fn dirent(self) -> u8 {
+    pub(crate) fn dirent(self) -> u8 {
         match self {
             Self::Regular => 1,
             Self::Directory => 2,
@@ -36,7 +39,7 @@ impl FileType {
     }
 
     /// The code in the high bits of `i_mode` (`S_IFMT`).
-    pub fn mode(self) -> u16 {
+    pub(crate) fn mode(self) -> u16 {
         match self {
             Self::Fifo => 0o010_000,
             Self::CharacterDevice => 0o020_000,
@@ -46,6 +49,20 @@ impl FileType {
             Self::Symlink => 0o120_000,
             Self::Socket => 0o140_000,
         }
+    }
+
+    /// The type that a mode's high bits say; `None` for a code that has no meaning.
+    pub(crate) fn of(mode: u16) -> Option<Self> {
+        const ALL: [FileType; 7] = [
+            FileType::Regular,
+            FileType::Directory,
+            FileType::CharacterDevice,
+            FileType::BlockDevice,
+            FileType::Fifo,
+            FileType::Socket,
+            FileType::Symlink,
+        ];
+        ALL.into_iter().find(|file_type| file_type.mode() == mode & MODE_MASK)
     }
 }
 

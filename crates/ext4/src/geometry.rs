@@ -8,6 +8,8 @@
 
 mod descriptors;
 
+pub(crate) use descriptors::DESCRIPTORS_PER_BLOCK;
+
 use crate::inode::INODE_SIZE;
 use crate::{BLOCK_SIZE, Layout};
 
@@ -23,9 +25,9 @@ pub(crate) const DEFAULT_INODES_PER_GROUP: u32 = (BLOCKS_PER_GROUP * BLOCK_SIZE 
 /// As many inodes per group as a bitmap of one block can describe.
 pub(crate) const MAX_INODES_PER_GROUP: u32 = BLOCKS_PER_GROUP as u32;
 /// The largest number of reserved descriptor blocks: the resize inode has one double-indirect block to list them.
-const MAX_RESERVED_GDT_BLOCKS: u64 = BLOCK_SIZE / 4;
+pub(crate) const MAX_RESERVED_GDT_BLOCKS: u64 = BLOCK_SIZE / 4;
 /// 16 TiB: the resize inode names blocks with 32 bits.
-const MAX_BLOCKS: u64 = 1 << 32;
+pub(crate) const MAX_BLOCKS: u64 = 1 << 32;
 /// What mke2fs wants to be left of a last group behind its own metadata.
 const LAST_GROUP_MIN_FREE: u64 = 50;
 

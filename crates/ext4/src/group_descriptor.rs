@@ -59,7 +59,6 @@ impl GroupDescriptor {
         record
     }
     /// A descriptor as the disk has it; `None` when its checksum is not that of the group with this number.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever changes a file system in place"))]
     pub fn decode(record: &[u8; SIZE], group: u64, seed: Seed) -> Option<Self> {
         let mut descriptor = Self::default();
         let mut found = 0;

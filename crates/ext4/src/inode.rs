@@ -115,7 +115,6 @@ impl RawInode {
     }
 
     /// An inode as the disk has it; `None` when its checksum is not that of inode `number`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever changes a file system in place"))]
     pub fn decode(bytes: &[u8; INODE_SIZE], number: u32, seed: Seed) -> Option<Self> {
         let mut inode = Self::new(0, Timestamp { seconds: 0, nanoseconds: 0 });
         let mut found = 0;

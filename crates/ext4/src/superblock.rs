@@ -16,6 +16,8 @@ const CHECKSUM: std::ops::Range<usize> = SIZE - size_of::<u32>()..SIZE;
 pub(crate) const MAGIC: u16 = 0xEF53;
 /// `EXT4_VALID_FS`.
 pub(crate) const STATE_CLEAN: u16 = 1;
+/// `EXT4_ERROR_FS`.
+pub(crate) const STATE_ERRORS: u16 = 2;
 /// `EXT4_DYNAMIC_REV`.
 pub(crate) const REVISION_DYNAMIC: u32 = 1;
 /// log2 of the block size over 1,024.
@@ -38,6 +40,12 @@ pub(crate) mod incompat {
     pub const EXTENTS: u32 = 0x40;
     pub const BIT64: u32 = 0x80;
     pub const FLEX_BG: u32 = 0x200;
+    /// The journal holds changes that are not in place yet.
+    pub const RECOVER: u32 = 0x4;
+    /// Growth past the reserved descriptors brings it.
+    pub const META_BG: u32 = 0x10;
+    /// A directory has three levels of index.
+    pub const LARGE_DIR: u32 = 0x4000;
     pub const ALL: u32 = FILETYPE | EXTENTS | BIT64 | FLEX_BG;
 }
 
@@ -154,7 +162,6 @@ impl Superblock {
     }
 
     /// The superblock as the disk has it, and whether its checksum is right.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever changes a file system in place"))]
     pub fn decode(record: &[u8; SIZE]) -> (Self, bool) {
         let mut superblock = Self::zeroed();
         let mut found = 0;

@@ -1,0 +1,84 @@
+//! A file system that exists: opened, checked, and read, so that it can be changed in place.
+//!
+//! Whatever the bytes are, reading them ends with a result or an error: every number is checked before it is used, and
+//! nothing is taken on trust that has a checksum. The kernel may have mounted and changed the file system meanwhile.
+//!
+//! Lookup is our own because a change needs what readers do not tell: the number of an inode, and the blocks that are its
+//! own.
+
+mod bitmap;
+mod content;
+mod descriptors;
+mod error;
+mod extents;
+mod features;
+mod identify;
+mod inode;
+mod lookup;
+
+pub use error::EditError;
+pub use lookup::Found;
+
+use crate::BLOCK_SIZE;
+use crate::csum::Seed;
+use crate::geometry::Geometry;
+use crate::group_descriptor::GroupDescriptor;
+use crate::storage::Storage;
+use crate::superblock::Superblock;
+
+use error::while_trying;
+
+const BLOCK: usize = BLOCK_SIZE as usize;
+
+/// A block of metadata.
+pub(crate) type Block = [u8; BLOCK];
+
+/// An existing file system that this crate can change in place.
+pub struct FileSystem<'s> {
+    storage: &'s dyn Storage,
+    #[expect(dead_code, reason = "for changes")]
+    superblock: Superblock,
+    geometry: Geometry,
+    seed: Seed,
+    descriptors: Vec<GroupDescriptor>,
+}
+
+impl<'s> FileSystem<'s> {
+    /// Opens the file system that `storage` holds. Its groups' descriptors are read (64 bytes for each 128 MiB), and
+    /// nothing else.
+    ///
+    /// # Errors
+    /// When it is not one that this crate writes, is damaged, in use or not cleanly unmounted, or the host cannot read.
+    pub fn open(storage: &'s dyn Storage) -> Result<Self, EditError> {
+        let superblock = identify::superblock(storage)?;
+        let geometry = identify::geometry(&superblock, storage)?;
+        let seed = Seed::new(&superblock.uuid);
+        let descriptors = descriptors::read(storage, &geometry, seed)?;
+        Ok(Self { storage, superblock, geometry, seed, descriptors })
+    }
+
+    /// The file system's size in bytes; its file may be longer by less than a block group.
+    pub fn size(&self) -> u64 {
+        self.geometry.block_count * BLOCK_SIZE
+    }
+
+    /// Blocks that are free, of 4,096 bytes each.
+    pub fn free_blocks(&self) -> u64 {
+        self.descriptors.iter().map(|descriptor| u64::from(descriptor.free_blocks)).sum()
+    }
+
+    /// Inodes that are free.
+    pub fn free_inodes(&self) -> u32 {
+        self.descriptors.iter().map(|descriptor| descriptor.free_inodes).fold(0, u32::saturating_add)
+    }
+
+    /// Reads a block of metadata.
+    pub(crate) fn block(&self, block: u64) -> Result<Box<Block>, EditError> {
+        if block >= self.geometry.block_count {
+            return Err(EditError::damaged(format!("block {block} is past the end of the file system")));
+        }
+        let mut bytes = Box::new([0; BLOCK]);
+        self.storage.read_at(&mut bytes[..], block * BLOCK_SIZE).map_err(while_trying("read from"))?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,86 @@
+//! Why an existing file system cannot be read or changed.
+
+use std::io;
+
+use crate::error::EscapedPath;
+
+/// Why an existing file system was not changed. Nothing was, unless an error says so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The host refused to read or write.
+    #[error("cannot {action} the file system's file: {source}")]
+    Io {
+        /// What was tried, as a verb phrase.
+        action: &'static str,
+        /// The host's answer.
+        source: io::Error,
+    },
+
+    /// There is no ext4 file system.
+    #[error("there is no ext4 file system in it; name a file that nex made")]
+    NotExt4,
+
+    /// The file system has a form that this crate does not write.
+    #[error("not the kind of file system that nex makes and changes: {what}; make it anew")]
+    Foreign {
+        /// The feature or the field, in words.
+        what: String,
+    },
+
+    /// What the file system says of itself does not hold.
+    #[error("the file system is damaged: {what}; have it repaired by 'e2fsck -f'")]
+    Damaged {
+        /// The structure, in words.
+        what: String,
+    },
+
+    /// The journal holds changes that are not in place yet.
+    #[error(
+        "the file system is mounted or in a running machine, or was not unmounted cleanly; stop whoever uses it; \
+         if nobody does, 'e2fsck -p' or mounting it once puts its journal into effect"
+    )]
+    NeedsRecovery,
+
+    /// The file system is marked as in use or as changed half-way.
+    #[error(
+        "the file system is mounted or in a running machine, or was not unmounted cleanly, or a change of it was cut \
+         short; stop whoever uses it; if nobody does, have it repaired by 'e2fsck -f'"
+    )]
+    NotClean,
+
+    /// The file is shorter than the file system in it.
+    #[error("the file is cut off: it has {length} bytes, and the file system in it {size}; take a whole copy")]
+    CutOff {
+        /// The file's length in bytes.
+        length: u64,
+        /// The file system's size in bytes.
+        size: u64,
+    },
+
+    /// A dm-verity tree behind the file system seals every byte of it.
+    #[error("a dm-verity tree behind the file system seals it, and any change breaks the seal; make it anew")]
+    Sealed,
+
+    /// No file has the path.
+    #[error("there is no {path} in the file system")]
+    NotFound {
+        /// The path.
+        path: EscapedPath,
+    },
+}
+
+impl EditError {
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into() }
+    }
+
+    pub(crate) fn foreign(what: impl Into<String>) -> Self {
+        Self::Foreign { what: what.into() }
+    }
+}
+
+/// Turns the host's error into ours, with what was tried.
+pub(crate) fn while_trying(action: &'static str) -> impl FnOnce(io::Error) -> EditError {
+    move |source| EditError::Io { action, source }
+}
