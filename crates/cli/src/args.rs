@@ -1,11 +1,14 @@
 //! The command line.
 
+mod file_system;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub use file_system::FileSystemArgs;
 use nex_image::Platform;
 
 use crate::size;
@@ -94,6 +97,9 @@ pub struct RootfsArgs {
     /// Talk http instead of https to the registry; for registries under test.
     #[arg(long, env = "NEX_PLAIN_HTTP", value_parser = FalseyValueParser::new())]
     pub plain_http: bool,
+
+    #[command(flatten)]
+    pub file_system: FileSystemArgs,
 
     #[command(flatten)]
     pub limits: LimitArgs,

@@ -4,11 +4,11 @@ use std::env::VarError;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use nex_ext4::Size;
+use nex_ext4::{BLOCK_SIZE, Journal, Size};
 use nex_image::{Platform, Reference, RegistryOptions};
-use nex_rootfs::{Destination, GuestOptions, Limits, Options, Report};
+use nex_rootfs::{Destination, FileSystemOptions, GuestOptions, Limits, Options, Report};
 
-use crate::args::{Format, LimitArgs, RootfsArgs, SizeArg};
+use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::Diagnostic;
 use crate::{progress, render};
 
@@ -37,6 +37,7 @@ pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
 }
 
 fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
+    let size = size(args)?;
     Ok(Options {
         reference: Reference::parse(&args.image).map_err(|error| Diagnostic::usage(error.to_string()))?,
         image: nex_image::Options {
@@ -46,7 +47,8 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
             limits: image_limits(&args.limits),
         },
         agent: agent(args.agent.as_deref())?,
-        size: size(args)?,
+        size,
+        file_system: file_system(&args.file_system, size)?,
         output: Destination::new(&args.output),
         digest: !args.no_sha256,
         source_date_epoch: source_date_epoch()?,
@@ -86,6 +88,36 @@ fn size(args: &RootfsArgs) -> Result<Size, Diagnostic> {
             Err(Diagnostic::usage("--free says how much room --size auto leaves; add --size auto, or leave --free out"))
         }
     }
+}
+
+fn file_system(args: &FileSystemArgs, size: Size) -> Result<FileSystemOptions, Diagnostic> {
+    let journal = match (args.journal_size, args.no_journal) {
+        (None, false) => Journal::Usual,
+        (None, true) => Journal::None,
+        (Some(size), false) => Journal::Blocks(size.div_ceil(BLOCK_SIZE)),
+        (Some(_), true) => {
+            return Err(Diagnostic::usage("--no-journal leaves no journal for --journal-size; drop one"));
+        }
+    };
+    match (args.max_size, size) {
+        (Some(max_size), _) if max_size > MAX_SIZE => return Err(Diagnostic::usage(TOO_LARGE)),
+        (Some(max_size), Size::Exact(size)) if max_size < size => {
+            return Err(Diagnostic::usage(format!(
+                "--max-size {max_size} is below --size {size}; ask for that size or more"
+            )));
+        }
+        _ => {}
+    }
+    let options = FileSystemOptions {
+        inodes: args.inodes,
+        journal,
+        reserved: args.reserved,
+        label: args.label.0,
+        uuid: args.uuid,
+        max_size: args.max_size,
+    };
+    options.check(size).map_err(|error| Diagnostic::usage(error.to_string()))?;
+    Ok(options)
 }
 
 fn agent(named: Option<&Path>) -> Result<PathBuf, Diagnostic> {

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 
+use crate::BLOCK_SIZE;
+use crate::options::Journal;
+
 /// Why a file system could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +47,53 @@ pub enum Error {
         size: u64,
         /// The largest size that the layout allows, in bytes.
         max_size: u64,
+    },
+
+    /// So many inodes as were asked for cannot be had.
+    #[error("{wanted} inodes cannot be had: such a file system takes {least} to {most}; ask for a number between")]
+    InodeCount {
+        /// How many were asked for.
+        wanted: u64,
+        /// How many the content needs.
+        least: u64,
+        /// How many the groups can hold.
+        most: u64,
+    },
+
+    /// A journal as large as was asked for cannot be had.
+    #[error(
+        "a journal of {size} bytes cannot be had: it takes {} to {} bytes (1,024 to 10,240,000 blocks); \
+         ask for a size between, or for no journal",
+        Journal::MIN_BLOCKS * BLOCK_SIZE, Journal::MAX_BLOCKS * BLOCK_SIZE
+    )]
+    JournalSize {
+        /// The size that was asked for, in bytes.
+        size: u64,
+    },
+
+    /// Root's reserve is more than half of the file system, which e2fsck takes for damage.
+    #[error(
+        "{reserved} bytes cannot be reserved for root: at most half of the file system, {most} bytes; ask for less"
+    )]
+    ReservedTooLarge {
+        /// The reserve that was asked for, in bytes.
+        reserved: u64,
+        /// The largest reserve, in bytes.
+        most: u64,
+    },
+
+    /// The resize inode cannot list the descriptors of so much growth.
+    #[error(
+        "growth to {max_size} bytes cannot be prepared: a file system of {size} bytes can keep descriptors for at most \
+         {most} bytes; ask for that or less, or for a larger file system"
+    )]
+    GrowthTooLarge {
+        /// The size to grow to that was asked for, in bytes.
+        max_size: u64,
+        /// The file system's size in bytes.
+        size: u64,
+        /// The largest size to grow to, in bytes.
+        most: u64,
     },
 
     /// A regular file is longer than the 2^32 blocks that an extent tree can address.

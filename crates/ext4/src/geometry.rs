@@ -7,6 +7,9 @@
 //! ```
 
 mod descriptors;
+mod inodes;
+
+pub(crate) use inodes::{Inodes, max_inodes, min_blocks};
 
 pub(crate) use descriptors::DESCRIPTORS_PER_BLOCK;
 
@@ -19,11 +22,6 @@ pub(crate) const BLOCKS_PER_GROUP: u64 = 8 * BLOCK_SIZE;
 pub(crate) const DESCRIPTOR_SIZE: u64 = 64;
 /// Inodes in one block of an inode table.
 pub(crate) const INODES_PER_BLOCK: u64 = BLOCK_SIZE / INODE_SIZE as u64;
-/// One inode for every 16 KiB of a full group, as mke2fs does. Counted for full groups even when the only group is a
-/// partial one: the number is kept when the file system grows.
-pub(crate) const DEFAULT_INODES_PER_GROUP: u32 = (BLOCKS_PER_GROUP * BLOCK_SIZE / (16 << 10)) as u32;
-/// As many inodes per group as a bitmap of one block can describe.
-pub(crate) const MAX_INODES_PER_GROUP: u32 = BLOCKS_PER_GROUP as u32;
 /// The largest number of reserved descriptor blocks: the resize inode has one double-indirect block to list them.
 pub(crate) const MAX_RESERVED_GDT_BLOCKS: u64 = BLOCK_SIZE / 4;
 /// 16 TiB: the resize inode names blocks with 32 bits.
@@ -67,6 +65,11 @@ pub(crate) fn max_blocks(span: u64) -> u64 {
     MAX_BLOCKS.min((span - 1) * (BLOCK_SIZE / DESCRIPTOR_SIZE) * BLOCKS_PER_GROUP)
 }
 
+/// The largest size, in blocks, for which a file system of `blocks` blocks can keep descriptors in reserve.
+pub(crate) fn max_growth(blocks: u64) -> u64 {
+    max_blocks(1 + descriptor_blocks(group_count(blocks)) + MAX_RESERVED_GDT_BLOCKS)
+}
+
 fn group_count(blocks: u64) -> u64 {
     blocks.div_ceil(BLOCKS_PER_GROUP)
 }
@@ -94,10 +97,10 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// The geometry of at most `blocks` blocks with room for `inodes` inodes; `span` was fixed by the layout.
+    /// The geometry of at most `blocks` blocks with room for so many inodes; `span` was fixed by the layout.
     ///
     /// `None` when so few groups cannot hold so many inodes, or `span` cannot hold so many descriptors.
-    pub fn new(blocks: u64, inodes: u64, span: u64) -> Option<Self> {
+    pub fn new(blocks: u64, inodes: Inodes, span: u64) -> Option<Self> {
         let whole = Self::with_block_count(blocks, inodes, span)?;
         let last = whole.blocks_in_group(whole.group_count - 1);
         if whole.group_count == 1 || last >= whole.overhead_of_last_group() + LAST_GROUP_MIN_FREE {
@@ -106,7 +109,7 @@ impl Geometry {
         Self::with_block_count(blocks - last, inodes, span)
     }
 
-    fn with_block_count(block_count: u64, inodes: u64, span: u64) -> Option<Self> {
+    fn with_block_count(block_count: u64, inodes: Inodes, span: u64) -> Option<Self> {
         let group_count = group_count(block_count);
         if group_count == 0 || block_count > max_blocks(span) {
             return None;
@@ -118,7 +121,7 @@ impl Geometry {
             descriptor_blocks,
             reserved_blocks: (span - 1 - descriptor_blocks).min(MAX_RESERVED_GDT_BLOCKS),
             first_meta_bg: None,
-            inodes_per_group: inodes_per_group(inodes, group_count)?,
+            inodes_per_group: inodes.per_group(group_count)?,
         })
     }
 
@@ -159,17 +162,6 @@ impl Geometry {
     }
 }
 
-/// The usual ratio, or more when the tree needs more, with a quarter to spare as far as the format allows.
-fn inodes_per_group(inodes: u64, groups: u64) -> Option<u32> {
-    let limit = u64::from(MAX_INODES_PER_GROUP).min(u64::from(u32::MAX) / groups / INODES_PER_BLOCK * INODES_PER_BLOCK);
-    let per_group = |inodes: u64| inodes.div_ceil(groups).next_multiple_of(INODES_PER_BLOCK);
-    if per_group(inodes) > limit {
-        return None;
-    }
-    let spare = per_group(inodes + inodes / 4).max(u64::from(DEFAULT_INODES_PER_GROUP)).min(limit);
-    u32::try_from(spare).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,19 +189,17 @@ mod tests {
 
     #[test]
     fn a_last_group_that_cannot_hold_its_own_metadata_is_left_off() {
-        let full = Geometry::new(2 * BLOCKS_PER_GROUP, 100, 33).unwrap();
+        let full = Geometry::new(2 * BLOCKS_PER_GROUP, Inodes::usual(100), 33).unwrap();
         for extra in [1, 2 + 512 + LAST_GROUP_MIN_FREE - 1] {
-            assert_eq!(Geometry::new(2 * BLOCKS_PER_GROUP + extra, 100, 33).unwrap(), full);
+            assert_eq!(Geometry::new(2 * BLOCKS_PER_GROUP + extra, Inodes::usual(100), 33).unwrap(), full);
         }
-        let kept = Geometry::new(2 * BLOCKS_PER_GROUP + 2 + 512 + LAST_GROUP_MIN_FREE, 100, 33).unwrap();
+        let kept = Geometry::new(2 * BLOCKS_PER_GROUP + 2 + 512 + LAST_GROUP_MIN_FREE, Inodes::usual(100), 33).unwrap();
         assert_eq!(kept.group_count, 3);
     }
 
     #[test]
-    fn inodes_are_counted_for_full_groups_and_bounded_by_a_bitmap() {
-        assert_eq!(Geometry::new(4096, 12, 33).unwrap().inodes_per_group, 8192);
-        assert_eq!(Geometry::new(4096, 20_000, 33).unwrap().inodes_per_group, 25_008);
-        assert_eq!(Geometry::new(4096, 32_768, 33).unwrap().inodes_per_group, 32_768);
-        assert_eq!(Geometry::new(4096, 32_769, 33), None);
+    fn the_reserve_of_the_resize_inode_is_good_for_8_tib() {
+        assert_eq!(max_growth(GIB / BLOCK_SIZE) * BLOCK_SIZE, 8200 * GIB);
+        assert_eq!(max_growth((8 << 40) / BLOCK_SIZE), MAX_BLOCKS);
     }
 }

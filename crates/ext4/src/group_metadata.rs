@@ -11,7 +11,7 @@ use crate::error::{Error, while_trying};
 use crate::geometry::BLOCKS_PER_GROUP;
 use crate::group_descriptor::{self, BLOCK_UNINIT, GroupDescriptor, INODE_UNINIT, INODE_ZEROED};
 use crate::inode_table::journal_tree;
-use crate::new_superblock::NewSuperblock;
+use crate::new_superblock::{JournalCopy, NewSuperblock};
 use crate::options::Options;
 use crate::resize_inode;
 use crate::sizing::Plan;
@@ -130,14 +130,13 @@ impl GroupMetadata<'_> {
 
     /// The backups, each with all descriptors, then the primary's descriptors, then the primary.
     fn write_supers(&self, descriptors: &[u8], free: Free) -> Result<(), Error> {
-        let journal = journal_tree(self.plan, Seed::new(&self.options.uuid));
         let superblock = NewSuperblock {
             geometry: &self.plan.geometry,
             options: self.options,
             free_blocks: free.blocks,
             free_inodes: free.inodes,
-            journal_map: journal.root,
-            journal_blocks: self.plan.journal_blocks(),
+            reserved_blocks: self.plan.reserved,
+            journal: self.journal(),
         }
         .fields();
         for group in self.plan.geometry.backup_groups() {
@@ -147,6 +146,12 @@ impl GroupMetadata<'_> {
         }
         self.write_at(self.plan.geometry.descriptor_block(0) * BLOCK_SIZE, descriptors)?;
         self.write_at(superblock::PRIMARY_OFFSET, &superblock.encode(0))
+    }
+
+    fn journal(&self) -> Option<JournalCopy> {
+        let map = || journal_tree(self.plan, Seed::new(&self.options.uuid)).root;
+        let blocks = self.plan.journal_blocks();
+        (blocks > 0).then(|| JournalCopy { map: map(), blocks })
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), Error> {

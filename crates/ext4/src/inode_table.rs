@@ -181,7 +181,7 @@ impl<'a> InodeTable<'a> {
         Ok(root)
     }
 
-    /// The resize inode and the journal's.
+    /// The resize inode, and the journal's when there is one.
     fn write_reserved(&mut self) -> Result<(), Error> {
         let resize = RawInode {
             size: resize_inode::FILE_SIZE,
@@ -190,6 +190,9 @@ impl<'a> InodeTable<'a> {
             ..self.own_file()
         };
         self.write_inode(numbering::RESIZE, &resize)?;
+        if self.plan.journal.is_empty() {
+            return Ok(());
+        }
         let journal = RawInode {
             size: self.plan.journal_blocks() * BLOCK_SIZE,
             sectors: (self.plan.journal_blocks() + self.plan.journal_nodes.len() as u64) * SECTORS_PER_BLOCK,
@@ -236,7 +239,7 @@ pub(crate) fn journal_tree(plan: &Plan, seed: Seed) -> ExtentTree {
     extent::encode(&plan.journal, &plan.journal_nodes, seed.inode(numbering::JOURNAL, GENERATION))
 }
 
-/// Writes the journal's superblock and the blocks of its extent tree.
+/// Writes the journal's superblock and the blocks of its extent tree, when there is one.
 pub(crate) fn write_journal(file: &File, plan: &Plan, uuid: &[u8; 16]) -> Result<(), Error> {
     let mut blocks = Stream::new(file);
     if let Some(first) = plan.journal.first() {

@@ -52,7 +52,7 @@ pub use data::FileWriter;
 pub use error::{Error, EscapedPath, XattrError};
 pub use existing::{EditError, FileSystem, Found};
 pub use file_type::FileType;
-pub use options::{Layout, Options, Report, Size};
+pub use options::{Journal, Layout, Options, Report, Reserved, Size, Sizes};
 pub use storage::Storage;
 pub use tree::{Device, Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree, Xattr};
 pub use writer::Writer;

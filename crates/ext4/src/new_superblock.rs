@@ -31,21 +31,31 @@ pub(crate) struct NewSuperblock<'a> {
     pub free_blocks: u64,
     /// `s_free_inodes_count`.
     pub free_inodes: u32,
-    /// The journal inode's `i_block`.
-    pub journal_map: [u8; I_BLOCK_SIZE],
+    /// `s_r_blocks_count`.
+    pub reserved_blocks: u64,
+    /// `None` when the file system has no journal.
+    pub journal: Option<JournalCopy>,
+}
+
+/// What the superblock keeps of the journal's inode.
+pub(crate) struct JournalCopy {
+    /// Its `i_block`.
+    pub map: [u8; I_BLOCK_SIZE],
     /// The journal's blocks.
-    pub journal_blocks: u64,
+    pub blocks: u64,
 }
 
 impl NewSuperblock<'_> {
-    /// All fields. Those left zero say: never mounted, written or checked at no known time, nothing reserved. (Of writing
+    /// All fields. Those left zero say: never mounted, written or checked at no known time. (Of writing
     /// and checking no time is known: only when the file system was made comes from the caller. Were that later than the
     /// clock of whoever checks it, e2fsck would complain of these two.)
     pub fn fields(&self) -> Superblock {
         let Self { geometry, options, .. } = self;
-        Superblock {
+        let journal_blocks = self.journal.as_ref().map_or(0, |journal| journal.blocks);
+        let superblock = Superblock {
             inodes_count: geometry.inode_count() as u32,
             blocks_count: geometry.block_count,
+            reserved_blocks: self.reserved_blocks,
             free_blocks: self.free_blocks,
             free_inodes: self.free_inodes,
             log_block_size: LOG_BLOCK_SIZE,
@@ -60,29 +70,43 @@ impl NewSuperblock<'_> {
             revision: REVISION_DYNAMIC,
             first_inode: numbering::LOST_AND_FOUND,
             inode_size: INODE_SIZE as u16,
-            compat: compat::ALL,
+            compat: compat::ALL & !compat::HAS_JOURNAL,
             incompat: incompat::ALL,
             ro_compat: ro_compat::ALL,
             uuid: options.uuid,
             label: options.label,
             reserved_descriptor_blocks: geometry.reserved_blocks as u16,
-            journal_inode: numbering::JOURNAL,
             hash_seed: options.hash_seed,
             hash_version: HASH_VERSION,
-            journal_backup_type: JOURNAL_BACKUP_BLOCKS,
             descriptor_size: DESCRIPTOR_SIZE as u16,
             default_mount_options: DEFAULT_MOUNT_OPTIONS,
             // Unlike an inode's times this counts from 1970 without a sign.
             mkfs_time: options.time.clamp(0, MAX_TIME) as u64,
-            journal_map: self.journal_map,
-            journal_size: self.journal_blocks * BLOCK_SIZE,
             min_extra_size: EXTRA_SIZE,
             want_extra_size: EXTRA_SIZE,
             flags: HASH_FLAGS,
             log_groups_per_flex: LOG_GROUPS_PER_FLEX,
             checksum_type: CHECKSUM_TYPE,
-            overhead: u32::try_from(geometry.overhead(self.journal_blocks)).unwrap_or(0),
+            overhead: u32::try_from(geometry.overhead(journal_blocks)).unwrap_or(0),
             ..Superblock::zeroed()
+        };
+        match &self.journal {
+            Some(journal) => journal.name_in(superblock),
+            None => superblock,
+        }
+    }
+}
+
+impl JournalCopy {
+    /// The superblock of a file system with this journal.
+    fn name_in(&self, superblock: Superblock) -> Superblock {
+        Superblock {
+            compat: superblock.compat | compat::HAS_JOURNAL,
+            journal_inode: numbering::JOURNAL,
+            journal_backup_type: JOURNAL_BACKUP_BLOCKS,
+            journal_map: self.map,
+            journal_size: self.blocks * BLOCK_SIZE,
+            ..superblock
         }
     }
 }

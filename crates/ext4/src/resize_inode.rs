@@ -67,6 +67,7 @@ fn reserved_blocks(geometry: &Geometry) -> std::ops::Range<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Inodes;
 
     fn pointers(block: &[u8]) -> Vec<u32> {
         block.chunks_exact(4).map(|pointer| u32::from_le_bytes(pointer.try_into().unwrap())).collect()
@@ -74,7 +75,7 @@ mod tests {
 
     /// A file system of 9 GiB: 72 groups, two descriptor blocks of 32.
     fn nine_gib() -> Geometry {
-        Geometry::new(72 * BLOCKS_PER_GROUP, 12, 33).unwrap()
+        Geometry::new(72 * BLOCKS_PER_GROUP, Inodes::usual(12), 33).unwrap()
     }
 
     #[test]

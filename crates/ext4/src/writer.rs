@@ -8,7 +8,7 @@ use crate::data::{Data, FileWriter};
 use crate::directory::HashSeed;
 use crate::disk::punch;
 use crate::error::{Error, while_trying};
-use crate::geometry;
+use crate::geometry::{self, Inodes};
 use crate::group_metadata::GroupMetadata;
 use crate::inode_table::{InodeTable, write_journal};
 use crate::numbering::Numbering;
@@ -75,9 +75,9 @@ impl Writer {
         runs.extend(cursor.taken_since(&data_end));
 
         let content_blocks = runs.iter().map(|run| run.end - run.start).sum();
-        let inodes = u64::from(numbering.last());
+        let inodes = Inodes { in_use: numbering.last().into(), wanted: options.sizes.inodes };
         let demand = Demand { cursor, inodes, content_blocks, span: self.span };
-        let (plan, needed) = sizing::plan(&demand, options.size)?;
+        let (plan, needed) = sizing::plan(&demand, &options.sizes)?;
         runs.extend_from_slice(&plan.runs);
         let usage = Usage::new(runs)?;
 
@@ -97,6 +97,7 @@ impl Writer {
             free_blocks: free.blocks,
             inode_count: plan.geometry.inode_count() as u32,
             free_inodes: free.inodes,
+            reserved_blocks: plan.reserved,
             journal_blocks: plan.journal_blocks() as u32,
             content_blocks,
         };

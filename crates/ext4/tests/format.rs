@@ -58,8 +58,7 @@ fn large_sizes_are_clean_and_sparse() {
 
 #[test]
 fn every_reserve_for_growth_is_clean() {
-    for (max_size, size) in [(0, 150 * MIB), (GIB, 150 * MIB), (16 << 40, 150 * MIB), (0, 9 * GIB), (4 << 40, 9 * GIB)]
-    {
+    for (max_size, size) in [(0, 150 * MIB), (GIB, 150 * MIB), (8 << 40, 150 * MIB), (0, 9 * GIB), (4 << 40, 9 * GIB)] {
         let image = Builder::new(&Layout { max_size, size_limit: Some(size) }).finish(Size::Exact(size));
         assert_fsck_is_silent(&image.path());
     }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use nex_ext4::{Layout, Size, Timestamp, Writer};
+use nex_ext4::{Size, Timestamp, Writer};
 use nex_image::{Image, LayerReader, Progress, Reference};
 
 use crate::agent_file::AgentFile;
 use crate::dress::{DressError, dress};
 use crate::error::{Error, TooSmall};
 use crate::events::Events;
+use crate::file_system::FileSystemOptions;
 use crate::guest::{self, Wiring, wire};
 use crate::identity::Identity;
 use crate::layer::TarError;
@@ -31,6 +32,8 @@ pub struct Options {
     pub agent: PathBuf,
     /// How large the file system becomes.
     pub size: Size,
+    /// Its parts and names.
+    pub file_system: FileSystemOptions,
     /// Where it goes.
     pub output: Destination,
     /// Whether the report names the output's SHA-256. All of the output has to be read for it, holes too.
@@ -124,16 +127,10 @@ struct Build<'a> {
 impl<'a> Build<'a> {
     fn new(options: &'a Options, image: &'a Image, agent: &'a AgentFile, output: &Unfinished) -> Result<Self, Error> {
         let file = output.file().try_clone().map_err(|cause| options.output.error(cause))?;
-        let default = Layout::default();
-        let layout = match options.size {
-            Size::Exact(size) => Layout { size_limit: Some(size), max_size: default.max_size.max(size) },
-            Size::Auto { free } => {
-                Layout { size_limit: None, max_size: default.max_size.saturating_add(free.unwrap_or(0)) }
-            }
-        };
         let seconds = options.source_date_epoch.or(image.config.created).unwrap_or(0);
         let time = Timestamp { seconds, nanoseconds: 0 };
-        let writer = Writer::new(file, &layout).map_err(|error| ext4_error(options, error))?;
+        let writer =
+            Writer::new(file, &options.file_system.layout(options.size)).map_err(|error| ext4_error(options, error))?;
         let merge = Merge::new(time);
         Ok(Self { options, image, agent, time, writer, merge, placed: Placed::default(), layers: Vec::new() })
     }
@@ -226,28 +223,32 @@ impl<'a> Build<'a> {
             format!("{:?}", image_config(&self.image.config)),
         ];
         let diff_ids = self.layers.iter().map(|layer| &layer.diff_id);
-        Identity::of(inputs.iter().chain(diff_ids).map(String::as_str))
+        let file_system = self.options.file_system.identity();
+        Identity::of(inputs.iter().chain(diff_ids).chain(&file_system).map(String::as_str))
     }
 
     fn finish(self) -> Result<(nex_ext4::Report, Vec<LayerReport>, String), Error> {
         let identity = self.identity();
+        let file_system = &self.options.file_system;
+        let uuid = file_system.uuid.unwrap_or(identity.uuid);
         let options = nex_ext4::Options {
-            size: self.options.size,
-            uuid: identity.uuid,
+            sizes: file_system.sizes(self.options.size),
+            uuid: uuid.into_bytes(),
             hash_seed: identity.hash_seed,
-            label: [0; 16],
+            label: file_system.label,
             time: self.time.seconds,
         };
         let tree = self.merge.into_tree();
         match self.writer.finish(&tree, &options) {
-            Ok((_, report)) => Ok((report, self.layers, identity.uuid_text())),
+            Ok((_, report)) => Ok((report, self.layers, uuid.to_string())),
             Err(nex_ext4::Error::TooSmall { needed, size }) => {
                 let usage = TreeUsage::of(&tree);
                 Err(Error::TooSmall(Box::new(TooSmall {
                     needed,
                     size,
                     content: usage.blocks * nex_ext4::BLOCK_SIZE,
-                    inodes: usage.inodes,
+                    inodes: usage.inodes.max(file_system.inodes.unwrap_or(0)),
+                    journal: file_system.journal_bytes(),
                     deleted: self.placed.blocks.saturating_sub(usage.blocks) * nex_ext4::BLOCK_SIZE,
                     directories: largest_directories(&tree),
                     layers: largest_layers(&self.layers),
@@ -262,7 +263,7 @@ impl<'a> Build<'a> {
 fn ext4_error(options: &Options, error: nex_ext4::Error) -> Error {
     match error {
         nex_ext4::Error::Io { source, .. } => Error::Output(options.output.error(source)),
-        error => Error::Ext4(error),
+        error => Error::of_ext4(error),
     }
 }
 

@@ -54,17 +54,39 @@ pub enum Error {
     /// The content does not fit.
     #[error(transparent)]
     TooSmall(Box<TooSmall>),
+    /// The file system cannot have the parts that were asked for.
+    #[error("{cause} ({flag})")]
+    FileSystem {
+        /// Why not, with the bounds.
+        cause: nex_ext4::Error,
+        /// The flag that asks for the part.
+        flag: &'static str,
+    },
     /// The file system cannot hold the tree.
     #[error("the image does not fit into an ext4 file system: {0}")]
     Ext4(nex_ext4::Error),
 }
 
+impl Error {
+    /// What the writer says of a part that the user asked for is told with the flag.
+    pub(crate) fn of_ext4(cause: nex_ext4::Error) -> Self {
+        let flag = match cause {
+            nex_ext4::Error::InodeCount { .. } => "--inodes",
+            nex_ext4::Error::JournalSize { .. } => "--journal-size",
+            nex_ext4::Error::ReservedTooLarge { .. } => "--reserved",
+            nex_ext4::Error::GrowthTooLarge { .. } | nex_ext4::Error::TooLarge { .. } => "--max-size",
+            cause => return Self::Ext4(cause),
+        };
+        Self::FileSystem { cause, flag }
+    }
+}
+
 /// A size that the content does not fit into.
 #[derive(Debug, Error)]
 #[error(
-    "the content does not fit: {} in {inodes} inodes{} need {needed} bytes, but the size is {size}; \
+    "the content does not fit: {} in {inodes} inodes{}{} need {needed} bytes, but the size is {size}; \
      ask for --size {} or more, or for --size auto{}",
-    human(*.content), and_deleted(*.deleted), in_mebibytes(*.needed), largest(self)
+    human(*.content), and_deleted(*.deleted), and_journal(*.journal), in_mebibytes(*.needed), largest(self)
 )]
 pub struct TooSmall {
     /// The smallest size in bytes that holds everything.
@@ -73,8 +95,10 @@ pub struct TooSmall {
     pub size: u64,
     /// Bytes of the files' blocks.
     pub content: u64,
-    /// Inodes of all names.
+    /// Inodes of all names, or as many as were asked for.
     pub inodes: u64,
+    /// The journal in bytes, when its size was asked for.
+    pub journal: Option<u64>,
     /// Bytes of blocks whose files later layers delete or replace; they are free in the image, but take their place.
     pub deleted: u64,
     /// The largest directories of the image.
@@ -90,6 +114,10 @@ fn in_mebibytes(bytes: u64) -> String {
 
 fn and_deleted(bytes: u64) -> String {
     if bytes == 0 { String::new() } else { format!(", and {} that later layers delete or replace,", human(bytes)) }
+}
+
+fn and_journal(bytes: Option<u64>) -> String {
+    bytes.map_or_else(String::new, |bytes| format!(", and a journal of {},", human(bytes)))
 }
 
 fn largest(error: &TooSmall) -> String {

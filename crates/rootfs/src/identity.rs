@@ -1,6 +1,7 @@
 //! What makes two images the same: their names come from what went into them.
 
 use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 
 /// Changes whenever the same inputs would give other bytes.
 const LAYOUT: &str = "nex rootfs layout 1";
@@ -9,20 +10,12 @@ const LAYOUT: &str = "nex rootfs layout 1";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The file system's UUID (version 8 of RFC 9562).
-    pub uuid: [u8; 16],
+    pub uuid: Uuid,
     /// The seed of the directory hash.
     pub hash_seed: [u8; 16],
 }
 
 impl Identity {
-    /// The UUID as people and tools write it.
-    pub fn uuid_text(&self) -> String {
-        let hex = |range: std::ops::Range<usize>| -> String {
-            self.uuid[range].iter().map(|byte| format!("{byte:02x}")).collect()
-        };
-        [hex(0..4), hex(4..6), hex(6..8), hex(8..10), hex(10..16)].join("-")
-    }
-
     /// Derives the numbers from the inputs, one text each, in a fixed order.
     pub fn of<'a>(inputs: impl Iterator<Item = &'a str>) -> Self {
         let mut hasher = Sha256::new_with_prefix(LAYOUT);
@@ -31,7 +24,10 @@ impl Identity {
             hasher.update(input);
         }
         let base = hasher.finalize();
-        Self { uuid: uuid_v8(number(&base, "uuid")), hash_seed: number(&base, "hash seed") }
+        Self {
+            uuid: Builder::from_custom_bytes(number(&base, "uuid")).into_uuid(),
+            hash_seed: number(&base, "hash seed"),
+        }
     }
 }
 
@@ -40,15 +36,10 @@ fn number(base: &[u8], label: &str) -> [u8; 16] {
     std::array::from_fn(|index| digest[index])
 }
 
-/// Sets the version to 8 (made by rules of one's own) and the variant to that of RFC 9562.
-fn uuid_v8(mut bytes: [u8; 16]) -> [u8; 16] {
-    bytes[6] = bytes[6] & 0x0f | 0x80;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
+    use uuid::{Variant, Version};
+
     use super::*;
 
     #[test]
@@ -57,12 +48,12 @@ mod tests {
         assert_eq!(of(&["a", "b"]), of(&["a", "b"]));
         assert_ne!(of(&["a", "b"]), of(&["b", "a"]));
         assert_ne!(of(&["ab", ""]), of(&["a", "b"]));
-        assert_ne!(of(&["a"]).uuid, of(&["a"]).hash_seed);
+        assert_ne!(of(&["a"]).uuid.into_bytes(), of(&["a"]).hash_seed);
     }
 
     #[test]
     fn the_uuid_has_version_and_variant() {
         let uuid = Identity::of(std::iter::empty()).uuid;
-        assert_eq!((uuid[6] >> 4, uuid[8] >> 6), (8, 2));
+        assert_eq!((uuid.get_version(), uuid.get_variant()), (Some(Version::Custom), Variant::RFC4122));
     }
 }

@@ -2,6 +2,7 @@
 
 mod determinism;
 mod errors;
+mod file_system;
 mod forms;
 mod guest;
 mod layers;

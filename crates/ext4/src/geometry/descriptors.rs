@@ -83,10 +83,11 @@ fn own_descriptor_block(group: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Inodes;
 
     /// 9 GiB with a reserve.
     fn nine_gib() -> Geometry {
-        Geometry::new(72 * BLOCKS_PER_GROUP, 12, 33).unwrap()
+        Geometry::new(72 * BLOCKS_PER_GROUP, Inodes::usual(12), 33).unwrap()
     }
 
     /// One block of descriptors behind each superblock, and the others in their metagroups.

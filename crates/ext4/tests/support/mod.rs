@@ -2,13 +2,14 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nex_ext4::{
-    Content, Directory, Error, Inode, InodeId, Kind, Layout, Metadata, Options, Report, Size, Timestamp, Tree, Writer,
+    Content, Directory, Error, Inode, InodeId, Kind, Layout, Metadata, Options, Report, Sizes, Timestamp, Tree, Writer,
 };
 
 pub const MIB: u64 = 1 << 20;
@@ -43,6 +44,23 @@ impl Image {
         }
         assert_fsck_is_silent(&self.path());
         self.assert_repair_changes_nothing();
+    }
+
+    /// Asserts that dumpe2fs, whose fields these are, counts as the report does.
+    pub fn assert_counts(&self, fields: &BTreeMap<String, String>) {
+        if !have("dumpe2fs") {
+            return;
+        }
+        let report = &self.report;
+        for (name, expected) in [
+            ("Block count", report.block_count),
+            ("Free blocks", report.free_blocks),
+            ("Reserved block count", report.reserved_blocks),
+            ("Inode count", report.inode_count.into()),
+            ("Free inodes", report.free_inodes.into()),
+        ] {
+            assert_eq!(fields.get(name), Some(&expected.to_string()), "{name}");
+        }
     }
 
     /// `e2fsck -fy` on a copy may change the superblock's times and with them its checksum, nothing else.
@@ -106,13 +124,13 @@ impl Builder {
         self.add_inode(parent, name, inode)
     }
 
-    pub fn try_finish(self, size: Size) -> Result<Image, Error> {
-        let (_, report) = self.writer.finish(&self.tree, &options(size))?;
+    pub fn try_finish(self, sizes: impl Into<Sizes>) -> Result<Image, Error> {
+        let (_, report) = self.writer.finish(&self.tree, &options(sizes))?;
         Ok(Image { directory: self.directory, report })
     }
 
-    pub fn finish(self, size: Size) -> Image {
-        self.try_finish(size).unwrap()
+    pub fn finish(self, sizes: impl Into<Sizes>) -> Image {
+        self.try_finish(sizes).unwrap()
     }
 }
 
@@ -120,10 +138,10 @@ pub fn metadata(mode: u16) -> Metadata {
     Metadata { mode, uid: 0, gid: 0, time: Timestamp { seconds: 1_700_000_000, nanoseconds: 123_456_789 } }
 }
 
-pub fn options(size: Size) -> Options {
+pub fn options(sizes: impl Into<Sizes>) -> Options {
     let uuid = *b"\x01\x23\x45\x67\x89\xab\x4d\xef\x81\x23\x45\x67\x89\xab\xcd\xef";
     Options {
-        size,
+        sizes: sizes.into(),
         uuid,
         hash_seed: *b"hash seed of 16!",
         label: *b"test\0\0\0\0\0\0\0\0\0\0\0\0",
@@ -184,6 +202,17 @@ pub fn read(image: &Path, path: &str) -> Vec<u8> {
 
 pub fn debugfs(image: &Path, request: &str) -> String {
     text(&Command::new("debugfs").env("LC_ALL", "C").arg("-R").arg(request).arg(image).output().unwrap())
+}
+
+/// What `dumpe2fs -h` says of each field.
+pub fn dumpe2fs(image: &Path) -> BTreeMap<String, String> {
+    if !have("dumpe2fs") {
+        return BTreeMap::new();
+    }
+    let output = Command::new("dumpe2fs").env("LC_ALL", "C").arg("-h").arg(image).output().unwrap();
+    let fields = text(&output);
+    let fields = fields.lines().filter_map(|line| line.split_once(':'));
+    fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
 }
 
 pub fn flip_byte(image: &Path, offset: u64) {
