@@ -9,7 +9,7 @@
 mod descriptors;
 mod inodes;
 
-pub(crate) use inodes::{Inodes, max_inodes, min_blocks};
+pub(crate) use inodes::{Inodes, MAX_INODES_PER_GROUP, max_inodes, min_blocks};
 
 pub(crate) use descriptors::DESCRIPTORS_PER_BLOCK;
 
