@@ -15,7 +15,7 @@ use crate::guest::{self, Wiring, wire};
 use crate::identity::Identity;
 use crate::layer::TarError;
 use crate::merge::Merge;
-use crate::output::{Destination, Unfinished, WriteBack};
+use crate::output::{Destination, Publication, Unfinished, WriteBack};
 use crate::phases::Phases;
 use crate::place::{Limits, PlaceCause, PlaceError, Placed, Rules, place_layer};
 use crate::report::{ImageReport, LayerReport, Report, SCHEMA_VERSION, Usage};
@@ -86,7 +86,8 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
 
     phases.next("output");
     write_back.finish().map_err(|cause| options.output.error(cause))?;
-    let published = options.output.publish(unfinished, options.digest, events.as_ref())?;
+    let publication = Publication { image: unfinished, digest: options.digest, events: events.as_ref() };
+    let published = publication.publish(&options.output)?;
     Ok(Report {
         schema_version: SCHEMA_VERSION,
         output: options.output.to_string(),

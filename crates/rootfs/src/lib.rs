@@ -36,7 +36,7 @@ pub use events::Events;
 pub use file_system::FileSystemOptions;
 pub use layer::{PathError, TarError};
 pub use merge::MergeError;
-pub use output::{Compression, Destination, OutputError, remove_leftovers};
+pub use output::{Compression, Destination, OutputError, Role, remove_leftovers};
 pub use place::{Limits, PlaceCause, PlaceError};
 pub use report::{AgentReport, ImageReport, LayerReport, PhaseReport, Report, SCHEMA_VERSION, Usage};
 pub use resolve::ResolveError;

@@ -2,9 +2,16 @@
 
 mod chunks;
 mod destination;
+mod error;
+mod hashed;
+mod publish;
+mod target;
 mod unfinished;
 mod write_back;
 
-pub use destination::{Compression, Destination, OutputError, hex, sha256};
+pub use destination::{Compression, Destination};
+pub use error::{OutputError, Role};
+pub use hashed::{hex, sha256};
+pub use publish::Publication;
 pub use unfinished::{Unfinished, remove_leftovers};
 pub use write_back::WriteBack;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
@@ -21,25 +22,47 @@ enum Chunk {
     Zeros(usize),
 }
 
-/// Gives all bytes of `file` in order, from its start to its end. Another thread reads ahead, so that the processor that
-/// takes the bytes does not also have to fetch them.
+/// Bytes of a file, and what is known of them.
+#[derive(Clone, Copy)]
+pub enum Piece<'a> {
+    /// Some bytes.
+    Data(&'a [u8]),
+    /// Zeros, of a hole.
+    Zeros(&'a [u8]),
+}
+
+impl<'a> Piece<'a> {
+    /// The bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Data(bytes) | Self::Zeros(bytes) => bytes,
+        }
+    }
+}
+
+/// Gives the bytes of `file` in `range` in order. Another thread reads ahead, so that the processor that takes the bytes
+/// does not also have to fetch them.
 ///
 /// # Errors
 /// What reading or `take` says.
-pub fn for_each_chunk(file: &File, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+pub fn for_each_piece<E: From<io::Error>>(
+    file: &File,
+    range: Range<u64>,
+    mut take: impl FnMut(Piece) -> Result<(), E>,
+) -> Result<(), E> {
     let zeros = vec![0; CHUNK];
     std::thread::scope(|scope| {
         let (full, chunks) = sync_channel(AHEAD);
         let (empty, spare) = channel();
         scope.spawn(move || {
             // When nobody takes chunks any more, there is nobody to tell.
-            let _ = read_all(file, &full, &spare).or_else(|error| full.send(Err(error)));
+            let _ = read_all(file, range, &full, &spare).or_else(|error| full.send(Err(error)));
         });
         for chunk in chunks {
             match chunk? {
-                Chunk::Zeros(count) => take(&zeros[..count])?,
+                Chunk::Zeros(count) => take(Piece::Zeros(&zeros[..count]))?,
                 Chunk::Data(buffer) => {
-                    take(&buffer)?;
+                    take(Piece::Data(&buffer))?;
                     drop(empty.send(buffer));
                 }
             }
@@ -48,12 +71,16 @@ pub fn for_each_chunk(file: &File, mut take: impl FnMut(&[u8]) -> io::Result<()>
     })
 }
 
-/// Reads the whole file into buffers, used ones where there are any. Ends early when nobody takes them.
-fn read_all(file: &File, full: &SyncSender<io::Result<Chunk>>, spare: &Receiver<Vec<u8>>) -> io::Result<()> {
-    let length = file.metadata()?.len();
-    let mut position = 0;
-    while position < length {
-        let data = next_data(file, position, length)?;
+/// Reads the range into buffers, used ones where there are any. Ends early when nobody takes them.
+fn read_all(
+    file: &File,
+    range: Range<u64>,
+    full: &SyncSender<io::Result<Chunk>>,
+    spare: &Receiver<Vec<u8>>,
+) -> io::Result<()> {
+    let Range { start: mut position, end } = range;
+    while position < end {
+        let data = next_data(file, position, end)?;
         while position < data {
             let count = chunk_size(data - position);
             if full.send(Ok(Chunk::Zeros(count))).is_err() {
@@ -61,7 +88,7 @@ fn read_all(file: &File, full: &SyncSender<io::Result<Chunk>>, spare: &Receiver<
             }
             position += count as u64;
         }
-        let hole = next_hole(file, position, length)?;
+        let hole = next_hole(file, position, end)?;
         while position < hole {
             let mut buffer = spare.try_recv().unwrap_or_default();
             buffer.resize(chunk_size(hole - position), 0);
@@ -80,22 +107,22 @@ fn chunk_size(left: u64) -> usize {
 }
 
 /// Where the next data begins; file systems that know no holes call everything data.
-fn next_data(file: &File, position: u64, length: u64) -> io::Result<u64> {
+fn next_data(file: &File, position: u64, end: u64) -> io::Result<u64> {
     match rustix::fs::seek(file, SeekFrom::Data(position)) {
-        Ok(data) => Ok(data.min(length)),
-        Err(Errno::NXIO) => Ok(length),
+        Ok(data) => Ok(data.min(end)),
+        Err(Errno::NXIO) => Ok(end),
         Err(Errno::INVAL) => Ok(position),
         Err(error) => Err(error.into()),
     }
 }
 
-fn next_hole(file: &File, position: u64, length: u64) -> io::Result<u64> {
-    if position >= length {
+fn next_hole(file: &File, position: u64, end: u64) -> io::Result<u64> {
+    if position >= end {
         return Ok(position);
     }
     match rustix::fs::seek(file, SeekFrom::Hole(position)) {
-        Ok(hole) => Ok(hole.min(length)),
-        Err(Errno::INVAL) => Ok(length),
+        Ok(hole) => Ok(hole.min(end)),
+        Err(Errno::INVAL) => Ok(end),
         Err(error) => Err(error.into()),
     }
 }
@@ -118,7 +145,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(&vec![7; 20 * CHUNK], 0).unwrap();
         let mut taken = 0;
-        let result = for_each_chunk(&file, |_| {
+        let result = for_each_piece(&file, 0..20 * CHUNK as u64, |_| {
             taken += 1;
             if taken == 3 { Err(io::Error::other("enough")) } else { Ok(()) }
         });
@@ -128,18 +155,21 @@ mod tests {
     #[test]
     fn holes_come_out_as_zeros() {
         let file = tempfile::tempfile().unwrap();
-        file.set_len(5 * CHUNK as u64 + 77).unwrap();
+        let length = 5 * CHUNK + 77;
+        file.set_len(length as u64).unwrap();
         file.write_all_at(b"near", 0).unwrap();
         file.write_all_at(b"middle", 2 * CHUNK as u64 + 4000).unwrap();
-        let mut bytes = Vec::new();
-        for_each_chunk(&file, |chunk| {
-            bytes.extend_from_slice(chunk);
-            Ok(())
-        })
-        .unwrap();
-        let mut expected = vec![0; 5 * CHUNK + 77];
+        let mut expected = vec![0; length];
         expected[..4].copy_from_slice(b"near");
         expected[2 * CHUNK + 4000..][..6].copy_from_slice(b"middle");
-        assert!(bytes == expected);
+        for range in [0..length, 3..length - 50, 2 * CHUNK + 4002..2 * CHUNK + 4004, 7..7] {
+            let mut bytes = Vec::new();
+            let take = |piece: Piece| {
+                bytes.extend_from_slice(piece.bytes());
+                io::Result::Ok(())
+            };
+            for_each_piece(&file, range.start as u64..range.end as u64, take).unwrap();
+            assert!(bytes == expected[range]);
+        }
     }
 }

@@ -1,0 +1,57 @@
+//! A writer that counts and hashes what goes through it.
+
+use std::io::{self, Read, Write};
+
+use sha2::{Digest, Sha256};
+
+use super::publish::Published;
+
+/// Counts what is written, and hashes it if that is wanted.
+pub struct Hashed<W> {
+    inner: W,
+    hasher: Option<Sha256>,
+    bytes: u64,
+}
+
+impl<W: Write> Hashed<W> {
+    /// Goes on to `inner`. Without `digest` it only counts.
+    pub fn new(inner: W, digest: bool) -> Self {
+        Self { inner, hasher: digest.then(Sha256::new), bytes: 0 }
+    }
+
+    /// What went through.
+    pub fn finish(self) -> Published {
+        Published { sha256: self.hasher.map(|hasher| hex(&hasher.finalize())), bytes: self.bytes }
+    }
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes[..written]);
+        }
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// The SHA-256 of everything that a reader gives, in hex, and its length.
+///
+/// # Errors
+/// When the reader fails.
+pub fn sha256(reader: &mut impl Read) -> io::Result<(String, u64)> {
+    let mut hashed = Hashed::new(io::sink(), true);
+    io::copy(reader, &mut hashed)?;
+    let published = hashed.finish();
+    Ok((published.sha256.unwrap_or_default(), published.bytes))
+}
+
+/// Bytes in lower case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
