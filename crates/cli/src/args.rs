@@ -70,6 +70,14 @@ pub struct RootfsArgs {
     #[arg(long, env = "NEX_NO_SHA256", value_parser = FalseyValueParser::new())]
     pub no_sha256: bool,
 
+    /// Append a hash tree of dm-verity, by which the guest's kernel checks what it reads.
+    #[arg(long, env = "NEX_VERITY", value_parser = FalseyValueParser::new())]
+    pub verity: bool,
+
+    /// Write the hash tree of dm-verity to a file of its own instead.
+    #[arg(long, env = "NEX_VERITY_FILE", value_name = "FILE")]
+    pub verity_file: Option<PathBuf>,
+
     /// The platform of the image, such as linux/arm64 [default: this machine's].
     #[arg(long, env = "NEX_PLATFORM", value_name = "OS/ARCH")]
     pub platform: Option<Platform>,
@@ -169,6 +177,7 @@ Examples:
   nex rootfs --image scratch -o agent.ext4
   nex rootfs --image alpine:3.20 --agent ./nex-agent --size auto
   nex rootfs --image docker-archive:app.tar --size 1G -o app.ext4.zst
+  nex rootfs --image scratch --verity -o sealed.ext4
   docker export app | nex rootfs --image tar:- -o app.ext4
 
 Environment:

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use nex_rootfs::{Report, human};
+use nex_rootfs::{Report, VerityReport, human};
 
 /// Hex digits of a digest that are enough to recognise it.
 const SHORT_DIGEST: usize = 12;
@@ -23,6 +23,9 @@ pub fn text(report: &Report) -> String {
         "free",
         &format!("{} ({} blocks, {} inodes)", human(report.free.bytes), report.free.blocks, report.free.inodes),
     );
+    if let Some(verity) = &report.verity {
+        add_verity(&mut lines, verity);
+    }
     lines.add("image", &report.image.reference);
     if let Some(digest) = &report.image.digest {
         lines.add("digest", digest);
@@ -45,7 +48,22 @@ pub fn text(report: &Report) -> String {
 
 fn sizes(report: &Report) -> String {
     let size = format!("{} ({} bytes)", human(report.size), report.size);
-    if report.output_bytes == report.size { size } else { format!("{size}, {} compressed", human(report.output_bytes)) }
+    let appended = report.verity.as_ref().filter(|verity| verity.hash_file.is_none()).map(|verity| verity.hash_bytes);
+    let expected = report.size + appended.unwrap_or(0);
+    if report.output_bytes == expected { size } else { format!("{size}, {} compressed", human(report.output_bytes)) }
+}
+
+fn add_verity(lines: &mut Lines, verity: &VerityReport) {
+    let place = match &verity.hash_file {
+        Some(file) => format!("in {file}"),
+        None => format!("at {}", verity.hash_offset),
+    };
+    lines.add("verity", &format!("{} blocks, hash tree of {} {place}", verity.data_blocks, human(verity.hash_bytes)));
+    lines.add("root hash", &verity.root_hash);
+    lines.add("salt", &verity.salt);
+    lines.add("boot with", &verity.kernel_arguments);
+    lines.add("check with", &verity.verify);
+    lines.add("open with", &verity.open);
 }
 
 fn short(digest: &str) -> String {

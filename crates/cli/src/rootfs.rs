@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nex_ext4::{BLOCK_SIZE, Journal, Size};
 use nex_image::{Platform, Reference, RegistryOptions};
-use nex_rootfs::{Destination, FileSystemOptions, GuestOptions, Limits, Options, Report};
+use nex_rootfs::{Destination, FileSystemOptions, GuestOptions, Limits, Options, Report, VerityPlace};
 
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::Diagnostic;
@@ -51,6 +51,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         file_system: file_system(&args.file_system, size)?,
         output: Destination::new(&args.output),
         digest: !args.no_sha256,
+        verity: verity(args)?,
         source_date_epoch: source_date_epoch()?,
         guest: GuestOptions {
             hostname: args.hostname.clone(),
@@ -118,6 +119,20 @@ fn file_system(args: &FileSystemArgs, size: Size) -> Result<FileSystemOptions, D
     };
     options.check(size).map_err(|error| Diagnostic::usage(error.to_string()))?;
     Ok(options)
+}
+
+fn verity(args: &RootfsArgs) -> Result<Option<VerityPlace>, Diagnostic> {
+    match &args.verity_file {
+        Some(_) if args.verity => Err(Diagnostic::usage(
+            "--verity appends the hash tree and --verity-file writes it to a file of its own; leave one of them out",
+        )),
+        Some(path) if path == Path::new("-") => Err(Diagnostic::usage(
+            "the hash tree does not go to standard output; name a file with --verity-file, or append it with --verity",
+        )),
+        Some(path) => Ok(Some(VerityPlace::File(path.clone()))),
+        None if args.verity => Ok(Some(VerityPlace::Appended)),
+        None => Ok(None),
+    }
 }
 
 fn agent(named: Option<&Path>) -> Result<PathBuf, Diagnostic> {

@@ -15,11 +15,12 @@ use crate::guest::{self, Wiring, wire};
 use crate::identity::Identity;
 use crate::layer::TarError;
 use crate::merge::Merge;
-use crate::output::{Destination, Publication, Unfinished, WriteBack};
+use crate::output::{Destination, HashFile, Publication, Unfinished, WriteBack};
 use crate::phases::Phases;
 use crate::place::{Limits, PlaceCause, PlaceError, Placed, Rules, place_layer};
-use crate::report::{ImageReport, LayerReport, Report, SCHEMA_VERSION, Usage};
+use crate::report::{ImageReport, LayerReport, Report, SCHEMA_VERSION, Usage, VerityReport};
 use crate::usage::{TreeUsage, largest_directories, largest_layers};
+use crate::verity;
 use crate::view::MergedView;
 
 /// What to build from what.
@@ -38,6 +39,8 @@ pub struct Options {
     pub output: Destination,
     /// Whether the report names the output's SHA-256. All of the output has to be read for it, holes too.
     pub digest: bool,
+    /// Where the hash tree of dm-verity goes, if one is wanted.
+    pub verity: Option<verity::Place>,
     /// The time of everything that the image does not bring, in seconds since 1970; else the image's creation time.
     pub source_date_epoch: Option<i64>,
     /// The guest's name and root's password.
@@ -63,6 +66,10 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     let mut phases = Phases::start("resolve");
     let agent = AgentFile::open(&options.agent)?;
     let unfinished = options.output.create()?;
+    let hash_file = match &options.verity {
+        Some(verity::Place::File(path)) => Some(HashFile::create(path, &options.output)?),
+        Some(verity::Place::Appended) | None => None,
+    };
     let image = nex_image::open(&options.reference, &options.image)?;
     agent.program.check_platform(image.platform.architecture())?;
 
@@ -82,24 +89,41 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
 
     phases.next("metadata");
     let notes = build.notes(wiring.notes);
-    let (file_system, layers, uuid) = build.finish()?;
+    let (file_system, layers, identity) = build.finish()?;
+    let verity = options.verity.as_ref().map(|_| verity::Parameters {
+        data_blocks: file_system.block_count,
+        salt: identity.verity_salt,
+        uuid: identity.verity_uuid,
+    });
 
     phases.next("output");
     write_back.finish().map_err(|cause| options.output.error(cause))?;
-    let publication = Publication { image: unfinished, digest: options.digest, events: events.as_ref() };
+    let publication = Publication {
+        image: unfinished,
+        digest: options.digest,
+        verity: verity.clone(),
+        hash_file,
+        events: events.as_ref(),
+    };
     let published = publication.publish(&options.output)?;
+    let verity = verity_report(options, verity.as_ref(), published.root_hash.as_ref());
     Ok(Report {
         schema_version: SCHEMA_VERSION,
         output: options.output.to_string(),
         sha256: published.sha256,
         output_bytes: published.bytes,
-        size: file_system.size,
+        size: match (&options.verity, &verity) {
+            // The file ends with the tree, and the file system where the tree begins.
+            (Some(verity::Place::Appended), Some(verity)) => verity.hash_offset,
+            _ => file_system.size,
+        },
         used: Usage::new(
             file_system.block_count - file_system.free_blocks,
             file_system.inode_count - file_system.free_inodes,
         ),
         free: Usage::new(file_system.free_blocks, file_system.free_inodes),
-        uuid,
+        uuid: identity.uuid.to_string(),
+        verity,
         image: ImageReport {
             reference: image.name.clone(),
             digest: image.manifest_digest.as_ref().map(ToString::to_string),
@@ -205,6 +229,9 @@ impl<'a> Build<'a> {
                 self.placed.foreign_xattrs
             ));
         }
+        if self.options.verity.is_some() {
+            notes.push(verity::GUEST_NEEDS.into());
+        }
         notes
     }
 
@@ -228,20 +255,20 @@ impl<'a> Build<'a> {
         Identity::of(inputs.iter().chain(diff_ids).chain(&file_system).map(String::as_str))
     }
 
-    fn finish(self) -> Result<(nex_ext4::Report, Vec<LayerReport>, String), Error> {
-        let identity = self.identity();
+    fn finish(self) -> Result<(nex_ext4::Report, Vec<LayerReport>, Identity), Error> {
         let file_system = &self.options.file_system;
-        let uuid = file_system.uuid.unwrap_or(identity.uuid);
+        let derived = self.identity();
+        let identity = Identity { uuid: file_system.uuid.unwrap_or(derived.uuid), ..derived };
         let options = nex_ext4::Options {
             sizes: file_system.sizes(self.options.size),
-            uuid: uuid.into_bytes(),
+            uuid: identity.uuid.into_bytes(),
             hash_seed: identity.hash_seed,
             label: file_system.label,
             time: self.time.seconds,
         };
         let tree = self.merge.into_tree();
         match self.writer.finish(&tree, &options) {
-            Ok((_, report)) => Ok((report, self.layers, uuid.to_string())),
+            Ok((_, report)) => Ok((report, self.layers, identity)),
             Err(nex_ext4::Error::TooSmall { needed, size }) => {
                 let usage = TreeUsage::of(&tree);
                 Err(Error::TooSmall(Box::new(TooSmall {
@@ -258,6 +285,15 @@ impl<'a> Build<'a> {
             Err(error) => Err(ext4_error(self.options, error)),
         }
     }
+}
+
+/// What the report says about the hash tree.
+fn verity_report(
+    options: &Options,
+    parameters: Option<&verity::Parameters>,
+    root_hash: Option<&verity::RootHash>,
+) -> Option<VerityReport> {
+    Some(verity::report(parameters?, root_hash?, options.verity.as_ref()?, &options.output.image_name()))
 }
 
 /// A failing disk is the output's fault, and told in its terms.

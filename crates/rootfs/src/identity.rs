@@ -13,6 +13,10 @@ pub struct Identity {
     pub uuid: Uuid,
     /// The seed of the directory hash.
     pub hash_seed: [u8; 16],
+    /// The UUID of a hash tree of dm-verity.
+    pub verity_uuid: Uuid,
+    /// The salt of its hashes.
+    pub verity_salt: [u8; 32],
 }
 
 impl Identity {
@@ -27,11 +31,13 @@ impl Identity {
         Self {
             uuid: Builder::from_custom_bytes(number(&base, "uuid")).into_uuid(),
             hash_seed: number(&base, "hash seed"),
+            verity_uuid: Builder::from_custom_bytes(number(&base, "verity uuid")).into_uuid(),
+            verity_salt: number(&base, "verity salt"),
         }
     }
 }
 
-fn number(base: &[u8], label: &str) -> [u8; 16] {
+fn number<const SIZE: usize>(base: &[u8], label: &str) -> [u8; SIZE] {
     let digest = Sha256::new().chain_update(base).chain_update(label).finalize();
     std::array::from_fn(|index| digest[index])
 }
@@ -49,6 +55,7 @@ mod tests {
         assert_ne!(of(&["a", "b"]), of(&["b", "a"]));
         assert_ne!(of(&["ab", ""]), of(&["a", "b"]));
         assert_ne!(of(&["a"]).uuid.into_bytes(), of(&["a"]).hash_seed);
+        assert_ne!(of(&["a"]).uuid, of(&["a"]).verity_uuid);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod place;
 mod report;
 mod resolve;
 mod usage;
+mod verity;
 mod view;
 
 pub use build::{GuestOptions, Options, build};
@@ -38,6 +39,7 @@ pub use layer::{PathError, TarError};
 pub use merge::MergeError;
 pub use output::{Compression, Destination, OutputError, Role, remove_leftovers};
 pub use place::{Limits, PlaceCause, PlaceError};
-pub use report::{AgentReport, ImageReport, LayerReport, PhaseReport, Report, SCHEMA_VERSION, Usage};
+pub use report::{AgentReport, ImageReport, LayerReport, PhaseReport, Report, SCHEMA_VERSION, Usage, VerityReport};
 pub use resolve::ResolveError;
 pub use usage::DirectoryUsage;
+pub use verity::Place as VerityPlace;

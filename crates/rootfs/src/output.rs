@@ -12,6 +12,6 @@ mod write_back;
 pub use destination::{Compression, Destination};
 pub use error::{OutputError, Role};
 pub use hashed::{hex, sha256};
-pub use publish::Publication;
+pub use publish::{HashFile, Publication};
 pub use unfinished::{Unfinished, remove_leftovers};
 pub use write_back::WriteBack;

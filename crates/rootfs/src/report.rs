@@ -15,7 +15,7 @@ pub struct Report {
     pub output: String,
     /// The SHA-256 of the output, in hex, unless it was not wanted.
     pub sha256: Option<String>,
-    /// The output's length; smaller than `size` when it is compressed.
+    /// The output's length: smaller than `size` when it is compressed, larger when a hash tree is appended.
     pub output_bytes: u64,
     /// The file system's size.
     pub size: u64,
@@ -25,6 +25,8 @@ pub struct Report {
     pub free: Usage,
     /// The file system's UUID.
     pub uuid: String,
+    /// The hash tree of dm-verity, if one was wanted.
+    pub verity: Option<VerityReport>,
     /// Where the content came from.
     pub image: ImageReport,
     /// The agent in the image.
@@ -54,6 +56,33 @@ impl Usage {
     pub fn new(blocks: u64, inodes: u32) -> Self {
         Self { bytes: blocks * nex_ext4::BLOCK_SIZE, blocks, inodes: inodes.into() }
     }
+}
+
+/// A hash tree of dm-verity, and how to use it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerityReport {
+    /// The hash of the tree's root, in hex: who knows it can trust the rest.
+    pub root_hash: String,
+    /// The salt, in hex.
+    pub salt: String,
+    /// The tree's UUID.
+    pub uuid: String,
+    /// Blocks of 4,096 bytes that the tree covers: the file system's.
+    pub data_blocks: u64,
+    /// Where the tree's superblock begins, in the file that holds the tree.
+    pub hash_offset: u64,
+    /// The length of superblock and tree.
+    pub hash_bytes: u64,
+    /// The file that holds the tree, when it is not the image.
+    pub hash_file: Option<String>,
+    /// What a kernel has to be told to have the checked file system as its root, for a guest whose first drive is the
+    /// image, and whose second drive is the file with the tree, if there is one.
+    pub kernel_arguments: String,
+    /// The command that checks the whole image. A compressed image must be unpacked first.
+    pub verify: String,
+    /// The command that maps a device on which every read is checked; root's.
+    pub open: String,
 }
 
 /// The image that was built in.

@@ -37,6 +37,7 @@ pub struct Guest {
     script: String,
     drives: Vec<PathBuf>,
     programs: Vec<&'static str>,
+    modules: Vec<&'static str>,
     time_limit: Duration,
 }
 
@@ -54,7 +55,13 @@ pub struct Finished {
 impl Guest {
     /// A guest that runs a script of busybox's shell, as root, with all privileges.
     pub fn new(script: impl Into<String>) -> Self {
-        Self { script: script.into(), drives: Vec::new(), programs: Vec::new(), time_limit: TIME_LIMIT }
+        Self {
+            script: script.into(),
+            drives: Vec::new(),
+            programs: Vec::new(),
+            modules: Vec::new(),
+            time_limit: TIME_LIMIT,
+        }
     }
 
     /// Adds a raw image as a drive that can be written; the first is `/dev/vda` in the guest. What the guest writes is in
@@ -69,6 +76,13 @@ impl Guest {
     #[must_use]
     pub fn programs(mut self, names: &[&'static str]) -> Self {
         self.programs.extend_from_slice(names);
+        self
+    }
+
+    /// Loads more of the kernel's modules, and what they need.
+    #[must_use]
+    pub fn modules(mut self, names: &[&'static str]) -> Self {
+        self.modules.extend_from_slice(names);
         self
     }
 
@@ -99,6 +113,7 @@ impl Guest {
             busybox: &parts.busybox,
             modules: &parts.modules,
             programs: &self.programs,
+            more_modules: &self.modules,
             script: &self.script,
             status_mark: STATUS_MARK,
         };

@@ -23,5 +23,6 @@ pub mod places;
 pub mod registry;
 pub mod skopeo;
 pub mod umoci;
+pub mod veritysetup;
 
 pub use failure::{Failure, Result};

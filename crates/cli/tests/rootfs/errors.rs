@@ -248,6 +248,7 @@ fn an_interrupt_leaves_nothing() -> Result<()> {
     for signal in ["INT", "TERM"] {
         let place = Place::new()?;
         let mut build = place.build("tar:-")?;
+        build.arg("--verity-file").arg(place.output_directory().join("rootfs.verity"));
         build.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut running = build.spawn()?;
         let mut pipe = running.stdin.take().ok_or(Failure::new("no pipe"))?;

@@ -12,3 +12,4 @@ mod privileges;
 mod real_images;
 mod registry;
 mod type_changes;
+mod verity;

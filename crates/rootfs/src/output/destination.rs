@@ -69,6 +69,15 @@ impl Destination {
         }
     }
 
+    /// The image's name when it is not compressed; a usual one for standard output.
+    pub fn image_name(&self) -> PathBuf {
+        match self {
+            Self::Stdout => Role::Image.usual_name().into(),
+            Self::File { path, compression: Compression::None } => path.clone(),
+            Self::File { path, .. } => path.with_extension(""),
+        }
+    }
+
     /// The file that becomes the output, if it is one.
     pub(super) fn target(&self) -> Option<Target<'_>> {
         match self {
@@ -86,4 +95,3 @@ impl std::fmt::Display for Destination {
         }
     }
 }
-

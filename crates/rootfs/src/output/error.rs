@@ -29,7 +29,8 @@ impl Role {
         }
     }
 
-    fn usual_name(self) -> &'static str {
+    /// What such a file is called when nobody names it.
+    pub(super) fn usual_name(self) -> &'static str {
         match self {
             Self::Image => "rootfs.ext4",
             Self::HashTree => "rootfs.verity",

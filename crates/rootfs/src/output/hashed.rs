@@ -4,8 +4,6 @@ use std::io::{self, Read, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::publish::Published;
-
 /// Counts what is written, and hashes it if that is wanted.
 pub struct Hashed<W> {
     inner: W,
@@ -19,9 +17,9 @@ impl<W: Write> Hashed<W> {
         Self { inner, hasher: digest.then(Sha256::new), bytes: 0 }
     }
 
-    /// What went through.
-    pub fn finish(self) -> Published {
-        Published { sha256: self.hasher.map(|hasher| hex(&hasher.finalize())), bytes: self.bytes }
+    /// The SHA-256 in hex, if it was wanted, and the number of bytes.
+    pub fn finish(self) -> (Option<String>, u64) {
+        (self.hasher.map(|hasher| hex(&hasher.finalize())), self.bytes)
     }
 }
 
@@ -47,8 +45,8 @@ impl<W: Write> Write for Hashed<W> {
 pub fn sha256(reader: &mut impl Read) -> io::Result<(String, u64)> {
     let mut hashed = Hashed::new(io::sink(), true);
     io::copy(reader, &mut hashed)?;
-    let published = hashed.finish();
-    Ok((published.sha256.unwrap_or_default(), published.bytes))
+    let (sha256, bytes) = hashed.finish();
+    Ok((sha256.unwrap_or_default(), bytes))
 }
 
 /// Bytes in lower case hex.

@@ -51,6 +51,12 @@ impl Target<'_> {
         error_in(self.directory(), self.role, cause)
     }
 
+    /// Whether another name is this one, however it is written.
+    pub fn is_same(self, other: Target) -> bool {
+        let whole = |target: Target| Some(target.directory().canonicalize().ok()?.join(target.path.file_name()?));
+        whole(self).is_some_and(|path| whole(other) == Some(path))
+    }
+
     /// The directory in which the file grows.
     pub fn directory(self) -> PathBuf {
         match self.path.parent() {

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 /// What the user's umask takes away from.
@@ -54,17 +54,51 @@ impl Unfinished {
     /// # Errors
     /// When the disk fails or the name cannot be had; the file is gone then.
     pub fn publish(mut self, name: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        let hidden = match &self.hidden {
-            Some(hidden) => hidden.clone(),
-            None => self.hidden.insert(link_hidden(&self.file, &self.directory)?).clone(),
-        };
+        let hidden = self.settle()?;
         rename(&hidden, name)?;
-        self.hidden = None;
-        // The file has its name now. That the directory could not be synced is no reason to call it missing.
-        drop(File::open(&self.directory).and_then(|directory| directory.sync_all()));
+        self.named();
         Ok(())
     }
+
+    /// Publishes two files: each appears in one step, and when one of them cannot get its name, both names stay as they
+    /// were. Only the end of the process between the two steps, by a signal that nobody can catch, leaves one without
+    /// the other.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish), and for which of the two.
+    pub fn publish_both(files: [(Self, &Path); 2]) -> Result<(), (Which, io::Error)> {
+        let [(mut first, first_name), (mut second, second_name)] = files;
+        let hidden_first = first.settle().map_err(|cause| (Which::First, cause))?;
+        let hidden_second = second.settle().map_err(|cause| (Which::Second, cause))?;
+        rename_both([(&hidden_first, first_name), (&hidden_second, second_name)])?;
+        first.named();
+        second.named();
+        Ok(())
+    }
+
+    /// Makes the bytes durable, and gives the file a hidden name if it has none.
+    fn settle(&mut self) -> io::Result<PathBuf> {
+        self.file.sync_all()?;
+        Ok(match &self.hidden {
+            Some(hidden) => hidden.clone(),
+            None => self.hidden.insert(link_hidden(&self.file, &self.directory)?).clone(),
+        })
+    }
+
+    /// The file has its name now. That the directory could not be synced is no reason to call it missing.
+    fn named(&mut self) {
+        self.hidden = None;
+        drop(File::open(&self.directory).and_then(|directory| directory.sync_all()));
+    }
+}
+
+/// One of two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one named first.
+    First,
+    /// The other.
+    Second,
 }
 
 impl Drop for Unfinished {
@@ -131,6 +165,33 @@ fn rename(hidden: &Path, name: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives two files their names, both or none. Nobody removes leftovers meanwhile.
+fn rename_both([first, second]: [(&Path, &Path); 2]) -> Result<(), (Which, io::Error)> {
+    let mut known = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let (hidden, name) = first;
+    let replaced = exchange(hidden, name).map_err(|cause| (Which::First, cause))?;
+    if let Err(cause) = std::fs::rename(second.0, second.1) {
+        // Whether that succeeds or not, the second file's error is what the user has to know.
+        drop(if replaced { exchange(hidden, name).map(drop) } else { std::fs::rename(name, hidden) });
+        return Err((Which::Second, cause));
+    }
+    if replaced {
+        drop(std::fs::remove_file(hidden));
+    }
+    known.retain(|path| path != hidden && path != second.0);
+    Ok(())
+}
+
+/// Gives a file its name, and the hidden name to the file that had it before, so that this can be undone. Says whether there
+/// was one; where a file system cannot exchange names, it is replaced as if there had been none.
+fn exchange(hidden: &Path, name: &Path) -> io::Result<bool> {
+    match rustix::fs::renameat_with(CWD, hidden, CWD, name, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT | Errno::INVAL | Errno::NOSYS) => std::fs::rename(hidden, name).map(|()| false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn forget(hidden: &Path) {
     HIDDEN.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| path != hidden);
 }
@@ -193,5 +254,38 @@ mod tests {
         unfinished.publish(&target).unwrap();
         assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
         assert!(target.symlink_metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn two_files_get_their_names_together() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("hashes"), "old").unwrap();
+        for make in [|path: &Path| Unfinished::create(path).unwrap(), hidden_file] {
+            let files = [make(directory.path()), make(directory.path())];
+            files.iter().for_each(|file| file.file().write_all(b"new").unwrap());
+            let [first, second] = files;
+            Unfinished::publish_both([(first, &path("hashes")), (second, &path("image"))]).unwrap();
+            assert_eq!(names(directory.path()), ["hashes", "image"]);
+            assert_eq!(std::fs::read(path("hashes")).unwrap(), b"new");
+            std::fs::remove_file(path("hashes")).unwrap();
+        }
+    }
+
+    #[test]
+    fn when_one_of_two_names_cannot_be_had_both_stay_as_they_were() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::create_dir(path("taken")).unwrap();
+        std::fs::write(path("taken/by a file"), "").unwrap();
+        for old in [Some("old"), None] {
+            old.map_or(Ok(()), |old| std::fs::write(path("hashes"), old)).unwrap();
+            let make = || Unfinished::create(directory.path()).unwrap();
+            let files = [(make(), &*path("hashes")), (make(), &*path("taken"))];
+            assert_eq!(Unfinished::publish_both(files).unwrap_err().0, Which::Second);
+            assert_eq!(std::fs::read_to_string(path("hashes")).ok().as_deref(), old);
+            drop(std::fs::remove_file(path("hashes")));
+            assert_eq!(names(directory.path()), ["taken"]);
+        }
     }
 }

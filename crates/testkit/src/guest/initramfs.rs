@@ -39,6 +39,8 @@ pub struct Initramfs<'a> {
     pub modules: &'a Path,
     /// Programs of this machine that the script calls.
     pub programs: &'a [&'static str],
+    /// Modules that the script wants.
+    pub more_modules: &'a [&'static str],
     /// What the guest does.
     pub script: &'a str,
     /// Stands before the script's exit code in the last line that the guest writes.
@@ -56,7 +58,8 @@ impl Initramfs<'_> {
         archive.program("init", INIT.replace("@STATUS@", self.status_mark).as_bytes());
         archive.program("script", self.script.as_bytes());
         archive.program("bin/busybox", &read(self.busybox)?);
-        for (place, module) in Modules::find(self.modules)?.in_order(&MODULES)?.iter().enumerate() {
+        let wanted = [&MODULES, self.more_modules].concat();
+        for (place, module) in Modules::find(self.modules)?.in_order(&wanted)?.iter().enumerate() {
             archive.program(&format!("modules/{place:02}"), module);
         }
         self.add_programs(&mut archive)?;

@@ -1,0 +1,78 @@
+//! dm-verity: a tree of hashes over the file system, by which the kernel checks every block that it reads.
+//!
+//! The form is the one of `veritysetup format`: a superblock, and behind it the tree, its root first. Whoever knows the
+//! hash of the root (it travels in the kernel's arguments) can trust all that the tree covers.
+//!
+//! ```text
+//! file system             superblock   level 1        level 0
+//! | block 0 | block 1 |...|  verity  | one block   | hashes of blocks 0 to 127 | of 128 to 255 |...
+//!                                       ^ its hash is the root hash
+//! ```
+
+mod arguments;
+mod superblock;
+mod tree;
+
+use uuid::Uuid;
+
+pub use arguments::{GUEST_NEEDS, Place, report};
+pub use tree::{HashTree, RootHash};
+
+/// Blocks of data and of hashes, in bytes.
+pub const BLOCK_SIZE: u64 = nex_ext4::BLOCK_SIZE;
+
+/// Bytes of a SHA-256.
+const DIGEST_SIZE: usize = 32;
+
+/// How many hashes a block of the tree holds.
+const HASHES_PER_BLOCK: u64 = BLOCK_SIZE / DIGEST_SIZE as u64;
+
+/// What the tree covers, and what makes its hashes and its name the image's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// Blocks of the file system.
+    pub data_blocks: u64,
+    /// Goes into every hash, before the block.
+    pub salt: [u8; 32],
+    /// The tree's own name.
+    pub uuid: Uuid,
+}
+
+impl Parameters {
+    /// Bytes of the file system.
+    pub fn data_bytes(&self) -> u64 {
+        self.data_blocks * BLOCK_SIZE
+    }
+
+    /// Bytes of the superblock and the tree.
+    pub fn hash_bytes(&self) -> u64 {
+        let levels = self.blocks_of_levels();
+        (1 + levels.iter().sum::<u64>()) * BLOCK_SIZE
+    }
+
+    /// How many blocks each level of the tree takes, from the hashes of the data up to the one block of the root.
+    fn blocks_of_levels(&self) -> Vec<u64> {
+        let mut levels = Vec::new();
+        let mut below = self.data_blocks;
+        while below > 1 {
+            below = below.div_ceil(HASHES_PER_BLOCK);
+            levels.push(below);
+        }
+        levels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_level_holds_the_hashes_of_the_one_below() {
+        let levels = |data_blocks| Parameters { data_blocks, salt: [0; 32], uuid: Uuid::nil() }.blocks_of_levels();
+        assert_eq!(levels(2), [1]);
+        assert_eq!(levels(128), [1]);
+        assert_eq!(levels(129), [2, 1]);
+        assert_eq!(levels(38_400), [300, 3, 1]);
+        assert_eq!(levels(1 << 32), [1 << 25, 1 << 18, 1 << 11, 16, 1]);
+    }
+}

@@ -1,0 +1,88 @@
+//! What others must be told to use the tree: the kernel in its arguments, `veritysetup` on its command line.
+
+use std::path::{Path, PathBuf};
+
+use super::{BLOCK_SIZE, Parameters, RootHash};
+use crate::output::hex;
+use crate::report::VerityReport;
+
+/// What device mapper counts in, in bytes.
+const SECTOR: u64 = 512;
+
+/// The version of the form of a dm-verity table.
+const TABLE_VERSION: u32 = 1;
+
+/// The guest's first drive.
+const FIRST_DRIVE: &str = "/dev/vda";
+/// The guest's second drive.
+const SECOND_DRIVE: &str = "/dev/vdb";
+
+/// The name of the mapped device.
+const NAME: &str = "rootfs";
+
+/// What is to be known of a guest whose root is checked.
+pub const GUEST_NEEDS: &str = "dm-verity wants a kernel with CONFIG_DM_VERITY and CONFIG_DM_INIT built in, and the image as \
+                               the first drive, read only and not as Firecracker's root device (which adds root=/dev/vda); \
+                               the root stays read only, so what the guest writes goes to a tmpfs or another drive";
+
+/// Where the tree stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind the file system, in the image.
+    Appended,
+    /// In a file of its own.
+    File(PathBuf),
+}
+
+impl Place {
+    /// Where the superblock of the tree begins in its file, in bytes.
+    pub fn offset(&self, parameters: &Parameters) -> u64 {
+        match self {
+            Self::Appended => parameters.data_bytes(),
+            Self::File(_) => 0,
+        }
+    }
+}
+
+/// Tells everything about a tree. `image` is the name of the image when it is not compressed.
+pub fn report(parameters: &Parameters, root: &RootHash, place: &Place, image: &Path) -> VerityReport {
+    let offset = place.offset(parameters);
+    let root_hash = hex(&root.0);
+    let salt = hex(&parameters.salt);
+    let (hash_drive, hash_file) = match place {
+        Place::Appended => (FIRST_DRIVE, image),
+        Place::File(path) => (SECOND_DRIVE, path.as_path()),
+    };
+    let table = format!(
+        "0 {sectors} verity {TABLE_VERSION} {FIRST_DRIVE} {hash_drive} {BLOCK_SIZE} {BLOCK_SIZE} {blocks} {start} \
+         sha256 {root_hash} {salt}",
+        sectors = parameters.data_bytes() / SECTOR,
+        blocks = parameters.data_blocks,
+        // The kernel reads no superblock.
+        start = offset / BLOCK_SIZE + 1,
+    );
+    let (image, hash_file) = (shell_word(image), shell_word(hash_file));
+    let options = if offset == 0 { String::new() } else { format!(" --hash-offset={offset}") };
+    VerityReport {
+        kernel_arguments: format!("dm-mod.create=\"{NAME},,,ro,{table}\" root=/dev/dm-0 ro"),
+        verify: format!("veritysetup verify {image} {hash_file} {root_hash}{options}"),
+        open: format!("veritysetup open {image} {NAME} {hash_file} {root_hash}{options}"),
+        root_hash,
+        salt,
+        uuid: parameters.uuid.to_string(),
+        data_blocks: parameters.data_blocks,
+        hash_offset: offset,
+        hash_bytes: parameters.hash_bytes(),
+        hash_file: match place {
+            Place::Appended => None,
+            Place::File(path) => Some(path.display().to_string()),
+        },
+    }
+}
+
+/// A path as a shell takes it for one word.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@%".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
