@@ -19,6 +19,7 @@ pub mod kernel_log;
 pub mod layer;
 pub mod layout;
 pub mod manifest;
+pub mod online_growth;
 pub mod places;
 pub mod registry;
 pub mod skopeo;
