@@ -9,7 +9,7 @@ use crate::dirent::{self, Leaf};
 pub(crate) use crate::dirent::{Block, Entry};
 pub(crate) use crate::dirhash::HashSeed;
 use crate::htree::Index;
-pub(crate) use crate::htree::IndexFull;
+pub(crate) use crate::htree::{FanOut, IndexFull, Rules};
 
 /// Where each name of a directory goes. It depends on the names and their order, not on inode numbers, and takes eight
 /// bytes for each name.
@@ -23,12 +23,12 @@ pub(crate) enum Layout {
 
 impl Layout {
     /// The layout of a directory with these names, `.` and `..` not among them.
-    pub fn plan(entries: &[Entry], hash: HashSeed) -> Result<Self, IndexFull> {
+    pub fn plan(entries: &[Entry], rules: Rules) -> Result<Self, IndexFull> {
         let list = List::plan(entries, 1);
         if list.block_count() == 1 {
             return Ok(Self::Linear(list));
         }
-        Index::plan(entries, hash).map(Self::Indexed)
+        Index::plan(entries, rules).map(Self::Indexed)
     }
 
     /// The layout of `/lost+found`: a list whatever its length, because e2fsck fills it without looking for an index,
@@ -48,6 +48,11 @@ impl Layout {
     /// Whether the directory's inode has [`INDEX_FL`](crate::inode::INDEX_FL).
     pub fn is_indexed(&self) -> bool {
         matches!(self, Self::Indexed(_))
+    }
+
+    /// Whether the file system needs the feature `large_dir`.
+    pub fn needs_large_dir(&self) -> bool {
+        matches!(self, Self::Indexed(index) if index.is_deep())
     }
 
     /// Gives the blocks of directory `own` to `sink`, in their order. `entries` has the names for which the layout was

@@ -35,6 +35,8 @@ pub(crate) struct GroupMetadata<'a> {
     pub last_inode: u32,
     /// Directories in each group, as far as groups have any.
     pub directories: &'a [u32],
+    /// Whether a directory needs the feature `large_dir`.
+    pub large_dir: bool,
 }
 
 impl GroupMetadata<'_> {
@@ -137,6 +139,7 @@ impl GroupMetadata<'_> {
             free_inodes: free.inodes,
             reserved_blocks: self.plan.reserved,
             journal: self.journal(),
+            large_dir: self.large_dir,
         }
         .fields();
         for group in self.plan.geometry.backup_groups() {

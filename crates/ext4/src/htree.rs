@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! block 0          root: `.`, `..`, then (hash, block) pairs, ascending
-//! blocks 1 ..      nodes with more pairs, only when the root cannot hold one for each leaf
+//! blocks 1 ..      nodes with more pairs, only when the root cannot hold one for each leaf; the root's pairs then name
+//!                  nodes, and so may the pairs of these: the level next to the root stands first
 //! the rest         leaves: ordinary blocks of entries, sorted by hash
 //! ```
 //!
@@ -25,19 +26,44 @@ const NODE_PAIRS: usize = dirent::size(0);
 const PAIR_SIZE: usize = 8;
 /// `struct dx_tail`.
 const TAIL_SIZE: usize = 8;
-/// How many pairs the root holds.
-const ROOT_LIMIT: usize = (BLOCK - ROOT_PAIRS - TAIL_SIZE) / PAIR_SIZE;
-/// How many pairs a node holds.
-const NODE_LIMIT: usize = (BLOCK - NODE_PAIRS - TAIL_SIZE) / PAIR_SIZE;
+
+/// Levels of nodes that every kernel reads (`EXT4_HTREE_LEVEL_COMPAT`, which counts the root too).
+const OLD_LEVELS: usize = 1;
+/// Levels of nodes with the feature `large_dir` (`EXT4_HTREE_LEVEL`).
+const MAX_LEVELS: usize = 2;
 
 /// How far leaves are filled: an eighth stays free, so that the first names that a guest adds do not split leaf after
 /// leaf. (e2fsck leaves a fifth; the kernel's own leaves are between half full and full.)
 const FILL: usize = dirent::ROOM - dirent::ROOM / 8;
 
-/// The directory has more names than an index of two levels holds: about 258,000 leaves, which is 3.3 million names of
-/// 255 bytes or 38 million of 8. More levels take the feature `largedir`, which old kernels do not mount.
+/// The directory has more names than an index of three levels holds: about 130 million leaves, which is 1.7 thousand
+/// million names of 255 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexFull;
+
+/// How an index is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Seeds the hash.
+    pub hash: HashSeed,
+    /// How many pairs a block gets.
+    pub fan_out: FanOut,
+}
+
+/// How many pairs the blocks of an index get. Fewer than they hold is legal, and makes deep trees of few names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FanOut {
+    /// The root.
+    pub root: usize,
+    /// A node.
+    pub node: usize,
+}
+
+impl FanOut {
+    /// As many as they hold.
+    pub const FULL: Self =
+        Self { root: (BLOCK - ROOT_PAIRS - TAIL_SIZE) / PAIR_SIZE, node: (BLOCK - NODE_PAIRS - TAIL_SIZE) / PAIR_SIZE };
+}
 
 /// Where each name of an indexed directory goes.
 #[derive(Clone, Debug)]
@@ -46,6 +72,9 @@ pub(crate) struct Index {
     order: Vec<Hashed>,
     /// Where in `order` each leaf begins.
     leaves: Vec<u32>,
+    /// Nodes in each level, from the leaves up.
+    nodes: Vec<u32>,
+    fan_out: FanOut,
 }
 
 /// A name by its place in the array of entries. Names with the same hash keep their order.
@@ -64,20 +93,29 @@ struct Pair {
 
 impl Index {
     /// Sorts the names and deals them out to leaves.
-    pub fn plan(entries: &[Entry], hash: HashSeed) -> Result<Self, IndexFull> {
-        let hashed = |(place, entry): (usize, &Entry)| Hashed { hash: hash.hash(entry.name), entry: place as u32 };
+    pub fn plan(entries: &[Entry], rules: Rules) -> Result<Self, IndexFull> {
+        let hash = |entry: &Entry| rules.hash.hash(entry.name);
+        let hashed = |(place, entry): (usize, &Entry)| Hashed { hash: hash(entry), entry: place as u32 };
         let mut order: Vec<Hashed> = entries.iter().enumerate().map(hashed).collect();
         order.sort_unstable();
         let sizes = order.iter().map(|name| (name.hash, entries[name.entry as usize].size()));
         let leaves = deal(sizes);
-        Self::new(order, leaves)
+        Self::new(order, leaves, rules.fan_out)
     }
 
-    fn new(order: Vec<Hashed>, leaves: Vec<u32>) -> Result<Self, IndexFull> {
-        if leaves.len() > ROOT_LIMIT * NODE_LIMIT {
-            return Err(IndexFull);
+    fn new(order: Vec<Hashed>, leaves: Vec<u32>, fan_out: FanOut) -> Result<Self, IndexFull> {
+        let mut nodes = Vec::new();
+        let mut below = leaves.len();
+        while below > fan_out.root {
+            below = below.div_ceil(fan_out.node);
+            nodes.push(below as u32);
         }
-        Ok(Self { order, leaves })
+        if nodes.len() > MAX_LEVELS { Err(IndexFull) } else { Ok(Self { order, leaves, nodes, fan_out }) }
+    }
+
+    /// Whether the index is deeper than kernels before 4.13 know, so that the file system needs the feature `large_dir`.
+    pub fn is_deep(&self) -> bool {
+        self.nodes.len() > OLD_LEVELS
     }
 
     /// Root, nodes and leaves.
@@ -94,16 +132,9 @@ impl Index {
         seed: Seed,
         sink: &mut dyn FnMut(&Block) -> Result<(), E>,
     ) -> Result<(), E> {
-        let pairs = self.pairs();
-        let nodes: Vec<&[Pair]> = if self.node_count() == 0 { Vec::new() } else { pairs.chunks(NODE_LIMIT).collect() };
-        if nodes.is_empty() {
-            sink(&root(own, parent, 0, &pairs, seed))?;
-        } else {
-            let first_pairs: Vec<Pair> =
-                nodes.iter().zip(1..).map(|(below, block)| Pair { hash: below[0].hash, block }).collect();
-            sink(&root(own, parent, 1, &first_pairs, seed))?;
-        }
-        for pairs in nodes {
+        let (top, levels) = self.levels();
+        sink(&root(own, parent, levels.len() as u8, &top, seed))?;
+        for pairs in levels.iter().flat_map(|level| level.chunks(self.fan_out.node)) {
             sink(&node(pairs, seed))?;
         }
         let ends = self.leaves[1..].iter().copied().chain([self.order.len() as u32]);
@@ -116,16 +147,23 @@ impl Index {
         Ok(())
     }
 
-    /// Blocks between the root and the leaves.
-    fn node_count(&self) -> u32 {
-        match self.leaves.len() {
-            ..=ROOT_LIMIT => 0,
-            leaves => leaves.div_ceil(NODE_LIMIT) as u32,
-        }
+    fn first_leaf(&self) -> u32 {
+        1 + self.nodes.iter().sum::<u32>()
     }
 
-    fn first_leaf(&self) -> u32 {
-        1 + self.node_count()
+    /// The pairs of the root, and those of each level of nodes, in the order of the disk.
+    fn levels(&self) -> (Vec<Pair>, Vec<Vec<Pair>>) {
+        let mut levels = Vec::new();
+        let mut pairs = self.pairs();
+        let mut first = self.first_leaf();
+        for count in &self.nodes {
+            first -= count;
+            let nodes = pairs.chunks(self.fan_out.node).zip(first..);
+            let above = nodes.map(|(below, block)| Pair { hash: below[0].hash, block }).collect();
+            levels.push(std::mem::replace(&mut pairs, above));
+        }
+        levels.reverse();
+        (pairs, levels)
     }
 
     /// A pair for each leaf. A leaf that goes on with the last hash of the one before has the hash's lowest bit set, by
@@ -207,9 +245,14 @@ mod tests {
         names.iter().map(|name| entry(name.as_bytes())).collect()
     }
 
+    fn index(hashes: &[u32], leaves: Vec<u32>, fan_out: FanOut) -> Result<Index, IndexFull> {
+        let order = hashes.iter().zip(0..).map(|(hash, entry)| Hashed { hash: *hash, entry }).collect();
+        Index::new(order, leaves, fan_out)
+    }
+
     #[test]
     fn limits_are_those_of_the_kernels_documentation() {
-        assert_eq!((ROOT_LIMIT, NODE_LIMIT), (507, 510));
+        assert_eq!(FanOut::FULL, FanOut { root: 507, node: 510 });
     }
 
     #[test]
@@ -224,35 +267,44 @@ mod tests {
 
     #[test]
     fn a_leaf_that_goes_on_with_the_last_hash_is_marked() {
-        let index = |hashes: &[u32], leaves: &[u32]| Index {
-            order: hashes.iter().zip(0..).map(|(hash, entry)| Hashed { hash: *hash, entry }).collect(),
-            leaves: leaves.to_vec(),
-        };
-        let pairs = index(&[2, 4, 4, 4, 6], &[0, 2, 3, 4]).pairs();
+        let pairs = index(&[2, 4, 4, 4, 6], vec![0, 2, 3, 4], FanOut::FULL).unwrap().pairs();
         assert_eq!(pairs.iter().map(|pair| pair.hash).collect::<Vec<_>>(), [2, 5, 5, 6]);
         assert_eq!(pairs.iter().map(|pair| pair.block).collect::<Vec<_>>(), [1, 2, 3, 4]);
     }
 
     #[test]
-    fn a_second_level_begins_when_the_root_is_full() {
-        let index = |leaves: u32| Index { order: Vec::new(), leaves: (0..leaves).collect() };
-        assert_eq!(index(507).block_count(), 1 + 507);
-        assert_eq!(index(508).block_count(), 1 + 1 + 508);
-        assert_eq!(index(511).block_count(), 1 + 2 + 511);
+    fn a_level_begins_when_the_one_above_is_full() {
+        let blocks = |leaves: u32| index(&[], (0..leaves).collect(), FanOut::FULL).map(|index| index.block_count());
+        assert_eq!(blocks(507), Ok(1 + 507));
+        assert_eq!(blocks(508), Ok(1 + 1 + 508));
+        assert_eq!(blocks(511), Ok(1 + 2 + 511));
+        assert_eq!(blocks(258_570), Ok(1 + 507 + 258_570));
+        assert_eq!(blocks(258_571), Ok(1 + 1 + 508 + 258_571));
     }
 
     #[test]
-    fn more_leaves_than_two_levels_hold_are_refused() {
-        let index = |leaves: u32| Index::new(Vec::new(), (0..leaves).collect());
-        assert_eq!(index(258_570).unwrap().block_count(), 1 + 507 + 258_570);
-        assert_eq!(index(258_571).err(), Some(IndexFull));
+    fn more_leaves_than_three_levels_hold_are_refused() {
+        let index = |leaves: u32| index(&[], (0..leaves).collect(), FanOut { root: 3, node: 2 });
+        assert_eq!([3, 4, 6, 7, 12].map(|leaves| index(leaves).unwrap().is_deep()), [false, false, false, true, true]);
+        assert_eq!(index(13).err(), Some(IndexFull));
+    }
+
+    #[test]
+    fn each_node_is_named_with_its_first_hash() {
+        let hashes: Vec<u32> = (0..11).map(|leaf| 10 * leaf).collect();
+        let (top, levels) = index(&hashes, (0..11).collect(), FanOut { root: 3, node: 2 }).unwrap().levels();
+        let named = |pairs: &[Pair]| pairs.iter().map(|pair| (pair.hash, pair.block)).collect::<Vec<_>>();
+        assert_eq!(named(&top), [(0, 1), (40, 2), (80, 3)]);
+        assert_eq!(named(&levels[0]), [(0, 4), (20, 5), (40, 6), (60, 7), (80, 8), (100, 9)]);
+        assert_eq!(named(&levels[1])[..3], [(0, 10), (10, 11), (20, 12)]);
+        assert_eq!((levels.len(), levels[1].len()), (2, 11));
     }
 
     #[test]
     fn every_name_is_in_the_leaf_that_its_hash_leads_to() {
         let names: Vec<String> = (0..50_000).map(|i| format!("file number {i}")).collect();
         let entries = entries(&names);
-        let index = Index::plan(&entries, HashSeed::new(&[7; 16])).unwrap();
+        let index = Index::plan(&entries, Rules { hash: HashSeed::new(&[7; 16]), fan_out: FanOut::FULL }).unwrap();
         let pairs = index.pairs();
         assert!(pairs.is_sorted_by_key(|pair| pair.hash));
         for (leaf, start) in index.leaves.iter().enumerate() {

@@ -35,6 +35,8 @@ pub(crate) struct NewSuperblock<'a> {
     pub reserved_blocks: u64,
     /// `None` when the file system has no journal.
     pub journal: Option<JournalCopy>,
+    /// Whether a directory needs the feature `large_dir`.
+    pub large_dir: bool,
 }
 
 /// What the superblock keeps of the journal's inode.
@@ -71,7 +73,7 @@ impl NewSuperblock<'_> {
             first_inode: numbering::LOST_AND_FOUND,
             inode_size: INODE_SIZE as u16,
             compat: compat::ALL & !compat::HAS_JOURNAL,
-            incompat: incompat::ALL,
+            incompat: incompat::ALL | if self.large_dir { incompat::LARGE_DIR } else { 0 },
             ro_compat: ro_compat::ALL,
             uuid: options.uuid,
             label: options.label,

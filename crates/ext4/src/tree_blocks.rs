@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::content::Extent;
 use crate::cursor::Cursor;
-use crate::directory::{self, HashSeed};
+use crate::directory::{self, Rules};
 use crate::error::Error;
 use crate::extent;
 use crate::inode::fast_symlink;
@@ -56,16 +56,12 @@ pub(crate) fn allocate<'a>(
 }
 
 /// The first walk: moves the cursor behind the tree's blocks, and gives the layout of each directory in its order.
-pub(crate) fn count(
-    numbering: &Numbering,
-    hash: HashSeed,
-    cursor: &mut Cursor,
-) -> Result<Vec<directory::Layout>, Error> {
+pub(crate) fn count(numbering: &Numbering, rules: Rules, cursor: &mut Cursor) -> Result<Vec<directory::Layout>, Error> {
     let mut layouts = Vec::new();
     for inode in numbering.inodes() {
         let mut blocks = 0;
         if let Kind::Directory(_) = inode.inode.kind {
-            let layout = lay_out(numbering, &inode, hash)?;
+            let layout = lay_out(numbering, &inode, rules)?;
             blocks = layout.block_count();
             layouts.push(layout);
         }
@@ -75,12 +71,12 @@ pub(crate) fn count(
     Ok(layouts)
 }
 
-fn lay_out(numbering: &Numbering, directory: &Numbered, hash: HashSeed) -> Result<directory::Layout, Error> {
+fn lay_out(numbering: &Numbering, directory: &Numbered, rules: Rules) -> Result<directory::Layout, Error> {
     let entries = numbering.entries(directory);
     if directory.number == numbering::LOST_AND_FOUND {
         return Ok(directory::Layout::lost_and_found(&entries, LOST_AND_FOUND_BLOCKS));
     }
-    directory::Layout::plan(&entries, hash)
+    directory::Layout::plan(&entries, rules)
         .map_err(|_| Error::DirectoryTooLarge { path: numbering.path_of(directory), names: entries.len() })
 }
 

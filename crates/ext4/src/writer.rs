@@ -5,7 +5,7 @@ use std::fs::File;
 use crate::content::Content;
 use crate::cursor::Cursor;
 use crate::data::{Data, FileWriter};
-use crate::directory::HashSeed;
+use crate::directory::{self, FanOut, HashSeed, Rules};
 use crate::disk::punch;
 use crate::error::{Error, while_trying};
 use crate::geometry::{self, Inodes};
@@ -65,13 +65,18 @@ impl Writer {
     /// When the tree breaks a rule of the format, the size does not do, or the host cannot write. The file is then
     /// not a file system.
     pub fn finish(self, tree: &Tree, options: &Options) -> Result<(File, Report), Error> {
+        self.finish_with(tree, options, FanOut::FULL)
+    }
+
+    fn finish_with(self, tree: &Tree, options: &Options, fan_out: FanOut) -> Result<(File, Report), Error> {
         let (file, data_end) = self.data.finish()?;
         let spare_lost_and_found = spare_lost_and_found(options);
         let numbering = Numbering::new(tree, &spare_lost_and_found)?;
 
         let mut runs = tree_blocks::content_runs(&numbering, data_end.taken_end())?;
         let mut cursor = data_end.clone();
-        let layouts = tree_blocks::count(&numbering, HashSeed::new(&options.hash_seed), &mut cursor)?;
+        let rules = Rules { hash: HashSeed::new(&options.hash_seed), fan_out };
+        let layouts = tree_blocks::count(&numbering, rules, &mut cursor)?;
         runs.extend(cursor.taken_since(&data_end));
 
         let content_blocks = runs.iter().map(|run| run.end - run.start).sum();
@@ -87,7 +92,9 @@ impl Writer {
         write_journal(&file, &plan, &options.uuid)?;
         let last_inode = numbering.last();
         let directories = &directories;
-        let groups = GroupMetadata { file: &file, plan: &plan, options, usage: &usage, last_inode, directories };
+        let large_dir = layouts.iter().any(directory::Layout::needs_large_dir);
+        let groups =
+            GroupMetadata { file: &file, plan: &plan, options, usage: &usage, last_inode, directories, large_dir };
         let free = groups.write()?;
 
         let report = Report {
@@ -118,3 +125,6 @@ fn spare_lost_and_found(options: &Options) -> Inode {
         xattrs: Box::default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,7 +100,7 @@ pub(crate) fn geometry(superblock: &Superblock, storage: &dyn Storage) -> Result
         inodes_per_group,
     };
     let disagreeing = [
-        (geometry.inode_count() != superblock.inodes_count.into(), "s_inodes_count"),
+        (geometry.inode_count() != u64::from(superblock.inodes_count), "s_inodes_count"),
         (geometry.reserved_blocks > MAX_RESERVED_GDT_BLOCKS, "s_reserved_gdt_blocks"),
         (geometry.front_descriptor_blocks() > descriptor_blocks, "s_first_meta_bg"),
         (geometry.super_span() >= block_count.min(BLOCKS_PER_GROUP), "s_reserved_gdt_blocks"),
