@@ -5,7 +5,7 @@ mod support;
 use ext4_view::{Ext4, Path, PathBuf};
 use nex_ext4::{InodeId, Kind, Layout, Size, Tree};
 use nex_testkit::kernel::{self, Access, Mount};
-use support::{Builder, Image, MIB, debugfs, have};
+use support::{Builder, Image, MIB, assert_fsck_is_silent, debugfs, have};
 
 const ROOM: Size = Size::Auto { free: Some(8 * MIB) };
 
@@ -140,24 +140,55 @@ fn subdirectories_past_the_link_limit_are_all_found() {
     }
 }
 
+/// Gives the directory so many names, for as few inodes as can have them.
+fn add_many(builder: &mut Builder, parent: InodeId, names: impl Iterator<Item = String>) {
+    const LINKS: usize = 65_000;
+    let mut file = None;
+    for (place, name) in names.enumerate() {
+        match file {
+            Some(file) if place % LINKS != 0 => builder.link(parent, name, file),
+            _ => file = Some(builder.add(parent, name, Kind::Fifo)),
+        }
+    }
+}
+
 #[test]
 fn a_million_names_take_seconds() {
     const NAMES: u32 = 1_000_000;
-    const LINKS: u32 = 65_000;
     let name = |i: u32| format!("{i:0>16}");
     let mut builder = Builder::new(&Layout::default());
     let parent = builder.add_directory(Tree::ROOT, "million");
-    let mut file = None;
-    for i in 0..NAMES {
-        match file {
-            Some(file) if i % LINKS != 0 => builder.link(parent, name(i), file),
-            _ => file = Some(builder.add(parent, name(i), Kind::Fifo)),
-        }
-    }
+    add_many(&mut builder, parent, (0..NAMES).map(name));
     let start = std::time::Instant::now();
     let image = builder.finish(ROOM);
     eprintln!("{NAMES} names were written in {:?}", start.elapsed());
     assert!(start.elapsed().as_secs() < 30, "far more than linear");
     image.assert_clean();
     assert_finds(&image, "/million", (0..NAMES).step_by(997).map(name));
+}
+
+#[test]
+#[ignore = "slow: more names than two levels of index hold, a file system of more than 1 GiB"]
+fn names_past_two_levels_of_index_are_found() {
+    // 258,570 leaves of 13 names, and one name more.
+    const NAMES: u32 = 258_570 * 13 + 1;
+    let name = |i: u32| format!("{i:0>255}");
+    let mut builder = Builder::new(&Layout::default());
+    let parent = builder.add_directory(Tree::ROOT, "deep");
+    add_many(&mut builder, parent, (0..NAMES).map(name));
+    let start = std::time::Instant::now();
+    let image = builder.finish(ROOM);
+    eprintln!("{NAMES} names were written in {:?}", start.elapsed());
+    assert_fsck_is_silent(&image.path());
+    if have("debugfs") {
+        assert!(debugfs(&image.path(), "features").contains("large_dir"));
+    }
+    if !kernel::is_available() {
+        return;
+    }
+    let mount = Mount::new(&image.path(), Access::ReadOnly).unwrap();
+    for i in (0..NAMES).step_by(99_991) {
+        assert!(mount.path().join("deep").join(name(i)).symlink_metadata().is_ok(), "name {i} is not found");
+    }
+    mount.unmount().unwrap();
 }
