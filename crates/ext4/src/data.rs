@@ -14,6 +14,8 @@ use crate::error::Error;
 const BLOCK: usize = BLOCK_SIZE as usize;
 /// Large enough that the system call does not count beside the copy.
 const BUFFER_SIZE: usize = 1 << 20;
+/// How much of a file is copied at once: whole blocks.
+const COPY_SIZE: usize = 256 << 10;
 /// An extent tree addresses 2^32 blocks, and the kernel keeps the last one for itself (`ext4_max_size`).
 const MAX_FILE_SIZE: u64 = (u32::MAX as u64) * BLOCK_SIZE;
 
@@ -146,6 +148,28 @@ impl<'a> FileWriter<'a> {
         self.write(&ZEROS[..head as usize])?;
         self.size += length - head - tail;
         self.write(&ZEROS[..tail as usize])
+    }
+
+    /// Appends the bytes of a file that was placed before; where this one ends at a block, holes stay holes.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), and when the host cannot read.
+    pub fn copy(&mut self, content: &Content) -> Result<(), Error> {
+        let mut chunk = vec![0; COPY_SIZE];
+        let mut done = 0;
+        for extent in content.extents() {
+            let start = u64::from(extent.logical) * BLOCK_SIZE;
+            let end = content.size().min(start + u64::from(extent.length) * BLOCK_SIZE);
+            self.hole(start - done)?;
+            done = start;
+            while done < end {
+                let part = &mut chunk[..COPY_SIZE.min(usize::try_from(end - done).unwrap_or(usize::MAX))];
+                self.data.read_run(extent.physical + (done - start) / BLOCK_SIZE, part)?;
+                done += part.len() as u64;
+                self.write(part)?;
+            }
+        }
+        self.hole(content.size() - done)
     }
 
     /// Ends the file.

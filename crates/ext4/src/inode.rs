@@ -23,7 +23,7 @@ pub(crate) const INDEX_FL: u32 = 0x1000;
 pub(crate) const EXTENTS_FL: u32 = 0x8_0000;
 
 /// The most names that an inode may have, and the most links that a directory counts (`EXT4_LINK_MAX`).
-pub(crate) const LINK_MAX: u32 = 65_000;
+pub const LINK_MAX: u32 = 65_000;
 
 /// Where the halves of the checksum stand: `l_i_checksum_lo` in `osd2`, `i_checksum_hi` behind `i_extra_isize`.
 const CHECKSUM_LOW: std::ops::Range<usize> = 124..126;

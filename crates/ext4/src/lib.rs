@@ -52,6 +52,7 @@ pub use data::FileWriter;
 pub use error::{Error, EscapedPath, XattrError};
 pub use existing::{EditError, FileSystem, Found};
 pub use file_type::FileType;
+pub use inode::LINK_MAX;
 pub use options::{Journal, Layout, Options, Report, Reserved, Size, Sizes};
 pub use storage::Storage;
 pub use tree::{Device, Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree, Xattr};

@@ -138,6 +138,14 @@ impl Tree {
         }
     }
 
+    /// The names in each directory of the arena, those without a name included.
+    pub fn directories(&self) -> impl Iterator<Item = &Directory> {
+        self.inodes.iter().filter_map(|inode| match &inode.kind {
+            Kind::Directory(names) => Some(names),
+            _ => None,
+        })
+    }
+
     /// The names in a directory, to change; `None` when the inode is something else.
     pub fn directory_mut(&mut self, id: InodeId) -> Option<&mut Directory> {
         match &mut self.inode_mut(id).kind {

@@ -14,6 +14,7 @@ use crate::file_system::FileSystemOptions;
 use crate::guest::{self, Wiring, wire};
 use crate::identity::Identity;
 use crate::layer::TarError;
+use crate::links::{self, LinkError, Split};
 use crate::merge::Merge;
 use crate::output::{Destination, HashFile, Publication, Unfinished, WriteBack};
 use crate::phases::Phases;
@@ -88,7 +89,8 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     };
 
     phases.next("metadata");
-    let notes = build.notes(wiring.notes);
+    let mut notes = build.notes(wiring.notes);
+    notes.extend(build.split_links()?);
     let (file_system, layers, identity) = build.finish()?;
     let verity = options.verity.as_ref().map(|_| verity::Parameters {
         data_blocks: file_system.block_count,
@@ -233,6 +235,17 @@ impl<'a> Build<'a> {
             notes.push(verity::GUEST_NEEDS.into());
         }
         notes
+    }
+
+    /// Copies files with more names than ext4 counts; gives a note on each.
+    fn split_links(&mut self) -> Result<Vec<String>, Error> {
+        let limit = self.options.image.limits.uncompressed_bytes;
+        let splits = links::split(self.merge.tree_mut(), &mut self.writer, limit).map_err(|error| match error {
+            LinkError::Output(error) => ext4_error(self.options, error),
+            error => Error::Links(error),
+        })?;
+        self.placed.blocks += splits.iter().map(|split| split.blocks).sum::<u64>();
+        Ok(splits.iter().map(Split::note).collect())
     }
 
     /// The error that finishing would give, if it is that the content does not fit.

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::bytes::human;
 use crate::dress::DressError;
+use crate::links::LinkError;
 use crate::output::OutputError;
 use crate::place::PlaceError;
 use crate::usage::DirectoryUsage;
@@ -48,6 +49,9 @@ pub enum Error {
     /// The guest's files cannot be added.
     #[error(transparent)]
     Dress(DressError),
+    /// A file has too many names.
+    #[error(transparent)]
+    Links(LinkError),
     /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),

@@ -94,6 +94,11 @@ impl Merge {
         &self.tree
     }
 
+    /// The merged tree, to change when no layer comes any more.
+    pub fn tree_mut(&mut self) -> &mut Tree {
+        &mut self.tree
+    }
+
     /// The merged tree, done.
     pub fn into_tree(self) -> Tree {
         self.tree

@@ -6,6 +6,7 @@ mod file_system;
 mod forms;
 mod guest;
 mod layers;
+mod links;
 mod nex;
 mod options;
 mod privileges;
