@@ -58,6 +58,20 @@ fn find(bitmap: &Bitmap, start: usize, end: usize, set: bool) -> usize {
     end
 }
 
+/// Makes the bits of a run say that their blocks are in use, or free; false when one of them said so already.
+#[must_use]
+pub(crate) fn turn(bitmap: &mut Bitmap, bits: Range<usize>, used: bool) -> bool {
+    if find(bitmap, bits.start, bits.end, used) < bits.end {
+        return false;
+    }
+    if used {
+        set(bitmap, bits);
+    } else {
+        bits.for_each(|bit| bitmap[bit / 8] &= !(1 << (bit % 8)));
+    }
+    true
+}
+
 /// Sets a run of bits, whole bytes at once.
 fn set(bitmap: &mut Bitmap, bits: Range<usize>) {
     let (first, last) = (bits.start.div_ceil(8), bits.end / 8);
@@ -91,6 +105,16 @@ mod tests {
         assert_eq!(free_runs(&bitmap, 100..200), [103..110, 111..120, 160..199]);
         assert_eq!(free_runs(&[0; 4096], 0..32_768), vec![0..32_768; 1]);
         assert_eq!(free_runs(&[0xFF; 4096], 0..32_768), []);
+    }
+
+    #[test]
+    fn a_bit_is_turned_once() {
+        let mut bitmap = [0; BLOCK_SIZE as usize];
+        assert!(turn(&mut bitmap, 3..20, true));
+        assert!(!turn(&mut bitmap, 19..21, true));
+        assert!(turn(&mut bitmap, 5..18, false));
+        assert!(!turn(&mut bitmap, 4..6, false));
+        assert_eq!(bitmap[..3], [0b0001_1000, 0, 0b0000_1100]);
     }
 
     #[test]

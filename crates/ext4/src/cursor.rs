@@ -6,7 +6,7 @@ use crate::content::Extent;
 use crate::geometry::{BLOCKS_PER_GROUP, backup_groups, has_super};
 
 /// The longest run that one extent describes (`EXT_INIT_MAX_LEN`).
-const MAX_EXTENT_LENGTH: u64 = 32_768;
+pub(crate) const MAX_EXTENT_LENGTH: u64 = 32_768;
 
 /// The first block that is not taken yet. It never stands in the span of blocks that a backup may take.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ const BUFFER_SIZE: usize = 1 << 20;
 /// How much of a file is copied at once: whole blocks.
 const COPY_SIZE: usize = 256 << 10;
 /// An extent tree addresses 2^32 blocks, and the kernel keeps the last one for itself (`ext4_max_size`).
-const MAX_FILE_SIZE: u64 = (u32::MAX as u64) * BLOCK_SIZE;
+pub(crate) const MAX_FILE_SIZE: u64 = (u32::MAX as u64) * BLOCK_SIZE;
 
 /// The blocks placed so far.
 pub(crate) struct Data {

@@ -6,6 +6,7 @@
 //! Lookup is our own because a change needs what readers do not tell: the number of an inode, and the blocks that are its
 //! own.
 
+mod allocation;
 mod bitmap;
 mod content;
 mod descriptors;
@@ -15,9 +16,12 @@ mod features;
 mod identify;
 mod inode;
 mod lookup;
+mod replace;
+mod transaction;
 
 pub use error::EditError;
 pub use lookup::Found;
+pub use replace::{Replaced, Replacement};
 
 use crate::BLOCK_SIZE;
 use crate::csum::Seed;
@@ -36,7 +40,6 @@ pub(crate) type Block = [u8; BLOCK];
 /// An existing file system that this crate can change in place.
 pub struct FileSystem<'s> {
     storage: &'s dyn Storage,
-    #[expect(dead_code, reason = "for changes")]
     superblock: Superblock,
     geometry: Geometry,
     seed: Seed,

@@ -6,7 +6,7 @@
 use crate::get::Get;
 use crate::put::{Put, high16, high32, low16, low32};
 
-/// A cursor over the fields of one structure. ext4 is little-endian.
+/// A cursor over the fields of one structure. ext4 is little-endian, its journal big-endian.
 pub(crate) trait Fields {
     /// Bytes as they are.
     fn bytes(&mut self, field: &mut [u8]) -> &mut Self;
@@ -29,6 +29,14 @@ pub(crate) trait Fields {
         let mut bytes = field.to_le_bytes();
         self.bytes(&mut bytes);
         *field = u32::from_le_bytes(bytes);
+        self
+    }
+
+    /// A 32-bit word of the journal (`__be32`).
+    fn be32(&mut self, field: &mut u32) -> &mut Self {
+        let mut bytes = field.to_be_bytes();
+        self.bytes(&mut bytes);
+        *field = u32::from_be_bytes(bytes);
         self
     }
 

@@ -21,6 +21,8 @@ pub(crate) const SECTORS_PER_BLOCK: u64 = BLOCK_SIZE / 512;
 pub(crate) const INDEX_FL: u32 = 0x1000;
 /// `i_block` is the root of an extent tree (`EXT4_EXTENTS_FL`).
 pub(crate) const EXTENTS_FL: u32 = 0x8_0000;
+/// `i_blocks` counts in blocks (`EXT4_HUGE_FILE_FL`), which the kernel does past 2^48 units of 512 bytes.
+pub(crate) const HUGE_FILE_FL: u32 = 0x4_0000;
 
 /// The most names that an inode may have, and the most links that a directory counts (`EXT4_LINK_MAX`).
 pub const LINK_MAX: u32 = 65_000;

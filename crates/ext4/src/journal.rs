@@ -1,10 +1,9 @@
-//! The journal: an empty one, of which only its superblock is written. Unlike ext4, it is big-endian.
+//! The journal: an empty one, of which only its superblock is written.
 
 use crate::BLOCK_SIZE;
-use crate::csum;
 use crate::error::Error;
+use crate::jbd2;
 use crate::options::Journal;
-use crate::put::Put;
 
 /// Sizes as mke2fs picks them (`ext2fs_default_journal_size`): file systems below so many blocks get such a journal.
 const SIZES: [(u64, u64); 8] = [
@@ -17,23 +16,6 @@ const SIZES: [(u64, u64); 8] = [
     (32 << 20, 128 << 10),
     (u64::MAX, 256 << 10),
 ];
-
-/// `JBD2_MAGIC_NUMBER`.
-const MAGIC: u32 = 0xC03B_3998;
-/// `JBD2_SUPERBLOCK_V2`.
-const SUPERBLOCK_V2: u32 = 4;
-/// `JBD2_FEATURE_INCOMPAT_REVOKE | JBD2_FEATURE_INCOMPAT_64BIT | JBD2_FEATURE_INCOMPAT_CSUM_V3`.
-const INCOMPAT_FEATURES: u32 = 0x1 | 0x2 | 0x10;
-/// `JBD2_CRC32C_CHKSUM`.
-const CHECKSUM_CRC32C: u8 = 4;
-/// The file systems that use the journal: ours.
-const NR_USERS: u32 = 1;
-/// Bytes of `s_dynsuper`, `s_max_transaction` and `s_max_trans_data`, all unused.
-const LIMITS: usize = 3 * size_of::<u32>();
-/// Bytes of `struct journal_superblock_s`, all of which the checksum covers.
-const SUPERBLOCK_SIZE: usize = 1024;
-/// Where `s_checksum` stands.
-const CHECKSUM: std::ops::Range<usize> = 0xFC..0x100;
 
 impl Journal {
     /// The smallest journal that the kernel takes (`JBD2_MIN_JOURNAL_BLOCKS`): 4 MiB.
@@ -83,29 +65,7 @@ fn usual(block_count: u64) -> u64 {
 
 /// The first block of a journal of `length` blocks that holds no transaction.
 pub(crate) fn superblock(length: u32, uuid: &[u8; 16]) -> [u8; 4096] {
-    let words = [
-        MAGIC,
-        SUPERBLOCK_V2,
-        0, // h_sequence
-        4096,
-        length,
-        1, // s_first: the first block behind this one
-        1, // s_sequence
-        0, // s_start: nothing to replay
-        0, // s_errno
-        0, // s_feature_compat
-        INCOMPAT_FEATURES,
-        0, // s_feature_ro_compat
-    ];
-    let mut record = [0; SUPERBLOCK_SIZE];
-    let mut put = Put::new(&mut record);
-    words.iter().for_each(|word| _ = put.bytes(&word.to_be_bytes()));
-    put.bytes(uuid).bytes(&NR_USERS.to_be_bytes()).skip(LIMITS).u8(CHECKSUM_CRC32C).skip_rest();
-    let checksum = csum::Seed::NONE.crc(&record);
-    record[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
-    let mut block = [0; 4096];
-    block[..SUPERBLOCK_SIZE].copy_from_slice(&record);
-    block
+    jbd2::Superblock::new(length, uuid).encode()
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use super::{EditError, FileSystem};
 
 impl FileSystem<'_> {
     /// The block bitmap of a group. Where none is written (`BLOCK_UNINIT`), the one that the kernel would make.
-    #[expect(dead_code, reason = "for allocation")]
     pub(crate) fn block_bitmap(&self, group: u64) -> Result<Box<Bitmap>, EditError> {
         let descriptor = &self.descriptors[group as usize];
         let blocks = self.geometry.group_blocks(group);

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::error::EscapedPath;
+use crate::file_type::FileType;
 
 /// Why an existing file system was not changed. Nothing was, unless an error says so.
 #[derive(Debug, thiserror::Error)]
@@ -62,12 +63,70 @@ pub enum EditError {
     #[error("a dm-verity tree behind the file system seals it, and any change breaks the seal; make it anew")]
     Sealed,
 
+    /// The new content needs more blocks than are free.
+    #[error(
+        "no room: the new content takes {needed} blocks of 4 KiB beside the old one, and {free} are free; make the file \
+         system larger first"
+    )]
+    NoRoom {
+        /// Blocks that the content takes.
+        needed: u64,
+        /// Blocks that are free.
+        free: u64,
+    },
+
+    /// The free blocks are so scattered that the journal cannot hold what has to change.
+    #[error(
+        "the free blocks are too scattered: the change takes {needed} blocks of a journal that has {room}; make the file \
+         system larger first"
+    )]
+    TooScattered {
+        /// Blocks of the journal that the change takes.
+        needed: usize,
+        /// Blocks that the journal has.
+        room: usize,
+    },
+
+    /// The new content is longer than a file can be.
+    #[error("a file of {size} bytes is longer than ext4 can hold (16 TiB)")]
+    TooLarge {
+        /// The content's length in bytes.
+        size: u64,
+    },
+
+    /// There were more or fewer bytes than was said beforehand.
+    #[error("the new content is not the {expected} bytes long that it was; try again")]
+    LengthChanged {
+        /// What was said, in bytes.
+        expected: u64,
+    },
+
+    /// The path is not a regular file's.
+    #[error("{path} in the file system is {}, and not a regular file", describe(*.file_type))]
+    NotAFile {
+        /// The path.
+        path: EscapedPath,
+        /// What it is.
+        file_type: FileType,
+    },
+
     /// No file has the path.
     #[error("there is no {path} in the file system")]
     NotFound {
         /// The path.
         path: EscapedPath,
     },
+}
+
+fn describe(file_type: FileType) -> &'static str {
+    match file_type {
+        FileType::Regular => "a regular file",
+        FileType::Directory => "a directory",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        FileType::Fifo => "a pipe",
+        FileType::Socket => "a socket",
+        FileType::Symlink => "a symbolic link",
+    }
 }
 
 impl EditError {
