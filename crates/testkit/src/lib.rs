@@ -24,6 +24,7 @@ pub mod places;
 pub mod registry;
 pub mod skopeo;
 pub mod umoci;
+pub mod unclean_stop;
 pub mod veritysetup;
 
 pub use failure::{Failure, Result};
