@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command;
+use crate::e2fsck::E2fsck;
 use crate::failure::Context;
 use crate::{Failure, Result};
 
@@ -41,12 +42,21 @@ const MAY_CHANGE: [Field; 3] = [WRITE_TIME, LAST_CHECK, CHECKSUM];
 /// # Errors
 /// e2fsck's whole text, when there is more in it than there should be.
 pub fn check(image: &Path) -> Result<()> {
-    let result = command::output(Command::new("e2fsck").arg("-fn").arg(image).env("LC_ALL", "C"))?;
+    check_by(&E2fsck::installed(), image)
+}
+
+/// The same by another e2fsck than the installed one.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_by(e2fsck: &E2fsck, image: &Path) -> Result<()> {
+    let result = e2fsck.run(&["-fn"], image)?;
     let text = String::from_utf8_lossy(&result.stdout);
     if result.status.success() && is_silent(&text) {
         return Ok(());
     }
-    let complaint = format!("e2fsck -fn {}: {}\n{text}", image.display(), result.status);
+    let version = e2fsck.version()?;
+    let complaint = format!("e2fsck {version} -fn {}: {}\n{text}", image.display(), result.status);
     Err(Failure::new(complaint + &String::from_utf8_lossy(&result.stderr)))
 }
 
@@ -64,26 +74,36 @@ fn is_silent(text: &str) -> bool {
 /// # Errors
 /// e2fsck's text when its exit code is not 0, or the place of the first other byte that it changed.
 pub fn repair_changes_nothing(image: &Path) -> Result<()> {
-    let copy = sparse_copy(image)?;
-    let text = command::run(Command::new("e2fsck").arg("-fy").arg(&copy).env("LC_ALL", "C"))?;
-    match first_difference(image, &copy)? {
-        None => Ok(()),
-        Some(place) => Err(Failure::new(format!(
-            "e2fsck -fy changed {} at byte {place} (block {})\n{}",
-            image.display(),
-            place / 4096,
-            String::from_utf8_lossy(&text)
-        ))),
-    }
+    repair_by(&E2fsck::installed(), image)
 }
 
-/// Both checks.
+/// The same by another e2fsck than the installed one.
+///
+/// # Errors
+/// As [`repair_changes_nothing`].
+pub fn repair_by(e2fsck: &E2fsck, image: &Path) -> Result<()> {
+    let copy = sparse_copy(image)?;
+    let result = e2fsck.run(&["-fy"], &copy)?;
+    let difference = first_difference(image, &copy)?;
+    if result.status.success() && difference.is_none() {
+        return Ok(());
+    }
+    let changed = difference.map_or_else(String::new, |place| {
+        format!(", and changed {} at byte {place} (block {})", image.display(), place / 4096)
+    });
+    let text = String::from_utf8_lossy(&result.stdout);
+    Err(Failure::new(format!("e2fsck {} -fy: {}{changed}\n{text}", e2fsck.version()?, result.status)))
+}
+
+/// Both checks, by each e2fsck there is.
 ///
 /// # Errors
 /// As [`check`] and [`repair_changes_nothing`].
 pub fn judge(image: &Path) -> Result<()> {
-    check(image)?;
-    repair_changes_nothing(image)
+    E2fsck::all()?.iter().try_for_each(|e2fsck| {
+        check_by(e2fsck, image)?;
+        repair_by(e2fsck, image)
+    })
 }
 
 /// A copy that keeps the holes, beside the image, deleted when dropped.

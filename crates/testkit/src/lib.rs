@@ -9,6 +9,7 @@ pub mod command;
 pub mod corpus;
 pub mod debian;
 mod debugfs;
+pub mod e2fsck;
 pub mod failure;
 pub mod fsck;
 pub mod guest;

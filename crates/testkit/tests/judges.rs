@@ -1,10 +1,12 @@
 //! Each judge accepts what another maker made, and objects to damage.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nex_testkit::e2fsck::E2fsck;
 use nex_testkit::kernel::{self, Access, Mount};
 use nex_testkit::manifest::{self, Manifest, whole_seconds};
 use nex_testkit::{Failure, Result, backup, command, fsck, host_tree, image_tree, kernel_log, places};
@@ -87,6 +89,22 @@ fn e2fsck_objects_to_a_flipped_byte_in_an_inode() -> Result<()> {
     let sample = Sample::new()?;
     sample.debugfs("set_inode_field /plain checksum 0x1234")?;
     assert!(objection(fsck::check(&sample.image())).contains("Inode 1"));
+    Ok(())
+}
+
+#[test]
+fn each_generation_of_e2fsck_objects() -> Result<()> {
+    let all = E2fsck::all()?;
+    let sample = Sample::new()?;
+    sample.debugfs("set_inode_field /plain checksum 0x1234")?;
+    for e2fsck in &all {
+        let text = objection(fsck::check_by(e2fsck, &sample.image()));
+        assert!(text.contains(&e2fsck.version()?) && text.contains("Inode 1"), "{text}");
+        let text = objection(fsck::repair_by(e2fsck, &sample.image()));
+        assert!(text.contains(&e2fsck.version()?) && text.contains("changed"), "{text}");
+    }
+    let versions = all.iter().map(E2fsck::version).collect::<Result<BTreeSet<_>>>()?;
+    assert_eq!(versions.len(), all.len(), "two of them are of one generation: {versions:?}");
     Ok(())
 }
 
