@@ -66,6 +66,11 @@ impl Mount {
         self.directory.as_ref().map_or(Path::new("/nonexistent"), tempfile::TempDir::path)
     }
 
+    /// The loop device's name, as it stands beneath `/sys/fs/ext4`.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
     /// Runs a shell script in the root directory, and gives what it wrote to its standard output.
     ///
     /// # Errors

@@ -41,6 +41,7 @@ fill_inodes() {
 
 # Unwritten extents take blocks quickly. The last of them go to an ordinary file, which needs no node for them.
 fill_blocks() {
+    sync -f .
     echo 0 >"/sys/fs/ext4/$drive/reserved_clusters"
     fallocate -l "$(($(stat -f -c %f .) * 4096))" full/unwritten 2>/dev/null || true
     cat /dev/zero 2>/dev/null >full/zeros || true
