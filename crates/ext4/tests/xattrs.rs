@@ -16,6 +16,9 @@ const ACL: &[u8] = b"\x02\0\0\0\
 /// `cap_net_raw=ep`, as `getxattr(2)` gives it (`struct vfs_cap_data`, revision 2).
 const CAPABILITY: &[u8] = b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
+/// The same for a user namespace whose root is user 100,000 (revision 3).
+const NAMESPACED: &[u8] = b"\x01\0\0\x03\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xa0\x86\x01\0";
+
 /// The longest value that fits a block beside `user.large`.
 const LARGEST: usize = 4036;
 
@@ -96,6 +99,21 @@ fn access_lists_mean_in_the_guest_what_they_meant_in_the_image() {
     let default = list.map(|entry| format!("default:{entry}"));
     let both: Vec<&str> = list.into_iter().chain(default.iter().map(String::as_str)).collect();
     assert_eq!(shown("journal").split_whitespace().collect::<Vec<_>>(), both);
+    mount.unmount().unwrap();
+}
+
+#[test]
+fn capabilities_mean_in_the_guest_what_they_meant_in_the_image() {
+    let mut builder = Builder::new(&Layout::default());
+    add_file(&mut builder, "ping", vec![xattr("security.capability", CAPABILITY)]);
+    add_file(&mut builder, "namespaced", vec![xattr("security.capability", NAMESPACED)]);
+    let image = builder.finish(ROOM);
+    if !kernel::is_available() {
+        return;
+    }
+    let mount = Mount::new(&image.path(), Access::ReadOnly).unwrap();
+    let said = mount.run("PATH=$PATH:/usr/sbin:/sbin getcap -n ping namespaced").unwrap();
+    assert_eq!(said, "ping cap_net_raw=ep\nnamespaced cap_net_raw=ep [rootid=100000]\n");
     mount.unmount().unwrap();
 }
 
