@@ -1,5 +1,7 @@
 //! The inputs are what they say: other programs read them.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use nex_testkit::layer::Entry;
@@ -56,6 +58,35 @@ fn skopeo_reads_every_kind_of_layout() -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn umoci_and_skopeo_object_to_a_layer_that_is_not_what_its_digest_says() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let layout = directory.path().join("layout");
+    image()?.write(&layout, "one")?;
+    let blobs = fs::read_dir(layout.join("blobs/sha256"))?.map(|entry| Ok(entry?.path()));
+    let mut blobs = blobs.collect::<Result<Vec<PathBuf>>>()?;
+    blobs.retain(|blob| fs::read(blob).is_ok_and(|bytes| !bytes.starts_with(b"{")));
+    for blob in blobs {
+        let bytes = fs::read(&blob)?;
+        let mut damaged = bytes.clone();
+        let middle = bytes.len() / 2;
+        damaged[middle] ^= 1;
+        fs::write(&blob, damaged)?;
+        let archive = directory.path().join("archive.tar");
+        let copied =
+            skopeo::copy(&format!("oci:{}:one", layout.display()), &format!("oci-archive:{}:one", archive.display()));
+        assert!(copied.is_err(), "skopeo copies a damaged layer");
+        if places::is_root() {
+            assert!(umoci::unpack(&layout, "one").is_err(), "umoci unpacks a damaged layer");
+        }
+        fs::write(&blob, bytes)?;
+    }
+    skopeo::copy(
+        &format!("oci:{}:one", layout.display()),
+        &format!("oci-archive:{}:one", directory.path().join("whole.tar").display()),
+    )
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -70,6 +70,12 @@ impl Sample {
         manifest::equal(&expected, &found)
     }
 
+    /// The number that debugfs answers.
+    fn number_from(&self, request: &str) -> Result<u64> {
+        let answer = command::run(Command::new("debugfs").args(["-R", request]).arg(self.image()))?;
+        Ok(String::from_utf8_lossy(&answer).trim().parse()?)
+    }
+
     fn debugfs(&self, request: &str) -> Result<()> {
         command::run(Command::new("debugfs").args(["-w", "-R", request]).arg(self.image())).map(drop)
     }
@@ -134,6 +140,82 @@ fn the_tree_of_an_image_equals_the_directory_it_was_made_of() -> Result<()> {
     sample.equals(image_tree::read(&sample.image())?)
 }
 
+/// Both readers of an image's tree: without root, and the kernel.
+const READERS: [fn(&Path) -> Result<Manifest>; 2] = [image_tree::read, kernel::read_tree];
+
+/// Those that can read here.
+fn readers() -> impl Iterator<Item = fn(&Path) -> Result<Manifest>> {
+    READERS.into_iter().take(if kernel::is_available() { 2 } else { 1 })
+}
+
+#[test]
+fn every_change_in_an_image_is_an_objection_of_each_reader() -> Result<()> {
+    let mut changes = vec![
+        ("set_inode_field /plain mode 0100751", "mode 4751, found 0751"),
+        ("set_inode_field /plain uid 7", "owner"),
+        ("set_inode_field /plain gid 7", "owner"),
+        ("set_inode_field /plain mtime 20200101000000", "time"),
+        ("set_inode_field /plain size 3", "file of 3 bytes"),
+        ("ea_set /plain user.short other", "xattrs"),
+        ("ea_rm /deep user.long", "xattrs"),
+        ("unlink /deep/short", "/deep/short: missing"),
+        ("ln /deep/er/large /again", "/again: not expected"),
+        ("symlink /added target", "/added: not expected"),
+    ];
+    if places::is_root() {
+        changes.push(("set_inode_field /device block[1] 0x123", "found character device 1:35"));
+        changes.push(("ea_rm /deep system.posix_acl_access", "xattrs"));
+    }
+    for (request, word) in changes {
+        let sample = Sample::new()?;
+        sample.debugfs(request)?;
+        for read in readers() {
+            let text = objection(sample.equals(read(&sample.image())?));
+            assert!(text.contains(word), "{request}: {text}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_flipped_byte_of_a_files_content_is_an_objection_of_each_reader() -> Result<()> {
+    let sample = Sample::new()?;
+    let block = sample.number_from("bmap /deep/er/large 700")?;
+    sample.damage(block * 4096 + 17, &[8])?;
+    fsck::check(&sample.image())?;
+    for read in readers() {
+        let text = objection(sample.equals(read(&sample.image())?));
+        assert!(text.contains("/deep/er/large: file of 3000000 bytes"), "{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_reader_refuses_a_damaged_directory_and_a_damaged_inode() -> Result<()> {
+    let directory = Sample::new()?;
+    let block = directory.number_from("bmap /deep 0")?;
+    directory.damage(block * 4096 + 30, b"!")?;
+    let inode = Sample::new()?;
+    inode.debugfs("set_inode_field /deep/er/large checksum 0x1234")?;
+    for read in readers() {
+        assert!(read(&directory.image()).is_err(), "the damaged directory is read");
+        assert!(read(&inode.image()).is_err(), "the damaged inode is read");
+    }
+    Ok(())
+}
+
+#[test]
+fn damage_that_the_kernel_writes_past_is_an_objection() -> Result<()> {
+    if !kernel::is_available() {
+        return Ok(());
+    }
+    let sample = Sample::new()?;
+    sample.debugfs("set_inode_field /deep/er/large links_count 7")?;
+    let text = objection(kernel::writes(&sample.image()));
+    assert!(text.contains("ref count"), "{text}");
+    Ok(())
+}
+
 #[test]
 fn every_change_of_a_tree_is_an_objection() -> Result<()> {
     let objects_to = |word: &str, change: &dyn Fn(&Path) -> Result<()>| -> Result<()> {
@@ -154,6 +236,17 @@ fn every_change_of_a_tree_is_an_objection() -> Result<()> {
     objects_to("missing", &|tree| Ok(fs::remove_file(tree.join("deep/short"))?))?;
     objects_to("not expected", &|tree| Ok(fs::write(tree.join("new"), "")?))?;
     objects_to("linked to /deep/second name, found nothing", &|tree| Ok(fs::remove_file(tree.join("plain"))?))?;
+    if places::is_root() {
+        objects_to("owner 100000:70000, found 100000:7", &|tree| Ok(lchown(tree.join("plain"), None, Some(7))?))?;
+        objects_to("found character device 300:70001", &|tree| {
+            fs::remove_file(tree.join("device"))?;
+            let device = makedev(300, 70_001);
+            Ok(mknodat(CWD, tree.join("device"), FileType::CharacterDevice, Mode::RUSR, device)?)
+        })?;
+        objects_to("xattrs", &|tree| {
+            command::run(Command::new("setfacl").args(["-m", "u:1234:r"]).arg(tree.join("deep"))).map(drop)
+        })?;
+    }
     objects_to("xattrs", &|tree| Ok(lsetxattr(tree.join("plain"), "user.short", b"other", XattrFlags::empty())?))?;
     objects_to("link to ../plaim", &|tree| {
         fs::remove_file(tree.join("deep/short"))?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::{Compression, Image};
+use nex_testkit::manifest::Manifest;
 use nex_testkit::{Result, backup, fsck, image_tree, kernel, places, umoci};
 
 use crate::nex::{self, build, tree_is};
@@ -42,6 +43,41 @@ fn base() -> Vec<Entry> {
         Entry::file("usr/share/doc", "doc below"),
         Entry::directory("usr/share/empty").mode(0o1777),
     ]
+}
+
+/// The comparison that the other tests rely on lets the guest's layer pass, and nothing else.
+#[test]
+fn the_comparison_objects_to_what_is_not_the_guests() -> Result<()> {
+    let directory = nex::directory()?;
+    let layout = directory.path().join("layout");
+    five_layers()?.write(&layout, "image")?;
+    let output = directory.path().join("out.ext4");
+    build(&format!("oci:{}:image", layout.display()), &output)?;
+    let found = image_tree::read(&output)?;
+    nex::same_but_for_guest(&found, &found)?;
+    let objection = |change: &dyn Fn(&mut Manifest)| {
+        let mut expected = found.clone();
+        change(&mut expected);
+        nex::same_but_for_guest(&expected, &found).err().map(|failure| failure.to_string()).unwrap_or_default()
+    };
+    let altered = |name: &'static str| {
+        move |tree: &mut Manifest| {
+            tree.entry(name.into()).and_modify(|entry| entry.mode ^= 0o100);
+        }
+    };
+    for name in ["etc/kept", "usr/lib", "usr"] {
+        assert!(objection(&altered(name)).contains(&format!("/{name}: mode")), "{name}");
+    }
+    assert!(objection(&|tree| drop(tree.remove(&b"etc/z"[..]))).contains("/etc/z: not expected"));
+    let moved = |tree: &mut Manifest| {
+        let entry = tree.remove(&b"etc/z"[..]);
+        tree.extend(entry.map(|entry| (b"etc/y".to_vec(), entry)));
+    };
+    assert!(objection(&moved).contains("/etc/y: missing"));
+    for name in ["etc/hostname", "usr/local/bin/agent"] {
+        assert_eq!(objection(&altered(name)), "", "{name} is the guest's");
+    }
+    Ok(())
 }
 
 #[test]
