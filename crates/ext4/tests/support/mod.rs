@@ -13,6 +13,7 @@ use std::process::{Command, Output};
 use nex_ext4::{
     Content, Directory, Error, Inode, InodeId, Kind, Layout, Metadata, Options, Report, Sizes, Timestamp, Tree, Writer,
 };
+use nex_testkit::kernel::{self, Access, Mount};
 
 pub const MIB: u64 = 1 << 20;
 pub const GIB: u64 = 1 << 30;
@@ -182,6 +183,17 @@ pub fn assert_fsck_is_silent(image: &Path) {
     };
     let complaints: Vec<_> = said.lines().filter(|line| !is_expected(line)).collect();
     assert!(output.status.success() && complaints.is_empty(), "e2fsck -fn: {said}");
+}
+
+/// What a shell script writes in the root of the mounted image; `None`, with a message, where mounting is not possible.
+pub fn in_kernel(image: &Image, script: &str) -> Option<String> {
+    if !kernel::is_available() {
+        return None;
+    }
+    let mount = Mount::new(&image.path(), Access::ReadOnly).unwrap();
+    let said = mount.run(script).unwrap();
+    mount.unmount().unwrap();
+    Some(said)
 }
 
 pub fn text(output: &Output) -> String {
