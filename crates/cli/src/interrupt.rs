@@ -1,8 +1,11 @@
-//! SIGINT, SIGTERM and SIGHUP: clean up, say so, and end with exit code 1.
+//! SIGINT, SIGTERM and SIGHUP: clean up, say so, and end with exit code 1. SIGXFSZ: the write that it comes with fails, and
+//! says so itself.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 /// Waits for the signals on a thread of its own.
@@ -10,6 +13,8 @@ use signal_hook::iterator::Signals;
 /// # Errors
 /// When the signals cannot be caught.
 pub fn clean_up_when_interrupted() -> io::Result<()> {
+    // Caught, it does not end the process, and the write past the limit on file sizes gives EFBIG.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {

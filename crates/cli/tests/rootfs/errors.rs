@@ -244,6 +244,15 @@ fn a_full_disk_is_said() -> Result<()> {
 }
 
 #[test]
+fn a_limit_on_the_size_of_files_is_said() -> Result<()> {
+    let place = Place::with(&one_layer(Compression::Gzip)?)?;
+    let build = place.build(&place.image())?;
+    let mut bounded = Command::new("sh");
+    bounded.args(["-c", "ulimit -f 1000; exec \"$@\"", "sh"]).arg(build.get_program()).args(build.get_args());
+    place.fails(&mut bounded, &["larger than a file may be", "ulimit", "--output"])
+}
+
+#[test]
 fn an_interrupt_leaves_nothing() -> Result<()> {
     for signal in ["INT", "TERM"] {
         let place = Place::new()?;

@@ -97,6 +97,17 @@ pub enum OutputError {
         /// What did not fit.
         role: Role,
     },
+    /// The file system or `setrlimit(2)` sets a limit to files.
+    #[error(
+        "the {} is larger than a file may be in '{}'; raise the limit (ulimit -f), or choose another place with {}",
+        .role.noun(), .directory.display(), .role.flag()
+    )]
+    FileTooLarge {
+        /// The directory.
+        directory: PathBuf,
+        /// What is too large.
+        role: Role,
+    },
     /// Anything else.
     #[error("cannot write in '{}': {cause}", .place.display())]
     Io {

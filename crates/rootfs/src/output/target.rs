@@ -80,6 +80,7 @@ pub fn create_in(directory: &Path, role: Role) -> Result<Unfinished, OutputError
 fn error_in(directory: PathBuf, role: Role, cause: io::Error) -> OutputError {
     match cause.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OutputError::NoSpace { directory, role },
+        io::ErrorKind::FileTooLarge => OutputError::FileTooLarge { directory, role },
         _ => OutputError::Io { place: directory, cause },
     }
 }
