@@ -199,6 +199,23 @@ fn decimal_time((seconds, nanoseconds): (i64, u32)) -> String {
     format!("{sign}{}.{:09}", size / 1_000_000_000, size % 1_000_000_000)
 }
 
+/// The header of a regular file, for content that is too large to be held; who writes it pads it and ends the stream.
+///
+/// # Errors
+/// When the name does not fit.
+pub fn file_header(path: &str, size: u64) -> Result<Vec<u8>> {
+    let mut header = Header::new_gnu();
+    header.set_path(path)?;
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
+    header.set_cksum();
+    Ok(header.as_bytes().to_vec())
+}
+
 /// The tar stream of a layer with these entries, in this order.
 ///
 /// # Errors

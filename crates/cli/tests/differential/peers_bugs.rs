@@ -219,6 +219,14 @@ fn odd_whiteouts_are_ignored_or_refused_and_hide_nothing() -> Result<()> {
     Ok(())
 }
 
+/// 55.
+#[test]
+fn a_target_may_have_4095_bytes_and_no_more() -> Result<()> {
+    equals_umoci(&[vec![Entry::symlink("l", "t/".repeat(2047) + "t")]])?;
+    is_refused(&[vec![Entry::symlink("l", "t/".repeat(2048))]], &["layer 1", "entry 1 'l'", "4096 bytes"])?;
+    is_refused(&[vec![Entry::symlink("l", "")]], &["layer 1", "entry 1 'l'", "0 bytes"])
+}
+
 /// A whiteout's name is longer by four bytes than any name in a file system.
 #[test]
 fn the_longest_names_can_be_hidden() -> Result<()> {

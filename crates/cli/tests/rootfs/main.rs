@@ -1,5 +1,6 @@
 //! `nex rootfs` as users run it: real images in, judged images out.
 
+mod amounts;
 mod deleted;
 mod determinism;
 mod errors;
