@@ -1,6 +1,7 @@
 //! The command line.
 
 mod file_system;
+mod set_agent;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub use file_system::FileSystemArgs;
 use nex_image::Platform;
+pub use set_agent::SetAgentArgs;
 
 use crate::size;
 
@@ -28,9 +30,9 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a root filesystem from a container image and an agent.
-    #[command(visible_alias = "fs", after_help = ROOTFS_HELP)]
-    Rootfs(Box<RootfsArgs>),
+    /// Make a root filesystem from a container image and an agent, or change one.
+    #[command(visible_alias = "fs", after_help = ROOTFS_HELP, args_conflicts_with_subcommands = true)]
+    Rootfs(Box<RootfsCommand>),
     /// Print the completion script for a shell.
     Completion {
         /// The shell.
@@ -43,7 +45,26 @@ pub enum Command {
     },
 }
 
-/// `nex rootfs`.
+/// `nex rootfs`: a change of a root filesystem that exists, or the making of one.
+#[derive(Debug, Args)]
+pub struct RootfsCommand {
+    /// What to change.
+    #[command(subcommand)]
+    pub change: Option<Change>,
+
+    #[command(flatten)]
+    pub build: RootfsArgs,
+}
+
+/// The changes of a root filesystem, in place.
+#[derive(Debug, Subcommand)]
+pub enum Change {
+    /// Put another agent into a root filesystem, in place.
+    #[command(after_help = set_agent::HELP)]
+    SetAgent(SetAgentArgs),
+}
+
+/// The flags of `nex rootfs`.
 #[derive(Debug, Args)]
 pub struct RootfsArgs {
     /// The image.
@@ -144,6 +165,28 @@ pub struct LimitArgs {
     /// The most bytes of an index, a manifest or a config.
     #[arg(long, env = "NEX_MAX_MANIFEST", value_name = "SIZE", value_parser = size::parse, default_value = "4MiB")]
     pub max_manifest: u64,
+}
+
+/// Where a program that asked for JSON looks for the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error, because the image goes to standard output.
+    Error,
+}
+
+impl Command {
+    /// Where the report goes as JSON; `None` when it is text.
+    pub fn json(&self) -> Option<Stream> {
+        let Self::Rootfs(rootfs) = self else { return None };
+        let (format, stream) = match &rootfs.change {
+            Some(Change::SetAgent(args)) => (args.format, Stream::Output),
+            None if rootfs.build.output == "-" => (rootfs.build.format, Stream::Error),
+            None => (rootfs.build.format, Stream::Output),
+        };
+        (format == Format::Json).then_some(stream)
+    }
 }
 
 /// The value of `--size`.

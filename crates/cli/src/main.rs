@@ -2,16 +2,18 @@
 
 mod args;
 mod diagnostic;
+mod environment;
 mod interrupt;
 mod progress;
 mod render;
 mod rootfs;
+mod set_agent;
 mod size;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use args::{Cli, Command, Format};
+use args::{Change, Cli, Command, Stream};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use diagnostic::Diagnostic;
@@ -19,7 +21,11 @@ use diagnostic::Diagnostic;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
-        Command::Rootfs(args) => interruptible(|| rootfs::run(args)),
+        Command::Rootfs(rootfs) => match &rootfs.change {
+            // Stopped at any moment, a change leaves nothing to clean up.
+            Some(Change::SetAgent(args)) => set_agent::run(args),
+            None => interruptible(|| rootfs::run(&rootfs.build)),
+        },
         Command::Completion { shell } => completion(*shell),
         Command::Manual { command } => manual(command.as_deref()),
     };
@@ -35,12 +41,10 @@ fn main() -> ExitCode {
 /// Says what failed: in words on standard error, and for programs where they look for the report.
 fn report(diagnostic: &Diagnostic, command: &Command) {
     eprintln!("{}", diagnostic.text());
-    match command {
-        Command::Rootfs(args) if args.format == Format::Json && args.output == "-" => {
-            eprintln!("{}", diagnostic.json())
-        }
-        Command::Rootfs(args) if args.format == Format::Json => println!("{}", diagnostic.json()),
-        _ => {}
+    match command.json() {
+        Some(Stream::Error) => eprintln!("{}", diagnostic.json()),
+        Some(Stream::Output) => println!("{}", diagnostic.json()),
+        None => {}
     }
 }
 
@@ -61,18 +65,23 @@ fn manual(command: Option<&str>) -> Result<(), Diagnostic> {
     let mut nex = Cli::command();
     nex.build();
     let page = match command {
-        None => nex,
-        Some(name) => match nex.find_subcommand(name) {
-            Some(command) => command.clone(),
-            None => {
-                return Err(Diagnostic::usage(format!(
-                    "there is no command '{}'; see nex --help",
-                    name.escape_debug()
-                )));
-            }
-        },
+        None => &nex,
+        Some(name) => find(&nex, name).ok_or_else(|| {
+            Diagnostic::usage(format!("there is no command '{}'; see nex --help", name.escape_debug()))
+        })?,
     };
     let mut roff = Vec::new();
-    clap_mangen::Man::new(page).render(&mut roff)?;
+    clap_mangen::Man::new(page.clone()).render(&mut roff)?;
     Ok(std::io::stdout().write_all(&roff)?)
+}
+
+/// The command of this name; `rootfs-set-agent` is the command `set-agent` of `rootfs`, as its page is called.
+fn find<'a>(parent: &'a clap::Command, name: &str) -> Option<&'a clap::Command> {
+    parent.find_subcommand(name).or_else(|| {
+        parent.get_subcommands().find_map(|command| {
+            let mut names = std::iter::once(command.get_name()).chain(command.get_all_aliases());
+            let below = names.find_map(|own| name.strip_prefix(own)?.strip_prefix('-'))?;
+            find(command, below)
+        })
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use nex_rootfs::{Report, VerityReport, human};
+use nex_rootfs::{PhaseReport, Report, SetAgentReport, VerityReport, human};
 
 /// Hex digits of a digest that are enough to recognise it.
 const SHORT_DIGEST: usize = 12;
@@ -40,9 +40,7 @@ pub fn text(report: &Report) -> String {
     for note in &report.notes {
         lines.add("note", note);
     }
-    let total: f64 = report.phases.iter().map(|phase| phase.seconds).sum();
-    let phases: Vec<_> = report.phases.iter().map(|phase| format!("{} {:.2}", phase.name, phase.seconds)).collect();
-    lines.add("time", &format!("{total:.2} s ({})", phases.join(", ")));
+    lines.add("time", &times(&report.phases, 2));
     lines.0
 }
 
@@ -64,6 +62,32 @@ fn add_verity(lines: &mut Lines, verity: &VerityReport) {
     lines.add("boot with", &verity.kernel_arguments);
     lines.add("check with", &verity.verify);
     lines.add("open with", &verity.open);
+}
+
+/// The report of a replaced agent for people.
+pub fn set_agent(report: &SetAgentReport) -> String {
+    let mut lines = Lines::default();
+    lines.add("file", &report.file);
+    lines.add("agent", &format!("{} ({}, {})", report.agent.path, human(report.agent.bytes), report.agent.linkage));
+    lines.add("sha256", &report.agent.sha256);
+    let pieces = if report.pieces == 1 { "piece" } else { "pieces" };
+    lines.add(
+        "blocks",
+        &format!("{} in {} {pieces}, in place of {}", report.blocks, report.pieces, report.blocks_before),
+    );
+    lines.add("free", &human(report.free));
+    for note in &report.notes {
+        lines.add("note", note);
+    }
+    lines.add("time", &times(&report.phases, 3));
+    lines.0
+}
+
+/// All phases together, and each; with so many digits behind the point.
+fn times(phases: &[PhaseReport], digits: usize) -> String {
+    let total: f64 = phases.iter().map(|phase| phase.seconds).sum();
+    let each: Vec<_> = phases.iter().map(|phase| format!("{} {:.digits$}", phase.name, phase.seconds)).collect();
+    format!("{total:.digits$} s ({})", each.join(", "))
 }
 
 fn short(digest: &str) -> String {

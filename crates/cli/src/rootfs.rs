@@ -1,6 +1,5 @@
 //! `nex rootfs`: from arguments to a build, and from its report to the user.
 
-use std::env::VarError;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use nex_rootfs::{Destination, FileSystemOptions, GuestOptions, Limits, Options, 
 
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::Diagnostic;
+use crate::environment::source_date_epoch;
 use crate::{progress, render};
 
 /// The agent that is taken when none is named: the program of this name beside `nex`.
@@ -148,26 +148,6 @@ fn agent(named: Option<&Path>) -> Result<PathBuf, Diagnostic> {
         "there is no agent: no --agent is given, and there is no {DEFAULT_AGENT} beside {}; name a program with --agent",
         program.display()
     )))
-}
-
-/// The time that stands for now, as <https://reproducible-builds.org/specs/source-date-epoch/> defines it.
-fn source_date_epoch() -> Result<Option<i64>, Diagnostic> {
-    match std::env::var("SOURCE_DATE_EPOCH") {
-        Err(VarError::NotPresent) => Ok(None),
-        Ok(text) if text.is_empty() => Ok(None),
-        Ok(text) => match text.parse::<u64>().map(i64::try_from) {
-            Ok(Ok(seconds)) => Ok(Some(seconds)),
-            _ => Err(bad_epoch(&text)),
-        },
-        Err(VarError::NotUnicode(text)) => Err(bad_epoch(&text.to_string_lossy())),
-    }
-}
-
-fn bad_epoch(text: &str) -> Diagnostic {
-    Diagnostic::new(format!(
-        "SOURCE_DATE_EPOCH is '{}', which is not a number of seconds since 1970; correct it or unset it",
-        text.escape_debug()
-    ))
 }
 
 fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {

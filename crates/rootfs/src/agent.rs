@@ -9,6 +9,7 @@ mod error;
 mod libc;
 mod library;
 mod machine;
+pub(crate) mod native;
 mod needs;
 mod script;
 mod search;
@@ -110,6 +111,16 @@ impl Agent {
         match &self.program {
             Program::Elf(elf) if !elf.machine.is(architecture) => {
                 Err(Error::Machine { agent: self.name.clone(), found: elf.machine, wanted: architecture.into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the program is for the same kind of processor as others; a script fits any.
+    pub fn check_machine(&self, machine: Machine) -> Result<(), Error> {
+        match &self.program {
+            Program::Elf(elf) if elf.machine != machine => {
+                Err(Error::OtherMachine { agent: self.name.clone(), found: elf.machine, wanted: machine })
             }
             _ => Ok(()),
         }

@@ -7,9 +7,11 @@ use thiserror::Error;
 
 use crate::bytes::human;
 use crate::dress::DressError;
+use crate::existing_file::ExistingFileError;
 use crate::links::LinkError;
 use crate::output::OutputError;
 use crate::place::PlaceError;
+use crate::set_agent::SetAgentError;
 use crate::usage::DirectoryUsage;
 use crate::{agent, guest};
 
@@ -52,6 +54,12 @@ pub enum Error {
     /// A file has too many names.
     #[error(transparent)]
     Links(LinkError),
+    /// The file to be changed cannot be.
+    #[error(transparent)]
+    Existing(#[from] ExistingFileError),
+    /// The agent in a root filesystem that exists stays as it was.
+    #[error(transparent)]
+    SetAgent(#[from] SetAgentError),
     /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),

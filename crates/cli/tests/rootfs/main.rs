@@ -14,5 +14,6 @@ mod options;
 mod privileges;
 mod real_images;
 mod registry;
+mod set_agent;
 mod type_changes;
 mod verity;

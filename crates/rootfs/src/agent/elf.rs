@@ -69,6 +69,15 @@ impl Elf {
         start.starts_with(&elf::ELFMAG)
     }
 
+    /// What a program is for, by the start of its file; `None` when that is not ELF.
+    pub(crate) fn machine(start: &[u8]) -> Option<Machine> {
+        match start.get(usize::from(CLASS_INDEX)).map(|&class| elf::FileClass(class)) {
+            Some(elf::ELFCLASS64) => machine(FileHeader64::<Endianness>::parse(start).ok()?),
+            Some(elf::ELFCLASS32) => machine(FileHeader32::<Endianness>::parse(start).ok()?),
+            _ => None,
+        }
+    }
+
     /// Reads what matters, and no more than a few megabytes of it.
     pub(crate) fn parse<'data, R: ReadRef<'data>>(data: R) -> Result<Self, Broken> {
         let ident = data.read_bytes_at(0, size_of::<elf::Ident>() as u64).map_err(|()| Broken::Header)?;
@@ -83,6 +92,12 @@ impl Elf {
 /// Where the word size stands in the file (`EI_CLASS`).
 const CLASS_INDEX: u8 = 4;
 
+fn machine<H: FileHeader<Endian = Endianness>>(header: &H) -> Option<Machine> {
+    let endian = header.endian().ok()?;
+    let (bits, little_endian) = (if header.is_type_64() { 64 } else { 32 }, endian == Endianness::Little);
+    Some(Machine { number: header.e_machine(endian).0, bits, little_endian })
+}
+
 fn parse<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> Result<Elf, Broken> {
     let header = H::parse(data).map_err(|_| Broken::Header)?;
     let endian = header.endian().map_err(|_| Broken::Header)?;
@@ -93,10 +108,8 @@ fn parse<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) 
         return Err(Broken::Segments);
     }
     let segments = header.program_headers(endian, data).map_err(|_| Broken::Segments)?;
-    let bits = if header.is_type_64() { 64 } else { 32 };
-    let little_endian = endian == Endianness::Little;
     let mut elf = Elf {
-        machine: Machine { number: header.e_machine(endian).0, bits, little_endian },
+        machine: machine(header).ok_or(Broken::Header)?,
         interpreter: interpreter::<H, R>(segments, endian, data)?,
         needed: Vec::new(),
         rpath: None,

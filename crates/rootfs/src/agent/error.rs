@@ -56,6 +56,18 @@ pub enum Error {
         /// The image's architecture, as an image index names it.
         wanted: String,
     },
+    /// The program is for another kind of processor than those of the root filesystem that it shall go into.
+    #[error(
+        "the agent {agent} is for {found}, but the programs of the root filesystem are for {wanted}; build it for {wanted}"
+    )]
+    OtherMachine {
+        /// The agent's file.
+        agent: String,
+        /// What it is for.
+        found: Machine,
+        /// What the others are for.
+        wanted: Machine,
+    },
     /// The program needs libraries but names nobody to load them, so it would crash at its first call.
     #[error(
         "the agent {agent} looks static, but needs {} and names no loader for them; {}",

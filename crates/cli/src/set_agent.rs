@@ -1,0 +1,27 @@
+//! `nex rootfs set-agent`: from arguments to a changed file, and from its report to the user.
+
+use std::io::Write;
+
+use nex_rootfs::SetAgentOptions;
+
+use crate::args::{Format, SetAgentArgs};
+use crate::diagnostic::Diagnostic;
+use crate::environment::source_date_epoch;
+use crate::render;
+
+/// Replaces the agent, and reports it.
+///
+/// # Errors
+/// When the agent stays as it was.
+pub fn run(args: &SetAgentArgs) -> Result<(), Diagnostic> {
+    let options =
+        SetAgentOptions { file: args.file.clone(), agent: args.agent.clone(), source_date_epoch: source_date_epoch()? };
+    let report = nex_rootfs::set_agent(&options)?;
+    let text = match args.format {
+        Format::Text => render::set_agent(&report),
+        Format::Json => serde_json::to_string(&report)? + "\n",
+    };
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| {
+        Diagnostic::new(format!("the agent of '{}' is replaced, but no report can be printed: {error}", report.file))
+    })
+}

@@ -1,0 +1,26 @@
+//! The kind of processor that the programs of a root filesystem are for, when no image says so.
+
+use std::io;
+
+use super::elf::Elf;
+use super::machine::Machine;
+use super::script::{LONGEST_LINE, Script};
+use crate::guest::{AGENT, View};
+
+/// Programs that tell it: the agent that is there, and those that nearly every image has.
+const WITNESSES: [&[u8]; 3] = [AGENT, b"/sbin/init", b"/bin/sh"];
+
+/// What the first program that tells it is for; `None` when none does.
+pub(crate) fn machine(view: &dyn View) -> io::Result<Option<Machine>> {
+    for path in WITNESSES {
+        let start = view.read(path, LONGEST_LINE as u64)?.unwrap_or_default();
+        let start = match Script::parse(&start) {
+            Some(script) => view.read(&script.interpreter, LONGEST_LINE as u64)?.unwrap_or_default(),
+            None => start,
+        };
+        if let Some(machine) = Elf::machine(&start) {
+            return Ok(Some(machine));
+        }
+    }
+    Ok(None)
+}

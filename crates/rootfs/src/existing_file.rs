@@ -1,0 +1,137 @@
+//! A root filesystem's file that is to be changed in place: opened, and nobody else's meanwhile.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nex_ext4::{EditError, FileSystem};
+use rustix::fs::{FlockOperation, fcntl_lock, flock};
+use rustix::io::Errno;
+use thiserror::Error;
+
+/// Where the kernel lists the files behind its loop devices.
+const BLOCK_DEVICES: &str = "/sys/block";
+
+/// How compressed files begin, and the program that unpacks them.
+const COMPRESSED: [(&[u8], &str); 2] = [(&[0x1f, 0x8b], "gunzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "unzstd")];
+
+/// Why a file cannot be changed in place.
+#[derive(Debug, Error)]
+pub enum ExistingFileError {
+    /// The file cannot be opened to read and write.
+    #[error("cannot open '{}' to change it: {cause}", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// The file is a directory, a device or a pipe.
+    #[error("'{}' is not a regular file; name a file that nex rootfs made", .0.display())]
+    NotAFile(PathBuf),
+    /// The file is compressed.
+    #[error("'{}' is compressed, and nothing in it can be changed in place; unpack it first: {program} '{}'", .path.display(), .path.display())]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+        /// What unpacks it.
+        program: &'static str,
+    },
+    /// Another program has locked the file.
+    #[error("'{}' is in use: another program, such as nex or a virtual machine, has locked it; try again when that has ended", .0.display())]
+    Locked(PathBuf),
+    /// The kernel has the file as a block device.
+    #[error("'{}' is in use: it is attached as {device}; unmount and detach that first", .path.display())]
+    Attached {
+        /// The file.
+        path: PathBuf,
+        /// The device.
+        device: String,
+    },
+    /// The file system does not take the change.
+    #[error("'{}': {cause}", .path.display())]
+    FileSystem {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: EditError,
+    },
+}
+
+/// A locked file. The lock goes with it.
+pub struct ExistingFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl ExistingFile {
+    /// Opens the file and locks it against other programs that respect locks.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is no regular file, is compressed, or somebody else uses it.
+    pub fn open(path: &Path) -> Result<Self, ExistingFileError> {
+        let cannot_open = |cause| ExistingFileError::Open { path: path.into(), cause };
+        // Before it is opened: a pipe would keep us waiting for ever.
+        let metadata = fs::metadata(path).map_err(cannot_open)?;
+        if !metadata.is_file() {
+            return Err(ExistingFileError::NotAFile(path.into()));
+        }
+        let file = File::options().read(true).write(true).open(path).map_err(cannot_open)?;
+        if !lock(&file).map_err(cannot_open)? {
+            return Err(ExistingFileError::Locked(path.into()));
+        }
+        if let Some(device) = loop_device(&metadata) {
+            return Err(ExistingFileError::Attached { path: path.into(), device });
+        }
+        match compression(&file).map_err(cannot_open)? {
+            Some(program) => Err(ExistingFileError::Compressed { path: path.into(), program }),
+            None => Ok(Self { path: path.into(), file }),
+        }
+    }
+
+    /// Opens the file system in the file.
+    ///
+    /// # Errors
+    /// When there is none that can be changed in place.
+    pub fn file_system(&self) -> Result<FileSystem<'_>, ExistingFileError> {
+        FileSystem::open(&self.file).map_err(|cause| self.error(cause))
+    }
+
+    /// The error of this file's file system.
+    pub fn error(&self, cause: EditError) -> ExistingFileError {
+        ExistingFileError::FileSystem { path: self.path.clone(), cause }
+    }
+}
+
+/// Takes both kinds of locks: nex's own are of the first, and QEMU's of the second. `false` when somebody else has one.
+/// Where the host's file system has no locks, there is nobody to ask.
+fn lock(file: &File) -> io::Result<bool> {
+    let exclusive = FlockOperation::NonBlockingLockExclusive;
+    for taken in [flock(file, exclusive), fcntl_lock(file, exclusive)] {
+        match taken {
+            Err(Errno::WOULDBLOCK | Errno::ACCESS) => return Ok(false),
+            Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
+}
+
+/// The loop device that shows this file. Who may not look there finds none.
+fn loop_device(file: &fs::Metadata) -> Option<String> {
+    fs::read_dir(BLOCK_DEVICES).ok()?.filter_map(Result::ok).find_map(|device| {
+        let backing = fs::read_to_string(device.path().join("loop/backing_file")).ok()?;
+        let backing = fs::metadata(backing.trim_end_matches('\n')).ok()?;
+        let is_same = (backing.dev(), backing.ino()) == (file.dev(), file.ino());
+        is_same.then(|| format!("/dev/{}", device.file_name().to_string_lossy()))
+    })
+}
+
+/// The program that unpacks the file; `None` when it is not compressed.
+fn compression(file: &File) -> io::Result<Option<&'static str>> {
+    let mut start = [0; 4];
+    let length = file.read_at(&mut start, 0)?;
+    let matching = COMPRESSED.iter().find(|(magic, _)| start[..length].starts_with(magic));
+    Ok(matching.map(|(_, program)| *program))
+}

@@ -1,0 +1,264 @@
+//! Puts another agent into a root filesystem that exists, in place and in milliseconds.
+//!
+//! The agent is looked at as a build looks at it, by what the file system has now. Name, owner, mode, links and extended
+//! attributes of the file stay, and nothing else of the root filesystem names the agent's content.
+
+use std::cell::RefCell;
+use std::io::{self, Read, Seek};
+use std::path::PathBuf;
+
+use nex_ext4::{EditError, FileSystem, FileType, Found, Replaced, Timestamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::agent::native;
+use crate::agent_file::AgentFile;
+use crate::bytes::human;
+use crate::error::Error;
+use crate::existing_file::ExistingFile;
+use crate::guest::{AGENT, Kind, Stat, View};
+use crate::output::hex;
+use crate::phases::Phases;
+use crate::report::{AgentReport, PhaseReport, SCHEMA_VERSION};
+
+/// How much of the agent is read at once.
+const CHUNK: usize = 1 << 18;
+
+/// What to change.
+#[derive(Clone, Debug)]
+pub struct SetAgentOptions {
+    /// The root filesystem.
+    pub file: PathBuf,
+    /// The program that becomes the agent.
+    pub agent: PathBuf,
+    /// The time that the agent's file gets, in seconds since 1970; else it keeps the times that it has.
+    pub source_date_epoch: Option<i64>,
+}
+
+/// What was changed. Sizes are in bytes unless the name says otherwise.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetAgentReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The root filesystem.
+    pub file: String,
+    /// The new agent.
+    pub agent: AgentReport,
+    /// The blocks of 4,096 bytes that the agent before took.
+    pub blocks_before: u64,
+    /// The blocks that the new one takes.
+    pub blocks: u64,
+    /// The pieces that they are in.
+    pub pieces: usize,
+    /// What is free now.
+    pub free: u64,
+    /// What the user may want to know.
+    pub notes: Vec<String>,
+    /// How long each phase took, in order.
+    pub phases: Vec<PhaseReport>,
+}
+
+/// Why the agent stays as it was.
+#[derive(Debug, Error)]
+pub enum SetAgentError {
+    /// There is no agent to replace.
+    #[error("'{}' has no agent at {}; make it anew with nex rootfs", .0.display(), AGENT.escape_ascii())]
+    NoAgent(PathBuf),
+    /// What stands in the agent's place is no regular file.
+    #[error("'{}' has {what} at {} in place of the agent; make it anew with nex rootfs", .file.display(), AGENT.escape_ascii())]
+    NotAFile {
+        /// The root filesystem.
+        file: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The agent does not fit beside the one that is there.
+    #[error(
+        "'{}' has no room for the agent: beside the one that is there, which goes last, it takes {}, and {} are free; \
+         {} are missing; make room with: nex rootfs grow '{}' +{}MiB",
+        .file.display(), human(*.needed), human(*.free), human(.needed.saturating_sub(*.free)), .file.display(),
+        growth(*.needed, *.free)
+    )]
+    NoRoom {
+        /// The root filesystem.
+        file: PathBuf,
+        /// What the agent takes, in bytes.
+        needed: u64,
+        /// What is free, in bytes.
+        free: u64,
+    },
+    /// The agent is not what was inspected.
+    #[error("the agent changed while it was copied; try again")]
+    AgentChanged,
+    /// The agent cannot be read.
+    #[error("cannot read the agent: {0}")]
+    Agent(io::Error),
+}
+
+/// What is missing in MiB, and something for the metadata of what grows.
+fn growth(needed: u64, free: u64) -> u64 {
+    const METADATA: u64 = 4;
+    let missing = needed.saturating_sub(free).div_ceil(1 << 20);
+    missing + missing / 32 + METADATA
+}
+
+/// Replaces the agent.
+///
+/// # Errors
+/// When the agent would not run, or the file cannot be changed. The agent before stays then, unless the message says that
+/// the file asks for recovery.
+pub fn set_agent(options: &SetAgentOptions) -> Result<SetAgentReport, Error> {
+    let mut phases = Phases::start("open");
+    let agent = AgentFile::open(&options.agent)?;
+    let file = ExistingFile::open(&options.file)?;
+    let mut file_system = file.file_system()?;
+    let found = find_agent(options, &file, &file_system)?;
+
+    phases.next("check");
+    check(&agent, &file, &file_system)?;
+
+    phases.next("write");
+    let time = options.source_date_epoch.map(|seconds| Timestamp { seconds, nanoseconds: 0 });
+    let replaced = replace(options, &agent, &file, &mut file_system, time)?;
+    Ok(SetAgentReport {
+        schema_version: SCHEMA_VERSION,
+        file: options.file.display().to_string(),
+        agent: agent.report,
+        blocks_before: replaced.old_blocks,
+        blocks: replaced.new_blocks,
+        pieces: replaced.extents,
+        free: replaced.free_blocks * nex_ext4::BLOCK_SIZE,
+        notes: notes(&found),
+        phases: phases.finish(),
+    })
+}
+
+fn find_agent(options: &SetAgentOptions, file: &ExistingFile, file_system: &FileSystem) -> Result<Found, Error> {
+    let found = file_system.find(AGENT, false).map_err(|cause| file.error(cause))?;
+    let found = found.ok_or_else(|| SetAgentError::NoAgent(options.file.clone()))?;
+    let what = match found.file_type {
+        FileType::Regular => return Ok(found),
+        FileType::Directory => "a directory",
+        FileType::Symlink => "a symbolic link",
+        _ => "a special file",
+    };
+    Err(SetAgentError::NotAFile { file: options.file.clone(), what }.into())
+}
+
+/// The agent is for this kind of processor, and everything that it needs is there.
+fn check(agent: &AgentFile, file: &ExistingFile, file_system: &FileSystem) -> Result<(), Error> {
+    let view = ExistingView { file_system, error: RefCell::new(None) };
+    let machine = native::machine(&view);
+    let fitting = machine.map(|machine| machine.map_or(Ok(()), |machine| agent.program.check_machine(machine)));
+    let runnable = agent.program.check_in(&view);
+    // What looks as if something was missing may be damage.
+    if let Some(cause) = view.error.into_inner() {
+        return Err(file.error(cause).into());
+    }
+    fitting.map_err(SetAgentError::Agent)??;
+    Ok(runnable?)
+}
+
+/// Copies the agent, as long as it is still the one that was inspected.
+fn replace(
+    options: &SetAgentOptions,
+    agent: &AgentFile,
+    file: &ExistingFile,
+    file_system: &mut FileSystem,
+    time: Option<Timestamp>,
+) -> Result<Replaced, Error> {
+    let edit_error = |cause| edit_error(options, file, cause);
+    let mut replacement = file_system.replace(AGENT, agent.report.bytes).map_err(edit_error)?;
+    let mut source = &agent.file;
+    source.rewind().map_err(SetAgentError::Agent)?;
+    let mut buffer = vec![0; CHUNK];
+    let mut hasher = Sha256::new();
+    loop {
+        let count = source.read(&mut buffer).map_err(SetAgentError::Agent)?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(&buffer[..count]);
+        replacement.write(&buffer[..count]).map_err(edit_error)?;
+    }
+    if hex(&hasher.finalize()) != agent.report.sha256 {
+        return Err(SetAgentError::AgentChanged.into());
+    }
+    replacement.commit(time).map_err(edit_error)
+}
+
+fn edit_error(options: &SetAgentOptions, file: &ExistingFile, cause: EditError) -> Error {
+    let bytes = |blocks: u64| blocks * nex_ext4::BLOCK_SIZE;
+    match cause {
+        EditError::NoRoom { needed, free } => {
+            SetAgentError::NoRoom { file: options.file.clone(), needed: bytes(needed), free: bytes(free) }.into()
+        }
+        EditError::LengthChanged { .. } => SetAgentError::AgentChanged.into(),
+        cause => file.error(cause).into(),
+    }
+}
+
+fn notes(found: &Found) -> Vec<String> {
+    const ANY_EXECUTE: u16 = 0o111;
+    let mut notes = Vec::new();
+    if found.links > 1 {
+        notes.push(format!("the agent's file has {} names, and all of them are the new agent now", found.links));
+    }
+    if found.mode & ANY_EXECUTE == 0 {
+        notes.push(format!("nobody may execute the agent: its mode in the file system is {:o}", found.mode));
+    }
+    notes
+}
+
+/// An existing file system as the agent's audit looks at it. The first error is kept: the audit takes what cannot be read
+/// for missing.
+struct ExistingView<'a, 's> {
+    file_system: &'a FileSystem<'s>,
+    error: RefCell<Option<EditError>>,
+}
+
+impl ExistingView<'_, '_> {
+    fn find(&self, path: &[u8], follow: bool) -> Option<Found> {
+        self.kept(self.file_system.find(path, follow)).flatten()
+    }
+
+    fn kept<T>(&self, result: Result<T, EditError>) -> Option<T> {
+        result.map_err(|error| _ = self.error.borrow_mut().get_or_insert(error)).ok()
+    }
+}
+
+impl View for ExistingView<'_, '_> {
+    fn stat(&self, path: &[u8]) -> Option<Stat> {
+        self.find(path, true).map(stat)
+    }
+
+    fn lstat(&self, path: &[u8]) -> Option<Stat> {
+        self.find(path, false).map(stat)
+    }
+
+    fn read_link(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let found = self.find(path, false)?;
+        self.kept(self.file_system.read_link(&found)).flatten()
+    }
+
+    fn read(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.find(path, true).and_then(|found| self.kept(self.file_system.read(&found, limit)).flatten()))
+    }
+
+    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let found = self.find(path, true)?;
+        Some(self.kept(self.file_system.list(&found)).flatten()?.into_iter().collect())
+    }
+}
+
+fn stat(found: Found) -> Stat {
+    let kind = match found.file_type {
+        FileType::Directory => Kind::Directory,
+        FileType::Regular => Kind::File,
+        FileType::Symlink => Kind::Symlink,
+        _ => Kind::Other,
+    };
+    Stat { kind, mode: found.mode, uid: found.uid, gid: found.gid }
+}
