@@ -17,6 +17,7 @@ use crate::file_type::FileType;
 use crate::geometry::{BLOCKS_PER_GROUP, DESCRIPTORS_PER_BLOCK};
 use crate::group_descriptor::{self, BLOCK_UNINIT, GroupDescriptor};
 use crate::inode::{DiskTime, HUGE_FILE_FL, INODE_SIZE, RawInode, SECTORS_PER_BLOCK};
+use crate::superblock::Superblock;
 use crate::usage::Usage;
 use crate::{BLOCK_SIZE, Timestamp, data};
 
@@ -159,7 +160,8 @@ impl Replacement<'_, '_> {
         self.change_inode(&mut transaction, time, new_blocks)?;
         let free_blocks = self.file_system.free_blocks() + old_blocks - new_blocks;
         let log = self.log.take();
-        let prepared = self.file_system.prepare(transaction, log, free_blocks)?;
+        let after = Superblock { free_blocks, ..self.file_system.superblock.clone() };
+        let prepared = self.file_system.prepare(transaction, log, after)?;
         self.is_committed = true;
         self.file_system.carry_out(prepared, &old)?;
         for (group, descriptor) in descriptors {

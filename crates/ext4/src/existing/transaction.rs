@@ -11,8 +11,8 @@
 //! 5. `needs_recovery` goes.
 //!
 //! Without a journal, likewise: 1. the superblock says that the file system is not clean; 2. the blocks go to their places;
-//! 3. what is freed is punched out; 4. the superblock says that it is clean. A stop in between leaves what `e2fsck -f`
-//! repairs without losing the old or the new.
+//! 3. what is freed is punched out; 4. the superblock becomes what it will be, and says that all is clean. A stop in between
+//! leaves what `e2fsck -f` repairs without losing the old or the new.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,7 +21,7 @@ use crate::BLOCK_SIZE;
 use crate::content::Extent;
 use crate::jbd2;
 use crate::numbering;
-use crate::superblock::{self, STATE_CLEAN, compat, incompat};
+use crate::superblock::{self, STATE_CLEAN, Superblock, compat, incompat};
 
 use super::error::while_trying;
 use super::{BLOCK, Block, EditError, FileSystem};
@@ -42,6 +42,13 @@ impl Transaction {
         }
     }
 
+    /// Puts the primary superblock into its block.
+    fn put_superblock(&mut self, file_system: &FileSystem, superblock: &Superblock) -> Result<(), EditError> {
+        let record = superblock.encode(0);
+        self.block(file_system, 0)?[superblock::PRIMARY_OFFSET as usize..][..superblock::SIZE].copy_from_slice(&record);
+        Ok(())
+    }
+
     /// Makes the block these bytes.
     pub fn set(&mut self, number: u64, block: Box<Block>) {
         self.blocks.insert(number, block);
@@ -52,6 +59,8 @@ impl Transaction {
 pub(crate) struct Prepared {
     transaction: Transaction,
     log: Option<Log>,
+    /// The superblock in the end.
+    after: Superblock,
 }
 
 /// The journal of an existing file system, with nothing in it.
@@ -65,6 +74,16 @@ impl Log {
     /// The runs of its blocks.
     pub fn runs(&self) -> impl Iterator<Item = Range<u64>> {
         self.extents.iter().map(|extent| extent.physical..extent.physical + u64::from(extent.length))
+    }
+
+    /// Whether a transaction of so many blocks fits, the superblock's included.
+    pub fn holds(&self, blocks: usize) -> bool {
+        jbd2::transaction_length(blocks) <= self.room()
+    }
+
+    /// Blocks of the log.
+    fn room(&self) -> usize {
+        (self.superblock.length - self.superblock.first) as usize
     }
 
     /// Where the journal's blocks from `first` on stand.
@@ -95,7 +114,8 @@ impl FileSystem<'_> {
         Ok(Some(Log { superblock, extents }))
     }
 
-    /// Takes the first step of a change, after which so many blocks are free. What is new stands in free blocks.
+    /// Takes the first step of a change, after which the superblock is as given. What is new stands in free blocks, or
+    /// behind the end.
     ///
     /// # Errors
     /// The file system is as it was.
@@ -103,24 +123,24 @@ impl FileSystem<'_> {
         &mut self,
         mut transaction: Transaction,
         log: Option<Log>,
-        free_blocks: u64,
+        after: Superblock,
     ) -> Result<Prepared, EditError> {
-        let before = self.superblock.clone();
-        self.superblock.free_blocks = free_blocks;
-        match log {
-            Some(_) => self.superblock.incompat |= incompat::RECOVER,
-            None => self.superblock.state &= !STATE_CLEAN,
+        let mut during = self.superblock.clone();
+        match &log {
+            Some(log) => {
+                during.incompat |= incompat::RECOVER;
+                let with_log = Superblock { incompat: after.incompat | incompat::RECOVER, ..after.clone() };
+                transaction.put_superblock(self, &with_log)?;
+                self.write_log(log, &transaction)?;
+            }
+            None => during.state &= !STATE_CLEAN,
         }
-        let log_written =
-            self.put_superblock(&mut transaction).and_then(|()| self.write_log(log.as_ref(), &transaction));
-        let written = log_written.and_then(|()| self.write_superblock());
-        if let Err(error) = written.and_then(|()| self.sync()) {
-            self.superblock = before;
+        if let Err(error) = self.write_superblock(&during).and_then(|()| self.sync()) {
             // The first error is the one to tell.
-            let _ = self.write_superblock();
+            let _ = self.write_superblock(&self.superblock);
             return Err(error);
         }
-        Ok(Prepared { transaction, log })
+        Ok(Prepared { transaction, log, after })
     }
 
     /// Takes the other steps. Nothing uses the blocks of `freed` afterwards.
@@ -128,7 +148,7 @@ impl FileSystem<'_> {
     /// # Errors
     /// The change may be decided already: the file system asks for recovery or repair.
     pub(crate) fn carry_out(&mut self, prepared: Prepared, freed: &[Range<u64>]) -> Result<(), EditError> {
-        let Prepared { transaction, mut log } = prepared;
+        let Prepared { transaction, mut log, after } = prepared;
         if let Some(log) = &mut log {
             log.superblock.start = log.superblock.first;
             self.write_log_superblock(log)?;
@@ -152,35 +172,24 @@ impl FileSystem<'_> {
             self.sync()?;
         }
 
-        self.superblock.incompat &= !incompat::RECOVER;
-        self.superblock.state |= STATE_CLEAN;
-        self.write_superblock()?;
+        self.write_superblock(&after)?;
+        self.superblock = after;
         self.sync()
     }
 
     /// The whole transaction, into the log.
-    fn write_log(&self, log: Option<&Log>, transaction: &Transaction) -> Result<(), EditError> {
-        let Some(log) = log else { return Ok(()) };
+    fn write_log(&self, log: &Log, transaction: &Transaction) -> Result<(), EditError> {
         let blocks = transaction.blocks.iter().map(|(place, block)| (*place, &**block));
-        let needed = jbd2::transaction_length(blocks.len());
-        let room = (log.superblock.length - log.superblock.first) as usize;
-        if needed > room {
-            return Err(EditError::TooScattered { needed, room });
+        if !log.holds(blocks.len()) {
+            let needed = jbd2::transaction_length(blocks.len());
+            return Err(EditError::TooScattered { needed, room: log.room() });
         }
         let blocks = jbd2::transaction(blocks, log.superblock.sequence, &log.superblock.uuid);
         log.places(log.superblock.first).zip(&blocks).try_for_each(|(place, block)| self.write_block(place, block))
     }
 
-    /// The primary superblock, within its block.
-    fn put_superblock(&self, transaction: &mut Transaction) -> Result<(), EditError> {
-        let offset = superblock::PRIMARY_OFFSET as usize;
-        let record = self.superblock.encode(0);
-        transaction.block(self, 0)?[offset..][..superblock::SIZE].copy_from_slice(&record);
-        Ok(())
-    }
-
-    fn write_superblock(&self) -> Result<(), EditError> {
-        let record = self.superblock.encode(0);
+    fn write_superblock(&self, superblock: &Superblock) -> Result<(), EditError> {
+        let record = superblock.encode(0);
         self.storage.write_at(&record, superblock::PRIMARY_OFFSET).map_err(while_trying("write to"))
     }
 
