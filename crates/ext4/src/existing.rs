@@ -13,6 +13,7 @@ mod descriptors;
 mod error;
 mod extents;
 mod features;
+mod grow;
 mod identify;
 mod inode;
 mod lookup;
@@ -20,6 +21,7 @@ mod replace;
 mod transaction;
 
 pub use error::EditError;
+pub use grow::Grown;
 pub use lookup::Found;
 pub use replace::{Replaced, Replacement};
 

@@ -27,7 +27,7 @@ pub(crate) const MAX_RESERVED_GDT_BLOCKS: u64 = BLOCK_SIZE / 4;
 /// 16 TiB: the resize inode names blocks with 32 bits.
 pub(crate) const MAX_BLOCKS: u64 = 1 << 32;
 /// What mke2fs wants to be left of a last group behind its own metadata.
-const LAST_GROUP_MIN_FREE: u64 = 50;
+pub(crate) const LAST_GROUP_MIN_FREE: u64 = 50;
 
 /// Whether the group starts with a copy of the superblock and the descriptors (`ext4_bg_has_super`).
 pub(crate) fn has_super(group: u64) -> bool {
@@ -70,11 +70,11 @@ pub(crate) fn max_growth(blocks: u64) -> u64 {
     max_blocks(1 + descriptor_blocks(group_count(blocks)) + MAX_RESERVED_GDT_BLOCKS)
 }
 
-fn group_count(blocks: u64) -> u64 {
+pub(crate) fn group_count(blocks: u64) -> u64 {
     blocks.div_ceil(BLOCKS_PER_GROUP)
 }
 
-fn descriptor_blocks(groups: u64) -> u64 {
+pub(crate) fn descriptor_blocks(groups: u64) -> u64 {
     groups.div_ceil(BLOCK_SIZE / DESCRIPTOR_SIZE)
 }
 
@@ -157,7 +157,8 @@ impl Geometry {
         self.base_metadata() + self.group_count * (2 + self.table_blocks()) + journal_blocks
     }
 
-    fn overhead_of_last_group(&self) -> u64 {
+    /// Blocks that the last group's metadata takes.
+    pub fn overhead_of_last_group(&self) -> u64 {
         2 + self.table_blocks() + self.super_blocks_in_group(self.group_count - 1)
     }
 }

@@ -51,7 +51,7 @@ mod xattr;
 pub use content::{Content, Extent};
 pub use data::FileWriter;
 pub use error::{Error, EscapedPath, XattrError};
-pub use existing::{EditError, FileSystem, Found, Replaced, Replacement};
+pub use existing::{EditError, FileSystem, Found, Grown, Replaced, Replacement};
 pub use file_type::FileType;
 pub use inode::LINK_MAX;
 pub use options::{Journal, Layout, Options, Report, Reserved, Size, Sizes};

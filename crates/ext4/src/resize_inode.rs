@@ -32,6 +32,11 @@ pub(crate) fn map(double_indirect: u64) -> [u8; I_BLOCK_SIZE] {
     map
 }
 
+/// The double-indirect block of an `i_block`.
+pub(crate) fn double_indirect(map: &[u8; I_BLOCK_SIZE]) -> u64 {
+    map.as_chunks().0.get(DOUBLE_INDIRECT).map_or(0, |pointer| u32::from_le_bytes(*pointer).into())
+}
+
 /// `i_blocks`, in sectors: the double-indirect block, the reserved blocks, and all their copies.
 pub(crate) fn sectors(geometry: &Geometry) -> u64 {
     let places = 1 + geometry.backup_groups().count() as u64;
@@ -101,6 +106,7 @@ mod tests {
     fn the_inode_counts_the_blocks_and_all_their_copies() {
         assert_eq!(sectors(&nine_gib()), 8 * (1 + 30 * 9));
         assert_eq!(pointers(&map(77))[13], 77);
+        assert_eq!(double_indirect(&map(77)), 77);
         assert_eq!(pointers(&map(77)).iter().sum::<u32>(), 77);
     }
 }

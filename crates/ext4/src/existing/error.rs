@@ -87,6 +87,26 @@ pub enum EditError {
         room: usize,
     },
 
+    /// A file system grows; it does not shrink.
+    #[error(
+        "the file system has {current} bytes already, and it cannot shrink to {size}; ask for more, or make it anew"
+    )]
+    Shrink {
+        /// The size that was asked for, in bytes.
+        size: u64,
+        /// The file system's size in bytes.
+        current: u64,
+    },
+
+    /// The file system cannot become so large.
+    #[error("the file system can grow to {max_size} bytes, and not to {size}; ask for that or less")]
+    PastBound {
+        /// The size that was asked for, in bytes.
+        size: u64,
+        /// The largest size in bytes that its block and inode numbers allow.
+        max_size: u64,
+    },
+
     /// The new content is longer than a file can be.
     #[error("a file of {size} bytes is longer than ext4 can hold (16 TiB)")]
     TooLarge {
