@@ -6,6 +6,7 @@ mod determinism;
 mod errors;
 mod file_system;
 mod forms;
+mod growth;
 mod guest;
 mod layers;
 mod links;
