@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nex_ext4::{BLOCK_SIZE, Journal, Size};
 use nex_image::{Platform, Reference, RegistryOptions};
-use nex_rootfs::{Destination, FileSystemOptions, GuestOptions, Limits, Options, Report, VerityPlace};
+use nex_rootfs::{Compression, Destination, FileSystemOptions, GuestOptions, Limits, Options, Report, VerityPlace};
 
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::Diagnostic;
@@ -126,10 +126,15 @@ fn verity(args: &RootfsArgs) -> Result<Option<VerityPlace>, Diagnostic> {
         Some(_) if args.verity => Err(Diagnostic::usage(
             "--verity appends the hash tree and --verity-file writes it to a file of its own; leave one of them out",
         )),
-        Some(path) if path == Path::new("-") => Err(Diagnostic::usage(
-            "the hash tree does not go to standard output; name a file with --verity-file, or append it with --verity",
-        )),
-        Some(path) => Ok(Some(VerityPlace::File(path.clone()))),
+        Some(path) => match Destination::new(path.as_os_str()) {
+            Destination::Stdout => Err(Diagnostic::usage(
+                "the hash tree does not go to standard output; name a file with --verity-file, or append it with --verity",
+            )),
+            Destination::File { compression: Compression::None, path } => Ok(Some(VerityPlace::File(path))),
+            Destination::File { .. } => Err(Diagnostic::usage(
+                "the hash tree is not compressed, as hashes do not get shorter; give --verity-file a name without that ending",
+            )),
+        },
         None if args.verity => Ok(Some(VerityPlace::Appended)),
         None => Ok(None),
     }

@@ -42,7 +42,7 @@ pub use file_system::FileSystemOptions;
 pub use layer::{PathError, TarError};
 pub use links::LinkError;
 pub use merge::MergeError;
-pub use output::{Compression, Destination, OutputError, Role, remove_leftovers};
+pub use output::{Compression, Destination, OutputError, Role as OutputRole, remove_leftovers};
 pub use place::{Limits, PlaceCause, PlaceError};
 pub use report::{AgentReport, ImageReport, LayerReport, PhaseReport, Report, SCHEMA_VERSION, Usage, VerityReport};
 pub use resolve::ResolveError;

@@ -188,9 +188,9 @@ fn a_hash_file_that_cannot_be_written_is_named_and_nothing_is_left() -> Result<(
     fails(&mut build(directory.path())?, directory.path(), &["hash file", "directory", "rootfs.verity"])?;
     fails(&mut build(Path::new("/dev/null"))?, directory.path(), &["/dev/null", "not a regular file"])?;
     fails(&mut build(&inside("./rootfs.ext4"))?, directory.path(), &["both", "--verity"])?;
-    for other in [&["--verity"][..], &["--verity-file", "-"]] {
-        let result = command::output(rootfs("scratch", &output)?.args(["--verity-file", "x"]).args(other))?;
-        assert_eq!(result.status.code(), Some(2), "{other:?}");
+    for wrong in [&["--verity", "--verity-file", "x"][..], &["--verity-file", "-"], &["--verity-file", "x.zst"]] {
+        let result = command::output(rootfs("scratch", &output)?.current_dir(directory.path()).args(wrong))?;
+        assert_eq!(result.status.code(), Some(2), "{wrong:?}");
     }
     assert!(names(directory.path())?.is_empty());
     Ok(())
