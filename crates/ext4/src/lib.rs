@@ -1,4 +1,4 @@
-//! Writes ext4 file systems: data first, metadata last.
+//! Writes ext4 file systems, data first and metadata last, and changes those that exist.
 //!
 //! No mount, no mkfs, no privilege: an ordinary file is filled in two phases.
 //!
@@ -9,6 +9,9 @@
 //!
 //! Between the two, the caller may build the tree in any way it likes; content that no name reaches in the end is free
 //! space, and its bytes are punched out of the file.
+//!
+//! A file system that exists, and that a kernel may have changed since, is opened by [`FileSystem`] and changed in place:
+//! any [`Storage`] holds one, and a stop at any moment leaves it as it was or as it shall be.
 
 mod acl;
 mod bitmap;

@@ -6,6 +6,7 @@ mod support;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::Command;
 
 use nex_ext4::{EditError, FileSystem, Inode, Journal, Kind, Layout, Replaced, Size, Sizes, Timestamp, Tree, Xattr};
 use nex_testkit::kernel::{self, Access, Mount};
@@ -240,4 +241,98 @@ fn what_the_kernel_made_of_the_agent_is_replaced() {
     assert!(replaced.old_blocks > 2001, "with its tree: {replaced:?}");
     assert_replaced(&path, &new);
     assert!(read(&path, "/second name") == new);
+}
+
+/// A file system that mke2fs made of a directory with an agent in it.
+fn made_by_mkfs(directory: &Path, features: &str) -> std::path::PathBuf {
+    let tree = directory.join("tree");
+    fs::create_dir_all(tree.join("usr/local/bin")).unwrap();
+    fs::write(tree.join("usr/local/bin/agent"), pattern(2, 5000)).unwrap();
+    fs::write(tree.join("before"), pattern(1, 100_000)).unwrap();
+    fs::write(tree.join("behind"), pattern(3, 100_000)).unwrap();
+    let image = directory.join("image");
+    let mut mkfs = Command::new("mke2fs");
+    let features = format!("^metadata_csum_seed,^orphan_file,{features}");
+    mkfs.args(["-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-O", &features, "-d"]).arg(&tree).arg(&image);
+    let output = mkfs.arg("20G").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    image
+}
+
+#[test]
+fn file_systems_of_mkfs_are_changed_too() {
+    // The last with descriptors in their own groups, as growth past the reserve leaves them.
+    for features in ["^has_journal", "^has_journal,meta_bg,^resize_inode"] {
+        let directory = tempfile::tempdir().unwrap();
+        let image = made_by_mkfs(directory.path(), features);
+        // Longer than what is free in the first group: it goes on into groups that have no bitmaps yet.
+        for new in [pattern(5, 140 << 20), b"short".to_vec()] {
+            replace(&image, &new).unwrap();
+            assert_fsck_is_silent(&image);
+            // The independent reader does not know meta_bg.
+            let dumped = directory.path().join("dumped");
+            debugfs(&image, &format!("dump {AGENT} {}", dumped.display()));
+            assert!(fs::read(&dumped).unwrap() == new);
+        }
+    }
+}
+
+#[test]
+fn a_journal_of_mkfs_has_to_be_written_by_a_kernel_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = made_by_mkfs(directory.path(), "has_journal");
+    let error = replace(&image, b"new").unwrap_err().to_string();
+    assert!(error.contains("its journal has no checksums (csum_v3); a kernel that writes to it adds them"), "{error}");
+    if kernel::is_available() {
+        let mount = Mount::new(&image, Access::ReadWrite).unwrap();
+        fs::write(mount.path().join("written"), b"by the kernel").unwrap();
+        mount.unmount().unwrap();
+        replace(&image, b"new").unwrap();
+        assert_replaced(&image, b"new");
+    }
+}
+
+#[test]
+fn damage_is_told_or_does_no_harm() {
+    let sizes = Sizes { inodes: Some(64), ..Size::Exact(7 * MIB).into() };
+    let image = image(sizes, 20_000);
+    let metadata = debugfs(&image.path(), "stats");
+    let block = |label: &str| -> u64 {
+        let rest = metadata.split_once(label).unwrap().1;
+        rest.trim_start_matches([':', ' ']).split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+    };
+    let blocks = |request: &str| -> u64 {
+        let told = debugfs(&image.path(), request);
+        told.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let places = [
+        (1024, 1024),
+        (4096, 64),
+        (4096 * block("block bitmap at"), 4096),
+        (4096 * block("inode table at"), 24 * 256),
+        (4096 * blocks("blocks <8>"), 1024),
+        (4096 * blocks("blocks /usr/local/bin"), 4096),
+    ];
+    let before = image.bytes();
+    let new = pattern(7, 50_000);
+    let (mut told, mut harmless) = (0, 0);
+    for (start, length) in places {
+        for place in (start..start + length).step_by(17) {
+            support::flip_byte(&image.path(), place);
+            match replace(&image.path(), &new) {
+                Ok(_) => {
+                    harmless += 1;
+                    assert!(read(&image.path(), AGENT) == new, "byte {place:#x}");
+                    fs::write(image.path(), &before).unwrap();
+                }
+                Err(_) => {
+                    told += 1;
+                    support::flip_byte(&image.path(), place);
+                    assert!(image.bytes() == before, "byte {place:#x}: an error, and yet a change");
+                }
+            }
+        }
+    }
+    // Of account are all but the inodes of other files.
+    assert!(told > 2 * harmless, "{told} told, {harmless} harmless");
 }

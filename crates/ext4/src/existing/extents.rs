@@ -72,8 +72,8 @@ impl FileSystem<'_> {
     fn check_extent(&self, mapped: &MappedExtent, next: u64) -> Option<u64> {
         let extent = &mapped.extent;
         let end = extent.physical.checked_add(extent.length.into())?;
+        let logical_end = extent.logical.checked_add(extent.length)?;
         let in_order = u64::from(extent.logical) >= next;
-        (in_order && extent.physical > 0 && end <= self.geometry.block_count)
-            .then(|| u64::from(extent.logical) + u64::from(extent.length))
+        (in_order && extent.physical > 0 && end <= self.geometry.block_count).then_some(logical_end.into())
     }
 }

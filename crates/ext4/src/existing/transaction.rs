@@ -216,7 +216,7 @@ impl FileSystem<'_> {
 fn check(superblock: &jbd2::Superblock, is_sealed: bool, blocks: u32) -> Result<(), EditError> {
     let has_checksums = superblock.incompat & jbd2::incompat::CSUM_V3 != 0;
     if superblock.is_superblock() && !has_checksums {
-        return Err(EditError::foreign("its journal has no checksums (csum_v3), which mounting it once adds"));
+        return Err(EditError::foreign("its journal has no checksums (csum_v3); a kernel that writes to it adds them"));
     }
     if !is_sealed {
         return Err(EditError::damaged("the journal's superblock is wrong"));
