@@ -46,7 +46,6 @@ impl Data {
 
     /// Ends the phase: the file, and the cursor behind the last block.
     pub fn finish(mut self) -> Result<(File, Cursor), Error> {
-        self.pad();
         self.flush()?;
         Ok((self.file, self.cursor))
     }
@@ -96,7 +95,14 @@ impl Data {
         self.buffer.resize(self.buffer.len().next_multiple_of(BLOCK), 0);
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
+    /// Whether there are blocks past the size limit.
+    pub fn is_past_limit(&self) -> bool {
+        self.cursor.next() > self.limit
+    }
+
+    /// Writes what is in the buffer, up to the end of a block.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.pad();
         let writable = self.limit.saturating_sub(self.buffer_start);
         let length = self.buffer.len().min(usize::try_from(writable).unwrap_or(usize::MAX).saturating_mul(BLOCK));
         write_sparse(&self.file, self.buffer_start, &self.buffer[..length])?;

@@ -49,6 +49,19 @@ impl Writer {
         FileWriter::new(&mut self.data)
     }
 
+    /// Writes what is still in memory, so that all contents can be read from the file at the blocks of their extents.
+    ///
+    /// # Errors
+    /// When the host cannot write.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.data.flush()
+    }
+
+    /// Whether content lies past the size limit, and so was only counted.
+    pub fn is_past_limit(&self) -> bool {
+        self.data.is_past_limit()
+    }
+
     /// Reads back at most `limit` bytes of a file that was placed before. Holes are zeros, and so is what was only
     /// counted because it lies past the size limit.
     ///
