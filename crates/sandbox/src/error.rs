@@ -1,0 +1,88 @@
+//! Why a run fails, in the user's terms.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why there are no changes.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The work directory cannot be had.
+    #[error("cannot use the work directory '{}' of setup scripts: {cause}; choose another with --work-dir", .path.display())]
+    WorkDir {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// No user namespace is to be had.
+    #[error("setup scripts need a user namespace, and this machine gives none ({cause}): {way_out}")]
+    NoUserNamespace {
+        /// The system's word for it.
+        cause: io::Error,
+        /// The setting that forbids it, and what to do.
+        way_out: String,
+    },
+    /// The ids of the namespace cannot be set.
+    #[error("cannot give setup scripts their user ids: {0}")]
+    Ids(String),
+    /// A step of setting up fails in one of the inner processes.
+    #[error("cannot set up the setup script's world: {0}")]
+    SetUp(String),
+    /// The script ended with something else than 0.
+    #[error("the setup script '{name}' failed with exit code {code}{hint}")]
+    Failed {
+        /// The script.
+        name: String,
+        /// Its exit code.
+        code: i32,
+        /// What the user may not know.
+        hint: String,
+    },
+    /// The script was killed by a signal, its own or of the kernel.
+    #[error("the setup script '{name}' was ended by signal {signal}{hint}")]
+    Killed {
+        /// The script.
+        name: String,
+        /// The signal's number.
+        signal: i32,
+        /// What the user may not know.
+        hint: String,
+    },
+    /// Over [`Limits::time`](crate::Limits::time).
+    #[error("the setup script '{name}' was still running after {} s, and was ended; give it longer with --script-timeout", .limit.as_secs())]
+    Time {
+        /// The script.
+        name: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Over [`Limits::memory`](crate::Limits::memory).
+    #[error(
+        "the setup script '{name}' took more than {limit} bytes of memory, and was ended; give it more with --script-memory"
+    )]
+    Memory {
+        /// The script.
+        name: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The file system of the work directory is nearly full.
+    #[error(
+        "the setup script '{name}' was ended because less than {reserve} bytes are left in '{}'; free some, or choose \
+         another place with --work-dir", .path.display()
+    )]
+    Disk {
+        /// The script.
+        name: String,
+        /// The work directory.
+        path: PathBuf,
+        /// What is never taken.
+        reserve: u64,
+    },
+    /// An inner process ended or spoke nonsense.
+    #[error("the setup script's keeper ended early: {0}; run the command again")]
+    Keeper(io::Error),
+}

@@ -1,0 +1,35 @@
+//! Runs setup scripts against a tree as its root user, without privileges, and gives back what they changed.
+//!
+//! Three processes work on a run, each one inside what the one before it has made:
+//!
+//! ```text
+//! caller ──> keeper: user namespace with subordinate ids; lays the tree out, compares it before and after
+//!              └──> init: pid, mount, ipc, uts, cgroup (net) namespaces; the tree is its root
+//!                     └──> the script: a second user namespace, few capabilities, a seccomp filter
+//! ```
+//!
+//! Each dies with the one above it, whatever kills that; and when init dies, the kernel kills everything in its pid
+//! namespace. The tree comes in as [`Node`]s and goes out as [`Change`]s. There is no overlay: a run compares what the
+//! tree was with what it is, by inode and change time, which no script can forge. So it works on every file system and
+//! in every container, and hard links and renamed directories stay what they are.
+//!
+//! The program that uses this crate calls [`enter_stage`] first of all in its `main`.
+
+mod error;
+mod ids;
+mod node;
+mod options;
+mod protocol;
+mod sandbox;
+mod stage;
+mod sys;
+mod tree;
+mod wire;
+mod work_dir;
+
+pub use error::Error;
+pub use node::{Change, Kind, Node, Piece, Xattr};
+pub use options::{Limits, Mount, Network, Options, Script, Secret};
+pub use sandbox::{Changes, Laying, Sandbox};
+pub use stage::enter_stage;
+pub use work_dir::{default_work_dir, remove_abandoned};

@@ -1,0 +1,126 @@
+//! What the processes of a run say to each other.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::node::{Change, Node};
+use crate::options::{Limits, Mount, Network, Script, Secret};
+
+/// From the caller to the keeper.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// The ids are set; this is the run.
+    Start(Box<Setup>),
+    /// The next node of the tree.
+    Place(Node),
+    /// That was all: run the scripts.
+    Run,
+    /// Remove the tree of an earlier run; there is nothing else to do.
+    Remove,
+}
+
+/// From the keeper to the caller.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// The user namespace is there, and waits for its ids.
+    Unshared,
+    /// There is no user namespace: the system's error number.
+    NoUserNamespace(i32),
+    /// A step failed; nothing comes after this.
+    Failed(String),
+    /// How the scripts ended. Changes come after this if it was well.
+    Ended(Outcome),
+    /// A change, and behind it the bytes of a file.
+    Change(Change),
+    /// There are no more changes.
+    NoMoreChanges,
+    /// The tree is removed.
+    Removed,
+}
+
+/// Everything but the tree.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Setup {
+    /// The directory that belongs to this run alone.
+    pub place: PathBuf,
+    /// The user ids, and as many group ids, that the tree can have: those below this number.
+    pub ids: u32,
+    /// Whether the process may set its supplementary groups.
+    pub groups: bool,
+    /// As in [`Options`](crate::Options).
+    pub scripts: Vec<Script>,
+    /// As in [`Options`](crate::Options).
+    pub env: Vec<(String, String)>,
+    /// As in [`Options`](crate::Options).
+    pub mounts: Vec<Mount>,
+    /// As in [`Options`](crate::Options).
+    pub secrets: Vec<Secret>,
+    /// As in [`Options`](crate::Options).
+    pub network: Network,
+    /// As in [`Options`](crate::Options).
+    pub hostname: String,
+    /// As in [`Options`](crate::Options).
+    pub limits: Limits,
+    /// What `/etc/resolv.conf` says to the scripts.
+    pub resolver: Option<Vec<u8>>,
+}
+
+/// How the scripts ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// All of them well.
+    Done,
+    /// One with this exit code.
+    Exit {
+        /// Its number.
+        script: usize,
+        /// The code.
+        code: i32,
+    },
+    /// One by this signal.
+    Signal {
+        /// Its number.
+        script: usize,
+        /// The signal.
+        signal: i32,
+    },
+    /// They were ended.
+    Limit {
+        /// The one that was running.
+        script: usize,
+        /// For want of what.
+        limit: Limit,
+    },
+}
+
+/// What scripts can run out of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Limit {
+    /// Time.
+    Time,
+    /// Memory.
+    Memory,
+    /// Room on the disk: less than so many bytes are left.
+    Disk(u64),
+}
+
+/// From init to the keeper.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Report {
+    /// The second user namespace is there, and waits for its ids.
+    Unshared,
+    /// A step failed.
+    Failed(String),
+    /// A script has begun.
+    Began(usize),
+    /// A script has ended; `None` for an exit code and `Some` for a signal.
+    Ended {
+        /// Its number.
+        script: usize,
+        /// Its exit code, or the signal's number.
+        status: i32,
+        /// Whether it is a signal.
+        signalled: bool,
+    },
+}

@@ -1,0 +1,326 @@
+//! The caller's side of a run.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+use crate::error::Error;
+use crate::ids::{self, Ids};
+use crate::node::{Change, Node};
+use crate::options::{Network, Options};
+use crate::protocol::{Answer, Limit, Order, Outcome, Setup};
+use crate::stage::KEEPER;
+use crate::wire::{Channel, send_files};
+use crate::work_dir::{RunDir, remove_abandoned};
+
+/// The longest line of output that is passed on in one piece.
+const LONGEST_LINE: u64 = 64 << 10;
+
+/// How many of the last lines an error shows.
+const SHOWN_LINES: usize = 10;
+
+/// And how much of each.
+const SHOWN_CHARACTERS: usize = 200;
+
+/// A run, from the start of its keeper to the removal of its tree.
+pub struct Sandbox {
+    keeper: Keeper,
+    run: RunDir,
+    options: Options,
+    ids: Ids,
+}
+
+/// A run whose tree is being laid out.
+pub struct Laying {
+    sandbox: Sandbox,
+    output: File,
+}
+
+/// A run whose scripts are done.
+pub struct Changes {
+    sandbox: Sandbox,
+    unread: u64,
+}
+
+impl Sandbox {
+    /// Starts a run. Pieces of files name places in `source`.
+    ///
+    /// The run ends when the calling thread does.
+    ///
+    /// # Errors
+    /// When the machine does not allow it.
+    pub fn start(options: Options, source: &File) -> Result<Laying, Error> {
+        remove_abandoned(&options.work_dir)?;
+        let run = RunDir::create(&options.work_dir)?;
+        let ids = Ids::choose();
+        let (output, input) = io::pipe().map_err(Error::Keeper)?;
+        let mut keeper = Keeper::spawn(&run, &[source.as_fd(), input.as_fd()], &ids)?;
+        let setup = Setup {
+            place: std::path::absolute(&run.path).map_err(Error::Keeper)?,
+            ids: ids.count(),
+            groups: ids.only_one().is_none(),
+            scripts: options.scripts.clone(),
+            env: options.env.clone(),
+            mounts: options.mounts.clone(),
+            secrets: options.secrets.clone(),
+            network: options.network,
+            hostname: options.hostname.clone(),
+            limits: options.limits,
+            resolver: (options.network == Network::Host).then(resolver),
+        };
+        keeper.order(&Order::Start(Box::new(setup)))?;
+        let sandbox = Self { keeper, run, options, ids };
+        Ok(Laying { sandbox, output: File::from(OwnedFd::from(output)) })
+    }
+
+    fn script(&self, number: usize) -> String {
+        self.options.scripts.get(number).map_or_else(String::new, |script| script.name.clone())
+    }
+
+    /// Why the scripts failed, if they did.
+    fn check(&self, outcome: &Outcome, last_lines: &[String]) -> Result<(), Error> {
+        let mut hint = self.ids.only_one().map_or_else(String::new, |why| {
+            format!("; only one user id is to be had here, so that nothing can be given to another user: {why}")
+        });
+        if !last_lines.is_empty() {
+            hint += &format!("; its last lines were:\n  {}", last_lines.join("\n  "));
+        }
+        Err(match *outcome {
+            Outcome::Done => return Ok(()),
+            Outcome::Exit { script, code } => Error::Failed { name: self.script(script), code, hint },
+            Outcome::Signal { script, signal } => Error::Killed { name: self.script(script), signal, hint },
+            Outcome::Limit { script, limit: Limit::Time } => {
+                Error::Time { name: self.script(script), limit: self.options.limits.time }
+            }
+            Outcome::Limit { script, limit: Limit::Memory } => {
+                Error::Memory { name: self.script(script), limit: self.options.limits.memory }
+            }
+            Outcome::Limit { script, limit: Limit::Disk(reserve) } => {
+                Error::Disk { name: self.script(script), path: self.options.work_dir.clone(), reserve }
+            }
+        })
+    }
+
+    /// Waits until the tree is removed.
+    fn finish(mut self) -> Result<(), Error> {
+        match self.keeper.answer()? {
+            Answer::Removed => {}
+            answer => return Err(unexpected(&answer)),
+        }
+        self.run.remove().map_err(|cause| Error::WorkDir { path: self.run.path.clone(), cause: cause.to_string() })
+    }
+}
+
+impl Laying {
+    /// Why there is only one user id, if that is so, and what to do about it.
+    pub fn only_one_id(&self) -> Option<&str> {
+        self.sandbox.ids.only_one()
+    }
+
+    /// Adds the next node to the tree: a directory before what is in it.
+    ///
+    /// # Errors
+    /// When the tree cannot take it.
+    pub fn place(&mut self, node: Node) -> Result<(), Error> {
+        self.sandbox.keeper.send(&Order::Place(node))
+    }
+
+    /// Runs the scripts. Each line of their output is given to `line` as it comes, without its end.
+    ///
+    /// # Errors
+    /// When the tree cannot be laid out, or a script fails.
+    pub fn run(self, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Changes, Error> {
+        let Self { mut sandbox, output } = self;
+        sandbox.keeper.order(&Order::Run)?;
+        let (outcome, last_lines) = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| read_lines(output, line));
+            let outcome = match sandbox.keeper.answer() {
+                Ok(Answer::Ended(outcome)) => Ok(outcome),
+                Ok(answer) => Err(unexpected(&answer)),
+                Err(error) => Err(error),
+            };
+            outcome.map(|outcome| (outcome, reader.join().unwrap_or_default()))
+        })?;
+        match sandbox.check(&outcome, &last_lines) {
+            Ok(()) => Ok(Changes { sandbox, unread: 0 }),
+            Err(error) => {
+                sandbox.finish()?;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Changes {
+    /// The next change, in the order of the paths; removals come last. `None` when there are no more.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub fn next_change(&mut self) -> Result<Option<Change>, Error> {
+        let unread = std::mem::take(&mut self.unread);
+        io::copy(&mut self.sandbox.keeper.channel.reader().take(unread), &mut io::sink()).map_err(Error::Keeper)?;
+        match self.sandbox.keeper.answer()? {
+            Answer::Change(change) => {
+                self.unread = content_length(&change);
+                Ok(Some(change))
+            }
+            Answer::NoMoreChanges => Ok(None),
+            answer => Err(unexpected(&answer)),
+        }
+    }
+
+    /// The next bytes of the file that the last change was about: of all its pieces, one after the other.
+    ///
+    /// # Errors
+    /// When the keeper is gone.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let read = self.sandbox.keeper.channel.reader().take(self.unread).read(buffer).map_err(Error::Keeper)?;
+        self.unread -= read as u64;
+        if read == 0 && self.unread > 0 && !buffer.is_empty() {
+            return Err(Error::Keeper(io::ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(read)
+    }
+
+    /// Waits until the tree is removed. Not called, the next run removes it.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn finish(self) -> Result<(), Error> {
+        self.sandbox.finish()
+    }
+}
+
+/// The bytes that follow a change.
+fn content_length(change: &Change) -> u64 {
+    match change {
+        Change::Set { node, .. } => match &node.kind {
+            crate::Kind::File { pieces, .. } => pieces.iter().map(|piece| piece.length).fold(0, u64::saturating_add),
+            _ => 0,
+        },
+        Change::Removed(_) => 0,
+    }
+}
+
+/// Removes the tree that a killed run has left.
+pub fn remove_tree(run: &RunDir) -> Result<(), Error> {
+    let mut keeper = Keeper::spawn(run, &[], &Ids::choose())?;
+    keeper.order(&Order::Remove)?;
+    match keeper.answer()? {
+        Answer::Removed => Ok(()),
+        answer => Err(unexpected(&answer)),
+    }
+}
+
+/// The process in the first user namespace.
+struct Keeper {
+    child: Child,
+    channel: Channel,
+}
+
+impl Keeper {
+    /// Starts the process, and gives its namespace ids. It is given the run's lock behind the files.
+    fn spawn(run: &RunDir, files: &[std::os::fd::BorrowedFd], ids: &Ids) -> Result<Self, Error> {
+        let start = || {
+            let (ours, theirs) = UnixStream::pair()?;
+            let child = Command::new("/proc/self/exe")
+                .arg0(KEEPER)
+                .current_dir(&run.path)
+                .stdin(Stdio::from(OwnedFd::from(theirs)))
+                .stdout(Stdio::null())
+                .spawn()?;
+            let files = [files, &[run.lock.as_fd()]].concat();
+            let sent = send_files(&ours, &files);
+            let keeper = Self { child, channel: Channel::new(ours)? };
+            sent.map(|()| keeper)
+        };
+        let mut keeper = start().map_err(Error::Keeper)?;
+        match keeper.answer()? {
+            Answer::Unshared => ids.give(keeper.child.id())?,
+            Answer::NoUserNamespace(errno) => {
+                let cause = io::Error::from_raw_os_error(errno);
+                return Err(Error::NoUserNamespace { way_out: ids::way_out(&cause), cause });
+            }
+            answer => return Err(unexpected(&answer)),
+        }
+        Ok(keeper)
+    }
+
+    fn order(&mut self, order: &Order) -> Result<(), Error> {
+        let sent = self.channel.send_now(order);
+        self.or_its_reason(sent)
+    }
+
+    fn send(&mut self, order: &Order) -> Result<(), Error> {
+        let sent = self.channel.send(order);
+        self.or_its_reason(sent)
+    }
+
+    /// A keeper that does not listen any more has said why.
+    fn or_its_reason(&mut self, sent: io::Result<()>) -> Result<(), Error> {
+        sent.map_err(|error| self.answer().err().unwrap_or(Error::Keeper(error)))
+    }
+
+    fn answer(&mut self) -> Result<Answer, Error> {
+        match self.channel.receive().map_err(Error::Keeper)? {
+            Answer::Failed(mut message) => {
+                if let Some(hint) = ids::app_armor() {
+                    message += &format!("; {hint}");
+                }
+                Err(Error::SetUp(message))
+            }
+            answer => Ok(answer),
+        }
+    }
+}
+
+impl Drop for Keeper {
+    /// Nobody listens any more: the keeper ends its scripts, removes the tree, and ends too.
+    fn drop(&mut self) {
+        self.channel.socket().shutdown(Shutdown::Both).ok();
+        self.child.wait().ok();
+    }
+}
+
+fn unexpected(answer: &Answer) -> Error {
+    Error::Keeper(io::Error::other(format!("it said {answer:?} out of turn")))
+}
+
+/// Passes lines on, and gives the last ones, made fit for a message.
+fn read_lines(output: File, line: &mut (dyn FnMut(&[u8]) + Send)) -> Vec<String> {
+    let mut output = BufReader::new(output);
+    let mut last = std::collections::VecDeque::new();
+    let mut bytes = Vec::new();
+    while output.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
+        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        line(text);
+        if last.len() == SHOWN_LINES {
+            last.pop_front();
+        }
+        last.push_back(
+            String::from_utf8_lossy(text)
+                .chars()
+                .filter(|character| !character.is_control())
+                .take(SHOWN_CHARACTERS)
+                .collect(),
+        );
+        bytes.clear();
+    }
+    last.into()
+}
+
+/// What the scripts need to know of the host's `/etc/resolv.conf`.
+fn resolver() -> Vec<u8> {
+    let host = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let counts = |line: &&str| ["nameserver", "search", "domain", "options"].contains(&first_word(line));
+    let lines: String = host.lines().filter(counts).map(|line| format!("{line}\n")).collect();
+    if lines.is_empty() { b"nameserver 127.0.0.1\n".to_vec() } else { lines.into_bytes() }
+}
+
+fn first_word(line: &str) -> &str {
+    line.split_ascii_whitespace().next().unwrap_or_default()
+}

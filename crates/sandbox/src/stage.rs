@@ -1,0 +1,56 @@
+//! The inner processes. They are the same program, executed again under another name.
+
+mod capabilities;
+mod devices;
+mod init;
+mod keeper;
+mod limits;
+mod mounts;
+mod proc;
+mod root;
+mod seccomp;
+mod setup_files;
+mod syscalls;
+mod watch;
+
+use std::fmt::Display;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use rustix::process::Signal;
+
+/// The name under which the keeper is started.
+pub const KEEPER: &str = "nex-sandbox-keeper";
+
+/// The name under which init is started.
+const INIT: &str = "nex-sandbox-init";
+
+/// Does the work of an inner process, if this is one: to be called first of all in `main`, before anything is opened and
+/// any thread started. Gives the code to exit with.
+pub fn enter_stage() -> Option<ExitCode> {
+    let name = std::env::args_os().next()?;
+    let ended = match name.to_str()? {
+        KEEPER => keeper::run(),
+        INIT => init::run(),
+        _ => return None,
+    };
+    Some(ended.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
+}
+
+/// The line to the process above, which is where standard input would be.
+fn line_up() -> io::Result<UnixStream> {
+    Ok(UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+/// Has the kernel kill this process when the thread above it ends. To be called again after each change of credentials,
+/// which undoes it; who is above must be seen to live after that.
+fn die_with_parent() -> rustix::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+}
+
+/// Names the step that failed.
+fn doing<E: Display>(step: impl Display) -> impl FnOnce(E) -> String {
+    move |error| format!("{step}: {error}")
+}

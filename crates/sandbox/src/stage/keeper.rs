@@ -1,0 +1,190 @@
+//! The keeper: owns the tree. It lays it out, starts init in it, watches the scripts, and tells what has changed.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
+use rustix::thread::{Gid, Uid, UnshareFlags};
+
+use super::{INIT, die_with_parent, doing, line_up, setup_files, watch};
+use crate::protocol::{Answer, Order, Outcome, Report, Setup};
+use crate::tree::{Changed, Layout, Snapshot, remove, send_changes};
+use crate::wire::{Channel, receive_files, send_files};
+use crate::work_dir::BOX;
+use crate::{Mount, sys};
+
+/// The tree's directory in the [`BOX`].
+const ROOT: &str = "root";
+
+/// Everything that goes wrong here is said to the caller.
+pub fn run() -> io::Result<()> {
+    sys::close_inherited()?;
+    die_with_parent()?;
+    let socket = line_up()?;
+    let files = receive_files(&socket)?;
+    let mut caller = Channel::new(socket)?;
+    let namespaces = UnshareFlags::NEWUSER | UnshareFlags::NEWNS | UnshareFlags::NEWPID;
+    if let Err(errno) = sys::unshare(namespaces) {
+        return caller.send_now(&Answer::NoUserNamespace(errno.raw_os_error()));
+    }
+    caller.send_now(&Answer::Unshared)?;
+    let answer = match serve(&mut caller, files) {
+        Ok(()) => Answer::Removed,
+        Err(message) => Answer::Failed(message),
+    };
+    caller.send_now(&answer)
+}
+
+fn serve(caller: &mut Channel, files: Vec<OwnedFd>) -> Result<(), String> {
+    match caller.receive().map_err(doing("waiting for the caller"))? {
+        Order::Start(setup) => {
+            let mut keeper = Keeper::new(&setup, files)?;
+            let result = keeper.serve(caller);
+            let removed = remove(&keeper.place, ROOT).map_err(doing("removing the tree"));
+            result.and(removed)
+        }
+        Order::Remove => {
+            let place = open_place(BOX)?;
+            become_root(true)?;
+            remove(&place, ROOT).map_err(doing("removing the tree"))
+        }
+        order => Err(format!("the caller said {order:?} out of turn")),
+    }
+}
+
+fn open_place(path: impl rustix::path::Arg) -> Result<OwnedFd, String> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(doing("opening the work directory"))
+}
+
+/// From the caller's ids to root's of the tree. What only the caller can open must be open by then.
+fn become_root(groups: bool) -> Result<(), String> {
+    (|| {
+        if groups {
+            rustix::thread::set_thread_groups(&[])?;
+        }
+        rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+        rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
+        die_with_parent()
+    })()
+    .map_err(doing("becoming root of the tree"))?;
+    rustix::process::umask(Mode::empty());
+    Ok(())
+}
+
+struct Keeper<'a> {
+    setup: &'a Setup,
+    /// The directory that the user namespace may write to.
+    place: OwnedFd,
+    /// The caller's mounts, not attached to anything yet.
+    mounts: Vec<OwnedFd>,
+    source: File,
+    /// Where the scripts write, until they run. The caller waits until nobody has it open any more.
+    output: Option<OwnedFd>,
+}
+
+impl<'a> Keeper<'a> {
+    fn new(setup: &'a Setup, files: Vec<OwnedFd>) -> Result<Self, String> {
+        let mut files = files.into_iter();
+        let mut next = || files.next().ok_or_else(|| "the caller has passed too few files".to_owned());
+        let (source, output) = (File::from(next()?), Some(next()?));
+        // The run's lock stays open as long as this process lives.
+        std::mem::forget(next()?);
+        // Nothing that is mounted below may reach the host.
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        rustix::mount::mount_change("/", private).map_err(doing("making the mounts private"))?;
+        let place = open_place(setup.place.join(BOX))?;
+        let mounts = setup.mounts.iter().map(take_mount).collect::<Result<_, _>>()?;
+        become_root(setup.groups)?;
+        Ok(Self { setup, place, mounts, source, output })
+    }
+
+    fn serve(&mut self, caller: &mut Channel) -> Result<(), String> {
+        let (root, changed) = self.lay_out(caller)?;
+        setup_files::add(root.as_fd(), self.setup, &self.mounts)?;
+        let snapshot = Snapshot::take(root.as_fd()).map_err(doing("looking at the tree"))?;
+        snapshot.let_time_pass(self.place.as_fd()).map_err(doing("waiting for the clock"))?;
+        let outcome = self.run_scripts(&root, caller)?;
+        caller.send_now(&Answer::Ended(outcome.clone())).map_err(doing("telling how the scripts ended"))?;
+        if outcome == Outcome::Done {
+            send_changes(root.as_fd(), snapshot, &changed, caller)?;
+            caller.send_now(&Answer::NoMoreChanges).map_err(doing("telling the changes"))?;
+        }
+        Ok(())
+    }
+
+    fn lay_out(&self, caller: &mut Channel) -> Result<(OwnedFd, Changed), String> {
+        const FRESH: Mode = Mode::from_raw_mode(0o755);
+        rustix::fs::mkdirat(&self.place, ROOT, FRESH).map_err(doing("making the tree's directory"))?;
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(&self.place, ROOT, flags, Mode::empty());
+        let root = root.map_err(doing("opening the tree's directory"))?;
+        let mut layout = Layout::new(root.as_fd(), &self.source, self.setup.ids, !self.setup.groups);
+        loop {
+            match caller.receive().map_err(doing("waiting for the tree"))? {
+                Order::Place(node) => layout.place(&node)?,
+                Order::Run => break,
+                order => return Err(format!("the caller said {order:?} out of turn")),
+            }
+        }
+        let changed = layout.finish()?;
+        Ok((root, changed))
+    }
+
+    fn run_scripts(&mut self, root: &OwnedFd, caller: &Channel) -> Result<Outcome, String> {
+        let tree = rustix::mount::open_tree(
+            root,
+            c"",
+            OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC,
+        );
+        let tree = tree.map_err(doing("making the tree a mount"))?;
+        // Init finds its place by its working directory, which goes along into its mount namespace.
+        rustix::process::fchdir(&self.place).map_err(doing("entering the work directory"))?;
+        let (ours, theirs) = UnixStream::pair().map_err(doing("making a socket"))?;
+        let output = self.output.take().ok_or("the scripts have run already")?;
+        let error_output = output.try_clone().map_err(doing("passing the output on"))?;
+        let mut child = Command::new("/proc/self/exe")
+            .arg0(INIT)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(output)
+            .stderr(error_output)
+            .env_clear()
+            .spawn()
+            .map_err(doing("starting init (the file of nex must be readable and executable by all)"))?;
+        let mut files = vec![tree.as_fd()];
+        files.extend(self.mounts.iter().map(AsFd::as_fd));
+        let result = (|| {
+            send_files(&ours, &files).map_err(doing("passing mounts on"))?;
+            let mut init = Channel::new(ours).map_err(doing("speaking to init"))?;
+            init.send_now(self.setup).map_err(doing("speaking to init"))?;
+            match init.receive().map_err(doing("starting the scripts"))? {
+                Report::Unshared => {}
+                Report::Failed(message) => return Err(message),
+                report => return Err(format!("init said {report:?} out of turn")),
+            }
+            let map = format!("0 0 {}\n", self.setup.ids);
+            for file in ["uid_map", "gid_map"] {
+                std::fs::write(format!("/proc/{}/{file}", child.id()), &map)
+                    .map_err(doing("setting the ids of init"))?;
+            }
+            init.send_now(&()).map_err(doing("speaking to init"))?;
+            watch::until_done(&mut init, &child, self.setup, self.place.as_fd(), caller)
+        })();
+        // Init's end is the end of every process in its namespace: when it has been waited for, there are none.
+        child.kill().ok();
+        child.wait().map_err(doing("waiting for the end of the scripts"))?;
+        result
+    }
+}
+
+/// Takes a file or directory of the host, by the caller's rights.
+fn take_mount(mount: &Mount) -> Result<OwnedFd, String> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    rustix::mount::open_tree(CWD, &mount.source, flags)
+        .map_err(doing(format_args!("mounting '{}'", mount.source.display())))
+}

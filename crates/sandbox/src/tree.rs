@@ -1,0 +1,14 @@
+//! The tree on the disk: laid out, looked at, compared, removed. All through handles that do not leave it.
+
+mod changes;
+mod identity;
+mod layout;
+mod remove;
+mod snapshot;
+mod walk;
+mod xattrs;
+
+pub use changes::send_changes;
+pub use layout::{Changed, Layout};
+pub use remove::remove;
+pub use snapshot::Snapshot;

@@ -1,0 +1,195 @@
+//! Where trees are laid out: a directory of the caller's own, and in it one for each run.
+//!
+//! A run's directory is locked as long as anybody of the run lives. One that is not locked was left behind by a run
+//! that was killed, and the next run removes it.
+
+use std::fs::{DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use crate::error::Error;
+use crate::sandbox::remove_tree;
+
+/// What the names of runs begin with.
+const PREFIX: &str = "run-";
+
+/// The directory in a run's directory that its user namespace may write to. Who gets past the run's directory, which is
+/// nobody but the caller, may do so too.
+pub const BOX: &str = "box";
+
+/// `$XDG_CACHE_HOME/nex/sandbox`, or `~/.cache/nex/sandbox`, or a directory of the user in `/var/tmp`.
+pub fn default_work_dir() -> PathBuf {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    match cache {
+        Some(cache) => cache.join("nex/sandbox"),
+        None => format!("/var/tmp/nex-{}", rustix::process::geteuid().as_raw()).into(),
+    }
+}
+
+/// Removes what killed runs have left in a work directory, and says how many they were.
+///
+/// # Errors
+/// When one cannot be removed.
+pub fn remove_abandoned(work_dir: &Path) -> Result<usize, Error> {
+    let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
+    let Ok(lock) = open_directory(work_dir) else { return Ok(0) };
+    check(work_dir, &lock).map_err(failed)?;
+    let abandoned = (|| {
+        rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+        let mut abandoned = Vec::new();
+        for entry in std::fs::read_dir(work_dir)? {
+            let path = entry?.path();
+            let is_run = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+            if !is_run {
+                continue;
+            }
+            let run = open_directory(&path)?;
+            match rustix::fs::flock(&run, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => abandoned.push(RunDir { path, lock: run }),
+                Err(Errno::WOULDBLOCK) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        rustix::fs::flock(&lock, FlockOperation::Unlock)?;
+        io::Result::Ok(abandoned)
+    })()
+    .map_err(|cause| failed(cause.to_string()))?;
+    for run in &abandoned {
+        if run.path.join(BOX).exists() {
+            remove_tree(run)?;
+        }
+        run.remove().map_err(|cause| failed(format!("cannot remove '{}': {cause}", run.path.display())))?;
+    }
+    Ok(abandoned.len())
+}
+
+/// The directory of one run.
+pub struct RunDir {
+    /// Its path.
+    pub path: PathBuf,
+    /// Open as long as the run lasts.
+    pub lock: File,
+}
+
+impl RunDir {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// When the work directory is not the caller's own, or does not take what a tree needs.
+    pub fn create(work_dir: &Path) -> Result<Self, Error> {
+        let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
+        (|| {
+            DirBuilder::new().recursive(true).mode(0o700).create(work_dir)?;
+            let lock = open_directory(work_dir)?;
+            check(work_dir, &lock).map_err(io::Error::other)?;
+            rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+            let run = Self::create_in(work_dir)?;
+            rustix::fs::flock(&lock, FlockOperation::Unlock)?;
+            io::Result::Ok(run)
+        })()
+        .map_err(|cause| failed(cause.to_string()))
+    }
+
+    fn create_in(work_dir: &Path) -> io::Result<Self> {
+        for attempt in 0..u32::MAX {
+            let path = work_dir.join(format!("{PREFIX}{}-{attempt}", std::process::id()));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(error),
+            }
+            let lock = open_directory(&path)?;
+            rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+            let writable = path.join(BOX);
+            std::fs::create_dir(&writable)?;
+            for inherited in ["system.posix_acl_default", "system.posix_acl_access"] {
+                // Most directories have none, and many file systems know none.
+                rustix::fs::removexattr(&writable, inherited).ok();
+            }
+            std::fs::set_permissions(&writable, Permissions::from_mode(0o777))?;
+            return Ok(Self { path, lock });
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Removes it, once its tree is gone.
+    ///
+    /// # Errors
+    /// When there is still something in it.
+    pub fn remove(&self) -> io::Result<()> {
+        match std::fs::remove_dir(self.path.join(BOX)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => std::fs::remove_dir(&self.path),
+        }
+    }
+}
+
+impl Drop for RunDir {
+    fn drop(&mut self) {
+        // What still has a tree in it is found by the next run.
+        drop(self.remove());
+    }
+}
+
+fn open_directory(path: &Path) -> io::Result<File> {
+    File::options().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(path)
+}
+
+/// Nobody else may put anything there, and programs must be able to run there.
+fn check(path: &Path, directory: &File) -> Result<(), String> {
+    let metadata = directory.metadata().map_err(|error| error.to_string())?;
+    let euid = rustix::process::geteuid().as_raw();
+    if metadata.uid() != euid {
+        return Err(format!("it belongs to user {}, not to user {euid}", metadata.uid()));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(format!("others can write to it; run 'chmod 700 {}'", path.display()));
+    }
+    let flags = rustix::fs::fstatvfs(directory).map_err(|error| error.to_string())?.f_flag;
+    if flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC) {
+        return Err("its file system is mounted noexec, so that no program of an image can run in it".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_work_directory_belongs_to_the_caller_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let work_dir = place.path().join("a/b");
+        let run = RunDir::create(&work_dir).unwrap();
+        assert_eq!(run.path.metadata().unwrap().mode() & 0o777, 0o700);
+        assert_eq!(run.path.join(BOX).metadata().unwrap().mode() & 0o777, 0o777);
+        run.remove().unwrap();
+
+        std::fs::set_permissions(&work_dir, Permissions::from_mode(0o777)).unwrap();
+        assert!(RunDir::create(&work_dir).err().unwrap().to_string().contains("others can write to it"));
+        assert!(remove_abandoned(&work_dir).is_err());
+        std::os::unix::fs::symlink(&work_dir, place.path().join("link")).unwrap();
+        assert!(RunDir::create(&place.path().join("link")).is_err());
+    }
+
+    #[test]
+    fn a_run_that_lives_is_not_removed() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
+        let run = RunDir::create(place.path()).unwrap();
+        assert_eq!(remove_abandoned(place.path()).unwrap(), 0);
+        assert!(run.path.exists());
+        std::fs::remove_dir(run.path.join(BOX)).unwrap();
+        std::fs::write(run.path.join("file"), "left behind").unwrap();
+        let path = run.path.clone();
+        drop(run);
+        std::fs::remove_file(path.join("file")).unwrap();
+        assert_eq!(remove_abandoned(place.path()).unwrap(), 1);
+        assert!(!path.exists());
+    }
+}
