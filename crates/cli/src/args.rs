@@ -1,5 +1,7 @@
 //! The command line.
 
+mod script;
+
 mod file_system;
 mod set_agent;
 
@@ -14,6 +16,8 @@ use nex_image::Platform;
 pub use set_agent::SetAgentArgs;
 
 use crate::size;
+
+pub use script::{NetworkArg, ScriptArgs, SecretArg};
 
 /// The size that the documentation page of Nex promises: 150 MiB.
 const DEFAULT_SIZE: &str = "157286400";
@@ -131,6 +135,9 @@ pub struct RootfsArgs {
     pub file_system: FileSystemArgs,
 
     #[command(flatten)]
+    pub script: ScriptArgs,
+
+    #[command(flatten)]
     pub limits: LimitArgs,
 }
 
@@ -221,6 +228,7 @@ Examples:
   nex rootfs --image alpine:3.20 --agent ./nex-agent --size auto
   nex rootfs --image docker-archive:app.tar --size 1G -o app.ext4.zst
   nex rootfs --image scratch --verity -o sealed.ext4
+  nex rootfs --image alpine:3.20 --script setup.sh
   docker export app | nex rootfs --image tar:- -o app.ext4
 
 Environment:

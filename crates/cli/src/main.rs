@@ -7,6 +7,7 @@ mod interrupt;
 mod progress;
 mod render;
 mod rootfs;
+mod script;
 mod set_agent;
 mod size;
 
@@ -19,6 +20,10 @@ use clap_complete::Shell;
 use diagnostic::Diagnostic;
 
 fn main() -> ExitCode {
+    // The processes around a setup script are this program too.
+    if let Some(code) = nex_sandbox::enter_stage() {
+        return code;
+    }
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Rootfs(rootfs) => match &rootfs.change {

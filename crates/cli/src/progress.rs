@@ -68,6 +68,11 @@ impl Progress for Bars {
 }
 
 impl Events for Bars {
+    fn script_output(&self, line: &[u8]) {
+        // A terminal that is gone is nobody to tell.
+        self.all.println(script_line(line)).ok();
+    }
+
     fn output_started(&self, total_bytes: u64) {
         let bar = self.add("output".into(), Some(total_bytes));
         *self.output.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
@@ -84,6 +89,13 @@ impl Events for Bars {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A line of a setup script, made harmless for the terminal.
+fn script_line(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let text: String = text.trim_end_matches('\r').chars().flat_map(crate::render::printable).collect();
+    format!("script: {text}")
 }
 
 /// A line when a layer starts and when it is done.
@@ -113,6 +125,10 @@ impl Progress for Lines {
 }
 
 impl Events for Lines {
+    fn script_output(&self, line: &[u8]) {
+        eprintln!("{}", script_line(line));
+    }
+
     fn output_started(&self, total_bytes: u64) {
         if total_bytes >= NOTABLE_OUTPUT {
             eprintln!("output: reading all of it ({}) for its SHA-256 or to compress it", human(total_bytes));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use nex_rootfs::{PhaseReport, Report, SetAgentReport, VerityReport, human};
+use nex_rootfs::{PhaseReport, Report, ScriptReport, SetAgentReport, VerityReport, human};
 
 /// Hex digits of a digest that are enough to recognise it.
 const SHORT_DIGEST: usize = 12;
@@ -35,6 +35,9 @@ pub fn text(report: &Report) -> String {
         let label = if index == 0 { "layers" } else { "" };
         lines.add(label, &format!("{}  {}, {} entries", short(&layer.digest), human(layer.tar_bytes), layer.entries));
     }
+    if let Some(script) = &report.script {
+        add_script(&mut lines, script);
+    }
     lines.add("agent", &format!("{} ({})", report.agent.path, human(report.agent.bytes)));
     lines.add("started by", &report.started_by);
     for note in &report.notes {
@@ -42,6 +45,36 @@ pub fn text(report: &Report) -> String {
     }
     lines.add("time", &times(&report.phases, 2));
     lines.0
+}
+
+/// The directories that gained most are named, and as many of the files that are left out.
+fn add_script(lines: &mut Lines, script: &ScriptReport) {
+    const NAMED: usize = 5;
+    lines.add(
+        "script",
+        &format!(
+            "{}: {} created, {} changed, {} deleted, {} in files",
+            script.scripts.join(", "),
+            script.created,
+            script.changed,
+            script.deleted,
+            human(script.bytes)
+        ),
+    );
+    let mut gained: Vec<_> = script.directories.iter().filter(|directory| directory.bytes > 0).collect();
+    gained.sort_by_key(|directory| std::cmp::Reverse(directory.bytes));
+    for directory in gained.iter().take(NAMED) {
+        lines.add("", &format!("+ {}  {}", human(directory.bytes), directory.path));
+    }
+    if let Some(snapshot) = &script.snapshot {
+        lines.add("", &format!("the result is what it left in {snapshot}"));
+    }
+    if !script.left_out.is_empty() {
+        let named: Vec<_> = script.left_out.iter().take(NAMED).map(String::as_str).collect();
+        let more = script.left_out.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        lines.add("left out", &format!("{}{more} (--clean=false keeps them)", named.join(", ")));
+    }
 }
 
 fn sizes(report: &Report) -> String {
@@ -107,6 +140,7 @@ impl Lines {
     }
 }
 
-fn printable(character: char) -> Vec<char> {
-    if character.is_control() { character.escape_default().collect() } else { vec![character] }
+/// A character as a terminal may see it.
+pub fn printable(character: char) -> Vec<char> {
+    if character.is_control() && character != '\t' { character.escape_default().collect() } else { vec![character] }
 }

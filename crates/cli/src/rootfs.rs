@@ -10,7 +10,7 @@ use nex_rootfs::{Compression, Destination, FileSystemOptions, GuestOptions, Limi
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
-use crate::{progress, render};
+use crate::{progress, render, script};
 
 /// The agent that is taken when none is named: the program of this name beside `nex`.
 const DEFAULT_AGENT: &str = "nex-agent";
@@ -49,6 +49,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         agent: agent(args.agent.as_deref())?,
         size,
         file_system: file_system(&args.file_system, size)?,
+        script: script::options(&args.script, args.hostname.as_deref(), source_date_epoch()?)?,
         output: Destination::new(&args.output),
         digest: !args.no_sha256,
         verity: verity(args)?,

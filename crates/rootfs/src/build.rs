@@ -1,5 +1,7 @@
 //! The build, from a reference to a published image: resolve, place and merge, dress, finish, publish.
 
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::output::{Destination, HashFile, Publication, Unfinished, WriteBack};
 use crate::phases::Phases;
 use crate::place::{Limits, PlaceCause, PlaceError, Placed, Rules, place_layer};
 use crate::report::{ImageReport, LayerReport, Report, SCHEMA_VERSION, Usage, VerityReport};
+use crate::script::{self, Ran, ScriptError, ScriptOptions};
 use crate::usage::{TreeUsage, largest_directories, largest_layers};
 use crate::verity;
 use crate::view::MergedView;
@@ -36,6 +39,8 @@ pub struct Options {
     pub size: Size,
     /// Its parts and names.
     pub file_system: FileSystemOptions,
+    /// What to run in the image.
+    pub script: Option<ScriptOptions>,
     /// Where it goes.
     pub output: Destination,
     /// Whether the report names the output's SHA-256. All of the output has to be read for it, holes too.
@@ -81,6 +86,19 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
         build.place_layer(index, Arc::clone(events) as Arc<dyn Progress>)?;
     }
 
+    let script = match &options.script {
+        Some(script) => {
+            phases.next("script");
+            if build.writer.is_past_limit() {
+                // The scripts would find zeros where there was no room for content.
+                let full = || Error::Output(options.output.error(io::ErrorKind::StorageFull.into()));
+                return Err(build.too_small().unwrap_or_else(full));
+            }
+            Some(build.run_script(script, unfinished.file(), events.as_ref())?)
+        }
+        None => None,
+    };
+
     phases.next("guest");
     let wiring = match build.dress() {
         Ok(wiring) => wiring,
@@ -89,7 +107,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     };
 
     phases.next("metadata");
-    let mut notes = build.notes(wiring.notes);
+    let mut notes = build.notes(wiring.notes, script.as_ref());
     notes.extend(build.split_links()?);
     let (file_system, layers, identity) = build.finish()?;
     let verity = options.verity.as_ref().map(|_| verity::Parameters {
@@ -97,6 +115,8 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
         salt: identity.verity_salt,
         uuid: identity.verity_uuid,
     });
+
+    let script = script.map(Ran::finish).transpose().map_err(Error::Script)?;
 
     phases.next("output");
     write_back.finish().map_err(|cause| options.output.error(cause))?;
@@ -132,6 +152,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
             platform: image.platform.to_string(),
             layers,
         },
+        script,
         agent: agent.report,
         started_by: wiring.started_by,
         notes,
@@ -149,6 +170,8 @@ struct Build<'a> {
     merge: Merge,
     placed: Placed,
     layers: Vec<LayerReport>,
+    /// The digest of what the setup scripts brought.
+    script_digest: Option<String>,
 }
 
 impl<'a> Build<'a> {
@@ -159,7 +182,17 @@ impl<'a> Build<'a> {
         let writer =
             Writer::new(file, &options.file_system.layout(options.size)).map_err(|error| ext4_error(options, error))?;
         let merge = Merge::new(time);
-        Ok(Self { options, image, agent, time, writer, merge, placed: Placed::default(), layers: Vec::new() })
+        Ok(Self {
+            options,
+            image,
+            agent,
+            time,
+            writer,
+            merge,
+            placed: Placed::default(),
+            layers: Vec::new(),
+            script_digest: None,
+        })
     }
 
     fn place_layer(&mut self, index: usize, progress: Arc<dyn Progress>) -> Result<(), Error> {
@@ -204,6 +237,18 @@ impl<'a> Build<'a> {
         Error::Layer { number: index + 1, digest, cause: PlaceError { number, path, cause } }
     }
 
+    /// Runs the setup scripts in what the layers have made.
+    fn run_script(&mut self, script: &ScriptOptions, image: &File, events: &dyn Events) -> Result<Ran, Error> {
+        let ran =
+            script::run(script, image, &mut self.writer, &mut self.merge, events).map_err(|error| match error {
+                ScriptError::Output(error) => ext4_error(self.options, error),
+                error => Error::Script(error),
+            })?;
+        self.placed.blocks += ran.blocks;
+        self.script_digest = Some(ran.digest.clone());
+        Ok(ran)
+    }
+
     fn dress(&mut self) -> Result<Wiring, Error> {
         let view = MergedView { tree: self.merge.tree(), writer: &self.writer };
         self.agent.program.check_in(&view)?;
@@ -224,7 +269,8 @@ impl<'a> Build<'a> {
     }
 
     /// What the wiring has to say, and what was left out.
-    fn notes(&self, mut notes: Vec<String>) -> Vec<String> {
+    fn notes(&self, mut notes: Vec<String>, script: Option<&Ran>) -> Vec<String> {
+        notes.extend(script.into_iter().flat_map(|ran| ran.report.notes.clone()));
         if self.placed.foreign_xattrs > 0 {
             notes.push(format!(
                 "{} extended attributes of namespaces that ext4 does not have were left out",
@@ -265,7 +311,8 @@ impl<'a> Build<'a> {
         ];
         let diff_ids = self.layers.iter().map(|layer| &layer.diff_id);
         let file_system = self.options.file_system.identity();
-        Identity::of(inputs.iter().chain(diff_ids).chain(&file_system).map(String::as_str))
+        let script = &self.script_digest;
+        Identity::of(inputs.iter().chain(diff_ids).chain(&file_system).chain(script).map(String::as_str))
     }
 
     fn finish(self) -> Result<(nex_ext4::Report, Vec<LayerReport>, Identity), Error> {

@@ -11,6 +11,7 @@ use crate::existing_file::ExistingFileError;
 use crate::links::LinkError;
 use crate::output::OutputError;
 use crate::place::PlaceError;
+use crate::script::ScriptError;
 use crate::set_agent::SetAgentError;
 use crate::usage::DirectoryUsage;
 use crate::{agent, guest};
@@ -60,6 +61,9 @@ pub enum Error {
     /// The agent in a root filesystem that exists stays as it was.
     #[error(transparent)]
     SetAgent(#[from] SetAgentError),
+    /// A setup script fails.
+    #[error(transparent)]
+    Script(ScriptError),
     /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),

@@ -14,6 +14,16 @@ pub trait Events: Progress {
         let _ = bytes;
     }
 
+    /// A setup script of this name runs now, or after those before it.
+    fn script_started(&self, name: &str) {
+        let _ = name;
+    }
+
+    /// A setup script said so, in one line without its end.
+    fn script_output(&self, line: &[u8]) {
+        let _ = line;
+    }
+
     /// All of them have been taken.
     fn output_finished(&self) {}
 }

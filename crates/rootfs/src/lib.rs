@@ -5,7 +5,7 @@
 //! ```text
 //! image ──> layers ──> placed content + entries ──> merged tree ──> ext4 file ──> output
 //!                                                        ^
-//!                                     the agent and its wiring, one more layer
+//!                  what setup scripts change, the agent and its wiring: more layers
 //! ```
 
 pub mod agent;
@@ -27,6 +27,7 @@ mod phases;
 mod place;
 mod report;
 mod resolve;
+mod script;
 mod set_agent;
 mod usage;
 mod verity;
@@ -44,8 +45,12 @@ pub use links::LinkError;
 pub use merge::MergeError;
 pub use output::{Compression, Destination, OutputError, Role as OutputRole, remove_leftovers};
 pub use place::{Limits, PlaceCause, PlaceError};
-pub use report::{AgentReport, ImageReport, LayerReport, PhaseReport, Report, SCHEMA_VERSION, Usage, VerityReport};
+pub use report::{
+    AgentReport, ChangeKind, ChangeReport, DirectoryReport, ImageReport, LayerReport, PhaseReport, Report,
+    SCHEMA_VERSION, ScriptReport, Usage, VerityReport,
+};
 pub use resolve::ResolveError;
+pub use script::{SNAPSHOT, ScriptError, ScriptOptions};
 pub use set_agent::{SetAgentError, SetAgentOptions, SetAgentReport, set_agent};
 pub use usage::DirectoryUsage;
 pub use verity::Place as VerityPlace;

@@ -104,6 +104,25 @@ impl Merge {
         self.tree
     }
 
+    /// Takes back what the current layer made of a name: it stands for `before` again, or for nothing.
+    pub fn put_back(&mut self, path: &LayerPath, before: Option<InodeId>) {
+        let Some((parent, name)) = path.split() else { return };
+        let Ok(Some(directory)) = self.find_directory(&parent) else { return };
+        self.last_parent = None;
+        match before {
+            Some(before) => self.names(directory).insert(name.into(), before),
+            None => self.names(directory).remove(name),
+        };
+    }
+
+    /// Makes a directory the root; whatever is not in it is gone.
+    pub fn make_root(&mut self, directory: InodeId) {
+        let Some(names) = self.tree.directory_mut(directory).map(std::mem::take) else { return };
+        self.last_parent = None;
+        let Inode { metadata, xattrs, .. } = self.tree.inode(directory).clone();
+        *self.tree.inode_mut(Tree::ROOT) = Inode { metadata, kind: Kind::Directory(names), xattrs };
+    }
+
     fn place(&mut self, path: &LayerPath, node: Node) -> Result<(), MergeError> {
         let Some((parent, name)) = path.split() else {
             return self.describe_root(node);

@@ -29,6 +29,9 @@ pub struct Report {
     pub verity: Option<VerityReport>,
     /// Where the content came from.
     pub image: ImageReport,
+    /// What the setup scripts did, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<ScriptReport>,
     /// The agent in the image.
     pub agent: AgentReport,
     /// How the agent will be started, in words.
@@ -115,6 +118,65 @@ pub struct LayerReport {
     pub entries: u64,
     /// The command that made it, when the image says so.
     pub created_by: Option<String>,
+}
+
+/// What setup scripts did.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScriptReport {
+    /// Their names, in the order in which they ran.
+    pub scripts: Vec<String>,
+    /// How many names they made.
+    pub created: u64,
+    /// How many they changed: content, owner, mode, attributes or time.
+    pub changed: u64,
+    /// How many they deleted, what was below them not counted.
+    pub deleted: u64,
+    /// Bytes of the new and changed files.
+    pub bytes: u64,
+    /// The directory that became the root, if it was not the whole tree.
+    pub snapshot: Option<String>,
+    /// Bytes of new and changed files in each directory and below, two levels deep.
+    pub directories: Vec<DirectoryReport>,
+    /// Logs, caches and the like that they left, and that are not in the image.
+    pub left_out: Vec<String>,
+    /// All changes, in the order of their paths; deletions last.
+    pub changes: Vec<ChangeReport>,
+    /// What the user may want to know.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+/// What a directory gained.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DirectoryReport {
+    /// Its path, escaped.
+    pub path: String,
+    /// In bytes.
+    pub bytes: u64,
+}
+
+/// A change by a setup script.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeReport {
+    /// The path, escaped.
+    pub path: String,
+    /// What happened to it.
+    pub change: ChangeKind,
+}
+
+/// What happens to a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangeKind {
+    /// It was not there before.
+    Created,
+    /// It stands for something else, or something that was changed.
+    Changed,
+    /// It is gone.
+    Deleted,
 }
 
 /// The agent.

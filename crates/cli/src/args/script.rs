@@ -1,0 +1,187 @@
+//! The flags of setup scripts.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::OsStringValueParser;
+use clap::builder::TypedValueParser;
+use clap::{ArgAction, Args, ValueEnum};
+use nex_sandbox::Mount;
+
+use crate::size;
+
+/// Setup scripts, and the world in which they run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Setup scripts")]
+pub struct ScriptArgs {
+    /// A script that runs in the image as its root user while the root filesystem is made. It needs neither root nor
+    /// Docker. May be given several times.
+    #[arg(long = "script", env = "NEX_SCRIPT", value_name = "FILE")]
+    pub scripts: Vec<PathBuf>,
+
+    /// A variable for the scripts. May be given several times.
+    #[arg(long, env = "NEX_ENV", hide_env_values = true, value_name = "NAME=VALUE", requires = "scripts", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+
+    /// A file or directory of this machine for the scripts, such as a package cache; it leaves no trace. May be given
+    /// several times.
+    #[arg(
+        long,
+        env = "NEX_MOUNT",
+        value_name = "SOURCE:TARGET[:ro]",
+        requires = "scripts",
+        value_parser = OsStringValueParser::new().try_map(mount)
+    )]
+    pub mount: Vec<Mount>,
+
+    /// A file that the scripts find as /run/secrets/NAME, and nobody else anywhere. May be given several times.
+    #[arg(
+        long,
+        env = "NEX_SECRET",
+        value_name = "id=NAME,src=FILE",
+        requires = "scripts",
+        value_parser = OsStringValueParser::new().try_map(secret)
+    )]
+    pub secret: Vec<SecretArg>,
+
+    /// What the scripts reach: what this machine reaches, or nothing.
+    #[arg(long, env = "NEX_SCRIPT_NETWORK", value_enum, default_value_t = NetworkArg::Host)]
+    pub script_network: NetworkArg,
+
+    /// How long all scripts together may run, such as 90s, 30m or 2h.
+    #[arg(long, env = "NEX_SCRIPT_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "30m")]
+    pub script_timeout: Duration,
+
+    /// How much memory all processes of the scripts together may have.
+    #[arg(long, env = "NEX_SCRIPT_MEMORY", value_name = "SIZE", value_parser = size::parse, default_value = "4GiB")]
+    pub script_memory: u64,
+
+    /// How many processes and threads the scripts may have at once.
+    #[arg(long, env = "NEX_SCRIPT_PROCESSES", value_name = "NUMBER", default_value_t = 1024)]
+    pub script_processes: u64,
+
+    /// Whether the logs, caches, temporary files and machine's identity that the scripts leave are kept out of the
+    /// image; the report lists them.
+    #[arg(
+        long,
+        env = "NEX_CLEAN",
+        value_name = "true|false",
+        action = ArgAction::Set,
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true
+    )]
+    pub clean: bool,
+
+    /// A directory of the image that becomes the root, once the scripts are done [default: the whole image, or
+    /// /my-rootfs if the scripts leave that].
+    #[arg(long, env = "NEX_SNAPSHOT", value_name = "PATH", requires = "scripts")]
+    pub snapshot: Option<OsString>,
+
+    /// Where the image is laid out for the scripts [default: nex/sandbox in the user's cache].
+    #[arg(long, env = "NEX_WORK_DIR", value_name = "DIRECTORY")]
+    pub work_dir: Option<PathBuf>,
+}
+
+/// The value of `--secret`.
+#[derive(Clone, Debug)]
+pub struct SecretArg {
+    /// Its name.
+    pub name: String,
+    /// The file.
+    pub source: PathBuf,
+}
+
+/// The value of `--script-network`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NetworkArg {
+    /// What this machine reaches.
+    Host,
+    /// Nothing.
+    None,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("a variable is NAME=VALUE".into()),
+    }
+}
+
+fn mount(text: OsString) -> Result<Mount, String> {
+    const FORM: &str = "a mount is SOURCE:TARGET or SOURCE:TARGET:ro";
+    let (text, read_only) = match text.as_bytes() {
+        bytes if bytes.ends_with(b":ro") => (&bytes[..bytes.len() - 3], true),
+        bytes => (bytes.strip_suffix(b":rw").unwrap_or(bytes), false),
+    };
+    let colon = text.iter().rposition(|byte| *byte == b':').ok_or(FORM)?;
+    let (source, target) = (&text[..colon], &text[colon + 1..]);
+    if source.is_empty() {
+        return Err(FORM.into());
+    }
+    let components: Vec<_> = target.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b".")).collect();
+    if !target.starts_with(b"/") || components.is_empty() || components.contains(&b"..".as_slice()) {
+        return Err("the target of a mount is an absolute path without '..', and not the root".into());
+    }
+    let taken = [b"proc".as_slice(), b"sys", b"dev"].contains(&components[0]);
+    if taken || components.starts_with(&[b"run", b"nex"]) || components.starts_with(&[b"run", b"secrets"]) {
+        return Err("nothing can be mounted in /proc, /sys, /dev, /run/nex and /run/secrets".into());
+    }
+    let source = PathBuf::from(OsString::from_vec(source.to_vec()));
+    let target = components.iter().flat_map(|name| [b"/", *name].concat()).collect();
+    Ok(Mount { source, target, read_only })
+}
+
+fn secret(text: OsString) -> Result<SecretArg, String> {
+    const FORM: &str = "a secret is id=NAME,src=FILE, and its name has no slash";
+    let bytes = text.as_bytes().strip_prefix(b"id=").ok_or(FORM)?;
+    let comma = bytes.windows(5).position(|window| window == b",src=").ok_or(FORM)?;
+    let name = String::from_utf8(bytes[..comma].to_vec()).map_err(|_| FORM)?;
+    let source = PathBuf::from(OsString::from_vec(bytes[comma + 5..].to_vec()));
+    let is_name = !matches!(&*name, "" | "." | "..") && name.len() <= 255 && !name.contains(['/', '\0']);
+    if is_name && !source.as_os_str().is_empty() { Ok(SecretArg { name, source }) } else { Err(FORM.into()) }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 3600)];
+    let unit = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let (number, seconds) = unit.unwrap_or((text, 1));
+    let number = number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).filter(|number| *number > 0);
+    number.map(Duration::from_secs).ok_or_else(|| "a time is a number of seconds, or one with s, m or h".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        let seconds = ["90", "90s", "30m", "2h"].map(|text| duration(text).unwrap().as_secs());
+        assert_eq!(seconds, [90, 90, 1800, 7200]);
+        for text in ["", "0", "s", "-1", "1d", "99999999999999999999h", "18446744073709551615h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn mounts_have_a_source_and_an_absolute_target() {
+        let good = mount("a:b:/x//y/:ro".into()).unwrap();
+        assert_eq!((good.source, good.target, good.read_only), ("a:b".into(), b"/x/y".to_vec(), true));
+        assert!(!mount("/a:/b:rw".into()).unwrap().read_only);
+        for text in ["", "/a", ":/b", "/a:b", "/a:/", "/a:/x/../y", "/a:/proc/sys", "/a:/./dev", "/a:/run/nex/1"] {
+            assert!(mount(text.into()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_have_a_name_and_a_file() {
+        let good = secret("id=key,src=/a,b".into()).unwrap();
+        assert_eq!((&*good.name, good.source), ("key", "/a,b".into()));
+        for text in ["key", "id=,src=/a", "id=a/b,src=/a", "id=..,src=/a", "id=a", "id=a,src=", "src=/a,id=b"] {
+            assert!(secret(text.into()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! From the flags of setup scripts to what the build takes.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nex_rootfs::ScriptOptions;
+use nex_sandbox::{Limits, Mount, Network, Script, Secret, default_work_dir};
+
+use crate::args::{NetworkArg, ScriptArgs, SecretArg};
+use crate::diagnostic::Diagnostic;
+
+/// The name of the machine that scripts see, unless the guest has another.
+const HOSTNAME: &str = "nex";
+
+/// The longest script, and the longest secret, in bytes.
+const LONGEST: u64 = 64 << 20;
+
+/// What to run; `None` without a script.
+///
+/// # Errors
+/// When a file that the flags name cannot be read.
+pub fn options(
+    args: &ScriptArgs,
+    hostname: Option<&str>,
+    source_date_epoch: Option<i64>,
+) -> Result<Option<ScriptOptions>, Diagnostic> {
+    if args.scripts.is_empty() {
+        return Ok(None);
+    }
+    let epoch = source_date_epoch.map(|seconds| ("SOURCE_DATE_EPOCH".into(), seconds.to_string()));
+    let sandbox = nex_sandbox::Options {
+        work_dir: args.work_dir.clone().unwrap_or_else(default_work_dir),
+        scripts: args.scripts.iter().map(|path| script(path)).collect::<Result<_, _>>()?,
+        env: epoch.into_iter().chain(args.env.iter().cloned()).collect(),
+        mounts: args.mount.iter().map(mount).collect::<Result<_, _>>()?,
+        secrets: args.secret.iter().map(secret).collect::<Result<_, _>>()?,
+        network: match args.script_network {
+            NetworkArg::Host => Network::Host,
+            NetworkArg::None => Network::None,
+        },
+        hostname: hostname.unwrap_or(HOSTNAME).to_owned(),
+        limits: Limits { time: args.script_timeout, memory: args.script_memory, processes: args.script_processes },
+    };
+    let snapshot = args.snapshot.as_ref().map(|path| path.as_bytes().to_vec());
+    Ok(Some(ScriptOptions { sandbox, clean: args.clean, snapshot, latest: source_date_epoch }))
+}
+
+fn script(path: &Path) -> Result<Script, Diagnostic> {
+    let content = read(path, "--script")?;
+    if content.is_empty() {
+        return Err(Diagnostic::new(format!(
+            "the script '{}' is empty; write one, or leave --script out",
+            path.display()
+        )));
+    }
+    let name = path.file_name().map_or_else(|| "script".into(), |name| name.to_string_lossy().into_owned());
+    Ok(Script { name, content })
+}
+
+fn secret(secret: &SecretArg) -> Result<Secret, Diagnostic> {
+    Ok(Secret { name: secret.name.clone(), content: read(&secret.source, "--secret")? })
+}
+
+fn mount(mount: &Mount) -> Result<Mount, Diagnostic> {
+    let source = std::path::absolute(&mount.source).and_then(|source| source.symlink_metadata().map(|_| source));
+    match source {
+        Ok(source) => Ok(Mount { source, ..mount.clone() }),
+        Err(error) => {
+            Err(Diagnostic::new(format!("cannot use '{}', which --mount names: {error}", mount.source.display())))
+        }
+    }
+}
+
+fn read(path: &Path, flag: &str) -> Result<Vec<u8>, Diagnostic> {
+    let cannot = |why: String| {
+        Diagnostic::new(format!("cannot read '{}', which {flag} names: {why}; name another file", path.display()))
+    };
+    let metadata = path.metadata().map_err(|error| cannot(error.to_string()))?;
+    if !metadata.is_file() || metadata.len() > LONGEST {
+        return Err(cannot(format!("it is not a regular file of at most {LONGEST} bytes")));
+    }
+    std::fs::read(path).map_err(|error| cannot(error.to_string()))
+}

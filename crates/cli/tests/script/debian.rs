@@ -1,0 +1,1 @@
+//! Debian's own packages, installed by a script.

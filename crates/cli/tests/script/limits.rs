@@ -1,0 +1,81 @@
+//! Scripts that take too much.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nex_testkit::failure::Context;
+use nex_testkit::{Result, command, places};
+
+use crate::world::{World, messages};
+
+#[test]
+fn time_runs_out_even_for_a_script_that_ignores_signals() -> Result<()> {
+    let world = World::new()?;
+    let script = "trap '' TERM INT HUP; setsid sh -c 'trap \"\" TERM; sleep 1000' & while :; do sleep 1; done\n";
+    let mut command = world.command("image", script)?;
+    let start = Instant::now();
+    world.fails(command.args(["--script-timeout", "1s"]), "image", &["still running after 1 s", "--script-timeout"])?;
+    assert!(start.elapsed() < Duration::from_secs(20));
+    Ok(())
+}
+
+#[test]
+fn memory_is_bounded_for_one_process_and_for_all() -> Result<()> {
+    let world = World::new()?;
+    let one = "dd if=/dev/zero of=/dev/null bs=400M count=1\n";
+    let mut command = world.command("image", one)?;
+    world.fails(command.args(["--script-memory", "100MiB"]), "image", &["exit code 1", "out of memory"])?;
+    // Each process is below the limit, all together are not.
+    let many = "for i in 1 2 3 4 5 6; do head -c 60m /dev/zero | tail -c 60m | sleep 30 & done; wait\n";
+    let mut command = world.command("image", many)?;
+    world.fails(command.args(["--script-memory", "150MiB"]), "image", &["memory", "--script-memory"])
+}
+
+#[test]
+fn a_fork_bomb_stays_small() -> Result<()> {
+    let world = World::new()?;
+    let bomb = "b() { b | b & }; b 2>/dev/null; sleep 1000\n";
+    let mut command = world.command("image", bomb)?;
+    command.args(["--script-processes", "50", "--script-timeout", "3s"]);
+    let mut nex = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()?;
+    let mut most = 0;
+    while nex.try_wait()?.is_none() {
+        most = most.max(processes_of_scripts()?);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!((2..=60).contains(&most), "{most} processes at once");
+    world.is_clean("work")
+}
+
+/// How many processes run in the world of any script: they are in a chain of two user namespaces of ours, and busybox.
+fn processes_of_scripts() -> Result<usize> {
+    let listed = command::run(Command::new("ps").args(["-eo", "uid,comm"])).context("ps")?;
+    let listed = String::from_utf8_lossy(&listed).into_owned();
+    let ours = |line: &&str| line.trim_start().starts_with("16106127");
+    Ok(listed.lines().filter(ours).count())
+}
+
+#[test]
+fn a_full_disk_ends_the_script_and_not_the_host() -> Result<()> {
+    if !places::is_root() {
+        eprintln!("LEFT OUT: only root can mount a small disk");
+        return Ok(());
+    }
+    let world = World::new()?;
+    let disk = world.path("disk");
+    fs::create_dir(&disk)?;
+    let mut command = world.command_in("image", "dd if=/dev/zero of=/fill bs=1M; sleep 1000\n", "disk/work")?;
+    // The disk is mounted for this command alone.
+    let mut mounted = Command::new("unshare");
+    let mount = "mount -t tmpfs -o size=64m,mode=700 tmpfs \"$0\" && \"$@\"; code=$?; ls \"$0/work\"; exit $code";
+    mounted.args(["--mount", "sh", "-c", mount]).arg(&disk).arg(command.get_program()).args(command.get_args());
+    mounted.args(["--script-timeout", "60s"]);
+    let result = command::output(&mut mounted)?;
+    assert_eq!(result.status.code(), Some(1));
+    let said = messages(&result);
+    assert!(said.contains("are left in") && said.contains("--work-dir"), "{said}");
+    assert!(result.stdout.is_empty(), "left behind: {}", String::from_utf8_lossy(&result.stdout));
+    command.arg("--quiet");
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! Setup scripts as users run them: what they change is in the image, and nothing else of theirs is anywhere.
+
+#[allow(dead_code, reason = "the tests of the command use the rest")]
+#[path = "../rootfs/nex.rs"]
+mod nex;
+
+mod changes;
+mod debian;
+mod escapes;
+mod failures;
+mod inputs;
+mod kills;
+mod limits;
+mod links;
+mod users;
+mod world;

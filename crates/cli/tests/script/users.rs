@@ -1,0 +1,80 @@
+//! Whoever runs a script: root, a user with subordinate ids, a user with none.
+
+use std::fs;
+
+use nex_testkit::{Result, command};
+
+use crate::world::{World, as_user, messages, text};
+
+const SCRIPT: &str =
+    "set -e; id > /seen; echo x > /etc/new; chown 12:34 /etc/new; chmod 640 /etc/new; mkdir /d; chown 1000 /d
+    su user -c 'id; echo mine > /tmp/mine' >> /seen; cp -a /old /copy; rm -r /old; ln /etc/new /linked\n";
+
+#[test]
+fn root_and_a_user_get_the_same_bytes() -> Result<()> {
+    let world = World::new()?;
+    let run = world.command("user", SCRIPT)?;
+    let Some(mut user) = as_user(&run, &world, Some("700000:65536"))? else { return Ok(()) };
+    command::run(&mut user)?;
+    // Each user has a work directory of his own.
+    command::run(&mut world.command_in("root", SCRIPT, "work-of-root")?)?;
+    assert!(fs::read(world.path("root"))? == fs::read(world.path("user"))?, "the images differ");
+    world.is_clean("work")?;
+    world.is_clean("work-of-root")?;
+    assert!(text(&world.path("user"), "/seen")?.contains("uid=1000(user)"));
+    Ok(())
+}
+
+#[test]
+fn a_user_with_one_id_can_do_all_but_give_away() -> Result<()> {
+    let world = World::new()?;
+    let run = world.command("image", "set -e; echo x > /new; rm /old/link; echo y >> /etc/text\n")?;
+    let Some(mut user) = as_user(&run, &world, None)? else { return Ok(()) };
+    let report = command::run(&mut user)?;
+    assert!(String::from_utf8_lossy(&report).contains("belongs to root, as there is only one user id"));
+    world.is_clean("work")?;
+    let run = world.command("other", "set -e; echo x > /new; chown 12 /new\n")?;
+    let Some(mut user) = as_user(&run, &world, None)? else { return Ok(()) };
+    world.fails(&mut user, "other", &["chown", "only one user id", "/etc/subuid", "usermod --add-subuids"])
+}
+
+#[test]
+fn with_one_id_the_owners_of_the_image_stay() -> Result<()> {
+    let world = World::new()?;
+    if as_user(&world.command("x", "true\n")?, &world, None)?.is_none() {
+        return Ok(());
+    }
+    let path = world.base().join("etc/text");
+    std::os::unix::fs::lchown(&path, Some(12), Some(34))?;
+    let run = world.command("image", "echo more >> /etc/text; mv /etc/text /etc/moved; chmod 600 /etc/moved\n")?;
+    let Some(mut user) = as_user(&run, &world, None)? else { return Ok(()) };
+    command::run(&mut user)?;
+    let found = nex_testkit::image_tree::read(&world.path("image"))?;
+    let moved = &found[b"etc/moved".as_slice()];
+    assert_eq!((moved.uid, moved.gid, moved.mode), (12, 34, 0o600));
+    Ok(())
+}
+
+#[test]
+fn closed_user_namespaces_are_named() -> Result<()> {
+    let world = World::new()?;
+    let run = world.command("image", "true\n")?;
+    let Some(user) = as_user(&run, &world, None)? else { return Ok(()) };
+    // A namespace that allows no more of them stands for a machine whose setting is 0.
+    let mut closed = std::process::Command::new("unshare");
+    closed.args([
+        "--user",
+        "--map-root-user",
+        "sh",
+        "-c",
+        "echo 0 > /proc/sys/user/max_user_namespaces; exec \"$@\"",
+        "sh",
+    ]);
+    closed.arg(run.get_program()).args(run.get_args());
+    drop(user);
+    let result = command::output(&mut closed)?;
+    assert_eq!(result.status.code(), Some(1));
+    let said = messages(&result);
+    assert!(said.contains("user.max_user_namespaces is 0") && said.contains("sysctl -w"), "{said}");
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Setup scripts: run in the merged tree, and what they change becomes a layer on top of it.
+
+mod apply;
+mod lay_out;
+mod result;
+mod volatile;
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
+use nex_ext4::{Timestamp, Writer};
+use nex_sandbox::Sandbox;
+use thiserror::Error;
+
+use crate::events::Events;
+use crate::layer::PathError;
+use crate::merge::{Merge, MergeError};
+use crate::report::ScriptReport;
+use apply::Apply;
+
+pub use result::SNAPSHOT;
+
+/// What to run in the image before it is dressed.
+pub struct ScriptOptions {
+    /// The scripts, and the world in which they run.
+    pub sandbox: nex_sandbox::Options,
+    /// Whether logs, caches and what differs each time are left out of the result.
+    pub clean: bool,
+    /// The directory that is the result; else the whole tree, or [`SNAPSHOT`] if a script leaves that.
+    pub snapshot: Option<Vec<u8>>,
+    /// The latest time that anything of the scripts gets, in seconds since 1970.
+    pub latest: Option<i64>,
+}
+
+/// Why the scripts' changes are not in the image.
+#[derive(Debug, Error)]
+pub enum ScriptError {
+    /// They did not run, or not to the end.
+    #[error(transparent)]
+    Sandbox(#[from] nex_sandbox::Error),
+    /// A name that they made.
+    #[error("the setup script made '{path}': the name {cause}")]
+    Path {
+        /// The path, escaped.
+        path: String,
+        /// What is wrong with it.
+        cause: PathError,
+    },
+    /// Attributes that ext4 cannot hold.
+    #[error("the setup script made '{path}': {cause}")]
+    Xattrs {
+        /// The path, escaped.
+        path: String,
+        /// What is wrong with them.
+        cause: nex_ext4::XattrError,
+    },
+    /// A change contradicts the tree.
+    #[error("the setup script made '{path}': it {cause}")]
+    Merge {
+        /// The path, escaped.
+        path: String,
+        /// Why.
+        cause: MergeError,
+    },
+    /// The directory that is to be the result.
+    #[error("the setup script left no directory {0}, which --snapshot names")]
+    NoSnapshot(String),
+    /// The image under way cannot be read back.
+    #[error("cannot read the image back: {0}")]
+    Source(std::io::Error),
+    /// The output cannot take the content.
+    #[error(transparent)]
+    Output(#[from] nex_ext4::Error),
+}
+
+/// A run whose tree is still on the disk.
+pub struct Ran {
+    changes: nex_sandbox::Changes,
+    /// What there is to say about it.
+    pub report: ScriptReport,
+    /// The digest of all that it brought, in hex.
+    pub digest: String,
+    /// Blocks of content that it brought.
+    pub blocks: u64,
+}
+
+impl Ran {
+    /// Waits until the tree is removed, and gives the report.
+    pub fn finish(self) -> Result<ScriptReport, ScriptError> {
+        self.changes.finish()?;
+        Ok(self.report)
+    }
+}
+
+/// Runs the scripts in the tree that has been merged so far, and merges what they change. `image` is the file that the
+/// writer writes to.
+///
+/// # Errors
+/// When a script cannot run or fails, or the output cannot take what it made.
+pub fn run(
+    options: &ScriptOptions,
+    image: &File,
+    writer: &mut Writer,
+    merge: &mut Merge,
+    events: &dyn Events,
+) -> Result<Ran, ScriptError> {
+    writer.flush()?;
+    // A handle with a position of its own, with which nothing can be written.
+    let source = File::open(format!("/proc/self/fd/{}", image.as_raw_fd())).map_err(ScriptError::Source)?;
+    let mut laying = Sandbox::start(options.sandbox.clone(), &source)?;
+    let only_one_id = laying.only_one_id().map(str::to_owned);
+    lay_out::lay_out(merge.tree(), &mut laying)?;
+    for script in &options.sandbox.scripts {
+        events.script_started(&script.name);
+    }
+    let mut changes = laying.run(&mut |line| events.script_output(line))?;
+    merge.start_layer();
+    let apply = Apply::new(options, writer, merge);
+    let (mut report, digest, blocks) = apply.all(&mut changes)?;
+    report.scripts = options.sandbox.scripts.iter().map(|script| script.name.clone()).collect();
+    report.snapshot = result::choose(options.snapshot.as_deref(), merge)?;
+    report.notes = only_one_id
+        .map(|why| {
+            format!("everything that the setup script made belongs to root, as there is only one user id: {why}")
+        })
+        .into_iter()
+        .collect();
+    Ok(Ran { changes, report, digest, blocks })
+}
+
+/// A time that is not later than the latest.
+fn clamp(time: Timestamp, latest: Option<i64>) -> Timestamp {
+    match latest {
+        Some(latest) => time.min(Timestamp { seconds: latest, nanoseconds: 0 }),
+        None => time,
+    }
+}

@@ -1,0 +1,206 @@
+//! Merges what scripts have changed.
+
+use std::collections::BTreeMap;
+
+use nex_ext4::{Content, Device, InodeId, Kind, Metadata, Timestamp, Tree, Writer, Xattr};
+use nex_sandbox::{Change, Changes, Node, Piece};
+use sha2::{Digest, Sha256};
+
+use super::volatile::is_volatile;
+use super::{ScriptError, ScriptOptions, clamp};
+use crate::layer::{self, Entry, EntryKind, LayerPath, NodeKind};
+use crate::merge::Merge;
+use crate::output::hex;
+use crate::report::{ChangeKind, ChangeReport, DirectoryReport, ScriptReport};
+use crate::resolve::resolve_parent;
+
+/// How much is read at once.
+const CHUNK: usize = 256 << 10;
+
+/// How deep a directory is that the report names: `/usr/lib`.
+const DEPTH: usize = 2;
+
+/// Applies changes one by one.
+pub struct Apply<'a> {
+    options: &'a ScriptOptions,
+    writer: &'a mut Writer,
+    merge: &'a mut Merge,
+    hasher: Sha256,
+    report: ScriptReport,
+    /// Bytes of new and changed files, by directory.
+    gained: BTreeMap<String, u64>,
+    /// Names that are left out, and what they stood for before.
+    left_out: Vec<(LayerPath, Option<InodeId>)>,
+    blocks: u64,
+}
+
+impl<'a> Apply<'a> {
+    /// Begins a layer that has begun in the merge too.
+    pub fn new(options: &'a ScriptOptions, writer: &'a mut Writer, merge: &'a mut Merge) -> Self {
+        let (report, gained, left_out) = (ScriptReport::default(), BTreeMap::new(), Vec::new());
+        Self { options, writer, merge, hasher: Sha256::new(), report, gained, left_out, blocks: 0 }
+    }
+
+    /// Applies all changes. Gives the report, the digest of what was applied, and its blocks.
+    pub fn all(mut self, changes: &mut Changes) -> Result<(ScriptReport, String, u64), ScriptError> {
+        while let Some(change) = changes.next_change()? {
+            match change {
+                Change::Set { node, new } => self.set(node, new, changes)?,
+                Change::Removed(path) => self.remove(&path)?,
+            }
+        }
+        for (path, before) in std::mem::take(&mut self.left_out) {
+            self.merge.put_back(&path, before);
+        }
+        let directories = self.gained.into_iter().map(|(path, bytes)| DirectoryReport { path, bytes });
+        self.report.directories = directories.collect();
+        Ok((self.report, hex(&self.hasher.finalize()), self.blocks))
+    }
+
+    fn remove(&mut self, path: &[u8]) -> Result<(), ScriptError> {
+        self.count(path, ChangeKind::Deleted);
+        self.hasher.update(format!("- {}\n", path.escape_ascii()));
+        self.apply(path, EntryKind::Whiteout)
+    }
+
+    fn set(&mut self, node: Node, new: bool, changes: &mut Changes) -> Result<(), ScriptError> {
+        let path = layer_path(&node.path)?;
+        let before = resolve_parent(self.merge.tree(), &node.path).filter(|_| !new);
+        let is_directory = node.kind == nex_sandbox::Kind::Directory;
+        let is_left_out = self.options.clean && is_volatile(&node.path, is_directory);
+        if !is_left_out {
+            self.hasher.update(format!("+ {} {:o} {} {}", node.path.escape_ascii(), node.mode, node.uid, node.gid));
+        }
+        let kind = self.kind(&node, before, changes, is_left_out)?;
+        if is_left_out {
+            self.report.left_out.push(shown(&node.path));
+            self.left_out.push((path, before));
+        } else if before.is_none_or(|before| !is_same(self.merge.tree(), before, &kind)) {
+            self.count(&node.path, if new { ChangeKind::Created } else { ChangeKind::Changed });
+        }
+        self.apply(&node.path, kind)
+    }
+
+    /// What the merge makes of a node. Content goes to its place.
+    fn kind(
+        &mut self,
+        node: &Node,
+        before: Option<InodeId>,
+        changes: &mut Changes,
+        left_out: bool,
+    ) -> Result<EntryKind, ScriptError> {
+        use nex_sandbox::Kind as Theirs;
+        let time = Timestamp { seconds: node.seconds, nanoseconds: node.nanoseconds };
+        // What the script has not written to keeps its time.
+        let is_old = before.is_some_and(|before| self.merge.tree().inode(before).metadata.time == time);
+        let time = if is_old { time } else { clamp(time, self.options.latest) };
+        let device = |major: &u32, minor: &u32| Device { major: *major, minor: *minor };
+        let kind = match &node.kind {
+            Theirs::HardLink(target) => {
+                if !left_out {
+                    self.hasher.update(format!(" = {}\n", target.escape_ascii()));
+                }
+                return Ok(EntryKind::HardLink(layer_path(target)?));
+            }
+            Theirs::Directory => NodeKind::Directory,
+            Theirs::File { size, pieces } => NodeKind::File(self.place(*size, pieces, changes, left_out, &node.path)?),
+            Theirs::Symlink(target) => NodeKind::Symlink(target.clone().into()),
+            Theirs::CharacterDevice { major, minor } => NodeKind::CharacterDevice(device(major, minor)),
+            Theirs::BlockDevice { major, minor } => NodeKind::BlockDevice(device(major, minor)),
+            Theirs::Fifo => NodeKind::Fifo,
+        };
+        let xattr =
+            |xattr: &nex_sandbox::Xattr| Xattr { name: xattr.name.clone().into(), value: xattr.value.clone().into() };
+        let xattrs: Vec<_> = node.xattrs.iter().map(xattr).collect();
+        nex_ext4::check_xattrs(&xattrs).map_err(|cause| ScriptError::Xattrs { path: shown(&node.path), cause })?;
+        if !left_out {
+            self.hasher.update(format!(" {time:?} {xattrs:?} {}\n", type_name(&kind)));
+        }
+        let metadata = Metadata { mode: node.mode, uid: node.uid, gid: node.gid, time };
+        Ok(EntryKind::Node(layer::Node { metadata, xattrs: xattrs.into(), kind }))
+    }
+
+    fn place(
+        &mut self,
+        size: u64,
+        pieces: &[Piece],
+        changes: &mut Changes,
+        left_out: bool,
+        path: &[u8],
+    ) -> Result<Content, ScriptError> {
+        let mut file = self.writer.file();
+        let mut content = Sha256::new();
+        let mut buffer = vec![0; CHUNK];
+        let mut end = 0;
+        for piece in pieces {
+            file.hole(piece.offset.saturating_sub(end))?;
+            content.update(format!("{} {}\n", piece.offset, piece.length));
+            let mut left = piece.length;
+            while left > 0 {
+                let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                let read = changes.read(&mut buffer[..most])?;
+                file.write(&buffer[..read])?;
+                content.update(&buffer[..read]);
+                left -= read as u64;
+            }
+            end = piece.offset.saturating_add(piece.length);
+        }
+        file.hole(size.saturating_sub(end))?;
+        let placed = file.finish()?;
+        self.blocks += placed.blocks();
+        if !left_out {
+            self.hasher.update(format!(" {size} {}", hex(&content.finalize())));
+            *self.gained.entry(top_directory(path)).or_default() += placed.size();
+            self.report.bytes += placed.size();
+        }
+        Ok(placed)
+    }
+
+    fn apply(&mut self, path: &[u8], kind: EntryKind) -> Result<(), ScriptError> {
+        let entry = Entry { path: layer_path(path)?, kind };
+        self.merge.apply(entry).map_err(|cause| ScriptError::Merge { path: shown(path), cause })
+    }
+
+    fn count(&mut self, path: &[u8], kind: ChangeKind) {
+        *match kind {
+            ChangeKind::Created => &mut self.report.created,
+            ChangeKind::Changed => &mut self.report.changed,
+            ChangeKind::Deleted => &mut self.report.deleted,
+        } += 1;
+        self.report.changes.push(ChangeReport { path: shown(path), change: kind });
+    }
+}
+
+/// Whether a directory is as it was; only what is in it has changed then, and is told by itself.
+fn is_same(tree: &Tree, before: InodeId, after: &EntryKind) -> bool {
+    let before = tree.inode(before);
+    let EntryKind::Node(layer::Node { metadata, xattrs, kind: NodeKind::Directory }) = after else { return false };
+    let metadata = Metadata { time: before.metadata.time, ..*metadata };
+    matches!(before.kind, Kind::Directory(_)) && before.metadata == metadata && before.xattrs == *xattrs
+}
+
+fn layer_path(path: &[u8]) -> Result<LayerPath, ScriptError> {
+    LayerPath::new(path).map_err(|cause| ScriptError::Path { path: shown(path), cause })
+}
+
+fn shown(path: &[u8]) -> String {
+    format!("/{}", path.escape_ascii())
+}
+
+/// The directory of a file, as far as the report names it.
+fn top_directory(path: &[u8]) -> String {
+    let names: Vec<_> = path.split(|byte| *byte == b'/').collect();
+    let directories = names.len().saturating_sub(1).min(DEPTH);
+    shown(&names[..directories].join(&b'/'))
+}
+
+fn type_name(kind: &NodeKind) -> String {
+    match kind {
+        NodeKind::Directory => "directory".into(),
+        NodeKind::File(_) => "file".into(),
+        NodeKind::Symlink(target) => format!("-> {}", target.escape_ascii()),
+        NodeKind::CharacterDevice(device) => format!("character {device:?}"),
+        NodeKind::BlockDevice(device) => format!("block {device:?}"),
+        NodeKind::Fifo => "fifo".into(),
+    }
+}
