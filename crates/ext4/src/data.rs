@@ -14,6 +14,7 @@ use crate::error::Error;
 const BLOCK: usize = BLOCK_SIZE as usize;
 /// Large enough that the system call does not count beside the copy.
 const BUFFER_SIZE: usize = 1 << 20;
+const ZEROS: [u8; BLOCK] = [0; BLOCK];
 /// How much of a file is copied at once: whole blocks.
 const COPY_SIZE: usize = 256 << 10;
 /// An extent tree addresses 2^32 blocks, and the kernel keeps the last one for itself (`ext4_max_size`).
@@ -117,12 +118,14 @@ pub struct FileWriter<'a> {
     data: &'a mut Data,
     size: u64,
     extents: Vec<Extent>,
+    /// Whether the file ends within a block that is a hole so far.
+    ends_in_hole: bool,
 }
 
 impl<'a> FileWriter<'a> {
     pub(crate) fn new(data: &'a mut Data) -> Self {
         data.pad();
-        Self { data, size: 0, extents: Vec::new() }
+        Self { data, size: 0, extents: Vec::new(), ends_in_hole: false }
     }
 
     /// Appends bytes.
@@ -131,6 +134,9 @@ impl<'a> FileWriter<'a> {
     /// When the host cannot write them, or the file becomes longer than ext4 can hold.
     pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         self.check_size(bytes.len() as u64)?;
+        if !bytes.is_empty() {
+            self.fill_last_block()?;
+        }
         while !bytes.is_empty() {
             let room = self.data.room()?;
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -142,18 +148,31 @@ impl<'a> FileWriter<'a> {
         Ok(())
     }
 
-    /// Appends `length` bytes of zeros that take no blocks, as far as they cover whole blocks.
+    /// Appends `length` bytes of zeros that take no blocks, as far as nothing else stands in the same block.
     ///
     /// # Errors
     /// As [`write`](Self::write).
     pub fn hole(&mut self, length: u64) -> Result<(), Error> {
-        const ZEROS: [u8; BLOCK] = [0; BLOCK];
         self.check_size(length)?;
-        let head = (self.size.next_multiple_of(BLOCK_SIZE) - self.size).min(length);
-        let tail = (length - head) % BLOCK_SIZE;
-        self.write(&ZEROS[..head as usize])?;
-        self.size += length - head - tail;
-        self.write(&ZEROS[..tail as usize])
+        let mut rest = length;
+        if !self.ends_in_hole {
+            let head = (self.size.next_multiple_of(BLOCK_SIZE) - self.size).min(length);
+            self.write(&ZEROS[..head as usize])?;
+            rest -= head;
+        }
+        self.size += rest;
+        self.ends_in_hole = (self.ends_in_hole || rest > 0) && !self.size.is_multiple_of(BLOCK_SIZE);
+        Ok(())
+    }
+
+    /// A block that bytes follow in is no hole.
+    fn fill_last_block(&mut self) -> Result<(), Error> {
+        if std::mem::take(&mut self.ends_in_hole) {
+            let zeros = self.size % BLOCK_SIZE;
+            self.size -= zeros;
+            self.write(&ZEROS[..zeros as usize])?;
+        }
+        Ok(())
     }
 
     /// Appends the bytes of a file that was placed before; where this one ends at a block, holes stay holes.

@@ -81,9 +81,10 @@ fn long_files_are_read_back_from_end_to_end() {
     let files = [
         ("45-gib", 45 * GIB, every(GIB, 45 * GIB)),
         ("1-tib", 1024 * GIB, every(GIB, 1024 * GIB)),
-        ("odd", 45 * GIB + 904, vec![GIB, 45 * GIB - 4096]),
+        ("odd", 45 * GIB + 4097, vec![GIB, 45 * GIB - 4096]),
         ("longest", LONGEST, vec![0, LONGEST - 5000]),
         ("hole", LONGEST, vec![]),
+        ("short-hole", 1, vec![]),
     ];
     let mut builder = Builder::new(&Layout::default());
     for (name, size, places) in &files {
@@ -127,6 +128,32 @@ fn assert_reads(places: &[u64], size: u64, mut read: impl FnMut(u64, &mut [u8]))
                 assert_eq!(zeros, [0; 100], "no hole at {gap}");
             }
         }
+    }
+}
+
+#[test]
+fn a_hole_of_several_parts_is_one() {
+    for parts in [&[1, 1, 1][..], &[4095, 1], &[4095, 2, 8191], &[5000, 100, 5000], &[0, 3, 0]] {
+        let mut builder = Builder::new(&Layout::default());
+        let size: u64 = parts.iter().sum();
+        for (name, ends) in [("hole", false), ("ended", true)] {
+            let mut file = builder.writer.file();
+            parts.iter().for_each(|part| file.hole(*part).unwrap());
+            if ends {
+                file.write(b"end").unwrap();
+                file.write(b"").unwrap();
+            }
+            let content = file.finish().unwrap();
+            let end = size + if ends { 3 } else { 0 };
+            let blocks = if ends { end.div_ceil(BLOCK_SIZE) - size / BLOCK_SIZE } else { 0 };
+            assert_eq!((content.size(), content.blocks()), (end, blocks), "{parts:?}");
+            builder.add(Tree::ROOT, name, Kind::File(content));
+        }
+        let image = builder.finish(Size::Auto { free: Some(0) });
+        image.assert_clean();
+        let expected = vec![0; size as usize];
+        assert!(support::read(&image.path(), "/hole") == expected);
+        assert!(support::read(&image.path(), "/ended") == [&expected[..], b"end"].concat());
     }
 }
 
