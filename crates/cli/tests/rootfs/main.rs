@@ -16,5 +16,6 @@ mod privileges;
 mod real_images;
 mod registry;
 mod set_agent;
+mod sparse;
 mod type_changes;
 mod verity;
