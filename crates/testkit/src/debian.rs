@@ -11,7 +11,6 @@ use crate::{Result, command, places, skopeo, umoci};
 
 /// The tag of every image in a layout made here.
 pub const TAG: &str = "latest";
-const SUITE: &str = "bookworm";
 
 /// Which Debian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +19,10 @@ pub enum Debian {
     Minimal,
     /// With compilers, Python, git and vim: about 660 MiB, 20,000 entries.
     Large,
+    /// With systemd and ping: an access list on `/var/log/journal`, and a program with a capability.
+    Services,
+    /// The least of the release after that, whose `/bin`, `/lib` and `/sbin` were never directories.
+    Next,
 }
 
 impl Debian {
@@ -27,12 +30,19 @@ impl Debian {
         match self {
             Self::Minimal => "debian-minimal",
             Self::Large => "debian-large",
+            Self::Services => "debian-services",
+            Self::Next => "debian-next",
         }
+    }
+
+    fn suite(self) -> &'static str {
+        if self == Self::Next { "trixie" } else { "bookworm" }
     }
 
     fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Minimal => &[],
+            Self::Minimal | Self::Next => &[],
+            Self::Services => &["systemd-sysv", "dbus", "acl", "iputils-ping", "nano", "less"],
             Self::Large => &["build-essential", "python3", "git", "vim", "locales", "ca-certificates", "libicu-dev"],
         }
     }
@@ -48,7 +58,7 @@ impl Debian {
             if !self.packages().is_empty() {
                 mmdebstrap.arg(format!("--include={}", self.packages().join(",")));
             }
-            command::run(mmdebstrap.arg(SUITE).arg(target)).map(drop)
+            command::run(mmdebstrap.arg(self.suite()).arg(target)).map(drop)
         })
     }
 

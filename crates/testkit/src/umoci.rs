@@ -50,3 +50,20 @@ pub fn import(tar: &Path, layout: &Path, tag: &str) -> Result<()> {
     command::run(Command::new("umoci").args(["raw", "add-layer", "--image", &image]).arg(tar))?;
     Ok(())
 }
+
+/// Adds a layer with what a shell script changes in the root file system of an image; it runs in that directory, which is
+/// its first argument.
+///
+/// # Errors
+/// When umoci or the script fails.
+pub fn add_layer(layout: &Path, tag: &str, script: &str) -> Result<()> {
+    let unpacked = unpack(layout, tag)?;
+    command::run(
+        Command::new("sh").args(["-e", "-c", script, "sh"]).arg(unpacked.path()).current_dir(unpacked.path()),
+    )?;
+    let image = format!("{}:{tag}", layout.display());
+    command::run(
+        Command::new("umoci").args(["repack", "--image", &image]).arg(unpacked.directory.path().join("bundle")),
+    )?;
+    Ok(())
+}
