@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nex_testkit::layer::Entry;
+use nex_testkit::layer::{self, Entry};
 use nex_testkit::layout::{Compression, Image};
 use nex_testkit::manifest::{Kind, Manifest};
 use nex_testkit::{Result, fsck, kernel, places, umoci};
@@ -16,13 +16,18 @@ const MODIFIED: (i64, u32) = (1_600_000_000, 0);
 
 /// Builds the image of these layers, has it judged and compared with umoci's, and gives its tree; none without root.
 fn equals_umoci(layers: &[Vec<Entry>]) -> Result<Manifest> {
+    image_equals_umoci(&Image::of(layers)?.compressed(Compression::None))
+}
+
+/// The same for an image whose layers are tars already.
+fn image_equals_umoci(image: &Image) -> Result<Manifest> {
     if !places::is_root() {
         eprintln!("LEFT OUT: umoci and the loop mount are root's");
         return Ok(Manifest::new());
     }
     let directory = nex::directory()?;
     let layout = directory.path().join("layout");
-    Image::of(layers)?.compressed(Compression::None).write(&layout, "image")?;
+    image.write(&layout, "image")?;
     let output = directory.path().join("out.ext4");
     nex::build(&format!("oci:{}:image", layout.display()), &output)?;
     fsck::judge(&output)?;
@@ -216,6 +221,24 @@ fn odd_whiteouts_are_ignored_or_refused_and_hide_nothing() -> Result<()> {
     for name in [".wh.", ".wh..", ".wh..."] {
         is_refused(&[lower(), vec![Entry::file(format!("a/{name}"), "")]], &["layer 2", "entry 1", "whiteout"])?;
     }
+    Ok(())
+}
+
+/// 52: CVE-2025-62518. The header says that nothing follows, and the PAX record counts.
+#[test]
+fn a_tar_in_a_file_stays_there_when_the_sizes_differ() -> Result<()> {
+    const HEADER: usize = 2 * 512;
+    const SIZE: std::ops::Range<usize> = HEADER + 124..HEADER + 135;
+    const CHECKSUM: std::ops::Range<usize> = HEADER + 148..HEADER + 156;
+    let hidden = layer::tar(&[Entry::file("hidden", "h")])?;
+    let mut tar = layer::tar(&[Entry::file("outer", &hidden).pax("size", hidden.len().to_string())])?;
+    tar[SIZE].fill(b'0');
+    tar[CHECKSUM].fill(b' ');
+    let sum: u32 = tar[HEADER..HEADER + 512].iter().map(|byte| u32::from(*byte)).sum();
+    tar[CHECKSUM].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let image = Image { layers: vec![tar], ..Image::of(&[])? };
+    let tree = image_equals_umoci(&image.compressed(Compression::None))?;
+    assert!(!tree.contains_key(&b"hidden"[..]));
     Ok(())
 }
 
