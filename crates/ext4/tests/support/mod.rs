@@ -13,6 +13,8 @@ use std::process::{Command, Output};
 use nex_ext4::{
     Content, Directory, Error, Inode, InodeId, Kind, Layout, Metadata, Options, Report, Sizes, Timestamp, Tree, Writer,
 };
+use nex_testkit::e2fsck::E2fsck;
+use nex_testkit::fsck;
 use nex_testkit::kernel::{self, Access, Mount};
 
 pub const MIB: u64 = 1 << 20;
@@ -45,7 +47,7 @@ impl Image {
         if !have("e2fsck") {
             return;
         }
-        nex_testkit::fsck::judge(&self.path()).unwrap();
+        fsck::judge(&self.path()).unwrap();
     }
 
     /// Asserts that dumpe2fs, whose fields these are, counts as the report does.
@@ -67,7 +69,7 @@ impl Image {
 
     /// Asserts that `e2fsck -fy` changes nothing on a copy but the times of the check.
     pub fn assert_repair_changes_nothing(&self) {
-        nex_testkit::fsck::repair_changes_nothing(&self.path()).unwrap();
+        fsck::repair_changes_nothing(&self.path()).unwrap();
     }
 }
 
@@ -183,6 +185,11 @@ pub fn assert_fsck_is_silent(image: &Path) {
     };
     let complaints: Vec<_> = said.lines().filter(|line| !is_expected(line)).collect();
     assert!(output.status.success() && complaints.is_empty(), "e2fsck -fn: {said}");
+}
+
+/// The same by each generation of e2fsck that there is.
+pub fn assert_every_fsck_is_silent(image: &Path) {
+    E2fsck::all().unwrap().iter().for_each(|e2fsck| fsck::check_by(e2fsck, image).unwrap());
 }
 
 /// What a shell script writes in the root of the mounted image; `None`, with a message, where mounting is not possible.
