@@ -4,8 +4,9 @@ mod support;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
-use nex_ext4::{BLOCK_SIZE, Kind, Layout, Size, Tree};
+use nex_ext4::{BLOCK_SIZE, FileSystem, Kind, Layout, Size, Tree};
 use nex_testkit::online_growth::{self, Fill, Growth};
 use nex_testkit::{Result, fsck};
 use support::{Builder, GIB, Image, MIB, debugfs, pattern};
@@ -77,6 +78,32 @@ fn growth_past_the_reserve_is_clean() -> Result<()> {
 #[ignore = "slow: a guest grows images and uses their last inode"]
 fn all_that_growth_adds_can_be_used() -> Result<()> {
     grows(256 * GIB, &[(64 * MIB, &[4], Fill::InodesAndBlocks), (64 * MIB, &[2], Fill::InodesAndBlocks)])
+}
+
+/// Grows it with nobody mounting it, by our own code.
+fn grow_offline(image: &Path, size: u64) -> Result<()> {
+    FileSystem::open(&File::options().read(true).write(true).open(image)?)?.grow(size)?;
+    fsck::check(image)
+}
+
+#[test]
+#[ignore = "slow: a guest grows images"]
+fn growth_in_the_kernel_and_our_own_follow_each_other() -> Result<()> {
+    // What is prepared for, the size made, and the sizes grown to: by us, by the kernel, by us.
+    let cases = [
+        (256 * GIB, 64 * MIB, [GIB, 3 * GIB, 20 * GIB]),
+        (256 * GIB, 150 * MIB, [20 * GIB, 30 * GIB, 300 * GIB]),
+        (0, 64 * MIB, [5 * GIB, 20 * GIB, 40 * GIB]),
+        (0, 150 * MIB, [20 * GIB, 40 * GIB, 50 * GIB]),
+    ];
+    let images: Vec<Image> = cases.iter().map(|(max_size, size, _)| image(*size, *max_size)).collect();
+    let mut growths = Vec::new();
+    for (image, (.., [first, second, _])) in images.iter().zip(cases) {
+        grow_offline(&image.path(), first)?;
+        growths.push(Growth { image: image.path(), sizes: vec![second], fill: Fill::Blocks });
+    }
+    online_growth::judge(&growths)?;
+    images.iter().zip(cases).try_for_each(|(image, (.., [.., last]))| grow_offline(&image.path(), last))
 }
 
 #[test]
