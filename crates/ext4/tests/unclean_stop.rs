@@ -4,14 +4,13 @@ mod support;
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
 use nex_ext4::{Layout, Size, Tree};
 use nex_testkit::guest::Guest;
 use nex_testkit::kernel::{self, Access, Mount};
-use nex_testkit::unclean_stop::{self, GO_ON, KEEP};
+use nex_testkit::unclean_stop::{self, GO_ON, KEEP, Moment};
 use nex_testkit::{Result, fsck};
 use support::{Builder, GIB, Image, MIB, debugfs, pattern};
 
@@ -32,31 +31,6 @@ fn image(size: u64) -> Image {
     image
 }
 
-/// Stops that a test makes on this machine: a copy of the image is what a stop would have left.
-#[derive(Clone, Copy, Debug)]
-enum Moment {
-    /// Much was written that nobody synced.
-    Unsynced,
-    /// Writes go on while the image is copied.
-    InTheMiddle,
-}
-
-/// What a stop at that moment leaves of a mounted image.
-fn stopped(image: &Image, moment: Moment) -> Result<tempfile::TempPath> {
-    let mount = Mount::new(&image.path(), Access::ReadWrite)?;
-    mount.run(KEEP)?;
-    let mut writes = Command::new("sh").args(["-c", GO_ON]).current_dir(mount.path()).stderr(Stdio::null()).spawn()?;
-    sleep(Duration::from_millis(300));
-    if matches!(moment, Moment::Unsynced) {
-        writes.kill()?;
-    }
-    let copy = fsck::sparse_copy(&image.path())?;
-    writes.kill()?;
-    writes.wait()?;
-    mount.unmount()?;
-    Ok(copy)
-}
-
 #[test]
 #[ignore = "slow: many mounts"]
 fn a_stop_on_this_machine_loses_nothing_that_was_synced() -> Result<()> {
@@ -66,7 +40,7 @@ fn a_stop_on_this_machine_loses_nothing_that_was_synced() -> Result<()> {
     for size in [32 * MIB, 64 * MIB, 150 * MIB, 333 * MIB, GIB, 2 * GIB + 4096, 80 * GIB] {
         for moment in [Moment::Unsynced, Moment::InTheMiddle] {
             eprintln!("{size} bytes, {moment:?}");
-            unclean_stop::judge(&stopped(&image(size), moment)?)?;
+            unclean_stop::judge(&unclean_stop::stop(&image(size).path(), moment)?)?;
         }
     }
     Ok(())

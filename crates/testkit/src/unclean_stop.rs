@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use ext4_view::Ext4;
 
@@ -25,6 +27,37 @@ while :; do
     rm -f other/$(((i + 7) % 50))
 done
 ";
+
+/// Stops of which a copy of a mounted image shows what they would have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Much was written that nobody synced.
+    Unsynced,
+    /// Writes go on while the image is copied.
+    InTheMiddle,
+}
+
+/// How long writes go on before the stop.
+const BEFORE: Duration = Duration::from_millis(300);
+
+/// Mounts an image, runs [`KEEP`] and [`GO_ON`] in it, and gives what a stop at this moment leaves of it.
+///
+/// # Errors
+/// When the kernel refuses, or finds a fault.
+pub fn stop(image: &Path, moment: Moment) -> Result<tempfile::TempPath> {
+    let mount = Mount::new(image, Access::ReadWrite)?;
+    mount.run(KEEP)?;
+    let mut writes = Command::new("sh").args(["-c", GO_ON]).current_dir(mount.path()).stderr(Stdio::null()).spawn()?;
+    thread::sleep(BEFORE);
+    if moment == Moment::Unsynced {
+        writes.kill()?;
+    }
+    let copy = fsck::sparse_copy(image);
+    writes.kill()?;
+    writes.wait()?;
+    mount.unmount()?;
+    copy
+}
 
 /// The exit codes of an e2fsck that left everything in order.
 const IN_ORDER: [i32; 2] = [0, 1];

@@ -1,9 +1,11 @@
 //! The kernel of a guest grows what `nex rootfs` makes, with each option that changes the file system's parts.
 
 use std::fs;
+use std::process::Command;
 
 use nex_testkit::online_growth::{self, Fill, Growth};
-use nex_testkit::{Result, command, corpus};
+use nex_testkit::unclean_stop::{self, Moment};
+use nex_testkit::{Result, command, corpus, fsck, image_tree, kernel, manifest};
 
 use crate::nex;
 
@@ -44,4 +46,33 @@ fn the_kernel_grows_alpine() -> Result<()> {
     let file = directory.path().join("alpine.tar");
     fs::write(&file, tar)?;
     grows(&[(&format!("tar:{}", file.display()), &[], &[300, 2400], Fill::Files)])
+}
+
+#[test]
+#[ignore = "slow: a guest grows images"]
+fn the_kernel_uses_and_grows_what_was_changed_in_place() -> Result<()> {
+    let directory = nex::directory()?;
+    // Behind the segments that its header names, a program may have anything.
+    let agent = directory.path().join("agent");
+    let mut program = fs::read(nex::agent()?)?;
+    program.extend_from_slice(&b"another agent".repeat(100_000));
+    fs::write(&agent, program)?;
+    let mut growths = Vec::new();
+    for (name, options) in [("journal", &["--size", "100MiB"][..]), ("none", &["--size", "100MiB", "--no-journal"])] {
+        let image = directory.path().join(name);
+        command::run(nex::rootfs("scratch", &image)?.args(options))?;
+        command::run(Command::new(nex::NEX).env_clear().args(["rootfs", "set-agent"]).arg(&image).arg(&agent))?;
+        fsck::judge(&image)?;
+        if kernel::is_available() {
+            manifest::equal(&image_tree::read(&image)?, &kernel::read_tree(&image)?)?;
+            kernel::writes(&image)?;
+        }
+        growths.push(Growth { image, sizes: vec![200 * MIB, 1600 * MIB], fill: Fill::Blocks });
+    }
+    if kernel::is_available() {
+        // A copy, with which the journal goes on where set-agent left it.
+        let copy = fsck::sparse_copy(&growths[0].image)?;
+        unclean_stop::judge(&unclean_stop::stop(&copy, Moment::InTheMiddle)?)?;
+    }
+    online_growth::judge(&growths)
 }
