@@ -10,8 +10,8 @@ use std::time::Duration;
 use nex_ext4::{Layout, Size, Tree};
 use nex_testkit::guest::Guest;
 use nex_testkit::kernel::{self, Access, Mount};
-use nex_testkit::unclean_stop::{self, GO_ON, KEEP, Moment};
-use nex_testkit::{Result, fsck};
+use nex_testkit::unclean_stop::{self, FIND, GO_ON, KEEP, Moment};
+use nex_testkit::{Result, fsck, kernel_log};
 use support::{Builder, GIB, Image, MIB, debugfs, pattern};
 
 /// An image with files of its own. In one that is just larger than a group, the journal crosses the first backup.
@@ -66,12 +66,13 @@ fn a_loss_and_a_clean_stop_are_objections() -> Result<()> {
 /// Commits one transaction after the other, beside what goes on without any.
 const COMMIT: &str = "while :; do dd if=/dev/zero of=committed bs=8k count=1 conv=fsync 2>/dev/null; done";
 
+const DRIVES: [&str; 3] = ["vda", "vdb", "vdc"];
+
 /// What a guest does with three drives until its power is cut; the third grows before.
 fn writes_on_three_drives() -> String {
-    let drives = ["vda", "vdb", "vdc"];
-    let begin = drives.map(|drive| format!("mkdir /{drive}; mount -t ext4 /dev/{drive} /{drive}\n")).concat();
-    let keep = drives.map(|drive| format!("cd /{drive}; {KEEP}\n")).concat();
-    let go_on = drives.map(|drive| format!("cd /{drive}; (\n{GO_ON}) & ({COMMIT}) &\n")).concat();
+    let begin = DRIVES.map(|drive| format!("mkdir /{drive}; mount -t ext4 /dev/{drive} /{drive}\n")).concat();
+    let keep = DRIVES.map(|drive| format!("cd /{drive}; {KEEP}\n")).concat();
+    let go_on = DRIVES.map(|drive| format!("cd /{drive}; (\n{GO_ON}) & ({COMMIT}) &\n")).concat();
     format!("set -e\n{begin}resize2fs /dev/vdc\n{keep}echo kept\n{go_on}wait\n")
 }
 
@@ -88,6 +89,22 @@ fn a_power_cut_loses_nothing_that_was_synced() -> Result<()> {
         sleep(Duration::from_millis(milliseconds));
         running.cut_power()?;
         images.iter().try_for_each(|image| unclean_stop::judge(&image.path()))?;
+        boots_again(&images)?;
     }
     Ok(())
+}
+
+/// A guest that is started again replays the journals, finds what was synced, and leaves clean file systems.
+fn boots_again(images: &[Image; 3]) -> Result<()> {
+    let replay =
+        DRIVES.map(|drive| format!("mkdir /{drive}; mount -t ext4 /dev/{drive} /{drive}; cd /{drive}; {FIND}\n"));
+    let end = DRIVES.map(|drive| format!("umount /{drive}\n"));
+    let guest = Guest::new(format!("set -e\n{}cd /\n{}", replay.concat(), end.concat()));
+    let guest = images.iter().fold(guest, |guest, image| guest.drive(image.path()));
+    let Some(finished) = guest.run()? else { return Ok(()) };
+    let console = finished.console.clone();
+    finished.success()?;
+    assert_eq!(console.matches("recovery complete").count(), DRIVES.len(), "{console}");
+    assert_eq!(kernel_log::faults(&console), [""; 0]);
+    images.iter().try_for_each(|image| fsck::check(&image.path()))
 }

@@ -15,6 +15,9 @@ use crate::{Failure, Result, command, fsck};
 /// A shell script that writes what must be there after the stop, and syncs it.
 pub const KEEP: &str = "mkdir kept; for i in $(seq 40); do seq $((i * 300)) >kept/$i; done; sync -f .";
 
+/// A shell script that fails unless [`KEEP`]'s files are there.
+pub const FIND: &str = "for i in $(seq 40); do seq $((i * 300)) | cmp - kept/$i; done";
+
 /// A shell script that makes, changes, renames and deletes files until it is stopped.
 pub const GO_ON: &str = "
 i=0
