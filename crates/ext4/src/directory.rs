@@ -12,7 +12,7 @@ use crate::htree::Index;
 pub(crate) use crate::htree::{FanOut, IndexFull, Rules};
 
 /// Where each name of a directory goes. It depends on the names and their order, not on inode numbers, and takes eight
-/// bytes for each name.
+/// bytes for each name (24 more while it is planned or written: `docs/limits.md` has measurements).
 #[derive(Clone, Debug)]
 pub(crate) enum Layout {
     /// Names in the order in which they were given.
