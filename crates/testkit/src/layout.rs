@@ -164,7 +164,11 @@ pub fn digest(bytes: &[u8]) -> String {
     format!("sha256:{digits}")
 }
 
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+/// One gzip member.
+///
+/// # Errors
+/// Never, for it is made in memory.
+pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?)

@@ -1,0 +1,167 @@
+//! Writes the inputs that the fuzz targets start from, a directory for each: `fuzz-seeds fuzz/corpus`.
+
+use std::fs;
+use std::path::Path;
+use std::{env, iter};
+
+use nex_testkit::layer::{self, Entry};
+use nex_testkit::packed::LAYER_BREAK;
+use nex_testkit::sparse::{self, Form};
+use nex_testkit::{Failure, Result};
+
+fn main() -> Result<()> {
+    let directory = env::args_os().nth(1).ok_or(Failure::new("name the directory for the inputs"))?;
+    let directory = Path::new(&directory);
+    write(directory, "layers", layers()?)?;
+    write(directory, "archive", archives()?)?;
+    write(directory, "blob", blobs()?)?;
+    write(directory, "documents", documents())?;
+    write(directory, "reference", references())
+}
+
+fn write(directory: &Path, target: &str, inputs: Vec<Vec<u8>>) -> Result<()> {
+    let directory = directory.join(target);
+    fs::create_dir_all(&directory)?;
+    for (number, input) in inputs.iter().enumerate() {
+        fs::write(directory.join(format!("seed-{number:02}")), input)?;
+    }
+    Ok(())
+}
+
+/// Stacks of layers that use everything that a layer can say.
+fn layers() -> Result<Vec<Vec<u8>>> {
+    let stacks = [
+        vec![vec![Entry::directory("etc").mode(0o1777), Entry::file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")]],
+        vec![
+            vec![Entry::directory("a"), Entry::file("a/b", "below"), Entry::symlink("l", "a"), Entry::file("c", "c")],
+            vec![Entry::whiteout("a/b"), Entry::file("l/n", "n"), Entry::hard_link("d", "c"), Entry::opaque("a")],
+        ],
+        vec![vec![
+            Entry::file("x", "x").xattr("user.x", "1").xattr("security.capability", [1, 0, 0, 2, 0, 32, 0, 0]),
+            Entry::file("y", "y").pax("mtime", "-1.5").pax("uid", "4000000000").pax("size", "1").pax("gid", "7"),
+            Entry::file("n".repeat(200), "long name"),
+            Entry::symlink("s", "t".repeat(300)),
+        ]],
+        vec![vec![
+            Entry::character_device("dev/c", 5, 1),
+            Entry::block_device("dev/b", 259, 70_000),
+            Entry::fifo("p").owner(3, 4),
+        ]],
+        vec![vec![
+            Entry::symlink("sbin", "usr/sbin"),
+            Entry::file("usr/sbin/init", "x").mode(0o755),
+            Entry::file("etc/inittab", "::sysinit:/sbin/openrc sysinit\n#ttyS0::respawn:/sbin/getty\n"),
+            Entry::directory("etc/init.d"),
+            Entry::file("etc/group", "root:x:0:\nwheel:x:10:root\n"),
+            Entry::file("etc/shadow", "root:*::0:::::\n"),
+            Entry::directory("etc/systemd/system"),
+            Entry::file("usr/lib/systemd/systemd", "\x7fELF"),
+        ]],
+    ];
+    let mut inputs = Vec::new();
+    for stack in &stacks {
+        let tars: Result<Vec<Vec<u8>>> = stack.iter().map(|entries| layer::tar(entries)).collect();
+        inputs.push(tars?.join(&LAYER_BREAK[..]));
+    }
+    for form in Form::ALL {
+        inputs.push(sparse::tar(form, "sparse", 100_000, &[(4096, b"one"), (20_000, b"two"), (60_000, b"three")]));
+    }
+    let regions: Vec<(u64, &[u8])> = (0..30).map(|number| (number * 8192, &b"region"[..])).collect();
+    inputs.push(sparse::tar(Form::Gnu, "many", 1 << 40, &regions));
+    inputs.push(long_names());
+    Ok(inputs)
+}
+
+/// A name and a target in the way of old GNU tar: in entries of their own.
+fn long_names() -> Vec<u8> {
+    let name = [&b"directory/".repeat(20)[..], b"name\0"].concat();
+    let record = |kind: u8, size: usize, content: &[u8]| {
+        [
+            &sparse::header(b"././@LongLink", kind, size as u64)[..],
+            content,
+            &vec![0; content.len().wrapping_neg() % 512],
+        ]
+        .concat()
+    };
+    let link = sparse::header(b"cut", b'2', 0);
+    [record(b'L', name.len(), &name), record(b'K', name.len(), &name), link.to_vec(), vec![0; 1024]].concat()
+}
+
+const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","created":"2024-05-06T07:08:09.5Z","config":{"Env":["A=b"],"Cmd":["c"],"Entrypoint":["d"],"User":"1:2","WorkingDir":"/w","Labels":{"l":"m"},"ExposedPorts":{"80/tcp":{}},"Volumes":{"/v":{}},"StopSignal":"TERM"},"rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]},"history":[{"created_by":"x"},{"created_by":"y","empty_layer":true}]}"#;
+
+/// Documents in lines; the third one after a manifest is a layer, empty.
+fn documents() -> Vec<Vec<u8>> {
+    let manifest = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json",@1},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar",@2}]}"#;
+    let docker = r#"{"schemaVersion":2,"config":{"mediaType":"application/vnd.docker.container.image.v1+json",@1},"layers":[{@2,"annotations":null}]}"#;
+    let single = r#"{"schemaVersion":2,"manifests":[{@1,"annotations":{"org.opencontainers.image.ref.name":"t"}}]}"#;
+    let platforms = r#"{"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json",@1},{@2,"platform":{"os":"unknown","architecture":"unknown"},"annotations":{"vnd.docker.reference.type":"attestation-manifest"}}]}"#;
+    let nested = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{@1,"platform":{"os":"linux","architecture":"amd64"}},{@1,"platform":{"os":"linux","architecture":"arm","variant":"v6"}}]}"#;
+    let foreign = r#"{"config":{@1},"layers":[{@2,"urls":["https://elsewhere"]}]}"#;
+    [
+        [single, manifest].as_slice(),
+        &[single, docker],
+        &[nested, manifest],
+        &[platforms, nested, manifest],
+        &[single, foreign],
+    ]
+    .iter()
+    .map(|lines| [lines, [CONFIG, ""].as_slice()].concat().join("\n").into_bytes())
+    .collect()
+}
+
+fn archives() -> Result<Vec<Vec<u8>>> {
+    let item = r#"[{"Config":"c.json","RepoTags":["a:b"],"Layers":["1/layer.tar"]}]"#;
+    let docker = [
+        Entry::file("c.json", CONFIG),
+        Entry::symlink("1/layer.tar", "../2/layer.tar"),
+        Entry::file("2/layer.tar", ""),
+        Entry::hard_link("3/layer.tar", "2/layer.tar"),
+        Entry::file("manifest.json", item),
+    ];
+    let index = r#"{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2}]}"#;
+    let oci = [
+        Entry::file("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#),
+        Entry::file("index.json", index),
+        Entry::file("blobs/sha256/44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "{}"),
+    ];
+    Ok(vec![layer::tar(&docker)?, layer::tar(&oci)?])
+}
+
+fn blobs() -> Result<Vec<Vec<u8>>> {
+    let tar = layer::tar(&[Entry::file("f", "content")])?;
+    let gzip = |bytes: &[u8]| nex_testkit::layout::gzip(bytes);
+    let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 3);
+    let (first, second) = tar.split_at(700);
+    Ok(vec![
+        tar.clone(),
+        gzip(&tar)?,
+        [gzip(first)?, gzip(b"")?, gzip(second)?, vec![0; 100]].concat(),
+        zstd(&tar)?,
+        [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(first)?, &zstd(second)?].concat(),
+        Vec::new(),
+    ])
+}
+
+fn references() -> Vec<Vec<u8>> {
+    let digest = format!("sha256:{}", iter::repeat_n('a', 64).collect::<String>());
+    let texts = [
+        "alpine",
+        "docker://host:5000/a/b:tag",
+        "docker://[::1]:5000/a/b:tag",
+        &format!("localhost/a@{digest}"),
+        &format!("oci:dir@{digest}"),
+        "oci:/a/b:docker.io/library/alpine:3.20",
+        "oci-archive:x.tar:tag",
+        "docker-archive:x.tar:@1",
+        "docker-archive:x.tar:alpine:3.20",
+        "tar:x.tar.gz",
+        "rootfs:/nowhere",
+        "containers-storage:x",
+        "scratch",
+        &digest,
+        &format!("sha512:{}", "b".repeat(128)),
+        "linux/arm/v7",
+        "linux/x86_64",
+    ];
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
