@@ -5,7 +5,6 @@ mod path;
 mod pax;
 mod tar;
 mod whiteout;
-mod window;
 
 pub use entry::{Entry, EntryKind, Node, NodeKind};
 pub use path::{LayerPath, NAME_MAX, PATH_MAX, PathError};

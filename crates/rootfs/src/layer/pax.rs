@@ -1,11 +1,18 @@
 //! PAX extended header records, read strictly (POSIX.1-2001, `pax`, "pax Extended Header").
 //!
-//! The tar parser applies the records to the entry; it leaves unread what stands behind a record that it cannot make out,
-//! and knows no times before 1970. Readers that disagree about one archive are how content gets past a check, so here
-//! every byte has to belong to a record.
+//! Readers that disagree about one archive are how content gets past a check, so here every byte has to belong to a record,
+//! and every number has to be one.
+
+use std::collections::BTreeMap;
 
 use nex_ext4::Timestamp;
 use thiserror::Error;
+
+/// What stands in front of the name of an extended attribute.
+const XATTR: &[u8] = b"SCHILY.xattr.";
+
+/// What stands in front of GNU tar's records of sparse files.
+const SPARSE: &[u8] = b"GNU.sparse.";
 
 /// Why a PAX header is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -21,15 +28,57 @@ pub enum PaxError {
         /// Its value, escaped.
         value: String,
     },
+    /// Offsets and lengths of a sparse file that do not take turns.
+    #[error("the PAX records of a sparse file are not in pairs of an offset and a length")]
+    SparsePairs,
+    /// A sparse file in a form that is not known.
+    #[error("is a sparse file of the version {0}; known are 0.0, 0.1 and 1.0")]
+    SparseVersion(String),
 }
 
-/// What the records say that must be read with more care than the parser takes.
+/// What the records of an entry say about it. A record with an empty value takes back an earlier one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Pax {
+    /// `path`: the name.
+    pub path: Option<Vec<u8>>,
+    /// `linkpath`: the target of a link.
+    pub link_target: Option<Vec<u8>>,
     /// `mtime`, before 1970 and with nanoseconds too.
     pub time: Option<Timestamp>,
     /// `size`: the length of the stored content.
     pub size: Option<u64>,
+    /// `uid`.
+    pub uid: Option<u64>,
+    /// `gid`.
+    pub gid: Option<u64>,
+    /// `SCHILY.xattr.*`: extended attributes, by name. An empty value is a value here.
+    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// `GNU.sparse.*`.
+    pub sparse: SparseRecords,
+}
+
+/// What GNU tar's records say about a sparse file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SparseRecords {
+    major: Option<u64>,
+    minor: Option<u64>,
+    /// `size` or `realsize`: the length of the file, holes included.
+    pub size: Option<u64>,
+    /// `name`: the file's, where the header has another one.
+    pub name: Option<Vec<u8>>,
+    /// `numblocks`: how many regions the map has.
+    pub count: Option<u64>,
+    /// Offset and length of each region, in turns.
+    pub map: Vec<u64>,
+}
+
+/// Where the map of a sparse file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SparseVersion {
+    /// In the records: 0.0 and 0.1.
+    Records,
+    /// In front of the content: 1.0.
+    Content,
 }
 
 impl Pax {
@@ -44,14 +93,65 @@ impl Pax {
             let (key, value, after) = record(rest).ok_or(PaxError::Malformed)?;
             rest = after;
             match key {
+                b"path" => pax.path = bytes(value),
+                b"linkpath" => pax.link_target = bytes(value),
                 b"mtime" => pax.time = optional("mtime", value, time)?,
                 b"size" => pax.size = optional("size", value, unsigned)?,
-                b"uid" => drop(optional("uid", value, unsigned)?),
-                b"gid" => drop(optional("gid", value, unsigned)?),
-                _ => {}
+                b"uid" => pax.uid = optional("uid", value, unsigned)?,
+                b"gid" => pax.gid = optional("gid", value, unsigned)?,
+                _ => {
+                    if let Some(name) = key.strip_prefix(XATTR) {
+                        pax.xattrs.insert(name.to_vec(), value.to_vec());
+                    } else if let Some(key) = key.strip_prefix(SPARSE) {
+                        pax.sparse.take(key, value)?;
+                    }
+                }
             }
         }
         Ok(pax)
+    }
+}
+
+impl SparseRecords {
+    fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), PaxError> {
+        match key {
+            b"major" => self.major = optional("GNU.sparse.major", value, unsigned)?,
+            b"minor" => self.minor = optional("GNU.sparse.minor", value, unsigned)?,
+            b"size" => self.size = optional("GNU.sparse.size", value, unsigned)?,
+            b"realsize" => self.size = optional("GNU.sparse.realsize", value, unsigned)?,
+            b"name" => self.name = bytes(value),
+            b"numblocks" => self.count = optional("GNU.sparse.numblocks", value, unsigned)?,
+            b"map" => {
+                let numbers = value.split(|&byte| byte == b',').filter(|_| !value.is_empty());
+                self.map = numbers.map(|text| number("GNU.sparse.map", text, unsigned)).collect::<Result<_, _>>()?;
+            }
+            b"offset" if self.map.len().is_multiple_of(2) => {
+                self.map.push(number("GNU.sparse.offset", value, unsigned)?);
+            }
+            b"numbytes" if !self.map.len().is_multiple_of(2) => {
+                self.map.push(number("GNU.sparse.numbytes", value, unsigned)?);
+            }
+            b"offset" | b"numbytes" => return Err(PaxError::SparsePairs),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The form of the map; `None` for a file that is not sparse.
+    ///
+    /// # Errors
+    /// When the form is not known.
+    pub fn version(&self) -> Result<Option<SparseVersion>, PaxError> {
+        match (self.major, self.minor) {
+            (None, None) if self.map.is_empty() => Ok(None),
+            // The first tars of these forms did not say so.
+            (None, None) | (Some(0), Some(0 | 1)) => Ok(Some(SparseVersion::Records)),
+            (Some(1), Some(0)) => Ok(Some(SparseVersion::Content)),
+            (major, minor) => {
+                let part = |number: Option<u64>| number.map_or("?".to_owned(), |number| number.to_string());
+                Err(PaxError::SparseVersion(format!("{}.{}", part(major), part(minor))))
+            }
+        }
     }
 }
 
@@ -65,15 +165,16 @@ fn record(data: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     (equals > 0).then(|| (&body[..equals], &body[equals + 1..], rest))
 }
 
-/// A record with an empty value takes back an earlier one.
+fn bytes(value: &[u8]) -> Option<Vec<u8>> {
+    (!value.is_empty()).then(|| value.to_vec())
+}
+
 fn optional<T>(key: &'static str, value: &[u8], parse: fn(&[u8]) -> Option<T>) -> Result<Option<T>, PaxError> {
-    if value.is_empty() {
-        return Ok(None);
-    }
-    match parse(value) {
-        Some(parsed) => Ok(Some(parsed)),
-        None => Err(PaxError::Number { key, value: value.escape_ascii().to_string() }),
-    }
+    if value.is_empty() { Ok(None) } else { number(key, value, parse).map(Some) }
+}
+
+fn number<T>(key: &'static str, value: &[u8], parse: fn(&[u8]) -> Option<T>) -> Result<T, PaxError> {
+    parse(value).ok_or_else(|| PaxError::Number { key, value: value.escape_ascii().to_string() })
 }
 
 /// A decimal number, digits only.

@@ -1,24 +1,27 @@
 //! A layer's tar stream, entry by entry.
 //!
-//! The parser is `tar-core`, which never touches a file system. What Go's `archive/tar` (and with it umoci, containerd
-//! and Docker) decides about doubtful archives is decided the same way here, so that one archive means one thing.
+//! An entry is a header record, with others before it that extend it: long names of GNU tar, records of PAX. What Go's
+//! `archive/tar` (and with it umoci, containerd and Docker) decides about doubtful archives is decided the same way here,
+//! so that one archive means one thing; where Go itself and other readers differ, the archive is refused.
 
-use std::collections::BTreeMap;
+mod extensions;
+mod header;
+mod sparse;
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, BufRead};
 
 use nex_ext4::{Device, Metadata, Timestamp, Xattr};
-use tar_core::parse::{Limits, ParseError, ParseEvent, ParsedEntry, Parser};
-use tar_core::{EntryType, Header, SparseEntry};
 use thiserror::Error;
 
-use super::pax::{Pax, PaxError};
-use super::window::Window;
+use self::extensions::Extensions;
+use self::header::{RawHeader, Record};
+use self::sparse::{Map, read_map};
+use super::pax::PaxError;
 
 /// The size of a tar record and of everything that content is padded to.
 const RECORD: u64 = 512;
-
-/// The most regions a sparse file may have.
-const MAX_SPARSE_REGIONS: usize = 1 << 20;
 
 /// Why a tar stream is refused.
 #[derive(Debug, Error)]
@@ -26,32 +29,63 @@ pub enum TarError {
     /// The stream under the tar failed.
     #[error(transparent)]
     Read(io::Error),
-    /// The headers are not valid.
-    #[error(transparent)]
-    Header(ParseError),
+    /// A header's sum is another one than it says.
+    #[error("the checksum of the header is {promised}, but its bytes come to {computed}; the tar is damaged")]
+    Checksum {
+        /// The sum that the header says.
+        promised: i64,
+        /// The sum of its bytes.
+        computed: i64,
+    },
+    /// A field of the header that is no number, or too large a one.
+    #[error("the field {field} of the header is '{value}', which is not a valid number")]
+    Field {
+        /// The field's name in POSIX.
+        field: &'static str,
+        /// Its bytes, escaped.
+        value: String,
+    },
     /// The PAX records are not valid.
     #[error(transparent)]
     Pax(#[from] PaxError),
+    /// Extension headers over the limit.
+    #[error("its extension headers (PAX records, long names) take more than {0} bytes (--max-headers)")]
+    TooManyExtensions(u32),
+    /// An entry that is extended twice in the same way.
+    #[error("has two extension headers of the type '{}'", .0.escape_ascii())]
+    TwiceExtended(u8),
+    /// Extension headers with nothing behind them that they could extend.
+    #[error("has extension headers (PAX records, long names), but the tar ends behind them")]
+    NothingExtended,
+    /// Some readers end at such a record, some go on behind it, and some refuse it.
+    #[error("a record of zeros stands alone; two of them end a tar, and readers disagree about one")]
+    LoneZeros,
     /// The stream ends inside of an entry.
     #[error("the tar ends in the middle of this entry; the layer is cut short")]
     Truncated,
+    /// An entry that nobody can ask for.
+    #[error("has no name")]
+    NoName,
     /// A type that no file system has.
     #[error("has the type '{}', which is not a file's", .0.escape_ascii())]
     Type(u8),
     /// An owner that does not fit.
-    #[error("has the owner {uid}:{gid}; ext4 holds ids up to 4294967295")]
+    #[error("has the owner {uid}:{gid}; ext4 holds ids from 0 to 4294967295")]
     Owner {
         /// The user id in the header.
-        uid: u64,
+        uid: i128,
         /// The group id in the header.
-        gid: u64,
+        gid: i128,
     },
     /// A size over 64 bits, or a negative one.
-    #[error("has a size that does not fit in 64 bits")]
+    #[error("has a size that is negative or does not fit in 64 bits")]
     Size,
     /// A sparse file whose map contradicts itself or the stored bytes.
-    #[error("has a sparse map that contradicts its sizes")]
+    #[error("has a sparse map that contradicts itself or its sizes")]
     SparseMap,
+    /// A sparse file of too many pieces.
+    #[error("is a sparse file of more than {0} regions; make the tar without --sparse")]
+    SparseRegions(usize),
 }
 
 /// The header of an entry, with all extensions applied.
@@ -119,9 +153,10 @@ pub enum CopyError<E> {
 
 /// Reads the entries of a tar stream.
 pub struct TarReader<R> {
-    window: Window<R>,
-    parser: Parser,
+    source: R,
+    max_extensions: u32,
     content: Stored,
+    is_at_end: bool,
 }
 
 /// The content of the current entry as it is stored in the stream.
@@ -131,19 +166,14 @@ struct Stored {
     length: u64,
     /// Padding behind them.
     padding: u64,
-    /// Where the stored bytes go in a sparse file, and its size.
-    sparse: Option<(Vec<SparseEntry>, u64)>,
+    /// Where the stored bytes go in a sparse file.
+    sparse: Option<Map>,
 }
 
 impl<R: BufRead> TarReader<R> {
     /// Reads a stream of which the extension headers of one entry take at most `max_extensions` bytes.
     pub fn new(source: R, max_extensions: u32) -> Self {
-        let limits =
-            Limits { max_metadata_size: max_extensions, max_sparse_entries: MAX_SPARSE_REGIONS, ..Limits::default() };
-        let mut parser = Parser::new(limits);
-        // The parser refuses times before 1970. `Pax` checks every number again.
-        parser.set_ignore_pax_errors(true);
-        Self { window: Window::new(source), parser, content: Stored::default() }
+        Self { source, max_extensions, content: Stored::default(), is_at_end: false }
     }
 
     /// The next entry; what is left of the content before it is passed over. `None` at the end of the archive.
@@ -152,41 +182,28 @@ impl<R: BufRead> TarReader<R> {
     /// When the stream fails or is not a valid tar.
     pub fn next_entry(&mut self) -> Result<Option<TarHeader>, TarError> {
         self.skip_content()?;
-        let mut wanted = RECORD as usize;
-        loop {
-            // More than is asked for, or long chains of extension records are parsed anew for each of them.
-            let input = self.window.peek(wanted.next_power_of_two()).map_err(TarError::Read)?;
-            if input.is_empty() {
-                return Ok(None);
-            }
-            if input.len() < wanted {
-                return if at_end(input) { Ok(None) } else { Err(TarError::Truncated) };
-            }
-            match self.parser.parse(input).map_err(TarError::Header)? {
-                ParseEvent::NeedData { min_bytes } => wanted = min_bytes,
+        let mut extensions = Extensions::new(self.max_extensions);
+        while !self.is_at_end {
+            let record = match self.next_record()? {
+                Some(record) if record != [0; RECORD as usize] => record,
+                end => return self.end(end.is_some(), &extensions),
+            };
+            let header = RawHeader::new(&record)?;
+            match header.kind() {
                 // As containerd does: global headers carry comments (git) and never a name of their own.
-                ParseEvent::GlobalExtensions { consumed, .. } => {
-                    self.window.consume(consumed);
-                    wanted = RECORD as usize;
+                b'g' if extensions.is_empty() => {
+                    self.content = Stored::new(header.size()?, None)?;
+                    self.skip_content()?;
                 }
-                ParseEvent::End { consumed } => {
-                    self.window.consume(consumed);
-                    return Ok(None);
+                b'g' => return Err(TarError::NothingExtended),
+                kind @ (b'x' | b'L' | b'K') => {
+                    let content = self.extension(&extensions, header.size()?)?;
+                    extensions.add(kind, content)?;
                 }
-                ParseEvent::Entry { consumed, entry } => {
-                    let (header, stored) = read_entry(&entry, None)?;
-                    self.window.consume(consumed);
-                    self.content = stored;
-                    return Ok(Some(header));
-                }
-                ParseEvent::SparseEntry { consumed, entry, sparse_map, real_size } => {
-                    let (header, stored) = read_entry(&entry, Some((sparse_map, real_size)))?;
-                    self.window.consume(consumed);
-                    self.content = stored;
-                    return Ok(Some(header));
-                }
+                _ => return self.entry(&header, extensions).map(Some),
             }
         }
+        Ok(None)
     }
 
     /// Copies the content of the current entry; holes of sparse files stay holes.
@@ -194,11 +211,11 @@ impl<R: BufRead> TarReader<R> {
     /// # Errors
     /// When the stream ends early, or the sink fails.
     pub fn copy_content<S: ContentSink>(&mut self, sink: &mut S) -> Result<(), CopyError<S::Error>> {
-        let Some((map, size)) = self.content.sparse.take() else {
+        let Some(Map { regions, size }) = self.content.sparse.take() else {
             return self.copy_stored(self.content.length, sink);
         };
         let mut position = 0;
-        for region in map {
+        for region in regions {
             sink.hole(region.offset - position).map_err(CopyError::Sink)?;
             self.copy_stored(region.length, sink)?;
             position = region.offset + region.length;
@@ -209,13 +226,10 @@ impl<R: BufRead> TarReader<R> {
     fn copy_stored<S: ContentSink>(&mut self, length: u64, sink: &mut S) -> Result<(), CopyError<S::Error>> {
         let mut left = length;
         while left > 0 {
-            let chunk = self.window.chunk().map_err(|error| CopyError::Tar(TarError::Read(error)))?;
-            if chunk.is_empty() {
-                return Err(CopyError::Tar(TarError::Truncated));
-            }
-            let taken = chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            sink.write(&chunk[..taken]).map_err(CopyError::Sink)?;
-            self.window.consume(taken);
+            let chunk = self.chunk(left).map_err(CopyError::Tar)?;
+            let taken = chunk.len();
+            sink.write(chunk).map_err(CopyError::Sink)?;
+            self.source.consume(taken);
             left -= taken as u64;
             self.content.length -= taken as u64;
         }
@@ -226,120 +240,141 @@ impl<R: BufRead> TarReader<R> {
         let mut left = self.content.length + self.content.padding;
         self.content = Stored::default();
         while left > 0 {
-            let chunk = self.window.chunk().map_err(TarError::Read)?;
-            if chunk.is_empty() {
-                return Err(TarError::Truncated);
-            }
-            let taken = chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            self.window.consume(taken);
+            let taken = self.chunk(left)?.len();
+            self.source.consume(taken);
             left -= taken as u64;
         }
         Ok(())
     }
-}
 
-/// Some writers leave out one or both of the zero records at the end, and Go takes that for an end.
-fn at_end(rest: &[u8]) -> bool {
-    rest.len() as u64 == RECORD && rest.iter().all(|&byte| byte == 0)
-}
-
-fn read_entry(
-    entry: &ParsedEntry<'_>,
-    sparse: Option<(Vec<SparseEntry>, u64)>,
-) -> Result<(TarHeader, Stored), TarError> {
-    let pax = entry.pax.map(Pax::parse).transpose()?.unwrap_or_default();
-    let header = TarHeader {
-        path: entry.path.to_vec(),
-        kind: kind(entry)?,
-        metadata: metadata(entry, &pax)?,
-        xattrs: xattrs(entry),
-    };
-    let stored = match (&header.kind, sparse) {
-        (TarKind::File, None) => plain_content(entry, &pax)?,
-        (TarKind::File, Some((map, size))) => sparse_content(entry, &pax, map, size)?,
-        // As Go does: these types have no content, whatever their size says.
-        _ => Stored::default(),
-    };
-    Ok((header, stored))
-}
-
-fn kind(entry: &ParsedEntry<'_>) -> Result<TarKind, TarError> {
-    let target = || entry.link_target.as_deref().unwrap_or_default().to_vec();
-    let device = || Device { major: entry.dev_major.unwrap_or_default(), minor: entry.dev_minor.unwrap_or_default() };
-    Ok(match entry.entry_type {
-        // Archives older than POSIX.1-1988 mark a directory only by the slash behind its name.
-        EntryType::Regular if type_flag(entry.header) == 0 && entry.path.ends_with(b"/") => TarKind::Directory,
-        EntryType::Regular | EntryType::Continuous | EntryType::GnuSparse => TarKind::File,
-        EntryType::Directory => TarKind::Directory,
-        EntryType::Link => TarKind::HardLink(target()),
-        EntryType::Symlink => TarKind::Symlink(target()),
-        EntryType::Char => TarKind::CharacterDevice(device()),
-        EntryType::Block => TarKind::BlockDevice(device()),
-        EntryType::Fifo => TarKind::Fifo,
-        other => return Err(TarError::Type(other.to_byte())),
-    })
-}
-
-fn type_flag(header: &Header) -> u8 {
-    header.as_ustar().typeflag[0]
-}
-
-fn metadata(entry: &ParsedEntry<'_>, pax: &Pax) -> Result<Metadata, TarError> {
-    let owner = || TarError::Owner { uid: entry.uid, gid: entry.gid };
-    Ok(Metadata {
-        mode: (entry.mode & 0o7777) as u16,
-        uid: u32::try_from(entry.uid).map_err(|_| owner())?,
-        gid: u32::try_from(entry.gid).map_err(|_| owner())?,
-        // Base-256 fields hold times before 1970 as two's complement.
-        time: pax.time.unwrap_or(Timestamp { seconds: entry.mtime as i64, nanoseconds: 0 }),
-    })
-}
-
-/// As in every PAX record, the last one of a name counts.
-fn xattrs(entry: &ParsedEntry<'_>) -> Vec<Xattr> {
-    let last: BTreeMap<_, _> = entry.xattrs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
-    last.into_iter().map(|(name, value)| Xattr { name: name.into(), value: value.into() }).collect()
-}
-
-fn plain_content(entry: &ParsedEntry<'_>, pax: &Pax) -> Result<Stored, TarError> {
-    if pax.size.is_none() {
-        check_base_256(&entry.header.as_ustar().size)?;
-    }
-    Stored::new(entry.size, None)
-}
-
-fn sparse_content(entry: &ParsedEntry<'_>, pax: &Pax, map: Vec<SparseEntry>, size: u64) -> Result<Stored, TarError> {
-    let mut stored: u64 = 0;
-    let mut end: u64 = 0;
-    for region in &map {
-        if region.offset < end {
-            return Err(TarError::SparseMap);
+    /// The next bytes of the stream, at least one and at most `most`.
+    fn chunk(&mut self, most: u64) -> Result<&[u8], TarError> {
+        let chunk = self.source.fill_buf().map_err(TarError::Read)?;
+        if chunk.is_empty() {
+            return Err(TarError::Truncated);
         }
-        end = region.offset.checked_add(region.length).ok_or(TarError::SparseMap)?;
-        stored = stored.checked_add(region.length).ok_or(TarError::SparseMap)?;
+        Ok(&chunk[..chunk.len().min(usize::try_from(most).unwrap_or(usize::MAX))])
     }
-    // In version 1.0 the map stands before the content, in records of its own; PAX `size` counts them too.
-    let map_before_content =
-        pax.size == Some(entry.size) && entry.size > stored && (entry.size - stored).is_multiple_of(RECORD);
-    if end > size || (entry.size != stored && !map_before_content) {
-        return Err(TarError::SparseMap);
+
+    /// The next record; `None` at the end of the stream.
+    fn next_record(&mut self) -> Result<Option<Record>, TarError> {
+        if self.source.fill_buf().map_err(TarError::Read)?.is_empty() {
+            return Ok(None);
+        }
+        self.record().map(Some)
     }
-    Stored::new(stored, Some((map, size)))
+
+    fn record(&mut self) -> Result<Record, TarError> {
+        let mut record = [0; RECORD as usize];
+        let mut filled = 0;
+        while let free @ 1.. = record.len() - filled {
+            let chunk = self.chunk(free as u64)?;
+            let taken = chunk.len();
+            record[filled..filled + taken].copy_from_slice(chunk);
+            self.source.consume(taken);
+            filled += taken;
+        }
+        Ok(record)
+    }
+
+    /// Behind the last entry stand two records of zeros. Some writers leave out one or both, and Go takes that for an end.
+    fn end(&mut self, zeros: bool, extensions: &Extensions) -> Result<Option<TarHeader>, TarError> {
+        if zeros && self.next_record()?.is_some_and(|record| record != [0; RECORD as usize]) {
+            return Err(TarError::LoneZeros);
+        }
+        if !extensions.is_empty() {
+            return Err(TarError::NothingExtended);
+        }
+        self.is_at_end = true;
+        Ok(None)
+    }
+
+    /// The content of an extension header, which is kept in memory.
+    fn extension(&mut self, extensions: &Extensions, size: u64) -> Result<Vec<u8>, TarError> {
+        if size > extensions.room() {
+            return Err(TarError::TooManyExtensions(self.max_extensions));
+        }
+        let padding = Stored::new(size, None)?.padding;
+        let mut content = Vec::new();
+        let mut left = size;
+        while left > 0 {
+            let chunk = self.chunk(left)?;
+            let taken = chunk.len();
+            content.extend_from_slice(chunk);
+            self.source.consume(taken);
+            left -= taken as u64;
+        }
+        self.content.padding = padding;
+        self.skip_content()?;
+        Ok(content)
+    }
+
+    fn entry(&mut self, header: &RawHeader<'_>, extensions: Extensions) -> Result<TarHeader, TarError> {
+        let path = extensions.path(header);
+        if path.is_empty() {
+            return Err(TarError::NoName);
+        }
+        let kind = kind(header, &extensions, &path)?;
+        let metadata = metadata(header, &extensions)?;
+        self.content = match kind {
+            TarKind::File => self.content(header, &extensions)?,
+            _ if extensions.pax.sparse.version()?.is_some() => return Err(TarError::SparseMap),
+            // As Go does: other types have no content, whatever their size says.
+            _ => Stored::default(),
+        };
+        let xattrs = extensions.pax.xattrs.into_iter();
+        let xattrs = xattrs.map(|(name, value)| Xattr { name: name.into(), value: value.into() }).collect();
+        Ok(TarHeader { path, kind, metadata, xattrs })
+    }
+
+    fn content(&mut self, header: &RawHeader<'_>, extensions: &Extensions) -> Result<Stored, TarError> {
+        let mut length = match extensions.pax.size {
+            Some(size) => size,
+            None => header.size()?,
+        };
+        let map = read_map(header, &extensions.pax, &mut length, || self.record())?;
+        Stored::new(length, map)
+    }
+}
+
+fn kind(header: &RawHeader<'_>, extensions: &Extensions, path: &[u8]) -> Result<TarKind, TarError> {
+    let target = || extensions.link_target(header);
+    let device = || header.device().map(|(major, minor)| Device { major, minor });
+    Ok(match header.kind() {
+        // Archives older than POSIX.1-1988 mark a directory only by the slash behind its name.
+        0 if path.ends_with(b"/") => TarKind::Directory,
+        0 | b'0' | b'7' => TarKind::File,
+        b'S' if header.format() == header::Format::Gnu => TarKind::File,
+        b'1' => TarKind::HardLink(target()),
+        b'2' => TarKind::Symlink(target()),
+        b'3' => TarKind::CharacterDevice(device()?),
+        b'4' => TarKind::BlockDevice(device()?),
+        b'5' => TarKind::Directory,
+        b'6' => TarKind::Fifo,
+        other => return Err(TarError::Type(other)),
+    })
+}
+
+fn metadata(header: &RawHeader<'_>, extensions: &Extensions) -> Result<Metadata, TarError> {
+    let pax = &extensions.pax;
+    let id = |pax: Option<u64>, header: Result<i64, TarError>| match pax {
+        Some(id) => Ok(i128::from(id)),
+        None => header.map(i128::from),
+    };
+    let (uid, gid) = (id(pax.uid, header.uid())?, id(pax.gid, header.gid())?);
+    let (Ok(fitting_uid), Ok(fitting_gid)) = (u32::try_from(uid), u32::try_from(gid)) else {
+        return Err(TarError::Owner { uid, gid });
+    };
+    let time = match pax.time {
+        Some(time) => time,
+        None => Timestamp { seconds: header.mtime()?, nanoseconds: 0 },
+    };
+    Ok(Metadata { mode: header.mode()?, uid: fitting_uid, gid: fitting_gid, time })
 }
 
 impl Stored {
-    fn new(length: u64, sparse: Option<(Vec<SparseEntry>, u64)>) -> Result<Self, TarError> {
+    fn new(length: u64, sparse: Option<Map>) -> Result<Self, TarError> {
         let padded = length.checked_next_multiple_of(RECORD).ok_or(TarError::Size)?;
         Ok(Self { length, padding: padded - length, sparse })
     }
 }
-
-/// The parser reads base-256 numbers modulo 2^64.
-fn check_base_256(field: &[u8; 12]) -> Result<(), TarError> {
-    let (marker, high) = (field[0], &field[1..4]);
-    let fits = marker & 0x80 == 0 || (marker == 0x80 && high == [0; 3] && field[4] & 0x80 == 0);
-    if fits { Ok(()) } else { Err(TarError::Size) }
-}
-
-#[cfg(test)]
-mod tests;

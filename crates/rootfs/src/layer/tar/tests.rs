@@ -7,10 +7,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
+use nex_testkit::sparse::{self, Form, header, pax, pax_record};
+
 use super::*;
 
 /// Takes content into memory, and counts what came as holes.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Memory {
     bytes: Vec<u8>,
     holes: u64,
@@ -150,11 +152,175 @@ fn damaged_archives_are_refused() {
 #[test]
 fn a_name_that_only_a_slash_makes_a_directory_is_one() {
     let mut header = tar_core::HeaderBuilder::new_ustar();
-    header.path(b"old/").unwrap().mode(0o755).unwrap().entry_type(EntryType::from_byte(0));
+    header.path(b"old/").unwrap().mode(0o755).unwrap().entry_type(tar_core::EntryType::from_byte(0));
     let mut header = *header.finish().as_bytes();
     header[156] = 0;
     let checksum: u32 =
         header.iter().enumerate().map(|(i, &b)| if (148..156).contains(&i) { 32 } else { b.into() }).sum();
     header[148..156].copy_from_slice(format!("{checksum:06o}\0 ").as_bytes());
     assert_eq!(read_all(&header).unwrap()[0].0.kind, TarKind::Directory);
+}
+
+fn names(archive: &[u8]) -> Result<Vec<Vec<u8>>, TarError> {
+    Ok(read_all(archive)?.into_iter().map(|(header, _)| header.path).collect())
+}
+
+#[test]
+fn one_record_of_zeros_ends_a_tar_only_at_its_end() {
+    let file = header(b"f", b'0', 0);
+    let records = pax(pax_record("path", "g").into_bytes(), &file);
+    let zeros = [0; 512];
+    assert_eq!(names(&[&file[..], &zeros].concat()).unwrap(), [b"f"]);
+    assert_eq!(names(&[&file[..], &zeros, &zeros, &file].concat()).unwrap(), [b"f"]);
+    for archive in [[&file[..], &zeros, &file].concat(), [&records[..1024], &zeros, &file].concat()] {
+        assert!(matches!(read_all(&archive), Err(TarError::LoneZeros)));
+    }
+}
+
+#[test]
+fn extensions_that_extend_nothing_or_something_twice_are_refused() {
+    let file = header(b"f", b'0', 0);
+    let records = pax(pax_record("path", "g").into_bytes(), &file)[..1024].to_vec();
+    let global = header(b"pax_global_header", b'g', 0);
+    assert_eq!(names(&[&records[..], &file].concat()).unwrap(), [b"g"]);
+    assert_eq!(names(&[&global[..], &records, &file].concat()).unwrap(), [b"g"]);
+    assert!(matches!(read_all(&[&records[..], &global, &file].concat()), Err(TarError::NothingExtended)));
+    assert!(matches!(read_all(&[&records[..], &[0; 1024]].concat()), Err(TarError::NothingExtended)));
+    assert!(matches!(read_all(&[&records[..], &records, &file].concat()), Err(TarError::TwiceExtended(b'x'))));
+    assert!(matches!(read_all(&records), Err(TarError::NothingExtended)));
+}
+
+#[test]
+fn extensions_have_a_limit_all_together() {
+    let name = header(b"././@LongLink", b'L', 700);
+    let records = pax(vec![b'x'; 700], &header(b"f", b'0', 0));
+    let archive = [&name[..], &[b'n'; 700], &[0; 324], &records].concat();
+    let mut tar = TarReader::new(&archive[..], 1000);
+    assert!(matches!(tar.next_entry(), Err(TarError::TooManyExtensions(1000))));
+}
+
+/// As in Go: `handleSparseFile` and `next` take GNU tar's long name after what PAX says.
+#[test]
+fn a_long_name_counts_more_than_a_record() {
+    let long = [&header(b"././@LongLink", b'L', 5)[..], b"long\0", &[0; 507]].concat();
+    let records = pax(pax_record("path", "record").into_bytes(), &header(b"f", b'0', 0));
+    assert_eq!(names(&[long, records].concat()).unwrap(), [b"long"]);
+    let taken_back = [pax_record("path", "record"), pax_record("path", "")].concat();
+    assert_eq!(names(&pax(taken_back.into_bytes(), &header(b"f", b'0', 0))).unwrap(), [b"f"]);
+}
+
+/// star ends a header with its own mark, and puts times where POSIX has the end of the prefix.
+#[test]
+fn the_prefix_is_as_long_as_the_format_has_it() {
+    let mut file = header(b"name", b'0', 0);
+    file[345..351].copy_from_slice(b"prefix");
+    file[476..487].copy_from_slice(b"12345670123");
+    file[508..].copy_from_slice(b"tar\0");
+    sparse::seal(&mut file);
+    assert_eq!(names(&file).unwrap(), [b"prefix/name"]);
+    file[476..].fill(b'p');
+    file[351..476].fill(b'p');
+    sparse::seal(&mut file);
+    assert_eq!(names(&file).unwrap()[0].len(), 155 + 1 + 4);
+}
+
+#[test]
+fn signed_checksums_of_old_writers_are_right_too() {
+    let mut file = header(b"\xff\xfe", b'0', 0);
+    let unsigned = u32::from_str_radix(str::from_utf8(&file[148..154]).unwrap(), 8).unwrap();
+    file[148..156].copy_from_slice(format!("{:06o}\0 ", unsigned - 512).as_bytes());
+    assert_eq!(names(&file).unwrap(), [b"\xff\xfe"]);
+    file[148..156].copy_from_slice(format!("{:06o}\0 ", unsigned - 256).as_bytes());
+    assert!(matches!(names(&file), Err(TarError::Checksum { .. })));
+}
+
+#[test]
+fn owners_and_sizes_that_do_not_fit_are_refused() {
+    let cases = [("uid", "4294967296"), ("gid", "99999999999"), ("size", "18446744073709551615")];
+    for (key, value) in cases {
+        let archive = pax(pax_record(key, value).into_bytes(), &header(b"f", b'0', 0));
+        let error = read_all(&archive).unwrap_err();
+        assert!(matches!(error, TarError::Owner { .. } | TarError::Size), "{key}: {error}");
+    }
+    let mut negative = header(b"f", b'0', 0);
+    negative[124..136].fill(0xff);
+    sparse::seal(&mut negative);
+    assert!(matches!(read_all(&negative), Err(TarError::Size)));
+    let mut negative = header(b"f", b'0', 0);
+    negative[108..116].fill(0xff);
+    sparse::seal(&mut negative);
+    assert!(matches!(read_all(&negative), Err(TarError::Owner { uid: -1, gid: 0 })));
+}
+
+/// The sizes of files with 8 GiB of content and more stand in a PAX record alone.
+#[test]
+fn a_pax_size_counts_the_map_in_front_of_the_content() {
+    let whole = sparse::tar(Form::Pax10, "s", 9000, &[(0, b"start"), (8192, b"end")]);
+    let mut plain_header = header(b"cut", b'0', 0);
+    sparse::seal(&mut plain_header);
+    let header_at = 1024;
+    let size = 512 + 8;
+    let records = whole[512..1024].split(|&byte| byte == 0).next().unwrap();
+    let records = [records, pax_record("size", &size.to_string()).as_bytes()].concat();
+    let archive = [pax(records, &plain_header), whole[header_at + 512..].to_vec()].concat();
+    let entries = read_all(&archive).unwrap();
+    assert_eq!((entries[0].1.bytes.len(), &entries[0].1.bytes[8192..8195]), (9000, &b"end"[..]));
+    assert_eq!(entries[0].0.path, b"s");
+}
+
+#[test]
+fn a_map_that_lies_is_refused() {
+    let content = [0; 1024];
+    let maps: [(&[(u64, u64)], u64); 7] = [
+        (&[(0, 600), (500, 424)], 2000),
+        (&[(1000, 512), (0, 512)], 2000),
+        (&[(0, 1025)], 2000),
+        (&[(0, 1023)], 2000),
+        (&[(1000, 1024)], 2000),
+        (&[(u64::MAX, 1024)], u64::MAX),
+        (&[(0, u64::MAX), (u64::MAX, 1025)], u64::MAX),
+    ];
+    for form in Form::ALL {
+        for (map, size) in &maps {
+            let archive = [&sparse::headers(form, "s", *size, map, 1024)[..], &content].concat();
+            let error = read_all(&archive).unwrap_err();
+            assert!(
+                matches!(error, TarError::SparseMap | TarError::Size | TarError::Field { .. }),
+                "{form:?} {map:?}: {error}"
+            );
+        }
+    }
+}
+
+/// Such a line made an earlier reader ask for more of it for ever.
+#[test]
+fn a_map_without_an_end_is_refused() {
+    let headers = sparse::headers(Form::Pax10, "s", 9000, &[], 0);
+    for content in [vec![b'1'; 8192], vec![b'\n'; 8192], b"99999999\n".repeat(2000), b"3\n1\n1\n+3".to_vec()] {
+        let archive = [&headers[..headers.len() - 1024], &header(b"cut", b'0', 8192), &content, &[0; 1024]].concat();
+        let error = read_all(&archive).unwrap_err();
+        assert!(matches!(error, TarError::SparseMap), "{error}");
+    }
+    let mut header = header(b"s", b'S', 0);
+    header[257..265].copy_from_slice(b"ustar  \0");
+    header[482] = 1;
+    sparse::seal(&mut header);
+    let mut more = [0; 512];
+    more[504] = 1;
+    assert!(matches!(read_all(&[header, more, more, more].concat()), Err(TarError::SparseMap)));
+}
+
+#[test]
+fn sparse_files_of_unknown_versions_and_of_other_types_are_refused() {
+    let version = [pax_record("GNU.sparse.major", "2"), pax_record("GNU.sparse.minor", "0")].concat();
+    let error = read_all(&pax(version.into_bytes(), &header(b"s", b'0', 0))).unwrap_err();
+    assert!(error.to_string().contains("2.0"), "{error}");
+    let map = [pax_record("GNU.sparse.size", "9"), pax_record("GNU.sparse.map", "9,0")].concat();
+    let directory = pax(map.into_bytes(), &header(b"d", b'5', 0));
+    assert!(matches!(read_all(&directory), Err(TarError::SparseMap)));
+    for records in [["offset", "offset"], ["numbytes", "offset"]] {
+        let pairs = records.map(|key| pax_record(&format!("GNU.sparse.{key}"), "0")).concat();
+        let error = read_all(&pax(pairs.into_bytes(), &header(b"s", b'0', 0))).unwrap_err();
+        assert!(matches!(error, TarError::Pax(PaxError::SparsePairs)), "{error}");
+    }
 }

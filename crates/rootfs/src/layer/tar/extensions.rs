@@ -1,0 +1,72 @@
+//! Records in front of a header that extend it: what its fields are too small for.
+
+use super::TarError;
+use super::header::RawHeader;
+use crate::layer::pax::Pax;
+
+/// What has been read in front of a header.
+pub struct Extensions {
+    /// The PAX records.
+    pub pax: Pax,
+    long_path: Option<Vec<u8>>,
+    long_target: Option<Vec<u8>>,
+    /// Types that were there, each once.
+    seen: Vec<u8>,
+    /// Bytes that may still come.
+    room: u64,
+}
+
+impl Extensions {
+    /// Nothing yet, and at most so many bytes.
+    pub fn new(limit: u32) -> Self {
+        Self { pax: Pax::default(), long_path: None, long_target: None, seen: Vec::new(), room: limit.into() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
+    /// Bytes that may still come.
+    pub fn room(&self) -> u64 {
+        self.room
+    }
+
+    /// Takes the content of an extension header: PAX records (`x`), or a long name (`L`) or target (`K`) of GNU tar.
+    ///
+    /// # Errors
+    /// When there was one of its type, or its content is not valid.
+    pub fn add(&mut self, kind: u8, content: Vec<u8>) -> Result<(), TarError> {
+        if self.seen.contains(&kind) {
+            return Err(TarError::TwiceExtended(kind));
+        }
+        self.seen.push(kind);
+        self.room = self.room.saturating_sub(content.len() as u64);
+        match kind {
+            b'x' => self.pax = Pax::parse(&content)?,
+            b'L' => self.long_path = Some(terminated(content)),
+            _ => self.long_target = Some(terminated(content)),
+        }
+        Ok(())
+    }
+
+    /// The name of the entry. As in Go, a long name counts most, and GNU tar's name of a sparse file before PAX's.
+    pub fn path(&self, header: &RawHeader<'_>) -> Vec<u8> {
+        let sparse = self.pax.sparse.name.as_ref();
+        let extended = self.long_path.as_ref().or(sparse).or(self.pax.path.as_ref());
+        extended.map_or_else(|| header.path().into_owned(), Vec::clone)
+    }
+
+    /// The target of a link.
+    pub fn link_target(&self, header: &RawHeader<'_>) -> Vec<u8> {
+        let extended = self.long_target.as_ref().or(self.pax.link_target.as_ref());
+        extended.map_or_else(|| header.link_target().to_vec(), Vec::clone)
+    }
+}
+
+/// Names of GNU tar end with a NUL. Another one before it is left where it is, and refused with the name.
+fn terminated(mut name: Vec<u8>) -> Vec<u8> {
+    if name.last() == Some(&0) {
+        name.pop();
+    }
+    name
+}

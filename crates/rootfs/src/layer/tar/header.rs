@@ -1,0 +1,195 @@
+//! One header record: 512 bytes of fixed fields, in which three formats differ behind the first 257.
+//!
+//! Fields are read as Go's `archive/tar` reads them, so that one archive means one thing to everybody.
+
+use std::borrow::Cow;
+
+use tar_core::Header;
+
+use super::{RECORD, TarError};
+
+/// A record of the stream.
+pub type Record = [u8; RECORD as usize];
+
+/// The end of a header by Schilling's star, which uses the last bytes of POSIX's prefix for times.
+const STAR_TRAILER: &[u8] = b"tar\0";
+const STAR_PREFIX: usize = 131;
+
+/// A header whose checksum is right.
+pub struct RawHeader<'a>(&'a Header);
+
+/// Which fields a header has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Those of Unix version 7 alone.
+    V7,
+    /// POSIX.1-1988 and later.
+    Ustar,
+    /// POSIX as star writes it.
+    Star,
+    /// GNU tar's own.
+    Gnu,
+}
+
+impl<'a> RawHeader<'a> {
+    /// Checks that a record is a header.
+    ///
+    /// # Errors
+    /// When its checksum is wrong.
+    pub fn new(record: &'a Record) -> Result<Self, TarError> {
+        let header = Header::from_bytes(record);
+        let field = &header.as_ustar().cksum;
+        let promised = octal(field).ok_or_else(|| wrong("checksum", field))?;
+        // Some old writers summed up signed bytes.
+        let sum = |value: fn(u8) -> i64| {
+            let field = 148..156;
+            record
+                .iter()
+                .enumerate()
+                .map(|(at, &byte)| value(if field.contains(&at) { b' ' } else { byte }))
+                .sum::<i64>()
+        };
+        let (unsigned, signed) = (sum(i64::from), sum(|byte| i64::from(byte.cast_signed())));
+        if promised == unsigned || promised == signed {
+            Ok(Self(header))
+        } else {
+            Err(TarError::Checksum { promised, computed: unsigned })
+        }
+    }
+
+    /// The type, a byte.
+    pub fn kind(&self) -> u8 {
+        self.0.as_ustar().typeflag[0]
+    }
+
+    pub fn format(&self) -> Format {
+        if self.0.is_gnu() {
+            Format::Gnu
+        } else if !self.0.is_ustar() {
+            Format::V7
+        } else if self.0.as_bytes().ends_with(STAR_TRAILER) {
+            Format::Star
+        } else {
+            Format::Ustar
+        }
+    }
+
+    /// The name, its first part put in front where the format has one.
+    pub fn path(&self) -> Cow<'a, [u8]> {
+        let fields = self.0.as_ustar();
+        let prefix = match self.format() {
+            Format::Ustar => text(&fields.prefix),
+            Format::Star => text(&fields.prefix[..STAR_PREFIX]),
+            Format::V7 | Format::Gnu => b"",
+        };
+        let name = text(&fields.name);
+        if prefix.is_empty() { name.into() } else { [prefix, b"/", name].concat().into() }
+    }
+
+    pub fn link_target(&self) -> &'a [u8] {
+        text(&self.0.as_ustar().linkname)
+    }
+
+    /// Bytes of content that the header promises.
+    pub fn size(&self) -> Result<u64, TarError> {
+        let field = &self.0.as_ustar().size;
+        u64::try_from(number("size", field)?).map_err(|_| TarError::Size)
+    }
+
+    pub fn mode(&self) -> Result<u16, TarError> {
+        Ok((number("mode", &self.0.as_ustar().mode)? & 0o7777) as u16)
+    }
+
+    pub fn uid(&self) -> Result<i64, TarError> {
+        number("uid", &self.0.as_ustar().uid)
+    }
+
+    pub fn gid(&self) -> Result<i64, TarError> {
+        number("gid", &self.0.as_ustar().gid)
+    }
+
+    /// Seconds since 1970.
+    pub fn mtime(&self) -> Result<i64, TarError> {
+        number("mtime", &self.0.as_ustar().mtime)
+    }
+
+    /// The major and minor number of a device.
+    pub fn device(&self) -> Result<(u32, u32), TarError> {
+        if self.format() == Format::V7 {
+            return Ok((0, 0));
+        }
+        let fields = self.0.as_ustar();
+        let part = |name, field| u32::try_from(number(name, field)?).map_err(|_| wrong(name, field));
+        Ok((part("devmajor", &fields.dev_major)?, part("devminor", &fields.dev_minor)?))
+    }
+
+    /// The fields of old GNU's sparse files.
+    pub fn gnu(&self) -> &'a tar_core::GnuHeader {
+        self.0.as_gnu()
+    }
+}
+
+/// A number in a field: octal digits, or, where the first bit is set, a big-endian number in two's complement (base 256).
+///
+/// # Errors
+/// When it is neither, or does not fit.
+pub fn number(name: &'static str, field: &[u8]) -> Result<i64, TarError> {
+    let is_binary = field.first().is_some_and(|first| first & 0x80 != 0);
+    let value = if is_binary { base_256(field) } else { octal(field) };
+    value.ok_or_else(|| wrong(name, field))
+}
+
+fn base_256(field: &[u8]) -> Option<i64> {
+    let (&first, rest) = field.split_first()?;
+    // The first bit marks the form, the next one is the sign.
+    let start = i64::from((first << 1).cast_signed() >> 1);
+    rest.iter().try_fold(start, |value, &byte| value.checked_mul(256)?.checked_add(i64::from(byte)))
+}
+
+/// Digits with spaces and NULs around them; nothing is 0.
+fn octal(field: &[u8]) -> Option<i64> {
+    let is_padding = |byte: &u8| matches!(byte, b' ' | 0);
+    let start = field.iter().position(|byte| !is_padding(byte)).unwrap_or(field.len());
+    let digits = text(&field[start..]);
+    let end = digits.iter().rposition(|byte| !is_padding(byte)).map_or(0, |last| last + 1);
+    digits[..end].iter().try_fold(0i64, |value, &digit| {
+        let digit = matches!(digit, b'0'..=b'7').then(|| i64::from(digit - b'0'))?;
+        value.checked_mul(8)?.checked_add(digit)
+    })
+}
+
+/// What stands in front of the first NUL.
+fn text(field: &[u8]) -> &[u8] {
+    field.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+fn wrong(field: &'static str, value: &[u8]) -> TarError {
+    TarError::Field { field, value: value.escape_ascii().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_octal_or_binary() {
+        let cases: [(&[u8], i64); 9] = [
+            (b"0000644\0", 0o644),
+            (b" 644 \0\0\0", 0o644),
+            (b"\0\0  17\0x", 0o17),
+            (b"        ", 0),
+            (b"", 0),
+            (b"\x80\0\0\0\xff\xff\xff\xff", 0xffff_ffff),
+            (b"\xff\xff\xff\xff\xff\xff\xff\xfe", -2),
+            (b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", i64::MAX),
+            (b"\xff\xff\xff\xff\x80\0\0\0\0\0\0\0", i64::MIN),
+        ];
+        for (field, value) in cases {
+            assert_eq!(number("size", field).unwrap(), value, "{}", field.escape_ascii());
+        }
+        let not: [&[u8]; 5] = [b"+644", b"8", b"6 4", b"\x80\0\0\0\x80\0\0\0\0\0\0\0", b"\x80\x01\0\0\0\0\0\0\0\0\0\0"];
+        for field in not {
+            assert!(number("size", field).is_err(), "{}", field.escape_ascii());
+        }
+    }
+}
