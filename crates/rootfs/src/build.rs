@@ -228,7 +228,7 @@ impl<'a> Build<'a> {
                 Err(error) => return Error::Image(error),
                 Ok(_) => PlaceCause::Tar(cause),
             },
-            PlaceCause::Output(error) => return ext4_error(self.options, error),
+            PlaceCause::Output(error @ nex_ext4::Error::Io { .. }) => return ext4_error(self.options, error),
             cause => cause,
         };
         let layer = &self.image.layers[index];
