@@ -1,6 +1,7 @@
 //! `nex rootfs` as users run it: real images in, judged images out.
 
 mod amounts;
+mod bombs;
 mod deleted;
 mod determinism;
 mod errors;
@@ -8,6 +9,7 @@ mod file_system;
 mod forms;
 mod growth;
 mod guest;
+mod hostile;
 mod layers;
 mod links;
 mod nex;
@@ -17,5 +19,6 @@ mod real_images;
 mod registry;
 mod set_agent;
 mod sparse;
+mod sparse_forms;
 mod type_changes;
 mod verity;
