@@ -27,8 +27,12 @@ touch -d @1000000000 /etc/group          # only the time
 chown 1000:1000 /home; chmod 700 /home   # only a directory's owner and mode
 cp /etc/passwd /p; cat /p > /etc/passwd  # the same bytes again
 touch -r /etc/text /t; echo third! > /etc/motd; touch -r /t /etc/motd; rm /t /p
+mv /etc/attributed /made                 # with its attributes
 mkdir -p "/made/$(printf 'bytes\377\n')"; echo x > "/made/$(printf 'bytes\377\n')/ "
 "#;
+
+/// `cap_net_raw=ep`.
+const CAPABILITY: &str = "0x0100000200200000000000000000000000000000";
 
 /// Times of the script's own, as nex caps them, and what a run cannot show or leaves out.
 fn normal(mut tree: Manifest, before: &BTreeMap<Vec<u8>, (i64, u32)>) -> Manifest {
@@ -47,6 +51,12 @@ fn the_image_is_what_a_chroot_would_be() -> Result<()> {
         return Ok(());
     }
     let world = World::new()?;
+    let attributed = world.base().join("etc/attributed");
+    fs::write(&attributed, "x")?;
+    for (name, value) in [("user.note", "hi"), ("user.none", ""), ("security.capability", CAPABILITY)] {
+        command::run(Command::new("setfattr").args(["-n", name, "-v", value]).arg(&attributed))?;
+    }
+    command::run(Command::new("setfacl").args(["-m", "u:1000:rwx,d:g:12:rx"]).arg(world.base().join("old")))?;
     let script = world.write("script", SCRIPT)?;
     let plain = world.path("plain");
     command::run(Command::new("cp").arg("-a").arg(world.base()).arg(&plain))?;

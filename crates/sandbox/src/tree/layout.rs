@@ -26,6 +26,20 @@ pub struct Hidden {
     pub xattrs: Vec<Xattr>,
 }
 
+/// A directory's time, which new names in it would change, and its default ACL, which they would inherit.
+struct Finish {
+    path: Vec<u8>,
+    times: Timestamps,
+    default_acl: Option<Xattr>,
+}
+
+impl Finish {
+    fn of(node: &Node) -> Self {
+        let default_acl = node.xattrs.iter().find(|xattr| xattr.name == DEFAULT_ACL);
+        Self { path: node.path.clone(), times: times(node), default_acl: default_acl.cloned() }
+    }
+}
+
 /// A tree being laid out.
 pub struct Layout<'a> {
     root: BorrowedFd<'a>,
@@ -36,8 +50,8 @@ pub struct Layout<'a> {
     single: bool,
     /// The last node's directory; most nodes are in the same as the one before.
     parent: Option<(Vec<u8>, OwnedFd)>,
-    /// Directories and their times, which are set when nothing more comes into them.
-    directories: Vec<(Vec<u8>, Timestamps)>,
+    /// Directories, with what is set when nothing more comes into them.
+    directories: Vec<Finish>,
     hidden: Changed,
 }
 
@@ -69,12 +83,15 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// Sets the times of directories. Gives what could not be shown.
+    /// Finishes the directories. Gives what could not be shown.
     pub fn finish(mut self) -> std::result::Result<Changed, String> {
-        for (path, times) in std::mem::take(&mut self.directories).into_iter().rev() {
+        for Finish { path, times, default_acl } in std::mem::take(&mut self.directories).into_iter().rev() {
             open_directory(self.root, &path)
-                .and_then(|directory| rustix::fs::futimens(&directory, &times))
-                .map_err(|error| format!("setting the time of /{}: {error}", path.escape_ascii()))?;
+                .and_then(|directory| {
+                    xattrs::set(directory.as_fd(), default_acl.iter())?;
+                    rustix::fs::futimens(&directory, &times)
+                })
+                .map_err(|error| format!("finishing the directory /{}: {error}", path.escape_ascii()))?;
         }
         Ok(self.hidden)
     }
@@ -83,7 +100,7 @@ impl<'a> Layout<'a> {
         if node.path.is_empty() {
             let root = self.root;
             self.describe(root, node, None)?;
-            self.directories.push((Vec::new(), times(node)));
+            self.directories.push(Finish::of(node));
             return Ok(());
         }
         let (parent, name) = split(&node.path);
@@ -101,7 +118,7 @@ impl<'a> Layout<'a> {
             Kind::Directory => {
                 rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
                 self.describe(open(OFlags::DIRECTORY)?.as_fd(), node, None)?;
-                self.directories.push((node.path.clone(), times(node)));
+                self.directories.push(Finish::of(node));
             }
             Kind::File { size, pieces } => {
                 let file = File::from(open(OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY)?);
@@ -141,7 +158,7 @@ impl<'a> Layout<'a> {
         }
         rustix::fs::fchmod(file, Mode::from_raw_mode(node.mode.into()))?;
         let (shown, hidden): (Vec<_>, Vec<_>) = node.xattrs.iter().partition(|xattr| xattrs::is_ours(&xattr.name));
-        xattrs::set(file, shown.into_iter())?;
+        xattrs::set(file, shown.into_iter().filter(|xattr| xattr.name != DEFAULT_ACL))?;
         self.hide(node, device, hidden, || rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, WANTED))
     }
 
@@ -186,6 +203,9 @@ impl<'a> Layout<'a> {
         if end == size { Ok(()) } else { file.set_len(size) }
     }
 }
+
+/// What new names in a directory get.
+const DEFAULT_ACL: &[u8] = b"system.posix_acl_default";
 
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 

@@ -36,7 +36,7 @@ pub fn get(file: BorrowedFd) -> Result<Vec<Xattr>> {
     };
     let mut xattrs = Vec::new();
     for name in names[..length].split(|byte| *byte == 0).filter(|name| is_ours(name)) {
-        let mut value = vec![0; rustix::fs::fgetxattr(file, name, &mut [0u8; 0])?];
+        let mut value = vec![0; rustix::fs::fgetxattr_query(file, name)?];
         let length = rustix::fs::fgetxattr(file, name, &mut value)?;
         value.truncate(length);
         xattrs.push(Xattr { name: name.to_vec(), value });
