@@ -116,8 +116,6 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
         uuid: identity.verity_uuid,
     });
 
-    let script = script.map(Ran::finish).transpose().map_err(Error::Script)?;
-
     phases.next("output");
     write_back.finish().map_err(|cause| options.output.error(cause))?;
     let publication = Publication {
@@ -128,6 +126,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
         events: events.as_ref(),
     };
     let published = publication.publish(&options.output)?;
+    let script = script.map(|ran| ran.finish(&mut notes));
     let verity = verity_report(options, verity.as_ref(), published.root_hash.as_ref());
     Ok(Report {
         schema_version: SCHEMA_VERSION,

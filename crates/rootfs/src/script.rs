@@ -85,10 +85,12 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Waits until the tree is removed, and gives the report.
-    pub fn finish(self) -> Result<ScriptReport, ScriptError> {
-        self.changes.finish()?;
-        Ok(self.report)
+    /// Waits until the tree is removed, and gives the report. A tree that stays is no fault of the image.
+    pub fn finish(self, notes: &mut Vec<String>) -> ScriptReport {
+        if let Err(error) = self.changes.finish() {
+            notes.push(format!("the setup script's tree stays until the next run, which removes it: {error}"));
+        }
+        self.report
     }
 }
 
