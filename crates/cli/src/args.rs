@@ -3,6 +3,7 @@
 mod script;
 
 mod file_system;
+mod grow;
 mod set_agent;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub use file_system::FileSystemArgs;
+pub use grow::GrowArgs;
 use nex_image::Platform;
 pub use set_agent::SetAgentArgs;
 
@@ -66,6 +68,9 @@ pub enum Change {
     /// Put another agent into a root filesystem, in place.
     #[command(after_help = set_agent::HELP)]
     SetAgent(SetAgentArgs),
+    /// Make a root filesystem larger, in place.
+    #[command(after_help = grow::HELP)]
+    Grow(GrowArgs),
 }
 
 /// The flags of `nex rootfs`.
@@ -189,6 +194,7 @@ impl Command {
         let Self::Rootfs(rootfs) = self else { return None };
         let (format, stream) = match &rootfs.change {
             Some(Change::SetAgent(args)) => (args.format, Stream::Output),
+            Some(Change::Grow(args)) => (args.format, Stream::Output),
             None if rootfs.build.output == "-" => (rootfs.build.format, Stream::Error),
             None => (rootfs.build.format, Stream::Output),
         };

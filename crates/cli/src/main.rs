@@ -3,6 +3,7 @@
 mod args;
 mod diagnostic;
 mod environment;
+mod grow;
 mod interrupt;
 mod progress;
 mod render;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Rootfs(rootfs) => match &rootfs.change {
             // Stopped at any moment, a change leaves nothing to clean up.
             Some(Change::SetAgent(args)) => set_agent::run(args),
+            Some(Change::Grow(args)) => grow::run(args),
             None => interruptible(|| rootfs::run(&rootfs.build)),
         },
         Command::Completion { shell } => completion(*shell),

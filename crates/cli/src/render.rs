@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use nex_rootfs::{PhaseReport, Report, ScriptReport, SetAgentReport, VerityReport, human};
+use nex_rootfs::{GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human};
 
 /// Hex digits of a digest that are enough to recognise it.
 const SHORT_DIGEST: usize = 12;
@@ -15,14 +15,8 @@ pub fn text(report: &Report) -> String {
         lines.add("sha256", sha256);
     }
     lines.add("size", &sizes(report));
-    lines.add(
-        "used",
-        &format!("{} ({} blocks, {} inodes)", human(report.used.bytes), report.used.blocks, report.used.inodes),
-    );
-    lines.add(
-        "free",
-        &format!("{} ({} blocks, {} inodes)", human(report.free.bytes), report.free.blocks, report.free.inodes),
-    );
+    lines.add("used", &amount(&report.used));
+    lines.add("free", &amount(&report.free));
     if let Some(verity) = &report.verity {
         add_verity(&mut lines, verity);
     }
@@ -114,6 +108,26 @@ pub fn set_agent(report: &SetAgentReport) -> String {
     }
     lines.add("time", &times(&report.phases, 3));
     lines.0
+}
+
+/// The report of growth for people.
+pub fn grow(report: &GrowReport) -> String {
+    let GrowReport { before, now, free, .. } = report;
+    let mut lines = Lines::default();
+    lines.add("file", &report.file);
+    lines.add("size", &format!("{} ({} bytes)", human(report.size), report.size));
+    lines.add("before", &amount(before));
+    lines.add("now", &amount(now));
+    lines.add("free", &amount(free));
+    for note in &report.notes {
+        lines.add("note", note);
+    }
+    lines.add("time", &times(&report.phases, 3));
+    lines.0
+}
+
+fn amount(usage: &Usage) -> String {
+    format!("{} ({} blocks, {} inodes)", human(usage.bytes), usage.blocks, usage.inodes)
 }
 
 /// All phases together, and each; with so many digits behind the point.

@@ -10,7 +10,7 @@ use nex_rootfs::{Compression, Destination, FileSystemOptions, GuestOptions, Limi
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
-use crate::{progress, render, script};
+use crate::{progress, render, script, size};
 
 /// The agent that is taken when none is named: the program of this name beside `nex`.
 const DEFAULT_AGENT: &str = "nex-agent";
@@ -19,9 +19,6 @@ const DEFAULT_AGENT: &str = "nex-agent";
 const MAX_SIZE: u64 = 16 << 40;
 
 const TOO_LARGE: &str = "file systems are made up to 16TiB; ask for that or less";
-
-/// What a virtual disk counts in; it would not show what is left over.
-const SECTOR: u64 = 512;
 
 /// The longest file that can be a password's hash, in bytes.
 const MAX_PASSWORD_FILE: usize = 4096;
@@ -81,11 +78,7 @@ fn size(args: &RootfsArgs) -> Result<Size, Diagnostic> {
         (SizeArg::Auto, Some(free)) if free > MAX_SIZE => Err(Diagnostic::usage(TOO_LARGE)),
         (SizeArg::Auto, free) => Ok(Size::Auto { free }),
         (SizeArg::Bytes(bytes), None) if bytes > MAX_SIZE => Err(Diagnostic::usage(TOO_LARGE)),
-        (SizeArg::Bytes(bytes), None) if bytes % SECTOR != 0 => Err(Diagnostic::usage(format!(
-            "a disk has whole sectors of {SECTOR} bytes, and --size {bytes} is not a multiple; take {}",
-            bytes.next_multiple_of(SECTOR)
-        ))),
-        (SizeArg::Bytes(bytes), None) => Ok(Size::Exact(bytes)),
+        (SizeArg::Bytes(bytes), None) => size::whole_sectors(bytes).map(Size::Exact).map_err(Diagnostic::usage),
         (SizeArg::Bytes(_), Some(_)) => {
             Err(Diagnostic::usage("--free says how much room --size auto leaves; add --size auto, or leave --free out"))
         }

@@ -19,6 +19,21 @@ pub fn parse(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| format!("'{text}' does not fit in 64 bits"))
 }
 
+/// What a virtual disk counts in; it would not show what is left over.
+const SECTOR: u64 = 512;
+
+/// Takes a size that a disk can have.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn whole_sectors(bytes: u64) -> Result<u64, String> {
+    if bytes.is_multiple_of(SECTOR) {
+        return Ok(bytes);
+    }
+    let next = bytes.checked_next_multiple_of(SECTOR).unwrap_or(bytes - bytes % SECTOR);
+    Err(format!("a disk has whole sectors of {SECTOR} bytes, and {bytes} is not a multiple; take {next}"))
+}
+
 fn expected(text: &str) -> String {
     format!("'{text}' is not a size; write bytes (157286400) or a unit of 1,024 (150MiB, 1G)")
 }

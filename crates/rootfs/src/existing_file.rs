@@ -90,6 +90,17 @@ impl ExistingFile {
         }
     }
 
+    /// The file's length in bytes.
+    ///
+    /// # Errors
+    /// When the host does not say.
+    pub fn length(&self) -> Result<u64, ExistingFileError> {
+        let metadata = self.file.metadata();
+        metadata
+            .map(|metadata| metadata.len())
+            .map_err(|cause| ExistingFileError::Open { path: self.path.clone(), cause })
+    }
+
     /// Opens the file system in the file.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod determinism;
 mod errors;
 mod file_system;
 mod forms;
+mod grow;
 mod growth;
 mod guest;
 mod hostile;
