@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::Command;
 
-use nex_ext4::{BLOCK_SIZE, FileSystem, Grown, Kind, Layout, Size, Sizes, Storage, Tree};
+use nex_ext4::{BLOCK_SIZE, FileSystem, Grown, Journal, Kind, Layout, Reserved, Size, Sizes, Storage, Tree};
 use support::recording::Recording;
 use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, e2fsck, have, pattern, text};
 
@@ -231,6 +231,35 @@ fn every_backup_restores_the_front() {
             assert_content(&copy);
             assert_eq!(number(&header(&copy), "Block count"), new / BLOCK_SIZE);
         }
+    }
+}
+
+#[test]
+fn file_systems_with_other_parts_and_features_grow_too() {
+    let usual = Sizes::from(Size::Exact(150 * MIB));
+    let others = [
+        Sizes { journal: Journal::None, ..usual },
+        Sizes { journal: Journal::Blocks(8192), ..usual },
+        Sizes { inodes: Some(60_000), ..usual },
+        Sizes { reserved: Reserved::Share(500), ..usual },
+    ];
+    for (sizes, max_size) in others.into_iter().flat_map(|sizes| [(sizes, 0), (sizes, 64 * GIB)]) {
+        let mut builder = Builder::new(&Layout { max_size, size_limit: Some(150 * MIB) });
+        builder.add_file(Tree::ROOT, "file", &pattern(1, 3 << 20));
+        let image = builder.finish(sizes);
+        // A directory that needs the feature has millions of names.
+        let mut debugfs = Command::new("debugfs");
+        assert!(debugfs.args(["-w", "-R", "feature large_dir"]).arg(image.path()).output().unwrap().status.success());
+        let before = header(&image.path());
+        let grown = grow(&image.path(), 10 * GIB);
+        assert_fsck_is_silent(&image.path());
+        assert_reported(&image.path(), &grown);
+        let after = header(&image.path());
+        assert!(after["Filesystem features"].contains("large_dir"));
+        for kept in ["Inodes per group", "Filesystem UUID", "Filesystem volume name", "Total journal blocks"] {
+            assert_eq!(before.get(kept), after.get(kept), "{kept}");
+        }
+        assert_eq!(grown.reserved_blocks > 0, sizes.reserved != Reserved::default());
     }
 }
 

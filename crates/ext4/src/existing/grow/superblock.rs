@@ -22,7 +22,7 @@ pub(crate) fn grown_superblock(existing: &FileSystem, new: &Geometry, gained: u6
         overhead: u32::try_from(new.overhead(journal_blocks(existing)?)).unwrap_or(0),
         ..was.clone()
     };
-    if let (None, Some(first)) = (old.first_meta_bg, new.first_meta_bg) {
+    if let Some(first) = new.first_meta_bg {
         superblock.compat &= !compat::RESIZE_INODE;
         superblock.incompat |= incompat::META_BG;
         superblock.first_meta_bg = first as u32;
