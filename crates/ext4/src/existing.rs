@@ -18,6 +18,8 @@ mod identify;
 mod inode;
 mod lookup;
 mod replace;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 pub use error::EditError;
