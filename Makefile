@@ -1,5 +1,5 @@
 # The first target is what the README begins with.
-.PHONY: rootfs build test test-setup lint test-quick test-slow bench
+.PHONY: rootfs build test test-setup lint test-quick test-slow fuzz-quick bench
 .DELETE_ON_ERROR:
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -15,13 +15,14 @@ build:
 	install -m 755 "$$(scripts/build-agent)" $(RELEASE)/nex-agent
 
 # Everything that CI runs.
-test: test-setup lint test-quick test-slow
+test: test-setup lint test-quick test-slow fuzz-quick
 
 test-setup:
 	scripts/setup-tests
 
 lint:
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
 	cargo deny --log-level error check licenses bans sources
@@ -33,6 +34,10 @@ test-quick:
 # Large images, made once and kept in target/test-images.
 test-slow:
 	cargo test --locked --workspace -- --ignored
+
+# Some seconds of each fuzz target, from its seeds on. docs/fuzzing.md tells how to run them longer.
+fuzz-quick:
+	scripts/fuzz 20
 
 bench: build
 	benches/rootfs

@@ -6,6 +6,7 @@ mod deleted;
 mod determinism;
 mod errors;
 mod file_system;
+mod findings;
 mod forms;
 mod grow;
 mod growth;

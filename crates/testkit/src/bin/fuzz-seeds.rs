@@ -16,7 +16,8 @@ fn main() -> Result<()> {
     write(directory, "archive", archives()?)?;
     write(directory, "blob", blobs()?)?;
     write(directory, "documents", documents())?;
-    write(directory, "reference", references())
+    write(directory, "reference", references())?;
+    write(directory, "edit", edits())
 }
 
 fn write(directory: &Path, target: &str, inputs: Vec<Vec<u8>>) -> Result<()> {
@@ -164,4 +165,18 @@ fn references() -> Vec<Vec<u8>> {
         "linux/x86_64",
     ];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// What is changed, where, and a size of three bytes: of sound images, and of some with damage, five bytes for each byte of
+/// it.
+fn edits() -> Vec<Vec<u8>> {
+    let (choices, places, sizes) = (0..4u8, [0u8, 1, 2, 5, 12, 24], [[0, 0, 0], [0x88, 0x13, 0], [0x40, 0x0d, 3]]);
+    let edits = choices.flat_map(|choice| places.map(|place| [choice, place]));
+    let sound: Vec<Vec<u8>> = edits.flat_map(|edit| sizes.map(|size| [&edit[..], &size].concat())).collect();
+    let damage = |number: u8| [number, 0, number.wrapping_mul(24), 0, number];
+    let damaged = sound.iter().zip(0..).map(|(edit, from)| {
+        let damage = (from..from + 8).flat_map(damage);
+        edit.iter().copied().chain(damage).collect()
+    });
+    damaged.chain(sound.clone()).collect()
 }

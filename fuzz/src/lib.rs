@@ -1,0 +1,9 @@
+//! What the fuzz targets share: places for files, tars and images with right checksums, and an independent reader of the
+//! results.
+
+pub mod damage;
+pub mod memory;
+pub mod place;
+pub mod small_image;
+pub mod tar_mutation;
+pub mod walk;

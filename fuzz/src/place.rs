@@ -1,0 +1,50 @@
+//! Where the files of one run stand: in memory, and always the same names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use nex_image::{Limits, Options, Platform, RegistryOptions};
+use tempfile::TempDir;
+
+/// A directory in memory, gone with the process.
+pub fn directory() -> &'static Path {
+    static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
+    DIRECTORY
+        .get_or_init(|| tempfile::Builder::new().prefix("nex-fuzz-").tempdir_in("/dev/shm").expect("/dev/shm"))
+        .path()
+}
+
+/// An empty directory of this name.
+pub fn fresh(name: &str) -> PathBuf {
+    let path = directory().join(name);
+    if path.exists() {
+        fs::remove_dir_all(&path).expect("our own directory");
+    }
+    fs::create_dir(&path).expect("our own directory");
+    path
+}
+
+/// How images are looked for: with limits far below what the machine can stand, so that libFuzzer's own limits are met
+/// only where ours fail.
+pub fn options() -> Options {
+    Options {
+        platform: Platform::new("linux", "amd64", None),
+        offline: true,
+        registry: RegistryOptions::default(),
+        limits: Limits {
+            document_bytes: 1 << 20,
+            layers: 32,
+            uncompressed_bytes: 32 << 20,
+            ratio: 200,
+            ratio_free_bytes: 1 << 20,
+        },
+    }
+}
+
+/// What an error says must be fit for a terminal: no image may move the cursor or forge lines of ours.
+pub fn check_message(error: &dyn std::error::Error) {
+    let text = error.to_string();
+    assert!(!text.is_empty());
+    assert!(text.chars().all(|letter| !letter.is_control() || letter == '\n'), "{text:?}");
+}
