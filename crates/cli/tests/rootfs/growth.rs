@@ -62,15 +62,16 @@ fn the_kernel_uses_and_grows_what_was_changed_in_place() -> Result<()> {
         let image = directory.path().join(name);
         command::run(nex::rootfs("scratch", &image)?.args(options))?;
         command::run(Command::new(nex::NEX).env_clear().args(["rootfs", "set-agent"]).arg(&image).arg(&agent))?;
+        command::run(Command::new(nex::NEX).env_clear().args(["rootfs", "grow"]).arg(&image).arg("300MiB"))?;
         fsck::judge(&image)?;
         if kernel::is_available() {
             manifest::equal(&image_tree::read(&image)?, &kernel::read_tree(&image)?)?;
             kernel::writes(&image)?;
         }
-        growths.push(Growth { image, sizes: vec![200 * MIB, 1600 * MIB], fill: Fill::Blocks });
+        growths.push(Growth { image, sizes: vec![400 * MIB, 1600 * MIB], fill: Fill::Blocks });
     }
     if kernel::is_available() {
-        // A copy, with which the journal goes on where set-agent left it.
+        // A copy, with which the journal goes on where the two commands left it.
         let copy = fsck::sparse_copy(&growths[0].image)?;
         unclean_stop::judge(&unclean_stop::stop(&copy, Moment::InTheMiddle)?)?;
     }
