@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use nex_rootfs::ScriptOptions;
+use nex_rootfs::{SNAPSHOT, ScriptOptions};
 use nex_sandbox::{Limits, Mount, Network, Script, Secret, default_work_dir};
 
 use crate::args::{NetworkArg, ScriptArgs, SecretArg};
@@ -32,6 +32,7 @@ pub fn options(
         work_dir: args.work_dir.clone().unwrap_or_else(default_work_dir),
         scripts: args.scripts.iter().map(|path| script(path)).collect::<Result<_, _>>()?,
         env: epoch.into_iter().chain(args.env.iter().cloned()).collect(),
+        directories: if args.snapshot.is_none() { vec![SNAPSHOT.to_vec()] } else { Vec::new() },
         mounts: args.mount.iter().map(mount).collect::<Result<_, _>>()?,
         secrets: args.secret.iter().map(secret).collect::<Result<_, _>>()?,
         network: match args.script_network {

@@ -14,6 +14,8 @@ pub struct Options {
     pub scripts: Vec<Script>,
     /// Variables for the scripts, beside `PATH` and `HOME`; they win over these.
     pub env: Vec<(String, String)>,
+    /// Directories that the scripts find, empty, where the tree has none. They are no changes, unless something is put there.
+    pub directories: Vec<Vec<u8>>,
     /// Files and directories of the host that the scripts see.
     pub mounts: Vec<Mount>,
     /// Files that only the scripts see.

@@ -53,6 +53,8 @@ pub struct Setup {
     /// As in [`Options`](crate::Options).
     pub env: Vec<(String, String)>,
     /// As in [`Options`](crate::Options).
+    pub directories: Vec<Vec<u8>>,
+    /// As in [`Options`](crate::Options).
     pub mounts: Vec<Mount>,
     /// As in [`Options`](crate::Options).
     pub secrets: Vec<Secret>,

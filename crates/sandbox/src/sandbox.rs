@@ -65,6 +65,7 @@ impl Sandbox {
             groups: ids.only_one().is_none(),
             scripts: options.scripts.clone(),
             env: options.env.clone(),
+            directories: options.directories.clone(),
             mounts: options.mounts.clone(),
             secrets: options.secrets.clone(),
             network: options.network,

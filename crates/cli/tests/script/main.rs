@@ -4,6 +4,7 @@
 #[path = "../rootfs/nex.rs"]
 mod nex;
 
+mod alpine;
 mod changes;
 mod debian;
 mod escapes;

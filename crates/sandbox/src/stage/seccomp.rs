@@ -48,6 +48,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         values.map(|value| rule(vec![argument(0, Is::Eq, value)?])).collect()
     };
     rules.insert(libc::SYS_socket, one_of(&mut FAMILIES.iter().map(|family| *family as u64))?);
+    rules.insert(libc::SYS_socketpair, one_of(&mut [libc::AF_UNIX as u64].into_iter())?);
     rules.insert(libc::SYS_personality, one_of(&mut PERSONALITIES.into_iter())?);
     let (others, these) = (SeccompAction::Errno(libc::ENOSYS as u32), SeccompAction::Allow);
     SeccompFilter::new(rules, others, these, MACHINE)?.try_into()

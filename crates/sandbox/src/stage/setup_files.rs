@@ -43,6 +43,9 @@ pub fn add(root: BorrowedFd, setup: &Setup, mounts: &[OwnedFd]) -> Result<(), St
     if !setup.secrets.is_empty() {
         add_directory(root, SECRETS.as_bytes()).map_err(doing("making /run/secrets in the image"))?;
     }
+    for path in &setup.directories {
+        add_directory(root, path).map_err(doing(format_args!("making {} in the image", path.escape_ascii())))?;
+    }
     for (mount, file) in setup.mounts.iter().zip(mounts) {
         add_place(root, &mount.target, file.as_fd())
             .map_err(doing(format_args!("making {} in the image", mount.target.escape_ascii())))?;
