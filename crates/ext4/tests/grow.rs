@@ -89,13 +89,25 @@ fn assert_grown(path: &Path, grown: &Grown) {
 fn twice_sixteen_times_and_a_hundred_times_as_large() {
     for size in [64 * MIB, 150 * MIB, GIB] {
         for factor in [2, 16, 100] {
-            let image = prepared(size);
-            let grown = grow(&image.path(), factor * size);
-            assert_grown(&image.path(), &grown);
-            let ratio = grown.block_count.div_ceil(32_768) * 8192;
-            assert_eq!(u64::from(grown.inode_count), ratio, "the inode ratio is kept");
+            assert_grows_by(size, factor);
         }
     }
+}
+
+#[test]
+#[ignore = "slow: checks images of up to 900 GiB"]
+fn large_ones_too() {
+    for (size, factor) in [(9 * GIB, 2), (9 * GIB, 16), (9 * GIB, 100), (40 * GIB, 2), (40 * GIB, 16)] {
+        assert_grows_by(size, factor);
+    }
+}
+
+fn assert_grows_by(size: u64, factor: u64) {
+    let image = prepared(size);
+    let grown = grow(&image.path(), factor * size);
+    assert_grown(&image.path(), &grown);
+    let ratio = grown.block_count.div_ceil(32_768) * 8192;
+    assert_eq!(u64::from(grown.inode_count), ratio, "the inode ratio is kept");
 }
 
 #[test]
