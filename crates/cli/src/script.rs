@@ -1,7 +1,7 @@
 //! From the flags of setup scripts to what the build takes.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nex_rootfs::{SNAPSHOT, ScriptOptions};
 use nex_sandbox::{Limits, Mount, Network, Script, Secret, default_work_dir};
@@ -35,6 +35,7 @@ pub fn options(
         directories: if args.snapshot.is_none() { vec![SNAPSHOT.to_vec()] } else { Vec::new() },
         mounts: args.mount.iter().map(mount).collect::<Result<_, _>>()?,
         secrets: args.secret.iter().map(secret).collect::<Result<_, _>>()?,
+        keep_failed: args.keep_failed.as_deref().map(new_directory).transpose()?,
         network: match args.script_network {
             NetworkArg::Host => Network::Host,
             NetworkArg::None => Network::None,
@@ -70,6 +71,17 @@ fn mount(mount: &Mount) -> Result<Mount, Diagnostic> {
             Err(Diagnostic::new(format!("cannot use '{}', which --mount names: {error}", mount.source.display())))
         }
     }
+}
+
+/// A directory that can be made later.
+fn new_directory(path: &Path) -> Result<PathBuf, Diagnostic> {
+    if path.symlink_metadata().is_ok() {
+        let path = path.display();
+        return Err(Diagnostic::new(format!(
+            "'{path}', which --keep-failed names, is there already; remove it or name another"
+        )));
+    }
+    Ok(path.into())
 }
 
 fn read(path: &Path, flag: &str) -> Result<Vec<u8>, Diagnostic> {

@@ -82,6 +82,14 @@ pub enum Error {
         /// What is never taken.
         reserve: u64,
     },
+    /// The tree of a script that failed cannot be kept.
+    #[error("the setup script failed, and its tree cannot be kept in '{}': {cause}; name another directory with --keep-failed", .directory.display())]
+    Keep {
+        /// The directory.
+        directory: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
     /// An inner process ended or spoke nonsense.
     #[error("the setup script's keeper ended early: {0}; run the command again")]
     Keeper(io::Error),

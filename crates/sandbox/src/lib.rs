@@ -17,6 +17,7 @@
 
 mod error;
 mod ids;
+mod keep;
 mod node;
 mod options;
 mod protocol;

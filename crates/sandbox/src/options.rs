@@ -20,6 +20,8 @@ pub struct Options {
     pub mounts: Vec<Mount>,
     /// Files that only the scripts see.
     pub secrets: Vec<Secret>,
+    /// Where the tree goes when a script fails, for a look at it: a directory that is not there yet.
+    pub keep_failed: Option<PathBuf>,
     /// What the scripts reach.
     pub network: Network,
     /// The name of the machine that the scripts see.

@@ -58,6 +58,8 @@ pub struct Setup {
     pub mounts: Vec<Mount>,
     /// As in [`Options`](crate::Options).
     pub secrets: Vec<Secret>,
+    /// Whether the caller wants the whole tree when a script fails.
+    pub keep_failed: bool,
     /// As in [`Options`](crate::Options).
     pub network: Network,
     /// As in [`Options`](crate::Options).

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::error::Error;
 use crate::ids::{self, Ids};
+use crate::keep::keep;
 use crate::node::{Change, Node};
 use crate::options::{Network, Options};
 use crate::protocol::{Answer, Limit, Order, Outcome, Setup};
@@ -68,6 +69,7 @@ impl Sandbox {
             directories: options.directories.clone(),
             mounts: options.mounts.clone(),
             secrets: options.secrets.clone(),
+            keep_failed: options.keep_failed.is_some(),
             network: options.network,
             hostname: options.hostname.clone(),
             limits: options.limits,
@@ -87,6 +89,9 @@ impl Sandbox {
         let mut hint = self.ids.only_one().map_or_else(String::new, |why| {
             format!("; only one user id is to be had here, so that nothing can be given to another user: {why}")
         });
+        if let Some(directory) = &self.options.keep_failed {
+            hint += &format!("; what it left is in '{}'", directory.display());
+        }
         if !last_lines.is_empty() {
             hint += &format!("; its last lines were:\n  {}", last_lines.join("\n  "));
         }
@@ -149,7 +154,11 @@ impl Laying {
         match sandbox.check(&outcome, &last_lines) {
             Ok(()) => Ok(Changes { sandbox, unread: 0 }),
             Err(error) => {
-                sandbox.finish()?;
+                let mut changes = Changes { sandbox, unread: 0 };
+                if let Some(directory) = changes.sandbox.options.keep_failed.clone() {
+                    keep(&mut changes, &directory).map_err(|cause| Error::Keep { directory, cause })?;
+                }
+                changes.finish()?;
                 Err(error)
             }
         }

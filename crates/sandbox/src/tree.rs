@@ -9,6 +9,6 @@ mod walk;
 mod xattrs;
 
 pub use changes::send_changes;
-pub use layout::{Changed, Layout};
+pub use layout::{Changed, Layout, open_directory, split};
 pub use remove::remove;
 pub use snapshot::Snapshot;

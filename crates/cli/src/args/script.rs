@@ -81,6 +81,10 @@ pub struct ScriptArgs {
     #[arg(long, env = "NEX_SNAPSHOT", value_name = "PATH", requires = "scripts")]
     pub snapshot: Option<OsString>,
 
+    /// Where the image goes as a directory when a script fails, for a look at it; all of it belongs to the user then.
+    #[arg(long, env = "NEX_KEEP_FAILED", value_name = "DIRECTORY", requires = "scripts")]
+    pub keep_failed: Option<PathBuf>,
+
     /// Where the image is laid out for the scripts [default: nex/sandbox in the user's cache].
     #[arg(long, env = "NEX_WORK_DIR", value_name = "DIRECTORY")]
     pub work_dir: Option<PathBuf>,

@@ -1,11 +1,11 @@
 //! A script that fails, and images in which none can run.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 use nex_testkit::{Result, command};
 
-use crate::world::{World, messages};
+use crate::world::{World, as_user, messages};
 
 #[test]
 fn a_script_that_fails_leaves_nothing_but_its_last_words() -> Result<()> {
@@ -18,6 +18,31 @@ fn a_script_that_fails_leaves_nothing_but_its_last_words() -> Result<()> {
     assert!(!said.contains("line 1\n"), "only the last lines: {said}");
     world.fails(&mut world.command("image", "kill -9 $$\n")?, "image", &["image.sh", "signal 9"])?;
     world.fails(&mut world.command("image", "exit 42\n")?, "image", &["exit code 42"])
+}
+
+#[test]
+fn the_tree_of_a_failed_script_can_be_kept() -> Result<()> {
+    let world = World::new()?;
+    let kept = world.path("kept");
+    let script = "set -e; echo half > /etc/new; chmod 4000 /etc/new; chown 12 /etc/new; mkfifo /fifo; ln -s / /etc/up
+        truncate -s 1M /sparse; echo end >> /sparse; ln /sparse /linked; rm /old/link; false\n";
+    let mut run = world.command("image", script)?;
+    run.arg("--keep-failed").arg(&kept);
+    world.fails(&mut run, "image", &["exit code 1", "what it left is in", "kept"])?;
+    assert_eq!(fs::read_to_string(kept.join("etc/new"))?, "half\n");
+    let metadata = kept.join("etc/new").metadata()?;
+    assert_eq!((metadata.mode() & 0o7777, metadata.uid()), (0o600, kept.metadata()?.uid()));
+    assert_eq!((kept.join("linked").metadata()?.nlink(), kept.join("linked").metadata()?.len()), (2, (1 << 20) + 4));
+    assert!(!kept.join("old/link").exists() && kept.join("bin/sh").exists());
+    // Only what is not there yet is written to.
+    world.fails(&mut run, "image", &["--keep-failed", "is there already"])?;
+    let Some(mut user) = as_user(&world.command("image", "false\n")?, &world, Some("700000:65536"))? else {
+        return Ok(());
+    };
+    fs::remove_dir_all(world.path("work"))?;
+    world.fails(user.arg("--keep-failed").arg(world.path("of-user")), "image", &["what it left is in"])?;
+    assert_eq!(world.path("of-user/etc/text").metadata()?.uid(), 65534);
+    Ok(())
 }
 
 #[test]

@@ -111,8 +111,9 @@ impl<'a> Keeper<'a> {
         snapshot.let_time_pass(self.place.as_fd()).map_err(doing("waiting for the clock"))?;
         let outcome = self.run_scripts(&root, caller)?;
         caller.send_now(&Answer::Ended(outcome.clone())).map_err(doing("telling how the scripts ended"))?;
-        if outcome == Outcome::Done {
-            send_changes(root.as_fd(), snapshot, &changed, caller)?;
+        let before = if outcome == Outcome::Done { snapshot } else { Snapshot::of_nothing() };
+        if outcome == Outcome::Done || self.setup.keep_failed {
+            send_changes(root.as_fd(), before, &changed, caller)?;
             caller.send_now(&Answer::NoMoreChanges).map_err(doing("telling the changes"))?;
         }
         Ok(())

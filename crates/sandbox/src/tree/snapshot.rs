@@ -48,6 +48,11 @@ pub enum Fate {
 }
 
 impl Snapshot {
+    /// Of a tree in which there was nothing: everything in it is new.
+    pub fn of_nothing() -> Self {
+        Self { names: BTreeMap::new(), latest: Time::default() }
+    }
+
     /// Looks at the whole tree.
     pub fn take(root: BorrowedFd) -> Result<Self, String> {
         let (mut names, mut latest) = (BTreeMap::new(), Time::default());

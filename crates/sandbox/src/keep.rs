@@ -1,0 +1,72 @@
+//! Keeps the tree of a script that failed, for a look at it.
+//!
+//! Everything belongs to the caller then, who can read and remove it: owners, setid bits and attributes are not kept, and
+//! neither are devices.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode};
+
+use crate::node::{Change, Kind, Node, Piece};
+use crate::sandbox::Changes;
+use crate::tree::{open_directory, split};
+
+const CHUNK: usize = 256 << 10;
+
+/// Writes what comes as changes into a new directory.
+pub fn keep(changes: &mut Changes, directory: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(directory)?;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let root = rustix::fs::openat(CWD, directory, flags, Mode::empty())?;
+    while let Some(change) = changes.next_change().map_err(io::Error::other)? {
+        if let Change::Set { node, .. } = change
+            && !node.path.is_empty()
+        {
+            let at = |error: io::Error| io::Error::new(error.kind(), format!("/{}: {error}", node.path.escape_ascii()));
+            write(root.as_fd(), &node, changes).map_err(at)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(root: BorrowedFd, node: &Node, changes: &mut Changes) -> io::Result<()> {
+    let (directory, name) = split(&node.path);
+    let directory: OwnedFd = open_directory(root, directory)?;
+    let mode = |least: RawMode| Mode::from_raw_mode(RawMode::from(node.mode) & 0o777 | least);
+    match &node.kind {
+        Kind::Directory => rustix::fs::mkdirat(&directory, name, mode(0o700))?,
+        Kind::File { size, pieces } => {
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
+            let file = File::from(rustix::fs::openat(&directory, name, flags, mode(0o600))?);
+            copy(&file, pieces, changes)?;
+            file.set_len(*size)?;
+        }
+        Kind::Symlink(target) => rustix::fs::symlinkat(&**target, &directory, name)?,
+        Kind::HardLink(target) => {
+            let (parent, target) = split(target);
+            rustix::fs::linkat(open_directory(root, parent)?, target, &directory, name, AtFlags::empty())?;
+        }
+        Kind::Fifo => rustix::fs::mknodat(&directory, name, FileType::Fifo, mode(0o600), 0)?,
+        Kind::CharacterDevice { .. } | Kind::BlockDevice { .. } => {}
+    }
+    Ok(())
+}
+
+fn copy(mut file: &File, pieces: &[Piece], changes: &mut Changes) -> io::Result<()> {
+    let mut buffer = vec![0; CHUNK];
+    for piece in pieces {
+        file.seek(SeekFrom::Start(piece.offset))?;
+        let mut left = piece.length;
+        while left > 0 {
+            let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let read = changes.read(&mut buffer[..most]).map_err(io::Error::other)?;
+            file.write_all(&buffer[..read])?;
+            left -= read as u64;
+        }
+    }
+    Ok(())
+}
