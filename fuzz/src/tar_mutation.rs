@@ -18,7 +18,7 @@ pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize
         2 => mutate_one_record(data, size, seed),
         _ => move_records(data, size, max_size, seed),
     };
-    if (seed >> 8) % 8 != 0 {
+    if !(seed >> 8).is_multiple_of(8) {
         size = restate_pax_lengths(data, size, max_size);
         seal(&mut data[..size]);
     }

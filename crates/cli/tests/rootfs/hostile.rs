@@ -96,6 +96,11 @@ fn content_that_looks_like_a_tar_stays_content() -> Result<()> {
         assert!(found.contains_key(&b"after"[..]) && !found.contains_key(&b"smuggled"[..]), "header says {promised}");
         assert_eq!(file(&found, "outer"), file(&tree(vec![layer::tar(&[Entry::file("outer", &inner)])?])?, "outer"));
     }
+    // Digits behind NULs: a size for Go, none for GNU tar.
+    let mut doubtful = header(b"outer", b'0', 0);
+    doubtful[124..136].copy_from_slice(b"\0\0\0\0\0\0\0\x001000");
+    sparse::seal(&mut doubtful);
+    refused(vec![[&doubtful[..], &inner].concat()], &["layer 1", "entry 1", "size"])?;
     // The other way round: PAX says that there is none, so what follows are headers.
     let none =
         [pax(pax_record("size", "0").into_bytes(), &header(b"outer", b'0', 512)), header(b"after", b'0', 0).to_vec()];

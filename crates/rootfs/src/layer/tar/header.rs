@@ -146,13 +146,18 @@ fn base_256(field: &[u8]) -> Option<i64> {
     rest.iter().try_fold(start, |value, &byte| value.checked_mul(256)?.checked_add(i64::from(byte)))
 }
 
-/// Digits with spaces and NULs around them; nothing is 0.
+/// Digits with spaces around them, up to a NUL; nothing is 0. Digits behind a NUL are a number for Go, but for GNU tar and
+/// others they are not there, so that one and the same content would be headers for some.
 fn octal(field: &[u8]) -> Option<i64> {
     let is_padding = |byte: &u8| matches!(byte, b' ' | 0);
-    let start = field.iter().position(|byte| !is_padding(byte)).unwrap_or(field.len());
-    let digits = text(&field[start..]);
-    let end = digits.iter().rposition(|byte| !is_padding(byte)).map_or(0, |last| last + 1);
-    digits[..end].iter().try_fold(0i64, |value, &digit| {
+    let digits = text(field);
+    let start = digits.iter().position(|&byte| byte != b' ').unwrap_or(digits.len());
+    let end = digits.iter().rposition(|&byte| byte != b' ').map_or(start, |last| last + 1);
+    let digits = &digits[start..end];
+    if digits.is_empty() && !field.iter().all(is_padding) {
+        return None;
+    }
+    digits.iter().try_fold(0i64, |value, &digit| {
         let digit = matches!(digit, b'0'..=b'7').then(|| i64::from(digit - b'0'))?;
         value.checked_mul(8)?.checked_add(digit)
     })
@@ -173,10 +178,11 @@ mod tests {
 
     #[test]
     fn numbers_are_octal_or_binary() {
-        let cases: [(&[u8], i64); 9] = [
+        let cases: [(&[u8], i64); 10] = [
             (b"0000644\0", 0o644),
             (b" 644 \0\0\0", 0o644),
-            (b"\0\0  17\0x", 0o17),
+            (b"  17\0x", 0o17),
+            (b"\0\0 \0", 0),
             (b"        ", 0),
             (b"", 0),
             (b"\x80\0\0\0\xff\xff\xff\xff", 0xffff_ffff),
@@ -187,7 +193,15 @@ mod tests {
         for (field, value) in cases {
             assert_eq!(number("size", field).unwrap(), value, "{}", field.escape_ascii());
         }
-        let not: [&[u8]; 5] = [b"+644", b"8", b"6 4", b"\x80\0\0\0\x80\0\0\0\0\0\0\0", b"\x80\x01\0\0\0\0\0\0\0\0\0\0"];
+        let not: [&[u8]; 7] = [
+            b"+644",
+            b"8",
+            b"6 4",
+            b"\0\0017\0",
+            b" \0 17",
+            b"\x80\0\0\0\x80\0\0\0\0\0\0\0",
+            b"\x80\x01\0\0\0\0\0\0\0\0\0\0",
+        ];
         for field in not {
             assert!(number("size", field).is_err(), "{}", field.escape_ascii());
         }
