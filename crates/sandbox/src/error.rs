@@ -28,8 +28,8 @@ pub enum Error {
     /// The ids of the namespace cannot be set.
     #[error("cannot give setup scripts their user ids: {0}")]
     Ids(String),
-    /// A step of setting up fails in one of the inner processes.
-    #[error("cannot set up the setup script's world: {0}")]
+    /// A step before or after the scripts fails in one of the inner processes.
+    #[error("cannot run the setup script: {0}")]
     SetUp(String),
     /// The script ended with something else than 0.
     #[error("the setup script '{name}' failed with exit code {code}{hint}")]

@@ -12,6 +12,9 @@ use super::layout::open_directory;
 /// The longest path that is followed, as the kernel's `PATH_MAX`.
 const LONGEST: usize = 4095;
 
+/// How much of a path that is too long is shown.
+const SHOWN: usize = 100;
+
 /// Directories that are kept open on the way down; others are opened again on the way back.
 const OPEN: usize = 64;
 
@@ -65,7 +68,10 @@ pub fn walk<E: From<String>>(root: BorrowedFd, visit: &mut dyn FnMut(Visit) -> R
         }
         path.extend_from_slice(name.as_bytes());
         if path.len() > LONGEST {
-            return Err(at(&path[..LONGEST], io::Error::other("directories are nested deeper than any path reaches")));
+            return Err(at(
+                &path[..SHOWN],
+                io::Error::other("directories are nested deeper than any path reaches; the script must not leave such"),
+            ));
         }
         let stat = rustix::fs::statx(parent, &name, AtFlags::SYMLINK_NOFOLLOW, WANTED);
         let stat = stat.map_err(|error| at(&path, error.into()))?;
