@@ -19,6 +19,7 @@ pub fn clean_up_when_interrupted() -> io::Result<()> {
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             nex_rootfs::remove_leftovers();
+            nex_sandbox::end_runs();
             eprintln!("error: interrupted by {}; nothing was written", name(signal));
             std::process::exit(1);
         }

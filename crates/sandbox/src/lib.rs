@@ -17,6 +17,7 @@
 
 mod error;
 mod ids;
+mod interrupt;
 mod keep;
 mod node;
 mod options;
@@ -29,6 +30,7 @@ mod wire;
 mod work_dir;
 
 pub use error::Error;
+pub use interrupt::end_runs;
 pub use node::{Change, Kind, Node, Piece, Xattr};
 pub use options::{Limits, Mount, Network, Options, Script, Secret};
 pub use sandbox::{Changes, Laying, Sandbox};

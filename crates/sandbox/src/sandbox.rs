@@ -8,8 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::Pid;
+
 use crate::error::Error;
 use crate::ids::{self, Ids};
+use crate::interrupt;
 use crate::keep::keep;
 use crate::node::{Change, Node};
 use crate::options::{Network, Options};
@@ -246,6 +249,7 @@ impl Keeper {
             let files = [files, &[run.lock.as_fd()]].concat();
             let sent = send_files(&ours, &files);
             let keeper = Self { child, channel: Channel::new(ours)? };
+            interrupt::began(Pid::from_child(&keeper.child), keeper.channel.socket(), &run.path)?;
             sent.map(|()| keeper)
         };
         let mut keeper = start().map_err(Error::Keeper)?;
@@ -291,6 +295,7 @@ impl Keeper {
 impl Drop for Keeper {
     /// Nobody listens any more: the keeper ends its scripts, removes the tree, and ends too.
     fn drop(&mut self) {
+        interrupt::ended(Pid::from_child(&self.child));
         self.channel.socket().shutdown(Shutdown::Both).ok();
         self.child.wait().ok();
     }

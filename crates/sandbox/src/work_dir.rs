@@ -122,10 +122,18 @@ impl RunDir {
     /// # Errors
     /// When there is still something in it.
     pub fn remove(&self) -> io::Result<()> {
-        match std::fs::remove_dir(self.path.join(BOX)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => std::fs::remove_dir(&self.path),
-        }
+        remove_empty(&self.path)
+    }
+}
+
+/// Removes the directory of a run in which there is no tree.
+///
+/// # Errors
+/// When there is still something in it.
+pub fn remove_empty(run: &Path) -> io::Result<()> {
+    match std::fs::remove_dir(run.join(BOX)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => std::fs::remove_dir(run),
     }
 }
 
