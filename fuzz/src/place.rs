@@ -1,18 +1,21 @@
 //! Where the files of one run stand: in memory, and always the same names.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::{env, fs};
 
 use nex_image::{Limits, Options, Platform, RegistryOptions};
 use tempfile::TempDir;
 
-/// A directory in memory, gone with the process.
+/// A directory in memory, in the one that `NEX_FUZZ_DIRECTORY` names: libFuzzer ends without cleaning up, so who starts it
+/// does.
 pub fn directory() -> &'static Path {
     static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
-    DIRECTORY
-        .get_or_init(|| tempfile::Builder::new().prefix("nex-fuzz-").tempdir_in("/dev/shm").expect("/dev/shm"))
-        .path()
+    let made = DIRECTORY.get_or_init(|| {
+        let parent = env::var_os("NEX_FUZZ_DIRECTORY").unwrap_or_else(|| "/dev/shm".into());
+        tempfile::Builder::new().prefix("nex-fuzz-").tempdir_in(parent).expect("a directory in memory")
+    });
+    made.path()
 }
 
 /// An empty directory of this name.
