@@ -3,6 +3,8 @@
 .DELETE_ON_ERROR:
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# Where e2fsck and its like are, which a user's PATH may leave out.
+export PATH := $(PATH):/usr/sbin:/sbin
 RELEASE := $(CARGO_TARGET_DIR)/release
 
 # A root filesystem of nothing but our own agent, as the guest's init. No network but cargo's.
