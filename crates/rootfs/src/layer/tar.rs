@@ -51,9 +51,6 @@ pub enum TarError {
     /// Extension headers over the limit.
     #[error("its extension headers (PAX records, long names) take more than {0} bytes (--max-headers)")]
     TooManyExtensions(u32),
-    /// An entry that is extended twice in the same way.
-    #[error("has two extension headers of the type '{}'", .0.escape_ascii())]
-    TwiceExtended(u8),
     /// Extension headers with nothing behind them that they could extend.
     #[error("has extension headers (PAX records, long names), but the tar ends behind them")]
     NothingExtended,

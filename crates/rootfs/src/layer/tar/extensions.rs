@@ -10,8 +10,7 @@ pub struct Extensions {
     pub pax: Pax,
     long_path: Option<Vec<u8>>,
     long_target: Option<Vec<u8>>,
-    /// Types that were there, each once.
-    seen: Vec<u8>,
+    is_empty: bool,
     /// Bytes that may still come.
     room: u64,
 }
@@ -19,11 +18,11 @@ pub struct Extensions {
 impl Extensions {
     /// Nothing yet, and at most so many bytes.
     pub fn new(limit: u32) -> Self {
-        Self { pax: Pax::default(), long_path: None, long_target: None, seen: Vec::new(), room: limit.into() }
+        Self { pax: Pax::default(), long_path: None, long_target: None, is_empty: true, room: limit.into() }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.seen.is_empty()
+        self.is_empty
     }
 
     /// Bytes that may still come.
@@ -31,15 +30,13 @@ impl Extensions {
         self.room
     }
 
-    /// Takes the content of an extension header: PAX records (`x`), or a long name (`L`) or target (`K`) of GNU tar.
+    /// Takes the content of an extension header: PAX records (`x`), or a long name (`L`) or target (`K`) of GNU tar. As in
+    /// Go, it takes the place of an earlier one of its type.
     ///
     /// # Errors
-    /// When there was one of its type, or its content is not valid.
+    /// When its content is not valid.
     pub fn add(&mut self, kind: u8, content: Vec<u8>) -> Result<(), TarError> {
-        if self.seen.contains(&kind) {
-            return Err(TarError::TwiceExtended(kind));
-        }
-        self.seen.push(kind);
+        self.is_empty = false;
         self.room = self.room.saturating_sub(content.len() as u64);
         match kind {
             b'x' => self.pax = Pax::parse(&content)?,

@@ -178,7 +178,7 @@ fn one_record_of_zeros_ends_a_tar_only_at_its_end() {
 }
 
 #[test]
-fn extensions_that_extend_nothing_or_something_twice_are_refused() {
+fn the_last_extension_of_each_type_counts_and_must_extend_something() {
     let file = header(b"f", b'0', 0);
     let records = pax(pax_record("path", "g").into_bytes(), &file)[..1024].to_vec();
     let global = header(b"pax_global_header", b'g', 0);
@@ -186,7 +186,10 @@ fn extensions_that_extend_nothing_or_something_twice_are_refused() {
     assert_eq!(names(&[&global[..], &records, &file].concat()).unwrap(), [b"g"]);
     assert!(matches!(read_all(&[&records[..], &global, &file].concat()), Err(TarError::NothingExtended)));
     assert!(matches!(read_all(&[&records[..], &[0; 1024]].concat()), Err(TarError::NothingExtended)));
-    assert!(matches!(read_all(&[&records[..], &records, &file].concat()), Err(TarError::TwiceExtended(b'x'))));
+    let other = pax(pax_record("uid", "7").into_bytes(), &file);
+    assert_eq!(names(&[&records[..], &other].concat()).unwrap(), [b"f"], "all records of the first are void");
+    let long = |name: &[u8]| [&header(b"././@LongLink", b'L', 5)[..], name, &[0; 507]].concat();
+    assert_eq!(names(&[&long(b"once\0"), &long(b"last\0"), &file[..]].concat()).unwrap(), [b"last"]);
     assert!(matches!(read_all(&records), Err(TarError::NothingExtended)));
 }
 
