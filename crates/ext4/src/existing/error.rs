@@ -5,7 +5,7 @@ use std::io;
 use crate::error::EscapedPath;
 use crate::file_type::FileType;
 
-/// Why an existing file system was not changed. Nothing was, unless an error says so.
+/// Why an existing file system was not changed. Nothing was, unless the error is [`Unfinished`](Self::Unfinished).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EditError {
@@ -16,6 +16,15 @@ pub enum EditError {
         action: &'static str,
         /// The host's answer.
         source: io::Error,
+    },
+
+    /// The host failed when the change was decided, or about to be.
+    #[error("{source}; {outcome}")]
+    Unfinished {
+        /// Where the change stands and what finishes it, in words.
+        outcome: &'static str,
+        /// What the host refused.
+        source: Box<EditError>,
     },
 
     /// There is no ext4 file system.
@@ -152,6 +161,11 @@ fn describe(file_type: FileType) -> &'static str {
 impl EditError {
     pub(crate) fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged { what: what.into() }
+    }
+
+    /// Wraps an error after which the file system is no longer as it was.
+    pub(crate) fn unfinished(outcome: &'static str) -> impl FnOnce(Self) -> Self {
+        move |source| Self::Unfinished { outcome, source: Box::new(source) }
     }
 
     pub(crate) fn foreign(what: impl Into<String>) -> Self {

@@ -16,11 +16,9 @@ mod plan;
 mod superblock;
 mod target;
 
-use std::sync::Arc;
-
 use super::error::while_trying;
 use super::transaction::Transaction;
-use super::{Block, EditError, FileSystem};
+use super::{EditError, FileSystem};
 use crate::BLOCK_SIZE;
 use crate::geometry::Geometry;
 use crate::superblock::Superblock;
@@ -57,7 +55,7 @@ impl FileSystem<'_> {
     ///
     /// # Errors
     /// When the size is less than the file system has or more than it can have, it is damaged, or the host cannot write.
-    /// The file system has its old size then; if the host failed late, it asks for recovery or repair.
+    /// The file system has its old size then, but for [`EditError::Unfinished`].
     pub fn grow(mut self, size: u64) -> Result<Grown, EditError> {
         let new = self.geometry_of(size)?;
         let old = (self.geometry.block_count, self.superblock.inodes_count);
@@ -72,8 +70,7 @@ impl FileSystem<'_> {
         plan.inside.iter().for_each(|(at, block)| transaction.set(*at, Box::new(**block)));
         let log = self.log()?.filter(|log| log.holds(plan.inside.len() + 1));
 
-        let written =
-            self.write_behind_the_end(&plan.outside, size.max(length)).and_then(|()| self.touch(&plan.inside));
+        let written = self.write_behind_the_end(&plan.outside, size.max(length));
         let prepared = written.and_then(|()| self.prepare(transaction, log, plan.superblock.clone()));
         let prepared = prepared.inspect_err(|_| {
             // The first error is the one to tell.
@@ -123,16 +120,6 @@ impl FileSystem<'_> {
         self.storage.write_at(chunk, offset).map_err(while_trying("write to"))?;
         chunk.clear();
         Ok(())
-    }
-
-    /// Writes blocks as they are, so that a host without room for them says so before anything depends on them.
-    fn touch(&self, writes: &Writes) -> Result<(), EditError> {
-        let as_it_is = |at: &u64| self.block(*at).map(Arc::<Block>::from).map(|block| (*at, block));
-        let blocks = writes.keys().map(as_it_is).collect::<Result<Writes, _>>()?;
-        blocks
-            .iter()
-            .try_for_each(|(at, block)| self.storage.write_at(&block[..], at * BLOCK_SIZE))
-            .map_err(while_trying("write to"))
     }
 
     fn resize(&self, length: u64) -> Result<(), EditError> {

@@ -144,7 +144,7 @@ impl Replacement<'_, '_> {
     ///
     /// # Errors
     /// When there are fewer bytes than was said, the file system is damaged, or the host cannot write. The old content
-    /// stays then, unless the host failed after the change was decided; the file system asks for recovery then.
+    /// stays then, but for [`EditError::Unfinished`].
     pub fn commit(mut self, time: Option<Timestamp>) -> Result<Replaced, EditError> {
         if self.written != self.size {
             return Err(EditError::LengthChanged { expected: self.size });

@@ -2,17 +2,18 @@
 //!
 //! With a journal, in this order, with a sync between the steps:
 //!
-//! 1. the transaction goes to the journal's log, and `needs_recovery` to the superblock: by its own superblock the log is
-//!    empty still, so nobody replays it (what is new stands in free blocks already, and is synced with it);
+//! 1. its blocks are written as they are, so that the host has room for them; the transaction goes to the journal's log,
+//!    and `needs_recovery` to the superblock: by its own superblock the log is empty still, so nobody replays it (what is
+//!    new stands in free blocks already, and is synced with it);
 //! 2. the journal's superblock says where the log begins. **This commits**: from here on a replay makes the change, and
 //!    all that decides it stands in one sector;
 //! 3. the blocks go to their places, and what is freed is punched out;
 //! 4. the journal's superblock says that the log is empty;
 //! 5. `needs_recovery` goes.
 //!
-//! Without a journal, likewise: 1. the superblock says that the file system is not clean; 2. the blocks go to their places;
-//! 3. what is freed is punched out; 4. the superblock becomes what it will be, and says that all is clean. A stop in between
-//! leaves what `e2fsck -f` repairs without losing the old or the new.
+//! Without a journal, likewise: 1. the blocks are written as they are, and the superblock says that the file system is not
+//! clean; 2. the blocks go to their places; 3. what is freed is punched out; 4. the superblock becomes what it will be, and
+//! says that all is clean. A stop in between leaves what `e2fsck -f` repairs without losing the old or the new.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,6 +26,15 @@ use crate::superblock::{self, STATE_CLEAN, Superblock, compat, incompat};
 
 use super::error::while_trying;
 use super::{BLOCK, Block, EditError, FileSystem};
+
+/// The host failed at the write that commits: what of it reached the disk is unknown.
+const COMMITTING: &str = "whether the change is made is open: once the host can write again, 'e2fsck -p' makes it, or \
+                          leaves all as it was";
+/// The host failed after the commit.
+const DECIDED: &str = "the change is decided but not finished: once the host can write again, 'e2fsck -p' finishes it";
+/// The host failed when no journal could finish the change.
+const CUT_SHORT: &str = "the change is cut short: once the host can write again, have the file system repaired by \
+                         'e2fsck -f'";
 
 /// Blocks as they shall be.
 #[derive(Default)]
@@ -115,7 +125,7 @@ impl FileSystem<'_> {
     }
 
     /// Takes the first step of a change, after which the superblock is as given. What is new stands in free blocks, or
-    /// behind the end.
+    /// behind the end. The host has room for every block of the transaction afterwards.
     ///
     /// # Errors
     /// The file system is as it was.
@@ -135,6 +145,7 @@ impl FileSystem<'_> {
             }
             None => during.state &= !STATE_CLEAN,
         }
+        self.touch(&transaction)?;
         if let Err(error) = self.write_superblock(&during).and_then(|()| self.sync()) {
             // The first error is the one to tell.
             let _ = self.write_superblock(&self.superblock);
@@ -146,15 +157,28 @@ impl FileSystem<'_> {
     /// Takes the other steps. Nothing uses the blocks of `freed` afterwards.
     ///
     /// # Errors
-    /// The change may be decided already: the file system asks for recovery or repair.
+    /// [`EditError::Unfinished`]: the file system asks for recovery or repair.
     pub(crate) fn carry_out(&mut self, prepared: Prepared, freed: &[Range<u64>]) -> Result<(), EditError> {
         let Prepared { transaction, mut log, after } = prepared;
         if let Some(log) = &mut log {
             log.superblock.start = log.superblock.first;
-            self.write_log_superblock(log)?;
-            self.sync()?;
+            let committed = self.write_log_superblock(log).and_then(|()| self.sync());
+            committed.map_err(EditError::unfinished(COMMITTING))?;
         }
+        let outcome = if log.is_some() { DECIDED } else { CUT_SHORT };
+        self.finish(&transaction, log, &after, freed).map_err(EditError::unfinished(outcome))?;
+        self.superblock = after;
+        Ok(())
+    }
 
+    /// What follows the commit.
+    fn finish(
+        &self,
+        transaction: &Transaction,
+        mut log: Option<Log>,
+        after: &Superblock,
+        freed: &[Range<u64>],
+    ) -> Result<(), EditError> {
         for (place, block) in &transaction.blocks {
             self.write_block(*place, block)?;
         }
@@ -172,9 +196,14 @@ impl FileSystem<'_> {
             self.sync()?;
         }
 
-        self.write_superblock(&after)?;
-        self.superblock = after;
+        self.write_superblock(after)?;
         self.sync()
+    }
+
+    /// Writes the transaction's blocks as they are: one of them may be a hole in the file, as the bitmap of a group with
+    /// `BLOCK_UNINIT` is, and a host without room for it has to say so before anything is decided.
+    fn touch(&self, transaction: &Transaction) -> Result<(), EditError> {
+        transaction.blocks.keys().try_for_each(|place| self.write_block(*place, &*self.block(*place)?))
     }
 
     /// The whole transaction, into the log.
