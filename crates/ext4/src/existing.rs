@@ -13,6 +13,7 @@ mod descriptors;
 mod error;
 mod extents;
 mod features;
+mod foreign;
 mod grow;
 mod identify;
 mod inode;

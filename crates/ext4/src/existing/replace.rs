@@ -23,6 +23,7 @@ use crate::{BLOCK_SIZE, Timestamp, data};
 
 use super::allocation::Allocation;
 use super::error::while_trying;
+use super::foreign::foreign;
 use super::lookup::Located;
 use super::transaction::{Log, Transaction};
 use super::{BLOCK, EditError, FileSystem};
@@ -80,28 +81,6 @@ impl<'s> FileSystem<'s> {
         self.check_foreign(&both, log.as_ref())?;
         Ok(Replacement { file_system: self, number, inode, old, new, log, size, written: 0, is_committed: false })
     }
-
-    /// None of these blocks is metadata or the journal's (`ext4_inode_block_valid`): a bitmap or an extent that says
-    /// otherwise is wrong, and acting on it would destroy the file system.
-    fn check_foreign(&self, blocks: &Usage, log: Option<&Log>) -> Result<(), EditError> {
-        let is_free_of = |run: Range<u64>| run.is_empty() || blocks.within(run).next().is_none();
-        let table_blocks = self.geometry.table_blocks();
-        for (group, descriptor) in (0..).zip(&self.descriptors) {
-            let start = group * BLOCKS_PER_GROUP;
-            let right = is_free_of(start..start + self.geometry.super_blocks_in_group(group))
-                && is_free_of(descriptor.block_bitmap..descriptor.block_bitmap + 1)
-                && is_free_of(descriptor.inode_bitmap..descriptor.inode_bitmap + 1)
-                && is_free_of(descriptor.inode_table..descriptor.inode_table + table_blocks);
-            if !right {
-                return Err(foreign());
-            }
-        }
-        if log.is_none_or(|log| log.runs().all(is_free_of)) { Ok(()) } else { Err(foreign()) }
-    }
-}
-
-fn foreign() -> EditError {
-    EditError::damaged("blocks of metadata are free, or belong to a file")
 }
 
 fn length(runs: impl Iterator<Item = Range<u64>>) -> u64 {

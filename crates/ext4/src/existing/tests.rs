@@ -273,3 +273,51 @@ fn wrong_numbers_under_right_checksums_do_no_harm_to_the_program() {
     }
     assert!(refused > rounds / 3, "{refused} of {rounds} refused");
 }
+
+/// Growth is refused for this reason, and nothing is written.
+fn assert_does_not_grow(overlay: &Overlay, why: &str) {
+    let before = overlay.changed.borrow().clone();
+    let error = FileSystem::open(overlay).and_then(|existing| existing.grow(SIZE + (4 << 20))).unwrap_err();
+    assert!(error.to_string().contains(why), "{error}");
+    assert!(*overlay.changed.borrow() == before, "{error}");
+}
+
+#[test]
+fn a_reserve_that_the_resize_inode_does_not_list_is_not_written_to() {
+    let image = image();
+    for reserved in [30, 32, 200, 1024] {
+        let overlay = Overlay::new(&image);
+        overlay.set(0, |block| {
+            let record = &mut block[superblock::PRIMARY_OFFSET as usize..][..superblock::SIZE];
+            let (mut superblock, _) = Superblock::decode((&*record).try_into().unwrap());
+            superblock.reserved_descriptor_blocks = reserved;
+            record.copy_from_slice(&superblock.encode(0));
+        });
+        assert_does_not_grow(&overlay, "does not list the reserved descriptor blocks");
+    }
+}
+
+#[test]
+fn a_block_that_is_not_the_resize_inodes_is_not_written_to() {
+    let image = image();
+    let file_system = Overlay::new(&image);
+    let file_system = FileSystem::open(&file_system).unwrap();
+    let inode = file_system.inode(numbering::RESIZE).unwrap();
+    let list = *file_system.block(crate::resize_inode::double_indirect(&inode.block)).unwrap();
+    let place = file_system.inode_place(numbering::RESIZE).unwrap();
+    let table = file_system.descriptors[0].inode_table + 1;
+    let free = file_system.allocate(1, 0).unwrap().extents[0].physical;
+    let elsewhere = [(table, false), (table, true), (5, true), (free, true)];
+    for (block, is_list) in elsewhere {
+        let overlay = Overlay::new(&image);
+        let mut inode = inode.clone();
+        inode.block = crate::resize_inode::map(block);
+        let record = inode.encode(numbering::RESIZE, file_system.seed);
+        overlay.set(place.block, |bytes| bytes[place.offset..][..INODE_SIZE].copy_from_slice(&record));
+        if is_list {
+            overlay.set(block, |bytes| *bytes = list);
+        }
+        let why = if is_list { "blocks of metadata are free, or belong to a file" } else { "does not list" };
+        assert_does_not_grow(&overlay, why);
+    }
+}

@@ -34,11 +34,13 @@ pub(crate) struct Plan {
 
 /// Plans the growth to a geometry with more blocks than the file system has.
 pub(crate) fn plan(existing: &FileSystem, new: &Geometry) -> Result<Plan, EditError> {
+    let resize = check_resize_inode(existing)?;
+    existing.check_fronts(resize, existing.log()?.as_ref())?;
     let descriptors = existing.descriptors.clone();
     let (changed, writes) = (BTreeSet::new(), Writes::new());
     let mut growth = Growth { existing, new, descriptors, changed, writes, gained: 0 };
-    if existing.superblock.compat & compat::RESIZE_INODE != 0 {
-        growth.follow_with_resize_inode()?;
+    if let Some(double_indirect) = resize {
+        growth.follow_with_resize_inode(double_indirect)?;
     }
     growth.grow_last_group()?;
     growth.add_groups();
@@ -48,6 +50,22 @@ pub(crate) fn plan(existing: &FileSystem, new: &Geometry) -> Result<Plan, EditEr
     let mut inside = growth.writes;
     let outside = inside.split_off(&existing.geometry.block_count);
     Ok(Plan { superblock, inside, outside })
+}
+
+/// The resize inode's block, which lists the very reserve that the superblock counts (`verify_reserved_gdb`); `None` where
+/// the file system has no such inode.
+fn check_resize_inode(existing: &FileSystem) -> Result<Option<u64>, EditError> {
+    if existing.superblock.compat & compat::RESIZE_INODE == 0 {
+        return Ok(None);
+    }
+    let double_indirect = resize_inode::double_indirect(&existing.inode(numbering::RESIZE)?.block);
+    if double_indirect == 0 || double_indirect >= existing.geometry.block_count {
+        return Err(EditError::damaged("the resize inode has no block"));
+    }
+    if *existing.block(double_indirect)? != resize_inode::double_indirect_block(&existing.geometry) {
+        return Err(EditError::damaged("the resize inode does not list the reserved descriptor blocks"));
+    }
+    Ok(Some(double_indirect))
 }
 
 struct Growth<'a> {
@@ -65,12 +83,8 @@ struct Growth<'a> {
 impl Growth<'_> {
     /// The resize inode lists what is left of the reserve, with its copies in the new backups. Where nothing is left
     /// that could grow without `meta_bg`, it gives up its block (`ext4_convert_meta_bg`).
-    fn follow_with_resize_inode(&mut self) -> Result<(), EditError> {
+    fn follow_with_resize_inode(&mut self, double_indirect: u64) -> Result<(), EditError> {
         let mut inode = self.existing.inode(numbering::RESIZE)?;
-        let double_indirect = resize_inode::double_indirect(&inode.block);
-        if double_indirect == 0 || double_indirect >= self.existing.geometry.block_count {
-            return Err(EditError::damaged("the resize inode has no block"));
-        }
         if self.new.first_meta_bg.is_some() {
             self.free(double_indirect)?;
             inode.block = [0; I_BLOCK_SIZE];
