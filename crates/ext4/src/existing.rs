@@ -65,7 +65,7 @@ impl<'s> FileSystem<'s> {
         Ok(Self { storage, superblock, geometry, seed, descriptors })
     }
 
-    /// The file system's size in bytes; its file may be longer by less than a block group.
+    /// The file system's size in bytes; its file may be longer.
     pub fn size(&self) -> u64 {
         self.geometry.block_count * BLOCK_SIZE
     }

@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
+use crate::bitmap::free_runs;
 use crate::content::Extent;
 use crate::cursor;
 use crate::extent;
 
 use super::{EditError, FileSystem};
-use crate::bitmap::free_runs;
 
 /// As many groups with free blocks as are looked at for one piece.
 const ENOUGH_GROUPS: usize = 16;
@@ -58,13 +58,13 @@ impl FileSystem<'_> {
                 return Ok(allocation);
             }
         }
-        choose(&found, blocks).ok_or_else(|| no_room(blocks + self.nodes_at_least(&found, blocks), free))
+        choose(&found, blocks).ok_or_else(|| no_room(blocks + nodes_at_least(&found, blocks), free))
     }
+}
 
-    /// Blocks that the extent tree of so much content needs at least, made of these runs.
-    fn nodes_at_least(&self, found: &[Range<u64>], blocks: u64) -> u64 {
-        extent::node_count(take(found, blocks).0.len()).max(1)
-    }
+/// Blocks that the extent tree of so much content needs at least, made of these runs.
+fn nodes_at_least(found: &[Range<u64>], blocks: u64) -> u64 {
+    extent::node_count(take(found, blocks).0.len()).max(1)
 }
 
 fn no_room(needed: u64, free: u64) -> EditError {
