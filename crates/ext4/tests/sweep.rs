@@ -152,9 +152,7 @@ fn nearly_16_tib_are_clean_and_sparse() {
     let size = (16 << 40) - BLOCK_SIZE;
     let mut builder = Builder::new(&Layout { size_limit: Some(size), ..Layout::default() });
     builder.add_file(Tree::ROOT, "file", b"content");
-    let start = std::time::Instant::now();
     let image = builder.finish(Size::Exact(size));
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     assert!(image.path().metadata().unwrap().blocks() * 512 < 512 << 20);
     judge(&image);
     if kernel::is_available() {
