@@ -1,5 +1,8 @@
 //! The one form in which errors reach the user.
 
+use std::fmt::Display;
+use std::io::Write;
+
 use serde::Serialize;
 
 /// A failure: what went wrong and why.
@@ -9,6 +12,11 @@ pub struct Diagnostic {
     causes: Vec<String>,
     #[serde(skip)]
     exit_code: u8,
+}
+
+/// Writes a line to standard error. When that is closed or full, there is nobody to tell.
+pub fn tell(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Something failed.

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use args::{Change, Cli, Command, Stream};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, tell};
 
 fn main() -> ExitCode {
     // The processes around a setup script are this program too.
@@ -26,16 +26,7 @@ fn main() -> ExitCode {
         return code;
     }
     let cli = Cli::parse();
-    let result = match &cli.command {
-        Command::Rootfs(rootfs) => match &rootfs.change {
-            // Stopped at any moment, a change leaves nothing to clean up.
-            Some(Change::SetAgent(args)) => set_agent::run(args),
-            Some(Change::Grow(args)) => grow::run(args),
-            None => interruptible(|| rootfs::run(&rootfs.build)),
-        },
-        Command::Completion { shell } => completion(*shell),
-        Command::Manual { command } => manual(command.as_deref()),
-    };
+    let result = interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| run(&cli.command));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(diagnostic) => {
@@ -45,12 +36,26 @@ fn main() -> ExitCode {
     }
 }
 
+fn run(command: &Command) -> Result<(), Diagnostic> {
+    match command {
+        Command::Rootfs(rootfs) => match &rootfs.change {
+            // Stopped at any moment, a change leaves nothing to clean up.
+            Some(Change::SetAgent(args)) => set_agent::run(args),
+            Some(Change::Grow(args)) => grow::run(args),
+            None => interruptible(|| rootfs::run(&rootfs.build)),
+        },
+        Command::Completion { shell } => completion(*shell),
+        Command::Manual { command } => manual(command.as_deref()),
+    }
+}
+
 /// Says what failed: in words on standard error, and for programs where they look for the report.
 fn report(diagnostic: &Diagnostic, command: &Command) {
-    eprintln!("{}", diagnostic.text());
+    tell(diagnostic.text());
     match command.json() {
-        Some(Stream::Error) => eprintln!("{}", diagnostic.json()),
-        Some(Stream::Output) => println!("{}", diagnostic.json()),
+        Some(Stream::Error) => tell(diagnostic.json()),
+        // Who does not take it was told on standard error.
+        Some(Stream::Output) => _ = writeln!(std::io::stdout(), "{}", diagnostic.json()),
         None => {}
     }
 }

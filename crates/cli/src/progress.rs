@@ -9,6 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nex_image::{NoProgress, Progress};
 use nex_rootfs::{Events, human};
 
+use crate::diagnostic::tell;
+
 const BAR: &str = "{prefix:<9} [{bar:30}] {bytes:>11} of {total_bytes:<11} {binary_bytes_per_sec}";
 const BAR_OF_UNKNOWN_LENGTH: &str = "{prefix:<9} {spinner} {bytes:>11} {binary_bytes_per_sec}";
 
@@ -107,7 +109,7 @@ struct Lines {
 impl Progress for Lines {
     fn layer_started(&self, index: usize, total_compressed: Option<u64>) {
         let size = total_compressed.map_or_else(String::new, |total| format!(" ({})", human(total)));
-        eprintln!("layer {}: reading{size}", index + 1);
+        tell(format_args!("layer {}: reading{size}", index + 1));
         self.layers.lock().unwrap_or_else(PoisonError::into_inner).insert(index, (Instant::now(), 0));
     }
 
@@ -119,19 +121,21 @@ impl Progress for Lines {
 
     fn layer_finished(&self, index: usize) {
         if let Some((start, bytes)) = self.layers.lock().unwrap_or_else(PoisonError::into_inner).remove(&index) {
-            eprintln!("layer {}: done, {} in {:.1} s", index + 1, human(bytes), start.elapsed().as_secs_f64());
+            let seconds = start.elapsed().as_secs_f64();
+            tell(format_args!("layer {}: done, {} in {seconds:.1} s", index + 1, human(bytes)));
         }
     }
 }
 
 impl Events for Lines {
     fn script_output(&self, line: &[u8]) {
-        eprintln!("{}", script_line(line));
+        tell(script_line(line));
     }
 
     fn output_started(&self, total_bytes: u64) {
         if total_bytes >= NOTABLE_OUTPUT {
-            eprintln!("output: reading all of it ({}) for its SHA-256 or to compress it", human(total_bytes));
+            let total = human(total_bytes);
+            tell(format_args!("output: reading all of it ({total}) for its SHA-256 or to compress it"));
         }
     }
 }

@@ -33,7 +33,7 @@ pub enum Error {
         cause: PlaceError,
     },
     /// The agent's file cannot be opened.
-    #[error("cannot open the agent '{}': {cause}; name a program with --agent", .path.display())]
+    #[error("cannot open the agent '{}': {cause}; name a program for the guest", .path.display())]
     OpenAgent {
         /// The file.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum Error {
         cause: io::Error,
     },
     /// The agent is a directory, a device or a pipe.
-    #[error("the agent '{}' is not a regular file; name a program with --agent", .0.display())]
+    #[error("the agent '{}' is not a regular file; name a program for the guest", .0.display())]
     AgentNotAFile(PathBuf),
     /// The agent would not run in the image.
     #[error(transparent)]

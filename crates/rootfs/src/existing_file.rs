@@ -10,6 +10,8 @@ use rustix::fs::{FlockOperation, fcntl_lock, flock};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::shell;
+
 /// Where the kernel lists the files behind its loop devices.
 const BLOCK_DEVICES: &str = "/sys/block";
 
@@ -31,7 +33,7 @@ pub enum ExistingFileError {
     #[error("'{}' is not a regular file; name a file that nex rootfs made", .0.display())]
     NotAFile(PathBuf),
     /// The file is compressed.
-    #[error("'{}' is compressed, and nothing in it can be changed in place; unpack it first: {program} '{}'", .path.display(), .path.display())]
+    #[error("'{}' is compressed, and nothing in it can be changed in place; unpack it first: {program} {}", .path.display(), shell::word(.path))]
     Compressed {
         /// The file.
         path: PathBuf,
@@ -49,6 +51,12 @@ pub enum ExistingFileError {
         /// The device.
         device: String,
     },
+    /// The name leads to another file since it was locked.
+    #[error("'{}' was replaced while it was opened; try again", .0.display())]
+    Replaced(PathBuf),
+    /// The file would become longer than the host allows.
+    #[error("'{}' would be larger than a file may be there; raise the limit (ulimit -f), or move it to another file system", .0.display())]
+    TooLarge(PathBuf),
     /// The file system does not take the change.
     #[error("'{}': {cause}", .path.display())]
     FileSystem {
@@ -81,6 +89,11 @@ impl ExistingFile {
         if !lock(&file).map_err(cannot_open)? {
             return Err(ExistingFileError::Locked(path.into()));
         }
+        // A build may have put another file in its place before it was locked.
+        let (opened, named) = (file.metadata().map_err(cannot_open)?, fs::metadata(path).map_err(cannot_open)?);
+        if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
+            return Err(ExistingFileError::Replaced(path.into()));
+        }
         if let Some(device) = loop_device(&metadata) {
             return Err(ExistingFileError::Attached { path: path.into(), device });
         }
@@ -111,7 +124,12 @@ impl ExistingFile {
 
     /// The error of this file's file system.
     pub fn error(&self, cause: EditError) -> ExistingFileError {
-        ExistingFileError::FileSystem { path: self.path.clone(), cause }
+        match cause {
+            EditError::Io { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => {
+                ExistingFileError::TooLarge(self.path.clone())
+            }
+            cause => ExistingFileError::FileSystem { path: self.path.clone(), cause },
+        }
     }
 }
 

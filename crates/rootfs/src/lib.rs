@@ -30,6 +30,7 @@ mod report;
 mod resolve;
 mod script;
 mod set_agent;
+mod shell;
 mod usage;
 mod verity;
 mod view;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::builder::OsStringValueParser;
 use clap::builder::TypedValueParser;
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum, value_parser};
 use nex_sandbox::Mount;
 
 use crate::size;
@@ -55,11 +55,11 @@ pub struct ScriptArgs {
     pub script_timeout: Duration,
 
     /// How much memory all processes of the scripts together may have.
-    #[arg(long, env = "NEX_SCRIPT_MEMORY", value_name = "SIZE", value_parser = size::parse, default_value = "4GiB")]
+    #[arg(long, env = "NEX_SCRIPT_MEMORY", value_name = "SIZE", value_parser = memory, default_value = "4GiB")]
     pub script_memory: u64,
 
     /// How many processes and threads the scripts may have at once.
-    #[arg(long, env = "NEX_SCRIPT_PROCESSES", value_name = "NUMBER", default_value_t = 1024)]
+    #[arg(long, env = "NEX_SCRIPT_PROCESSES", value_name = "NUMBER", default_value_t = 1024, value_parser = value_parser!(u64).range(1..))]
     pub script_processes: u64,
 
     /// Whether the logs, caches, temporary files and machine's identity that the scripts leave are kept out of the
@@ -78,7 +78,13 @@ pub struct ScriptArgs {
 
     /// A directory of the image that becomes the root, once the scripts are done [default: the whole image, or
     /// /my-rootfs if the scripts leave that].
-    #[arg(long, env = "NEX_SNAPSHOT", value_name = "PATH", requires = "scripts")]
+    #[arg(
+        long,
+        env = "NEX_SNAPSHOT",
+        value_name = "PATH",
+        requires = "scripts",
+        value_parser = OsStringValueParser::new().try_map(snapshot)
+    )]
     pub snapshot: Option<OsString>,
 
     /// Where the image goes as a directory when a script fails, for a look at it; all of it belongs to the user then.
@@ -139,6 +145,22 @@ fn mount(text: OsString) -> Result<Mount, String> {
     Ok(Mount { source, target, read_only })
 }
 
+fn snapshot(path: OsString) -> Result<OsString, String> {
+    match path.as_bytes().split(|byte| *byte == b'/').any(|name| name == b"..") {
+        true => Err("the path of a snapshot is one of the image, without '..'".into()),
+        false => Ok(path),
+    }
+}
+
+/// A shell with less does not even start.
+fn memory(text: &str) -> Result<u64, String> {
+    const LEAST: u64 = 8 << 20;
+    match size::parse(text)? {
+        bytes if bytes < LEAST => Err(format!("scripts do not run with {bytes} bytes; give them 8MiB or more")),
+        bytes => Ok(bytes),
+    }
+}
+
 fn secret(text: OsString) -> Result<SecretArg, String> {
     const FORM: &str = "a secret is id=NAME,src=FILE, and its name has no slash";
     let bytes = text.as_bytes().strip_prefix(b"id=").ok_or(FORM)?;
@@ -178,6 +200,16 @@ mod tests {
         for text in ["", "/a", ":/b", "/a:b", "/a:/", "/a:/x/../y", "/a:/proc/sys", "/a:/./dev", "/a:/run/nex/1"] {
             assert!(mount(text.into()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn snapshots_and_memory_have_bounds() {
+        assert!(snapshot("/my-rootfs".into()).is_ok() && snapshot("a..b".into()).is_ok());
+        for path in ["..", "../..", "/a/../b"] {
+            assert!(snapshot(path.into()).is_err(), "{path}");
+        }
+        assert_eq!(memory("8MiB"), Ok(8 << 20));
+        assert!(memory("0").is_err() && memory("1M").is_err());
     }
 
     #[test]

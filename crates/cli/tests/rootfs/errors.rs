@@ -253,6 +253,18 @@ fn a_limit_on_the_size_of_files_is_said() -> Result<()> {
 }
 
 #[test]
+fn an_error_that_nobody_can_be_told_is_no_panic() -> Result<()> {
+    let place = Place::new()?;
+    for format in ["text", "json"] {
+        let mut build = place.build("tar:nowhere")?;
+        let full = || fs::File::options().write(true).open("/dev/full");
+        let status = build.args(["--format", format]).stdout(full()?).stderr(full()?).status()?;
+        assert_eq!(status.code(), Some(1), "{format}");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_interrupt_leaves_nothing() -> Result<()> {
     for signal in ["INT", "TERM"] {
         let place = Place::new()?;

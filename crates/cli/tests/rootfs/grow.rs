@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nex_testkit::kernel::{self, Access, Mount};
-use nex_testkit::{Result, command, fsck, image_tree, manifest};
+use nex_testkit::{Failure, Result, command, fsck, image_tree, manifest};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -177,6 +177,15 @@ fn the_growth_that_set_agent_asks_for_makes_its_room() -> Result<()> {
 }
 
 #[test]
+fn a_limit_on_the_size_of_files_is_said() -> Result<()> {
+    let place = Place::new(&[])?;
+    let grow = place.grow("1GiB");
+    let mut bounded = Command::new("sh");
+    bounded.args(["-c", "ulimit -f 400000; exec \"$@\"", "sh"]).arg(grow.get_program()).args(grow.get_args());
+    place.fails(&mut bounded, &["larger than a file may be", "ulimit -f"])
+}
+
+#[test]
 fn a_full_host_leaves_the_file_as_it_was() -> Result<()> {
     if !kernel::is_available() {
         return Ok(());
@@ -192,9 +201,13 @@ fn a_full_host_leaves_the_file_as_it_was() -> Result<()> {
             .arg(format!("of={}", mount.path().join("filler").display()))
             .stderr(Stdio::null())
             .status()?;
-        assert!(!filler.success(), "the host is full");
+        if filler.success() {
+            return Err(Failure::new("the host is not full"));
+        }
         failed(&command::output(&mut grow(&file, "100GiB"))?, &["No space left on device"])?;
-        assert!(fs::read(&file)? == fs::read(place.file())?);
+        if fs::read(&file)? != fs::read(place.file())? {
+            return Err(Failure::new("the file changed"));
+        }
         fs::remove_file(mount.path().join("filler"))?;
         command::run(&mut grow(&file, "100GiB"))?;
         fsck::check(&file)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{BLOCK_SIZE, Parameters, RootHash};
 use crate::output::hex;
 use crate::report::VerityReport;
+use crate::shell;
 
 /// What device mapper counts in, in bytes.
 const SECTOR: u64 = 512;
@@ -61,7 +62,7 @@ pub fn report(parameters: &Parameters, root: &RootHash, place: &Place, image: &P
         // The kernel reads no superblock.
         start = offset / BLOCK_SIZE + 1,
     );
-    let (image, hash_file) = (shell_word(image), shell_word(hash_file));
+    let (image, hash_file) = (shell::word(image), shell::word(hash_file));
     let options = if offset == 0 { String::new() } else { format!(" --hash-offset={offset}") };
     VerityReport {
         kernel_arguments: format!("dm-mod.create=\"{NAME},,,ro,{table}\" root=/dev/dm-0 ro"),
@@ -78,11 +79,4 @@ pub fn report(parameters: &Parameters, root: &RootHash, place: &Place, image: &P
             Place::File(path) => Some(path.display().to_string()),
         },
     }
-}
-
-/// A path as a shell takes it for one word.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@%".contains(character);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
