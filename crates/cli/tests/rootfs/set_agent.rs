@@ -192,7 +192,7 @@ fn without_room_the_message_says_how_much_is_missing() -> Result<()> {
     let mut large = fs::read(nex::agent()?)?;
     large.resize(8 << 20, 1);
     fs::write(place.other(), large)?;
-    let words = ["has no room for the agent", "it takes 8.0 MiB", "are missing", "nex rootfs grow '", "MiB"];
+    let words = ["has no room for the agent", "it takes 8.0 MiB", "are missing", "nex rootfs grow ", "MiB"];
     place.fails(&mut place.set_agent(&place.other()), &words)
 }
 
