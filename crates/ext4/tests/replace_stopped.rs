@@ -5,20 +5,42 @@ mod support;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use nex_ext4::{FileSystem, Journal, Layout, Size, Sizes, Tree};
+use nex_ext4::{BLOCK_SIZE, FileSystem, Journal, Layout, Size, Sizes, Tree};
 use nex_testkit::kernel::{self, Access, Mount};
 use support::recording::{Event, Recording, play, stops};
-use support::{Builder, Image, MIB, assert_fsck_is_silent, e2fsck, pattern, read, text};
+use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, e2fsck, pattern, read, text};
 
 const OLD: usize = 30_000;
 const NEW: usize = 70_001;
+/// Bytes of one full group.
+const FIRST_GROUP: u64 = 128 * MIB;
 
-fn image(journal: Journal) -> Image {
+fn builder() -> Builder {
     let mut builder = Builder::new(&Layout::default());
     builder.add_file(Tree::ROOT, "before", &pattern(1, 10_000));
     builder.add_file(Tree::ROOT, "agent", &pattern(2, OLD));
     builder.add_file(Tree::ROOT, "behind", &pattern(3, 10_000));
+    builder
+}
+
+fn image(journal: Journal) -> Image {
+    let builder = builder();
     builder.finish(Sizes { journal, ..Size::Exact(16 * MIB).into() })
+}
+
+/// An image that grew by groups without bitmaps, where the new agent has to go: the first group is full.
+fn grown(journal: Journal) -> Image {
+    let full = |filler: u64| {
+        let mut builder = builder();
+        builder.add_file(Tree::ROOT, "filler", &vec![0; (filler * BLOCK_SIZE) as usize]);
+        builder.finish(Sizes { journal, ..Size::Exact(FIRST_GROUP).into() })
+    };
+    let image = full(full(0).report.free_blocks - 4);
+    let file = File::options().read(true).write(true).open(image.path()).unwrap();
+    FileSystem::open(&file).unwrap().grow(GIB).unwrap();
+    let events = record(&image);
+    assert!(events.iter().any(|event| matches!(event, Event::Write { offset, .. } if *offset >= FIRST_GROUP)));
+    image
 }
 
 /// What replacing the agent writes.
@@ -57,13 +79,12 @@ fn repair(image: &Path, how: &str) {
 }
 
 /// Plays every stop; each must give one of the two agents, and one after the other when the writes come in their order.
-fn assert_safe(journal: Journal) {
-    let image = image(journal);
-    let events = record(&image);
-    assert!(is_new(&stopped(&image, &events)));
+fn assert_safe(image: &Image, journal: Journal) {
+    let events = record(image);
+    assert!(is_new(&stopped(image, &events)));
     let mut newest = false;
     for (number, stop) in stops(&events, 12, 42).iter().enumerate() {
-        let copy = stopped(&image, stop);
+        let copy = stopped(image, stop);
         let opened = FileSystem::open(&File::open(&copy).unwrap()).map(drop);
         let before_repair = opened.is_ok().then(|| is_new(&copy));
         if journal == Journal::None {
@@ -83,12 +104,19 @@ fn assert_safe(journal: Journal) {
 
 #[test]
 fn with_a_journal() {
-    assert_safe(Journal::Usual);
+    assert_safe(&image(Journal::Usual), Journal::Usual);
 }
 
 #[test]
 fn without_a_journal() {
-    assert_safe(Journal::None);
+    assert_safe(&image(Journal::None), Journal::None);
+}
+
+#[test]
+fn in_groups_that_growth_brought() {
+    for journal in [Journal::Usual, Journal::None] {
+        assert_safe(&grown(journal), journal);
+    }
 }
 
 #[test]
