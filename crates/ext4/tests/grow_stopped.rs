@@ -149,7 +149,6 @@ fn the_kernel_replays_it() {
         let image = case.image();
         let events = case.record(&image);
         let mut seen = [0, 0];
-        let case = Case { step: 5, ..case };
         for stop in case.stops(&events, 2).0 {
             let copy = stopped(&image, &stop);
             let mount = Mount::new(&copy, Access::ReadWrite).unwrap();

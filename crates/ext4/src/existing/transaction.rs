@@ -7,7 +7,8 @@
 //!    new stands in free blocks already, and is synced with it);
 //! 2. the journal's superblock says where the log begins. **This commits**: from here on a replay makes the change, and
 //!    all that decides it stands in one sector;
-//! 3. the blocks go to their places, and what is freed is punched out;
+//! 3. the blocks go to their places, the superblock's behind all others: a kernel reads the descriptors that a superblock
+//!    counts before it replays the journal, and refuses to mount where they are not there. What is freed is punched out;
 //! 4. the journal's superblock says that the log is empty;
 //! 5. `needs_recovery` goes.
 //!
@@ -179,9 +180,10 @@ impl FileSystem<'_> {
         after: &Superblock,
         freed: &[Range<u64>],
     ) -> Result<(), EditError> {
-        for (place, block) in &transaction.blocks {
-            self.write_block(*place, block)?;
-        }
+        let (with_superblock, others) = transaction.blocks.iter().partition::<Vec<_>, _>(|(place, _)| **place == 0);
+        others.into_iter().try_for_each(|(place, block)| self.write_block(*place, block))?;
+        self.sync()?;
+        with_superblock.into_iter().try_for_each(|(place, block)| self.write_block(*place, block))?;
         if log.is_none() {
             // Nothing but the blocks in their places decides the change.
             self.sync()?;
