@@ -27,8 +27,8 @@ const STATUS_MARK: &str = "the guest's script ended with ";
 /// How long a guest may take, when nothing else is asked for.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 const MEMORY_MIB: u32 = 512;
-/// How many lines of the console tell what went wrong.
-const TAIL: usize = 40;
+/// How many lines of the console tell what went wrong: a panic's message stands above its registers and its long trace.
+const TAIL: usize = 120;
 /// How often to look at what the guest wrote.
 const PAUSE: Duration = Duration::from_millis(20);
 
