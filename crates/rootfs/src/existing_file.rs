@@ -81,8 +81,7 @@ impl ExistingFile {
     pub fn open(path: &Path) -> Result<Self, ExistingFileError> {
         let cannot_open = |cause| ExistingFileError::Open { path: path.into(), cause };
         // Before it is opened: a pipe would keep us waiting for ever.
-        let metadata = fs::metadata(path).map_err(cannot_open)?;
-        if !metadata.is_file() {
+        if !fs::metadata(path).map_err(cannot_open)?.is_file() {
             return Err(ExistingFileError::NotAFile(path.into()));
         }
         let file = File::options().read(true).write(true).open(path).map_err(cannot_open)?;
@@ -94,7 +93,7 @@ impl ExistingFile {
         if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
             return Err(ExistingFileError::Replaced(path.into()));
         }
-        if let Some(device) = loop_device(&metadata) {
+        if let Some(device) = loop_device(&opened) {
             return Err(ExistingFileError::Attached { path: path.into(), device });
         }
         match compression(&file).map_err(cannot_open)? {
