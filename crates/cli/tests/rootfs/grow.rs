@@ -40,17 +40,12 @@ impl Place {
 
     /// The command fails with all of `words`, and changes no byte.
     fn fails(&self, command: &mut Command, words: &[&str]) -> Result<()> {
-        let bytes = fs::read(self.file())?;
-        failed(&command::output(command)?, words)?;
-        assert!(fs::read(self.file())? == bytes, "the file changed: {words:?}");
-        Ok(())
+        nex::fails_to_change(command, &self.file(), words)
     }
 }
 
 fn grow(file: &Path, size: &str) -> Command {
-    let mut command = Command::new(NEX);
-    command.env_clear().args(["rootfs", "grow"]).arg(file).arg(size);
-    command
+    nex::change("grow", file, size)
 }
 
 #[test]

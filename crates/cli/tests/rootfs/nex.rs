@@ -1,5 +1,6 @@
 //! Running the built command, and what is expected of its result.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -129,6 +130,20 @@ pub fn fails(command: &mut Command, directory: &Path, words: &[&str]) -> Result<
     failed(&result, words)?;
     let after = names(directory)?;
     if before == after { Ok(()) } else { Err(Failure::new(format!("left behind: {before:?} became {after:?}"))) }
+}
+
+/// `nex rootfs` with one of its commands that change a file in place.
+pub fn change(name: &str, file: &Path, argument: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(NEX);
+    command.env_clear().args(["rootfs", name]).arg(file).arg(argument);
+    command
+}
+
+/// The command fails as it should, and changes no byte of the file nor any name beside it.
+pub fn fails_to_change(command: &mut Command, file: &Path, words: &[&str]) -> Result<()> {
+    let bytes = fs::read(file)?;
+    fails(command, file.parent().unwrap_or(file), words)?;
+    if fs::read(file)? == bytes { Ok(()) } else { Err(Failure::new(format!("the file changed: {words:?}"))) }
 }
 
 /// Exit code 1, and a message on stderr with all of `words`.

@@ -52,19 +52,12 @@ impl Place {
 
     /// The command fails with all of `words`, and changes no byte.
     fn fails(&self, command: &mut Command, words: &[&str]) -> Result<()> {
-        let before = nex::names(self.directory.path())?;
-        let bytes = fs::read(self.file())?;
-        failed(&command::output(command)?, words)?;
-        assert!(fs::read(self.file())? == bytes, "the file changed: {words:?}");
-        assert_eq!(nex::names(self.directory.path())?, before);
-        Ok(())
+        nex::fails_to_change(command, &self.file(), words)
     }
 }
 
 fn set_agent(file: &Path, agent: &Path) -> Command {
-    let mut command = Command::new(NEX);
-    command.env_clear().args(["rootfs", "set-agent"]).arg(file).arg(agent);
-    command
+    nex::change("set-agent", file, agent)
 }
 
 #[test]
