@@ -16,7 +16,7 @@ use support::{Builder, MIB};
 
 /// How many trees are tried when the environment says nothing.
 const QUICK: u32 = 60;
-const SLOW: u32 = 3000;
+const SLOW: u32 = 2000;
 /// Variables that say otherwise.
 const CASES: &str = "NEX_RANDOM_TREES";
 const SEED: &str = "NEX_RANDOM_SEED";

@@ -13,7 +13,7 @@ use crate::trial;
 
 /// How many stacks are tried when the environment says nothing.
 const QUICK: u32 = 40;
-const SLOW: u32 = 4000;
+const SLOW: u32 = 2000;
 /// Variables that say otherwise.
 const CASES: &str = "NEX_DIFFERENTIAL_CASES";
 const SEED: &str = "NEX_DIFFERENTIAL_SEED";
