@@ -96,9 +96,9 @@ pub struct RootfsArgs {
     #[arg(short, long, env = "NEX_OUTPUT", default_value = "rootfs.ext4", value_name = "FILE")]
     pub output: OsString,
 
-    /// Leave the SHA-256 of the output out of the report: all of a large image has to be read for it, holes too.
-    #[arg(long, env = "NEX_NO_SHA256", value_parser = FalseyValueParser::new())]
-    pub no_sha256: bool,
+    /// Put the SHA-256 of the output into the report: all of a large image has to be read for it, holes too.
+    #[arg(long, env = "NEX_SHA256", value_parser = FalseyValueParser::new())]
+    pub sha256: bool,
 
     /// Append a hash tree of dm-verity, by which the guest's kernel checks what it reads.
     #[arg(long, env = "NEX_VERITY", value_parser = FalseyValueParser::new())]

@@ -48,7 +48,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         file_system: file_system(&args.file_system, size)?,
         script: script::options(&args.script, args.hostname.as_deref(), source_date_epoch()?)?,
         output: Destination::new(&args.output),
-        digest: !args.no_sha256,
+        digest: args.sha256,
         verity: verity(args)?,
         source_date_epoch: source_date_epoch()?,
         guest: GuestOptions {

@@ -13,7 +13,8 @@ pub struct Report {
     pub schema_version: u32,
     /// The output's name; `-` for standard output.
     pub output: String,
-    /// The SHA-256 of the output, in hex, unless it was not wanted.
+    /// The SHA-256 of the output, in hex, if it was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// The output's length: smaller than `size` when it is compressed, larger when a hash tree is appended.
     pub output_bytes: u64,

@@ -49,7 +49,7 @@ fn a_large_image_takes_no_more_of_the_disk_than_its_content() -> Result<()> {
     Image::of(&[vec![Entry::file("content", vec![7; 50 << 20])]])?.write(&layout, "image")?;
     let output = directory.path().join("out.ext4");
     let mut build = rootfs(&format!("oci:{}:image", layout.display()), &output)?;
-    command::run(build.args(["--size", "10GiB", "--no-sha256"]))?;
+    command::run(build.args(["--size", "10GiB"]))?;
     let metadata = output.metadata()?;
     assert_eq!(metadata.len(), 10 * GIB);
     assert!(metadata.blocks() * 512 < 60 * MIB, "{} MiB", metadata.blocks() * 512 / MIB);
@@ -66,7 +66,7 @@ fn a_file_of_8_gib_passes_through_512_mib_of_address_space() -> Result<()> {
     let build = rootfs("tar:-", &output)?;
     let mut bounded = Command::new("sh");
     bounded.args(["-c", "ulimit -v \"$0\"; exec \"$@\"", KIBIBYTES]).arg(build.get_program()).args(build.get_args());
-    bounded.args(["--size", "auto", "--no-sha256"]).stdin(Stdio::piped()).stdout(Stdio::null());
+    bounded.args(["--size", "auto"]).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut running = bounded.spawn()?;
     let mut pipe = running.stdin.take().ok_or(Failure::new("no pipe"))?;
     let header = nex_testkit::layer::file_header("large", SIZE)?;

@@ -66,7 +66,7 @@ impl Place {
 
     /// The build succeeds, and e2fsck takes its output.
     fn carries(&self, image: &str, options: &[&str]) -> Result<()> {
-        let result = self.bounded(image, &[&["--size", "auto", "--no-sha256"], options].concat())?;
+        let result = self.bounded(image, &[&["--size", "auto"], options].concat())?;
         assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
         fsck::check(&self.output())?;
         fs::remove_file(self.output())?;

@@ -16,7 +16,7 @@ const MIB: u64 = 1 << 20;
 fn build(flags: &[&str]) -> Result<(Value, BTreeMap<String, String>)> {
     let directory = nex::directory()?;
     let output = directory.path().join("out.ext4");
-    let report = command::run(rootfs("scratch", &output)?.args(["--format", "json"]).args(flags))?;
+    let report = command::run(rootfs("scratch", &output)?.args(["--format", "json", "--sha256"]).args(flags))?;
     fsck::check(&output)?;
     Ok((serde_json::from_slice(&report)?, dumpe2fs(&output)?))
 }

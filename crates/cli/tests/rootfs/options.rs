@@ -62,7 +62,7 @@ fn compressed_and_piped_outputs_hold_the_same_file() -> Result<()> {
 fn the_report_is_one_json_object_about_the_file_that_is_there() -> Result<()> {
     let directory = nex::directory()?;
     let output = directory.path().join("out.ext4");
-    let printed = command::run(rootfs("scratch", &output)?.args(["--format", "json"]))?;
+    let printed = command::run(rootfs("scratch", &output)?.args(["--format", "json", "--sha256"]))?;
     let report: Value = serde_json::from_slice(&printed)?;
     assert_eq!(report["schemaVersion"], 1);
     assert_eq!(report["size"], 150 * MIB);

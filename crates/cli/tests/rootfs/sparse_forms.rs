@@ -64,7 +64,7 @@ fn make(directory: &Path, shapes: &[Shape]) -> Result<()> {
 
 /// Without the SHA-256 of the output, which would be read for it, terabytes of holes too.
 fn build(image: &str, output: &Path) -> Result<()> {
-    command::run(rootfs(image, output)?.args(["--size", "auto", "--no-sha256"])).map(drop)
+    command::run(rootfs(image, output)?.args(["--size", "auto"])).map(drop)
 }
 
 /// The file in an image has the size and no more blocks than its regions. Asked of debugfs.
@@ -172,7 +172,7 @@ fn a_hundred_thousand_regions() -> Result<()> {
             fails(&mut rootfs(&image, &output)?, directory.path(), &["layer 1", "entry 1", "--max-headers"])?;
         }
         let mut build = rootfs(&image, &output)?;
-        command::run(build.args(["--size", "auto", "--no-sha256", "--max-headers", "16777216"]))?;
+        command::run(build.args(["--size", "auto", "--max-headers", "16777216"]))?;
         fsck::check(&output)?;
         if !kernel::is_available() {
             continue;
