@@ -4,15 +4,8 @@
 //! image have its loader, every library it needs, directly or through another, and their versions? A loader's name alone
 //! decides nothing: a program without one may still need libraries.
 
-mod elf;
 mod error;
-mod libc;
-mod library;
-mod machine;
 pub(crate) mod native;
-mod needs;
-mod script;
-mod search;
 #[cfg(test)]
 mod tests;
 
@@ -21,17 +14,13 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
+use nex_program::{Elf, LONGEST_LINE, Script, View};
 use object::read::ReadCache;
 
-pub use elf::Broken;
-pub use error::{Error, Missing};
-pub use libc::Libc;
-pub use machine::Machine;
+pub use error::Error;
+pub use nex_program::{Broken, Libc, Machine, Missing};
 
-use elf::Elf;
-use script::{LONGEST_LINE, Script};
-
-use crate::guest::{AGENT, View};
+use crate::guest::AGENT;
 
 /// An agent's binary, as far as it concerns who can run it.
 #[derive(Clone, Debug)]
@@ -152,7 +141,7 @@ impl Agent {
     }
 
     fn check_needs(&self, view: &dyn View, elf: &Elf, loader: &[u8]) -> Result<(), Error> {
-        let missing = needs::missing(view, AGENT, elf, loader)?;
+        let missing = nex_program::missing(view, AGENT, elf, loader)?;
         if missing.is_empty() {
             return Ok(());
         }

@@ -17,14 +17,13 @@ mod systemd;
 mod tests;
 mod text;
 mod users;
-pub(crate) mod view;
 
 use std::io;
 
 pub use change::{Change, FileContent};
 pub use config::ImageConfig;
 pub use init::Init;
-pub use view::{Kind, Stat, View};
+pub use nex_program::{Kind, Stat, View};
 
 use change::Layer;
 use init::Found;

@@ -1,11 +1,9 @@
 //! What can be wrong with an agent, and what to do about it.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::Display;
 use std::io;
 
-use super::elf::Broken;
-use super::libc::Libc;
-use super::machine::Machine;
+use nex_program::{Broken, Libc, Machine, Missing, ReadError};
 
 /// Why an agent cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -19,13 +17,8 @@ pub enum Error {
         source: io::Error,
     },
     /// A file of the image cannot be read back.
-    #[error("cannot read {path} of the image, which the agent needs")]
-    ReadImage {
-        /// The file in the image.
-        path: String,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("cannot read {} of the image, which the agent needs", .0.path)]
+    ReadImage(#[from] ReadError),
     /// The file is neither ELF nor a script.
     #[error(
         "the agent {agent} is no program: it begins neither as an ELF file nor with #!; give a static Linux binary"
@@ -105,42 +98,6 @@ pub enum Error {
         /// The program that would run it.
         interpreter: String,
     },
-}
-
-/// One thing that an agent needs and the image lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// The loader of a dynamic program.
-    Loader(String),
-    /// A library.
-    Library {
-        /// Its name.
-        name: String,
-        /// The program or library that needs it.
-        needed_by: String,
-    },
-    /// A version of a library that is there.
-    Version {
-        /// The version.
-        name: String,
-        /// The library's name.
-        library: String,
-        /// The newest version of the same family that it has.
-        newest: Option<String>,
-    },
-}
-
-impl Display for Missing {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Loader(path) => write!(f, "the loader {path}"),
-            Self::Library { name, needed_by } => write!(f, "{name} (for {needed_by})"),
-            Self::Version { name, library, newest: Some(newest) } => {
-                write!(f, "{name} in {library} (which goes up to {newest})")
-            }
-            Self::Version { name, library, newest: None } => write!(f, "{name} in {library}"),
-        }
-    }
 }
 
 fn join(items: &[impl Display]) -> String {

@@ -2,10 +2,9 @@
 
 use std::io;
 
-use super::elf::Elf;
-use super::machine::Machine;
-use super::script::{LONGEST_LINE, Script};
-use crate::guest::{AGENT, View};
+use nex_program::{Elf, LONGEST_LINE, Machine, Script, View};
+
+use crate::guest::AGENT;
 
 /// Programs that tell it: the agent that is there, and those that nearly every image has.
 const WITNESSES: [&[u8]; 3] = [AGENT, b"/sbin/init", b"/bin/sh"];

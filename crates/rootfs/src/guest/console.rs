@@ -1,10 +1,11 @@
 //! A login on the serial console, where the image has the programs for it.
 
+use nex_program::{View, exists};
+
 use super::Error;
 use super::change::Layer;
 use super::init::{Found, Init};
 use super::text::{Attributes, Text};
-use super::view::{View, exists};
 use super::{openrc, systemd};
 
 /// Enables it in the way of the image's init.

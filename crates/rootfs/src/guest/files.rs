@@ -1,8 +1,9 @@
 //! The directories and files that a system expects and container images lack.
 
+use nex_program::{View, exists};
+
 use super::change::Layer;
 use super::text::{Attributes, Text};
-use super::view::{View, exists};
 use super::{Error, lossy};
 
 /// Where the kernel writes the name servers of its `ip=` parameter, in the format of resolv.conf(5).

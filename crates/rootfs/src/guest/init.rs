@@ -1,9 +1,10 @@
 //! Which init the kernel would start, and whether it would work.
 
+use nex_program::{View, end_of_links, exists, is_executable, name};
+
 use super::Error;
 use super::inittab::Inittab;
 use super::openrc::Runlevel;
-use super::view::{View, end_of_links, exists, is_executable, name};
 
 /// Where the kernel looks for an init, in its order. It ends with `/bin/sh`, but a shell is nobody's service manager.
 const PLACES: [&[u8]; 3] = [b"/sbin/init", b"/etc/init", b"/bin/init"];

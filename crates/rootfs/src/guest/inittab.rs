@@ -3,10 +3,11 @@
 //! A line is `id:runlevels:action:process`, see inittab(5). BusyBox takes the first field for a terminal and ignores the
 //! second.
 
+use nex_program::{View, exists, is_executable};
+
 use super::change::Layer;
 use super::openrc::Runlevel;
 use super::text::{Attributes, Text};
-use super::view::{View, exists, is_executable};
 use super::{AGENT, Error};
 
 /// Where the program is that changes its user and becomes another. Debian's dpkg and BusyBox have it with the same options.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use nex_program::{Kind, Stat, View, name, parent};
+
 use super::change::{Change, FileContent};
-use super::view::{Kind, Stat, View, name, parent};
 
 /// One thing that has a path.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The agent as a service of OpenRC.
 
+use nex_program::{View, exists};
+
 use super::change::Layer;
-use super::view::{View, exists};
 
 /// The service. Its output goes to the files that Nex has always used. The console belongs to root, and the agent runs as
 /// `nex`: the right to write there lets it tell the host that it is ready.

@@ -1,7 +1,8 @@
 //! The agent as a service of systemd.
 
+use nex_program::{View, exists};
+
 use super::change::Layer;
-use super::view::{View, exists};
 
 /// The service. The journal forwards its output to the console, which the host reads.
 const UNIT: &str = "\

@@ -1,7 +1,8 @@
 //! The wiring of the shapes that images come in.
 
+use nex_program::{Kind, Stat, View};
+
 use super::memory::Image;
-use super::view::{Kind, Stat, View};
 use super::{Error, Init, Options, Wiring, wire};
 
 const ALPINE_INITTAB: &str = "::sysinit:/sbin/openrc sysinit\n::sysinit:/sbin/openrc boot\n::wait:/sbin/openrc default\n\

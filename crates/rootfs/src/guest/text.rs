@@ -1,7 +1,8 @@
 //! The image's text files, changed line by line. Every byte of the other lines stays.
 
+use nex_program::View;
+
 use super::change::{FileContent, Layer};
-use super::view::View;
 use super::{Error, lossy};
 
 /// Far above any such file; a longer one is not what it claims to be.

@@ -2,9 +2,10 @@
 //!
 //! The formats are those of passwd(5), group(5), shadow(5) and gshadow(5): lines of fields between colons.
 
+use nex_program::{View, is_executable};
+
 use super::change::Layer;
 use super::text::{Attributes, Text};
-use super::view::{View, is_executable};
 use super::{Error, lossy};
 
 /// The name of the agent's user and group.

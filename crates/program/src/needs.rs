@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::elf::{Elf, Version};
-use super::error::{Error, Missing};
-use super::libc::newest;
-use super::library;
-use super::machine::Machine;
-use super::search::{configured_directories, expand_tag};
-use crate::guest::View;
-use crate::guest::view::{end_of_links, is_executable, name, parent};
+use crate::elf::{Elf, Version};
+use crate::libc::newest;
+use crate::library::{self, ReadError};
+use crate::machine::Machine;
+use crate::missing::Missing;
+use crate::search::{configured_directories, expand_tag};
+use crate::view::View;
+use crate::view::{end_of_links, is_executable, name, parent};
 
 /// As many libraries as are followed; a browser has about 200.
 const MOST_LIBRARIES: usize = 1024;
@@ -35,7 +35,7 @@ struct Loader<'view> {
 }
 
 /// Everything that the program at `path`, which names `loader`, needs and the image lacks.
-pub(crate) fn missing(view: &dyn View, path: &[u8], program: &Elf, loader: &[u8]) -> Result<Vec<Missing>, Error> {
+pub fn missing(view: &dyn View, path: &[u8], program: &Elf, loader: &[u8]) -> Result<Vec<Missing>, ReadError> {
     if !is_executable(view, loader) {
         return Ok(vec![Missing::Loader(shown(loader))]);
     }
@@ -57,7 +57,7 @@ fn is_musl(view: &dyn View, loader: &[u8]) -> bool {
 
 impl Loader<'_> {
     /// Loads a program and all that it needs, breadth first as a real loader does.
-    fn load(&mut self, program: Object) -> Result<(), Error> {
+    fn load(&mut self, program: Object) -> Result<(), ReadError> {
         let mut required = Vec::new();
         let mut objects = std::collections::VecDeque::from([program]);
         while let Some(object) = objects.pop_front() {
@@ -92,7 +92,7 @@ impl Loader<'_> {
     }
 
     /// The first file of the right machine in the directories that are searched for this object.
-    fn find(&self, needed: &[u8], object: &Object) -> Result<Option<(Vec<u8>, Elf)>, Error> {
+    fn find(&self, needed: &[u8], object: &Object) -> Result<Option<(Vec<u8>, Elf)>, ReadError> {
         let candidates = if needed.contains(&b'/') {
             vec![needed.to_vec()]
         } else {

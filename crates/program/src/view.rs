@@ -1,10 +1,10 @@
-//! What the wiring sees of the merged image.
+//! What is seen of a root filesystem.
 //!
 //! Paths are absolute. Parents always resolve through symlinks inside the image's root and never leave it.
 
 use std::io;
 
-/// The tree that the guest's files are added to.
+/// A root filesystem, to be looked at.
 pub trait View {
     /// What a path leads to, symlinks followed to the end; `None` when that is nothing.
     fn stat(&self, path: &[u8]) -> Option<Stat>;
@@ -22,7 +22,7 @@ pub trait View {
     fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>>;
 }
 
-/// The kinds that the wiring tells apart.
+/// The kinds that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A directory.
@@ -35,7 +35,7 @@ pub enum Kind {
     Other,
 }
 
-/// What the wiring asks about a name.
+/// What is asked about a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// What it is.
@@ -49,18 +49,18 @@ pub struct Stat {
 }
 
 /// Whether a path leads to anything.
-pub(crate) fn exists(view: &dyn View, path: &[u8]) -> bool {
+pub fn exists(view: &dyn View, path: &[u8]) -> bool {
     view.stat(path).is_some()
 }
 
 /// Whether a path leads to a file that the kernel would execute.
-pub(crate) fn is_executable(view: &dyn View, path: &[u8]) -> bool {
+pub fn is_executable(view: &dyn View, path: &[u8]) -> bool {
     const ANY_EXECUTE: u16 = 0o111;
     view.stat(path).is_some_and(|stat| stat.kind == Kind::File && stat.mode & ANY_EXECUTE != 0)
 }
 
 /// The path at the end of a chain of symlinks that begins at `path`, as the links write it.
-pub(crate) fn end_of_links(view: &dyn View, path: &[u8]) -> Vec<u8> {
+pub fn end_of_links(view: &dyn View, path: &[u8]) -> Vec<u8> {
     /// As many as the kernel follows in one path (`MAXSYMLINKS`).
     const MOST_LINKS: usize = 40;
     let mut path = path.to_vec();
@@ -75,12 +75,12 @@ pub(crate) fn end_of_links(view: &dyn View, path: &[u8]) -> Vec<u8> {
 }
 
 /// The last part of a path.
-pub(crate) fn name(path: &[u8]) -> &[u8] {
+pub fn name(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
 
 /// All but the last part of a path, without the slash.
-pub(crate) fn parent(path: &[u8]) -> &[u8] {
+pub fn parent(path: &[u8]) -> &[u8] {
     let end = path.len() - name(path).len();
     path[..end].strip_suffix(b"/").unwrap_or_default()
 }

@@ -1,31 +1,32 @@
-//! A script as an agent: `#!interpreter argument`.
+//! A script as a program: `#!interpreter argument`.
 
-use crate::guest::View;
-use crate::guest::view::{is_executable, name};
+use crate::view::View;
+use crate::view::{is_executable, name};
 
 /// As much of the first line as the kernel looks at (`BINPRM_BUF_SIZE`).
-pub(crate) const LONGEST_LINE: usize = 256;
+pub const LONGEST_LINE: usize = 256;
 
 /// Where programs are looked for by name in a guest.
 const PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// The first line of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Script {
-    pub(crate) interpreter: Vec<u8>,
+pub struct Script {
+    /// The program that runs it.
+    pub interpreter: Vec<u8>,
     argument: Option<Vec<u8>>,
 }
 
 impl Script {
     /// Reads the first line; `None` when it is no script.
-    pub(crate) fn parse(start: &[u8]) -> Option<Self> {
+    pub fn parse(start: &[u8]) -> Option<Self> {
         let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(<[u8]>::to_vec);
         Some(Self { interpreter: words.next()?, argument: words.next() })
     }
 
     /// What the script needs and the image lacks: the interpreter, or what `env` would look for.
-    pub(crate) fn missing(&self, view: &dyn View) -> Option<String> {
+    pub fn missing(&self, view: &dyn View) -> Option<String> {
         let missing = |path: &[u8]| Some(path.escape_ascii().to_string());
         if !is_executable(view, &self.interpreter) {
             return missing(&self.interpreter);

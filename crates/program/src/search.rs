@@ -3,8 +3,8 @@
 //! GNU's: `DT_RPATH` or `DT_RUNPATH`, then what `ldconfig` has listed from `/etc/ld.so.conf`, then the system's
 //! directories; see ld.so(8). musl's: the same two tags, then `/etc/ld-musl-ARCH.path`, or three directories without one.
 
-use super::machine::Machine;
-use crate::guest::View;
+use crate::machine::Machine;
+use crate::view::View;
 
 /// Far above any configuration file of a loader.
 const LONGEST: u64 = 64 << 10;
@@ -13,14 +13,14 @@ const LONGEST: u64 = 64 << 10;
 const MOST_FILES: usize = 256;
 
 /// The directories that need no configuration, for both loaders and both layouts of `/usr`.
-pub(crate) fn system_directories(machine: Machine) -> Vec<Vec<u8>> {
+pub fn system_directories(machine: Machine) -> Vec<Vec<u8>> {
     let multiarch = machine.multiarch().map(|triplet| [format!("/lib/{triplet}"), format!("/usr/lib/{triplet}")]);
     let plain = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"].map(String::from);
     multiarch.into_iter().flatten().chain(plain).map(String::into_bytes).collect()
 }
 
 /// The directories of an image's loader, in its order.
-pub(crate) fn configured_directories(view: &dyn View, machine: Machine, loader: &[u8], musl: bool) -> Vec<Vec<u8>> {
+pub fn configured_directories(view: &dyn View, machine: Machine, loader: &[u8], musl: bool) -> Vec<Vec<u8>> {
     if !musl {
         let mut directories = ld_so_conf(view);
         directories.extend(system_directories(machine));
@@ -34,7 +34,7 @@ pub(crate) fn configured_directories(view: &dyn View, machine: Machine, loader: 
 
 /// `/lib/ld-musl-x86_64.so.1` reads `/etc/ld-musl-x86_64.path`.
 fn musl_path_file(loader: &[u8]) -> Vec<u8> {
-    let name = crate::guest::view::name(loader);
+    let name = crate::view::name(loader);
     let stem = name.strip_suffix(b".so.1").unwrap_or(name);
     [b"/etc/", stem, b".path"].concat()
 }
@@ -59,10 +59,10 @@ fn ld_so_conf(view: &dyn View) -> Vec<Vec<u8>> {
 /// The files that a pattern with one `*` in its last part names, sorted.
 fn expand(view: &dyn View, pattern: &[u8]) -> Vec<Vec<u8>> {
     let pattern = if pattern.starts_with(b"/") { pattern.to_vec() } else { [b"/etc/", pattern].concat() };
-    let name = crate::guest::view::name(&pattern);
+    let name = crate::view::name(&pattern);
     let Some(star) = name.iter().position(|&byte| byte == b'*') else { return vec![pattern] };
     let (before, after) = (&name[..star], &name[star + 1..]);
-    let directory = crate::guest::view::parent(&pattern);
+    let directory = crate::view::parent(&pattern);
     let mut names = view.list(directory).unwrap_or_default();
     names.retain(|name| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after));
     names.sort();
@@ -84,7 +84,7 @@ fn read(view: &dyn View, path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The directories of a search path tag, `$ORIGIN` being the directory of the file that has it.
-pub(crate) fn expand_tag(path: &[u8], origin: &[u8]) -> Vec<Vec<u8>> {
+pub fn expand_tag(path: &[u8], origin: &[u8]) -> Vec<Vec<u8>> {
     split(path, b":")
         .into_iter()
         .map(|part| replace_origin(&part, origin))

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::elf::Elf;
-use super::library;
-use super::machine::Machine;
-use super::search::system_directories;
-use crate::guest::View;
+use crate::elf::Elf;
+use crate::library;
+use crate::machine::Machine;
+use crate::search::system_directories;
+use crate::view::View;
 
 /// The C library of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Libc {
 
 impl Libc {
     /// Finds it, for programs of one machine.
-    pub(crate) fn of(view: &dyn View, machine: Machine) -> Self {
+    pub fn of(view: &dyn View, machine: Machine) -> Self {
         if view.list(b"/lib").is_some_and(|names| names.iter().any(|name| name.starts_with(b"ld-musl-"))) {
             return Self::Musl(musl_version(view));
         }
@@ -62,11 +62,22 @@ fn musl_version(view: &dyn View) -> Option<String> {
 }
 
 /// The newest of the versions that begin with `family`, by their numbers.
-pub(crate) fn newest<'a>(versions: &'a [Vec<u8>], family: &[u8]) -> Option<&'a [u8]> {
+pub fn newest<'a>(versions: &'a [Vec<u8>], family: &[u8]) -> Option<&'a [u8]> {
     let numbered = versions.iter().filter_map(|name| Some((numbers(name.strip_prefix(family)?)?, name)));
     numbered.max().map(|(_, name)| name.as_slice())
 }
 
 fn numbers(text: &[u8]) -> Option<Vec<u32>> {
     std::str::from_utf8(text).ok()?.split('.').map(|part| part.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        let old = ["2.2.5", "2.17", "2.9"].map(|number| format!("GLIBC_{number}").into_bytes());
+        assert_eq!(newest(&old, b"GLIBC_"), Some(b"GLIBC_2.17".as_slice()));
+    }
 }

@@ -8,7 +8,7 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::read::{ReadRef, StringTable};
 
-use super::machine::Machine;
+use crate::machine::Machine;
 
 /// As many entries of any list as are looked at. A large program needs dozens.
 const MOST_ENTRIES: usize = 4096;
@@ -38,39 +38,40 @@ pub enum Broken {
 
 /// A version of a library's interface that a file needs, or that it offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Version {
+pub struct Version {
     /// The library, as its user names it; the library itself does not say.
-    pub(crate) library: Vec<u8>,
+    pub library: Vec<u8>,
     /// Such as `GLIBC_2.38`.
-    pub(crate) name: Vec<u8>,
+    pub name: Vec<u8>,
 }
 
 /// One program or library.
 #[derive(Clone, Debug)]
-pub(crate) struct Elf {
-    pub(crate) machine: Machine,
+pub struct Elf {
+    /// What it is for.
+    pub machine: Machine,
     /// `PT_INTERP`: the loader that the kernel starts in the program's place.
-    pub(crate) interpreter: Option<Vec<u8>>,
+    pub interpreter: Option<Vec<u8>>,
     /// `DT_NEEDED`.
-    pub(crate) needed: Vec<Vec<u8>>,
+    pub needed: Vec<Vec<u8>>,
     /// `DT_RPATH`: searched for this file's libraries and for theirs. Ignored where there is a `runpath`.
-    pub(crate) rpath: Option<Vec<u8>>,
+    pub rpath: Option<Vec<u8>>,
     /// `DT_RUNPATH`: searched for this file's libraries only.
-    pub(crate) runpath: Option<Vec<u8>>,
+    pub runpath: Option<Vec<u8>>,
     /// Versions that must be there.
-    pub(crate) requires: Vec<Version>,
+    pub requires: Vec<Version>,
     /// Versions that it defines; empty when its symbols have no versions.
-    pub(crate) provides: Vec<Vec<u8>>,
+    pub provides: Vec<Vec<u8>>,
 }
 
 impl Elf {
     /// Whether the first bytes of a file are those of ELF.
-    pub(crate) fn is_elf(start: &[u8]) -> bool {
+    pub fn is_elf(start: &[u8]) -> bool {
         start.starts_with(&elf::ELFMAG)
     }
 
     /// What a program is for, by the start of its file; `None` when that is not ELF.
-    pub(crate) fn machine(start: &[u8]) -> Option<Machine> {
+    pub fn machine(start: &[u8]) -> Option<Machine> {
         match start.get(usize::from(CLASS_INDEX)).map(|&class| elf::FileClass(class)) {
             Some(elf::ELFCLASS64) => machine(FileHeader64::<Endianness>::parse(start).ok()?),
             Some(elf::ELFCLASS32) => machine(FileHeader32::<Endianness>::parse(start).ok()?),
@@ -79,7 +80,7 @@ impl Elf {
     }
 
     /// Reads what matters, and no more than a few megabytes of it.
-    pub(crate) fn parse<'data, R: ReadRef<'data>>(data: R) -> Result<Self, Broken> {
+    pub fn parse<'data, R: ReadRef<'data>>(data: R) -> Result<Self, Broken> {
         let ident = data.read_bytes_at(0, size_of::<elf::Ident>() as u64).map_err(|()| Broken::Header)?;
         match ident.get(usize::from(CLASS_INDEX)).map(|&class| elf::FileClass(class)) {
             Some(elf::ELFCLASS64) => parse::<FileHeader64<Endianness>, R>(data),

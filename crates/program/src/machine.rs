@@ -66,12 +66,12 @@ impl Machine {
     }
 
     /// The directory below `/lib` and `/usr/lib` that Debian keeps its libraries in.
-    pub(crate) fn multiarch(self) -> Option<&'static str> {
+    pub fn multiarch(self) -> Option<&'static str> {
         self.known().map(|known| known.multiarch)
     }
 
     /// Rust's target for static programs.
-    pub(crate) fn rust_target(self) -> Option<&'static str> {
+    pub fn rust_target(self) -> Option<&'static str> {
         self.known().map(|known| known.rust_target)
     }
 }

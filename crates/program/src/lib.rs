@@ -1,0 +1,24 @@
+//! Whether a program can run in a root filesystem, found out without running it.
+//!
+//! A root filesystem is whatever implements [`View`]: a tree in memory, or an image. A program's file says what kind of
+//! processor it is for and what it needs ([`Elf`], [`Script`]); [`missing`] does a loader's work and tells what of that the
+//! root filesystem lacks.
+
+mod elf;
+mod libc;
+mod library;
+mod machine;
+mod missing;
+mod needs;
+mod script;
+mod search;
+mod view;
+
+pub use elf::{Broken, Elf, Version};
+pub use libc::Libc;
+pub use library::ReadError;
+pub use machine::Machine;
+pub use missing::Missing;
+pub use needs::missing;
+pub use script::{LONGEST_LINE, Script};
+pub use view::{Kind, Stat, View, end_of_links, exists, is_executable, name, parent};

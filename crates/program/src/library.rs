@@ -1,0 +1,26 @@
+//! Reading a library of the image.
+
+use std::io;
+
+use crate::elf::Elf;
+use crate::view::View;
+
+/// A file of the root filesystem cannot be read back.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path} of the image")]
+pub struct ReadError {
+    /// The file.
+    pub path: String,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// How much of a library is read. One whose dynamic segment stands behind that counts as missing; no real one does.
+const LONGEST: u64 = 48 << 20;
+
+/// The library that a path leads to; `None` when there is none, or something that is no program.
+pub fn read(view: &dyn View, path: &[u8]) -> Result<Option<Elf>, ReadError> {
+    let read = view.read(path, LONGEST);
+    let bytes = read.map_err(|source| ReadError { path: path.escape_ascii().to_string(), source })?;
+    Ok(bytes.and_then(|bytes| Elf::parse(bytes.as_slice()).ok()))
+}
