@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nex_rootfs::{SNAPSHOT, ScriptOptions};
-use nex_sandbox::{Limits, Mount, Network, Script, Secret, default_work_dir};
+use nex_sandbox::{Limits, Mount, Network, Script, Secret, World, default_work_dir};
 
 use crate::args::{NetworkArg, ScriptArgs, SecretArg};
 use crate::diagnostic::Diagnostic;
@@ -28,20 +28,23 @@ pub fn options(
         return Ok(None);
     }
     let epoch = source_date_epoch.map(|seconds| ("SOURCE_DATE_EPOCH".into(), seconds.to_string()));
-    let sandbox = nex_sandbox::Options {
-        work_dir: args.work_dir.clone().unwrap_or_else(default_work_dir),
+    let world = World {
         scripts: args.scripts.iter().map(|path| script(path)).collect::<Result<_, _>>()?,
         env: epoch.into_iter().chain(args.env.iter().cloned()).collect(),
         directories: if args.snapshot.is_none() { vec![SNAPSHOT.to_vec()] } else { Vec::new() },
         mounts: args.mount.iter().map(mount).collect::<Result<_, _>>()?,
         secrets: args.secret.iter().map(secret).collect::<Result<_, _>>()?,
-        keep_failed: args.keep_failed.as_deref().map(new_directory).transpose()?,
         network: match args.script_network {
             NetworkArg::Host => Network::Host,
             NetworkArg::None => Network::None,
         },
         hostname: hostname.unwrap_or(HOSTNAME).to_owned(),
         limits: Limits { time: args.script_timeout, memory: args.script_memory, processes: args.script_processes },
+    };
+    let sandbox = nex_sandbox::Options {
+        work_dir: args.work_dir.clone().unwrap_or_else(default_work_dir),
+        world,
+        keep_failed: args.keep_failed.as_deref().map(new_directory).transpose()?,
     };
     let snapshot = args.snapshot.as_ref().map(|path| path.as_bytes().to_vec());
     Ok(Some(ScriptOptions { sandbox, clean: args.clean, snapshot, latest: source_date_epoch }))

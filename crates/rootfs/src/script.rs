@@ -112,14 +112,14 @@ pub fn run(
     let mut laying = Sandbox::start(options.sandbox.clone(), &source)?;
     let only_one_id = laying.only_one_id().map(str::to_owned);
     lay_out::lay_out(merge.tree(), &mut laying)?;
-    for script in &options.sandbox.scripts {
+    for script in &options.sandbox.world.scripts {
         events.script_started(&script.name);
     }
     let mut changes = laying.run(&mut |line| events.script_output(line))?;
     merge.start_layer();
     let apply = Apply::new(options, writer, merge);
     let (mut report, digest, blocks) = apply.all(&mut changes)?;
-    report.scripts = options.sandbox.scripts.iter().map(|script| script.name.clone()).collect();
+    report.scripts = options.sandbox.world.scripts.iter().map(|script| script.name.clone()).collect();
     report.snapshot = result::choose(options.snapshot.as_deref(), merge)?;
     report.notes = only_one_id
         .map(|why| {

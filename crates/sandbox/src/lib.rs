@@ -32,7 +32,7 @@ mod work_dir;
 pub use error::Error;
 pub use interrupt::end_runs;
 pub use node::{Change, Kind, Node, Piece, Xattr};
-pub use options::{Limits, Mount, Network, Options, Script, Secret};
+pub use options::{Limits, Mount, Network, Options, Script, Secret, World};
 pub use sandbox::{Changes, Laying, Sandbox};
 pub use stage::enter_stage;
 pub use work_dir::{default_work_dir, remove_abandoned};

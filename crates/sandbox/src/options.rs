@@ -10,6 +10,15 @@ use serde::{Deserialize, Serialize};
 pub struct Options {
     /// The directory in which the tree is laid out; see [`default_work_dir`](crate::default_work_dir).
     pub work_dir: PathBuf,
+    /// What runs, and what it finds beside the tree.
+    pub world: World,
+    /// Where the tree goes when a script fails, for a look at it: a directory that is not there yet.
+    pub keep_failed: Option<PathBuf>,
+}
+
+/// The scripts, and the world in which they run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct World {
     /// The scripts, which run one after the other in the same tree.
     pub scripts: Vec<Script>,
     /// Variables for the scripts, beside `PATH` and `HOME`; they win over these.
@@ -20,8 +29,6 @@ pub struct Options {
     pub mounts: Vec<Mount>,
     /// Files that only the scripts see.
     pub secrets: Vec<Secret>,
-    /// Where the tree goes when a script fails, for a look at it: a directory that is not there yet.
-    pub keep_failed: Option<PathBuf>,
     /// What the scripts reach.
     pub network: Network,
     /// The name of the machine that the scripts see.

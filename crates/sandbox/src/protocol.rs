@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::node::{Change, Node};
-use crate::options::{Limits, Mount, Network, Script, Secret};
+use crate::options::World;
 
 /// From the caller to the keeper.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,24 +48,10 @@ pub struct Setup {
     pub ids: u32,
     /// Whether the process may set its supplementary groups.
     pub groups: bool,
-    /// As in [`Options`](crate::Options).
-    pub scripts: Vec<Script>,
-    /// As in [`Options`](crate::Options).
-    pub env: Vec<(String, String)>,
-    /// As in [`Options`](crate::Options).
-    pub directories: Vec<Vec<u8>>,
-    /// As in [`Options`](crate::Options).
-    pub mounts: Vec<Mount>,
-    /// As in [`Options`](crate::Options).
-    pub secrets: Vec<Secret>,
+    /// What runs, and what it finds beside the tree.
+    pub world: World,
     /// Whether the caller wants the whole tree when a script fails.
     pub keep_failed: bool,
-    /// As in [`Options`](crate::Options).
-    pub network: Network,
-    /// As in [`Options`](crate::Options).
-    pub hostname: String,
-    /// As in [`Options`](crate::Options).
-    pub limits: Limits,
     /// What `/etc/resolv.conf` says to the scripts.
     pub resolver: Option<Vec<u8>>,
 }

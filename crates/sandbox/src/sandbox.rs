@@ -67,16 +67,9 @@ impl Sandbox {
             place: std::path::absolute(&run.path).map_err(Error::Keeper)?,
             ids: ids.count(),
             groups: ids.only_one().is_none(),
-            scripts: options.scripts.clone(),
-            env: options.env.clone(),
-            directories: options.directories.clone(),
-            mounts: options.mounts.clone(),
-            secrets: options.secrets.clone(),
+            world: options.world.clone(),
             keep_failed: options.keep_failed.is_some(),
-            network: options.network,
-            hostname: options.hostname.clone(),
-            limits: options.limits,
-            resolver: (options.network == Network::Host).then(resolver),
+            resolver: (options.world.network == Network::Host).then(resolver),
         };
         keeper.order(&Order::Start(Box::new(setup)))?;
         let sandbox = Self { keeper, run, options, ids };
@@ -84,7 +77,7 @@ impl Sandbox {
     }
 
     fn script(&self, number: usize) -> String {
-        self.options.scripts.get(number).map_or_else(String::new, |script| script.name.clone())
+        self.options.world.scripts.get(number).map_or_else(String::new, |script| script.name.clone())
     }
 
     /// Why the scripts failed, if they did.
@@ -103,10 +96,10 @@ impl Sandbox {
             Outcome::Exit { script, code } => Error::Failed { name: self.script(script), code, hint },
             Outcome::Signal { script, signal } => Error::Killed { name: self.script(script), signal, hint },
             Outcome::Limit { script, limit: Limit::Time } => {
-                Error::Time { name: self.script(script), limit: self.options.limits.time }
+                Error::Time { name: self.script(script), limit: self.options.world.limits.time }
             }
             Outcome::Limit { script, limit: Limit::Memory } => {
-                Error::Memory { name: self.script(script), limit: self.options.limits.memory }
+                Error::Memory { name: self.script(script), limit: self.options.world.limits.memory }
             }
             Outcome::Limit { script, limit: Limit::Disk(reserve) } => {
                 Error::Disk { name: self.script(script), path: self.options.work_dir.clone(), reserve }

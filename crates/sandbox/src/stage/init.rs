@@ -38,16 +38,16 @@ pub fn run() -> io::Result<()> {
 
 fn set_up(keeper: &mut Channel, setup: &Setup, files: Vec<OwnedFd>) -> Result<(), String> {
     let mut namespaces = UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
-    if setup.network == Network::None {
+    if setup.world.network == Network::None {
         namespaces |= UnshareFlags::NEWNET;
     }
     sys::unshare(namespaces).map_err(doing("making namespaces"))?;
     root::enter(setup, files)?;
-    rustix::system::sethostname(setup.hostname.as_bytes()).map_err(doing("setting the name of the machine"))?;
+    rustix::system::sethostname(setup.world.hostname.as_bytes()).map_err(doing("setting the name of the machine"))?;
     // No terminal of the host controls the scripts, so that they cannot put words into it.
     rustix::process::setsid().map_err(doing("leaving the terminal"))?;
     rustix::process::umask(UMASK);
-    limits::set(&setup.limits).map_err(doing("setting limits"))?;
+    limits::set(&setup.world.limits).map_err(doing("setting limits"))?;
     // In this namespace root has no rights over the mounts and the other namespaces, which belong to the first.
     sys::unshare(UnshareFlags::NEWUSER).map_err(doing("making the second user namespace"))?;
     keeper.send_now(&Report::Unshared).map_err(doing("speaking to the keeper"))?;
@@ -63,7 +63,7 @@ fn set_up(keeper: &mut Channel, setup: &Setup, files: Vec<OwnedFd>) -> Result<()
 }
 
 fn run_scripts(keeper: &mut Channel, setup: &Setup) -> Result<(), String> {
-    for (number, script) in setup.scripts.iter().enumerate() {
+    for (number, script) in setup.world.scripts.iter().enumerate() {
         keeper.send_now(&Report::Began(number)).map_err(doing("speaking to the keeper"))?;
         let status = run_script(number, script, setup)?;
         let (code, signal) = (status.code(), status.signal());
@@ -83,7 +83,11 @@ fn run_script(number: usize, script: &Script, setup: &Setup) -> Result<ExitStatu
     if !is_executable {
         command.arg(&path);
     }
-    command.env_clear().env("PATH", PATH).env("HOME", "/root").envs(setup.env.iter().map(|(key, value)| (key, value)));
+    command
+        .env_clear()
+        .env("PATH", PATH)
+        .env("HOME", "/root")
+        .envs(setup.world.env.iter().map(|(key, value)| (key, value)));
     let child = command.current_dir("/").stdin(Stdio::null()).spawn().map_err(|error| cannot_start(script, &error))?;
     let status = wait_for(Pid::from_child(&child)).map_err(doing("waiting for the script"))?;
     end_all().map_err(doing("ending what the script has left running"))?;

@@ -99,7 +99,7 @@ impl<'a> Keeper<'a> {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         rustix::mount::mount_change("/", private).map_err(doing("making the mounts private"))?;
         let place = open_place(setup.place.join(BOX))?;
-        let mounts = setup.mounts.iter().map(take_mount).collect::<Result<_, _>>()?;
+        let mounts = setup.world.mounts.iter().map(take_mount).collect::<Result<_, _>>()?;
         become_root(setup.groups)?;
         Ok(Self { setup, place, mounts, source, output })
     }

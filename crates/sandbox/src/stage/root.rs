@@ -23,7 +23,7 @@ pub fn enter(setup: &Setup, files: Vec<OwnedFd>) -> Result<(), String> {
     proc::mount(tree.as_fd())?;
     devices::mount(tree.as_fd())?;
     setup_files::mount(tree.as_fd(), setup)?;
-    for (mount, file) in setup.mounts.iter().zip(files) {
+    for (mount, file) in setup.world.mounts.iter().zip(files) {
         attach(tree.as_fd(), mount, file.as_fd()).map_err(doing(format_args!(
             "mounting '{}' at {}",
             mount.source.display(),

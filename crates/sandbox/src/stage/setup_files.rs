@@ -40,13 +40,13 @@ pub fn add(root: BorrowedFd, setup: &Setup, mounts: &[OwnedFd]) -> Result<(), St
         })?;
     }
     add_directory(root, SCRIPTS.as_bytes()).map_err(doing("making /run/nex in the image"))?;
-    if !setup.secrets.is_empty() {
+    if !setup.world.secrets.is_empty() {
         add_directory(root, SECRETS.as_bytes()).map_err(doing("making /run/secrets in the image"))?;
     }
-    for path in &setup.directories {
+    for path in &setup.world.directories {
         add_directory(root, path).map_err(doing(format_args!("making {} in the image", path.escape_ascii())))?;
     }
-    for (mount, file) in setup.mounts.iter().zip(mounts) {
+    for (mount, file) in setup.world.mounts.iter().zip(mounts) {
         add_place(root, &mount.target, file.as_fd())
             .map_err(doing(format_args!("making {} in the image", mount.target.escape_ascii())))?;
     }
@@ -61,12 +61,12 @@ pub fn add(root: BorrowedFd, setup: &Setup, mounts: &[OwnedFd]) -> Result<(), St
 
 /// Mounts the scripts and secrets where there is room for them. They are in memory, never on a disk.
 pub fn mount(tree: BorrowedFd, setup: &Setup) -> Result<(), String> {
-    let scripts = setup.scripts.iter().enumerate();
+    let scripts = setup.world.scripts.iter().enumerate();
     let scripts = scripts.map(|(number, script)| (script_path(number, script), &*script.content, 0o755));
-    let secrets = setup.secrets.iter();
+    let secrets = setup.world.secrets.iter();
     let secrets = secrets.map(|secret| (format!("/{SECRETS}/{}", secret.name), &*secret.content, 0o400));
     mount_files(tree, SCRIPTS, scripts.collect()).map_err(doing("mounting the scripts"))?;
-    if setup.secrets.is_empty() {
+    if setup.world.secrets.is_empty() {
         return Ok(());
     }
     mount_files(tree, SECRETS, secrets.collect()).map_err(doing("mounting the secrets"))

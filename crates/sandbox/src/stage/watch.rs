@@ -32,9 +32,9 @@ pub fn until_done(
             if caller.is_closed().map_err(doing("looking for the caller"))? {
                 return Err("the caller is gone".into());
             }
-            let limit = if start.elapsed() > setup.limits.time {
+            let limit = if start.elapsed() > setup.world.limits.time {
                 Some(Limit::Time)
-            } else if memory_below(child.id()) > setup.limits.memory {
+            } else if memory_below(child.id()) > setup.world.limits.memory {
                 Some(Limit::Memory)
             } else {
                 disk_limit(place)?
@@ -47,7 +47,9 @@ pub fn until_done(
         match init.receive().map_err(doing("waiting for the scripts"))? {
             Report::Began(script) => current = script,
             Report::Ended { script, status, signalled: true } => return Ok(Outcome::Signal { script, signal: status }),
-            Report::Ended { status: 0, script, .. } if script + 1 >= setup.scripts.len() => return Ok(Outcome::Done),
+            Report::Ended { status: 0, script, .. } if script + 1 >= setup.world.scripts.len() => {
+                return Ok(Outcome::Done);
+            }
             Report::Ended { status: 0, .. } => {}
             Report::Ended { script, status, .. } => return Ok(Outcome::Exit { script, code: status }),
             Report::Failed(message) => return Err(message),
