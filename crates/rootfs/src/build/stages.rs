@@ -1,0 +1,163 @@
+//! A build under way, and its stages between the layers and the metadata.
+
+use std::fs::File;
+
+use nex_ext4::{Timestamp, Writer};
+use nex_image::Image;
+
+use super::Options;
+use crate::agent_file::AgentFile;
+use crate::dress::{DressError, dress};
+use crate::error::Error;
+use crate::events::Events;
+use crate::guest::{self, Wiring, wire};
+use crate::links::{self, LinkError, Split};
+use crate::merge::Merge;
+use crate::output::Unfinished;
+use crate::place::Placed;
+use crate::report::LayerReport;
+use crate::script::{self, Ran, ScriptError, ScriptOptions};
+use crate::verity;
+use crate::view::MergedView;
+
+/// A build under way.
+pub struct Build<'a> {
+    /// What is asked for.
+    pub options: &'a Options,
+    /// The image.
+    pub image: &'a Image,
+    /// The agent.
+    pub agent: &'a AgentFile,
+    /// The time of everything that the image does not bring.
+    pub time: Timestamp,
+    /// Where content goes.
+    pub writer: Writer,
+    /// Where names go.
+    pub merge: Merge,
+    /// What all layers have brought.
+    pub placed: Placed,
+    /// The layers so far.
+    pub layers: Vec<LayerReport>,
+    /// The digest of what the setup scripts brought.
+    pub script_digest: Option<String>,
+}
+
+impl<'a> Build<'a> {
+    /// Begins in an empty output.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn new(
+        options: &'a Options,
+        image: &'a Image,
+        agent: &'a AgentFile,
+        output: &Unfinished,
+    ) -> Result<Self, Error> {
+        let file = output.file().try_clone().map_err(|cause| options.output.error(cause))?;
+        let seconds = options.source_date_epoch.or(image.config.created).unwrap_or(0);
+        let time = Timestamp { seconds, nanoseconds: 0 };
+        let writer =
+            Writer::new(file, &options.file_system.layout(options.size)).map_err(|error| ext4_error(options, error))?;
+        let merge = Merge::new(time);
+        Ok(Self {
+            options,
+            image,
+            agent,
+            time,
+            writer,
+            merge,
+            placed: Placed::default(),
+            layers: Vec::new(),
+            script_digest: None,
+        })
+    }
+
+    /// Runs the setup scripts in what the layers have made.
+    ///
+    /// # Errors
+    /// When a script fails, or the output cannot be written.
+    pub fn run_script(&mut self, script: &ScriptOptions, image: &File, events: &dyn Events) -> Result<Ran, Error> {
+        let ran =
+            script::run(script, image, &mut self.writer, &mut self.merge, events).map_err(|error| match error {
+                ScriptError::Output(error) => ext4_error(self.options, error),
+                error => Error::Script(error),
+            })?;
+        self.placed.blocks += ran.blocks;
+        self.script_digest = Some(ran.digest.clone());
+        Ok(ran)
+    }
+
+    /// Adds the agent and what it needs to be started.
+    ///
+    /// # Errors
+    /// When the image and the agent do not fit, or the output cannot be written.
+    pub fn dress(&mut self) -> Result<Wiring, Error> {
+        let view = MergedView { tree: self.merge.tree(), writer: &self.writer };
+        self.agent.program.check_in(&view)?;
+        let guest = guest::Options {
+            hostname: self.options.guest.hostname.clone(),
+            root_password: self.options.guest.root_password.clone(),
+            config: image_config(&self.image.config),
+        };
+        let mut wiring = wire(&view, &guest)?;
+        let changes = std::mem::take(&mut wiring.changes);
+        let blocks =
+            dress(changes, self.agent, self.time, &mut self.writer, &mut self.merge).map_err(|error| match error {
+                DressError::Output(error) => ext4_error(self.options, error),
+                error => Error::Dress(error),
+            })?;
+        self.placed.blocks += blocks;
+        Ok(wiring)
+    }
+
+    /// What the wiring has to say, and what was left out.
+    pub fn notes(&self, mut notes: Vec<String>, script: Option<&Ran>) -> Vec<String> {
+        notes.extend(script.into_iter().flat_map(|ran| ran.report.notes.clone()));
+        if self.placed.foreign_xattrs > 0 {
+            notes.push(format!(
+                "{} extended attributes of namespaces that ext4 does not have were left out",
+                self.placed.foreign_xattrs
+            ));
+        }
+        if self.options.verity.is_some() {
+            notes.push(verity::GUEST_NEEDS.into());
+        }
+        notes
+    }
+
+    /// Copies files with more names than ext4 counts; gives a note on each.
+    ///
+    /// # Errors
+    /// When the copies take too much, or the output cannot be written.
+    pub fn split_links(&mut self) -> Result<Vec<String>, Error> {
+        let limit = self.options.image.limits.uncompressed_bytes;
+        let splits = links::split(self.merge.tree_mut(), &mut self.writer, limit).map_err(|error| match error {
+            LinkError::Output(error) => ext4_error(self.options, error),
+            error => Error::Links(error),
+        })?;
+        self.placed.blocks += splits.iter().map(|split| split.blocks).sum::<u64>();
+        Ok(splits.iter().map(Split::note).collect())
+    }
+}
+
+/// A failing disk is the output's fault, and told in its terms.
+pub fn ext4_error(options: &Options, error: nex_ext4::Error) -> Error {
+    match error {
+        nex_ext4::Error::Io { source, .. } => Error::Output(options.output.error(source)),
+        error => Error::of_ext4(error),
+    }
+}
+
+/// What the guest is told about the image's workload.
+pub fn image_config(config: &nex_image::Config) -> guest::ImageConfig {
+    guest::ImageConfig {
+        entrypoint: config.entrypoint.clone(),
+        cmd: config.cmd.clone(),
+        env: config.env.clone(),
+        user: config.user.clone(),
+        working_dir: config.working_dir.clone(),
+        stop_signal: config.stop_signal.clone(),
+        labels: config.labels.clone(),
+        exposed_ports: config.exposed_ports.iter().cloned().collect(),
+    }
+}
