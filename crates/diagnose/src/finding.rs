@@ -1,0 +1,46 @@
+//! What was found out, in the form in which everything is.
+
+use serde::Serialize;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It does not boot, or its agent does not run.
+    Error,
+    /// It boots, but something will not be as it was meant.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+/// What is looked for. Its id never changes its meaning, so that programs can rely on it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Words between hyphens.
+    pub id: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence on what it means.
+    pub meaning: &'static str,
+}
+
+/// A rule that applies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule's.
+    pub id: &'static str,
+    /// The rule's.
+    pub severity: Severity,
+    /// What was seen, and where.
+    pub evidence: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Finding {
+    /// Says that a rule applies.
+    pub fn new(rule: &Rule, evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { id: rule.id, severity: rule.severity, evidence: evidence.into(), remedy: remedy.into() }
+    }
+}

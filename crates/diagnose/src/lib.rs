@@ -1,0 +1,10 @@
+//! Why a root filesystem does not boot.
+//!
+//! Everything that is found out is a [`Finding`]: by what rule, how bad it is, the evidence, and what to do about it.
+//! [`Image`] reads the root filesystem without mounting it.
+
+mod finding;
+mod image;
+
+pub use finding::{Finding, Rule, Severity};
+pub use image::{Image, ImageError, Superblock};
