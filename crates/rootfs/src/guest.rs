@@ -21,9 +21,9 @@ mod users;
 use std::io;
 
 pub use change::{Change, FileContent};
-pub use config::ImageConfig;
 pub use init::Init;
 pub use nex_program::{Kind, Stat, View};
+pub use nex_workload::ImageConfig;
 
 use change::Layer;
 use init::Found;
