@@ -140,15 +140,22 @@ impl Guest {
     }
 }
 
-/// What a guest is made of.
-struct Parts {
-    kernel: PathBuf,
-    busybox: PathBuf,
-    modules: PathBuf,
+/// What a guest is made of, in `target/guest`.
+pub struct Parts {
+    /// A kernel of Debian's, with what it needs to see virtio's drives in modules.
+    pub kernel: PathBuf,
+    /// A static busybox.
+    pub busybox: PathBuf,
+    /// The directory of the kernel's modules.
+    pub modules: PathBuf,
 }
 
 impl Parts {
-    fn find() -> Result<Option<Self>> {
+    /// The parts. `None`, with a line that says so, where they cannot be had.
+    ///
+    /// # Errors
+    /// When `scripts/setup-tests` has not run.
+    pub fn find() -> Result<Option<Self>> {
         let directory = places::workspace().join("target/guest");
         if let Ok(reason) = fs::read_to_string(directory.join("left-out")) {
             eprintln!("LEFT OUT: what runs in a guest: {}", reason.trim());

@@ -1,0 +1,21 @@
+//! Runs microVMs. A [`Machine`] says what is wanted, a [`Vmm`] starts it, and a [`Guest`] is what then runs.
+//!
+//! ```text
+//! Machine ──> Vmm::start ──> Guest: console in and out, Ctrl-Alt-Del, end, memory
+//! ```
+//!
+//! A guest is one process of its VMM, whose standard input and output are the guest's console. It ends with whoever
+//! started it, whatever ends that: see [`Guest`].
+
+mod error;
+mod guest;
+mod machine;
+mod process;
+mod qemu;
+mod vmm;
+
+pub use error::Error;
+pub use guest::{Ending, Guest, Reading};
+pub use machine::{Accelerator, Access, Architecture, Bus, Drive, Machine};
+pub use qemu::Qemu;
+pub use vmm::Vmm;

@@ -1,0 +1,110 @@
+//! What a guest is made of, in words that every VMM understands.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// A machine that has not been started.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The processor's kind; the kernel must be for it.
+    pub architecture: Architecture,
+    /// The kernel's file: a bzImage or vmlinux for x86, an Image for ARM.
+    pub kernel: PathBuf,
+    /// The archive that the kernel unpacks into its first root file system.
+    pub initramfs: Option<PathBuf>,
+    /// The kernel's command line, but for what only the VMM can know: it puts the console's name and what makes a panic
+    /// end the guest before these words. The last of two contradicting words counts, so these win.
+    pub command_line: String,
+    /// The drives, in the order in which the guest sees them.
+    pub drives: Vec<Drive>,
+    /// The guest's memory, in MiB.
+    pub memory_mib: u32,
+    /// How many processors it has.
+    pub vcpus: u8,
+}
+
+/// A raw image that the guest has as a block device.
+#[derive(Clone, Debug)]
+pub struct Drive {
+    /// The image's file.
+    pub file: PathBuf,
+    /// What the guest may do with it.
+    pub access: Access,
+    /// What it is attached to.
+    pub bus: Bus,
+}
+
+/// What a drive is attached to. It decides on the device's name in the guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bus {
+    /// Virtio: `/dev/vda`, `/dev/vdb` and so on.
+    #[default]
+    Virtio,
+    /// NVMe: `/dev/nvme0n1`, `/dev/nvme1n1` and so on. Distributions' kernels have it built in more often than virtio; only QEMU
+    /// has it.
+    Nvme,
+}
+
+/// What a guest may do with a drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read. The guest sees a drive that cannot be written. Many guests may have the file at once.
+    ReadOnly,
+    /// Read and write, and what it writes is gone when it ends: the file stays as it is, and may itself be one that
+    /// cannot be written or that others have open.
+    CopyOnWrite,
+    /// Read and write the file itself. What the guest has flushed is there after it has been killed.
+    Write,
+}
+
+/// The kind of processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// x86 with 64 bits.
+    X86_64,
+    /// ARM with 64 bits.
+    Aarch64,
+}
+
+impl Architecture {
+    /// That of this machine, where it is one of them.
+    pub fn host() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::X86_64),
+            "aarch64" => Some(Self::Aarch64),
+            _ => None,
+        }
+    }
+
+    /// The kernel's name for it, as `uname -m` prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "aarch64",
+        }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Who executes the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accelerator {
+    /// The processor, through `/dev/kvm`.
+    Kvm,
+    /// A program, some ten times slower.
+    Emulation,
+}
+
+impl fmt::Display for Accelerator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Kvm => "KVM",
+            Self::Emulation => "emulation",
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! A VMM's process: its standard input and output are the guest's console, and it never outlives us.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{MemfdFlags, OFlags};
+use rustix::io::{Errno, FdFlags};
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+/// The most that is kept of what a VMM says beside the console, in bytes.
+const SAID: u64 = 64 << 10;
+
+/// A process that runs.
+pub struct Process {
+    child: Child,
+    /// Readable when the process has ended.
+    pidfd: OwnedFd,
+    /// The guest's keyboard.
+    pub input: ChildStdin,
+    /// The guest's console.
+    pub output: ChildStdout,
+    /// What it writes to standard error. A file in memory: nobody has to empty it.
+    said: File,
+}
+
+impl Process {
+    /// Starts a program, and lets it have these descriptors under the numbers that they have here.
+    ///
+    /// It is a process group of its own, so that Ctrl-C reaches us and not it; and the kernel kills it when the calling
+    /// thread ends, be it by SIGKILL.
+    pub fn start(mut command: Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
+        let said = File::from(rustix::fs::memfd_create(c"nex-vmm-errors", MemfdFlags::CLOEXEC)?);
+        let descriptors: Vec<i32> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
+        let parent = rustix::process::getpid();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(said.try_clone()?).process_group(0);
+        // SAFETY: between fork and exec only system calls are made, and the descriptors are open in the child, too.
+        unsafe {
+            command.pre_exec(move || {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                // Who has died before that call sends no signal any more.
+                if rustix::process::getppid() != Some(parent) {
+                    return Err(Errno::CHILD.into());
+                }
+                descriptors.iter().try_for_each(|descriptor| {
+                    Ok(rustix::io::fcntl_setfd(BorrowedFd::borrow_raw(*descriptor), FdFlags::empty())?)
+                })
+            });
+        }
+        let mut child = command.spawn()?;
+        let pidfd = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+        let (Ok(pidfd), Some(input), Some(output)) = (pidfd, child.stdin.take(), child.stdout.take()) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let process = Self { child, pidfd, input, output, said };
+        rustix::fs::fcntl_setfl(&process.input, OFlags::NONBLOCK)?;
+        Ok(process)
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it. Nothing happens to one that has ended.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+    }
+
+    /// Waits for its end, no longer than until then.
+    pub fn wait(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+        if !is_readable(self.pidfd.as_fd(), deadline)? {
+            return Ok(None);
+        }
+        self.child.wait().map(Some)
+    }
+
+    /// What it has written to standard error, from the beginning.
+    pub fn said(&mut self) -> String {
+        let mut bytes = Vec::new();
+        // What cannot be read was not said.
+        let read = self.said.rewind().and_then(|()| (&self.said).take(SAID).read_to_end(&mut bytes));
+        read.map(|_| String::from_utf8_lossy(&bytes).trim().to_owned()).unwrap_or_default()
+    }
+
+    /// The most memory that it has had so far, in bytes; `None` when it has ended.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kibibytes: u64 = peak.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+        kibibytes.checked_mul(1024)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether something can be read, or the other end is closed, before the deadline.
+pub fn is_readable(file: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        match rustix::event::poll(&mut [PollFd::new(&file, PollFlags::IN)], Some(&timeout)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

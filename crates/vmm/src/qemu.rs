@@ -1,0 +1,166 @@
+//! QEMU: every machine on every host, with KVM or by emulation.
+//!
+//! The machine is `q35`, and `virt` for ARM. Not `microvm`: emulated, its kernel hangs now and then while it calibrates
+//! its clock.
+
+mod monitor;
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use monitor::Monitor;
+
+use crate::error::Error;
+use crate::guest::Guest;
+use crate::machine::{Accelerator, Access, Architecture, Bus, Drive, Machine};
+use crate::process::Process;
+use crate::vmm::Vmm;
+
+/// How long QEMU may take until it greets, and for each answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// QEMU for one kind of processor.
+#[derive(Clone, Debug)]
+pub struct Qemu {
+    program: PathBuf,
+    version: String,
+    architecture: Architecture,
+    accelerator: Accelerator,
+}
+
+impl Qemu {
+    /// Finds QEMU on the `PATH`, and asks for its version.
+    ///
+    /// # Errors
+    /// When there is none for this architecture, or it does not run.
+    pub fn find(architecture: Architecture, accelerator: Accelerator) -> Result<Self, Error> {
+        let name = format!("qemu-system-{architecture}");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let Some(program) = std::env::split_paths(&path).map(|place| place.join(&name)).find(|file| file.is_file())
+        else {
+            let package = match architecture {
+                Architecture::X86_64 => "qemu-system-x86",
+                Architecture::Aarch64 => "qemu-system-arm",
+            };
+            return Err(Error::Missing { program: name, package });
+        };
+        let told = Command::new(&program).arg("--version").output();
+        let told = told.map_err(|cause| Error::Run { program: program.clone(), cause })?;
+        let told = String::from_utf8_lossy(&told.stdout);
+        let version = told.split_whitespace().skip_while(|word| *word != "version").nth(1).unwrap_or("(no version)");
+        Ok(Self { version: version.to_owned(), program, architecture, accelerator })
+    }
+
+    fn command(&self, machine: &Machine, monitor: &UnixStream) -> Command {
+        let mut qemu = Command::new(&self.program);
+        let processor = match (self.architecture, self.accelerator) {
+            (_, Accelerator::Kvm) => "host",
+            (Architecture::X86_64, Accelerator::Emulation) => "max",
+            // The architecture's own pointer authentication takes most of the time when it is emulated.
+            (Architecture::Aarch64, Accelerator::Emulation) => "max,pauth-impdef=on",
+        };
+        let (kind, accelerator) = match (self.architecture, self.accelerator) {
+            (Architecture::X86_64, Accelerator::Kvm) => ("q35", "kvm"),
+            (Architecture::X86_64, Accelerator::Emulation) => ("q35", "tcg"),
+            (Architecture::Aarch64, Accelerator::Kvm) => ("virt,gic-version=host", "kvm"),
+            (Architecture::Aarch64, Accelerator::Emulation) => ("virt", "tcg"),
+        };
+        qemu.args(["-M", kind, "-accel", accelerator, "-cpu", processor]);
+        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        qemu.args(["-m", &format!("{}M", machine.memory_mib), "-smp", &machine.vcpus.to_string()]);
+        qemu.args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
+        qemu.args(["-chardev", &format!("socket,id=monitor,fd={}", monitor.as_fd().as_raw_fd())]);
+        qemu.args(["-mon", "chardev=monitor,mode=control"]);
+        qemu.arg("-kernel").arg(&machine.kernel);
+        if let Some(initramfs) = &machine.initramfs {
+            qemu.arg("-initrd").arg(initramfs);
+        }
+        qemu.arg("-append").arg(self.command_line(machine));
+        for (number, drive) in machine.drives.iter().enumerate() {
+            qemu.arg("-drive").arg(drive_argument(drive, number));
+            if drive.bus == Bus::Nvme {
+                qemu.args(["-device", &format!("nvme,drive=drive{number},serial=drive{number}")]);
+            }
+        }
+        qemu
+    }
+}
+
+impl Vmm for Qemu {
+    fn name(&self) -> String {
+        format!("QEMU {}, {}", self.version, self.accelerator)
+    }
+
+    fn command_line(&self, machine: &Machine) -> String {
+        let console = match self.architecture {
+            Architecture::X86_64 => "ttyS0",
+            Architecture::Aarch64 => "ttyAMA0",
+        };
+        // A panic resets the machine at once, and QEMU ends instead.
+        format!("console={console} panic=-1 {}", machine.command_line)
+    }
+
+    fn start(&self, machine: &Machine) -> Result<Guest, Error> {
+        let talk = |cause| Error::Talk { vmm: self.name(), cause };
+        let (ours, theirs) = UnixStream::pair().map_err(talk)?;
+        let command = self.command(machine, &theirs);
+        let process = Process::start(command, &[theirs.as_fd()]);
+        let mut process = process.map_err(|cause| Error::Run { program: self.program.clone(), cause })?;
+        drop(theirs);
+        match Monitor::greet(ours, PATIENCE) {
+            Ok(monitor) => Ok(Guest::new(process, Box::new(monitor))),
+            Err(cause) => {
+                // It greets nobody when it has ended, and then it has said why.
+                let ended = process.wait(Instant::now() + Duration::from_secs(1)).map_err(talk)?;
+                let said = self.own_words(&process.said());
+                Err(if ended.is_none() || said.is_empty() { talk(cause) } else { self.refused(said) })
+            }
+        }
+    }
+}
+
+impl Qemu {
+    fn refused(&self, said: String) -> Error {
+        Error::Refused { vmm: self.name(), said }
+    }
+
+    /// What QEMU said, without its own name before each line.
+    fn own_words(&self, said: &str) -> String {
+        let name = self.program.file_name().unwrap_or_default().to_string_lossy();
+        let path = self.program.to_string_lossy();
+        let line = |line: &str| {
+            let after = |start: &str| line.strip_prefix(start).and_then(|line| line.strip_prefix(": "));
+            after(&path).or_else(|| after(&name)).unwrap_or(line).to_owned()
+        };
+        said.lines().map(line).collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn drive_argument(drive: &Drive, number: usize) -> OsString {
+    let interface = match drive.bus {
+        Bus::Virtio => "virtio",
+        Bus::Nvme => "none",
+    };
+    let start = format!("id=drive{number},if={interface},format=raw,");
+    let options: &[u8] = match drive.access {
+        Access::ReadOnly => b"readonly=on,file.locking=off",
+        // What the guest writes goes to a file without a name in TMPDIR or /var/tmp, which ends with the process.
+        Access::CopyOnWrite => b"snapshot=on,file.locking=off",
+        Access::Write => b"cache=writeback,discard=unmap",
+    };
+    OsString::from_vec([start.as_bytes(), options, b",file=", &escaped(&drive.file)].concat())
+}
+
+/// A path as QEMU's options have it: a comma ends a value, and two are one.
+fn escaped(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_bytes();
+    // Without a slash before it, what stands before a colon would be a protocol.
+    let start: &[u8] = if path.is_relative() { b"./" } else { b"" };
+    let doubled = bytes.iter().flat_map(|byte| std::iter::repeat_n(*byte, if *byte == b',' { 2 } else { 1 }));
+    start.iter().copied().chain(doubled).collect()
+}

@@ -1,0 +1,70 @@
+//! QEMU's monitor: JSON objects, one a line (QMP).
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::guest::{Control, Ending};
+
+/// An open connection, over which commands may be given.
+pub struct Monitor {
+    reader: BufReader<UnixStream>,
+    ending: Ending,
+}
+
+impl Monitor {
+    /// Waits for QEMU's greeting, which comes when it has made the machine.
+    pub fn greet(socket: UnixStream, patience: Duration) -> io::Result<Self> {
+        socket.set_read_timeout(Some(patience))?;
+        socket.set_write_timeout(Some(patience))?;
+        let mut monitor = Self { reader: BufReader::new(socket), ending: Ending::Unknown };
+        while monitor.receive()?.get("QMP").is_none() {}
+        monitor.order(&json!({ "execute": "qmp_capabilities" }))?;
+        Ok(monitor)
+    }
+
+    /// Gives an order, and waits for its answer. Events that come before it are taken note of.
+    fn order(&mut self, order: &Value) -> io::Result<()> {
+        self.reader.get_mut().write_all(format!("{order}\n").as_bytes())?;
+        loop {
+            let answer = self.receive()?;
+            if answer.get("return").is_some() {
+                return Ok(());
+            }
+            if let Some(error) = answer.get("error") {
+                return Err(io::Error::other(error["desc"].as_str().unwrap_or("an error without words").to_owned()));
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<Value> {
+        let mut line = String::new();
+        if self.reader.read_line(&mut line)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let value: Value = serde_json::from_str(&line)?;
+        if value["event"] == "SHUTDOWN" {
+            self.ending = match value["data"]["reason"].as_str() {
+                Some("guest-shutdown") => Ending::PoweredOff,
+                Some("guest-reset") => Ending::Reset,
+                _ => Ending::Unknown,
+            };
+        }
+        Ok(value)
+    }
+}
+
+impl Control for Monitor {
+    fn press_ctrl_alt_del(&mut self) -> io::Result<()> {
+        let key = |name| json!({ "type": "qcode", "data": name });
+        self.order(&json!({ "execute": "send-key", "arguments": { "keys": [key("ctrl"), key("alt"), key("delete")] } }))
+    }
+
+    fn ending(&mut self) -> Ending {
+        // The process has ended, so the socket holds what it still said, and then its end.
+        while self.receive().is_ok() {}
+        self.ending
+    }
+}

@@ -1,0 +1,22 @@
+//! What every VMM can do.
+
+use crate::error::Error;
+use crate::guest::Guest;
+use crate::machine::Machine;
+
+/// A program that runs guests.
+pub trait Vmm {
+    /// What a report calls it: `QEMU 7.2.22, emulation`.
+    fn name(&self) -> String;
+
+    /// The whole command line that the kernel of this machine gets.
+    fn command_line(&self, machine: &Machine) -> String;
+
+    /// Starts a machine. When this returns, the VMM has accepted all of the description, and the guest runs.
+    ///
+    /// The guest ends with the thread that calls this, so that must be one that lives as long as the guest shall.
+    ///
+    /// # Errors
+    /// When the VMM cannot be started or refuses the description; in its own words.
+    fn start(&self, machine: &Machine) -> Result<Guest, Error>;
+}
