@@ -1,7 +1,8 @@
 //! What a guest runs, in the two files that tell the agent.
 //!
 //! A root filesystem has what its image says about itself in [`IMAGE_FILE`], as an [`ImageConfig`]. A workload drive, a small
-//! ext4 beside the root, has a [`Workload`] in [`WORKLOAD_FILE`] and the program beside it in [`BINARY_FILE`].
+//! ext4 beside the root, has a [`Workload`] in [`WORKLOAD_FILE`] and, unless that names one of the root's, the program beside it in
+//! [`BINARY_FILE`].
 
 mod image_config;
 mod restart;

@@ -6,6 +6,8 @@ use crate::Restart;
 
 /// How the program of a workload drive is run.
 ///
+/// The program is the drive's own, or, where `program` names one, one of the root's.
+///
 /// ```json
 /// {"argv0":"hello","args":["--name","world"],"env":["LANG=C.UTF-8"],"user":"1000:1000","workingDir":"/srv","restart":"on-failure:3"}
 /// ```
@@ -15,7 +17,10 @@ use crate::Restart;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Workload {
-    /// The name that the program is called by; `binary` without one.
+    /// A program of the root, by its path or by a name to be looked up in `PATH`; without one, the drive's own is run.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub program: String,
+    /// The name that the program is called by; without one, `binary` or what `program` says.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub argv0: String,
     /// The arguments after that.
