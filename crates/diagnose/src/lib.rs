@@ -5,6 +5,8 @@
 
 mod finding;
 mod image;
+mod kernel;
 
 pub use finding::{Finding, Rule, Severity};
 pub use image::{Image, ImageError, Superblock};
+pub use kernel::{Compression, Config, Kernel, KernelError, KernelFormat, Setting};
