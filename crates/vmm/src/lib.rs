@@ -16,6 +16,7 @@ mod vmm;
 
 pub use error::Error;
 pub use guest::{Ending, Guest, Reading};
-pub use machine::{Accelerator, Access, Architecture, Bus, Drive, Machine};
+pub use machine::{Accelerator, Access, Bus, Drive, Machine};
+pub use nex_kernel::Architecture;
 pub use qemu::Qemu;
 pub use vmm::Vmm;

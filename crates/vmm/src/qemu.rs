@@ -14,10 +14,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use monitor::Monitor;
+use nex_kernel::Architecture;
 
 use crate::error::Error;
 use crate::guest::Guest;
-use crate::machine::{Accelerator, Access, Architecture, Bus, Drive, Machine};
+use crate::machine::{Accelerator, Access, Bus, Drive, Machine};
 use crate::process::Process;
 use crate::vmm::Vmm;
 

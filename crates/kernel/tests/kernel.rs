@@ -1,0 +1,162 @@
+//! A distribution's kernel is understood, each compression is undone as other people's programs do it, and no file makes
+//! the reader fall over.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use nex_kernel::{Architecture, Compression, Error, Form, Kernel};
+use nex_testkit::guest::Parts;
+use nex_testkit::{Result, command};
+
+const SETUP_SECTS: usize = 1;
+const PAYLOAD: usize = (SETUP_SECTS + 1) * 512;
+
+/// An ELF header for x86_64 and a kernel's banner.
+fn vmlinux() -> Vec<u8> {
+    let mut file = vec![0; 1 << 20];
+    file[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    file[18..20].copy_from_slice(&62u16.to_le_bytes());
+    let text = b"Linux version %s\0Linux version 6.18.0-nex (me@here) #1\0";
+    file[9000..9000 + text.len()].copy_from_slice(text);
+    file
+}
+
+/// A bzImage around a payload.
+fn bzimage(payload: &[u8]) -> Vec<u8> {
+    let mut file = vec![0; PAYLOAD];
+    file[0x1f1] = SETUP_SECTS as u8;
+    file[0x202..0x206].copy_from_slice(b"HdrS");
+    file[0x206..0x208].copy_from_slice(&0x020fu16.to_le_bytes());
+    file[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+    file[0x236..0x238].copy_from_slice(&1u16.to_le_bytes());
+    file[0x24c..0x250].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    file[0x300..0x30d].copy_from_slice(b"6.18.0-nex me");
+    file.extend_from_slice(payload);
+    file
+}
+
+/// Compresses with a program, and puts the size behind as the kernel's build does.
+fn compressed(program: &[&str], content: &[u8]) -> Result<Vec<u8>> {
+    let mut child =
+        Command::new(program[0]).args(&program[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut input = child.stdin.take().ok_or_else(|| nex_testkit::Failure::new("no pipe"))?;
+    let content = content.to_vec();
+    let length = content.len() as u32;
+    let writer = std::thread::spawn(move || input.write_all(&content));
+    let mut payload = child.wait_with_output()?.stdout;
+    writer.join().map_err(|_| nex_testkit::Failure::new("the writer panicked"))??;
+    if program[0] != "gzip" {
+        payload.extend_from_slice(&length.to_le_bytes());
+    }
+    Ok(payload)
+}
+
+#[test]
+fn a_distributions_kernel_is_understood() -> Result<()> {
+    let Some(parts) = Parts::find()? else { return Ok(()) };
+    let kernel = Kernel::read(&parts.kernel)?;
+    assert_eq!((kernel.form(), kernel.architecture()), (Form::BzImage, Architecture::X86_64));
+    let release = kernel.release().unwrap_or_default();
+    assert!(release.ends_with("-cloud-amd64"), "{release}");
+
+    let inside = Kernel::parse(kernel.unpacked()?.into_owned())?;
+    assert_eq!((inside.form(), inside.architecture()), (Form::Vmlinux, Architecture::X86_64));
+    assert_eq!((inside.release(), inside.compression()), (Some(release), None));
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("vmlinux");
+    fs::write(&path, inside.unpacked()?)?;
+    let described = command::run(Command::new("readelf").arg("--file-header").arg(&path))?;
+    let described = String::from_utf8_lossy(&described);
+    assert!(described.contains("Advanced Micro Devices X86-64") && described.contains("EXEC"), "{described}");
+    Ok(())
+}
+
+#[test]
+fn each_compression_is_undone() -> Result<()> {
+    let programs: [(&[&str], Compression); 5] = [
+        (&["gzip", "-9"], Compression::Gzip),
+        (&["zstd", "-q", "--ultra", "-22"], Compression::Zstd),
+        (&["xz", "--check=crc32", "--x86", "--lzma2=dict=32MiB"], Compression::Xz),
+        (&["xz", "--format=lzma"], Compression::Lzma),
+        (&["lz4", "-l", "-9"], Compression::Lz4),
+    ];
+    for (program, compression) in programs {
+        let kernel = Kernel::parse(bzimage(&compressed(program, &vmlinux())?))?;
+        assert_eq!((kernel.form(), kernel.compression()), (Form::BzImage, Some(compression)));
+        assert!(kernel.unpacked()?.as_ref() == vmlinux(), "{compression}");
+        assert_eq!(kernel.release().as_deref(), Some("6.18.0-nex"));
+    }
+    let plain = Kernel::parse(compressed(&["gzip"], &vmlinux())?)?;
+    assert_eq!((plain.form(), plain.release().as_deref()), (Form::Gzip, Some("6.18.0-nex")));
+    Ok(())
+}
+
+#[test]
+fn a_kernel_for_arm_is_understood() -> Result<()> {
+    let mut image = vec![0; 1 << 16];
+    image[56..60].copy_from_slice(b"ARM\x64");
+    image[4000..4023].copy_from_slice(b"Linux version 6.18.0-a ");
+    let mut zboot = vec![0; 64];
+    zboot[..2].copy_from_slice(b"MZ");
+    zboot[4..8].copy_from_slice(b"zimg");
+    let payload = compressed(&["zstd", "-q"], &image)?;
+    zboot[8..12].copy_from_slice(&64u32.to_le_bytes());
+    zboot[12..16].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    zboot.extend_from_slice(&payload);
+    for (file, form) in [(image.clone(), Form::Image), (zboot, Form::Zboot)] {
+        let kernel = Kernel::parse(file)?;
+        assert_eq!((kernel.form(), kernel.architecture()), (form, Architecture::Aarch64));
+        assert!(kernel.unpacked()?.as_ref() == image);
+        assert_eq!(kernel.release().as_deref(), Some("6.18.0-a"));
+    }
+    Ok(())
+}
+
+#[test]
+fn other_files_are_refused_in_words() {
+    let refusal = |file: Vec<u8>| match Kernel::parse(file).and_then(|kernel| kernel.unpacked().map(drop)) {
+        Err(error) => error.to_string(),
+        Ok(()) => "it is a kernel".to_owned(),
+    };
+    let mut bits_32 = bzimage(b"");
+    bits_32[0x236] = 0;
+    let mut beyond = bzimage(b"\x1f\x8b");
+    beyond[0x248..0x24c].copy_from_slice(&u32::MAX.to_le_bytes());
+    for (file, words) in [
+        (Vec::new(), "it is empty"),
+        (b"#!/bin/sh\n".to_vec(), "it begins like none"),
+        (b"\x7fELF\x01\x01".to_vec(), "another kind of processor"),
+        (bits_32, "x86 with 32 bits"),
+        (beyond, "ends before the end of its payload"),
+        (bzimage(b"BZh9"), "compressed by bzip2, which nex cannot undo"),
+        (bzimage(b"nothing"), "nothing that is known"),
+        (bzimage(b"\x1f\x8bnothing"), "cannot unpack the kernel, which is compressed by gzip"),
+        (bzimage(b"\x02\x21\x4c\x18\xff\xff\xff\x7f1234"), "compressed by lz4"),
+    ] {
+        let refused = refusal(file);
+        assert!(refused.contains(words), "{refused:?} lacks {words:?}");
+    }
+}
+
+#[test]
+fn no_damage_makes_the_reader_fall_over() -> Result<()> {
+    for program in [&["gzip", "-9"][..], &["zstd", "-q"], &["xz", "--check=crc32", "--x86", "--lzma2"], &["lz4", "-l"]]
+    {
+        let whole = bzimage(&compressed(program, &vmlinux()[..32 << 10])?);
+        for length in (0..whole.len()).step_by(7) {
+            let _ = Kernel::parse(whole[..length].to_vec()).map(|kernel| (kernel.release(), kernel.unpacked().is_ok()));
+        }
+        for place in (0x1f0..whole.len()).step_by(3) {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 0x55;
+            if let Ok(kernel) = Kernel::parse(damaged) {
+                // A checksum notices, or the damage is where nobody looks.
+                let _ = (kernel.release(), kernel.compression(), kernel.unpacked().is_ok());
+            }
+        }
+    }
+    let missing = Kernel::read("/nonexistent/kernel".as_ref());
+    assert!(matches!(missing, Err(Error::Read { .. })));
+    Ok(())
+}
