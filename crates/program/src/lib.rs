@@ -1,7 +1,7 @@
 //! Whether a program can run in a root filesystem, found out without running it.
 //!
 //! A root filesystem is whatever implements [`View`]: a tree in memory, or an image. A program's file says what kind of
-//! processor it is for and what it needs ([`Elf`], [`Script`]); [`missing`] does a loader's work and tells what of that the
+//! processor it is for and what it needs ([`Program`]: [`Elf`] or [`Script`]); [`missing`] does a loader's work and tells what of that the
 //! root filesystem lacks.
 
 mod elf;
@@ -10,6 +10,7 @@ mod library;
 mod machine;
 mod missing;
 mod needs;
+mod program;
 mod script;
 mod search;
 mod view;
@@ -20,5 +21,6 @@ pub use library::ReadError;
 pub use machine::Machine;
 pub use missing::Missing;
 pub use needs::missing;
+pub use program::{Linkage, NotAProgram, Program};
 pub use script::{LONGEST_LINE, Script};
 pub use view::{Kind, Stat, View, end_of_links, exists, is_executable, name, parent};

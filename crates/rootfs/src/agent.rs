@@ -9,16 +9,14 @@ pub(crate) mod native;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use nex_program::{Elf, LONGEST_LINE, Script, View};
-use object::read::ReadCache;
+use nex_program::{Elf, NotAProgram, Program, View};
 
 pub use error::Error;
-pub use nex_program::{Broken, Libc, Machine, Missing};
+pub use nex_program::{Broken, Libc, Linkage, Machine, Missing};
 
 use crate::guest::AGENT;
 
@@ -27,39 +25,6 @@ use crate::guest::AGENT;
 pub struct Agent {
     name: String,
     program: Program,
-}
-
-#[derive(Clone, Debug)]
-enum Program {
-    Elf(Box<Elf>),
-    Script(Script),
-}
-
-/// How an agent gets the code that it does not bring along.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Linkage {
-    /// It needs nothing.
-    Static,
-    /// It needs libraries, which this program of the image loads.
-    Dynamic {
-        /// The path in the image.
-        loader: String,
-    },
-    /// It is a script, for this program of the image.
-    Script {
-        /// The path in the image.
-        interpreter: String,
-    },
-}
-
-impl Display for Linkage {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Static => f.write_str("static"),
-            Self::Dynamic { loader } => write!(f, "dynamic, loaded by {loader}"),
-            Self::Script { interpreter } => write!(f, "script for {interpreter}"),
-        }
-    }
 }
 
 impl Agent {
@@ -71,25 +36,13 @@ impl Agent {
     }
 
     /// Inspects a file that messages call `name`. Reads its headers, not the whole.
-    pub fn inspect(name: String, mut file: impl Read + Seek) -> Result<Self, Error> {
-        let start = match read_start(&mut file) {
-            Ok(start) => start,
-            Err(source) => return Err(Error::Read { agent: name, source }),
-        };
-        if let Some(script) = Script::parse(&start) {
-            return Ok(Self { name, program: Program::Script(script) });
-        }
-        if !Elf::is_elf(&start) {
-            return Err(Error::NoProgram { agent: name });
-        }
-        match Elf::parse(&ReadCache::new(file)) {
-            Ok(elf) if elf.interpreter.is_none() && !elf.needed.is_empty() => Err(Error::NoLoader {
-                agent: name,
-                needed: elf.needed.iter().map(|needed| needed.escape_ascii().to_string()).collect(),
-                machine: elf.machine,
-            }),
-            Ok(elf) => Ok(Self { name, program: Program::Elf(Box::new(elf)) }),
-            Err(cause) => Err(Error::Broken { agent: name, cause }),
+    pub fn inspect(name: String, file: impl Read + Seek) -> Result<Self, Error> {
+        match Program::inspect(file) {
+            Ok(program) => Ok(Self { name, program }),
+            Err(NotAProgram::Read(source)) => Err(Error::Read { agent: name, source }),
+            Err(NotAProgram::Unknown) => Err(Error::NoProgram { agent: name }),
+            Err(NotAProgram::Broken(cause)) => Err(Error::Broken { agent: name, cause }),
+            Err(NotAProgram::NoLoader { needed, machine }) => Err(Error::NoLoader { agent: name, needed, machine }),
         }
     }
 
@@ -97,9 +50,9 @@ impl Agent {
     ///
     /// A script fits any. The variant, such as arm's `v7`, is not compared: the ELF header does not tell it.
     pub fn check_platform(&self, architecture: &str) -> Result<(), Error> {
-        match &self.program {
-            Program::Elf(elf) if !elf.machine.is(architecture) => {
-                Err(Error::Machine { agent: self.name.clone(), found: elf.machine, wanted: architecture.into() })
+        match self.program.machine() {
+            Some(found) if !found.is(architecture) => {
+                Err(Error::Machine { agent: self.name.clone(), found, wanted: architecture.into() })
             }
             _ => Ok(()),
         }
@@ -107,9 +60,9 @@ impl Agent {
 
     /// Checks that the program is for the same kind of processor as others; a script fits any.
     pub fn check_machine(&self, machine: Machine) -> Result<(), Error> {
-        match &self.program {
-            Program::Elf(elf) if elf.machine != machine => {
-                Err(Error::OtherMachine { agent: self.name.clone(), found: elf.machine, wanted: machine })
+        match self.program.machine() {
+            Some(found) if found != machine => {
+                Err(Error::OtherMachine { agent: self.name.clone(), found, wanted: machine })
             }
             _ => Ok(()),
         }
@@ -117,13 +70,7 @@ impl Agent {
 
     /// How it gets the code that it does not bring along.
     pub fn linkage(&self) -> Linkage {
-        match &self.program {
-            Program::Script(script) => Linkage::Script { interpreter: script.interpreter.escape_ascii().to_string() },
-            Program::Elf(elf) => match &elf.interpreter {
-                Some(loader) => Linkage::Dynamic { loader: loader.escape_ascii().to_string() },
-                None => Linkage::Static,
-            },
-        }
+        self.program.linkage()
     }
 
     /// Checks that the merged image has all that the agent needs when it stands at its place in the guest.
@@ -148,11 +95,4 @@ impl Agent {
         let (agent, machine) = (self.name.clone(), elf.machine);
         Err(Error::Missing { agent, missing, libc: Libc::of(view, machine), machine })
     }
-}
-
-fn read_start(file: &mut (impl Read + Seek)) -> std::io::Result<Vec<u8>> {
-    let mut start = Vec::with_capacity(LONGEST_LINE);
-    file.by_ref().take(LONGEST_LINE as u64).read_to_end(&mut start)?;
-    file.rewind()?;
-    Ok(start)
 }

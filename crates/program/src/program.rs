@@ -1,0 +1,116 @@
+//! A file that the kernel would start.
+
+use std::fmt::{self, Display, Formatter};
+use std::io::{self, Read, Seek};
+
+use object::read::ReadCache;
+
+use crate::elf::{Broken, Elf};
+use crate::machine::Machine;
+use crate::script::{LONGEST_LINE, Script};
+
+/// A program, as far as it concerns who can run it.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// A binary.
+    Elf(Box<Elf>),
+    /// A text for another program.
+    Script(Script),
+}
+
+/// Why a file is no program that could run anywhere.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAProgram {
+    /// It cannot be read.
+    #[error("{0}")]
+    Read(#[from] io::Error),
+    /// It is neither ELF nor a script.
+    #[error("it begins neither as an ELF file nor with #!")]
+    Unknown,
+    /// It is ELF, but damaged or of another kind.
+    #[error(transparent)]
+    Broken(Broken),
+    /// It needs libraries but names nobody to load them, so it would crash at its first call.
+    #[error("it looks static, but needs {} and names no loader for them", .needed.join(", "))]
+    NoLoader {
+        /// What it needs.
+        needed: Vec<String>,
+        /// What it is for.
+        machine: Machine,
+    },
+}
+
+/// How a program gets the code that it does not bring along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Linkage {
+    /// It needs nothing.
+    Static,
+    /// It needs libraries, which this program of the image loads.
+    Dynamic {
+        /// The path in the image.
+        loader: String,
+    },
+    /// It is a script, for this program of the image.
+    Script {
+        /// The path in the image.
+        interpreter: String,
+    },
+}
+
+impl Display for Linkage {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Static => f.write_str("static"),
+            Self::Dynamic { loader } => write!(f, "dynamic, loaded by {loader}"),
+            Self::Script { interpreter } => write!(f, "script for {interpreter}"),
+        }
+    }
+}
+
+impl Program {
+    /// Inspects a file. Reads its headers, not the whole.
+    ///
+    /// # Errors
+    /// When no kernel would start it, or its first call would crash.
+    pub fn inspect(mut file: impl Read + Seek) -> Result<Self, NotAProgram> {
+        let start = read_start(&mut file)?;
+        if let Some(script) = Script::parse(&start) {
+            return Ok(Self::Script(script));
+        }
+        if !Elf::is_elf(&start) {
+            return Err(NotAProgram::Unknown);
+        }
+        let elf = Elf::parse(&ReadCache::new(file)).map_err(NotAProgram::Broken)?;
+        if elf.interpreter.is_none() && !elf.needed.is_empty() {
+            let needed = elf.needed.iter().map(|needed| needed.escape_ascii().to_string()).collect();
+            return Err(NotAProgram::NoLoader { needed, machine: elf.machine });
+        }
+        Ok(Self::Elf(Box::new(elf)))
+    }
+
+    /// The kind of processor that it is for; `None` for a script, which fits any.
+    pub fn machine(&self) -> Option<Machine> {
+        match self {
+            Self::Elf(elf) => Some(elf.machine),
+            Self::Script(_) => None,
+        }
+    }
+
+    /// How it gets the code that it does not bring along.
+    pub fn linkage(&self) -> Linkage {
+        match self {
+            Self::Script(script) => Linkage::Script { interpreter: script.interpreter.escape_ascii().to_string() },
+            Self::Elf(elf) => match &elf.interpreter {
+                Some(loader) => Linkage::Dynamic { loader: loader.escape_ascii().to_string() },
+                None => Linkage::Static,
+            },
+        }
+    }
+}
+
+fn read_start(file: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(LONGEST_LINE);
+    file.by_ref().take(LONGEST_LINE as u64).read_to_end(&mut start)?;
+    file.rewind()?;
+    Ok(start)
+}
