@@ -75,6 +75,10 @@ impl Events for Bars {
         self.all.println(script_line(line)).ok();
     }
 
+    fn shell_started(&self, failure: Option<&str>) {
+        tell(shell_line(failure));
+    }
+
     fn output_started(&self, total_bytes: u64) {
         let bar = self.add("output".into(), Some(total_bytes));
         *self.output.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
@@ -98,6 +102,12 @@ fn script_line(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let text: String = text.trim_end_matches('\r').chars().flat_map(crate::render::printable).collect();
     format!("script: {text}")
+}
+
+/// What stands above a shell.
+fn shell_line(failure: Option<&str>) -> String {
+    let why = failure.map_or_else(String::new, |failure| format!("{failure}\n"));
+    format!("{why}a shell in the image; 'exit' ends it, and what is changed in it is not kept")
 }
 
 /// A line when a layer starts and when it is done.
@@ -130,6 +140,10 @@ impl Progress for Lines {
 impl Events for Lines {
     fn script_output(&self, line: &[u8]) {
         tell(script_line(line));
+    }
+
+    fn shell_started(&self, failure: Option<&str>) {
+        tell(shell_line(failure));
     }
 
     fn output_started(&self, total_bytes: u64) {

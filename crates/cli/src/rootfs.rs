@@ -8,7 +8,7 @@ use nex_image::{Platform, Reference, RegistryOptions};
 use nex_rootfs::{Compression, Destination, FileSystemOptions, GuestOptions, Limits, Options, Report, VerityPlace};
 
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, tell};
 use crate::environment::source_date_epoch;
 use crate::{progress, render, script, size};
 
@@ -29,7 +29,13 @@ const MAX_PASSWORD_FILE: usize = 4096;
 /// When there is no root filesystem to report.
 pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
     let options = options(args)?;
-    let report = nex_rootfs::build(&options, &progress::choose(args.quiet))?;
+    let events = progress::choose(args.quiet);
+    if args.script.shell {
+        nex_rootfs::open_shell(&options, &events)?;
+        tell("the shell has ended; nothing was written");
+        return Ok(());
+    }
+    let report = nex_rootfs::build(&options, &events)?;
     print(&report, args.format, &options.output)
 }
 

@@ -1,5 +1,6 @@
 //! From the flags of setup scripts to what the build takes.
 
+use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -15,17 +16,22 @@ const HOSTNAME: &str = "nex";
 /// The longest script, and the longest secret, in bytes.
 const LONGEST: u64 = 64 << 20;
 
-/// What to run; `None` without a script.
+/// What to run; `None` without a script and a shell.
 ///
 /// # Errors
-/// When a file that the flags name cannot be read.
+/// When a file that the flags name cannot be read, or there is no terminal for a shell.
 pub fn options(
     args: &ScriptArgs,
     hostname: Option<&str>,
     source_date_epoch: Option<i64>,
 ) -> Result<Option<ScriptOptions>, Diagnostic> {
-    if args.scripts.is_empty() {
+    if args.scripts.is_empty() && !args.shell {
         return Ok(None);
+    }
+    if args.shell && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        return Err(Diagnostic::new(
+            "--shell needs a terminal as standard input and output; run nex in one, or take --keep-failed in its place",
+        ));
     }
     let epoch = source_date_epoch.map(|seconds| ("SOURCE_DATE_EPOCH".into(), seconds.to_string()));
     let world = World {

@@ -2,9 +2,9 @@
 
 mod finish;
 mod layers;
+mod shell;
 mod stages;
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use crate::place::Limits;
 use crate::report::{ImageReport, Report, SCHEMA_VERSION, Usage, VerityReport};
 use crate::script::ScriptOptions;
 use crate::verity;
+pub use shell::open_shell;
 use stages::Build;
 
 /// What to build from what.
@@ -87,8 +88,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
             phases.next("script");
             if build.writer.is_past_limit() {
                 // The scripts would find zeros where there was no room for content.
-                let full = || Error::Output(options.output.error(io::ErrorKind::StorageFull.into()));
-                return Err(build.too_small().unwrap_or_else(full));
+                return Err(build.no_room());
             }
             Some(build.run_script(script, unfinished.file(), events.as_ref())?)
         }

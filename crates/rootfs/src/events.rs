@@ -24,6 +24,11 @@ pub trait Events: Progress {
         let _ = line;
     }
 
+    /// A shell takes the terminal now, after the scripts, or after one that failed as this says.
+    fn shell_started(&self, failure: Option<&str>) {
+        let _ = failure;
+    }
+
     /// All of them have been taken.
     fn output_finished(&self) {}
 }

@@ -35,7 +35,7 @@ mod usage;
 mod verity;
 mod view;
 
-pub use build::{GuestOptions, Options, build};
+pub use build::{GuestOptions, Options, build, open_shell};
 pub use bytes::human;
 pub use dress::DressError;
 pub use error::{Error, TooSmall};

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 
 use nex_ext4::{Timestamp, Writer};
-use nex_sandbox::Sandbox;
+use nex_sandbox::{Laying, Sandbox};
 use thiserror::Error;
 
 use crate::events::Events;
@@ -106,15 +106,8 @@ pub fn run(
     merge: &mut Merge,
     events: &dyn Events,
 ) -> Result<Ran, ScriptError> {
-    writer.flush()?;
-    // A handle with a position of its own, with which nothing can be written.
-    let source = File::open(format!("/proc/self/fd/{}", image.as_raw_fd())).map_err(ScriptError::Source)?;
-    let mut laying = Sandbox::start(options.sandbox.clone(), &source)?;
+    let laying = start(options, image, writer, merge, events)?;
     let only_one_id = laying.only_one_id().map(str::to_owned);
-    lay_out::lay_out(merge.tree(), &mut laying)?;
-    for script in &options.sandbox.world.scripts {
-        events.script_started(&script.name);
-    }
     let mut changes = laying.run(&mut |line| events.script_output(line))?;
     merge.start_layer();
     let apply = Apply::new(options, writer, merge);
@@ -128,6 +121,43 @@ pub fn run(
         .into_iter()
         .collect();
     Ok(Ran { changes, report, digest, blocks })
+}
+
+/// Runs the scripts and then a shell on the terminal, in the tree that has been merged so far. Nothing is merged.
+///
+/// # Errors
+/// When a script cannot run or fails, or there is no terminal or no shell.
+pub fn shell(
+    options: &ScriptOptions,
+    image: &File,
+    writer: &mut Writer,
+    merge: &Merge,
+    events: &dyn Events,
+) -> Result<(), ScriptError> {
+    let laying = start(options, image, writer, merge, events)?;
+    laying.shell(&mut |line| events.script_output(line), &mut |failure| {
+        events.shell_started(failure.map(ToString::to_string).as_deref());
+    })?;
+    Ok(())
+}
+
+/// Lays the tree out.
+fn start(
+    options: &ScriptOptions,
+    image: &File,
+    writer: &mut Writer,
+    merge: &Merge,
+    events: &dyn Events,
+) -> Result<Laying, ScriptError> {
+    writer.flush()?;
+    // A handle with a position of its own, with which nothing can be written.
+    let source = File::open(format!("/proc/self/fd/{}", image.as_raw_fd())).map_err(ScriptError::Source)?;
+    let mut laying = Sandbox::start(options.sandbox.clone(), &source)?;
+    lay_out::lay_out(merge.tree(), &mut laying)?;
+    for script in &options.sandbox.world.scripts {
+        events.script_started(&script.name);
+    }
+    Ok(laying)
 }
 
 /// A time that is not later than the latest.

@@ -90,6 +90,9 @@ pub enum Error {
         /// The system's word for it.
         cause: io::Error,
     },
+    /// There is no terminal for a shell, or it is gone.
+    #[error("a shell in the image needs a terminal as standard input and output: {0}")]
+    Terminal(io::Error),
     /// An inner process ended or spoke nonsense.
     #[error("the setup script's keeper ended early: {0}; run the command again")]
     Keeper(io::Error),

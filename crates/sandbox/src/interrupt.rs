@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 
+use crate::terminal;
 use crate::work_dir::remove_empty;
 
 /// How long a keeper may take to remove its tree; what it does not get done is left to the next run.
@@ -26,10 +27,11 @@ struct Active {
     run: PathBuf,
 }
 
-/// Ends the runs of this process and removes their trees. For the moment before the process ends at a signal: from then
+/// Ends the runs of this process, removes their trees, and gives the terminal back. For the moment before the process ends at a signal: from then
 /// on, whoever waits for a run waits for ever.
 pub fn end_runs() {
     INTERRUPTED.store(true, Ordering::SeqCst);
+    terminal::restore();
     for active in ACTIVE.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         // The keeper notices that nobody listens any more. What fails here is made good by the next run.
         active.socket.shutdown(Shutdown::Both).ok();

@@ -25,6 +25,7 @@ mod protocol;
 mod sandbox;
 mod stage;
 mod sys;
+mod terminal;
 mod tree;
 mod wire;
 mod work_dir;

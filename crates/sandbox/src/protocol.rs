@@ -15,7 +15,10 @@ pub enum Order {
     /// The next node of the tree.
     Place(Node),
     /// That was all: run the scripts.
-    Run,
+    Run {
+        /// The kind of the terminal (`TERM`) on which a shell follows, if one does.
+        shell: Option<String>,
+    },
     /// Remove the tree of an earlier run; there is nothing else to do.
     Remove,
 }
@@ -29,7 +32,9 @@ pub enum Answer {
     NoUserNamespace(i32),
     /// A step failed; nothing comes after this.
     Failed(String),
-    /// How the scripts ended. Changes come after this if it was well.
+    /// How the scripts ended, and that a shell begins.
+    Shell(Outcome),
+    /// How the scripts ended, and that all of it is over. Changes come after this if it was well and without a shell.
     Ended(Outcome),
     /// A change, and behind it the bytes of a file.
     Change(Change),
@@ -113,4 +118,8 @@ pub enum Report {
         /// Whether it is a signal.
         signalled: bool,
     },
+    /// The scripts have ended, and a shell begins.
+    Shell,
+    /// The shell has ended.
+    ShellEnded,
 }

@@ -18,7 +18,8 @@ use crate::node::{Change, Node};
 use crate::options::{Network, Options};
 use crate::protocol::{Answer, Limit, Order, Outcome, Setup};
 use crate::stage::KEEPER;
-use crate::wire::{Channel, send_files};
+use crate::terminal;
+use crate::wire::{Channel, receive_files, send_files};
 use crate::work_dir::{RunDir, remove_abandoned};
 
 /// The longest line of output that is passed on in one piece.
@@ -42,12 +43,23 @@ pub struct Sandbox {
 pub struct Laying {
     sandbox: Sandbox,
     output: File,
+    /// Where the terminal of a shell comes from.
+    terminal: UnixStream,
 }
 
 /// A run whose scripts are done.
 pub struct Changes {
     sandbox: Sandbox,
     unread: u64,
+}
+
+/// How the scripts have ended.
+struct Ended {
+    outcome: Outcome,
+    /// Of their output, fit for a message.
+    last_lines: Vec<String>,
+    /// Whether a shell begins now.
+    shell: bool,
 }
 
 impl Sandbox {
@@ -62,7 +74,8 @@ impl Sandbox {
         let run = RunDir::create(&options.work_dir)?;
         let ids = Ids::choose();
         let (output, input) = io::pipe().map_err(Error::Keeper)?;
-        let mut keeper = Keeper::spawn(&run, &[source.as_fd(), input.as_fd()], &ids)?;
+        let (terminal, other_side) = UnixStream::pair().map_err(Error::Keeper)?;
+        let mut keeper = Keeper::spawn(&run, &[source.as_fd(), input.as_fd(), other_side.as_fd()], &ids)?;
         let setup = Setup {
             place: std::path::absolute(&run.path).map_err(Error::Keeper)?,
             ids: ids.count(),
@@ -73,11 +86,25 @@ impl Sandbox {
         };
         keeper.order(&Order::Start(Box::new(setup)))?;
         let sandbox = Self { keeper, run, options, ids };
-        Ok(Laying { sandbox, output: File::from(OwnedFd::from(output)) })
+        Ok(Laying { sandbox, output: File::from(OwnedFd::from(output)), terminal })
     }
 
+    /// The name of a script; behind the last one comes the shell.
     fn script(&self, number: usize) -> String {
-        self.options.world.scripts.get(number).map_or_else(String::new, |script| script.name.clone())
+        self.options.world.scripts.get(number).map_or_else(|| "shell".into(), |script| script.name.clone())
+    }
+
+    /// Passes the scripts' output on until they have ended.
+    fn until_ended(&mut self, output: File, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Ended, Error> {
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| read_lines(output, line));
+            let (outcome, shell) = match self.keeper.answer()? {
+                Answer::Shell(outcome) => (outcome, true),
+                Answer::Ended(outcome) => (outcome, false),
+                answer => return Err(unexpected(&answer)),
+            };
+            Ok(Ended { outcome, last_lines: reader.join().unwrap_or_default(), shell })
+        })
     }
 
     /// Why the scripts failed, if they did.
@@ -136,17 +163,9 @@ impl Laying {
     /// # Errors
     /// When the tree cannot be laid out, or a script fails.
     pub fn run(self, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Changes, Error> {
-        let Self { mut sandbox, output } = self;
-        sandbox.keeper.order(&Order::Run)?;
-        let (outcome, last_lines) = std::thread::scope(|scope| {
-            let reader = scope.spawn(|| read_lines(output, line));
-            let outcome = match sandbox.keeper.answer() {
-                Ok(Answer::Ended(outcome)) => Ok(outcome),
-                Ok(answer) => Err(unexpected(&answer)),
-                Err(error) => Err(error),
-            };
-            outcome.map(|outcome| (outcome, reader.join().unwrap_or_default()))
-        })?;
+        let Self { mut sandbox, output, .. } = self;
+        sandbox.keeper.order(&Order::Run { shell: None })?;
+        let Ended { outcome, last_lines, .. } = sandbox.until_ended(output, line)?;
         match sandbox.check(&outcome, &last_lines) {
             Ok(()) => Ok(Changes { sandbox, unread: 0 }),
             Err(error) => {
@@ -158,6 +177,36 @@ impl Laying {
                 Err(error)
             }
         }
+    }
+
+    /// Runs the scripts, and then an interactive shell on the terminal that is standard input and output, in the state that
+    /// the last script has left, or the first that has failed. `begins` is told why that one has. Nothing of the tree is
+    /// kept.
+    ///
+    /// # Errors
+    /// When the tree cannot be laid out, a script fails, or there is no terminal or no shell.
+    pub fn shell(
+        self,
+        line: &mut (dyn FnMut(&[u8]) + Send),
+        begins: &mut dyn FnMut(Option<&Error>),
+    ) -> Result<(), Error> {
+        let Self { mut sandbox, output, terminal } = self;
+        sandbox.options.keep_failed = None;
+        let kind = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
+        sandbox.keeper.order(&Order::Run { shell: Some(kind) })?;
+        let Ended { mut outcome, last_lines, shell } = sandbox.until_ended(output, line)?;
+        if shell {
+            begins(sandbox.check(&outcome, &last_lines).err().as_ref());
+            let shell = receive_files(&terminal).map_err(Error::Keeper)?.pop();
+            let shell = shell.ok_or_else(|| Error::Keeper(io::Error::other("it passed no terminal")))?;
+            terminal::lend(shell, sandbox.keeper.channel.socket().as_fd()).map_err(Error::Terminal)?;
+            outcome = match sandbox.keeper.answer()? {
+                Answer::Ended(outcome) => outcome,
+                answer => return Err(unexpected(&answer)),
+            };
+        }
+        sandbox.check(&outcome, &last_lines)?;
+        sandbox.finish()
     }
 }
 

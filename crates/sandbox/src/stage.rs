@@ -1,6 +1,7 @@
 //! The inner processes. They are the same program, executed again under another name.
 
 mod capabilities;
+mod children;
 mod devices;
 mod init;
 mod keeper;
@@ -8,8 +9,10 @@ mod limits;
 mod mounts;
 mod proc;
 mod root;
+mod scripts;
 mod seccomp;
 mod setup_files;
+mod shell;
 mod syscalls;
 mod watch;
 

@@ -5,16 +5,15 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::OsStringValueParser;
-use clap::builder::TypedValueParser;
-use clap::{ArgAction, Args, ValueEnum, value_parser};
+use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
+use clap::{ArgAction, ArgGroup, Args, ValueEnum, value_parser};
 use nex_sandbox::Mount;
 
 use crate::size;
 
 /// Setup scripts, and the world in which they run.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Setup scripts")]
+#[command(next_help_heading = "Setup scripts", group = ArgGroup::new("runs").args(["scripts", "shell"]).multiple(true))]
 pub struct ScriptArgs {
     /// A script that runs in the image as its root user while the root filesystem is made. It needs neither root nor
     /// Docker. May be given several times.
@@ -22,7 +21,7 @@ pub struct ScriptArgs {
     pub scripts: Vec<PathBuf>,
 
     /// A variable for the scripts. May be given several times.
-    #[arg(long, env = "NEX_ENV", hide_env_values = true, value_name = "NAME=VALUE", requires = "scripts", value_parser = variable)]
+    #[arg(long, env = "NEX_ENV", hide_env_values = true, value_name = "NAME=VALUE", requires = "runs", value_parser = variable)]
     pub env: Vec<(String, String)>,
 
     /// A file or directory of this machine for the scripts, such as a package cache; it leaves no trace. May be given
@@ -31,7 +30,7 @@ pub struct ScriptArgs {
         long,
         env = "NEX_MOUNT",
         value_name = "SOURCE:TARGET[:ro]",
-        requires = "scripts",
+        requires = "runs",
         value_parser = OsStringValueParser::new().try_map(mount)
     )]
     pub mount: Vec<Mount>,
@@ -41,7 +40,7 @@ pub struct ScriptArgs {
         long,
         env = "NEX_SECRET",
         value_name = "id=NAME,src=FILE",
-        requires = "scripts",
+        requires = "runs",
         value_parser = OsStringValueParser::new().try_map(secret)
     )]
     pub secret: Vec<SecretArg>,
@@ -87,9 +86,16 @@ pub struct ScriptArgs {
     )]
     pub snapshot: Option<OsString>,
 
-    /// Where the image goes as a directory when a script fails, for a look at it; all of it belongs to the user then.
+    /// Where the image goes as a directory when a script fails, for a look at it from outside; all of it belongs to the
+    /// user then.
     #[arg(long, env = "NEX_KEEP_FAILED", value_name = "DIRECTORY", requires = "scripts")]
     pub keep_failed: Option<PathBuf>,
+
+    /// Open a shell in the image where the scripts have ended, or where one has failed, for a look at it from inside, in
+    /// place of --keep-failed. It has what scripts have: variables, mounts, secrets, network. Nothing is written: what is
+    /// changed in the shell is gone when it ends, so put what turns out to be needed into a script.
+    #[arg(long, env = "NEX_SHELL", value_parser = FalseyValueParser::new(), conflicts_with = "keep_failed")]
+    pub shell: bool,
 
     /// Where the image is laid out for the scripts [default: nex/sandbox in the user's cache].
     #[arg(long, env = "NEX_WORK_DIR", value_name = "DIRECTORY")]

@@ -13,5 +13,7 @@ mod inputs;
 mod kills;
 mod limits;
 mod links;
+mod shell;
+mod terminal;
 mod users;
 mod world;

@@ -19,10 +19,10 @@ pub const EPOCH: i64 = 1_700_000_000;
 const NOBODY: &str = "65534";
 
 /// Programs that scripts need here.
-const PROGRAMS: [&str; 40] = [
+const PROGRAMS: [&str; 42] = [
     "sh", "cat", "chmod", "chown", "chroot", "cp", "dd", "echo", "env", "false", "find", "grep", "head", "hostname",
     "id", "kill", "ln", "ls", "mkdir", "mkfifo", "mknod", "mount", "mv", "nc", "ps", "pwd", "readlink", "rm", "rmdir",
-    "sed", "setsid", "sleep", "stat", "su", "tail", "touch", "truncate", "umount", "unshare", "wc",
+    "sed", "setsid", "sleep", "stat", "stty", "su", "tail", "touch", "truncate", "tty", "umount", "unshare", "wc",
 ];
 
 /// A place with an image of busybox, in which scripts are run.

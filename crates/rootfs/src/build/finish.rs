@@ -1,5 +1,7 @@
 //! The end of a build: what the image is called follows from what went into it, and all metadata is written.
 
+use std::io;
+
 use super::stages::{Build, ext4_error, image_config};
 use crate::error::{Error, TooSmall};
 use crate::identity::Identity;
@@ -10,6 +12,12 @@ impl Build<'_> {
     /// The error that finishing would give, if it is that the content does not fit.
     pub fn too_small(self) -> Option<Error> {
         self.finish().err().filter(|error| matches!(error, Error::TooSmall(_)))
+    }
+
+    /// The error for content past the size, which was only counted.
+    pub fn no_room(self) -> Error {
+        let output = &self.options.output;
+        self.too_small().unwrap_or_else(|| Error::Output(output.error(io::ErrorKind::StorageFull.into())))
     }
 
     /// Everything that decides a byte of the image.

@@ -77,14 +77,20 @@ impl<'a> Build<'a> {
     /// # Errors
     /// When a script fails, or the output cannot be written.
     pub fn run_script(&mut self, script: &ScriptOptions, image: &File, events: &dyn Events) -> Result<Ran, Error> {
-        let ran =
-            script::run(script, image, &mut self.writer, &mut self.merge, events).map_err(|error| match error {
-                ScriptError::Output(error) => ext4_error(self.options, error),
-                error => Error::Script(error),
-            })?;
+        let ran = script::run(script, image, &mut self.writer, &mut self.merge, events);
+        let ran = ran.map_err(|error| script_error(self.options, error))?;
         self.placed.blocks += ran.blocks;
         self.script_digest = Some(ran.digest.clone());
         Ok(ran)
+    }
+
+    /// Runs the setup scripts, and a shell after them.
+    ///
+    /// # Errors
+    /// When a script fails, or there is no terminal or no shell.
+    pub fn shell(&mut self, script: &ScriptOptions, image: &File, events: &dyn Events) -> Result<(), Error> {
+        let ended = script::shell(script, image, &mut self.writer, &self.merge, events);
+        ended.map_err(|error| script_error(self.options, error))
     }
 
     /// Adds the agent and what it needs to be started.
@@ -145,6 +151,13 @@ pub fn ext4_error(options: &Options, error: nex_ext4::Error) -> Error {
     match error {
         nex_ext4::Error::Io { source, .. } => Error::Output(options.output.error(source)),
         error => Error::of_ext4(error),
+    }
+}
+
+fn script_error(options: &Options, error: ScriptError) -> Error {
+    match error {
+        ScriptError::Output(error) => ext4_error(options, error),
+        error => Error::Script(error),
     }
 }
 

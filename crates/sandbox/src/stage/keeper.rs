@@ -86,13 +86,24 @@ struct Keeper<'a> {
     source: File,
     /// Where the scripts write, until they run. The caller waits until nobody has it open any more.
     output: Option<OwnedFd>,
+    /// Where the caller waits for the terminal of a shell.
+    terminal: OwnedFd,
+}
+
+/// A tree on the disk.
+struct LaidOut {
+    root: OwnedFd,
+    /// What the disk does not show of it.
+    hidden: Changed,
+    /// The kind of the terminal (`TERM`) on which a shell follows the scripts, if one does.
+    shell: Option<String>,
 }
 
 impl<'a> Keeper<'a> {
     fn new(setup: &'a Setup, files: Vec<OwnedFd>) -> Result<Self, String> {
         let mut files = files.into_iter();
         let mut next = || files.next().ok_or_else(|| "the caller has passed too few files".to_owned());
-        let (source, output) = (File::from(next()?), Some(next()?));
+        let (source, output, terminal) = (File::from(next()?), Some(next()?), next()?);
         // The run's lock stays open as long as this process lives.
         std::mem::forget(next()?);
         // Nothing that is mounted below may reach the host.
@@ -101,43 +112,43 @@ impl<'a> Keeper<'a> {
         let place = open_place(setup.place.join(BOX))?;
         let mounts = setup.world.mounts.iter().map(take_mount).collect::<Result<_, _>>()?;
         become_root(setup.groups)?;
-        Ok(Self { setup, place, mounts, source, output })
+        Ok(Self { setup, place, mounts, source, output, terminal })
     }
 
     fn serve(&mut self, caller: &mut Channel) -> Result<(), String> {
-        let (root, changed) = self.lay_out(caller)?;
+        let LaidOut { root, hidden, shell } = self.lay_out(caller)?;
         setup_files::add(root.as_fd(), self.setup, &self.mounts)?;
         let snapshot = Snapshot::take(root.as_fd()).map_err(doing("looking at the tree"))?;
         snapshot.let_time_pass(self.place.as_fd()).map_err(doing("waiting for the clock"))?;
-        let outcome = self.run_scripts(&root, caller)?;
+        let outcome = self.run_scripts(&root, shell.as_deref(), caller)?;
         caller.send_now(&Answer::Ended(outcome.clone())).map_err(doing("telling how the scripts ended"))?;
         let before = if outcome == Outcome::Done { snapshot } else { Snapshot::of_nothing() };
-        if outcome == Outcome::Done || self.setup.keep_failed {
-            send_changes(root.as_fd(), before, &changed, caller)?;
+        if shell.is_none() && (outcome == Outcome::Done || self.setup.keep_failed) {
+            send_changes(root.as_fd(), before, &hidden, caller)?;
             caller.send_now(&Answer::NoMoreChanges).map_err(doing("telling the changes"))?;
         }
         Ok(())
     }
 
-    fn lay_out(&self, caller: &mut Channel) -> Result<(OwnedFd, Changed), String> {
+    fn lay_out(&self, caller: &mut Channel) -> Result<LaidOut, String> {
         const FRESH: Mode = Mode::from_raw_mode(0o755);
         rustix::fs::mkdirat(&self.place, ROOT, FRESH).map_err(doing("making the tree's directory"))?;
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let root = rustix::fs::openat(&self.place, ROOT, flags, Mode::empty());
         let root = root.map_err(doing("opening the tree's directory"))?;
         let mut layout = Layout::new(root.as_fd(), &self.source, self.setup.ids, !self.setup.groups);
-        loop {
+        let shell = loop {
             match caller.receive().map_err(doing("waiting for the tree"))? {
                 Order::Place(node) => layout.place(&node)?,
-                Order::Run => break,
+                Order::Run { shell } => break shell,
                 order => return Err(format!("the caller said {order:?} out of turn")),
             }
-        }
-        let changed = layout.finish()?;
-        Ok((root, changed))
+        };
+        let hidden = layout.finish()?;
+        Ok(LaidOut { root, hidden, shell })
     }
 
-    fn run_scripts(&mut self, root: &OwnedFd, caller: &Channel) -> Result<Outcome, String> {
+    fn run_scripts(&mut self, root: &OwnedFd, shell: Option<&str>, caller: &mut Channel) -> Result<Outcome, String> {
         let tree = rustix::mount::open_tree(
             root,
             c"",
@@ -157,12 +168,12 @@ impl<'a> Keeper<'a> {
             .env_clear()
             .spawn()
             .map_err(doing("starting init (the file of nex must be readable and executable by all)"))?;
-        let mut files = vec![tree.as_fd()];
+        let mut files = vec![self.terminal.as_fd(), tree.as_fd()];
         files.extend(self.mounts.iter().map(AsFd::as_fd));
         let result = (|| {
             send_files(&ours, &files).map_err(doing("passing mounts on"))?;
             let mut init = Channel::new(ours).map_err(doing("speaking to init"))?;
-            init.send_now(self.setup).map_err(doing("speaking to init"))?;
+            init.send_now(&(self.setup, shell)).map_err(doing("speaking to init"))?;
             match init.receive().map_err(doing("starting the scripts"))? {
                 Report::Unshared => {}
                 Report::Failed(message) => return Err(message),
@@ -174,7 +185,7 @@ impl<'a> Keeper<'a> {
                     .map_err(doing("setting the ids of init"))?;
             }
             init.send_now(&()).map_err(doing("speaking to init"))?;
-            watch::until_done(&mut init, &child, self.setup, self.place.as_fd(), caller)
+            watch::until_done(&mut init, &child, self.setup, shell.is_some(), self.place.as_fd(), caller)
         })();
         // Init's end is the end of every process in its namespace: when it has been waited for, there are none.
         child.kill().ok();

@@ -12,8 +12,7 @@ use crate::protocol::Setup;
 /// Enters the tree. The files are mounts that are not attached yet: the tree, and those that the caller asked for.
 ///
 /// The working directory is the one in which the tree is.
-pub fn enter(setup: &Setup, files: Vec<OwnedFd>) -> Result<(), String> {
-    let mut files = files.into_iter();
+pub fn enter(setup: &Setup, mut files: impl Iterator<Item = OwnedFd>) -> Result<(), String> {
     let tree = files.next().ok_or("the keeper has passed no tree")?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).map_err(doing("making the mounts private"))?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::doing;
-use crate::protocol::{Limit, Outcome, Report, Setup};
+use crate::protocol::{Answer, Limit, Outcome, Report, Setup};
 use crate::wire::Channel;
 
 /// How often it is looked.
@@ -17,22 +17,24 @@ const INTERVAL: Duration = Duration::from_millis(50);
 const RESERVE_PART: u64 = 50;
 const RESERVE: std::ops::RangeInclusive<u64> = (16 << 20)..=(1 << 30);
 
-/// Waits until init has told how the last script ended, or a limit is reached.
+/// Waits until init has told how the last script ended, or the shell after it has, or a limit is reached. A shell has all
+/// the time that it wants.
 pub fn until_done(
     init: &mut Channel,
     child: &Child,
     setup: &Setup,
+    shell: bool,
     place: BorrowedFd,
-    caller: &Channel,
+    caller: &mut Channel,
 ) -> Result<Outcome, String> {
     let start = Instant::now();
-    let mut current = 0;
+    let (mut current, mut ended, mut in_shell) = (0, Outcome::Done, false);
     loop {
         if !has_news(init)? {
             if caller.is_closed().map_err(doing("looking for the caller"))? {
                 return Err("the caller is gone".into());
             }
-            let limit = if start.elapsed() > setup.world.limits.time {
+            let limit = if !in_shell && start.elapsed() > setup.world.limits.time {
                 Some(Limit::Time)
             } else if memory_below(child.id()) > setup.world.limits.memory {
                 Some(Limit::Memory)
@@ -46,12 +48,21 @@ pub fn until_done(
         }
         match init.receive().map_err(doing("waiting for the scripts"))? {
             Report::Began(script) => current = script,
-            Report::Ended { script, status, signalled: true } => return Ok(Outcome::Signal { script, signal: status }),
-            Report::Ended { status: 0, script, .. } if script + 1 >= setup.world.scripts.len() => {
-                return Ok(Outcome::Done);
+            Report::Ended { script, status, signalled } => {
+                ended = match status {
+                    0 => Outcome::Done,
+                    signal if signalled => Outcome::Signal { script, signal },
+                    code => Outcome::Exit { script, code },
+                };
+                if !shell && (status != 0 || script + 1 >= setup.world.scripts.len()) {
+                    return Ok(ended);
+                }
             }
-            Report::Ended { status: 0, .. } => {}
-            Report::Ended { script, status, .. } => return Ok(Outcome::Exit { script, code: status }),
+            Report::Shell => {
+                (current, in_shell) = (setup.world.scripts.len(), true);
+                caller.send_now(&Answer::Shell(ended.clone())).map_err(doing("telling how the scripts ended"))?;
+            }
+            Report::ShellEnded => return Ok(ended),
             Report::Failed(message) => return Err(message),
             Report::Unshared => return Err("init spoke out of turn".into()),
         }

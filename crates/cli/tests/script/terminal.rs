@@ -1,0 +1,82 @@
+//! A terminal with somebody at it.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use nex_testkit::{Failure, Result};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::pty::OpenptFlags;
+use rustix::termios::{LocalModes, Winsize};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A pseudoterminal, and what was read from it so far.
+pub struct Terminal {
+    user: File,
+    programs: OwnedFd,
+    seen: String,
+}
+
+impl Terminal {
+    /// One of this size: rows and columns.
+    pub fn new(rows: u16, columns: u16) -> Result<Self> {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let user = rustix::pty::openpt(flags)?;
+        rustix::pty::unlockpt(&user)?;
+        let programs = rustix::pty::ioctl_tiocgptpeer(&user, flags)?;
+        let this = Self { user: user.into(), programs, seen: String::new() };
+        this.resize(rows, columns)?;
+        Ok(this)
+    }
+
+    /// Gives it another size.
+    pub fn resize(&self, rows: u16, columns: u16) -> Result<()> {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        Ok(rustix::termios::tcsetwinsize(&self.user, size)?)
+    }
+
+    /// Starts a command on it.
+    pub fn start(&self, command: &Command) -> Result<Child> {
+        let mut controlled = Command::new("setsid");
+        controlled.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args()).env_clear();
+        controlled.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        controlled.env("PATH", "/usr/bin:/bin").env("TERM", "vt102");
+        let side = || self.programs.try_clone();
+        Ok(controlled.stdin(side()?).stdout(side()?).stderr(side()?).spawn()?)
+    }
+
+    /// Types a line.
+    pub fn types(&mut self, line: &str) -> Result<()> {
+        Ok(self.user.write_all(format!("{line}\r").as_bytes())?)
+    }
+
+    /// Reads until this stands there, and gives what came before it since the last time.
+    pub fn until(&mut self, words: &str) -> Result<String> {
+        let start = Instant::now();
+        loop {
+            if let Some(place) = self.seen.find(words) {
+                let rest = self.seen.split_off(place + words.len());
+                return Ok(std::mem::replace(&mut self.seen, rest));
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(Failure::new(format!("{words:?} did not come, but: {}", self.seen)));
+            }
+            let mut ready = [PollFd::new(&self.user, PollFlags::IN)];
+            if rustix::event::poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 100_000_000 }))? > 0 {
+                let mut buffer = [0; 4096];
+                let read = self.user.read(&mut buffer)?;
+                self.seen += &String::from_utf8_lossy(&buffer[..read]);
+            }
+        }
+    }
+
+    /// Whether it is as a shell of the host expects it.
+    pub fn is_cooked(&self) -> Result<bool> {
+        let modes = rustix::termios::tcgetattr(&self.programs)?.local_modes;
+        Ok(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG))
+    }
+}

@@ -1,0 +1,34 @@
+//! A build that ends in a shell: everything up to the setup scripts, and nothing after them.
+
+use std::sync::Arc;
+
+use nex_image::Progress;
+
+use super::Options;
+use super::stages::Build;
+use crate::agent_file::AgentFile;
+use crate::error::Error;
+use crate::events::Events;
+
+/// Runs the setup scripts as a build does, and then a shell on the terminal where they have ended, well or not. Nothing is
+/// published: what is typed cannot be typed again by the next build.
+///
+/// # Errors
+/// When a script cannot run or fails, or there is no terminal or no shell.
+pub fn open_shell(options: &Options, events: &Arc<dyn Events>) -> Result<(), Error> {
+    let agent = AgentFile::open(&options.agent)?;
+    // As in a build, content goes where the output would be.
+    let unfinished = options.output.create()?;
+    let image = nex_image::open(&options.reference, &options.image)?;
+    let mut build = Build::new(options, &image, &agent, &unfinished)?;
+    for index in 0..image.layers.len() {
+        build.place_layer(index, Arc::clone(events) as Arc<dyn Progress>)?;
+    }
+    if build.writer.is_past_limit() {
+        return Err(build.no_room());
+    }
+    match &options.script {
+        Some(script) => build.shell(script, unfinished.file(), events.as_ref()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,59 @@
+//! Runs the scripts, one after the other.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus, Stdio};
+
+use rustix::process::Pid;
+
+use super::{children, doing, setup_files};
+use crate::Script;
+use crate::protocol::{Report, Setup};
+use crate::wire::Channel;
+
+/// Runs all of them, or up to the first that fails.
+pub fn run(keeper: &mut Channel, setup: &Setup) -> Result<(), String> {
+    for (number, script) in setup.world.scripts.iter().enumerate() {
+        keeper.send_now(&Report::Began(number)).map_err(doing("speaking to the keeper"))?;
+        let status = run_script(number, script, setup)?;
+        let (code, signal) = (status.code(), status.signal());
+        let ended = Report::Ended { script: number, status: code.or(signal).unwrap_or(-1), signalled: code.is_none() };
+        keeper.send_now(&ended).map_err(doing("speaking to the keeper"))?;
+        if !status.success() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn run_script(number: usize, script: &Script, setup: &Setup) -> Result<ExitStatus, String> {
+    let path = setup_files::script_path(number, script);
+    let is_executable = [b"#!".as_slice(), b"\x7fELF"].iter().any(|magic| script.content.starts_with(magic));
+    let mut command = if is_executable { Command::new(&path) } else { Command::new("/bin/sh") };
+    if !is_executable {
+        command.arg(&path);
+    }
+    let child = children::prepare(&mut command, setup).stdin(Stdio::null()).spawn();
+    let child = child.map_err(|error| cannot_start(script, &error))?;
+    let status = children::wait_for(Pid::from_child(&child)).map_err(doing("waiting for the script"))?;
+    children::end_all().map_err(doing("ending what the script has left running"))?;
+    Ok(status)
+}
+
+fn cannot_start(script: &Script, error: &io::Error) -> String {
+    let name = script.name.escape_debug();
+    // The script itself is there: ENOENT is about what runs it, and ENOEXEC too.
+    if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOEXEC)) {
+        return format!("starting '{name}': {error}");
+    }
+    let needs = match script.content.strip_prefix(b"#!") {
+        Some(line) => {
+            let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+            let interpreter = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            format!("its interpreter '{}'", interpreter.escape_ascii())
+        }
+        None if script.content.starts_with(b"\x7fELF") => "what the program needs".into(),
+        None => "a shell, /bin/sh".into(),
+    };
+    format!("starting '{name}': {error}; the image must have {needs}, for this machine")
+}

@@ -1,0 +1,151 @@
+//! The caller's terminal while a shell runs: each key goes to the shell, and what it writes comes back.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, PoisonError};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use signal_hook::SigId;
+use signal_hook::consts::SIGWINCH;
+
+const BUFFER: usize = 4 << 10;
+
+/// How the terminal was before it was made raw.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// A terminal that is given back as it was.
+struct Raw;
+
+impl Raw {
+    fn make() -> io::Result<Self> {
+        let before = tcgetattr(rustix::stdio::stdin())?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        let this = Self;
+        tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &raw)?;
+        Ok(this)
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back as it was, if it is not. For the moment before the process ends, too.
+pub fn restore() {
+    if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        // A terminal that is gone needs nothing.
+        tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &before).ok();
+    }
+}
+
+/// Tells when the terminal gets another size.
+struct Resizes {
+    told: UnixStream,
+    signal: SigId,
+}
+
+impl Resizes {
+    fn watch() -> io::Result<Self> {
+        let (told, teller) = UnixStream::pair()?;
+        told.set_nonblocking(true)?;
+        Ok(Self { told, signal: signal_hook::low_level::pipe::register(SIGWINCH, teller)? })
+    }
+
+    fn forget(&self) {
+        // However many there were, the size is asked for once.
+        while matches!((&self.told).read(&mut [0; 64]), Ok(1..)) {}
+    }
+}
+
+impl Drop for Resizes {
+    fn drop(&mut self) {
+        signal_hook::low_level::unregister(self.signal);
+    }
+}
+
+/// Lends the terminal to the shell behind `shell`, the other side of its own, until there is something to read from
+/// `end`.
+///
+/// # Errors
+/// When there is no terminal, or it is gone before that.
+pub fn lend(shell: OwnedFd, end: BorrowedFd) -> io::Result<()> {
+    let resizes = Resizes::watch()?;
+    let _raw = Raw::make()?;
+    rustix::fs::fcntl_setfl(&shell, rustix::fs::fcntl_getfl(&shell)? | OFlags::NONBLOCK)?;
+    let mut shell = File::from(shell);
+    resize(&shell);
+    let mut typed = Vec::new();
+    loop {
+        let (stdin, for_shell) = match typed.is_empty() {
+            true => (PollFlags::IN, PollFlags::IN),
+            false => (PollFlags::empty(), PollFlags::IN | PollFlags::OUT),
+        };
+        let mut ready = [
+            PollFd::from_borrowed_fd(rustix::stdio::stdin(), stdin),
+            PollFd::new(&shell, for_shell),
+            PollFd::new(&resizes.told, PollFlags::IN),
+            PollFd::from_borrowed_fd(end, PollFlags::IN),
+        ];
+        match rustix::event::poll(&mut ready, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let [stdin, of_shell, resized, ended] = ready.map(|ready| ready.revents());
+        if resized.intersects(PollFlags::IN) {
+            resizes.forget();
+            resize(&shell);
+        }
+        if of_shell.intersects(PollFlags::IN) {
+            show(&mut shell)?;
+        }
+        if ended.intersects(PollFlags::IN | PollFlags::HUP) {
+            while show(&mut shell)? {}
+            return Ok(());
+        }
+        if stdin.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) && typed.is_empty() {
+            let mut buffer = [0; BUFFER];
+            match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => typed.extend_from_slice(&buffer[..read]),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !typed.is_empty() {
+            // A program that does not read lets what is typed wait; one that is gone needs it no more.
+            match shell.write(&typed) {
+                Ok(written) => drop(typed.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => typed.clear(),
+            }
+        }
+    }
+}
+
+/// Shows what the shell has written; `false` when there is nothing.
+fn show(shell: &mut File) -> io::Result<bool> {
+    let mut buffer = [0; BUFFER];
+    // EIO is what is read when no program has the terminal open.
+    let Ok(read @ 1..) = shell.read(&mut buffer) else { return Ok(false) };
+    let mut output = io::stdout().lock();
+    output.write_all(&buffer[..read])?;
+    output.flush()?;
+    Ok(true)
+}
+
+/// Gives the shell's terminal the size of the caller's.
+fn resize(shell: impl AsFd) {
+    // Sizes are a courtesy: a terminal that has none is still one.
+    if let Ok(size) = tcgetwinsize(rustix::stdio::stdout()) {
+        tcsetwinsize(shell, size).ok();
+    }
+}
