@@ -10,7 +10,7 @@ use memchr::memmem;
 use crate::architecture::Architecture;
 use crate::compression::Compression;
 use crate::error::Error;
-use crate::{bytes, bzimage, image};
+use crate::{bytes, bzimage, image, pvh};
 
 /// The largest file that is read, in bytes.
 const LIMIT: u64 = 1 << 30;
@@ -102,6 +102,11 @@ impl Kernel {
     /// How the kernel inside is compressed; `None` when it is not, or by nothing that is known.
     pub fn compression(&self) -> Option<Compression> {
         self.payload().ok().flatten().and_then(Compression::of)
+    }
+
+    /// Whether it is a vmlinux with the note by which QEMU finds its entry (`CONFIG_PVH`).
+    pub fn has_pvh_entry(&self) -> bool {
+        self.form == Form::Vmlinux && pvh::has_entry(&self.file)
     }
 
     /// The kernel itself: a vmlinux or an Image.

@@ -1,4 +1,5 @@
-//! Reads a Linux kernel's file: what processor it is for, which release it is, and the kernel inside a compressed one.
+//! Reads a Linux kernel's file: what processor it is for, which release it is, and the kernel inside a compressed one; finds
+//! its modules, and packs a first root file system that loads them.
 //!
 //! ```text
 //! bzImage (x86)      setup code │ decompressor │ payload: vmlinux, compressed
@@ -7,7 +8,13 @@
 //! vmlinux, Image     nothing in between
 //! ```
 //!
+//! Distributions' kernels have the drivers of a virtual machine's drives in modules: [`Modules`] finds them, and
+//! [`initramfs::archive`] packs them beside an init that loads them.
+//!
 //! Every number of a file is checked before it is used: a file may be anything.
+
+pub mod cpio;
+pub mod initramfs;
 
 mod architecture;
 mod bytes;
@@ -16,8 +23,12 @@ mod compression;
 mod error;
 mod image;
 mod kernel;
+mod modules;
+mod pvh;
 
 pub use architecture::Architecture;
 pub use compression::Compression;
 pub use error::Error;
 pub use kernel::{Form, Kernel};
+pub use modules::error::ModulesError;
+pub use modules::{Module, Modules};

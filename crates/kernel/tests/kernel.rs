@@ -63,6 +63,7 @@ fn a_distributions_kernel_is_understood() -> Result<()> {
     let inside = Kernel::parse(kernel.unpacked()?.into_owned())?;
     assert_eq!((inside.form(), inside.architecture()), (Form::Vmlinux, Architecture::X86_64));
     assert_eq!((inside.release(), inside.compression()), (Some(release), None));
+    assert!(inside.has_pvh_entry() && !kernel.has_pvh_entry());
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("vmlinux");
     fs::write(&path, inside.unpacked()?)?;
@@ -88,6 +89,7 @@ fn each_compression_is_undone() -> Result<()> {
         assert_eq!(kernel.release().as_deref(), Some("6.18.0-nex"));
     }
     let plain = Kernel::parse(compressed(&["gzip"], &vmlinux())?)?;
+    assert!(!Kernel::parse(vmlinux())?.has_pvh_entry());
     assert_eq!((plain.form(), plain.release().as_deref()), (Form::Gzip, Some("6.18.0-nex")));
     Ok(())
 }

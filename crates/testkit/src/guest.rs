@@ -6,9 +6,7 @@
 //!
 //! `scripts/setup-tests` unpacks the kernel and a static busybox into `target/guest`.
 
-mod cpio;
 mod initramfs;
-mod module;
 
 use std::fs;
 use std::path::{Path, PathBuf};

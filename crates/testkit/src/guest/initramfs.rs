@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::cpio::Archive;
-use super::module::Modules;
+use nex_kernel::Modules;
+use nex_kernel::cpio::Archive;
+
 use crate::failure::Context;
 use crate::{Failure, Result, command};
 
@@ -59,8 +60,8 @@ impl Initramfs<'_> {
         archive.program("script", self.script.as_bytes());
         archive.program("bin/busybox", &read(self.busybox)?);
         let wanted = [&MODULES, self.more_modules].concat();
-        for (place, module) in Modules::find(self.modules)?.in_order(&wanted)?.iter().enumerate() {
-            archive.program(&format!("modules/{place:02}"), module);
+        for (place, module) in Modules::open(self.modules, None)?.in_order(&wanted)?.iter().enumerate() {
+            archive.program(&format!("modules/{place:02}"), &module.bytes);
         }
         self.add_programs(&mut archive)?;
         Ok(archive.finish())

@@ -1,0 +1,179 @@
+//! A kernel's modules: where they are, and in which order they go in.
+
+pub mod error;
+mod modinfo;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use error::ModulesError as Error;
+use modinfo::{Modinfo, canonical};
+
+use crate::compression::Compression;
+
+/// The list of what a kernel has built in of what could be a module.
+const BUILTIN: &str = "modules.builtin";
+/// What the names of modules' files end with; distributions compress them.
+const SUFFIXES: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
+/// Directories deeper than this have no modules.
+const DEEPEST: usize = 32;
+
+/// The modules of one kernel, by their names.
+#[derive(Debug)]
+pub struct Modules {
+    directory: PathBuf,
+    files: BTreeMap<String, PathBuf>,
+    /// `None` where the directory has no such list.
+    builtin: Option<BTreeSet<String>>,
+}
+
+/// A module, ready for the kernel.
+#[derive(Debug)]
+pub struct Module {
+    /// Its name, with `_` for `-`.
+    pub name: String,
+    /// Its file, uncompressed.
+    pub bytes: Vec<u8>,
+}
+
+impl Modules {
+    /// Finds the modules of a kernel's file where they usually are: in `lib/modules/RELEASE` beside the kernel or above it, in
+    /// `modules` beside it, in the kernel's own directory, or in `/lib/modules/RELEASE`. `None` when they are nowhere.
+    ///
+    /// # Errors
+    /// When a directory that is there cannot be read.
+    pub fn of(kernel: &Path, release: &str) -> Result<Option<Self>, Error> {
+        let beside = kernel.parent().unwrap_or(Path::new(""));
+        let installed = |root: PathBuf| root.join("lib/modules").join(release);
+        let mut places = vec![installed(beside.into()), installed(beside.join("..")), installed(beside.join("../usr"))];
+        places.extend([beside.join("modules").join(release), beside.join("modules"), installed("/".into())]);
+        if beside.ends_with(release) {
+            places.push(beside.into());
+        }
+        for place in places.into_iter().filter(|place| place.is_dir()) {
+            match Self::open(&place, Some(release)) {
+                Ok(modules) => return Ok(Some(modules)),
+                Err(Error::None(_) | Error::OfAnother { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The modules in a directory named by the user: `lib/modules/RELEASE`, or what it is in.
+    ///
+    /// # Errors
+    /// When there are none, or they are of another kernel than this release.
+    pub fn open(directory: &Path, release: Option<&str>) -> Result<Self, Error> {
+        let inner = release.and_then(|release| {
+            let places = [directory.join(release), directory.join("lib/modules").join(release)];
+            places.into_iter().find(|place| place.is_dir())
+        });
+        let directory = inner.unwrap_or_else(|| directory.into());
+        let mut files = BTreeMap::new();
+        find(&directory, &mut files, 0)?;
+        let Some(first) = files.values().next() else { return Err(Error::None(directory)) };
+        // The release that it was built for stands in every module.
+        if let (Some(found), Some(wanted)) = (Modinfo::read(&unpack(first)?).kernel, release)
+            && found != wanted
+        {
+            return Err(Error::OfAnother { directory, found, wanted: wanted.into() });
+        }
+        let builtin = match fs::read_to_string(directory.join(BUILTIN)) {
+            Ok(list) => Some(list.lines().filter_map(builtin_name).collect()),
+            Err(_) => None,
+        };
+        Ok(Self { directory, files, builtin })
+    }
+
+    /// Where they are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// These modules and all that they need, each behind what it needs. What is built in is left out.
+    ///
+    /// Without a list of what is built in, a name without a file is taken to be.
+    ///
+    /// # Errors
+    /// When a module cannot be read, or the kernel has it neither way.
+    pub fn in_order(&self, names: &[&str]) -> Result<Vec<Module>, Error> {
+        let mut order = Order { modules: self, seen: BTreeSet::new(), loaded: Vec::new() };
+        for name in names.iter().filter_map(|name| canonical(name)) {
+            order.add(&name, Need::Must)?;
+        }
+        Ok(order.loaded)
+    }
+}
+
+/// Whether a guest can do without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Must,
+    Wish,
+}
+
+struct Order<'a> {
+    modules: &'a Modules,
+    seen: BTreeSet<String>,
+    loaded: Vec<Module>,
+}
+
+impl Order<'_> {
+    fn add(&mut self, name: &str, need: Need) -> Result<(), Error> {
+        if !self.seen.insert(name.to_owned()) {
+            return Ok(());
+        }
+        let Some(path) = self.modules.files.get(name) else {
+            let is_missing = self.modules.builtin.as_ref().is_some_and(|builtin| !builtin.contains(name));
+            if need == Need::Must && is_missing {
+                return Err(Error::Lacks { name: name.into(), directory: self.modules.directory.clone() });
+            }
+            return Ok(());
+        };
+        let bytes = unpack(path)?;
+        let modinfo = Modinfo::read(&bytes);
+        modinfo.wishes.iter().try_for_each(|other| self.add(other, Need::Wish))?;
+        modinfo.needs.iter().try_for_each(|other| self.add(other, Need::Must))?;
+        self.loaded.push(Module { name: name.into(), bytes });
+        Ok(())
+    }
+}
+
+/// Finds all modules beneath a directory. Links are not followed: `build` and `source` lead out of it.
+fn find(directory: &Path, files: &mut BTreeMap<String, PathBuf>, depth: usize) -> Result<(), Error> {
+    if depth > DEEPEST {
+        return Ok(());
+    }
+    for entry in fs::read_dir(directory).map_err(Error::read(directory))? {
+        let entry = entry.map_err(Error::read(directory))?;
+        let path = entry.path();
+        if entry.file_type().map_err(Error::read(&path))?.is_dir() {
+            find(&path, files, depth + 1)?;
+        } else if let Some(name) = entry.file_name().to_str().and_then(module_name).and_then(canonical) {
+            files.insert(name, path);
+        }
+    }
+    Ok(())
+}
+
+/// `kernel/fs/ext4/ext4.ko` is ext4.
+fn builtin_name(line: &str) -> Option<String> {
+    let file = line.rsplit('/').next()?;
+    module_name(file).and_then(canonical)
+}
+
+/// The module's name in a file's name; `None` for other files.
+fn module_name(file_name: &str) -> Option<&str> {
+    SUFFIXES.iter().find_map(|suffix| file_name.strip_suffix(suffix))
+}
+
+/// The module as the kernel takes it.
+fn unpack(path: &Path) -> Result<Vec<u8>, Error> {
+    let file = fs::read(path).map_err(Error::read(path))?;
+    match Compression::of(&file) {
+        Some(compression) => compression.unpack(&file).map_err(|cause| Error::Damaged { path: path.into(), cause }),
+        None => Ok(file),
+    }
+}
