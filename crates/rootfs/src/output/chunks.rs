@@ -6,8 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
-use rustix::fs::SeekFrom;
-use rustix::io::Errno;
+use crate::holes::{next_data, next_hole};
 
 /// How much is read at once.
 const CHUNK: usize = 1 << 20;
@@ -104,27 +103,6 @@ fn read_all(
 
 fn chunk_size(left: u64) -> usize {
     usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK))
-}
-
-/// Where the next data begins; file systems that know no holes call everything data.
-fn next_data(file: &File, position: u64, end: u64) -> io::Result<u64> {
-    match rustix::fs::seek(file, SeekFrom::Data(position)) {
-        Ok(data) => Ok(data.min(end)),
-        Err(Errno::NXIO) => Ok(end),
-        Err(Errno::INVAL) => Ok(position),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn next_hole(file: &File, position: u64, end: u64) -> io::Result<u64> {
-    if position >= end {
-        return Ok(position);
-    }
-    match rustix::fs::seek(file, SeekFrom::Hole(position)) {
-        Ok(hole) => Ok(hole.min(end)),
-        Err(Errno::INVAL) => Ok(end),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {

@@ -1,0 +1,27 @@
+//! The cache: what earlier builds have read and made, kept for later ones.
+//!
+//! A cache is a directory of *entries*. An entry is a directory with some files and a header, found by a [`Key`], and
+//! never changed once it has its name. Nothing depends on an entry being there: one that is damaged, or that another
+//! process removes, is as if it had never been.
+
+mod clone;
+mod directory;
+mod entry;
+mod error;
+mod evict;
+mod header;
+mod key;
+mod leftovers;
+mod new_entry;
+mod share;
+mod store;
+mod sum;
+
+pub use clone::{Means, clone_range};
+pub use directory::default_directory;
+pub use entry::Entry;
+pub use error::CacheError;
+pub use evict::Room;
+pub use key::{Key, Shelf};
+pub use new_entry::NewEntry;
+pub use store::{Cache, CacheOptions, DEFAULT_LIMIT};

@@ -1,0 +1,131 @@
+//! An entry that is there: opened, and as far as it costs nothing, checked.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
+use rustix::io::Errno;
+
+use super::directory::open_directory;
+use super::header::{self, FileFacts, Header};
+use super::key::{Key, Shelf};
+use super::sum;
+
+/// An entry. Its files stay readable when another process removes it meanwhile.
+#[derive(Debug)]
+pub struct Entry {
+    path: PathBuf,
+    header: Header,
+    files: BTreeMap<String, File>,
+}
+
+/// Why an entry cannot be had.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// There is none.
+    NotThere,
+    /// There is something in its place, and this is wrong with it.
+    Damaged(String),
+}
+
+impl Entry {
+    /// Opens the entry at `path`. Its header must be whole, and its files must have their lengths.
+    pub(super) fn open(path: &Path, shelf: Shelf, key: &Key) -> Result<Self, Missing> {
+        let directory = match open_directory(path) {
+            Ok(directory) => directory,
+            Err(Errno::NOENT) => return Err(Missing::NotThere),
+            Err(Errno::NOTDIR | Errno::LOOP) => return Err(Missing::Damaged("it is not a directory".into())),
+            Err(error) => return Err(Missing::Damaged(error.to_string())),
+        };
+        let header = Header::read(&open_file(&directory, header::NAME)?).map_err(Missing::Damaged)?;
+        if header.shelf != shelf.name() || header.key != key.as_str() {
+            return Err(Missing::Damaged("it is another entry".into()));
+        }
+        let mut files = BTreeMap::new();
+        for facts in &header.files {
+            let file = open_file(&directory, &facts.name)?;
+            let length = file.metadata().map_err(|error| Missing::Damaged(error.to_string()))?.len();
+            if length != facts.length {
+                let FileFacts { name, length: expected, .. } = facts;
+                return Err(Missing::Damaged(format!("{name} has {length} bytes, not {expected}")));
+            }
+            files.insert(facts.name.clone(), file);
+        }
+        Ok(Self { path: path.into(), header, files })
+    }
+
+    /// Says that the entry was of use: those that were not for the longest time go first.
+    pub(super) fn touch(&self) {
+        let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let times = Timestamps { last_access: omit, last_modification: now };
+        // In a cache that cannot be written to, nothing goes at all.
+        let _ = utimensat(CWD, self.path.join(header::NAME), &times, AtFlags::SYMLINK_NOFOLLOW);
+    }
+
+    /// What it is, for people.
+    pub fn about(&self) -> &str {
+        &self.header.about
+    }
+
+    /// One of its files, at its beginning. Its bytes are not checked.
+    ///
+    /// # Errors
+    /// When it has none of this name.
+    pub fn file(&self, name: &str) -> io::Result<&File> {
+        self.files.get(name).ok_or_else(|| io::Error::other(format!("the cache's entry has no file {name}")))
+    }
+
+    /// All bytes of one of its files, checked.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged.
+    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file(name)?.read_to_end(&mut bytes)?;
+        let expected = self.header.files.iter().find(|facts| facts.name == name).map(|facts| facts.sum);
+        if expected == Some(sum::of_bytes(&bytes)) { Ok(bytes) } else { Err(damaged(name)) }
+    }
+
+    /// Reads one of its files whole to check it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged.
+    pub fn check(&self, name: &str) -> io::Result<()> {
+        let expected = self.header.files.iter().find(|facts| facts.name == name).map(|facts| facts.sum);
+        if expected == Some(sum::of_file(self.file(name)?)?) { Ok(()) } else { Err(damaged(name)) }
+    }
+
+    /// Checks every byte of it.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check_all(&self) -> io::Result<()> {
+        self.files.keys().try_for_each(|name| self.check(name))
+    }
+}
+
+fn damaged(name: &str) -> io::Error {
+    io::Error::other(format!("the bytes of {name} are not those that were kept"))
+}
+
+/// Opens a regular file of the caller's own in an entry.
+fn open_file(directory: &File, name: &str) -> Result<File, Missing> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let damaged = |what: String| Missing::Damaged(format!("{name} {what}"));
+    let file = match rustix::fs::openat(directory, name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        // An entry that is being removed by another process looks the same.
+        Err(Errno::NOENT) => return Err(damaged("is missing".into())),
+        Err(Errno::LOOP) => return Err(damaged("is a symbolic link".into())),
+        Err(error) => return Err(damaged(format!("cannot be opened: {error}"))),
+    };
+    let metadata = file.metadata().map_err(|error| damaged(format!("cannot be looked at: {error}")))?;
+    if !metadata.is_file() || metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(damaged("is not a regular file of the user".into()));
+    }
+    Ok(file)
+}

@@ -1,0 +1,89 @@
+//! What an entry is found by: a kind of content, and the digest of all that decides the content.
+
+use std::fmt;
+
+use nex_image::Digest;
+
+/// A kind of entries; each has a directory of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shelf {
+    /// What registries have sent: layers, manifests and configs, by their digests.
+    Blobs,
+    /// Which digest a name in a registry had.
+    References,
+    /// Layers as they are placed in an image.
+    Layers,
+    /// What setup scripts have changed.
+    Scripts,
+}
+
+impl Shelf {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Blobs, Self::References, Self::Layers, Self::Scripts];
+
+    /// The directory's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blobs => "blobs",
+            Self::References => "references",
+            Self::Layers => "layers",
+            Self::Scripts => "scripts",
+        }
+    }
+}
+
+/// The name of an entry on its shelf: a digest, as `sha256-HEX`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key(String);
+
+impl Key {
+    /// The key of what these parts decide. Their order and their edges count.
+    pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut canonical = Vec::new();
+        for part in parts {
+            canonical.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            canonical.extend_from_slice(part);
+        }
+        Self::digest(&Digest::sha256(&canonical))
+    }
+
+    /// The key of what has this digest.
+    pub fn digest(digest: &Digest) -> Self {
+        Self(format!("{}-{}", digest.algorithm().name(), digest.hex()))
+    }
+
+    /// Reads the name of an entry; `None` when no entry has such a name.
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        let name = std::str::from_utf8(name).ok()?;
+        let digest: Digest = name.replacen('-', ":", 1).parse().ok()?;
+        Some(Self::digest(&digest)).filter(|key| key.0 == name)
+    }
+
+    /// The digest.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edges_of_parts_count_and_names_read_back() {
+        let of = |parts: &[&str]| Key::of(parts.iter().map(|part| part.as_bytes()));
+        assert_eq!(of(&["a", "b"]), of(&["a", "b"]));
+        assert_ne!(of(&["ab", ""]), of(&["a", "b"]));
+        let key = of(&["a"]);
+        assert_eq!(Key::parse(key.as_str().as_bytes()), Some(key));
+        for name in ["", "sha256-", "sha256:00", "../x", "lost+found"] {
+            assert_eq!(Key::parse(name.as_bytes()), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! An entry in the making. It gets its name when it is whole and on the disk.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::header::{self, FileFacts, Header};
+use super::key::{Key, Shelf};
+use super::leftovers::{self, Living};
+use super::sum;
+
+/// An entry in the making; dropped, it leaves nothing.
+#[derive(Debug)]
+pub struct NewEntry {
+    making: PathBuf,
+    /// The name that it will have.
+    path: PathBuf,
+    directory: Living,
+    shelf: Shelf,
+    key: Key,
+    about: String,
+    files: Vec<(String, File)>,
+}
+
+impl NewEntry {
+    pub(super) fn create(making: &Path, path: PathBuf, shelf: Shelf, key: Key, about: &str) -> io::Result<Self> {
+        let directory = leftovers::create(making)?;
+        Ok(Self { making: making.into(), path, directory, shelf, key, about: about.into(), files: Vec::new() })
+    }
+
+    /// Makes a file in it, open for reading and writing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn file(&mut self, name: &str) -> io::Result<File> {
+        let file = create_file(&self.directory.path.join(name))?;
+        self.files.push((name.into(), file.try_clone()?));
+        Ok(file)
+    }
+
+    /// Gives the entry its name. All files must be written to their ends. Where another process was faster, its entry
+    /// stays.
+    ///
+    /// # Errors
+    /// When the disk fails or is full; there is no such entry then.
+    pub fn publish(self) -> io::Result<()> {
+        let mut facts = Vec::new();
+        for (name, file) in &self.files {
+            // Lengths are all that is checked on each use: they have to stay true when the machine stops.
+            file.sync_data()?;
+            facts.push(FileFacts { name: name.clone(), length: file.metadata()?.len(), sum: sum::of_file(file)? });
+        }
+        let header = Header::new(self.shelf.name(), self.key.as_str(), &self.about, facts).to_bytes()?;
+        let mut file = create_file(&self.directory.path.join(header::NAME))?;
+        file.write_all(&header)?;
+        file.sync_data()?;
+        match std::fs::rename(&self.directory.path, &self.path) {
+            Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl Drop for NewEntry {
+    fn drop(&mut self) {
+        // Once it is published, nothing is there any more. What stays for another reason, the next process removes.
+        drop(leftovers::remove(&self.making, &self.directory.path));
+    }
+}
+
+fn create_file(path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
