@@ -7,6 +7,7 @@
 //! `scripts/setup-tests` unpacks the kernel and a static busybox into `target/guest`.
 
 mod initramfs;
+mod vmlinux;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use initramfs::Initramfs;
 use tempfile::TempDir;
+pub use vmlinux::vmlinux;
 
 use crate::failure::Context;
 use crate::{Failure, Result, places};
