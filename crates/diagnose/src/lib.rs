@@ -9,4 +9,4 @@ mod kernel;
 
 pub use finding::{Finding, Rule, Severity};
 pub use image::{Image, ImageError, Superblock};
-pub use kernel::{Compression, Config, Kernel, KernelError, KernelFormat, Setting};
+pub use kernel::{Config, KernelFacts, Setting};
