@@ -1,0 +1,157 @@
+//! The drives that are made for a guest: one with its workload, and an empty one for what it writes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
+use nex_workload::{BINARY_FILE, DRIVE_LABEL, WORKLOAD_FILE, Workload};
+
+/// The label of a drive that keeps what guests write.
+const OVERLAY_LABEL: &str = "nex-overlay";
+
+/// All drives have it: they are told apart by their labels, and the same workload shall give the same bytes.
+const UUID: [u8; 16] = *b"nexrun\x80\0\x80\0 drive";
+
+/// How much of a program is copied at once.
+const CHUNK: usize = 256 << 10;
+
+/// A drive's file that has no name, so that nothing of it is left behind, whatever ends this process.
+#[derive(Debug)]
+pub struct NamelessDrive {
+    file: File,
+}
+
+impl NamelessDrive {
+    /// A path that leads other processes of this user to it, for as long as this value lives.
+    pub fn path(&self) -> PathBuf {
+        let process = rustix::process::getpid().as_raw_nonzero();
+        PathBuf::from(format!("/proc/{process}/fd/{}", self.file.as_raw_fd()))
+    }
+}
+
+/// Why a drive cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// There is no place for it.
+    #[error("cannot make a temporary file in '{}': {cause}; choose another directory with TMPDIR", .directory.display())]
+    Temporary {
+        /// Where it was to stand.
+        directory: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// The file that was asked for cannot be made.
+    #[error("cannot make '{}': {cause}", .path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// The program cannot be read.
+    #[error("cannot read the program: {0}")]
+    Program(io::Error),
+    /// The drive cannot be written.
+    #[error("cannot write a drive for the guest: {0}")]
+    Write(#[from] nex_ext4::Error),
+}
+
+/// Makes a drive with a workload's description and, where the workload brings one, its program. The same bytes each time.
+///
+/// # Errors
+/// When the program cannot be read or the drive not be written.
+pub fn workload_drive(workload: &Workload, program: Option<File>) -> Result<NamelessDrive, DriveError> {
+    let file = temporary_file()?;
+    write_workload(file.try_clone().map_err(temporary_error)?, workload, program)?;
+    Ok(NamelessDrive { file })
+}
+
+/// Makes an empty drive of so many bytes.
+///
+/// # Errors
+/// When it cannot be written, or the size does not do.
+pub fn overlay_drive(size: u64) -> Result<NamelessDrive, DriveError> {
+    let file = temporary_file()?;
+    write_overlay(file.try_clone().map_err(temporary_error)?, size)?;
+    Ok(NamelessDrive { file })
+}
+
+/// Makes an empty drive of so many bytes in a new file.
+///
+/// # Errors
+/// When there is such a file, it cannot be written, or the size does not do. A file that is not complete is removed.
+pub fn create_overlay_drive(path: &Path, size: u64) -> Result<(), DriveError> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path);
+    let file = file.map_err(|cause| DriveError::Create { path: path.into(), cause })?;
+    write_overlay(file, size).inspect_err(|_| {
+        // Why it is not complete says more than why it cannot be removed.
+        let _ = std::fs::remove_file(path);
+    })
+}
+
+fn temporary_file() -> Result<File, DriveError> {
+    tempfile::tempfile().map_err(temporary_error)
+}
+
+fn temporary_error(cause: io::Error) -> DriveError {
+    DriveError::Temporary { directory: std::env::temp_dir(), cause }
+}
+
+fn write_workload(file: File, workload: &Workload, program: Option<File>) -> Result<(), DriveError> {
+    const PROGRAM_MODE: u16 = 0o755;
+    const DESCRIPTION_MODE: u16 = 0o644;
+    let sizes = Sizes { journal: Journal::None, ..Sizes::from(Size::Auto { free: Some(0) }) };
+    let mut writer = Writer::new(file, &Layout::default())?;
+    let mut tree = Tree::new(metadata(PROGRAM_MODE));
+    if let Some(program) = program {
+        let content = place(program, &mut writer)?;
+        add(&mut tree, BINARY_FILE, PROGRAM_MODE, content);
+    }
+    let description = workload.to_json().map_err(|error| DriveError::Program(error.into()))?;
+    let content = place(description.as_slice(), &mut writer)?;
+    add(&mut tree, WORKLOAD_FILE, DESCRIPTION_MODE, content);
+    writer.finish(&tree, &options(sizes, DRIVE_LABEL))?;
+    Ok(())
+}
+
+fn write_overlay(file: File, size: u64) -> Result<(), DriveError> {
+    const ROOT_MODE: u16 = 0o755;
+    let layout = Layout { size_limit: Some(size), max_size: Layout::default().max_size.max(size) };
+    let writer = Writer::new(file, &layout)?;
+    writer.finish(&Tree::new(metadata(ROOT_MODE)), &options(Sizes::from(Size::Exact(size)), OVERLAY_LABEL))?;
+    Ok(())
+}
+
+fn options(sizes: Sizes, name: &str) -> Options {
+    let mut label = [0; 16];
+    label.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
+    Options { sizes, uuid: UUID, hash_seed: UUID, label, time: 0 }
+}
+
+/// Root's, in 1970: whoever makes it, whenever.
+fn metadata(mode: u16) -> Metadata {
+    Metadata { mode, uid: 0, gid: 0, time: Timestamp::default() }
+}
+
+fn add(tree: &mut Tree, path: &str, mode: u16, content: Content) {
+    let id = tree.add(Inode { metadata: metadata(mode), kind: Kind::File(content), xattrs: Box::default() });
+    let name = path.trim_start_matches('/').as_bytes();
+    if let Some(root) = tree.directory_mut(Tree::ROOT) {
+        root.insert(name.into(), id);
+    }
+}
+
+fn place(mut bytes: impl Read, writer: &mut Writer) -> Result<Content, DriveError> {
+    let mut buffer = vec![0; CHUNK];
+    let mut output = writer.file();
+    loop {
+        match bytes.read(&mut buffer) {
+            Ok(0) => return Ok(output.finish()?),
+            Ok(count) => output.write(&buffer[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(DriveError::Program(error)),
+        }
+    }
+}

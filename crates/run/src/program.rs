@@ -1,0 +1,173 @@
+//! The program that a user hands over, looked at before anything boots.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Seek};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use nex_program::{Libc, Machine, Missing, NotAProgram, Program, ReadError, View};
+use nex_vmm::Architecture;
+use nex_workload::BINARY_FILE;
+
+/// The shell's exit code for a program that is not there.
+const NOT_FOUND: u8 = 127;
+
+/// The shell's exit code for a program that cannot be executed.
+const NOT_EXECUTABLE: u8 = 126;
+
+/// A program of this machine, for a guest.
+#[derive(Debug)]
+pub struct OwnProgram {
+    /// Its bytes, from the beginning.
+    pub file: File,
+    /// The name that it is called by: the last part of its path.
+    pub name: String,
+}
+
+/// Why a program is not started.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// There is no such file.
+    #[error("there is no program '{}' on this machine; for one of the image, leave BINARY out: -- {}", .0.display(), .0.display())]
+    NotFound(PathBuf),
+    /// It is a directory, a device or a pipe.
+    #[error("'{}' is not a regular file; name a program for the guest", .0.display())]
+    NotAFile(PathBuf),
+    /// Nobody may execute it.
+    #[error("'{path}' is not executable; chmod +x '{path}'", path = .0.display())]
+    NotExecutable(PathBuf),
+    /// It is no program, or cannot be read.
+    #[error("'{}' is no program: {cause}; name a static Linux binary", .path.display())]
+    NotAProgram {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: NotAProgram,
+    },
+    /// It cannot be read.
+    #[error("cannot read '{}': {cause}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// It is for another kind of processor than the kernel.
+    #[error("'{}' is for {found}, but the kernel is for {wanted}; build it for {wanted}", .path.display())]
+    Machine {
+        /// The file.
+        path: PathBuf,
+        /// What it is for.
+        found: Machine,
+        /// What the guest is, as an image index names it.
+        wanted: &'static str,
+    },
+    /// The root filesystem lacks what it needs.
+    #[error("'{}' needs what the image lacks: {}; {libc}; build it static{}", .path.display(), join(.missing), target(*.machine))]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// All that is missing.
+        missing: Vec<Missing>,
+        /// The image's C library.
+        libc: Libc,
+        /// What the program is for.
+        machine: Machine,
+    },
+    /// The root filesystem lacks what runs the script.
+    #[error("'{}' is a script for {interpreter}, which the image lacks; use an image that has it, or a static binary", .path.display())]
+    Interpreter {
+        /// The file.
+        path: PathBuf,
+        /// The program that would run it.
+        interpreter: String,
+    },
+    /// A file of the image cannot be read.
+    #[error("cannot read {} of the image, which the program needs", .0.path)]
+    Image(#[from] ReadError),
+}
+
+impl ProgramError {
+    /// What a shell, and docker, would end with: 127 for what is not there, 126 for what cannot be executed.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound(_) | Self::Missing { .. } | Self::Interpreter { .. } => NOT_FOUND,
+            _ => NOT_EXECUTABLE,
+        }
+    }
+}
+
+impl OwnProgram {
+    /// Opens a program and checks that it runs on this kind of processor in this root filesystem.
+    ///
+    /// A dynamic program may pass: its loader and libraries have to be in the root filesystem.
+    ///
+    /// # Errors
+    /// When it would not start in the guest.
+    pub fn open(path: &Path, guest: Architecture, root: &dyn View) -> Result<Self, ProgramError> {
+        let metadata = path.metadata().map_err(|cause| unreadable(path, cause))?;
+        if !metadata.is_file() {
+            return Err(ProgramError::NotAFile(path.into()));
+        }
+        const ANY_EXECUTE: u32 = 0o111;
+        if metadata.permissions().mode() & ANY_EXECUTE == 0 {
+            return Err(ProgramError::NotExecutable(path.into()));
+        }
+        let mut file = File::open(path).map_err(|cause| unreadable(path, cause))?;
+        let program =
+            Program::inspect(&file).map_err(|cause| ProgramError::NotAProgram { path: path.into(), cause })?;
+        check_machine(path, &program, guest)?;
+        check_needs(path, &program, root)?;
+        file.rewind().map_err(|cause| unreadable(path, cause))?;
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Ok(Self { file, name })
+    }
+}
+
+fn unreadable(path: &Path, cause: io::Error) -> ProgramError {
+    match cause.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => ProgramError::NotFound(path.into()),
+        _ => ProgramError::Read { path: path.into(), cause },
+    }
+}
+
+/// The kernel of 64 bits runs its own programs, and those of the 32 bits that most of its processors have as well.
+fn check_machine(path: &Path, program: &Program, guest: Architecture) -> Result<(), ProgramError> {
+    let (wanted, also) = match guest {
+        Architecture::X86_64 => ("amd64", "386"),
+        Architecture::Aarch64 => ("arm64", "arm"),
+    };
+    match program.machine() {
+        Some(found) if !found.is(wanted) && !found.is(also) => {
+            Err(ProgramError::Machine { path: path.into(), found, wanted })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_needs(path: &Path, program: &Program, root: &dyn View) -> Result<(), ProgramError> {
+    match program {
+        Program::Script(script) => match script.missing(root) {
+            Some(interpreter) => Err(ProgramError::Interpreter { path: path.into(), interpreter }),
+            None => Ok(()),
+        },
+        Program::Elf(elf) => {
+            let Some(loader) = &elf.interpreter else { return Ok(()) };
+            let missing = nex_program::missing(root, BINARY_FILE.as_bytes(), elf, loader)?;
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let (libc, machine) = (Libc::of(root, elf.machine), elf.machine);
+            Err(ProgramError::Missing { path: path.into(), missing, libc, machine })
+        }
+    }
+}
+
+fn join(missing: &[Missing]) -> String {
+    missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn target(machine: Machine) -> String {
+    let rust = machine.rust_target().map(|target| format!(", Rust with --target {target}")).unwrap_or_default();
+    format!(" (C with -static, Go with CGO_ENABLED=0{rust})")
+}
