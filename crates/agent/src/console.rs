@@ -1,4 +1,4 @@
-//! What the agent says, and where.
+//! The console, which the host reads.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -22,7 +22,7 @@ pub fn open_standard_streams() {
     const STANDARD_STREAMS: i32 = 3;
     loop {
         // A new descriptor is always the lowest free one, so a stream that was closed is filled first.
-        let Ok(console) = open() else { return };
+        let Ok(console) = open(true) else { return };
         let descriptor = console.into_raw_fd();
         if descriptor >= STANDARD_STREAMS {
             let _ = nix::unistd::close(descriptor);
@@ -31,28 +31,22 @@ pub fn open_standard_streams() {
     }
 }
 
-/// Writes one line to the console, if this process may, and if standard output does not already lead there.
+/// Opens the console to write to it, without waiting for whoever reads it.
 ///
-/// Under OpenRC the output of a service goes to a file; the host reads the console.
-pub fn announce(line: &str) {
-    let Ok(mut console) = open() else { return };
-    if !is_standard_output(&console) {
-        drop(console.write_all(format!("{line}\n").as_bytes()));
-    }
+/// # Errors
+/// Where there is none, or this process may not.
+pub fn open_for_host() -> std::io::Result<File> {
+    open(false)
 }
 
-fn open() -> std::io::Result<File> {
-    // NONBLOCK: a terminal without carrier must not hold up the boot. NOCTTY: the agent takes no terminal for its own.
-    let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-    OpenOptions::new().read(is_init()).write(true).custom_flags(flags.bits()).open(CONSOLE)
-}
-
-/// Only the init reads its console; a service may have been given the right to write alone.
-fn is_init() -> bool {
-    std::process::id() == 1
-}
-
-fn is_standard_output(console: &File) -> bool {
+/// Whether standard output leads to the console already.
+pub fn is_standard_output(console: &File) -> bool {
     let output = std::fs::metadata("/proc/self/fd/1").map(|metadata| metadata.rdev());
     matches!((output, console.metadata()), (Ok(output), Ok(console)) if output == console.rdev())
+}
+
+fn open(read: bool) -> std::io::Result<File> {
+    // NONBLOCK: a terminal without carrier must not hold up the boot. NOCTTY: the agent takes no terminal for its own.
+    let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
+    OpenOptions::new().read(read).write(true).custom_flags(flags.bits()).open(CONSOLE)
 }

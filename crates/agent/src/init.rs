@@ -1,74 +1,150 @@
 //! The agent as process 1.
 
-use std::convert::Infallible;
-use std::time::Duration;
+use std::ffi::OsString;
+use std::path::Path;
 
+use nex_protocol::{Event, Ready, Role, Source, Start};
+use nex_workload::BOOT_SCRIPT;
 use nix::sys::reboot::set_cad_enabled;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::signal::Signal;
 
-use crate::console::{open_standard_streams, say};
-use crate::signals::{Event, Signals};
-use crate::{READY, mounts, shutdown};
+use crate::clock::{set_time_of_day, uptime_ms};
+use crate::command_line::CommandLine;
+use crate::console::open_standard_streams;
+use crate::host::Host;
+use crate::mounts::{mount_first, mount_others};
+use crate::network::{bring_loopback_up, set_hostname};
+use crate::overlay::{self, become_init};
+use crate::signals::Signals;
+use crate::spawn::Job;
+use crate::supervisor::Supervisor;
+use crate::workload::{self, Outcome};
+use crate::{VERSION, initramfs, shutdown, vsock};
 
 /// Sets the machine up, says so, and serves until it is asked to end the machine. Never returns: the kernel panics when
 /// its init does.
-pub fn run() -> ! {
-    let signals = Signals::of_init();
-    let problems = mounts::mount_all();
+pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ! {
+    let start_ms = uptime_ms();
+    let name = arguments.next();
+    let arguments: Vec<OsString> = arguments.collect();
+    if initramfs::is_here(name.as_ref()) {
+        initramfs::run(start_ms, arguments.iter().cloned());
+    }
+    let problems = mount_first();
+    let line = CommandLine::read();
     open_standard_streams();
-    for problem in problems {
-        say(&format!("nex-agent: {problem}"));
+    enter_overlay(&line, start_ms, arguments);
+
+    let signals = Signals::of_init();
+    let mut host = Host::of_init();
+    tell_start(&mut host, Role::Init, start_ms);
+    problems.into_iter().for_each(|problem| host.fail(problem));
+    set_up(&mut host);
+    connect(&mut host, &line);
+    let mut supervisor = Supervisor::new(host, signals);
+    let outcome = match run_boot_script(&mut supervisor) {
+        Ok(()) => {
+            tell_ready(&mut supervisor.host, Role::Init, start_ms);
+            workload::run(&mut supervisor, &line)
+        }
+        Err(signal) => Outcome::Asked(signal),
+    };
+    match outcome {
+        Outcome::Asked(signal) => end_by(&mut supervisor, signal),
+        Outcome::Over if line.ends_with_workload() => {}
+        Outcome::Over => {
+            let signal = workload::wait_for_signal(&mut supervisor);
+            end_by(&mut supervisor, signal);
+        }
+    }
+    loop {
+        shutdown::run(&mut supervisor);
+        // The kernel refused, and a further signal may find it in another mood.
+        workload::wait_for_signal(&mut supervisor);
+    }
+}
+
+/// Goes on in an overlay, if one is asked for, and to another init, if one is named. Returns to be the init itself.
+///
+/// A failure ends the machine: the root must not be written that others share.
+fn enter_overlay(line: &CommandLine, start_ms: u64, arguments: Vec<OsString>) {
+    let Some(wanted) = line.overlay().filter(|_| !overlay::is_there()) else { return };
+    let mut host = Host::of_init();
+    tell_start(&mut host, Role::Overlay, start_ms);
+    let reason = match (overlay::enter(&wanted), line.value("nex.init")) {
+        (Ok(()), None) => return,
+        (Ok(()), Some(init)) => become_init(init, arguments.into_iter()),
+        (Err(reason), _) => reason,
+    };
+    host.fail(reason);
+    shutdown::end_machine(&mut host);
+}
+
+/// Does what an init has to do before others can work.
+///
+/// Nothing is to be done for random numbers: since Linux 5.6 the kernel gathers them by itself before it gives out the
+/// first, from the processor, the VMM's device, or its own timing.
+fn set_up(host: &mut Host) {
+    mount_others().into_iter().for_each(|problem| host.fail(problem));
+    for result in [set_hostname(), bring_loopback_up(), set_time_of_day()] {
+        if let Err(problem) = result {
+            host.fail(problem);
+        }
     }
     // Ctrl-Alt-Del shall arrive as SIGINT instead of a reset at once. Not in a container's process namespace, where the
     // kernel refuses.
     let _ = set_cad_enabled(false);
-    say(READY);
-    match signals.and_then(|signals| serve(&signals)) {
-        Ok(never) => match never {},
-        Err(error) => serve_without_signals(error),
-    }
 }
 
-/// Reaps whatever ends, for ever, and ends the machine when asked to.
-fn serve(signals: &Signals) -> nix::Result<Infallible> {
-    loop {
-        match signals.wait()? {
-            Event::ChildEnded => {
-                reap();
+/// Has the lines go over vsock, if that is asked for and possible; else they stay on the console.
+fn connect(host: &mut Host, line: &CommandLine) {
+    match line.vsock_port() {
+        Ok(None) => {}
+        Ok(Some(port)) => match vsock::connect_to_host(port) {
+            Ok(connection) => {
+                host.note(format!("going on by vsock, port {port} of the host"));
+                host.go_on_by(connection);
             }
-            Event::End(signal) => {
-                say(&format!("nex-agent: {} received, ending", signal.as_str()));
-                shutdown::run();
-            }
-        }
+            Err(error) => host.fail(format!("no vsock to port {port} of the host: {error}; staying on the console")),
+        },
+        Err(problem) => host.fail(problem),
     }
 }
 
-/// Takes the exit status of every child that has ended. Signals merge, so one of them may stand for many children.
-pub fn reap() -> Children {
-    loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) => return Children::Some,
-            Ok(_) | Err(nix::Error::EINTR) => {}
-            Err(_) => return Children::None,
-        }
+/// Runs the boot script, if there is one. Its failure is told, and the guest comes up all the same: one that reports is
+/// better than one that does not.
+///
+/// # Errors
+/// A signal that asks for an end.
+fn run_boot_script(supervisor: &mut Supervisor) -> Result<(), Signal> {
+    if !Path::new(BOOT_SCRIPT).exists() {
+        return Ok(());
     }
+    let job = Job {
+        source: Source::BootScript,
+        program: BOOT_SCRIPT.into(),
+        argv0: BOOT_SCRIPT.into(),
+        args: Vec::new(),
+        env: Vec::new(),
+        user: String::new(),
+        working_dir: String::new(),
+        stop_signal: Signal::SIGTERM,
+    };
+    let end = workload::run_once(supervisor, &job)?;
+    workload::tell_end(supervisor, Source::BootScript, end, None);
+    Ok(())
 }
 
-/// Whether the init still has children.
-#[derive(PartialEq, Eq)]
-pub enum Children {
-    /// At least one runs.
-    Some,
-    /// None is left.
-    None,
+fn end_by(supervisor: &mut Supervisor, signal: Signal) {
+    supervisor.host.note(format!("{} received, ending", signal.as_str()));
 }
 
-/// Keeps the guest alive where it cannot be told to end: orphans are still reaped, by looking now and then.
-fn serve_without_signals(error: nix::Error) -> ! {
-    say(&format!("nex-agent: cannot wait for signals: {error}; end the machine from outside"));
-    loop {
-        reap();
-        std::thread::sleep(Duration::from_secs(1));
-    }
+/// Tells the host that the agent runs.
+pub fn tell_start(host: &mut Host, role: Role, uptime_ms: u64) {
+    host.tell(&Event::Start(Start { version: VERSION.into(), role, uptime_ms }));
+}
+
+/// Tells the host that the guest is up.
+pub fn tell_ready(host: &mut Host, role: Role, start_ms: u64) {
+    host.tell(&Event::Ready(Ready { version: VERSION.into(), role, start_ms, uptime_ms: uptime_ms() }));
 }

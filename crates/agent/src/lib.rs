@@ -1,39 +1,65 @@
 //! The guest's program.
 //!
-//! As process 1 it is the init: it mounts what a Linux system expects, reaps orphans, and powers the machine off when asked.
-//! Under another init it is an ordinary service that waits to be stopped.
+//! As process 1 it is the init: it sets up what a Linux system expects, runs the boot script, reaps orphans, and ends the
+//! machine when asked. Under another init it is an ordinary service. Either way it runs one workload, if the kernel's command
+//! line asks for it, and tells the host about everything in lines (`nex_protocol`).
+//!
+//! Before that it may be the first process of a kernel with modules (`initramfs`), and lay an overlay over the root
+//! (`overlay`).
 
+mod clock;
+mod command_line;
 mod console;
+mod device;
+mod frame;
+mod host;
 mod init;
+mod initramfs;
 mod mounts;
+mod network;
+mod overlay;
 mod power;
+mod restart;
 mod service;
 mod shutdown;
 mod signals;
+mod spawn;
+mod supervisor;
+mod user;
+mod vsock;
+mod workload;
 
 use std::ffi::OsString;
 use std::io::Write;
 
-/// The line that tells whoever reads the console that the guest is up.
-const READY: &str = concat!("nex-agent ", env!("CARGO_PKG_VERSION"), " ready");
-
-const VERSION: &str = concat!("nex-agent ", env!("CARGO_PKG_VERSION"), "\n");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const HELP: &str = "\
 The program that nex puts into a guest.
 
 Usage: nex-agent [--version | --help]
 
-As process 1 it is the init: it mounts /proc, /sys, /dev, /run and /tmp, reaps
-orphans, and says that it is ready on the console. SIGTERM, SIGINT (what
+As process 1 it is the init: it mounts what a Linux system expects, brings up
+the loopback interface, sets host name and time, runs /etc/nex/boot-script,
+reaps orphans, and says that it is ready on the console. SIGTERM, SIGINT (what
 Ctrl-Alt-Del sends) or SIGPWR end everything and power the machine off.
 As any other process it is a service: it says the same on its output and waits
 for SIGTERM.
 
 Kernel command line:
-  nex.poweroff=off|reboot  how the machine ends (default: reboot where the
-                           command line has reboot=k or the machine is a
-                           Firecracker one on x86, else off)
+  nex.overlay=tmpfs|/dev/vdX   as init: lay an overlay over the root, in memory
+                               or on a drive, before anything else
+  nex.init=PATH                as init: what to start in the overlay (default:
+                               the agent goes on as init)
+  nex.workload=image|/dev/vdX  run what /etc/nex/image.json describes, or
+                               /workload.json and /binary of a drive
+  nex.restart=no|on-failure[:N]|always
+                               start the image's workload again
+  nex.poweroff=1               as init: end the machine with its workload
+  nex.poweroff=off|reboot      how the machine ends (default: reboot where the
+                               command line has reboot=k or the machine is a
+                               Firecracker one on x86, else off)
+  nex.vsock=PORT               as init: tell the host over vsock
 
 Options:
       --version  print the version
@@ -42,16 +68,16 @@ Options:
 
 /// Does what the arguments ask and returns the exit code: 0 done, 1 failed, 2 usage.
 ///
-/// As process 1 the arguments are the kernel's and are not looked at: an init that exits is a kernel panic.
+/// As process 1 the arguments are the kernel's: an init that exits is a kernel panic.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> i32 {
     if std::process::id() == 1 {
-        init::run();
+        init::run(arguments);
     }
     let mut arguments = arguments.skip(1);
     let Some(first) = arguments.next() else { return service::run() };
     match first.to_str() {
         _ if arguments.next().is_some() => usage("at most one option is known"),
-        Some("--version" | "-V") => print(VERSION),
+        Some("--version" | "-V") => print(&format!("nex-agent {VERSION}\n")),
         Some("--help" | "-h") => print(HELP),
         _ => usage(&format!("{first:?} is not an option of this program")),
     }

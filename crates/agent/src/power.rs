@@ -32,14 +32,18 @@ impl Ending {
     fn choose(command_line: &[u8], firecracker: bool) -> Self {
         let words = || command_line.split(u8::is_ascii_whitespace);
         // As for the kernel's own parameters, the last one counts.
-        let asked = words().filter_map(|word| word.strip_prefix(b"nex.poweroff=")).next_back();
-        match asked {
-            Some(b"off") => Self::Off,
-            Some(b"reboot") => Self::Reset,
-            _ if firecracker || words().filter_map(|word| word.strip_prefix(b"reboot=")).any(by_keyboard) => {
+        let mut asked = words().filter_map(|word| match word.strip_prefix(b"nex.poweroff=")? {
+            b"off" => Some(Self::Off),
+            b"reboot" => Some(Self::Reset),
+            // When to end, and not how.
+            _ => None,
+        });
+        match asked.next_back() {
+            Some(asked) => asked,
+            None if firecracker || words().filter_map(|word| word.strip_prefix(b"reboot=")).any(by_keyboard) => {
                 Self::Reset
             }
-            _ => Self::Off,
+            None => Self::Off,
         }
     }
 
@@ -91,6 +95,7 @@ mod tests {
     fn the_command_line_decides_and_its_last_word_counts() {
         assert_eq!(Ending::choose(b"reboot=k nex.poweroff=off", true), Off);
         assert_eq!(Ending::choose(b"nex.poweroff=off nex.poweroff=reboot\n", false), Reset);
+        assert_eq!(Ending::choose(b"nex.poweroff=reboot nex.poweroff=1", false), Reset);
         assert_eq!(Ending::choose(b"nex.poweroff=maybe", false), Off);
     }
 }

@@ -1,30 +1,64 @@
 //! The agent as a service of another init.
 
-use std::io::Write;
+use std::time::Duration;
 
-use crate::READY;
-use crate::console::{announce, say};
+use nex_protocol::{Role, Source};
+
+use crate::clock::uptime_ms;
+use crate::command_line::CommandLine;
+use crate::console::say;
+use crate::host::Host;
+use crate::init::{tell_ready, tell_start};
 use crate::signals::Signals;
+use crate::supervisor::Supervisor;
+use crate::workload::{self, Outcome};
 
-/// Says that it is ready, waits until it is asked to stop, and returns the exit code.
+/// How long the workload may take to end by itself.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How long the last lines may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Says that it is ready, runs the workload if one is asked for, waits until it is asked to stop, and returns the exit code.
 pub fn run() -> i32 {
+    let start_ms = uptime_ms();
     // Blocked before the ready line: whoever reads it may send SIGTERM at once.
     let signals = match Signals::of_service() {
         Ok(signals) => signals,
-        Err(error) => return failed(&format!("cannot wait for signals: {error}")),
+        Err(error) => {
+            say(&format!("nex-agent: cannot wait for signals: {error}"));
+            return 1;
+        }
     };
-    let mut output = std::io::stdout();
-    if let Err(error) = output.write_all(format!("{READY}\n").as_bytes()).and_then(|()| output.flush()) {
-        return failed(&format!("cannot write to standard output: {error}"));
+    let mut host = Host::of_service();
+    tell_start(&mut host, Role::Service, start_ms);
+    tell_ready(&mut host, Role::Service, start_ms);
+    let line = CommandLine::read();
+    let mut supervisor = Supervisor::new(host, Ok(signals));
+    if let Outcome::Over = workload::run(&mut supervisor, &line) {
+        if line.ends_with_workload() {
+            let reason = "nex.poweroff=1: a service cannot end the machine; boot with init=/usr/local/bin/agent";
+            supervisor.host.fail(reason);
+        }
+        workload::wait_for_signal(&mut supervisor);
     }
-    announce(READY);
-    match signals.wait() {
-        Ok(_) => 0,
-        Err(error) => failed(&format!("cannot wait for signals: {error}")),
-    }
+    stop_workload(&mut supervisor);
+    supervisor.host.flush(LAST_WORDS);
+    0
 }
 
-fn failed(problem: &str) -> i32 {
-    say(&format!("nex-agent: {problem}"));
-    1
+/// Asks the workload to end, makes it end, and tells how it did.
+fn stop_workload(supervisor: &mut Supervisor) {
+    supervisor.ask_program_to_end();
+    for _ in 0..2 {
+        let mut end = None;
+        supervisor.wait_until(GRACE, |supervisor| {
+            end = end.or_else(|| supervisor.take_end());
+            !supervisor.has_program()
+        });
+        if let Some(end) = end {
+            workload::tell_end(supervisor, Source::Workload, end, None);
+        }
+        supervisor.kill_program();
+    }
 }

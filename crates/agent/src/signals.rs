@@ -1,6 +1,9 @@
 //! Signals, taken one at a time instead of by handlers.
 
+use std::os::fd::{AsFd, BorrowedFd};
+
 use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// The signals that ask an init to end the machine.
 ///
@@ -11,17 +14,9 @@ const END_OF_MACHINE: [Signal; 5] = [Signal::SIGTERM, Signal::SIGINT, Signal::SI
 /// The signals that ask a service to stop.
 const END_OF_SERVICE: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
 
-/// What a process waits for.
-pub enum Event {
-    /// It is asked to end.
-    End(Signal),
-    /// A child, or an orphan that became one, has ended.
-    ChildEnded,
-}
-
-/// Signals that are blocked for good, and waited for.
+/// Signals that are blocked for good, and read from a descriptor.
 pub struct Signals {
-    awaited: SigSet,
+    descriptor: SignalFd,
 }
 
 impl Signals {
@@ -29,24 +24,36 @@ impl Signals {
     ///
     /// Blocked signals reach even process 1, to which the kernel otherwise delivers only those it has a handler for.
     pub fn of_init() -> nix::Result<Self> {
-        Self::block(END_OF_MACHINE.into_iter().chain([Signal::SIGCHLD]))
+        Self::block(&END_OF_MACHINE)
     }
 
     /// Blocks everything, and awaits what concerns a service.
     pub fn of_service() -> nix::Result<Self> {
-        Self::block(END_OF_SERVICE.into_iter())
+        Self::block(&END_OF_SERVICE)
     }
 
-    fn block(awaited: impl Iterator<Item = Signal>) -> nix::Result<Self> {
+    fn block(ends: &[Signal]) -> nix::Result<Self> {
         SigSet::all().thread_block()?;
-        Ok(Self { awaited: awaited.collect() })
+        let awaited: SigSet = ends.iter().copied().chain([Signal::SIGCHLD]).collect();
+        let descriptor = SignalFd::with_flags(&awaited, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Self { descriptor })
     }
 
-    /// Sleeps until one of the awaited signals arrives.
-    pub fn wait(&self) -> nix::Result<Event> {
-        match self.awaited.wait()? {
-            Signal::SIGCHLD => Ok(Event::ChildEnded),
-            signal => Ok(Event::End(signal)),
+    /// The next signal that asks for an end, if one has arrived. What else arrived is forgotten: whoever was woken up looks
+    /// for ended children anyway, since one signal may stand for many.
+    pub fn asked_to_end(&self) -> Option<Signal> {
+        while let Ok(Some(info)) = self.descriptor.read_signal() {
+            let signal = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok());
+            if let Some(signal) = signal.filter(|signal| *signal != Signal::SIGCHLD) {
+                return Some(signal);
+            }
         }
+        None
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 }

@@ -3,14 +3,15 @@
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_nex-agent");
-const READY: &str = concat!("nex-agent ", env!("CARGO_PKG_VERSION"), " ready");
+const START: &str = concat!("@nex1 start version=", env!("CARGO_PKG_VERSION"), " role=");
+const READY: &str = concat!("@nex1 ready version=", env!("CARGO_PKG_VERSION"), " role=");
 
 /// Lays out a root of its own in a tmpfs, leaves children of several kinds, and becomes the agent, which keeps number 1.
 const GUEST: &str = r#"
@@ -49,9 +50,11 @@ fn an_unknown_option_is_a_usage_error() {
 #[test]
 fn a_service_says_that_it_is_ready_and_ends_on_sigterm() {
     let mut service = Command::new(AGENT).stdout(Stdio::piped()).spawn().expect("the agent starts");
-    let mut line = String::new();
-    BufReader::new(service.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
-    assert_eq!(line, format!("{READY}\n"));
+    let mut lines = BufReader::new(service.stdout.take().expect("piped")).lines();
+    let mut line = || lines.next().expect("one more").expect("text");
+    let (start, ready) = (line(), line());
+    assert!(start.starts_with(&format!("{START}service uptime_ms=")), "{start}");
+    assert!(ready.starts_with(&format!("{READY}service start_ms=")), "{ready}");
     kill(pid(service.id()), Signal::SIGTERM).expect("ours to end");
     assert_eq!(service.wait().expect("ours to wait for").code(), Some(0));
 }
@@ -71,7 +74,7 @@ fn process_1_mounts_reaps_and_ends_the_machine_on_sigterm() {
     wait_for("only the stubborn child is left", || children_of(guest.init).len() == 1);
 
     kill(pid(guest.init), Signal::SIGTERM).expect("ours to end");
-    let said = guest.read_until("the machine ends");
+    let said = guest.read_until("@nex1 end by=");
     assert!(said.contains("SIGTERM received"), "{said}");
     let status = guest.unshare.wait().expect("ours to wait for");
     // In a process namespace the kernel tells a power-off from a reset by the signal that its init dies of.
@@ -82,7 +85,7 @@ fn process_1_mounts_reaps_and_ends_the_machine_on_sigterm() {
 struct Guest {
     unshare: Child,
     init: u32,
-    console: BufReader<ChildStderr>,
+    console: BufReader<ChildStdout>,
     _root: tempfile::TempDir,
 }
 
@@ -98,12 +101,12 @@ impl Guest {
         let mut unshare = Command::new("unshare")
             .args(["-Urpfm", "--kill-child", "sh", "-c", GUEST, "guest"])
             .args([root.path(), Path::new(AGENT)])
-            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .expect("unshare starts");
         wait_for("unshare has its child", || !children_of(unshare.id()).is_empty());
         let init = children_of(unshare.id())[0];
-        let console = BufReader::new(unshare.stderr.take().expect("piped"));
+        let console = BufReader::new(unshare.stdout.take().expect("piped"));
         Some(Self { unshare, init, console, _root: root })
     }
 

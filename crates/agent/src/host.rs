@@ -1,0 +1,214 @@
+//! The way to the host: events go out as lines, in order, without ever keeping the agent from its other duties.
+//!
+//! What cannot be written at once waits. While more than [`ROOM`] waits, no program's output is read any more, so that in the
+//! end the programs wait for whoever reads the console. Only where a line cannot be written at all, as on a full disk, is it
+//! dropped; the bytes of output in it are counted, and told before the next event that gets through.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Stdout, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use nex_protocol::{Encoder, Event, Text};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::tcdrain;
+
+use crate::clock::uptime_ms;
+use crate::console;
+
+/// How many bytes may wait before the programs have to.
+const ROOM: usize = 64 << 10;
+
+/// Where the lines go.
+enum Way {
+    /// To the console.
+    Console(File),
+    /// Over a connection to the host.
+    Vsock(OwnedFd),
+    /// To standard output. Unlike the others, it makes its writers wait.
+    Output(Stdout),
+}
+
+/// A line on its way.
+struct Line {
+    bytes: Vec<u8>,
+    /// How many bytes of a program's output are in it.
+    payload: u64,
+}
+
+/// The lines on their way.
+pub struct Host {
+    way: Way,
+    /// Where a service's log is, beside the console.
+    log: Option<Stdout>,
+    encoder: Encoder,
+    waiting: VecDeque<Line>,
+    waiting_bytes: usize,
+    /// How much of the first line is written.
+    written: usize,
+    dropped: u64,
+}
+
+impl Host {
+    /// The way of an init: the console, or standard output where there is none, as in a container.
+    pub fn of_init() -> Self {
+        Self::new(console::open_for_host().map_or_else(|_| Way::Output(io::stdout()), Way::Console), None)
+    }
+
+    /// The way of a service: standard output, and the console too where that leads elsewhere and this process may write to it.
+    /// Under OpenRC, standard output is a file; under systemd, the journal brings it to the console.
+    pub fn of_service() -> Self {
+        match console::open_for_host() {
+            Ok(console) if !console::is_standard_output(&console) => {
+                Self::new(Way::Console(console), Some(io::stdout()))
+            }
+            _ => Self::new(Way::Output(io::stdout()), None),
+        }
+    }
+
+    fn new(way: Way, log: Option<Stdout>) -> Self {
+        Self { way, log, encoder: Encoder::new(), waiting: VecDeque::new(), waiting_bytes: 0, written: 0, dropped: 0 }
+    }
+
+    /// Has all further lines go over a connection, counted anew.
+    pub fn go_on_by(&mut self, connection: OwnedFd) {
+        self.flush(Duration::from_secs(1));
+        self.way = Way::Vsock(connection);
+        self.encoder = Encoder::new();
+    }
+
+    /// Tells the host that something could not be done.
+    pub fn fail(&mut self, text: impl Into<String>) {
+        self.tell(&Event::Fail(Text { uptime_ms: uptime_ms(), text: text.into().into_bytes() }));
+    }
+
+    /// Tells the host something for its log.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.tell(&Event::Note(Text { uptime_ms: uptime_ms(), text: text.into().into_bytes() }));
+    }
+
+    /// Tells the host an event.
+    pub fn tell(&mut self, event: &Event) {
+        if self.dropped > 0 {
+            let bytes = std::mem::take(&mut self.dropped);
+            self.line(&Event::Dropped { bytes }, bytes);
+        }
+        let payload = match event {
+            Event::Output(output) => output.text.len() as u64 + u64::from(output.line_ends),
+            _ => 0,
+        };
+        self.line(event, payload);
+        self.write();
+    }
+
+    fn line(&mut self, event: &Event, payload: u64) {
+        let mut bytes = Vec::new();
+        self.encoder.encode(event, &mut bytes);
+        if let Some(log) = &mut self.log {
+            // The console has the line too, and a full disk is no reason to stop.
+            drop(log.write_all(&bytes).and_then(|()| log.flush()));
+        }
+        self.waiting_bytes += bytes.len();
+        self.waiting.push_back(Line { bytes, payload });
+    }
+
+    /// Whether a program's output may be read.
+    pub fn has_room(&self) -> bool {
+        self.waiting_bytes < ROOM
+    }
+
+    /// What to wait for, to go on writing.
+    pub fn waits_for(&self) -> Option<BorrowedFd<'_>> {
+        (!self.waiting.is_empty()).then(|| self.way.descriptor())
+    }
+
+    /// Writes as much as goes without waiting.
+    pub fn write(&mut self) {
+        while let Some(line) = self.waiting.front() {
+            match self.way.write(&line.bytes[self.written..]) {
+                Ok(count) => {
+                    self.written += count;
+                    if self.written == line.bytes.len() {
+                        self.forget_first();
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    fn forget_first(&mut self) -> u64 {
+        self.written = 0;
+        let Some(line) = self.waiting.pop_front() else { return 0 };
+        self.waiting_bytes -= line.bytes.len();
+        line.payload
+    }
+
+    /// Drops the line that cannot be written. A connection that is gone is replaced by the console.
+    fn failed(&mut self, error: &io::Error) {
+        if !matches!(self.way, Way::Vsock(_)) {
+            self.dropped += self.forget_first();
+            return;
+        }
+        // The lines that wait have the numbers of the connection.
+        while !self.waiting.is_empty() {
+            self.dropped += self.forget_first();
+        }
+        let Self { dropped, log, .. } = std::mem::replace(self, Self::of_init());
+        (self.dropped, self.log) = (dropped, log);
+        self.fail(format!("the vsock connection is gone: {error}; going on on the console"));
+    }
+
+    /// Writes what waits, and has the terminal send it, for as long as that may take. The power goes off behind this, and
+    /// takes with it what a serial port has not sent yet.
+    pub fn flush(&mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        self.write();
+        while let Some(descriptor) = self.waits_for() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], timeout) {
+                Ok(0) => return,
+                Ok(_) | Err(nix::Error::EINTR) => self.write(),
+                Err(_) => return,
+            }
+        }
+        let Way::Console(console) = &self.way else { return };
+        let Ok(console) = console.try_clone() else { return };
+        // There is no way to wait for a terminal with a limit but in another thread.
+        let (done, wait) = mpsc::channel();
+        std::thread::spawn(move || {
+            let _ = tcdrain(&console);
+            let _ = done.send(());
+        });
+        let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+impl Way {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Console(console) => console.as_fd(),
+            Self::Vsock(connection) => connection.as_fd(),
+            Self::Output(output) => output.as_fd(),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Console(console) => console.write(bytes),
+            Self::Vsock(connection) => Ok(nix::unistd::write(connection, bytes)?),
+            Self::Output(output) => {
+                let mut descriptors = [PollFd::new(output.as_fd(), PollFlags::POLLOUT)];
+                if poll(&mut descriptors, PollTimeout::ZERO)? == 0 {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                Ok(nix::unistd::write(output, bytes)?)
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Users of the guest, by name or number.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use nix::unistd::{Gid, Uid};
+
+/// Far above any such file.
+const LONGEST: u64 = 4 << 20;
+
+/// Whom a program runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The user.
+    pub uid: Uid,
+    /// The group.
+    pub gid: Gid,
+    /// The groups beside that.
+    pub groups: Vec<Gid>,
+    /// The home directory.
+    pub home: String,
+}
+
+impl User {
+    /// Finds `USER` or `USER:GROUP`, as images write it, in the guest's passwd(5) and group(5).
+    ///
+    /// As in other container tools, a number need not be in the files; a user who is not there has the group 0.
+    ///
+    /// # Errors
+    /// When a name is in neither file.
+    pub fn find(text: &str) -> Result<Self, String> {
+        Self::find_in(text, &read("/etc/passwd")?, &read("/etc/group")?)
+    }
+
+    fn find_in(text: &str, passwd: &str, group: &str) -> Result<Self, String> {
+        let (user, own_group) = match text.split_once(':') {
+            Some((user, group)) => (user, Some(group)),
+            None => (text, None),
+        };
+        let number = user.parse::<u32>().ok();
+        let by_name = entries(passwd).find(|fields| fields.first() == Some(&user));
+        let by_number = || entries(passwd).find(|fields| number.is_some() && self::number(fields, 2) == number);
+        let entry = by_name.or_else(by_number);
+        let uid = entry.as_ref().and_then(|fields| self::number(fields, 2)).or(number);
+        let uid = uid.ok_or_else(|| format!("there is no user {user:?} in /etc/passwd"))?;
+        let gid = match own_group {
+            None => entry.as_ref().and_then(|fields| self::number(fields, 3)).unwrap_or(0),
+            Some(name) => find_group(name, group)?,
+        };
+        let name = entry.as_ref().and_then(|fields| fields.first().copied());
+        let home = entry.as_ref().and_then(|fields| fields.get(5).copied()).filter(|home| !home.is_empty());
+        // A group that is named is the only one.
+        let groups = match own_group {
+            None => groups_of(name, group),
+            Some(_) => Vec::new(),
+        };
+        Ok(Self { uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), groups, home: home.unwrap_or("/").into() })
+    }
+}
+
+fn find_group(name: &str, group: &str) -> Result<u32, String> {
+    let entry = entries(group).find(|fields| fields.first() == Some(&name));
+    let found = entry.and_then(|fields| number(&fields, 2)).or_else(|| name.parse().ok());
+    found.ok_or_else(|| format!("there is no group {name:?} in /etc/group"))
+}
+
+/// The groups that list a user.
+fn groups_of(name: Option<&str>, group: &str) -> Vec<Gid> {
+    let Some(name) = name else { return Vec::new() };
+    let listed = entries(group).filter(|fields| fields.get(3).is_some_and(|all| all.split(',').any(|one| one == name)));
+    listed.filter_map(|fields| number(&fields, 2)).map(Gid::from_raw).collect()
+}
+
+fn entries(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    text.lines().map(|line| line.split(':').collect())
+}
+
+fn number(fields: &[&str], index: usize) -> Option<u32> {
+    fields.get(index)?.parse().ok()
+}
+
+fn read(path: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(format!("cannot read {path}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/srv/www:\n1500:x:7:8::/odd:\n";
+    const GROUP: &str = "root:x:0:root\nwww:x:34:\nlogs:x:50:web,other\ntape:x:51:web\n";
+
+    fn found(text: &str) -> (u32, u32, Vec<u32>, String) {
+        let user = User::find_in(text, PASSWD, GROUP).unwrap();
+        let groups = user.groups.iter().map(|group| group.as_raw()).collect();
+        (user.uid.as_raw(), user.gid.as_raw(), groups, user.home)
+    }
+
+    #[test]
+    fn users_are_found_as_other_container_tools_find_them() {
+        assert_eq!(found("web"), (33, 34, vec![50, 51], "/srv/www".into()));
+        assert_eq!(found("33"), (33, 34, vec![50, 51], "/srv/www".into()));
+        assert_eq!(found("web:logs"), (33, 50, vec![], "/srv/www".into()));
+        assert_eq!(found("4711"), (4711, 0, vec![], "/".into()));
+        assert_eq!(found("4711:4712"), (4711, 4712, vec![], "/".into()));
+        // A name goes before a number.
+        assert_eq!(found("1500"), (7, 8, vec![], "/odd".into()));
+    }
+
+    #[test]
+    fn who_is_not_there_is_named() {
+        assert!(User::find_in("nobody", PASSWD, GROUP).unwrap_err().contains("no user \"nobody\""));
+        assert!(User::find_in("web:wheel", PASSWD, GROUP).unwrap_err().contains("no group \"wheel\""));
+    }
+}

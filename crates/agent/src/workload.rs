@@ -1,0 +1,218 @@
+//! The program that the guest is there for.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nex_protocol::{Ended, Event, Exit, Source};
+use nex_workload::{BINARY_FILE, IMAGE_FILE, ImageConfig, MAX_FILE, Restart, WORKLOAD_FILE, Workload};
+use nix::mount::MsFlags;
+use nix::sys::signal::Signal;
+
+use crate::clock::uptime_ms;
+use crate::command_line::{CommandLine, WorkloadSource};
+use crate::device;
+use crate::mounts;
+use crate::restart::Restarts;
+use crate::spawn::{Job, Unstarted};
+use crate::supervisor::Supervisor;
+
+/// Where a workload drive is mounted.
+const DRIVE: &str = "/run/nex/workload";
+
+/// How long to wait for a workload drive. Its driver is there already, since the root is.
+const DRIVE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why nothing more is to be done for the workload.
+pub enum Outcome {
+    /// This signal asks for an end.
+    Asked(Signal),
+    /// It has ended, and is not started again.
+    Over,
+}
+
+/// Runs the workload that the command line asks for until it is over; waits for a signal where it asks for none.
+pub fn run(supervisor: &mut Supervisor, line: &CommandLine) -> Outcome {
+    let Some(source) = line.workload() else { return Outcome::Asked(wait_for_signal(supervisor)) };
+    let (job, policy) = match find(&source, line) {
+        Ok(found) => found,
+        Err(unstarted) => {
+            could_not_start(supervisor, Source::Workload, &unstarted);
+            return Outcome::Over;
+        }
+    };
+    let mut restarts = Restarts::new(policy);
+    loop {
+        let started = Instant::now();
+        let end = match run_once(supervisor, &job) {
+            Ok(end) => end,
+            Err(signal) => return Outcome::Asked(signal),
+        };
+        let pause = restarts.after(end, started.elapsed());
+        tell_end(supervisor, job.source, end, pause);
+        let Some(pause) = pause else { return Outcome::Over };
+        let until = Instant::now() + pause;
+        while Instant::now() < until {
+            if let Some(signal) = supervisor.step(Some(until)) {
+                return Outcome::Asked(signal);
+            }
+        }
+    }
+}
+
+/// Runs a program to its end, and tells everything but that.
+///
+/// # Errors
+/// A signal that asks for an end; the program runs on.
+pub fn run_once(supervisor: &mut Supervisor, job: &Job) -> Result<Ended, Signal> {
+    if let Err(unstarted) = supervisor.start(job) {
+        supervisor.host.fail(unstarted.reason);
+        return Ok(Ended::Unstarted(unstarted.code));
+    }
+    loop {
+        if let Some(end) = supervisor.take_end() {
+            return Ok(end);
+        }
+        if let Some(signal) = supervisor.step(None) {
+            return Err(signal);
+        }
+    }
+}
+
+/// Waits for a signal that asks for an end, and deals with all else.
+pub fn wait_for_signal(supervisor: &mut Supervisor) -> Signal {
+    loop {
+        if let Some(signal) = supervisor.step(None) {
+            return signal;
+        }
+    }
+}
+
+/// Tells how a program ended.
+pub fn tell_end(supervisor: &mut Supervisor, source: Source, end: Ended, pause: Option<Duration>) {
+    let restart_ms = pause.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+    supervisor.host.tell(&Event::Exit(Exit { source, end, uptime_ms: uptime_ms(), restart_ms }));
+}
+
+fn could_not_start(supervisor: &mut Supervisor, source: Source, unstarted: &Unstarted) {
+    supervisor.host.fail(unstarted.reason.clone());
+    tell_end(supervisor, source, Ended::Unstarted(unstarted.code), None);
+}
+
+/// What to run, and whether again.
+fn find(source: &WorkloadSource, line: &CommandLine) -> Result<(Job, Restart), Unstarted> {
+    let failed = |reason: String| Unstarted { code: 125, reason };
+    match source {
+        WorkloadSource::Image => {
+            let config = read(IMAGE_FILE)
+                .and_then(|json| ImageConfig::from_json(&json).map_err(|error| format!("{IMAGE_FILE}: {error}")))
+                .map_err(failed)?;
+            let policy = line.restart().map_err(failed)?;
+            Ok((of_image(config)?, policy))
+        }
+        WorkloadSource::Drive(device) => {
+            mount(device).map_err(failed)?;
+            let path = format!("{DRIVE}{WORKLOAD_FILE}");
+            let workload = read(&path)
+                .and_then(|json| Workload::from_json(&json).map_err(|error| format!("{path}: {error}")))
+                .map_err(failed)?;
+            let policy = workload.restart;
+            Ok((of_drive(workload)?, policy))
+        }
+    }
+}
+
+fn of_image(config: ImageConfig) -> Result<Job, Unstarted> {
+    let stop_signal = stop_signal(&config.stop_signal)?;
+    let mut words = config.entrypoint.into_iter().chain(config.cmd);
+    let none = || Unstarted { code: 127, reason: "the image names neither an entrypoint nor a command".into() };
+    let program = words.next().ok_or_else(none)?;
+    Ok(Job {
+        source: Source::Workload,
+        argv0: program.clone(),
+        program,
+        args: words.collect(),
+        env: config.env,
+        user: config.user,
+        working_dir: config.working_dir,
+        stop_signal,
+    })
+}
+
+fn of_drive(workload: Workload) -> Result<Job, Unstarted> {
+    let (program, name) = match workload.program {
+        program if program.is_empty() => (format!("{DRIVE}{BINARY_FILE}"), BINARY_FILE.trim_start_matches('/').into()),
+        program => (program.clone(), program),
+    };
+    Ok(Job {
+        source: Source::Workload,
+        program,
+        argv0: if workload.argv0.is_empty() { name } else { workload.argv0 },
+        args: workload.args,
+        env: workload.env,
+        user: workload.user,
+        working_dir: workload.working_dir,
+        stop_signal: stop_signal(&workload.stop_signal)?,
+    })
+}
+
+/// A signal by name, with or without `SIG`, or by number. Real-time signals are not among them.
+fn stop_signal(text: &str) -> Result<Signal, Unstarted> {
+    let upper = text.to_ascii_uppercase();
+    let by_number = || text.parse().ok().and_then(|number: i32| Signal::try_from(number).ok());
+    let by_name = || upper.parse().ok().or_else(|| format!("SIG{upper}").parse().ok());
+    match text {
+        "" => Ok(Signal::SIGTERM),
+        _ => by_number()
+            .or_else(by_name)
+            .ok_or_else(|| Unstarted { code: 125, reason: format!("the stop signal {text:?} is not known") }),
+    }
+}
+
+fn mount(device: &Path) -> Result<(), String> {
+    device::wait_for(device, Some(DRIVE_PATIENCE))?;
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mounts::mount_device(device, Path::new(DRIVE), "ext4", flags, None)
+}
+
+fn read(path: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot read {path}: {error}"))?;
+    if bytes.len() as u64 > MAX_FILE { Err(format!("{path} is longer than {MAX_FILE} bytes")) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_signals_have_names_and_numbers() {
+        for (text, signal) in [("", 15), ("SIGQUIT", 3), ("quit", 3), ("10", 10), ("SIGUSR1", 10)] {
+            assert_eq!(stop_signal(text).unwrap() as i32, signal, "{text}");
+        }
+        assert!(stop_signal("SIGRTMIN+3").unwrap_err().reason.contains("not known"));
+    }
+
+    #[test]
+    fn a_drive_brings_a_program_or_names_one_of_the_root() {
+        let own = of_drive(Workload::default()).unwrap();
+        assert_eq!((own.program.as_str(), own.argv0.as_str()), ("/run/nex/workload/binary", "binary"));
+        let named = of_drive(Workload { program: "env".into(), ..Workload::default() }).unwrap();
+        assert_eq!((named.program.as_str(), named.argv0.as_str()), ("env", "env"));
+    }
+
+    #[test]
+    fn an_images_command_follows_its_entrypoint() {
+        let config = ImageConfig {
+            entrypoint: vec!["/entry".into(), "a".into()],
+            cmd: vec!["b".into()],
+            ..ImageConfig::default()
+        };
+        let job = of_image(config).unwrap();
+        assert_eq!((job.program.as_str(), job.args), ("/entry", vec!["a".into(), "b".into()]));
+        assert_eq!(of_image(ImageConfig::default()).unwrap_err().code, 127);
+    }
+}

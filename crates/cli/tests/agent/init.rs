@@ -1,0 +1,84 @@
+//! The agent as init: what it sets up, the boot script, the end.
+
+use nex_protocol::{EndBy, Ended, Event, Item, Ready, Role, Source, Start, Stream};
+use nex_testkit::layer::Entry;
+use nex_testkit::{Result, fsck};
+use nex_vmm::Ending;
+use serde_json::json;
+
+use crate::machine::{Boot, RUNS, see};
+
+/// Says what an init has set up, leaves orphans behind, and fails.
+const BOOT_SCRIPT: &str = r#"#!/bin/sh
+echo "I am $(id -u) in $PWD with $HOME on $(hostname)"
+while read -r source target kind options rest; do echo "mounted $target $kind $options"; done </proc/mounts
+ip addr show lo | grep -o 'inet [0-9.]*'
+ping -c 1 127.0.0.1 | grep -o '1 packets received'
+ls -l /dev/fd /dev/stdin | grep -c proc/self/fd
+echo trouble >&2
+(sleep 0.1 &) ; (sleep 0.2 & sleep 0.2 &)
+touch /written-by-the-boot-script
+exit 3
+"#;
+
+/// Waits for the orphans' end, and tells who is dead and not buried.
+const WORKLOAD: &str = r#"#!/bin/sh
+sleep 1
+ps -o stat,comm | grep '^Z'
+echo "no zombies: $?"
+trap 'echo stopped by its own signal; exit 5' QUIT
+echo waiting
+while :; do sleep 0.1; done
+"#;
+
+#[test]
+fn the_init_sets_up_runs_the_script_reaps_stops_and_leaves_the_disk_clean() -> Result<()> {
+    let files =
+        vec![Entry::file("etc/nex/boot-script", BOOT_SCRIPT).mode(RUNS), Entry::file("workload", WORKLOAD).mode(RUNS)];
+    let config = json!({ "Entrypoint": ["/workload"], "StopSignal": "SIGQUIT" });
+    let Some(boot) = Boot::new(files, config)? else { return Ok(()) };
+    let boot = boot.words("rw nex.workload=image");
+    let seen = see(boot.start()?, |guest, item| {
+        let Item::Event(Event::Output(output)) = item else { return Ok(()) };
+        if output.text == b"waiting" { Ok(guest.press_ctrl_alt_del()?) } else { Ok(()) }
+    })?;
+    seen.is_whole();
+
+    seen.in_order(&[
+        ("initramfs", |event| matches!(event, Event::Start(Start { role: Role::Initramfs, .. }))),
+        ("init", |event| matches!(event, Event::Start(Start { role: Role::Init, .. }))),
+        ("the script's output", |event| matches!(event, Event::Output(output) if output.source == Source::BootScript)),
+        ("the script's end", |event| matches!(event, Event::Exit(exit) if exit.source == Source::BootScript)),
+        ("ready", |event| matches!(event, Event::Ready(Ready { role: Role::Init, .. }))),
+        ("the workload's output", |event| matches!(event, Event::Output(output) if output.source == Source::Workload)),
+        ("the workload's end", |event| matches!(event, Event::Exit(exit) if exit.source == Source::Workload)),
+        ("the end", |event| matches!(event, Event::End(end) if end.by == EndBy::PowerOff)),
+    ]);
+    assert_eq!(seen.exits(Source::BootScript)[0].end, Ended::Code(3));
+    assert_eq!(seen.written(Source::BootScript, Stream::Err), "trouble\n");
+    let said = seen.written(Source::BootScript, Stream::Out);
+    for line in [
+        "I am 0 in / with /root on nex",
+        "mounted /proc proc rw,nosuid,nodev,noexec",
+        "mounted /dev devtmpfs rw,nosuid",
+        "mounted /sys sysfs rw,nosuid,nodev,noexec",
+        "mounted /run tmpfs rw,nosuid,nodev",
+        "mounted /tmp tmpfs rw,nosuid,nodev",
+        "mounted /dev/pts devpts rw,nosuid,noexec",
+        "mounted /dev/shm tmpfs rw,nosuid,nodev",
+        "mounted /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec",
+        "inet 127.0.0.1",
+        "1 packets received",
+        "2",
+    ] {
+        assert!(said.lines().any(|said| said.starts_with(line)), "{line} in:\n{said}");
+    }
+
+    let said = seen.written(Source::Workload, Stream::Out);
+    assert_eq!(said, "no zombies: 1\nwaiting\nstopped by its own signal\n");
+    assert_eq!(seen.exits(Source::Workload)[0].end, Ended::Code(5));
+    assert_eq!(seen.failures(), Vec::<String>::new());
+    assert_eq!(seen.ending, Ending::PoweredOff);
+    fsck::check(&boot.root())?;
+    Ok(())
+}
