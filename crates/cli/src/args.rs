@@ -2,6 +2,7 @@
 
 mod script;
 
+mod explain;
 mod file_system;
 mod grow;
 mod set_agent;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub use explain::ExplainArgs;
 pub use file_system::FileSystemArgs;
 pub use grow::GrowArgs;
 use nex_image::Platform;
@@ -71,6 +73,9 @@ pub enum Change {
     /// Make a root filesystem larger, in place.
     #[command(after_help = grow::HELP)]
     Grow(GrowArgs),
+    /// Say why a boot failed, by what the guest has written on its console.
+    #[command(after_help = explain::HELP)]
+    Explain(ExplainArgs),
 }
 
 /// The flags of `nex rootfs`.
@@ -195,6 +200,7 @@ impl Command {
         let (format, stream) = match &rootfs.change {
             Some(Change::SetAgent(args)) => (args.format, Stream::Output),
             Some(Change::Grow(args)) => (args.format, Stream::Output),
+            Some(Change::Explain(args)) => (args.format, Stream::Output),
             None if rootfs.build.output == "-" => (rootfs.build.format, Stream::Error),
             None => (rootfs.build.format, Stream::Output),
         };

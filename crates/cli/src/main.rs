@@ -3,6 +3,7 @@
 mod args;
 mod diagnostic;
 mod environment;
+mod explain;
 mod grow;
 mod interrupt;
 mod progress;
@@ -42,6 +43,7 @@ fn run(command: &Command) -> Result<(), Diagnostic> {
             // Stopped at any moment, a change leaves nothing to clean up.
             Some(Change::SetAgent(args)) => set_agent::run(args),
             Some(Change::Grow(args)) => grow::run(args),
+            Some(Change::Explain(args)) => explain::run(args),
             None => interruptible(|| rootfs::run(&rootfs.build)),
         },
         Command::Completion { shell } => completion(*shell),

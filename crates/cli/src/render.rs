@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use nex_diagnose::console::{Explanation, Symptom};
 use nex_rootfs::{GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human};
 
 /// Hex digits of a digest that are enough to recognise it.
@@ -140,6 +141,34 @@ fn times(phases: &[PhaseReport], digits: usize) -> String {
 fn short(digest: &str) -> String {
     let hex = digest.find(':').map_or(0, |colon| colon + 1);
     digest.chars().take(hex + SHORT_DIGEST).collect()
+}
+
+/// Why a boot failed, for people; and why the image could not be looked at.
+pub fn explanation(explanation: &Explanation, unread_image: Option<&str>) -> String {
+    let mut lines = Lines::default();
+    match &explanation.cause {
+        None if explanation.ready => lines.add("cause", "none: the agent has reported that the guest is up"),
+        None => lines.add("cause", "none was found"),
+        Some(Symptom { finding, line, .. }) => {
+            lines.add("cause", &format!("{} ({})", finding.evidence, finding.id));
+            if let Some(line) = line {
+                lines.add(&format!("line {}", line.number), &line.text);
+            }
+            lines.add("do", &finding.remedy);
+        }
+    }
+    for (index, Symptom { finding, line, .. }) in explanation.others.iter().enumerate() {
+        let label = if index == 0 { "then" } else { "" };
+        let place = line.as_ref().map(|line| format!(", line {}", line.number)).unwrap_or_default();
+        lines.add(label, &format!("{} ({}{place})", finding.evidence, finding.id));
+    }
+    if let Some(kernel) = &explanation.kernel {
+        lines.add("kernel", kernel);
+    }
+    if let Some(why) = unread_image {
+        lines.add("image", &format!("could not be looked at: {why}"));
+    }
+    lines.0
 }
 
 /// Labelled lines. What comes from an image is escaped, so that it cannot steer the terminal.

@@ -1,8 +1,9 @@
 //! Why a root filesystem does not boot.
 //!
 //! Everything that is found out is a [`Finding`]: by what rule, how bad it is, the evidence, and what to do about it.
-//! [`Image`] reads the root filesystem without mounting it.
+//! [`Image`] reads the root filesystem without mounting it, and [`console`] what a guest has written.
 
+pub mod console;
 mod finding;
 mod image;
 mod kernel;

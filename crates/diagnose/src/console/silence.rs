@@ -1,0 +1,144 @@
+//! What follows from where a console ends, when no line on it tells of trouble.
+
+use nex_program::is_executable;
+
+use super::boot::Boot;
+use super::command_line::CommandLine;
+use super::rules::{AGENT_SILENT, CONSOLE_ELSEWHERE, CONSOLE_SILENT, GUEST_ENDED, KERNEL_STOPPED};
+use super::symptom::Symptom;
+use super::text::Message;
+use super::{End, Known, init_program};
+
+const AGENT: &str = "/usr/local/bin/agent";
+
+/// Says what the end of a console means on which the agent has not reported.
+pub fn derive(messages: &[Message], boot: &Boot, known: &Known) -> Option<Symptom> {
+    let last = messages.iter().rev().find(|message| message.is_text());
+    if boot.version.is_none() && !boot.reached_init() && !messages.iter().any(from_kernel) {
+        return Some(silent(last, boot, known));
+    }
+    if !boot.reached_init() && !boot.initramfs {
+        return Some(stopped(last, boot, known));
+    }
+    if let Some(line) = &boot.command_line
+        && !(boot.agent || boot.systemd || boot.openrc)
+        && let Some(symptom) = elsewhere(last, line)
+    {
+        return Some(symptom);
+    }
+    Some(if boot.ended || known.end == Some(End::Itself) { ended(last, boot) } else { no_report(last, boot, known) })
+}
+
+fn from_kernel(message: &Message) -> bool {
+    matches!(message.content, super::text::Content::Kernel(_))
+}
+
+fn silent(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
+    let words = |what: &str| format!("nothing of a kernel is on the console: {what}");
+    let consoles: Vec<&str> = boot.command_line.iter().flat_map(|line| line.values("console")).collect();
+    let (words, remedy) = match consoles.as_slice() {
+        [] if boot.command_line.is_some() => (
+            words("its command line names no console"),
+            "add console=ttyS0 (x86: Firecracker, QEMU), console=ttyAMA0 (arm64 in QEMU) or console=hvc0 (virtio)"
+                .to_owned(),
+        ),
+        [] => (
+            words("either its command line names none, or the kernel does not run"),
+            format!("add console=ttyS0 (arm64 in QEMU: ttyAMA0); if it is there: {DOES_NOT_RUN}"),
+        ),
+        names => (
+            format!("nothing of a kernel is on the console, though the command line names {}", names.join(" and ")),
+            format!(
+                "see that this is the console which the VMM shows (x86: ttyS0, arm64 in QEMU: ttyAMA0); else {DOES_NOT_RUN}"
+            ),
+        ),
+    };
+    let words = if known.end == Some(End::Itself) { format!("{words}; the VMM has ended") } else { words };
+    Symptom::at_the_end(&CONSOLE_SILENT, last, words, remedy)
+}
+
+const DOES_NOT_RUN: &str = "the kernel is for another machine, of a form that the VMM does not start (Firecracker: an uncompressed \
+                            vmlinux on x86, an Image on arm64), or has too little memory; 'earlycon' shows more";
+
+fn stopped(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
+    let mounted = if boot.root_mounted { ", with its root mounted" } else { "" };
+    let how = if known.end == Some(End::Itself) { "the guest has ended" } else { "the console ends" };
+    let words = format!("{how} in the middle of the kernel's start{mounted}, and no line says why");
+    let remedy = "a kernel that hangs there lacks a device it waits for, or the host's virtualisation does not work: try emulation \
+                  (--vmm qemu --accel tcg), another machine type, or more time; without 'quiet' and with 'earlycon' it says more";
+    Symptom::at_the_end(&KERNEL_STOPPED, last, words, remedy)
+}
+
+/// `/dev/console` is the last console that the command line names; the kernel writes to all of them.
+fn elsewhere(last: Option<&Message>, line: &CommandLine) -> Option<Symptom> {
+    let mut consoles: Vec<&str> = line.values("console").map(|name| name.split(',').next().unwrap_or(name)).collect();
+    consoles.dedup();
+    let console = line.last_console().filter(|_| consoles.len() > 1)?;
+    let words = format!(
+        "the kernel writes to {}, and the init and the agent to {console} alone: it is the last console on the command line",
+        consoles.join(" and ")
+    );
+    let remedy = "put the console that the VMM shows last on the command line";
+    Some(Symptom::at_the_end(&CONSOLE_ELSEWHERE, last, words, remedy))
+}
+
+fn ended(last: Option<&Message>, boot: &Boot) -> Symptom {
+    let init = boot.init.as_deref().unwrap_or("the init");
+    let words = format!("the guest has ended by itself, in order, and the agent has not reported; the init was {init}");
+    let remedy = format!(
+        "see what {init} does: something in the guest has powered it off or reset it before the agent was started"
+    );
+    Symptom::at_the_end(&GUEST_ENDED, last, words, remedy)
+}
+
+fn no_report(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
+    let init = boot.init.as_deref().filter(|init| *init != "/init").unwrap_or("the init");
+    let came = match (boot.login, boot.systemd, boot.openrc) {
+        (true, ..) => "the guest has come up to its login prompt".to_owned(),
+        (_, true, _) => "systemd runs".to_owned(),
+        (_, _, true) => "OpenRC runs".to_owned(),
+        _ => format!("the kernel has started {init}"),
+    };
+    let (what, remedy) = agent_in_image(boot, known);
+    Symptom::at_the_end(&AGENT_SILENT, last, format!("{came}, and the agent has not reported{what}"), remedy)
+}
+
+/// What the image shows of an agent that has not reported, and what to do.
+fn agent_in_image(boot: &Boot, known: &Known) -> (String, String) {
+    let Some(image) = known.image else {
+        let remedy = format!(
+            "see whether {AGENT} is there, is for this machine and is started: with the image, --image FILE, it can be told"
+        );
+        return (String::new(), remedy);
+    };
+    if init_program::is_there(known, AGENT) == Some(false) {
+        return (
+            format!(": the image has no {AGENT}"),
+            "make the image with nex, which puts it there and has it started".into(),
+        );
+    }
+    if !is_executable(image, AGENT.as_bytes()) {
+        let why = init_program::permission(known, AGENT).unwrap_or_else(|| "it has no right to be executed".into());
+        return (format!(": {AGENT} cannot be executed: {why}"), "give 'nex rootfs set-agent' the agent again".into());
+    }
+    if let Some(machine) =
+        boot.machine.filter(|machine| init_program::machine(image, AGENT).is_some_and(|own| own != *machine))
+    {
+        let what = init_program::format(known, AGENT, Some(machine)).unwrap_or_default();
+        return (
+            format!(": {AGENT} does not run here: {what}"),
+            "give 'nex rootfs set-agent' an agent for the kernel's machine".into(),
+        );
+    }
+    if let Some(lacks) = init_program::lacks(known, AGENT) {
+        return (format!(": {AGENT} needs {lacks}"), "use a static agent, or put what it needs into the image".into());
+    }
+    let remedy = if boot.systemd {
+        "log in and ask: systemctl status agent; or give it more time (--timeout)"
+    } else if boot.openrc {
+        "log in and ask: rc-service agent status; or give it more time (--timeout)"
+    } else {
+        "the init that was started is not the agent: boot with init=/usr/local/bin/agent, or give it more time (--timeout)"
+    };
+    (String::new(), remedy.into())
+}
