@@ -52,10 +52,12 @@ pub enum Error {
         hint: String,
     },
     /// Over [`Limits::time`](crate::Limits::time).
-    #[error("the setup script '{name}' was still running after {} s, and was ended; give it longer with --script-timeout", .limit.as_secs())]
+    #[error("the setup script '{name}' was still running after {} s{reached}, and was ended; give it longer with --script-timeout", .limit.as_secs())]
     Time {
         /// The script.
         name: String,
+        /// Where in it, if that is known.
+        reached: String,
         /// The limit.
         limit: Duration,
     },

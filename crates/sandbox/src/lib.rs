@@ -8,6 +8,9 @@
 //!                     └──> the script: a second user namespace, few capabilities, a seccomp filter
 //! ```
 //!
+//! The keeper is told of some system calls of the scripts before they are made, and answers them: it hands shells their
+//! script line by line, and makes the devices that no user namespace can make.
+//!
 //! Each dies with the one above it, whatever kills that; and when init dies, the kernel kills everything in its pid
 //! namespace. The tree comes in as [`Node`]s and goes out as [`Change`]s. There is no overlay: a run compares what the
 //! tree was with what it is, by inode and change time, which no script can forge. So it works on every file system and

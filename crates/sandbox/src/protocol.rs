@@ -33,9 +33,9 @@ pub enum Answer {
     /// A step failed; nothing comes after this.
     Failed(String),
     /// How the scripts ended, and that a shell begins.
-    Shell(Outcome),
+    Shell(Ending),
     /// How the scripts ended, and that all of it is over. Changes come after this if it was well and without a shell.
-    Ended(Outcome),
+    Ended(Ending),
     /// A change, and behind it the bytes of a file.
     Change(Change),
     /// There are no more changes.
@@ -59,6 +59,17 @@ pub struct Setup {
     pub keep_failed: bool,
     /// What `/etc/resolv.conf` says to the scripts.
     pub resolver: Option<Vec<u8>>,
+}
+
+/// How the scripts ended, and what was seen on the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// How they ended.
+    pub outcome: Outcome,
+    /// The line of the last script that its shell had come to, from 1 on, if it could be told.
+    pub line: Option<u64>,
+    /// The first thing that a program could not do for want of ids, in words.
+    pub refused: Option<String>,
 }
 
 /// How the scripts ended.
@@ -107,8 +118,15 @@ pub enum Report {
     Unshared,
     /// A step failed.
     Failed(String),
-    /// A script has begun.
-    Began(usize),
+    /// The keeper is told of system calls, by the file that was passed.
+    Told,
+    /// A script begins.
+    Began {
+        /// Its number.
+        script: usize,
+        /// Device and inode of the file that it is in.
+        file: (u64, u64),
+    },
     /// A script has ended; `None` for an exit code and `Some` for a signal.
     Ended {
         /// Its number.

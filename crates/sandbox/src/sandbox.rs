@@ -16,7 +16,7 @@ use crate::interrupt;
 use crate::keep::keep;
 use crate::node::{Change, Node};
 use crate::options::{Network, Options};
-use crate::protocol::{Answer, Limit, Order, Outcome, Setup};
+use crate::protocol::{Answer, Ending, Limit, Order, Outcome, Setup};
 use crate::stage::KEEPER;
 use crate::terminal;
 use crate::wire::{Channel, receive_files, send_files};
@@ -55,7 +55,7 @@ pub struct Changes {
 
 /// How the scripts have ended.
 struct Ended {
-    outcome: Outcome,
+    ending: Ending,
     /// Of their output, fit for a message.
     last_lines: Vec<String>,
     /// Whether a shell begins now.
@@ -94,37 +94,60 @@ impl Sandbox {
         self.options.world.scripts.get(number).map_or_else(|| "shell".into(), |script| script.name.clone())
     }
 
+    /// The line that the shell of a script had come to: of a loop or the call of a function, the last one.
+    fn reached(&self, script: usize, line: Option<u64>) -> String {
+        let text = |line: u64| {
+            let content = &self.options.world.scripts.get(script)?.content;
+            let line = usize::try_from(line).ok()?.checked_sub(1)?;
+            Some(shown(content.split(|byte| *byte == b'\n').nth(line)?).trim().to_owned())
+        };
+        match line.and_then(|line| Some((line, text(line)?))) {
+            Some((line, text)) => format!(", having come to line {line}, '{text}'"),
+            None => String::new(),
+        }
+    }
+
     /// Passes the scripts' output on until they have ended.
     fn until_ended(&mut self, output: File, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Ended, Error> {
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| read_lines(output, line));
-            let (outcome, shell) = match self.keeper.answer()? {
-                Answer::Shell(outcome) => (outcome, true),
-                Answer::Ended(outcome) => (outcome, false),
+            let (ending, shell) = match self.keeper.answer()? {
+                Answer::Shell(ending) => (ending, true),
+                Answer::Ended(ending) => (ending, false),
                 answer => return Err(unexpected(&answer)),
             };
-            Ok(Ended { outcome, last_lines: reader.join().unwrap_or_default(), shell })
+            Ok(Ended { ending, last_lines: reader.join().unwrap_or_default(), shell })
         })
     }
 
     /// Why the scripts failed, if they did.
-    fn check(&self, outcome: &Outcome, last_lines: &[String]) -> Result<(), Error> {
-        let mut hint = self.ids.only_one().map_or_else(String::new, |why| {
-            format!("; only one user id is to be had here, so that nothing can be given to another user: {why}")
-        });
+    fn check(&self, ending: &Ending, last_lines: &[String]) -> Result<(), Error> {
+        let mut hint = match (&ending.refused, self.ids.only_one()) {
+            (Some(refused), Some(why)) => {
+                format!("; {refused}, as there is only one user id here: {why}")
+            }
+            _ => String::new(),
+        };
         if let Some(directory) = &self.options.keep_failed {
             hint += &format!("; what it left is in '{}'", directory.display());
         }
         if !last_lines.is_empty() {
             hint += &format!("; its last lines were:\n  {}", last_lines.join("\n  "));
         }
-        Err(match *outcome {
+        let reached = |script| self.reached(script, ending.line);
+        Err(match ending.outcome {
             Outcome::Done => return Ok(()),
-            Outcome::Exit { script, code } => Error::Failed { name: self.script(script), code, hint },
-            Outcome::Signal { script, signal } => Error::Killed { name: self.script(script), signal, hint },
-            Outcome::Limit { script, limit: Limit::Time } => {
-                Error::Time { name: self.script(script), limit: self.options.world.limits.time }
+            Outcome::Exit { script, code } => {
+                Error::Failed { name: self.script(script), code, hint: reached(script) + &hint }
             }
+            Outcome::Signal { script, signal } => {
+                Error::Killed { name: self.script(script), signal, hint: reached(script) + &hint }
+            }
+            Outcome::Limit { script, limit: Limit::Time } => Error::Time {
+                name: self.script(script),
+                reached: reached(script),
+                limit: self.options.world.limits.time,
+            },
             Outcome::Limit { script, limit: Limit::Memory } => {
                 Error::Memory { name: self.script(script), limit: self.options.world.limits.memory }
             }
@@ -165,8 +188,8 @@ impl Laying {
     pub fn run(self, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Changes, Error> {
         let Self { mut sandbox, output, .. } = self;
         sandbox.keeper.order(&Order::Run { shell: None })?;
-        let Ended { outcome, last_lines, .. } = sandbox.until_ended(output, line)?;
-        match sandbox.check(&outcome, &last_lines) {
+        let Ended { ending, last_lines, .. } = sandbox.until_ended(output, line)?;
+        match sandbox.check(&ending, &last_lines) {
             Ok(()) => Ok(Changes { sandbox, unread: 0 }),
             Err(error) => {
                 let mut changes = Changes { sandbox, unread: 0 };
@@ -194,18 +217,18 @@ impl Laying {
         sandbox.options.keep_failed = None;
         let kind = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
         sandbox.keeper.order(&Order::Run { shell: Some(kind) })?;
-        let Ended { mut outcome, last_lines, shell } = sandbox.until_ended(output, line)?;
+        let Ended { mut ending, last_lines, shell } = sandbox.until_ended(output, line)?;
         if shell {
-            begins(sandbox.check(&outcome, &last_lines).err().as_ref());
+            begins(sandbox.check(&ending, &last_lines).err().as_ref());
             let shell = receive_files(&terminal).map_err(Error::Keeper)?.pop();
             let shell = shell.ok_or_else(|| Error::Keeper(io::Error::other("it passed no terminal")))?;
             terminal::lend(shell, sandbox.keeper.channel.socket().as_fd()).map_err(Error::Terminal)?;
-            outcome = match sandbox.keeper.answer()? {
-                Answer::Ended(outcome) => outcome,
+            ending = match sandbox.keeper.answer()? {
+                Answer::Ended(ending) => ending,
                 answer => return Err(unexpected(&answer)),
             };
         }
-        sandbox.check(&outcome, &last_lines)?;
+        sandbox.check(&ending, &last_lines)?;
         sandbox.finish()
     }
 }
@@ -358,16 +381,16 @@ fn read_lines(output: File, line: &mut (dyn FnMut(&[u8]) + Send)) -> Vec<String>
         if last.len() == SHOWN_LINES {
             last.pop_front();
         }
-        last.push_back(
-            String::from_utf8_lossy(text)
-                .chars()
-                .filter(|character| !character.is_control())
-                .take(SHOWN_CHARACTERS)
-                .collect(),
-        );
+        last.push_back(shown(text));
         bytes.clear();
     }
     last.into()
+}
+
+/// A line as a message shows it.
+fn shown(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    line.chars().filter(|character| !character.is_control()).take(SHOWN_CHARACTERS).collect()
 }
 
 /// What the scripts need to know of the host's `/etc/resolv.conf`.

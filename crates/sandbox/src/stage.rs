@@ -1,18 +1,23 @@
 //! The inner processes. They are the same program, executed again under another name.
 
+mod call;
 mod capabilities;
 mod children;
 mod devices;
 mod init;
 mod keeper;
 mod limits;
+mod made_devices;
 mod mounts;
 mod proc;
+mod refusals;
 mod root;
+mod script_lines;
 mod scripts;
 mod seccomp;
 mod setup_files;
 mod shell;
+mod supervisor;
 mod syscalls;
 mod watch;
 

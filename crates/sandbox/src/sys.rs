@@ -3,7 +3,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -33,13 +33,72 @@ pub fn close_inherited() -> io::Result<()> {
 /// Not by seccompiler's own function, because that one forbids setuid programs too. In a user namespace of its own the
 /// process may do without.
 pub fn install_filter(program: &[sock_filter]) -> io::Result<()> {
+    install(program, 0).map(drop)
+}
+
+/// Puts a filter over the system calls of this process and of those that it starts, and gives the file by which calls are
+/// told that it has wait for an answer (`SECCOMP_RET_USER_NOTIF`).
+pub fn install_listener(program: &[sock_filter]) -> io::Result<OwnedFd> {
+    const LISTENER: libc::c_ulong = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    // From Linux 5.19 on, a signal does not take a call back that was told already.
+    let listener = install(program, LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+        .or_else(|_| install(program, LISTENER))?;
+    // SAFETY: the call has made the descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(i32::try_from(listener).map_err(io::Error::other)?) })
+}
+
+fn install(program: &[sock_filter], flags: libc::c_ulong) -> io::Result<libc::c_long> {
     let length = u16::try_from(program.len()).map_err(io::Error::other)?;
     let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast::<libc::sock_filter>().cast_mut() };
     // SAFETY: seccompiler's sock_filter has the kernel's layout, and the program lives for the call, which copies it.
-    match unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) } {
+    match unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) } {
+        result @ 0.. => Ok(result),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The next call that waits for an answer. It may be taken back at any time, by the end of its process.
+pub fn receive_call(listener: BorrowedFd) -> io::Result<libc::seccomp_notif> {
+    // SAFETY: zeros are a valid seccomp_notif, and the kernel wants no other.
+    let mut call: libc::seccomp_notif = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: the number of the request has the size of what the kernel fills in.
+    match unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut call) } {
+        0 => Ok(call),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Whether a call still waits: as long as it does, its process is the one that made it.
+pub fn is_waiting(listener: BorrowedFd, id: u64) -> bool {
+    // SAFETY: the kernel reads the number, which lives for the call.
+    unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) == 0 }
+}
+
+/// Answers a call. An error tells that it does not wait any more.
+pub fn answer_call(listener: BorrowedFd, id: u64, answer: CallAnswer) -> io::Result<()> {
+    let response = match answer {
+        CallAnswer::Proceed => {
+            libc::seccomp_notif_resp { id, val: 0, error: 0, flags: libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32 }
+        }
+        CallAnswer::Result(value) => libc::seccomp_notif_resp { id, val: value, error: 0, flags: 0 },
+        CallAnswer::Error(errno) => libc::seccomp_notif_resp { id, val: 0, error: -errno.raw_os_error(), flags: 0 },
+    };
+    // SAFETY: the number of the request has the size of what the kernel reads.
+    match unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// What becomes of a call that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallAnswer {
+    /// The kernel does what it would have done.
+    Proceed,
+    /// It is done, with this result.
+    Result(i64),
+    /// It fails.
+    Error(rustix::io::Errno),
 }
 
 /// Has a command begin a session of its own, controlled by the terminal that is its input.

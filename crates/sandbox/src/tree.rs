@@ -9,6 +9,7 @@ mod walk;
 mod xattrs;
 
 pub use changes::send_changes;
-pub use layout::{Changed, Layout, open_directory, split};
+pub use identity::{Identity, WANTED};
+pub use layout::{Changed, Hidden, Layout, open_directory, split};
 pub use remove::remove;
 pub use snapshot::Snapshot;

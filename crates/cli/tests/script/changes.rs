@@ -146,7 +146,7 @@ fn devices_of_the_image_stay_what_they_are_wherever_they_go() -> Result<()> {
     }
     let world = World::new()?;
     command::run(Command::new("mknod").arg(world.base().join("old/device")).args(["c", "1", "7"]))?;
-    let found = world.run("image", "mv /old/device /moved; ln /moved /linked; ! mknod /new c 1 3\n")?;
+    let found = world.run("image", "mv /old/device /moved; ln /moved /linked\n")?;
     for path in ["moved", "linked"] {
         assert_eq!(found[path.as_bytes()].kind, Kind::CharacterDevice(1, 7), "{path}");
     }

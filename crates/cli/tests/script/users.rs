@@ -33,9 +33,32 @@ fn a_user_with_one_id_can_do_all_but_give_away() -> Result<()> {
     let report = command::run(&mut user)?;
     assert!(String::from_utf8_lossy(&report).contains("belongs to root, as there is only one user id"));
     world.is_clean("work")?;
-    let run = world.command("other", "set -e; echo x > /new; chown 12 /new\n")?;
-    let Some(mut user) = as_user(&run, &world, None)? else { return Ok(()) };
-    world.fails(&mut user, "other", &["chown", "only one user id", "/etc/subuid", "usermod --add-subuids"])
+    Ok(())
+}
+
+#[test]
+fn the_first_thing_that_needs_another_id_is_explained() -> Result<()> {
+    let world = World::new()?;
+    let why = ["as there is only one user id here", "/etc/subuid", "usermod --add-subuids"];
+    for (script, refused) in [
+        (
+            "set -e; echo x > /new; chown 0:0 /new; chown 12:34 /new\n",
+            "'chown' could not give '/new' to user 12 and group 34",
+        ),
+        (
+            "cp /bin/busybox /tool; cd /etc; chown -h :5 text || chown 7 text; exit 3\n",
+            "'chown' could not give 'text' to group 5",
+        ),
+        ("su user -c id\n", "'su' could not choose its groups"),
+    ] {
+        let Some(mut user) = as_user(&world.command("image", script)?, &world, None)? else { return Ok(()) };
+        world.fails(&mut user, "image", &[&[refused], &why[..]].concat())?;
+    }
+    // What has nothing to do with it says nothing of it.
+    let Some(mut user) = as_user(&world.command("image", "cat /missing\n")?, &world, None)? else { return Ok(()) };
+    let said = messages(&command::output(&mut user)?);
+    assert!(said.contains("exit code 1") && !said.contains("only one"), "{said}");
+    Ok(())
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Init: the first process in the tree. It sets the scripts' world up, locks itself into it, and runs them.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use rustix::fs::Mode;
 use rustix::process::DumpableBehavior;
@@ -12,7 +13,7 @@ use super::{capabilities, die_with_parent, doing, limits, line_up, root, scripts
 use crate::options::Network;
 use crate::protocol::{Report, Setup};
 use crate::sys;
-use crate::wire::{Channel, receive_files};
+use crate::wire::{Channel, receive_files, send_files};
 
 /// As root has it everywhere.
 const UMASK: Mode = Mode::WGRP.union(Mode::WOTH);
@@ -34,10 +35,11 @@ pub fn run() -> io::Result<()> {
 /// Runs the scripts, and then a shell on a terminal of this kind, if there is one.
 fn serve(keeper: &mut Channel, setup: &Setup, shell: Option<&str>, files: Vec<OwnedFd>) -> Result<(), String> {
     let mut files = files.into_iter();
-    let caller = files.next().ok_or("the keeper has passed no way to the caller")?;
+    let mut next = || files.next().ok_or("the keeper has passed too few files");
+    let (caller, calls) = (next()?, UnixStream::from(next()?));
     enter(setup, files)?;
     let terminal = shell.map(|kind| Terminal::open(kind, caller)).transpose().map_err(doing("making a terminal"))?;
-    lock_in(keeper)?;
+    lock_in(keeper, setup, &calls)?;
     scripts::run(keeper, setup)?;
     terminal.map_or(Ok(()), |terminal| shell::run(keeper, setup, terminal))
 }
@@ -61,13 +63,18 @@ fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<(), Stri
 }
 
 /// Takes away from this process, and from all that it starts, what scripts must not have.
-fn lock_in(keeper: &mut Channel) -> Result<(), String> {
+fn lock_in(keeper: &mut Channel, setup: &Setup, calls: &UnixStream) -> Result<(), String> {
     // In this namespace root has no rights over the mounts and the other namespaces, which belong to the first.
     sys::unshare(UnshareFlags::NEWUSER).map_err(doing("making the second user namespace"))?;
     keeper.send_now(&Report::Unshared).map_err(doing("speaking to the keeper"))?;
     keeper.receive::<()>().map_err(doing("waiting for the keeper"))?;
     capabilities::bound().map_err(doing("bounding capabilities"))?;
     sys::install_filter(&seccomp::program()?).map_err(doing("filtering system calls"))?;
+    // Where something outside listens already, nobody else may; scripts run without.
+    if let Ok(listener) = sys::install_listener(&seccomp::told(!setup.groups)?) {
+        send_files(calls, &[listener.as_fd()]).map_err(doing("passing system calls on"))?;
+        keeper.send_now(&Report::Told).map_err(doing("speaking to the keeper"))?;
+    }
     capabilities::drop_others().map_err(doing("dropping capabilities"))?;
     // No script may look into this process, whose program is a file of the host.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(doing("hiding init"))?;

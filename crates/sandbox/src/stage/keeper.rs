@@ -11,8 +11,9 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
 use rustix::thread::{Gid, Uid, UnshareFlags};
 
-use super::{INIT, die_with_parent, doing, line_up, setup_files, watch};
-use crate::protocol::{Answer, Order, Outcome, Report, Setup};
+use super::watch::Watch;
+use super::{INIT, die_with_parent, doing, line_up, setup_files};
+use crate::protocol::{Answer, Ending, Order, Outcome, Report, Setup};
 use crate::tree::{Changed, Layout, Snapshot, remove, send_changes};
 use crate::wire::{Channel, receive_files, send_files};
 use crate::work_dir::BOX;
@@ -116,12 +117,13 @@ impl<'a> Keeper<'a> {
     }
 
     fn serve(&mut self, caller: &mut Channel) -> Result<(), String> {
-        let LaidOut { root, hidden, shell } = self.lay_out(caller)?;
+        let LaidOut { root, mut hidden, shell } = self.lay_out(caller)?;
         setup_files::add(root.as_fd(), self.setup, &self.mounts)?;
         let snapshot = Snapshot::take(root.as_fd()).map_err(doing("looking at the tree"))?;
         snapshot.let_time_pass(self.place.as_fd()).map_err(doing("waiting for the clock"))?;
-        let outcome = self.run_scripts(&root, shell.as_deref(), caller)?;
-        caller.send_now(&Answer::Ended(outcome.clone())).map_err(doing("telling how the scripts ended"))?;
+        let ending = self.run_scripts(&root, shell.as_deref(), &mut hidden, caller)?;
+        let outcome = ending.outcome.clone();
+        caller.send_now(&Answer::Ended(ending)).map_err(doing("telling how the scripts ended"))?;
         let before = if outcome == Outcome::Done { snapshot } else { Snapshot::of_nothing() };
         if shell.is_none() && (outcome == Outcome::Done || self.setup.keep_failed) {
             send_changes(root.as_fd(), before, &hidden, caller)?;
@@ -148,7 +150,13 @@ impl<'a> Keeper<'a> {
         Ok(LaidOut { root, hidden, shell })
     }
 
-    fn run_scripts(&mut self, root: &OwnedFd, shell: Option<&str>, caller: &mut Channel) -> Result<Outcome, String> {
+    fn run_scripts(
+        &mut self,
+        root: &OwnedFd,
+        shell: Option<&str>,
+        hidden: &mut Changed,
+        caller: &mut Channel,
+    ) -> Result<Ending, String> {
         let tree = rustix::mount::open_tree(
             root,
             c"",
@@ -168,7 +176,8 @@ impl<'a> Keeper<'a> {
             .env_clear()
             .spawn()
             .map_err(doing("starting init (the file of nex must be readable and executable by all)"))?;
-        let mut files = vec![self.terminal.as_fd(), tree.as_fd()];
+        let (calls, told) = UnixStream::pair().map_err(doing("making a socket"))?;
+        let mut files = vec![self.terminal.as_fd(), told.as_fd(), tree.as_fd()];
         files.extend(self.mounts.iter().map(AsFd::as_fd));
         let result = (|| {
             send_files(&ours, &files).map_err(doing("passing mounts on"))?;
@@ -185,7 +194,17 @@ impl<'a> Keeper<'a> {
                     .map_err(doing("setting the ids of init"))?;
             }
             init.send_now(&()).map_err(doing("speaking to init"))?;
-            watch::until_done(&mut init, &child, self.setup, shell.is_some(), self.place.as_fd(), caller)
+            let watch = Watch {
+                init: &mut init,
+                pid: child.id(),
+                calls: &calls,
+                setup: self.setup,
+                shell: shell.is_some(),
+                place: self.place.as_fd(),
+                caller,
+                hidden,
+            };
+            watch.until_done()
         })();
         // Init's end is the end of every process in its namespace: when it has been waited for, there are none.
         child.kill().ok();

@@ -1,6 +1,7 @@
 //! Runs the scripts, one after the other.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -14,7 +15,10 @@ use crate::wire::Channel;
 /// Runs all of them, or up to the first that fails.
 pub fn run(keeper: &mut Channel, setup: &Setup) -> Result<(), String> {
     for (number, script) in setup.world.scripts.iter().enumerate() {
-        keeper.send_now(&Report::Began(number)).map_err(doing("speaking to the keeper"))?;
+        let path = setup_files::script_path(number, script);
+        let file = std::fs::metadata(path).map_err(doing("looking for the script"))?;
+        let begins = Report::Began { script: number, file: (file.dev(), file.ino()) };
+        keeper.send_now(&begins).map_err(doing("speaking to the keeper"))?;
         let status = run_script(number, script, setup)?;
         let (code, signal) = (status.code(), status.signal());
         let ended = Report::Ended { script: number, status: code.or(signal).unwrap_or(-1), signalled: code.is_none() };

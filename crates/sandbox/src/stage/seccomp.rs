@@ -54,6 +54,85 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(rules, others, these, MACHINE)?.try_into()
 }
 
+/// The descriptors under which shells have the script that they run: dash and busybox take the first from 10 on, bash the
+/// last below 256.
+const SCRIPT_FILES: [u64; 3] = [10, 11, 255];
+
+/// The most that a shell reads at once. Programs that copy read more.
+const SHELL_BUFFER: u64 = 8192;
+
+/// The calls that the keeper is told of before they are made: reads of shells, new devices, and, where there is one id
+/// only, what needs another. A second filter, as its answer is another one; of two, the stricter holds.
+pub fn told(single: bool) -> Result<BpfProgram, String> {
+    told_calls(single).map_err(|error| format!("making the filter of told system calls: {error}"))
+}
+
+fn told_calls(single: bool) -> Result<BpfProgram, seccompiler::BackendError> {
+    let argument = |number, is, value| SeccompCondition::new(number, Length::Dword, is, value);
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    let reads = SCRIPT_FILES
+        .iter()
+        .map(|file| SeccompRule::new(vec![argument(0, Is::Eq, *file)?, argument(2, Is::Le, SHELL_BUFFER)?]));
+    rules.insert(libc::SYS_read, reads.collect::<Result<_, _>>()?);
+    for (call, mode) in MKNOD {
+        let devices = [libc::S_IFCHR, libc::S_IFBLK].map(u64::from);
+        let devices = devices
+            .iter()
+            .map(|kind| SeccompRule::new(vec![argument(*mode, Is::MaskedEq(libc::S_IFMT.into()), *kind)?]));
+        rules.insert(*call, devices.collect::<Result<_, _>>()?);
+    }
+    for (call, ids) in IDS.iter().filter(|_| single) {
+        // Neither root nor "as it is".
+        let others = ids
+            .iter()
+            .map(|id| SeccompRule::new(vec![argument(*id, Is::Ne, 0)?, argument(*id, Is::Ne, u32::MAX.into())?]));
+        rules.insert(*call, others.collect::<Result<_, _>>()?);
+    }
+    // seccompiler has no word for calls that are told: RET_TRACE stands for it.
+    let (rest, these) = (SeccompAction::Allow, SeccompAction::Trace(0));
+    let mut program: BpfProgram = SeccompFilter::new(rules, rest, these, MACHINE)?.try_into()?;
+    let is_trace = |step: &&mut seccompiler::sock_filter| {
+        u32::from(step.code) == libc::BPF_RET | libc::BPF_K && step.k == libc::SECCOMP_RET_TRACE
+    };
+    program.iter_mut().filter(is_trace).for_each(|step| step.k = libc::SECCOMP_RET_USER_NOTIF);
+    Ok(program)
+}
+
+/// The calls that make devices, and the argument that says what is made.
+#[cfg(target_arch = "x86_64")]
+const MKNOD: &[(i64, u8)] = &[(libc::SYS_mknod, 1), (libc::SYS_mknodat, 2)];
+#[cfg(not(target_arch = "x86_64"))]
+const MKNOD: &[(i64, u8)] = &[(libc::SYS_mknodat, 2)];
+
+/// The calls that give something to a user or a group, or become one, and the arguments that say whom; without any, every
+/// such call is meant.
+#[cfg(target_arch = "x86_64")]
+pub const IDS: &[(i64, &[u8])] = &[
+    (libc::SYS_chown, &[1, 2]),
+    (libc::SYS_lchown, &[1, 2]),
+    (libc::SYS_fchown, &[1, 2]),
+    (libc::SYS_fchownat, &[2, 3]),
+    (libc::SYS_setuid, &[0]),
+    (libc::SYS_setgid, &[0]),
+    (libc::SYS_setreuid, &[0, 1]),
+    (libc::SYS_setregid, &[0, 1]),
+    (libc::SYS_setresuid, &[0, 1, 2]),
+    (libc::SYS_setresgid, &[0, 1, 2]),
+    (libc::SYS_setgroups, &[]),
+];
+#[cfg(not(target_arch = "x86_64"))]
+pub const IDS: &[(i64, &[u8])] = &[
+    (libc::SYS_fchown, &[1, 2]),
+    (libc::SYS_fchownat, &[2, 3]),
+    (libc::SYS_setuid, &[0]),
+    (libc::SYS_setgid, &[0]),
+    (libc::SYS_setreuid, &[0, 1]),
+    (libc::SYS_setregid, &[0, 1]),
+    (libc::SYS_setresuid, &[0, 1, 2]),
+    (libc::SYS_setresgid, &[0, 1, 2]),
+    (libc::SYS_setgroups, &[]),
+];
+
 #[cfg(target_arch = "x86_64")]
 const MACHINE: TargetArch = TargetArch::x86_64;
 #[cfg(target_arch = "aarch64")]
@@ -67,5 +146,10 @@ mod tests {
     fn the_filter_is_one_that_the_kernel_takes() {
         // BPF_MAXINSNS.
         assert!(program().unwrap().len() <= 4096);
+        for single in [false, true] {
+            let told = told(single).unwrap();
+            assert!(told.iter().any(|step| step.k == libc::SECCOMP_RET_USER_NOTIF));
+            assert!(told.iter().all(|step| u32::from(step.code) != libc::BPF_RET || step.k != libc::SECCOMP_RET_TRACE));
+        }
     }
 }

@@ -1,14 +1,17 @@
-//! Watches the scripts while they run: time, memory of all processes together, and room on the disk.
+//! Watches the scripts while they run: their calls, time, memory of all processes together, and room on the disk.
 
 use std::os::fd::BorrowedFd;
-use std::process::Child;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::doing;
-use crate::protocol::{Answer, Limit, Outcome, Report, Setup};
-use crate::wire::Channel;
+use super::script_lines::ScriptLines;
+use super::supervisor::Supervisor;
+use crate::protocol::{Answer, Ending, Limit, Outcome, Report, Setup};
+use crate::tree::Changed;
+use crate::wire::{Channel, receive_files};
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -17,69 +20,113 @@ const INTERVAL: Duration = Duration::from_millis(50);
 const RESERVE_PART: u64 = 50;
 const RESERVE: std::ops::RangeInclusive<u64> = (16 << 20)..=(1 << 30);
 
-/// Waits until init has told how the last script ended, or the shell after it has, or a limit is reached. A shell has all
-/// the time that it wants.
-pub fn until_done(
-    init: &mut Channel,
-    child: &Child,
-    setup: &Setup,
-    shell: bool,
-    place: BorrowedFd,
-    caller: &mut Channel,
-) -> Result<Outcome, String> {
-    let start = Instant::now();
-    let (mut current, mut ended, mut in_shell) = (0, Outcome::Done, false);
-    loop {
-        if !has_news(init)? {
-            if caller.is_closed().map_err(doing("looking for the caller"))? {
-                return Err("the caller is gone".into());
-            }
-            let limit = if !in_shell && start.elapsed() > setup.world.limits.time {
-                Some(Limit::Time)
-            } else if memory_below(child.id()) > setup.world.limits.memory {
-                Some(Limit::Memory)
-            } else {
-                disk_limit(place)?
-            };
-            match limit {
-                Some(limit) => return Ok(Outcome::Limit { script: current, limit }),
-                None => continue,
-            }
-        }
-        match init.receive().map_err(doing("waiting for the scripts"))? {
-            Report::Began(script) => current = script,
-            Report::Ended { script, status, signalled } => {
-                ended = match status {
-                    0 => Outcome::Done,
-                    signal if signalled => Outcome::Signal { script, signal },
-                    code => Outcome::Exit { script, code },
+/// Scripts that run.
+pub struct Watch<'a> {
+    /// The line to init.
+    pub init: &'a mut Channel,
+    /// Init's number.
+    pub pid: u32,
+    /// Where init passes the file that tells of calls.
+    pub calls: &'a UnixStream,
+    /// What runs.
+    pub setup: &'a Setup,
+    /// Whether a shell follows.
+    pub shell: bool,
+    /// The work directory.
+    pub place: BorrowedFd<'a>,
+    /// The line to the caller.
+    pub caller: &'a mut Channel,
+    /// What the disk does not show.
+    pub hidden: &'a mut Changed,
+}
+
+impl Watch<'_> {
+    /// Waits until init has told how the last script ended, or the shell after it has, or a limit is reached. A shell has
+    /// all the time that it wants.
+    pub fn until_done(self) -> Result<Ending, String> {
+        let Self { init, pid, calls, setup, shell, place, caller, hidden } = self;
+        let scripts = &setup.world.scripts;
+        let (start, mut looked) = (Instant::now(), Instant::now());
+        let (mut hidden, mut supervisor, mut lines) = (Some(hidden), None::<Supervisor>, None::<ScriptLines>);
+        let (mut current, mut ended, mut in_shell) = (0, Outcome::Done, false);
+        loop {
+            let refused = supervisor.as_ref().and_then(|supervisor| supervisor.refused.clone());
+            let ending = |outcome| Ending { outcome, line: lines.as_ref().and_then(ScriptLines::line), refused };
+            if looked.elapsed() >= INTERVAL {
+                looked = Instant::now();
+                if caller.is_closed().map_err(doing("looking for the caller"))? {
+                    return Err("the caller is gone".into());
+                }
+                let limit = if !in_shell && start.elapsed() > setup.world.limits.time {
+                    Some(Limit::Time)
+                } else if memory_below(pid) > setup.world.limits.memory {
+                    Some(Limit::Memory)
+                } else {
+                    disk_limit(place)?
                 };
-                if !shell && (status != 0 || script + 1 >= setup.world.scripts.len()) {
-                    return Ok(ended);
+                if let Some(limit) = limit {
+                    return Ok(ending(Outcome::Limit { script: current, limit }));
                 }
             }
-            Report::Shell => {
-                (current, in_shell) = (setup.world.scripts.len(), true);
-                caller.send_now(&Answer::Shell(ended.clone())).map_err(doing("telling how the scripts ended"))?;
+            let News { call, report } = news(init, supervisor.as_ref())?;
+            if let (true, Some(supervisor)) = (call, &mut supervisor) {
+                supervisor.answer(lines.as_mut());
+                continue;
             }
-            Report::ShellEnded => return Ok(ended),
-            Report::Failed(message) => return Err(message),
-            Report::Unshared => return Err("init spoke out of turn".into()),
+            if !report {
+                continue;
+            }
+            match init.receive().map_err(doing("waiting for the scripts"))? {
+                Report::Told => {
+                    let listener = receive_files(calls).map_err(doing("listening to the scripts"))?.pop();
+                    supervisor = listener.zip(hidden.take()).map(|(file, hidden)| Supervisor::new(file, pid, hidden));
+                }
+                Report::Began { script, file } => {
+                    current = script;
+                    lines = scripts.get(script).map(|script| ScriptLines::new(script, file, pid));
+                }
+                Report::Ended { script, status, signalled } => {
+                    ended = match status {
+                        0 => Outcome::Done,
+                        signal if signalled => Outcome::Signal { script, signal },
+                        code => Outcome::Exit { script, code },
+                    };
+                    if !shell && (status != 0 || script + 1 >= scripts.len()) {
+                        return Ok(ending(ended));
+                    }
+                }
+                Report::Shell => {
+                    (current, in_shell) = (scripts.len(), true);
+                    let ending = Answer::Shell(ending(ended.clone()));
+                    caller.send_now(&ending).map_err(doing("telling how the scripts ended"))?;
+                }
+                Report::ShellEnded => return Ok(ending(ended)),
+                Report::Failed(message) => return Err(message),
+                Report::Unshared => return Err("init spoke out of turn".into()),
+            }
         }
     }
 }
 
-fn has_news(init: &Channel) -> Result<bool, String> {
+/// What there is to read.
+struct News {
+    call: bool,
+    report: bool,
+}
+
+fn news(init: &Channel, supervisor: Option<&Supervisor>) -> Result<News, String> {
     if init.has_buffered() {
-        return Ok(true);
+        return Ok(News { call: false, report: true });
     }
-    let mut sockets = [PollFd::new(init.socket(), PollFlags::IN)];
+    let mut files = vec![PollFd::new(init.socket(), PollFlags::IN)];
+    files.extend(supervisor.map(|supervisor| PollFd::from_borrowed_fd(supervisor.listener(), PollFlags::IN)));
     let interval = Timespec { tv_sec: 0, tv_nsec: INTERVAL.subsec_nanos().into() };
-    match rustix::event::poll(&mut sockets, Some(&interval)) {
-        Ok(ready) => Ok(ready > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
-        Err(error) => Err(doing("waiting for the scripts")(error)),
+    match rustix::event::poll(&mut files, Some(&interval)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(doing("waiting for the scripts")(error)),
     }
+    let call = files.get(1).is_some_and(|listener| listener.revents().intersects(PollFlags::IN));
+    Ok(News { call, report: !files[0].revents().is_empty() })
 }
 
 /// The memory that a process and all its descendants have to themselves, in bytes. Orphans are init's children, so that
