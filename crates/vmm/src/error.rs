@@ -16,6 +16,21 @@ pub enum Error {
         /// The Debian package that has it.
         package: &'static str,
     },
+    /// There is no Firecracker.
+    #[error(
+        "there is no firecracker on the PATH; take a release from the Firecracker project, or name its file in NEX_FIRECRACKER"
+    )]
+    NoFirecracker,
+    /// The VMM's program is older than what nex can talk to.
+    #[error("'{}' is version {version}; nex needs {oldest} or later", .program.display())]
+    TooOld {
+        /// The program.
+        program: PathBuf,
+        /// Its version.
+        version: String,
+        /// The oldest that will do.
+        oldest: String,
+    },
     /// A VMM's program cannot be executed.
     #[error("cannot run '{}': {cause}", .program.display())]
     Run {
@@ -38,6 +53,40 @@ pub enum Error {
         /// The VMM.
         vmm: String,
         /// What is wrong.
+        cause: io::Error,
+    },
+    /// A file of the machine cannot be opened.
+    #[error("cannot open '{}': {cause}", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// The kernel is none that the VMM could load.
+    #[error("the kernel '{}' does not do: {cause}", .path.display())]
+    Kernel {
+        /// The kernel's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: nex_kernel::Error,
+    },
+    /// A drive that the guest shall write without changing the file cannot be copied.
+    #[error("cannot copy '{}' to '{}', where the guest shall write: {cause}; TMPDIR names another place", .path.display(), .place.display())]
+    Copy {
+        /// The image.
+        path: PathBuf,
+        /// Where the copy goes.
+        place: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// What a VMM needs beside the machine's own files cannot be made.
+    #[error("cannot prepare the VMM's files in '{}': {cause}", .place.display())]
+    Prepare {
+        /// Where.
+        place: PathBuf,
+        /// The system's word for it.
         cause: io::Error,
     },
 }

@@ -23,6 +23,11 @@ pub trait Control {
 
     /// How the guest has ended, as far as the VMM tells. Asked once the process has ended.
     fn ending(&mut self) -> Ending;
+
+    /// What the VMM has logged, where it has a log.
+    fn log(&mut self) -> String {
+        String::new()
+    }
 }
 
 /// What reading the console gives.
@@ -119,7 +124,8 @@ impl Guest {
 
     /// What the VMM itself has said, beside the guest's console.
     pub fn said(&mut self) -> String {
-        self.process.said()
+        let (log, said) = (self.control.log(), self.process.said());
+        [log, said].join("\n").trim().to_owned()
     }
 
     /// The most memory that the VMM, and the guest in it, have had so far, in bytes; `None` when they have ended.

@@ -8,6 +8,7 @@
 //! started it, whatever ends that: see [`Guest`].
 
 mod error;
+mod firecracker;
 mod guest;
 mod machine;
 mod process;
@@ -15,6 +16,7 @@ mod qemu;
 mod vmm;
 
 pub use error::Error;
+pub use firecracker::Firecracker;
 pub use guest::{Ending, Guest, Reading};
 pub use machine::{Accelerator, Access, Bus, Drive, Machine};
 pub use nex_kernel::Architecture;

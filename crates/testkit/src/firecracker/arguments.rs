@@ -13,10 +13,12 @@ pub struct Arguments {
     pub id: String,
     /// Where the log goes.
     pub log_path: Option<PathBuf>,
+    /// The level of what is logged.
+    pub level: String,
 }
 
 /// Arguments with a value that change nothing here.
-const IGNORED: [&str; 3] = ["--level", "--start-time-us", "--start-time-cpu-us"];
+const IGNORED: [&str; 2] = ["--start-time-us", "--start-time-cpu-us"];
 /// The log's levels.
 const LEVELS: [&str; 6] = ["Error", "Warning", "Info", "Debug", "Trace", "Off"];
 
@@ -31,6 +33,7 @@ impl Arguments {
             api_socket: "/run/firecracker.socket".into(),
             id: "anonymous-instance".to_owned(),
             log_path: None,
+            level: "Info".to_owned(),
         };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
@@ -47,6 +50,7 @@ impl Arguments {
                 "--level" if !LEVELS.iter().any(|level| value.eq_ignore_ascii_case(level)) => {
                     return Err(format!("{} is no level of a log", value.to_string_lossy()));
                 }
+                "--level" => parsed.level = value.to_string_lossy().into_owned(),
                 name if IGNORED.contains(&name) => {}
                 _ => return Err(format!("there is no argument {name}")),
             }

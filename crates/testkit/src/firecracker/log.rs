@@ -9,12 +9,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Log {
     id: String,
     file: Option<File>,
+    has_information: bool,
 }
 
 impl Log {
     /// A log on standard output, until it is told otherwise.
     pub fn new(id: String) -> Self {
-        Self { id, file: None }
+        Self { id, file: None, has_information: true }
+    }
+
+    /// Goes on with lines of this level and graver ones.
+    pub fn set_level(&mut self, level: &str) {
+        self.has_information = ["Info", "Debug", "Trace"].iter().any(|name| name.eq_ignore_ascii_case(level));
     }
 
     /// Goes on in a file, which must be there.
@@ -26,8 +32,15 @@ impl Log {
         Ok(())
     }
 
-    /// Writes a line.
-    pub fn write(&mut self, thread: &str, text: &str) {
+    /// Writes a line of the level of information.
+    pub fn information(&mut self, thread: &str, text: &str) {
+        if self.has_information {
+            self.error(thread, text);
+        }
+    }
+
+    /// Writes a line of the level of errors.
+    pub fn error(&mut self, thread: &str, text: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = format!("{}.{:09} [{}:{thread}] {text}\n", now.as_secs(), now.subsec_nanos(), self.id);
         // Firecracker counts the lines that it loses, and goes on.

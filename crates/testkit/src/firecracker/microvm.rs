@@ -269,6 +269,9 @@ fn redirect_log(body: &Map<String, Value>, log: &mut Log) -> Outcome {
     if let Some(file) = text(body, "log_path") {
         log.redirect(Path::new(file)).map_err(|error| format!("the log cannot be written: {error}"))?;
     }
+    if let Some(level) = text(body, "level") {
+        log.set_level(level);
+    }
     Ok(Answer::done())
 }
 

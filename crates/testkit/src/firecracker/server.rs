@@ -47,7 +47,8 @@ fn serve(arguments: Arguments) -> io::Result<()> {
     if let Some(path) = &arguments.log_path {
         log.redirect(path)?;
     }
-    log.write("main", &format!("Running Firecracker v{VERSION}, acted by its double"));
+    log.set_level(&arguments.level);
+    log.information("main", &format!("Running Firecracker v{VERSION}, acted by its double"));
     let listener = UnixListener::bind(&arguments.api_socket)?;
     let (sender, requests) = mpsc::channel();
     thread::spawn(move || accept(&listener, &sender));
@@ -57,13 +58,17 @@ fn serve(arguments: Arguments) -> io::Result<()> {
 
 fn handle(requests: &Receiver<Asked>, mut microvm: Microvm, log: &mut Log) {
     for (request, reply) in requests {
-        log.write("fc_api", &format!("The API server received a {} request on {:?}.", request.method, request.path));
+        log.information(
+            "fc_api",
+            &format!("The API server received a {} request on {:?}.", request.method, request.path),
+        );
         let answer = microvm.handle(&request, log);
-        let text = match &answer.body {
-            Some(body) if answer.status == 400 => format!("Received Error. Status code: 400. Message: {body}"),
-            _ => format!("The request was executed successfully. Status code: {}.", answer.status),
-        };
-        log.write("fc_api", &text);
+        match &answer.body {
+            Some(body) if answer.status == 400 => {
+                log.error("fc_api", &format!("Received Error. Status code: 400. Message: {body}"));
+            }
+            _ => log.information("fc_api", &format!("The request was executed. Status code: {}.", answer.status)),
+        }
         // Who does not wait for an answer gets none.
         let _ = reply.send(answer);
     }

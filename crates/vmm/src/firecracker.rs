@@ -1,0 +1,228 @@
+//! Firecracker: through its API, over a socket, with KVM.
+//!
+//! ```text
+//! nex ── Unix socket, HTTP: kernel, drives, processors, start ──> firecracker ── /dev/kvm
+//!     ── standard input and output: the guest's serial console ──
+//! ```
+//!
+//! Files are handed over as open descriptors, under their names in `/proc/self/fd`: so the copies that guests write to and
+//! unpacked kernels have no names that could be left behind, and any path will do, though the API takes nothing but UTF-8. The
+//! socket's name goes as soon as we are connected.
+
+mod api;
+mod copy;
+mod descriptors;
+mod directory;
+mod kernel;
+mod room;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use api::{Api, Trouble};
+use descriptors::Descriptors;
+use nex_kernel::Architecture;
+use room::Room;
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::guest::{Control, Ending, Guest};
+use crate::machine::{Access, Bus, Machine};
+use crate::process::Process;
+use crate::vmm::Vmm;
+
+/// The program's name, and the variable that names another one.
+const PROGRAM: &str = "firecracker";
+const VARIABLE: &str = "NEX_FIRECRACKER";
+/// The first release with all that is asked for: a source of random numbers.
+const OLDEST: (u32, u32) = (1, 4);
+/// How long Firecracker may take until it listens, and for each answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often to look whether it listens. It takes some milliseconds.
+const PAUSE: Duration = Duration::from_millis(1);
+/// How much of the console waits for us, in bytes. Firecracker drops what does not fit.
+const CONSOLE: usize = 1 << 20;
+
+/// Firecracker, for the kind of processor that this machine has.
+#[derive(Clone, Debug)]
+pub struct Firecracker {
+    program: PathBuf,
+    version: String,
+}
+
+impl Firecracker {
+    /// Finds Firecracker where the environment's `NEX_FIRECRACKER` says, or on the `PATH`, and asks for its version.
+    ///
+    /// # Errors
+    /// When there is none, or it does not run or is too old.
+    pub fn find() -> Result<Self, Error> {
+        match std::env::var_os(VARIABLE).filter(|program| !program.is_empty()) {
+            Some(program) => Self::at(program.as_ref()),
+            None => {
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                let mut places = std::env::split_paths(&path).map(|place| place.join(PROGRAM));
+                Self::at(&places.find(|file| file.is_file()).ok_or(Error::NoFirecracker)?)
+            }
+        }
+    }
+
+    /// The Firecracker of this file.
+    ///
+    /// # Errors
+    /// When it does not run or is too old.
+    pub fn at(program: &Path) -> Result<Self, Error> {
+        let told = Command::new(program).arg("--version").output();
+        let told = told.map_err(|cause| Error::Run { program: program.into(), cause })?;
+        let told = String::from_utf8_lossy(&told.stdout);
+        let version = told.split_whitespace().find_map(|word| word.strip_prefix('v')).unwrap_or("(no version)");
+        let mut numbers = version.split(['.', '-']).map_while(|number| number.parse().ok());
+        let number = numbers.next().zip(numbers.next());
+        if number.is_none_or(|number| number < OLDEST) {
+            let (program, version) = (program.into(), version.to_owned());
+            return Err(Error::TooOld { program, version, oldest: format!("{}.{}", OLDEST.0, OLDEST.1) });
+        }
+        Ok(Self { program: program.into(), version: version.to_owned() })
+    }
+
+    fn refused(&self, said: impl Into<String>) -> Error {
+        Error::Refused { vmm: self.name(), said: said.into() }
+    }
+
+    fn check(&self, machine: &Machine) -> Result<(), Error> {
+        if Architecture::host() != Some(machine.architecture) {
+            let (host, guest) = (std::env::consts::ARCH, machine.architecture);
+            return Err(self.refused(format!("it runs guests for {host} here, and this one is for {guest}")));
+        }
+        if machine.drives.iter().any(|drive| drive.bus != Bus::Virtio) {
+            return Err(self.refused("it has virtio's drives and no others"));
+        }
+        Ok(())
+    }
+
+    /// Starts a machine whose files are handed over in this way.
+    fn start_in<R: Room + Send + 'static>(&self, machine: &Machine, mut room: R) -> Result<Guest, Error> {
+        let requests = self.requests(machine, &mut room)?;
+        let process = Process::start(room.command(&self.program), &room.inherited());
+        let mut process = process.map_err(|cause| Error::Run { program: self.program.clone(), cause })?;
+        // Less room is what there is without asking; nothing else happens.
+        let _ = rustix::pipe::fcntl_setpipe_size(&process.output, CONSOLE);
+        let asked = self.connect(&mut process, &mut room).and_then(|mut api| {
+            requests.iter().try_for_each(|(method, path, body)| api.ask(method, path, body))?;
+            Ok(api)
+        });
+        match asked {
+            Ok(api) => Ok(Guest::new(process, Box::new(Running { api, room, architecture: machine.architecture }))),
+            Err(Trouble::Fault(message)) => Err(self.refused(message)),
+            Err(Trouble::Talk(cause)) => {
+                // It answers nobody when it has ended, and then it has said why.
+                let talk = |cause| Error::Talk { vmm: self.name(), cause };
+                let ended = process.wait(Instant::now() + Duration::from_secs(1)).map_err(talk)?;
+                let said = [room.log(), process.said()].join("\n").trim().to_owned();
+                Err(if ended.is_none() || said.is_empty() { talk(cause) } else { self.refused(said) })
+            }
+        }
+    }
+
+    fn connect<R: Room>(&self, process: &mut Process, room: &mut R) -> Result<Api, Trouble> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match room.connect() {
+                Ok(socket) => return Ok(Api::over(socket, PATIENCE)?),
+                Err(error) if Instant::now() > deadline => return Err(error.into()),
+                Err(error) if process.wait(Instant::now() + PAUSE)?.is_some() => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// All that is asked for, in order.
+    fn requests<R: Room>(&self, machine: &Machine, room: &mut R) -> Result<Vec<(&'static str, String, Value)>, Error> {
+        let put = |path: &str, body| ("PUT", path.to_owned(), body);
+        let mut boot = json!({
+            "kernel_image_path": kernel::hand_over(machine, room)?,
+            "boot_args": self.command_line(machine),
+        });
+        if let Some(initramfs) = &machine.initramfs {
+            boot["initrd_path"] = room.to_read("initramfs", initramfs)?.into();
+        }
+        let mut requests = vec![
+            put("/machine-config", json!({ "vcpu_count": machine.vcpus, "mem_size_mib": machine.memory_mib })),
+            put("/boot-source", boot),
+        ];
+        for (number, drive) in machine.drives.iter().enumerate() {
+            let id = format!("drive{number}");
+            let path = match drive.access {
+                Access::ReadOnly => room.to_read(&id, &drive.file)?,
+                Access::CopyOnWrite => room.copy_to_write(&id, &drive.file)?,
+                Access::Write => room.to_write(&id, &drive.file)?,
+            };
+            // None is a root device in Firecracker's words: of such a one it would tell the kernel behind all other words,
+            // and a root on dm-verity or beneath an overlay could not be.
+            let mut body = json!({ "drive_id": id, "path_on_host": path, "is_root_device": false });
+            body["is_read_only"] = (drive.access == Access::ReadOnly).into();
+            if drive.access == Access::Write {
+                // What the guest has flushed is to be on the disk.
+                body["cache_type"] = "Writeback".into();
+            }
+            requests.push(put(&format!("/drives/{id}"), body));
+        }
+        requests.push(put("/entropy", json!({})));
+        requests.push(put("/actions", json!({ "action_type": "InstanceStart" })));
+        Ok(requests)
+    }
+}
+
+impl Vmm for Firecracker {
+    fn name(&self) -> String {
+        format!("Firecracker {}, KVM", self.version)
+    }
+
+    fn command_line(&self, machine: &Machine) -> String {
+        // A reset through the keyboard's controller is the only end that Firecracker knows, and a panic comes to it at once.
+        // There is no PCI to look for, no mouse, no second keyboard, and this one needs no lamps.
+        let ends = "reboot=k panic=-1 pci=off";
+        let own = match machine.architecture {
+            Architecture::X86_64 => format!("console=ttyS0 {ends} i8042.noaux i8042.nomux i8042.dumbkbd"),
+            // There the first console, which the kernel gives up otherwise, is the one that shows how it begins.
+            Architecture::Aarch64 => format!("console=ttyS0 keep_bootcon {ends}"),
+        };
+        format!("{own} {}", machine.command_line)
+    }
+
+    fn start(&self, machine: &Machine) -> Result<Guest, Error> {
+        self.check(machine)?;
+        self.start_in(machine, Descriptors::new()?)
+    }
+}
+
+/// What can be done to a guest that runs.
+struct Running<R> {
+    api: Api,
+    // Held as long as the guest runs, for the names that are in it.
+    room: R,
+    architecture: Architecture,
+}
+
+impl<R: Room> Control for Running<R> {
+    fn press_ctrl_alt_del(&mut self) -> io::Result<()> {
+        let pressed = self.api.ask("PUT", "/actions", &json!({ "action_type": "SendCtrlAltDel" }));
+        pressed.map_err(|trouble| match trouble {
+            Trouble::Fault(message) => io::Error::other(message),
+            Trouble::Talk(error) => error,
+        })
+    }
+
+    fn ending(&mut self) -> Ending {
+        // For x86, it has nothing with which a guest could switch its power off.
+        match self.architecture {
+            Architecture::X86_64 => Ending::Reset,
+            Architecture::Aarch64 => Ending::Unknown,
+        }
+    }
+
+    fn log(&mut self) -> String {
+        self.room.log()
+    }
+}

@@ -1,0 +1,79 @@
+//! Copies of images for guests to write to. Firecracker knows no snapshots of drives.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::SeekFrom;
+use rustix::io::Errno;
+
+use crate::error::Error;
+
+/// How much is copied at once where the kernel does not copy, in bytes.
+const PIECE: usize = 1 << 20;
+
+/// A copy without a name, which goes when nobody has it open any more.
+///
+/// It shares the image's blocks where the file system can (Btrfs, XFS, bcachefs), and costs nothing then. Elsewhere it takes
+/// as much time and room as the image has content, its holes stay holes, and it is in `TMPDIR` or `/var/tmp`.
+pub fn unnamed(image: &Path) -> Result<File, Error> {
+    let from = File::open(image).map_err(|cause| Error::Open { path: image.into(), cause })?;
+    if let Some(copy) = beside(image, &from) {
+        return Ok(copy);
+    }
+    let place = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+    let copied = tempfile::tempfile_in(&place).and_then(|copy| sparse(&from, &copy).map(|()| copy));
+    copied.map_err(|cause| Error::Copy { path: image.into(), place, cause })
+}
+
+/// A copy of shared blocks, which is in the image's own file system. `None` where that cannot be.
+fn beside(image: &Path, from: &File) -> Option<File> {
+    let directory = image.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let copy = tempfile::tempfile_in(directory).ok()?;
+    rustix::fs::ioctl_ficlone(&copy, from).ok()?;
+    Some(copy)
+}
+
+/// Copies what a file has, and leaves its holes out.
+pub fn sparse(from: &File, to: &File) -> io::Result<()> {
+    if rustix::fs::ioctl_ficlone(to, from).is_ok() {
+        return Ok(());
+    }
+    let length = from.metadata()?.len();
+    to.set_len(length)?;
+    let mut place = 0;
+    while place < length {
+        let start = match rustix::fs::seek(from, SeekFrom::Data(place)) {
+            Ok(start) => start,
+            // There is nothing but a hole up to the end.
+            Err(Errno::NXIO) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let end = rustix::fs::seek(from, SeekFrom::Hole(start))?.min(length);
+        copy_range(from, to, start, end)?;
+        place = end;
+    }
+    Ok(())
+}
+
+fn copy_range(from: &File, to: &File, start: u64, end: u64) -> io::Result<()> {
+    let (mut read, mut written) = (start, start);
+    while read < end {
+        let left = usize::try_from(end - read).unwrap_or(usize::MAX);
+        match rustix::fs::copy_file_range(from, Some(&mut read), to, Some(&mut written), left) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => {}
+            // From one file system to another, not every kernel copies.
+            Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                let mut piece = vec![0; left.min(PIECE)];
+                from.read_exact_at(&mut piece, read)?;
+                to.write_all_at(&piece, read)?;
+                read += u64::try_from(piece.len()).map_err(io::Error::other)?;
+                written = read;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

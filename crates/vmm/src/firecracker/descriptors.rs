@@ -1,0 +1,105 @@
+//! Firecracker beside us, which gets at files by what it has open.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::fs::MemfdFlags;
+
+use super::copy;
+use super::directory::Directory;
+use super::room::{Room, without_times};
+use crate::error::Error;
+
+/// The socket's name in our directory.
+const SOCKET: &str = "api";
+/// The most that is read of its log, in bytes.
+const LOG: u64 = 64 << 10;
+
+/// Files that are open for Firecracker.
+pub struct Descriptors {
+    directory: Option<Directory>,
+    files: Vec<File>,
+    log: File,
+}
+
+impl Descriptors {
+    /// Nothing but a place for the socket and one for the log, which is in memory.
+    pub fn new() -> Result<Self, Error> {
+        let prepare = || Ok::<_, io::Error>((Directory::new()?, memory_file(c"nex-firecracker-log")?));
+        let (directory, log) = prepare().map_err(|cause| Error::Prepare { place: std::env::temp_dir(), cause })?;
+        Ok(Self { directory: Some(directory), files: Vec::new(), log })
+    }
+
+    fn hand_over(&mut self, file: File) -> String {
+        let name = name(&file);
+        self.files.push(file);
+        name
+    }
+}
+
+impl Room for Descriptors {
+    fn to_read(&mut self, _: &str, file: &Path) -> Result<String, Error> {
+        let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
+        Ok(self.hand_over(opened))
+    }
+
+    fn to_write(&mut self, _: &str, file: &Path) -> Result<String, Error> {
+        let opened = File::options().read(true).write(true).open(file);
+        let opened = opened.map_err(|cause| Error::Open { path: file.into(), cause })?;
+        Ok(self.hand_over(opened))
+    }
+
+    fn copy_to_write(&mut self, _: &str, file: &Path) -> Result<String, Error> {
+        let copy = copy::unnamed(file)?;
+        Ok(self.hand_over(copy))
+    }
+
+    fn bytes_to_read(&mut self, _: &str, bytes: &[u8]) -> Result<String, Error> {
+        let filled = memory_file(c"nex-kernel").and_then(|mut file| file.write_all(bytes).map(|()| file));
+        let filled = filled.map_err(|cause| Error::Prepare { place: "memory".into(), cause })?;
+        Ok(self.hand_over(filled))
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        // By the directory's descriptor: a socket's name has 107 bytes at most, and that of TMPDIR may be longer.
+        let socket = self.directory.as_ref().map(|directory| format!("{}/{SOCKET}", name(&directory.handle)));
+        command.arg("--api-sock").arg(socket.unwrap_or_default());
+        command.args(["--log-path", &name(&self.log), "--level", "Error"]);
+        command
+    }
+
+    fn inherited(&self) -> Vec<BorrowedFd<'_>> {
+        let directory = self.directory.iter().map(|directory| directory.handle.as_fd());
+        directory.chain(self.files.iter().map(File::as_fd)).chain([self.log.as_fd()]).collect()
+    }
+
+    fn connect(&mut self) -> io::Result<UnixStream> {
+        let Some(directory) = &self.directory else { return Err(io::ErrorKind::NotFound.into()) };
+        let connected = UnixStream::connect(format!("{}/{SOCKET}", name(&directory.handle)))?;
+        // Nobody else shall connect, and nothing is to be left behind.
+        self.directory = None;
+        self.files.clear();
+        Ok(connected)
+    }
+
+    fn log(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let read = self.log.rewind().and_then(|()| (&self.log).take(LOG).read_to_end(&mut bytes));
+        // What cannot be read was not said.
+        read.map(|_| without_times(&String::from_utf8_lossy(&bytes))).unwrap_or_default()
+    }
+}
+
+/// The name under which a process that has a file open under our number opens it anew.
+fn name(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+fn memory_file(name: &std::ffi::CStr) -> io::Result<File> {
+    Ok(File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?))
+}

@@ -1,0 +1,30 @@
+//! Firecracker loads a kernel that does not unpack itself: a vmlinux for x86, an Image for ARM.
+
+use std::borrow::Cow;
+
+use nex_kernel::{Architecture, Form, Kernel};
+
+use super::room::Room;
+use crate::error::Error;
+use crate::machine::Machine;
+
+/// Hands the machine's kernel over, unpacked if need be, and says under which name.
+pub fn hand_over(machine: &Machine, room: &mut impl Room) -> Result<String, Error> {
+    let trouble = |cause| Error::Kernel { path: machine.kernel.clone(), cause };
+    let kernel = Kernel::read(&machine.kernel).map_err(trouble)?;
+    if kernel.architecture() != machine.architecture {
+        let found = "a kernel for another kind of processor";
+        return Err(trouble(nex_kernel::Error::NotAKernel { found }));
+    }
+    let unpacked = kernel.unpacked().map_err(trouble)?;
+    if machine.architecture == Architecture::Aarch64 && unpacked.starts_with(b"\x7fELF") {
+        let found = "a vmlinux, of which Firecracker loads none for ARM: take arch/arm64/boot/Image";
+        return Err(trouble(nex_kernel::Error::NotAKernel { found }));
+    }
+    match unpacked {
+        Cow::Borrowed(_) if matches!(kernel.form(), Form::Vmlinux | Form::Image) => {
+            room.to_read("kernel", &machine.kernel)
+        }
+        unpacked => room.bytes_to_read("kernel", &unpacked),
+    }
+}

@@ -1,0 +1,44 @@
+//! Where Firecracker runs, and how it gets at files: by what is open, or by names in a jail.
+
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+
+use crate::error::Error;
+
+/// Where Firecracker runs.
+pub trait Room {
+    /// Lets it read a file, and says under which name.
+    fn to_read(&mut self, name: &str, file: &Path) -> Result<String, Error>;
+
+    /// Lets it read and write a file.
+    fn to_write(&mut self, name: &str, file: &Path) -> Result<String, Error>;
+
+    /// Lets it read and write a copy, which goes when it ends.
+    fn copy_to_write(&mut self, name: &str, file: &Path) -> Result<String, Error>;
+
+    /// Lets it read these bytes.
+    fn bytes_to_read(&mut self, name: &str, bytes: &[u8]) -> Result<String, Error>;
+
+    /// What starts it.
+    fn command(&self, program: &Path) -> Command;
+
+    /// What it must have open.
+    fn inherited(&self) -> Vec<BorrowedFd<'_>>;
+
+    /// Connects to its API.
+    fn connect(&mut self) -> std::io::Result<UnixStream>;
+
+    /// What it has logged: its errors. It also warns, of nothing that a user could change.
+    fn log(&mut self) -> String;
+}
+
+/// The log's lines without what stands before each: the time and the thread's name.
+pub fn without_times(log: &str) -> String {
+    let text = |line: &str| match line.split_once("] ") {
+        Some((_, text)) => text.to_owned(),
+        None => line.to_owned(),
+    };
+    log.lines().map(text).collect::<Vec<_>>().join("\n")
+}

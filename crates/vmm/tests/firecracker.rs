@@ -1,0 +1,282 @@
+//! Firecracker runs what it is told to, says in its own words what it will not, never outlives who started it, and leaves
+//! nothing behind. A real one runs guests of a few instructions; its double, which a real one judges, runs Linux.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nex_testkit::guest::{self, Parts};
+use nex_testkit::tiny_guest::{self, Then};
+use nex_testkit::{Failure, Result, firecracker};
+use nex_vmm::{Access, Architecture, Bus, Drive, Ending, Error, Firecracker, Guest, Machine, Reading, Vmm};
+use tempfile::TempDir;
+
+/// How long a guest may take for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn machine(kernel: impl Into<PathBuf>) -> Machine {
+    Machine {
+        architecture: Architecture::X86_64,
+        kernel: kernel.into(),
+        initramfs: None,
+        command_line: "some words".to_owned(),
+        drives: Vec::new(),
+        memory_mib: 256,
+        vcpus: 1,
+    }
+}
+
+fn double() -> Result<Firecracker> {
+    Ok(Firecracker::at(firecracker::double()?)?)
+}
+
+/// A real one, where it can make guests.
+fn real() -> Result<Option<Firecracker>> {
+    let Some(program) = firecracker::real()? else { return Ok(None) };
+    Ok(if firecracker::has_kvm() { Some(Firecracker::at(&program)?) } else { None })
+}
+
+/// A directory with a tiny kernel in it.
+fn tiny(then: Then) -> Result<(TempDir, PathBuf)> {
+    let directory = tempfile::tempdir()?;
+    let kernel = directory.path().join("vmlinux");
+    fs::write(&kernel, tiny_guest::vmlinux("a tiny guest with ", then))?;
+    Ok((directory, kernel))
+}
+
+/// Reads the console until this text is there, or until its end.
+fn read_until(guest: &mut Guest, text: &str) -> Result<String> {
+    let deadline = Instant::now() + PATIENCE;
+    let (mut console, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        match guest.read_console(&mut buffer, deadline)? {
+            Reading::Bytes(bytes) => console.extend_from_slice(&buffer[..bytes]),
+            Reading::Nothing => return Err(Failure::new(format!("no {text}: {}", String::from_utf8_lossy(&console)))),
+            Reading::Closed => return Ok(String::from_utf8_lossy(&console).into_owned()),
+        }
+        let written = String::from_utf8_lossy(&console);
+        if written.contains(text) {
+            return Ok(written.into_owned());
+        }
+    }
+}
+
+fn wait(guest: &mut Guest) -> Result<Option<(bool, Ending)>> {
+    Ok(guest.wait(Instant::now() + PATIENCE)?.map(|(status, ending)| (status.success(), ending)))
+}
+
+#[test]
+fn a_real_one_runs_a_guest_with_its_command_line_and_drives() -> Result<()> {
+    let Some(real) = real()? else { return Ok(()) };
+    let (directory, kernel) = tiny(Then::Reset)?;
+    let image = directory.path().join("name with \u{e9}, and a comma");
+    fs::write(&image, vec![7; 1 << 20])?;
+    fs::set_permissions(&image, std::os::unix::fs::PermissionsExt::from_mode(0o444))?;
+    let mut machine = machine(kernel);
+    for access in [Access::CopyOnWrite, Access::ReadOnly] {
+        machine.drives.push(Drive { file: image.clone(), access, bus: Bus::Virtio });
+    }
+    let mut guest = real.start(&machine)?;
+    let console = read_until(&mut guest, "no text of the guest's")?;
+    // Firecracker itself adds what its drives are.
+    assert!(console.starts_with(&format!("a tiny guest with {}", real.command_line(&machine))), "{console}");
+    assert!(console.contains("console=ttyS0 reboot=k panic=-1 pci=off"), "{console}");
+    assert!(console.contains("some words"), "{console}");
+    assert_eq!(wait(&mut guest)?, Some((true, Ending::Reset)));
+    assert_eq!(guest.said(), "");
+    assert_eq!(fs::read(&image)?, vec![7; 1 << 20]);
+    assert!(real.name().starts_with("Firecracker 1."), "{}", real.name());
+    Ok(())
+}
+
+#[test]
+fn what_is_typed_reaches_a_real_guest() -> Result<()> {
+    let Some(real) = real()? else { return Ok(()) };
+    let (_directory, kernel) = tiny(Then::Echo)?;
+    let mut guest = real.start(&machine(kernel))?;
+    read_until(&mut guest, "some words")?;
+    let typed = b"typed\n";
+    assert_eq!(guest.write_console(typed)?, typed.len());
+    let console = read_until(&mut guest, "typed")?;
+    assert!(console.contains("typed"), "{console}");
+    assert_eq!(wait(&mut guest)?, Some((true, Ending::Reset)));
+    Ok(())
+}
+
+#[test]
+fn a_distributions_kernel_is_unpacked_for_it() -> Result<()> {
+    let (Some(real), Some(parts)) = (real()?, Parts::find()?) else { return Ok(()) };
+    // How far such a kernel gets is the host's business: that it is loaded is ours.
+    let mut guest = real.start(&machine(parts.kernel))?;
+    assert!(guest.wait(Instant::now())?.is_none());
+    guest.press_ctrl_alt_del()?;
+    Ok(())
+}
+
+#[test]
+fn the_double_runs_linux_and_a_panic_ends_it() -> Result<()> {
+    let Some(parts) = Parts::find()? else { return Ok(()) };
+    let mut guest = double()?.start(&machine(parts.kernel))?;
+    let console = read_until(&mut guest, "no text of a kernel's")?;
+    assert!(console.contains("Linux version"), "{console}");
+    assert!(console.contains("Kernel panic - not syncing: VFS"), "{console}");
+    assert_eq!(wait(&mut guest)?, Some((true, Ending::Reset)));
+    assert_eq!(guest.said(), "");
+    Ok(())
+}
+
+#[test]
+fn what_it_refuses_is_refused_in_its_words() -> Result<()> {
+    let mut programs = vec![double()?];
+    programs.extend(real()?);
+    let (directory, kernel) = tiny(Then::Hang)?;
+    let empty = directory.path().join("empty");
+    File::create(&empty)?;
+    for program in programs {
+        let refusal = |change: &dyn Fn(&mut Machine)| {
+            let mut machine = machine(&kernel);
+            change(&mut machine);
+            match program.start(&machine) {
+                Err(error) => Ok(error.to_string()),
+                Ok(_) => Err(Failure::new("it runs")),
+            }
+        };
+        let drive = |file: &str, access, bus| Drive { file: file.into(), access, bus };
+        let words = |text: String, words: &[&str]| {
+            assert!(words.iter().all(|word| text.contains(word)), "{text}");
+        };
+        let refuses = "KVM refuses the machine: ";
+        words(refusal(&|machine| machine.memory_mib = 0)?, &["Firecracker 1.", refuses, "memory"]);
+        words(refusal(&|machine| machine.command_line = "a".repeat(3000))?, &[refuses, "command line"]);
+        words(refusal(&|machine| machine.vcpus = 33)?, &[refuses]);
+        words(refusal(&|machine| machine.architecture = Architecture::Aarch64)?, &["for x86_64 here", "for aarch64"]);
+        words(
+            refusal(&|machine| machine.drives.push(drive("/dev/null", Access::ReadOnly, Bus::Nvme)))?,
+            &["virtio's drives"],
+        );
+        words(
+            refusal(&|machine| machine.drives.push(drive("/missing/image", Access::ReadOnly, Bus::Virtio)))?,
+            &["cannot open '/missing/image'", "No such file"],
+        );
+        words(
+            refusal(&|machine| machine.drives.push(drive("/missing/image", Access::CopyOnWrite, Bus::Virtio)))?,
+            &["cannot open '/missing/image'"],
+        );
+        words(refusal(&|machine| machine.initramfs = Some("/missing/initramfs".into()))?, &["'/missing/initramfs'"]);
+        words(refusal(&|machine| machine.kernel.clone_from(&empty))?, &["empty' does not do", "no Linux kernel"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_program_that_is_not_firecracker_is_none() -> Result<()> {
+    let refusal = |program: &str| Firecracker::at(program.as_ref()).map_err(|error| error.to_string());
+    let missing = Firecracker::at("/missing/firecracker".as_ref());
+    assert!(matches!(missing, Err(Error::Run { .. })));
+    let text = refusal("/bin/true").err().unwrap_or_default();
+    assert!(text.contains("needs 1.4 or later"), "{text}");
+    let directory = tempfile::tempdir()?;
+    let old = directory.path().join("firecracker");
+    fs::write(&old, "#!/bin/sh\necho Firecracker v1.3.3\n")?;
+    fs::set_permissions(&old, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    let text = refusal(&old.to_string_lossy()).err().unwrap_or_default();
+    assert!(text.contains("is version 1.3.3"), "{text}");
+    // One that ends before it listens.
+    fs::write(&old, "#!/bin/sh\n[ \"$1\" = --version ] && echo v1.9.0 && exit\necho no luck >&2\nexit 1\n")?;
+    let (_directory, kernel) = tiny(Then::Hang)?;
+    let text = match Firecracker::at(&old)?.start(&machine(kernel)) {
+        Err(error) => error.to_string(),
+        Ok(_) => String::new(),
+    };
+    assert!(text.ends_with("refuses the machine: no luck"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_guest_ends_when_it_is_dropped() -> Result<()> {
+    let mut guests = Vec::new();
+    let (_directory, kernel) = tiny(Then::Hang)?;
+    if let Some(real) = real()? {
+        guests.push(real.start(&machine(kernel))?);
+    }
+    if let Some(parts) = Parts::find()? {
+        guests.push(double()?.start(&machine(parts.kernel))?);
+    }
+    for guest in guests {
+        let process = guest.id();
+        assert!(guest.peak_memory() > Some(1 << 20), "{:?}", guest.peak_memory());
+        drop(guest);
+        assert!(!Path::new(&format!("/proc/{process}")).exists());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_guest_ends_with_the_thread_that_started_it() -> Result<()> {
+    let Some(real) = real()? else { return Ok(()) };
+    let (_directory, kernel) = tiny(Then::Hang)?;
+    let started = thread::spawn(move || {
+        let guest = real.start(&machine(kernel)).map_err(|error| error.to_string())?;
+        let process = guest.id();
+        // As a thread that is killed: nothing of it is dropped.
+        std::mem::forget(guest);
+        Ok::<_, String>(process)
+    });
+    let process = started.join().map_err(|_| Failure::new("the thread panicked"))?.map_err(Failure::new)?;
+    // Nobody waits for it, so its entry stays: a zombie.
+    let deadline = Instant::now() + PATIENCE;
+    let state = || fs::read_to_string(format!("/proc/{process}/stat"));
+    while !state()?.contains(") Z ") {
+        assert!(Instant::now() < deadline, "it still runs: {}", state()?);
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_is_left_behind() -> Result<()> {
+    let Some(parts) = Parts::find()? else { return Ok(()) };
+    let place = std::env::temp_dir();
+    let abandoned = tempfile::Builder::new().prefix("nex-firecracker-").tempdir_in(&place)?.keep();
+    File::create(abandoned.join("api"))?;
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+    File::open(&abandoned)?.set_modified(long_ago)?;
+    let guest = double()?.start(&machine(parts.kernel))?;
+    assert!(!abandoned.exists(), "what a killed run has left is still there");
+    // The guest runs, and already no name leads to it.
+    let open = fs::read_dir(format!("/proc/{}/fd", guest.id()))?.flatten();
+    let names: Vec<PathBuf> = open.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    let ours = names.iter().filter(|name| name.to_string_lossy().contains("nex-firecracker-"));
+    let ours: Vec<&PathBuf> = ours.filter(|name| !name.to_string_lossy().starts_with("/memfd:")).collect();
+    assert!(ours.iter().all(|name| name.to_string_lossy().ends_with(" (deleted)")), "{ours:?}");
+    assert!(!ours.is_empty(), "{names:?}");
+    Ok(())
+}
+
+#[test]
+fn a_copy_keeps_its_holes() -> Result<()> {
+    let Some(parts) = Parts::find()? else { return Ok(()) };
+    let directory = tempfile::tempdir()?;
+    let image = directory.path().join("image");
+    let file = File::create(&image)?;
+    file.set_len(64 << 30)?;
+    std::os::unix::fs::FileExt::write_all_at(&file, b"content", 5 << 30)?;
+    drop(file);
+    let mut machine = machine(guest_kernel(&directory, &parts)?);
+    machine.drives.push(Drive { file: image, access: Access::CopyOnWrite, bus: Bus::Virtio });
+    let guest = double()?.start(&machine)?;
+    let open = fs::read_dir(format!("/proc/{}/fd", guest.id()))?.flatten();
+    let files = open.filter_map(|entry| fs::metadata(entry.path()).ok());
+    let copies: Vec<u64> = files.filter(|file| file.len() == 64 << 30).map(|file| file.blocks() * 512).collect();
+    assert!(!copies.is_empty() && copies.iter().all(|bytes| *bytes < 1 << 20), "{copies:?}");
+    Ok(())
+}
+
+/// A kernel that need not be unpacked.
+fn guest_kernel(directory: &TempDir, parts: &Parts) -> Result<PathBuf> {
+    let path = directory.path().join("vmlinux");
+    fs::write(&path, guest::vmlinux(&parts.kernel)?)?;
+    Ok(path)
+}
