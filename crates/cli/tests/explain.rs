@@ -127,7 +127,8 @@ fn the_image_tells_what_the_kernel_cannot() -> Result<()> {
 
 #[test]
 fn without_the_image_both_meanings_are_told() -> Result<()> {
-    let both = "/sbin/for-bash is not in the root filesystem, or the interpreter or loader that it names is not (init-missing)";
+    let both = "/sbin/for-bash is not in the root filesystem, or the interpreter or loader that it names is not \
+                (init-missing)";
     has(&explain(&console("/sbin/for-bash", -2), &[])?, &[both, "line 6", "--image FILE"]);
     Ok(())
 }

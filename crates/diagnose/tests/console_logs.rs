@@ -1,4 +1,5 @@
-//! The library of consoles of boots that failed, each of a real guest. The first lines of a log say how it was made, and
+//! The library of consoles of boots that failed, each of a real guest. The first lines of a log say how it was made,
+//! and
 //! what is to be read from it.
 
 use std::fs;
@@ -84,7 +85,8 @@ fn the_line_is_the_one_that_tells() -> Result<()> {
     Ok(())
 }
 
-/// The same console without times, as with `printk.time=0`; with a VMM's words before each line; as `dmesg --raw` has it;
+/// The same console without times, as with `printk.time=0`; with a VMM's words before each line; as `dmesg --raw`
+/// has it;
 /// without carriage returns; and with nothing behind the last letter.
 #[test]
 fn how_a_console_was_kept_does_not_matter() -> Result<()> {

@@ -11,8 +11,8 @@ use super::text::Message;
 use super::{Known, init_program};
 use crate::Rule;
 
-const REPAIR: &str = "make the image again, or look at it: e2fsck -f FILE. If it was whole, look at what copies it and what \
-                      writes to it while a guest has it";
+const REPAIR: &str = "make the image again, or look at it: e2fsck -f FILE. If it was whole, look at what copies it \
+                      and what writes to it while a guest has it";
 
 /// Reads a message of ext4, of its journal (JBD2) or of the block layer.
 pub fn read(message: &Message, boot: &Boot, known: &Known) -> Option<Symptom> {
@@ -46,8 +46,8 @@ fn ext4(message: &Message, boot: &Boot, known: &Known) -> Option<Symptom> {
     }
     if let Some(sizes) = lower.strip_prefix("bad geometry: block count ") {
         let words = format!("the drive {device} is smaller than the file system on it: {}", blocks(sizes));
-        let remedy = "the file was cut off, as by a copy or a download that did not end: copy or make it again, and compare \
-                      its size; 'nex rootfs grow' is how a file system gets larger";
+        let remedy = "the file was cut off, as by a copy or a download that did not end: copy or make it again, and \
+                      compare its size; 'nex rootfs grow' is how a file system gets larger";
         return Some(Symptom::cause(&IMAGE_CUT_OFF, message, words, remedy));
     }
     let refuses_to_write =
@@ -55,9 +55,12 @@ fn ext4(message: &Message, boot: &Boot, known: &Known) -> Option<Symptom> {
     if refuses_to_write.iter().any(|words| lower.contains(words)) {
         let needed = lower.contains("unavailable");
         return needed.then(|| {
-            let words = format!("the file system on {device} was not unmounted, so its journal has to be replayed, and the drive is read only");
-            let remedy = "replay the journal on the host (e2fsck -p FILE), give the guest a drive that it may write, or start \
-                          from the image as it was made";
+            let words = format!(
+                "the file system on {device} was not unmounted, so its journal has to be replayed, and the drive is \
+                 read only"
+            );
+            let remedy = "replay the journal on the host (e2fsck -p FILE), give the guest a drive that it may write, \
+                          or start from the image as it was made";
             Symptom::cause(&DRIVE_READ_ONLY, message, words, remedy)
         });
     }
@@ -106,13 +109,13 @@ fn journal(message: &Message) -> Option<Symptom> {
     })
 }
 
-const DRIVE: &str = "look at the file behind the drive on the host: whether its disk is full or failing (the host's own log), \
-                     and whether the file is whole";
+const DRIVE: &str = "look at the file behind the drive on the host: whether its disk is full or failing (the host's \
+                     own log), and whether the file is whole";
 const READ_ONLY_DRIVE: &str =
     "give the guest a drive that it may write, or boot with 'ro' in place of 'rw' and an overlay";
 
-/// What Linux has called it: `blk_update_request: I/O error` until 5.16, and `critical medium error` where the drive says
-/// which.
+/// What Linux has called it: `blk_update_request: I/O error` until 5.16, and `critical medium error` where the drive
+/// says which.
 fn block_layer(message: &Message) -> Option<Symptom> {
     let text = message.text();
     let text =
@@ -159,11 +162,11 @@ fn missing_option(text: &str) -> Option<&'static str> {
 
 fn feature_remedy(known: &Known) -> &'static str {
     if known.image.is_some_and(|image| image.superblock().errors == 0) {
-        "boot a newer kernel, or one with the option that the feature needs; nex itself writes only what kernels since 4.14 \
-         know, so somebody else has added it: 'nex rootfs check FILE' names the features"
+        "boot a newer kernel, or one with the option that the feature needs; nex itself writes only what kernels \
+         since 4.14 know, so somebody else has added it: 'nex rootfs check FILE' names the features"
     } else {
-        "boot a newer kernel, or one with the option that the feature needs, or make the image with nex, which writes only \
-         what kernels since 4.14 know"
+        "boot a newer kernel, or one with the option that the feature needs, or make the image with nex, which \
+         writes only what kernels since 4.14 know"
     }
 }
 

@@ -35,6 +35,12 @@ pub fn words(error: i32) -> String {
     known.map_or_else(|| format!("error {number}"), |(_, name, words)| format!("{words} ({name})"))
 }
 
+/// The number of a name, as in `ENOENT: No such file or directory`, with which the agent's messages end.
+pub fn named(text: &str) -> Option<i32> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.filter_map(|word| ERRORS.iter().find(|(_, name, _)| *name == word)).map(|(number, ..)| -number).last()
+}
+
 /// The number at the start of a text.
 pub fn number(text: &str) -> Option<i32> {
     let end = text.bytes().enumerate().position(|(place, byte)| !(byte.is_ascii_digit() || place == 0 && byte == b'-'));
@@ -43,13 +49,15 @@ pub fn number(text: &str) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{number, words};
+    use super::{named, number, words};
 
     #[test]
     fn numbers_have_words() {
         assert_eq!(words(-13), "permission denied (EACCES)");
         assert_eq!(words(i32::MIN), "error 2147483648");
         assert_eq!(number("-8)."), Some(-8));
+        assert_eq!(named("cannot start the init /x: ENOEXEC: Exec format error"), Some(-8));
+        assert_eq!(named("nothing"), None);
         assert_eq!(number("-"), None);
         assert_eq!(number("99999999999"), None);
     }

@@ -52,7 +52,8 @@ fn unstartable(message: &Message) -> Option<(&str, i32)> {
     Some((path, errno::number(error)?))
 }
 
-fn not_started(message: &Message, path: &str, error: i32, boot: &Boot, known: &Known) -> Symptom {
+/// What it means that the kernel has refused to execute an init with this error.
+pub fn not_started(message: &Message, path: &str, error: i32, boot: &Boot, known: &Known) -> Symptom {
     // The initramfs' own init is not in the image.
     let known = &if path == INITRAMFS_INIT { Known { image: None, ..*known } } else { *known };
     if let Some((rule, words, remedy)) = disk::unreadable(path, error) {
@@ -66,8 +67,8 @@ fn not_started(message: &Message, path: &str, error: i32, boot: &Boot, known: &K
             let what = init_program::format(known, path, boot.machine)
                 .unwrap_or_else(|| format!("it is for another machine, or a script without '#!'{kernel}"));
             let words = format!("the kernel cannot run {path}: {what}");
-            let remedy = "make the image for the kernel's machine (--platform linux/amd64 or linux/arm64), with an agent for it; \
-                          a script needs '#!' and its interpreter in the first line";
+            let remedy = "make the image for the kernel's machine (--platform linux/amd64 or linux/arm64), with an \
+                          agent for it; a script needs '#!' and its interpreter in the first line";
             Symptom::cause(&INIT_WRONG_FORMAT, message, words, remedy)
         }
         PERMISSION => {
@@ -124,8 +125,8 @@ fn ended(message: &Message, word: &str, boot: &Boot) -> Symptom {
     let remedy = match status {
         Some(Status::Signal(_)) => "what it wrote before is above; run the program elsewhere to see it fail",
         _ => {
-            "an init must never end. What it wrote before is above; a program that does some work and ends is for the agent \
-              to run: nex run, or the image's entrypoint"
+            "an init must never end. What it wrote before is above; a program that does some work and ends is for \
+             the agent to run: nex run, or the image's entrypoint"
         }
     };
     Symptom::outcome(&INIT_EXITED, message, words, remedy)

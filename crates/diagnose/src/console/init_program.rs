@@ -85,8 +85,8 @@ pub fn permission(known: &Known, path: &str) -> Option<String> {
 
 /// What to do when the drive holds something else.
 pub fn which_file(known: &Known) -> String {
-    const FILE: &str = "see that the VMM was given the image itself: not compressed (.gz, .zst), not in a partition, and raw, not \
-                        qcow2; and that the kernel has ext4 built in (CONFIG_EXT4_FS)";
+    const FILE: &str = "see that the VMM was given the image itself: not compressed (.gz, .zst), not in a partition, \
+                        and raw, not qcow2; and that the kernel has ext4 built in (CONFIG_EXT4_FS)";
     match known.image {
         Some(_) => {
             format!("FILE is an ext4 file system, so the drive is another file, or the kernel has no ext4: {FILE}")

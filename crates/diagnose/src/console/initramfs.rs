@@ -6,15 +6,16 @@ use super::rules::{DRIVE_READ_ONLY, INITRAMFS_BROKEN, INITRAMFS_WITHOUT_ROOT};
 use super::symptom::Symptom;
 use super::text::Message;
 
-const NAME_THE_DRIVE: &str = "name the drive with root= as the guest sees it (/dev/vda is the first virtio drive), and see that the \
-                              initramfs has the modules virtio_blk and virtio_pci or virtio_mmio of this very kernel";
+const NAME_THE_DRIVE: &str = "name the drive with root= as the guest sees it (/dev/vda is the first virtio drive), \
+                              and see that the initramfs has the modules virtio_blk and virtio_pci or virtio_mmio of \
+                              this very kernel";
 
 /// Reads a message of the kernel, initramfs-tools (Debian), dracut (Fedora) or mkinitfs (Alpine).
 pub fn read(message: &Message, boot: &Boot, _known: &Known) -> Option<Symptom> {
     if let Some(why) = message.after("Initramfs unpacking failed: ").filter(|why| !why.starts_with("write error")) {
         let words = format!("the kernel cannot unpack its initramfs: {why}");
-        let remedy = "make the initramfs again: it was cut off, or packed in a way that this kernel does not know (CONFIG_RD_GZIP, \
-                      CONFIG_RD_ZSTD and so on)";
+        let remedy = "make the initramfs again: it was cut off, or packed in a way that this kernel does not know \
+                      (CONFIG_RD_GZIP, CONFIG_RD_ZSTD and so on)";
         return Some(Symptom::cause(&INITRAMFS_BROKEN, message, words, remedy));
     }
     let text = message.text();

@@ -69,8 +69,8 @@ fn stalled(message: &Message) -> Option<Symptom> {
         || (text.starts_with("INFO: task ") && text.contains(" blocked for more than "));
     stalls.then(|| {
         let words = format!("something made no progress for long: {text}");
-        let remedy = "a host with too much to do, or a drive that does not answer; on a nested host without working hardware \
-                      virtualisation, use emulation (--vmm qemu --accel tcg)";
+        let remedy = "a host with too much to do, or a drive that does not answer; on a nested host without working \
+                      hardware virtualisation, use emulation (--accel emulation)";
         Symptom::suspect(&STALLED, message, words, remedy)
     })
 }
@@ -96,7 +96,7 @@ fn crashed(message: &Message) -> Option<Symptom> {
         return None;
     }
     let words = format!("the agent was ended by {}", signal(*by));
-    let remedy = "run the agent elsewhere to see it fail; if it says 'invalid opcode', it was made for a newer processor than \
-                  the guest's";
+    let remedy = "run the agent elsewhere to see it fail; if it says 'invalid opcode', it was made for a newer \
+                  processor than the guest's";
     Some(Symptom::cause(&AGENT_CRASHED, message, words, remedy))
 }

@@ -62,8 +62,8 @@ fn cannot_open(message: &Message, rest: &str, boot: &Boot) -> Symptom {
         }
         _ if is_mapped(name) => {
             let words = format!("the kernel has no {name}: it has not set up what dm-mod.create describes");
-            let remedy = "the kernel needs CONFIG_BLK_DEV_DM, CONFIG_DM_INIT and CONFIG_DM_VERITY built in, dm-mod.create= as \
-                          the build has printed it, and the image as its first drive";
+            let remedy = "the kernel needs CONFIG_BLK_DEV_DM, CONFIG_DM_INIT and CONFIG_DM_VERITY built in, \
+                          dm-mod.create= as the build has printed it, and the image as its first drive";
             Symptom::cause(&VERITY_UNAVAILABLE, message, words, remedy)
         }
         _ => Symptom::cause(&NO_ROOT_DEVICE, message, no_device(name, boot), remedy_for_name(name, boot)),
@@ -106,7 +106,8 @@ fn list(boot: &Boot) -> String {
     }
 }
 
-fn remedy_for_name(name: &str, boot: &Boot) -> String {
+/// What to do when the root's drive has another name, or is not seen.
+pub fn remedy_for_name(name: &str, boot: &Boot) -> String {
     const DRIVERS: &str = "the kernel needs the drive's driver built in: CONFIG_VIRTIO_BLK, with CONFIG_VIRTIO_MMIO \
                            (Firecracker) or CONFIG_VIRTIO_PCI (QEMU)";
     match boot.drives.as_slice() {
@@ -115,8 +116,8 @@ fn remedy_for_name(name: &str, boot: &Boot) -> String {
             format!("root=/dev/vda is the first drive; {DRIVERS}")
         }
         [] => format!(
-            "{DRIVERS}. A distribution's kernel has it as a module: 'nex rootfs boot' makes the initramfs for it. Else see \
-             that the VMM was given the drive"
+            "{DRIVERS}. A distribution's kernel has it as a module: 'nex rootfs boot' makes the initramfs for it. \
+             Else see that the VMM was given the drive"
         ),
         drives => {
             let names: Vec<String> = drives.iter().map(|drive| format!("root=/dev/{}", drive.name)).collect();

@@ -32,7 +32,7 @@ rules! {
     ROOT_READ_ONLY "root-read-only" Warning "The root filesystem is read only, and something wanted to write."
     NO_INIT "no-init" Error "The kernel finds no init."
     INIT_MISSING "init-missing" Error "The init is not in the root filesystem."
-    INIT_INTERPRETER_MISSING "init-interpreter-missing" Error "The init is there, and the program that runs it is not."
+    INIT_INTERPRETER_MISSING "init-interpreter-missing" Error "The init is there, and what runs it is not."
     INIT_WRONG_FORMAT "init-wrong-format" Error "The init is no program for this machine."
     INIT_NOT_EXECUTABLE "init-not-executable" Error "The init may not be executed."
     INIT_UNSTARTABLE "init-unstartable" Error "The kernel cannot start the init."

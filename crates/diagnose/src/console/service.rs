@@ -22,7 +22,8 @@ fn systemd(message: &Message) -> Option<Symptom> {
         let name = rest.rsplit_once(" - ").map_or(rest, |(_, name)| name).trim_end_matches('.');
         let words = format!("systemd has waited for the drive {name}, which is not there");
         let remedy = format!(
-            "take the line of {name} out of /etc/fstab where the image is made, add 'nofail' to it, or give the guest the drive"
+            "take the line of {name} out of /etc/fstab where the image is made, add 'nofail' to it, or give the \
+             guest the drive"
         );
         return Some(Symptom::cause(&DEVICE_MISSING, message, words, remedy));
     }
@@ -49,7 +50,8 @@ fn systemd(message: &Message) -> Option<Symptom> {
     let freezes = logged.is_some_and(|rest| rest.starts_with("Freezing execution") || rest.starts_with("Caught <"));
     freezes.then(|| {
         let words = "systemd has met an error that it cannot go on with, and stands still";
-        let remedy = "the line before says why; a kernel without cgroups, and /sys or /proc that cannot be mounted, are what it cannot do without";
+        let remedy = "the line before says why; a kernel without cgroups, and /sys or /proc that cannot be mounted, \
+                      are what it cannot do without";
         Symptom::outcome(&KERNEL_PANIC, message, words, remedy)
     })
 }
@@ -69,8 +71,8 @@ fn failed(message: &Message, rest: &str) -> Option<Symptom> {
 
 fn agent(message: &Message, what: &str) -> Symptom {
     let words = format!("the agent's service has failed: {what}");
-    let remedy = "see whether it is a program for this machine, with a right to be executed and its libraries (nex rootfs check \
-                  FILE), and run it elsewhere to see it fail";
+    let remedy = "see whether it is a program for this machine, with a right to be executed and its libraries (nex \
+                  rootfs check FILE), and run it elsewhere to see it fail";
     Symptom::cause(&AGENT_FAILED, message, words, remedy)
 }
 

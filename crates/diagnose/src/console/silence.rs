@@ -49,7 +49,8 @@ fn silent(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
         names => (
             format!("nothing of a kernel is on the console, though the command line names {}", names.join(" and ")),
             format!(
-                "see that this is the console which the VMM shows (x86: ttyS0, arm64 in QEMU: ttyAMA0); else {DOES_NOT_RUN}"
+                "see that this is the console which the VMM shows (x86: ttyS0, arm64 in QEMU: ttyAMA0); else \
+                 {DOES_NOT_RUN}"
             ),
         ),
     };
@@ -57,15 +58,17 @@ fn silent(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
     Symptom::at_the_end(&CONSOLE_SILENT, last, words, remedy)
 }
 
-const DOES_NOT_RUN: &str = "the kernel is for another machine, of a form that the VMM does not start (Firecracker: an uncompressed \
-                            vmlinux on x86, an Image on arm64), or has too little memory; 'earlycon' shows more";
+const DOES_NOT_RUN: &str = "the kernel is for another machine, of a form that the VMM does not start (Firecracker: \
+                            an uncompressed vmlinux on x86, an Image on arm64), or has too little memory; 'earlycon' \
+                            shows more";
 
 fn stopped(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
     let mounted = if boot.root_mounted { ", with its root mounted" } else { "" };
     let how = if known.end == Some(End::Itself) { "the guest has ended" } else { "the console ends" };
     let words = format!("{how} in the middle of the kernel's start{mounted}, and no line says why");
-    let remedy = "a kernel that hangs there lacks a device it waits for, or the host's virtualisation does not work: try emulation \
-                  (--vmm qemu --accel tcg), another machine type, or more time; without 'quiet' and with 'earlycon' it says more";
+    let remedy = "a kernel that hangs there lacks a device it waits for, or the host's virtualisation does not work: \
+                  try emulation (--accel emulation), another machine type, or more time; without 'quiet' and \
+                  with 'earlycon' it says more";
     Symptom::at_the_end(&KERNEL_STOPPED, last, words, remedy)
 }
 
@@ -75,7 +78,8 @@ fn elsewhere(last: Option<&Message>, line: &CommandLine) -> Option<Symptom> {
     consoles.dedup();
     let console = line.last_console().filter(|_| consoles.len() > 1)?;
     let words = format!(
-        "the kernel writes to {}, and the init and the agent to {console} alone: it is the last console on the command line",
+        "the kernel writes to {}, and the init and the agent to {console} alone: it is the last console on the \
+         command line",
         consoles.join(" and ")
     );
     let remedy = "put the console that the VMM shows last on the command line";
@@ -107,7 +111,8 @@ fn no_report(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
 fn agent_in_image(boot: &Boot, known: &Known) -> (String, String) {
     let Some(image) = known.image else {
         let remedy = format!(
-            "see whether {AGENT} is there, is for this machine and is started: with the image, --image FILE, it can be told"
+            "see whether {AGENT} is there, is for this machine and is started: with the image, --image FILE, it can \
+             be told"
         );
         return (String::new(), remedy);
     };
@@ -138,7 +143,8 @@ fn agent_in_image(boot: &Boot, known: &Known) -> (String, String) {
     } else if boot.openrc {
         "log in and ask: rc-service agent status; or give it more time (--timeout)"
     } else {
-        "the init that was started is not the agent: boot with init=/usr/local/bin/agent, or give it more time (--timeout)"
+        "the init that was started is not the agent: boot with init=/usr/local/bin/agent, or give it more time \
+         (--timeout)"
     };
     (String::new(), remedy.into())
 }

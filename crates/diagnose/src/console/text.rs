@@ -5,7 +5,8 @@ use nex_protocol::{Decoder, Event, Item};
 /// As much of one message is kept.
 const LONGEST: usize = 1024;
 
-/// As many messages are kept from the start, and from the end: a boot has a few thousand, and trouble shows first or last.
+/// As many messages are kept from the start, and from the end: a boot has a few thousand, and trouble shows first or
+/// last.
 const MOST_FIRST: usize = 50_000;
 const MOST_LAST: usize = 50_000;
 
@@ -108,8 +109,8 @@ fn split(text: &str, line: u64, messages: &mut Vec<Message>) {
     push(Content::Kernel(cut(message).to_owned()), messages);
 }
 
-/// What stands before the kernel's time, and the message behind it: `[    1.234567] text`, with `[T1]`, the caller, before
-/// the text where the kernel gives it (`CONFIG_PRINTK_CALLER`).
+/// What stands before the kernel's time, and the message behind it: `[    1.234567] text`, with `[T1]`, the caller,
+/// before the text where the kernel gives it (`CONFIG_PRINTK_CALLER`).
 fn kernel_message(text: &str) -> Option<(&str, &str)> {
     let (start, end) = text.match_indices('[').find_map(|(start, _)| {
         let inside = text.get(start + 1..)?;
@@ -143,7 +144,8 @@ fn without_level(text: &str) -> &str {
     }
 }
 
-/// Text for people: without what moves a terminal's cursor or colours its letters (ECMA-48), and without control characters.
+/// Text for people: without what moves a terminal's cursor or colours its letters (ECMA-48), and without control
+/// characters.
 fn without_escapes(bytes: &[u8]) -> String {
     const ESCAPE: char = '\x1b';
     const BELL: char = '\x07';

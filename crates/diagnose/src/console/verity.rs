@@ -8,8 +8,9 @@ use super::text::Message;
 
 /// Reads a message of the device mapper.
 pub fn read(message: &Message, _boot: &Boot, _known: &Known) -> Option<Symptom> {
-    const CHANGED: &str = "the image or the root hash is another than that of the build: 'veritysetup verify' finds the blocks. A \
-                           sealed image must never be written, not even mounted to write: give the guest a drive that is read only";
+    const CHANGED: &str = "the image or the root hash is another than that of the build: 'veritysetup verify' finds \
+                           the blocks. A sealed image must never be written, not even mounted to write: give the \
+                           guest a drive that is read only";
     if let Some(what) =
         message.after("device-mapper: verity: ").or_else(|| message.after("device-mapper: verity-fec: "))
     {
@@ -29,8 +30,8 @@ pub fn read(message: &Message, _boot: &Boot, _known: &Known) -> Option<Symptom> 
     let lower = what.to_ascii_lowercase();
     fails.iter().any(|word| lower.contains(word)).then(|| {
         let words = format!("the kernel cannot set up what the command line describes: {what}");
-        let remedy = "the kernel needs CONFIG_DM_VERITY built in, the image as the drive that dm-mod.create= names, and its words as \
-                      the build has printed them";
+        let remedy = "the kernel needs CONFIG_DM_VERITY built in, the image as the drive that dm-mod.create= names, \
+                      and its words as the build has printed them";
         Symptom::cause(&VERITY_UNAVAILABLE, message, words, remedy)
     })
 }
