@@ -2,6 +2,7 @@
 
 mod script;
 
+mod check;
 mod explain;
 mod file_system;
 mod grow;
@@ -10,6 +11,7 @@ mod set_agent;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use check::CheckArgs;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -38,7 +40,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a root filesystem from a container image and an agent, or change one.
+    /// Make a root filesystem from a container image and an agent, or check or change one.
     #[command(visible_alias = "fs", after_help = ROOTFS_HELP, args_conflicts_with_subcommands = true)]
     Rootfs(Box<RootfsCommand>),
     /// Print the completion script for a shell.
@@ -53,7 +55,7 @@ pub enum Command {
     },
 }
 
-/// `nex rootfs`: a change of a root filesystem that exists, or the making of one.
+/// `nex rootfs`: what is done with a root filesystem that exists, or the making of one.
 #[derive(Debug, Args)]
 pub struct RootfsCommand {
     /// What to change.
@@ -64,12 +66,15 @@ pub struct RootfsCommand {
     pub build: RootfsArgs,
 }
 
-/// The changes of a root filesystem, in place.
+/// What is done with a root filesystem that exists.
 #[derive(Debug, Subcommand)]
 pub enum Change {
     /// Put another agent into a root filesystem, in place.
     #[command(after_help = set_agent::HELP)]
     SetAgent(SetAgentArgs),
+    /// Tell what would keep a root filesystem from booting, without booting it.
+    #[command(after_help = check::HELP)]
+    Check(CheckArgs),
     /// Make a root filesystem larger, in place.
     #[command(after_help = grow::HELP)]
     Grow(GrowArgs),
@@ -199,6 +204,7 @@ impl Command {
         let Self::Rootfs(rootfs) = self else { return None };
         let (format, stream) = match &rootfs.change {
             Some(Change::SetAgent(args)) => (args.format, Stream::Output),
+            Some(Change::Check(args)) => (args.format, Stream::Output),
             Some(Change::Grow(args)) => (args.format, Stream::Output),
             Some(Change::Explain(args)) => (args.format, Stream::Output),
             None if rootfs.build.output == "-" => (rootfs.build.format, Stream::Error),

@@ -1,6 +1,7 @@
 //! `nex`: makes root filesystems for microVMs.
 
 mod args;
+mod check;
 mod diagnostic;
 mod environment;
 mod explain;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| run(&cli.command));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(diagnostic) => {
             report(&diagnostic, &cli.command);
             ExitCode::from(diagnostic.exit_code())
@@ -37,18 +38,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> Result<(), Diagnostic> {
+fn run(command: &Command) -> Result<ExitCode, Diagnostic> {
     match command {
         Command::Rootfs(rootfs) => match &rootfs.change {
+            Some(Change::Check(args)) => return check::run(args),
             // Stopped at any moment, a change leaves nothing to clean up.
-            Some(Change::SetAgent(args)) => set_agent::run(args),
-            Some(Change::Grow(args)) => grow::run(args),
-            Some(Change::Explain(args)) => explain::run(args),
-            None => interruptible(|| rootfs::run(&rootfs.build)),
+            Some(Change::SetAgent(args)) => set_agent::run(args)?,
+            Some(Change::Grow(args)) => grow::run(args)?,
+            Some(Change::Explain(args)) => explain::run(args)?,
+            None => interruptible(|| rootfs::run(&rootfs.build))?,
         },
-        Command::Completion { shell } => completion(*shell),
-        Command::Manual { command } => manual(command.as_deref()),
+        Command::Completion { shell } => completion(*shell)?,
+        Command::Manual { command } => manual(command.as_deref())?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says what failed: in words on standard error, and for programs where they look for the report.

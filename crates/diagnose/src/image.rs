@@ -5,6 +5,7 @@
 //! that it looks at is paid from a bounded budget; and should it panic, that is damage.
 
 mod budget;
+pub(crate) mod feature;
 mod resolve;
 mod storage;
 mod superblock;
@@ -57,6 +58,7 @@ pub enum ImageError {
 /// looking would take too long, counts as missing there; [`Image::take_trouble`] tells that it happened.
 pub struct Image {
     superblock: Superblock,
+    has_verity: bool,
     file_system: Ext4,
     budget: Budget,
     /// What stands at each path without symlinks that was asked for.
@@ -72,11 +74,12 @@ impl Image {
     /// When the file is no ext4 file system that can be read.
     pub fn open(file: File) -> Result<Self, ImageError> {
         let storage = Storage::new(file)?;
-        let superblock = Superblock::read(&storage)?;
-        superblock.check_form(&storage)?;
+        let superblock = Superblock::of(&storage)?;
+        let has_verity = superblock.has_verity(&storage)?;
         let file_system = guarded(|| Ext4::load(Box::new(storage)))?;
         Ok(Self {
             superblock,
+            has_verity,
             file_system,
             budget: Budget::default(),
             known: RefCell::default(),
@@ -88,6 +91,11 @@ impl Image {
     /// The file system's superblock.
     pub fn superblock(&self) -> &Superblock {
         &self.superblock
+    }
+
+    /// Whether a tree of dm-verity stands behind the file system.
+    pub fn has_verity(&self) -> bool {
+        self.has_verity
     }
 
     /// Hands over the first error that a look at the image met since it was last asked for.

@@ -2,6 +2,7 @@
 
 mod amounts;
 mod bombs;
+mod check;
 mod deleted;
 mod determinism;
 mod errors;

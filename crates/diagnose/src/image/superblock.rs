@@ -1,5 +1,7 @@
 //! The superblock's fields that tell whether a kernel mounts the file system, and how much room is in it.
 
+use std::fs::File;
+
 use super::ImageError;
 use super::storage::Storage;
 
@@ -59,6 +61,10 @@ pub struct Superblock {
     pub incompat: u32,
     /// `s_feature_ro_compat`
     pub ro_compat: u32,
+    /// `s_uuid`
+    pub uuid: [u8; 16],
+    /// `s_volume_name`, with zeros behind it.
+    pub volume_name: [u8; 16],
     /// `s_journal_inum`
     pub journal_inode: u32,
     /// `s_last_orphan`
@@ -70,7 +76,21 @@ pub struct Superblock {
 }
 
 impl Superblock {
-    pub(super) fn read(storage: &Storage) -> Result<Self, ImageError> {
+    /// Reads the superblock of a file, and checks what the kernel checks at first sight.
+    ///
+    /// # Errors
+    /// When the file is no ext4 file system, or none that a kernel would look at any further.
+    pub fn open(file: File) -> Result<Self, ImageError> {
+        Self::of(&Storage::new(file)?)
+    }
+
+    pub(super) fn of(storage: &Storage) -> Result<Self, ImageError> {
+        let superblock = Self::read(storage)?;
+        superblock.check_form(storage)?;
+        Ok(superblock)
+    }
+
+    fn read(storage: &Storage) -> Result<Self, ImageError> {
         let mut bytes = [0; SIZE];
         if storage.start(SIZE as u64, &mut bytes)? < SIZE {
             return Err(ImageError::NotExt4(format!("it has {} bytes, too few for a file system", storage.length())));
@@ -116,8 +136,10 @@ impl Superblock {
         superblock.compat = fields.u32();
         superblock.incompat = fields.u32();
         superblock.ro_compat = fields.u32();
-        // s_uuid to s_journal_uuid
-        fields.skip(16 + 16 + 64 + 4 + 1 + 1 + 2 + 16);
+        superblock.uuid = fields.take().unwrap_or_default();
+        superblock.volume_name = fields.take().unwrap_or_default();
+        // s_last_mounted to s_journal_uuid
+        fields.skip(64 + 4 + 1 + 1 + 2 + 16);
         superblock.journal_inode = fields.u32();
         // s_journal_dev
         fields.skip(4);
@@ -136,8 +158,29 @@ impl Superblock {
         Some(superblock)
     }
 
+    /// The UUID as people write it.
+    pub fn uuid_text(&self) -> String {
+        let hex: Vec<String> = self.uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+        let lengths = [4, 2, 2, 2, 6];
+        let mut bytes = hex.into_iter();
+        lengths.map(|length| bytes.by_ref().take(length).collect::<String>()).join("-")
+    }
+
+    /// The label.
+    pub fn label(&self) -> &[u8] {
+        self.volume_name.split(|&byte| byte == 0).next().unwrap_or_default()
+    }
+
+    /// Whether a tree of dm-verity stands behind the file system, where nex puts it.
+    pub(super) fn has_verity(&self, storage: &Storage) -> Result<bool, ImageError> {
+        const SIGNATURE: [u8; 8] = *b"verity\0\0";
+        let mut behind = [0; SIGNATURE.len()];
+        let length = storage.start(self.blocks.saturating_mul(self.block_size), &mut behind)?;
+        Ok(length == SIGNATURE.len() && behind == SIGNATURE)
+    }
+
     /// What a kernel refuses to mount at first sight (`ext4_fill_super`), and what would make the reader work for ever.
-    pub(super) fn check_form(&self, storage: &Storage) -> Result<(), ImageError> {
+    fn check_form(&self, storage: &Storage) -> Result<(), ImageError> {
         const BLOCK_SIZES: std::ops::RangeInclusive<u64> = 1024..=65536;
         let wrong = [
             (!BLOCK_SIZES.contains(&self.block_size), "s_log_block_size"),

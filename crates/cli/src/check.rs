@@ -1,0 +1,41 @@
+//! `nex rootfs check`: from arguments to findings, and from their report to the user.
+
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
+
+use nex_diagnose::{CheckOptions, Verdict};
+
+use crate::args::{CheckArgs, Format};
+use crate::diagnostic::Diagnostic;
+use crate::render;
+
+/// An error was found.
+const FAILING: u8 = 1;
+
+/// Something could not be looked at.
+const UNKNOWN: u8 = 3;
+
+/// Checks the root filesystem, and reports it.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn run(args: &CheckArgs) -> Result<ExitCode, Diagnostic> {
+    let report = nex_diagnose::check(&CheckOptions {
+        image: args.file.clone(),
+        kernel: args.kernel.clone(),
+        kernel_config: args.kernel_config.clone(),
+        init: args.init.as_ref().map(|init| init.as_bytes().to_vec()),
+        overlay: args.overlay,
+    })?;
+    let text = match args.format {
+        Format::Text => render::check(&report, args.quiet),
+        Format::Json => serde_json::to_string(&report)? + "\n",
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(match report.verdict() {
+        Verdict::Sound => ExitCode::SUCCESS,
+        Verdict::Failing => ExitCode::from(FAILING),
+        Verdict::Unknown => ExitCode::from(UNKNOWN),
+    })
+}

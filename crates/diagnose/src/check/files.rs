@@ -1,0 +1,63 @@
+//! The files on this machine that a check reads beside the image: the kernel, and its configuration.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use nex_kernel::Error as KernelError;
+
+use super::CheckError;
+use crate::kernel::{Config, KernelFacts};
+
+/// The kernel's file, and the configuration that goes with it.
+pub(super) struct KernelFiles {
+    pub(super) path: PathBuf,
+    pub(super) kernel: Result<KernelFacts, KernelError>,
+    pub(super) config: Option<Config>,
+    /// Where the configuration is from.
+    pub(super) source: Option<String>,
+}
+
+impl KernelFiles {
+    /// Reads the kernel, and its configuration: its own, the one that is named, or the one beside it.
+    pub(super) fn read(path: &Path, config: Option<&Path>) -> Result<Self, CheckError> {
+        drop(open(path)?);
+        let kernel = match KernelFacts::read(path) {
+            Err(KernelError::Read { path, cause }) => return Err(CheckError::Read { path, cause }),
+            kernel => kernel,
+        };
+        let facts = kernel.as_ref().ok();
+        let own = facts.and_then(|kernel| kernel.config.clone());
+        if own.is_some() {
+            let source = Some("the kernel's own (IKCONFIG)".into());
+            return Ok(Self { path: path.into(), kernel, config: own, source });
+        }
+        let named = config.map(Path::to_path_buf).or_else(|| beside(path, facts));
+        let config = named.as_deref().map(read_config).transpose()?;
+        let source = named.map(|path| path.display().to_string());
+        Ok(Self { path: path.into(), kernel, config, source })
+    }
+}
+
+fn read_config(path: &Path) -> Result<Config, CheckError> {
+    drop(open(path)?);
+    let text = fs::read(path).map_err(|cause| CheckError::Read { path: path.into(), cause })?;
+    Config::parse(&text).ok_or_else(|| CheckError::NoConfig(path.into()))
+}
+
+/// `config-VERSION` beside a kernel, as distributions have them.
+fn beside(path: &Path, kernel: Option<&KernelFacts>) -> Option<PathBuf> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let in_name = name.split_once('-').map(|(_, version)| version.to_owned());
+    let releases = in_name.into_iter().chain(kernel?.release.clone()).filter(|release| !release.contains('/'));
+    releases.map(|release| path.with_file_name(format!("config-{release}"))).find(|path| path.is_file())
+}
+
+/// Opens a regular file.
+pub(super) fn open(path: &Path) -> Result<File, CheckError> {
+    let failed = |cause| CheckError::Read { path: path.into(), cause };
+    // Before it is opened: a pipe would keep us waiting for ever.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(CheckError::NotAFile(path.into()));
+    }
+    File::open(path).map_err(failed)
+}

@@ -1,0 +1,149 @@
+//! The outcome of a check, for people and for programs.
+
+use nex_kernel::Form;
+use serde::Serialize;
+
+use super::files::KernelFiles;
+use super::init::Init;
+use super::program::Program;
+use super::text::shown;
+use super::{Findings, SCHEMA_VERSION};
+use crate::finding::{Finding, Severity};
+use crate::image::Image;
+use crate::kernel::KernelFacts;
+
+/// What was checked and found.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The image's file.
+    pub file: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// What the image's programs are for, as an image index names it.
+    pub architecture: Option<String>,
+    /// The init that the kernel starts.
+    pub init: Option<String>,
+    /// The agent.
+    pub agent: Option<String>,
+    /// The kernel, if one was given.
+    pub kernel: Option<KernelReport>,
+    /// What was found, the worst first.
+    pub findings: Vec<Finding>,
+    /// What could not be looked at.
+    pub unchecked: Vec<Unchecked>,
+}
+
+/// The kernel that was checked.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KernelReport {
+    /// Its file.
+    pub file: String,
+    /// The file's form, and what it is compressed with.
+    pub format: String,
+    /// What it is for.
+    pub architecture: Option<String>,
+    /// As `uname -r` prints it.
+    pub version: Option<String>,
+    /// Where its configuration is from.
+    pub config: Option<String>,
+}
+
+/// Something that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unchecked {
+    /// What.
+    pub what: String,
+    /// Why not.
+    pub why: String,
+}
+
+/// A report in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing speaks against a boot.
+    Sound,
+    /// There is an error among the findings.
+    Failing,
+    /// No error was found, but not everything could be looked at.
+    Unknown,
+}
+
+impl Report {
+    pub(super) fn new(file: String, size: u64) -> Self {
+        let (findings, unchecked) = (Vec::new(), Vec::new());
+        let schema_version = SCHEMA_VERSION;
+        Self {
+            schema_version,
+            file,
+            size,
+            architecture: None,
+            init: None,
+            agent: None,
+            kernel: None,
+            findings,
+            unchecked,
+        }
+    }
+
+    /// The worst findings first; those as bad as each other stay in the order of a boot.
+    pub(super) fn with(mut self, findings: Findings) -> Self {
+        self.findings = findings.found;
+        self.findings.sort_by_key(|finding| finding.severity);
+        self.unchecked = findings.unchecked;
+        self
+    }
+
+    pub(super) fn describe(&mut self, image: &Image, init: Option<&Init>, agent: Option<&Program>) {
+        let called = |program: &Program| {
+            let target = image.canonical(&program.path).unwrap_or_default();
+            let path = shown(&program.path);
+            if target == program.path { path } else { format!("{path} ({})", shown(&target)) }
+        };
+        let programs = init.map(|init| &init.program).into_iter().chain(agent);
+        self.architecture = programs.filter_map(|program| program.machine).next().map(|machine| machine.to_string());
+        self.init = init.map(|init| called(&init.program));
+        self.agent = agent.map(called);
+    }
+
+    /// Whether anything speaks against a boot.
+    pub fn verdict(&self) -> Verdict {
+        if self.findings.iter().any(|finding| finding.severity == Severity::Error) {
+            Verdict::Failing
+        } else if self.unchecked.is_empty() {
+            Verdict::Sound
+        } else {
+            Verdict::Unknown
+        }
+    }
+}
+
+/// What is known of the kernel; `None` when it is none.
+pub(super) fn kernel(files: &KernelFiles) -> Option<KernelReport> {
+    let kernel = files.kernel.as_ref().ok()?;
+    Some(KernelReport {
+        file: files.path.display().to_string(),
+        format: form(kernel),
+        architecture: kernel.machine.map(|machine| machine.to_string()),
+        version: kernel.release.clone(),
+        config: files.source.clone(),
+    })
+}
+
+/// The form of a kernel's file, as people call it.
+pub(super) fn form(kernel: &KernelFacts) -> String {
+    let form = match kernel.form {
+        Form::BzImage => "bzImage",
+        Form::Vmlinux => "vmlinux",
+        Form::Image => "Image",
+        Form::Zboot => "EFI zboot",
+        Form::Gzip => "compressed kernel",
+    };
+    match kernel.compression {
+        Some(compression) => format!("{form} ({compression})"),
+        None => form.into(),
+    }
+}

@@ -1,0 +1,106 @@
+//! What systemd would start, by its units and the links that enable them; see systemd.unit(5).
+
+use nex_program::{View, exists};
+
+use super::agent::Service;
+use super::text::{lines, shown};
+use super::{AGENT, Findings};
+use crate::rules;
+
+/// Where units are, the first directory that has one winning.
+const DIRECTORIES: [&[u8]; 4] =
+    [b"/etc/systemd/system", b"/usr/local/lib/systemd/system", b"/usr/lib/systemd/system", b"/lib/systemd/system"];
+
+/// What a masked unit leads to.
+const NOTHING: &[u8] = b"/dev/null";
+
+/// Characters in front of a command that change how it is run.
+const PREFIXES: &[u8] = b"@-:+!|";
+
+/// The unit of this name: its path, and its lines.
+fn unit(view: &dyn View, name: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
+    let paths = DIRECTORIES.into_iter().map(|directory| join(directory, name));
+    let path = paths.into_iter().find(|path| view.lstat(path).is_some())?;
+    let is_masked = view.read_link(&path).is_some_and(|target| target == NOTHING);
+    (!is_masked && exists(view, &path)).then(|| (path.clone(), lines(view, &path)))
+}
+
+/// Whether a unit is masked.
+pub(super) fn is_masked(view: &dyn View, name: &[u8]) -> bool {
+    view.read_link(&join(DIRECTORIES[0], name)).is_some_and(|target| target == NOTHING)
+}
+
+/// Whether systemd has a unit of this name.
+pub(super) fn has_unit(view: &dyn View, name: &[u8]) -> bool {
+    unit(view, name).is_some()
+}
+
+/// Whether one of systemd's own programs is there.
+pub(super) fn has_program(view: &dyn View, name: &str) -> bool {
+    ["/usr/lib/systemd", "/lib/systemd"].iter().any(|directory| exists(view, format!("{directory}/{name}").as_bytes()))
+}
+
+/// The names of the units that links enable.
+pub(super) fn enabled(view: &dyn View) -> Vec<Vec<u8>> {
+    let mut names = Vec::new();
+    for directory in DIRECTORIES {
+        for wants in view.list(directory).unwrap_or_default() {
+            if wants.ends_with(b".wants") || wants.ends_with(b".requires") {
+                names.extend(view.list(&join(directory, &wants)).unwrap_or_default());
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The service that starts the agent, or why there is none.
+pub(super) fn agent(view: &dyn View) -> Result<Service, String> {
+    let enabled = enabled(view);
+    if let Some(service) = enabled.iter().filter_map(|name| unit(view, name)).find_map(service) {
+        return Ok(service);
+    }
+    let names = view.list(DIRECTORIES[0]).unwrap_or_default();
+    let services = names.iter().filter(|name| name.ends_with(b".service"));
+    let idle = services.filter_map(|name| unit(view, name)).find_map(service);
+    Err(match idle {
+        Some(idle) => format!("{} starts {}, and no link enables it", shown(&idle.file), shown(AGENT)),
+        None => format!("no enabled unit of systemd starts {}", shown(AGENT)),
+    })
+}
+
+/// The unit as a service, if it starts the agent.
+fn service((file, lines): (Vec<u8>, Vec<Vec<u8>>)) -> Option<Service> {
+    let value = |key: &[u8]| lines.iter().rev().find_map(|line| value(line, key)).filter(|value| !value.is_empty());
+    let commands = lines.iter().filter_map(|line| value_of_exec(line));
+    commands.into_iter().find(|command| *command == AGENT)?;
+    Some(Service { user: value(b"User").map(<[u8]>::to_vec), group: value(b"Group").map(<[u8]>::to_vec), file })
+}
+
+fn value<'a>(line: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    Some(line.strip_prefix(key)?.trim_ascii_start().strip_prefix(b"=")?.trim_ascii())
+}
+
+/// The program of a line `ExecStart=`.
+fn value_of_exec(line: &[u8]) -> Option<&[u8]> {
+    let mut command = value(line, b"ExecStart")?;
+    while let Some((first, rest)) = command.split_first().filter(|(first, _)| PREFIXES.contains(first)) {
+        _ = first;
+        command = rest;
+    }
+    command.split(u8::is_ascii_whitespace).next()
+}
+
+/// Reports a boot without an aim.
+pub(super) fn check_target(view: &dyn View, findings: &mut Findings) {
+    if !has_unit(view, b"default.target") {
+        let evidence = "default.target is in none of systemd's directories, or leads nowhere";
+        let remedy = "link it: ln -s /lib/systemd/system/multi-user.target /etc/systemd/system/default.target";
+        findings.report(&rules::SYSTEMD_TARGET, evidence, remedy);
+    }
+}
+
+fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    [directory, b"/", name].concat()
+}

@@ -1,0 +1,96 @@
+//! The features of ext4: their names, and the kernel that brought each (`EXT4_FEATURE_*`).
+
+use std::fmt::{self, Display, Formatter};
+
+use super::Superblock;
+
+/// `needs_recovery`
+pub(crate) const RECOVER: u32 = 0x4;
+/// `read-only`
+pub(crate) const READ_ONLY: u32 = 0x1000;
+
+/// A feature that a kernel has to know to mount the file system, or to write to it.
+pub(crate) struct Feature {
+    name: &'static str,
+    set: Set,
+    bit: u32,
+    /// The first Linux that knows it; `None` when none does.
+    pub(crate) since: Option<(u32, u32)>,
+    /// The option that the kernel needs for it beside ext4 itself.
+    pub(crate) option: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Incompat,
+    RoCompat,
+}
+
+const fn incompat(name: &'static str, bit: u32, since: (u32, u32)) -> Feature {
+    Feature { name, set: Set::Incompat, bit, since: Some(since), option: None }
+}
+
+const fn ro_compat(name: &'static str, bit: u32, since: (u32, u32)) -> Feature {
+    Feature { name, set: Set::RoCompat, bit, since: Some(since), option: None }
+}
+
+impl Feature {
+    const fn needs(mut self, option: &'static str) -> Self {
+        self.option = Some(option);
+        self
+    }
+}
+
+/// ext4 itself is from Linux 2.6.28.
+const ALWAYS: (u32, u32) = (2, 6);
+
+const KNOWN: [Feature; 27] = [
+    incompat("filetype", 0x2, ALWAYS),
+    incompat("needs_recovery", RECOVER, ALWAYS),
+    incompat("meta_bg", 0x10, ALWAYS),
+    incompat("extent", 0x40, ALWAYS),
+    incompat("64bit", 0x80, ALWAYS),
+    incompat("mmp", 0x100, (3, 0)),
+    incompat("flex_bg", 0x200, ALWAYS),
+    incompat("ea_inode", 0x400, (4, 13)),
+    incompat("metadata_csum_seed", 0x2000, (4, 4)),
+    incompat("large_dir", 0x4000, (4, 13)),
+    incompat("inline_data", 0x8000, (3, 8)),
+    incompat("encrypt", 0x1_0000, (4, 1)),
+    incompat("casefold", 0x2_0000, (5, 2)).needs("UNICODE"),
+    ro_compat("sparse_super", 0x1, ALWAYS),
+    ro_compat("large_file", 0x2, ALWAYS),
+    ro_compat("btree_dir", 0x4, ALWAYS),
+    ro_compat("huge_file", 0x8, ALWAYS),
+    ro_compat("uninit_bg", 0x10, ALWAYS),
+    ro_compat("dir_nlink", 0x20, ALWAYS),
+    ro_compat("extra_isize", 0x40, ALWAYS),
+    ro_compat("quota", 0x100, (3, 6)).needs("QUOTA"),
+    ro_compat("bigalloc", 0x200, (3, 2)),
+    ro_compat("metadata_csum", 0x400, (3, 5)),
+    ro_compat("read-only", READ_ONLY, (4, 0)),
+    ro_compat("project", 0x2000, (4, 5)).needs("QUOTA"),
+    ro_compat("verity", 0x8000, (5, 4)).needs("FS_VERITY"),
+    ro_compat("orphan_present", 0x1_0000, (5, 15)),
+];
+
+/// The features of a file system, those too that have no name here.
+pub(crate) fn of(superblock: &Superblock) -> impl Iterator<Item = Feature> {
+    let (incompat, ro_compat) = (superblock.incompat, superblock.ro_compat);
+    let sets = [(Set::Incompat, incompat), (Set::RoCompat, ro_compat)];
+    let bits = sets.into_iter().flat_map(|(set, bits)| (0..u32::BITS).map(move |shift| (set, bits & (1 << shift))));
+    bits.filter(|(_, bit)| *bit != 0).map(|(set, bit)| {
+        let known = KNOWN.into_iter().find(|known| known.set == set && known.bit == bit);
+        known.unwrap_or(Feature { name: "", set, bit, since: None, option: None })
+    })
+}
+
+impl Display for Feature {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let set = if self.set == Set::Incompat { "incompat" } else { "ro_compat" };
+        match self.name {
+            "" => write!(f, "the {set} feature {:#x}", self.bit),
+            name => write!(f, "the feature {name}"),
+        }
+    }
+}

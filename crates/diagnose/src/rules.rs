@@ -1,0 +1,121 @@
+//! All rules of the contract check, as `docs/checks.md` lists them.
+
+use crate::finding::{Rule, Severity};
+
+/// Declares each rule and the table of all of them.
+macro_rules! rules {
+    ($($name:ident: $severity:ident $id:literal $meaning:literal)*) => {
+        $(
+            #[doc = $meaning]
+            pub const $name: Rule = Rule { id: $id, severity: Severity::$severity, meaning: $meaning };
+        )*
+
+        /// All rules, in the order in which they are looked at.
+        pub const ALL: &[Rule] = &[$($name),*];
+    };
+}
+
+rules! {
+    NOT_EXT4: Error "not-ext4" "The file holds no ext4 file system."
+    EXT4_CUT_OFF: Error "ext4-cut-off" "The file ends before the file system does; the kernel refuses it."
+    EXT4_DAMAGED: Error "ext4-damaged" "Something of the file system cannot be right; the kernel refuses it or what depends on it."
+    EXT4_FEATURE: Error "ext4-feature" "No kernel mounts a file system with this feature."
+    EXT4_BLOCK_SIZE: Error "ext4-block-size" "The blocks are larger than the guest's pages; most kernels refuse it."
+    EXT4_JOURNAL_DIRTY: Warning "ext4-journal-dirty" "The journal has to be replayed: a mount does that, but not of a read-only drive."
+    EXT4_NOT_CLEAN: Warning "ext4-not-clean" "It was not unmounted, or the kernel found errors in it."
+    SPACE_LOW: Warning "space-low" "Hardly any room is left to write to."
+    INODES_LOW: Warning "inodes-low" "Hardly any inode is left, so that no file can be made."
+
+    DEV_MISSING: Error "dev-missing" "There is no directory /dev: the kernel cannot mount devtmpfs, and init has no console."
+    MOUNT_POINT_MISSING: Warning "mount-point-missing" "A directory is missing that init mounts something on."
+
+    INIT_MISSING: Error "init-missing" "The kernel finds no init, and panics."
+    INIT_NOT_EXECUTABLE: Error "init-not-executable" "The init is no regular file, or nobody may execute it."
+    INIT_NO_PROGRAM: Error "init-no-program" "The init is neither a program nor a script."
+    INIT_MACHINE: Error "init-machine" "The init is for another kind of processor than the kernel."
+    INIT_INTERPRETER: Error "init-interpreter" "What runs the init, a loader or a script's interpreter, is missing."
+    INIT_LIBRARIES: Error "init-libraries" "Libraries that the init needs are missing, or are too old."
+    INIT_SHELL: Warning "init-shell" "There is no init, and the kernel starts a shell in its place."
+    INITTAB_PROGRAM: Warning "inittab-program" "/etc/inittab starts a program that is not there."
+    SYSTEMD_TARGET: Error "systemd-target" "systemd has no default.target, and stops in its emergency shell."
+
+    AGENT_NONE: Info "agent-none" "There is no agent, so nothing tells the host that the guest is up."
+    AGENT_MISSING: Error "agent-missing" "Something starts the agent, which is not there."
+    AGENT_NOT_EXECUTABLE: Error "agent-not-executable" "The agent is no regular file, or nobody may execute it."
+    AGENT_NO_PROGRAM: Error "agent-no-program" "The agent is neither a program nor a script."
+    AGENT_MACHINE: Error "agent-machine" "The agent is for another kind of processor than the init or the kernel."
+    AGENT_INTERPRETER: Error "agent-interpreter" "What runs the agent, a loader or a script's interpreter, is missing."
+    AGENT_LIBRARIES: Error "agent-libraries" "Libraries that the agent needs are missing, or are too old."
+    AGENT_NOT_STARTED: Error "agent-not-started" "Nothing starts the agent."
+    AGENT_USER: Error "agent-user" "The user or the group that the agent's service runs as is unknown."
+    AGENT_HOME: Warning "agent-home" "The home directory of the agent's user is missing or somebody else's."
+
+    GETTY_NONE: Info "getty-none" "Nobody can log in on the serial console."
+    GETTY_PROGRAM: Warning "getty-program" "The login on the serial console needs a program that is not there."
+    GETTY_WAITS: Warning "getty-waits" "systemd waits 90 seconds for the serial port, which nobody announces without udev."
+    SECURETTY: Warning "securetty" "/etc/securetty keeps root from logging in on the serial console."
+
+    USER_ROOT: Warning "user-root" "/etc/passwd has no root."
+    USER_SHELL: Warning "user-shell" "root's shell is not there, so that root cannot log in."
+    USER_SHADOW: Warning "user-shadow" "A user's password stands in /etc/shadow, which does not have it."
+    USER_GROUP: Warning "user-group" "The group of a user is unknown."
+    USER_OPEN: Info "user-open" "root has no password: whoever has the console is root."
+
+    RESOLVER_NONE: Info "resolver-none" "There is no name server in /etc/resolv.conf."
+    RESOLVER_DEAD: Warning "resolver-dead" "/etc/resolv.conf names a server, or leads to a file, that the guest does not have."
+    MACHINE_ID_SHARED: Warning "machine-id-shared" "All guests of this image have one machine-id, so networks and logs take them for one."
+    MACHINE_ID_FIRST_BOOT: Info "machine-id-first-boot" "systemd takes every boot for the first one, and applies its presets."
+    MACHINE_ID_INVALID: Warning "machine-id-invalid" "/etc/machine-id holds no machine-id."
+    FSTAB_DEVICE: Warning "fstab-device" "/etc/fstab mounts a device that a microVM does not have, so that the boot waits or fails."
+    FSTAB_DRIVE: Info "fstab-drive" "/etc/fstab mounts a further drive, which has to be there."
+
+    NO_KERNEL: Error "no-kernel" "The file given as the kernel is none."
+    KERNEL_MACHINE: Error "kernel-machine" "The kernel is for another kind of processor than the image."
+    KERNEL_32_BIT: Error "kernel-32-bit" "The kernel runs no 32-bit programs, and the init or the agent is one."
+    KERNEL_TOO_OLD: Error "kernel-too-old" "The file system has a feature that the kernel is too old for."
+    KERNEL_EXT4: Error "kernel-ext4" "The kernel has no ext4."
+    KERNEL_EXT4_OPTION: Error "kernel-ext4-option" "The file system has a feature for which the kernel lacks an option."
+    KERNEL_BLOCK: Error "kernel-block" "The kernel has no driver for the drive."
+    KERNEL_TRANSPORT: Error "kernel-transport" "The kernel finds virtio devices neither on PCI nor by MMIO."
+    KERNEL_MODULES: Warning "kernel-modules" "What the kernel needs for its root are modules, which an initramfs has to load."
+    KERNEL_INITRAMFS: Error "kernel-initramfs" "The kernel needs an initramfs for its modules, and cannot take one."
+    KERNEL_MMIO: Info "kernel-mmio" "The kernel has no virtio by MMIO, as Firecracker has its devices."
+    KERNEL_PCI: Info "kernel-pci" "The kernel has no virtio on PCI, as QEMU's q35 has its devices."
+    KERNEL_DEVTMPFS: Error "kernel-devtmpfs" "The kernel has no devtmpfs, and the image no devices."
+    KERNEL_DEVTMPFS_MOUNT: Warning "kernel-devtmpfs-mount" "The kernel does not mount devtmpfs itself, and the image has no /dev/console: init starts without a console."
+    KERNEL_CONSOLE: Error "kernel-console" "The kernel has no console on the serial port, so nothing is heard of the guest."
+    KERNEL_ELF: Error "kernel-elf" "The kernel runs no ELF programs."
+    KERNEL_SCRIPT: Error "kernel-script" "The kernel runs no scripts, and the boot has some."
+    KERNEL_FILE_SYSTEMS: Warning "kernel-file-systems" "The kernel lacks a file system that every init mounts."
+    KERNEL_SYSTEMD: Error "kernel-systemd" "The kernel lacks what systemd cannot do without."
+    KERNEL_OVERLAY: Error "kernel-overlay" "The root shall be an overlay, and the kernel has none."
+    KERNEL_VERITY: Warning "kernel-verity" "The image has a dm-verity tree, and the kernel cannot check it."
+    KERNEL_RESOLVER: Info "kernel-resolver" "/etc/resolv.conf is the kernel's, and the kernel does not write it."
+    KERNEL_FORMAT: Info "kernel-format" "Firecracker does not start a kernel of this form."
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_plain() {
+        let ids: BTreeSet<_> = ALL.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), ALL.len());
+        let is_plain =
+            |id: &str| id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        assert!(ids.into_iter().all(is_plain));
+        assert!(ALL.iter().all(|rule| rule.meaning.ends_with('.')));
+    }
+
+    #[test]
+    fn the_page_lists_what_the_code_has() {
+        let page = include_str!("../../../docs/checks.md");
+        let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).map(String::from).collect();
+        let severity = |rule: &Rule| format!("{:?}", rule.severity).to_lowercase();
+        let expected = ALL.iter().map(|rule| format!("| `{}` | {} | {} |", rule.id, severity(rule), rule.meaning));
+        assert_eq!(rows, expected.collect::<Vec<_>>());
+    }
+}

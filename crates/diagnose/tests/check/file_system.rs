@@ -1,0 +1,99 @@
+//! The file system itself.
+
+use std::fs::{self, File};
+use std::process::Command;
+
+use nex_diagnose::Verdict;
+use nex_testkit::command;
+
+use crate::tree::{Tree, checked, debugfs, evidence, expect, ids};
+
+#[test]
+fn what_is_no_ext4() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("image");
+    fs::write(&path, vec![0; 4096]).expect("writable");
+    expect(&checked(&path), &["not-ext4"]);
+    assert_eq!(checked(&path).verdict(), Verdict::Failing);
+}
+
+#[test]
+fn what_is_cut_off() {
+    let tree = Tree::busybox();
+    let image = tree.image(&[]);
+    File::options().write(true).open(&image).and_then(|file| file.set_len(20 << 20)).expect("writable");
+    expect(&checked(&image), &["ext4-cut-off"]);
+}
+
+#[test]
+fn damage_is_not_taken_for_absence() {
+    let tree = Tree::busybox();
+    let image = tree.image(&[]);
+    debugfs(&image, "set_inode_field /etc checksum 0x1234");
+    expect(&checked(&image), &["ext4-damaged"]);
+    let fsck = command::output(Command::new("e2fsck").arg("-fn").arg(&image)).expect("e2fsck");
+    assert_ne!(fsck.status.code(), Some(0));
+}
+
+#[test]
+fn features_that_no_kernel_knows() {
+    let tree = Tree::busybox();
+    let image = tree.image(&[]);
+    debugfs(&image, "set_super_value feature_ro_compat 0x4046b");
+    let report = checked(&image);
+    assert_eq!(ids(&report), ["ext4-feature"]);
+    assert!(evidence(&report, "ext4-feature").contains("ro_compat feature 0x40000"));
+}
+
+#[test]
+fn features_that_the_reader_does_not_know_leave_the_rest_open() {
+    let tree = Tree::busybox();
+    let report = checked(&tree.image(&["-O", "inline_data"]));
+    assert_eq!(ids(&report), [""; 0]);
+    assert_eq!(report.verdict(), Verdict::Unknown);
+    assert!(report.unchecked[0].why.contains("feature"), "{:?}", report.unchecked);
+}
+
+#[test]
+fn blocks_larger_than_pages() {
+    let tree = Tree::busybox();
+    let image = tree.image(&["-b", "16384"]);
+    expect(&checked(&image), &["ext4-block-size"]);
+}
+
+#[test]
+fn a_journal_that_waits_for_its_replay() {
+    let tree = Tree::busybox();
+    let image = tree.image(&[]);
+    debugfs(&image, "set_super_value feature_incompat 0x2c6");
+    let report = checked(&image);
+    assert_eq!(ids(&report), ["ext4-journal-dirty"], "{report:?}");
+    // The reader wants checksums in a journal that it has to replay, and a fresh one has none.
+    assert_eq!(report.verdict(), Verdict::Unknown);
+    command::run(Command::new("e2fsck").args(["-p", "-f"]).arg(&image)).expect("e2fsck repairs it");
+    expect(&checked(&image), &[]);
+}
+
+#[test]
+fn states_that_are_not_clean() {
+    let tree = Tree::busybox();
+    let image = tree.image(&[]);
+    debugfs(&image, "set_super_value state 3");
+    expect(&checked(&image), &["ext4-not-clean"]);
+    debugfs(&image, "set_super_value state 0");
+    expect(&checked(&image), &["ext4-not-clean"]);
+    debugfs(&image, "set_super_value state 1");
+    debugfs(&image, "set_super_value error_count 2");
+    assert!(evidence(&checked(&image), "ext4-not-clean").contains("counted errors"));
+}
+
+#[test]
+fn what_is_full() {
+    let tree = Tree::busybox();
+    let image = tree.image(&[]);
+    debugfs(&image, "set_super_value free_blocks_count 100");
+    debugfs(&image, "set_super_value free_inodes_count 5");
+    expect(&checked(&image), &["space-low", "inodes-low"]);
+    debugfs(&image, "set_super_value feature_ro_compat 0x146b");
+    assert_eq!(ids(&checked(&image)), [""; 0]);
+}
