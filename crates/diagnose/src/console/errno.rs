@@ -38,7 +38,7 @@ pub fn words(error: i32) -> String {
 /// The number of a name, as in `ENOENT: No such file or directory`, with which the agent's messages end.
 pub fn named(text: &str) -> Option<i32> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
-    words.filter_map(|word| ERRORS.iter().find(|(_, name, _)| *name == word)).map(|(number, ..)| -number).last()
+    words.filter_map(|word| ERRORS.iter().find(|(_, name, _)| *name == word)).map(|(number, ..)| -number).next_back()
 }
 
 /// The number at the start of a text.
