@@ -1,11 +1,14 @@
 //! The program as users and kernels start it: as a command, as a service, as process 1.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nex_protocol::{Decoder, Ended, Event, Item, Stream};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -16,9 +19,14 @@ const READY: &str = concat!("@nex1 ready version=", env!("CARGO_PKG_VERSION"), "
 /// Lays out a root of its own in a tmpfs, leaves children of several kinds, and becomes the agent, which keeps number 1.
 const GUEST: &str = r#"
 set -e
-root=$1 agent=$2
+root=$1 agent=$2 content=$3
 mount -t tmpfs tmpfs "$root"
-mkdir "$root/usr" "$root/proc"
+mkdir "$root/usr" "$root/proc" "$root/dev"
+cp -R "$content/." "$root"
+mount -t proc proc "$root/proc"
+mount --bind "$root/command-line" "$root/proc/cmdline"
+touch "$root/dev/null"
+mount --bind /dev/null "$root/dev/null"
 mount --rbind /usr "$root/usr"
 for name in bin lib lib64; do
     if [ -L "/$name" ]; then cp -P "/$name" "$root/$name"
@@ -81,33 +89,91 @@ fn process_1_mounts_reaps_and_ends_the_machine_on_sigterm() {
     assert!(matches!(status.signal(), Some(1 | 2)), "{status:?}");
 }
 
+/// Writes twelve million bytes by turns to both streams.
+const FLOOD: &str = r#"#!/bin/sh
+line=$(printf '%0100d' 7)
+lines=$(for i in 1 2 3 4 5 6 7 8 9 10; do printf '%s\n%s\n' "$line" "\t\\$i"; done)
+seq 1 10000 | while read -r i; do echo "$lines"; echo "$i" >&2; done
+exit 3
+"#;
+
+#[test]
+fn ten_megabytes_come_through_to_a_host_that_reads_slowly() {
+    let files = [("etc/nex/image.json", r#"{"entrypoint":["/flood"]}"#), ("flood", FLOOD)];
+    let Some(mut guest) = Guest::with("nex.workload=image nex.poweroff=1", &files) else { return };
+    let (mut decoder, mut items, mut buffer) = (Decoder::new(), Vec::new(), vec![0; 256 << 10]);
+    let mut pauses = 0;
+    loop {
+        let count = guest.console.get_mut().read(&mut buffer).expect("readable");
+        if count == 0 {
+            break;
+        }
+        items.extend(decoder.push(&buffer[..count]));
+        if pauses < 20 {
+            // Long enough for the pipe and all that the agent keeps to become full.
+            std::thread::sleep(Duration::from_millis(20));
+            pauses += 1;
+        }
+    }
+    let (mut out, mut err, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+    for item in items {
+        match item {
+            Item::Event(Event::Output(output)) => {
+                let stream = if output.stream == Stream::Out { &mut out } else { &mut err };
+                stream.extend(output.text);
+                stream.extend(output.line_ends.then_some(b'\n'));
+            }
+            Item::Event(Event::Exit(exit)) => ends.push(exit.end),
+            Item::Damaged(_) | Item::Lost(_) | Item::Event(Event::Dropped { .. }) => panic!("{item:?}"),
+            _ => {}
+        }
+    }
+    let expected = Command::new("sh").arg("-c").arg(FLOOD).output().expect("a shell");
+    assert!(expected.stdout.len() > 10_000_000, "{}", expected.stdout.len());
+    assert!(out == expected.stdout && err == expected.stderr, "{} and {} bytes", out.len(), err.len());
+    assert_eq!(ends, [Ended::Code(3)]);
+}
+
 /// The agent as process 1 of namespaces of its own. The user namespace keeps it from anything of the host.
 struct Guest {
     unshare: Child,
     init: u32,
     console: BufReader<ChildStdout>,
     _root: tempfile::TempDir,
+    _content: tempfile::TempDir,
 }
 
 impl Guest {
     /// `None` where this machine allows no namespaces; the test then says so and proves nothing.
     fn start() -> Option<Self> {
+        Self::with("", &[])
+    }
+
+    /// The same with a kernel's command line, and with files in its root.
+    fn with(command_line: &str, files: &[(&str, &str)]) -> Option<Self> {
         let allowed = Command::new("unshare").args(["-Urpfm", "true"]).output();
         if !allowed.is_ok_and(|output| output.status.success()) {
             eprintln!("skipped: this machine allows no user and process namespaces (unshare -Urpfm)");
             return None;
         }
         let root = tempfile::tempdir().expect("a temporary directory");
+        let content = tempfile::tempdir().expect("a temporary directory");
+        for (name, text) in [("command-line", command_line)].iter().chain(files) {
+            let path = content.path().join(name);
+            fs::create_dir_all(path.parent().expect("in a directory")).expect("writable");
+            fs::write(&path, text).expect("writable");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+        }
         let mut unshare = Command::new("unshare")
             .args(["-Urpfm", "--kill-child", "sh", "-c", GUEST, "guest"])
-            .args([root.path(), Path::new(AGENT)])
+            .args([root.path(), Path::new(AGENT), content.path()])
             .stdout(Stdio::piped())
             .spawn()
             .expect("unshare starts");
         wait_for("unshare has its child", || !children_of(unshare.id()).is_empty());
         let init = children_of(unshare.id())[0];
         let console = BufReader::new(unshare.stdout.take().expect("piped"));
-        Some(Self { unshare, init, console, _root: root })
+        Some(Self { unshare, init, console, _root: root, _content: content })
     }
 
     /// What is said up to the line that contains `mark`.

@@ -130,6 +130,10 @@ pub struct RootfsArgs {
     #[arg(long, env = "NEX_ROOT_PASSWORD_FILE", value_name = "FILE")]
     pub root_password_file: Option<PathBuf>,
 
+    /// A script that the guest runs at every boot, as root, before the agent. It has a #! line.
+    #[arg(long, env = "NEX_BOOT_SCRIPT", value_name = "FILE")]
+    pub boot_script: Option<PathBuf>,
+
     /// The form of the report.
     #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,

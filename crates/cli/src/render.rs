@@ -34,6 +34,9 @@ pub fn text(report: &Report) -> String {
     if let Some(script) = &report.script {
         add_script(&mut lines, script);
     }
+    if let Some(script) = &report.boot_script {
+        lines.add("boot script", script);
+    }
     lines.add("agent", &format!("{} ({})", report.agent.path, human(report.agent.bytes)));
     lines.add("started by", &report.started_by);
     for note in &report.notes {

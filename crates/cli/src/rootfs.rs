@@ -61,6 +61,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
             hostname: args.hostname.clone(),
             root_password: args.root_password_file.as_deref().map(root_password).transpose()?,
         },
+        boot_script: args.boot_script.as_deref().map(script::boot_script).transpose()?,
         limits: Limits {
             entries: args.limits.max_entries,
             headers: args.limits.max_headers,

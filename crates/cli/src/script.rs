@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nex_rootfs::guest::BootScript;
 use nex_rootfs::{SNAPSHOT, ScriptOptions};
 use nex_sandbox::{Limits, Mount, Network, Script, Secret, World, default_work_dir};
 
@@ -54,6 +55,14 @@ pub fn options(
     };
     let snapshot = args.snapshot.as_ref().map(|path| path.as_bytes().to_vec());
     Ok(Some(ScriptOptions { sandbox, clean: args.clean, snapshot, latest: source_date_epoch }))
+}
+
+/// What to run at every boot.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn boot_script(path: &Path) -> Result<BootScript, Diagnostic> {
+    Ok(BootScript { name: path.display().to_string(), content: read(path, "--boot-script")? })
 }
 
 fn script(path: &Path) -> Result<Script, Diagnostic> {

@@ -1,7 +1,7 @@
 //! The agent's file on the host: inspected, hashed, and ready to be placed.
 
 use std::fs::File;
-use std::io::Seek;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use crate::agent::Agent;
@@ -34,6 +34,30 @@ impl AgentFile {
         let linkage = program.linkage().to_string();
         let report = AgentReport { path: path.display().to_string(), sha256, bytes, linkage };
         Ok(Self { program, file, report })
+    }
+}
+
+impl AgentFile {
+    /// Whether a text stands anywhere in the file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn mentions(&self, text: &str) -> Result<bool, Error> {
+        const CHUNK: usize = 1 << 20;
+        let failed = |cause| Error::OpenAgent { path: self.report.path.clone().into(), cause };
+        let mut file = &self.file;
+        file.rewind().map_err(failed)?;
+        let mut seen = Vec::new();
+        loop {
+            // What may be the beginning of the text stays before the next part.
+            seen.drain(..seen.len().saturating_sub(text.len()));
+            if file.take(CHUNK as u64).read_to_end(&mut seen).map_err(failed)? == 0 {
+                return Ok(false);
+            }
+            if seen.windows(text.len()).any(|window| window == text.as_bytes()) {
+                return Ok(true);
+            }
+        }
     }
 }
 

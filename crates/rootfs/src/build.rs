@@ -15,6 +15,7 @@ use crate::agent_file::AgentFile;
 use crate::error::Error;
 use crate::events::Events;
 use crate::file_system::FileSystemOptions;
+use crate::guest::BootScript;
 use crate::output::{Destination, HashFile, Publication, WriteBack};
 use crate::phases::Phases;
 use crate::place::Limits;
@@ -48,6 +49,8 @@ pub struct Options {
     pub source_date_epoch: Option<i64>,
     /// The guest's name and root's password.
     pub guest: GuestOptions,
+    /// What the guest runs at every boot.
+    pub boot_script: Option<BootScript>,
     /// Bounds on what the image may bring.
     pub limits: Limits,
 }
@@ -148,6 +151,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
             layers,
         },
         script,
+        boot_script: options.boot_script.as_ref().map(|script| script.name.clone()),
         agent: agent.report,
         started_by: wiring.started_by,
         notes,

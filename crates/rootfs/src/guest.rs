@@ -3,6 +3,7 @@
 //! Nothing of the image runs: its files are looked at through a [`View`], and what is missing comes out as one more layer
 //! of [`Change`]s.
 
+mod boot_script;
 mod change;
 mod config;
 mod console;
@@ -20,6 +21,7 @@ mod users;
 
 use std::io;
 
+pub use boot_script::BootScript;
 pub use change::{Change, FileContent};
 pub use init::Init;
 pub use nex_program::{Kind, Stat, View};
@@ -41,6 +43,8 @@ pub struct Options {
     pub root_password: Option<Vec<u8>>,
     /// What the image says about its workload.
     pub config: ImageConfig,
+    /// What to run at every boot.
+    pub boot_script: Option<BootScript>,
 }
 
 /// The guest's layer, and what there is to say about it.
@@ -90,6 +94,24 @@ pub enum Error {
         /// What was asked for.
         hash: String,
     },
+    /// The boot script is none.
+    #[error("the boot script {script} is {cause}; begin it with a line such as #!/bin/sh")]
+    BootScript {
+        /// The script.
+        script: String,
+        /// What it is.
+        cause: &'static str,
+    },
+    /// Nobody in the image could run the boot script.
+    #[error(
+        "the boot script {script} needs what the image lacks: {interpreter}; write it for a shell that the image has"
+    )]
+    BootScriptInterpreter {
+        /// The script.
+        script: String,
+        /// The program that runs it.
+        interpreter: String,
+    },
     /// The image's configuration could not be written down.
     #[error("cannot write down the image's configuration")]
     Config(#[from] serde_json::Error),
@@ -111,6 +133,9 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     config::add(&options.config, &mut layer)?;
     layer.owned_file(AGENT, 0o775, (users::NUMBER, users::NUMBER), FileContent::Agent);
     console::wire(view, &mut found, &mut layer)?;
+    if let Some(script) = &options.boot_script {
+        boot_script::wire(script, view, &mut found, &mut layer)?;
+    }
     let started_by = start_agent(view, &mut found, &mut layer);
     if let Some(table) = found.inittab {
         table.save(&mut layer);

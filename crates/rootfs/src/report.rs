@@ -33,6 +33,9 @@ pub struct Report {
     /// What the setup scripts did, if there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<ScriptReport>,
+    /// The script that the guest runs at every boot, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_script: Option<String>,
     /// The agent in the image.
     pub agent: AgentReport,
     /// How the agent will be started, in words.

@@ -1,5 +1,7 @@
 //! The agent as init: what it sets up, the boot script, the end.
 
+use std::fs;
+
 use nex_protocol::{EndBy, Ended, Event, Item, Ready, Role, Source, Start, Stream};
 use nex_testkit::layer::Entry;
 use nex_testkit::{Result, fsck};
@@ -33,10 +35,12 @@ while :; do sleep 0.1; done
 
 #[test]
 fn the_init_sets_up_runs_the_script_reaps_stops_and_leaves_the_disk_clean() -> Result<()> {
-    let files =
-        vec![Entry::file("etc/nex/boot-script", BOOT_SCRIPT).mode(RUNS), Entry::file("workload", WORKLOAD).mode(RUNS)];
+    let files = vec![Entry::file("workload", WORKLOAD).mode(RUNS)];
     let config = json!({ "Entrypoint": ["/workload"], "StopSignal": "SIGQUIT" });
-    let Some(boot) = Boot::new(files, config)? else { return Ok(()) };
+    let directory = tempfile::tempdir()?;
+    let script = directory.path().join("boot.sh");
+    fs::write(&script, BOOT_SCRIPT)?;
+    let Some(boot) = Boot::with(files, config, &["--boot-script", &script.to_string_lossy()])? else { return Ok(()) };
     let boot = boot.words("rw nex.workload=image");
     let seen = see(boot.start()?, |guest, item| {
         let Item::Event(Event::Output(output)) = item else { return Ok(()) };

@@ -25,9 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MODULES: [&str; 4] = ["virtio_pci", "virtio_blk", "ext4", "overlay"];
 
 /// The programs of busybox that the scripts of these tests call.
-const APPLETS: [&str; 26] = [
+const APPLETS: [&str; 27] = [
     "sh", "cat", "chmod", "dd", "echo", "env", "false", "grep", "head", "hostname", "id", "ifconfig", "ip", "kill",
-    "ls", "mkdir", "mount", "ping", "poweroff", "ps", "rm", "seq", "sleep", "stat", "touch", "wc",
+    "ls", "mkdir", "mount", "ping", "poweroff", "ps", "rm", "seq", "sleep", "stat", "touch", "tr", "wc",
 ];
 
 /// The mode of a program.

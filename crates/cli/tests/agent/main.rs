@@ -8,4 +8,6 @@ mod nex;
 
 mod init;
 mod machine;
+mod overlay;
 mod refusals;
+mod workload;

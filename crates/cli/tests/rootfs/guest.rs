@@ -1,13 +1,18 @@
 //! What the guest finds beside the image: the agent and what starts it.
 
+use std::fs;
+use std::ops::Range;
+
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
 use nex_testkit::manifest::{Kind, Manifest};
-use nex_testkit::{Result, fsck, image_tree};
+use nex_testkit::{Result, command, fsck, image_tree};
 
 use crate::nex::{self, build};
 
 const RUNS: u32 = 0o755;
+/// Where the UUID stands in a file system, in its superblock.
+const UUID: Range<usize> = 1024 + 0x68..1024 + 0x78;
 
 fn built(entries: Vec<Entry>) -> Result<Manifest> {
     let directory = nex::directory()?;
@@ -43,6 +48,30 @@ fn from_scratch_the_agent_is_the_init() -> Result<()> {
         assert_eq!(tree[directory.as_bytes()].kind, Kind::Directory, "{directory}");
     }
     Ok(())
+}
+
+#[test]
+fn a_boot_script_is_in_the_image_and_in_its_identity() -> Result<()> {
+    let directory = nex::directory()?;
+    let place = |name: &str| directory.path().join(name);
+    let layout = place("layout");
+    let shell = Entry::file("bin/sh", "\x7fELF").mode(RUNS);
+    Image::of(&[vec![shell]])?.write(&layout, "image")?;
+    let image = format!("oci:{}:image", layout.display());
+    fs::write(place("boot.sh"), "#!/bin/sh\necho hello\n")?;
+    build(&image, &place("without.ext4"))?;
+    let mut with = nex::rootfs(&image, &place("with.ext4"))?;
+    let report = command::run(with.args(["--size", "auto", "--boot-script"]).arg(place("boot.sh")))?;
+    assert!(String::from_utf8_lossy(&report).contains("\nboot script "), "{}", String::from_utf8_lossy(&report));
+    fsck::judge(&place("with.ext4"))?;
+    let script = &image_tree::read(&place("with.ext4"))?[&b"etc/nex/boot-script"[..]];
+    assert_eq!((script.mode, script.uid, script.gid), (RUNS, 0, 0));
+    let uuid = |name: &str| -> Result<Vec<u8>> { Ok(fs::read(place(name))?[UUID].to_vec()) };
+    assert_ne!(uuid("with.ext4")?, uuid("without.ext4")?);
+
+    fs::write(place("boot.sh"), "echo hello\n")?;
+    let mut refused = nex::rootfs(&image, &place("refused.ext4"))?;
+    nex::fails(refused.arg("--boot-script").arg(place("boot.sh")), directory.path(), &["boot.sh", "#!/bin/sh"])
 }
 
 #[test]

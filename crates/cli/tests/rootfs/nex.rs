@@ -16,7 +16,7 @@ use tempfile::TempDir;
 pub const NEX: &str = env!("CARGO_BIN_EXE_nex");
 
 /// What the guest's layer may add to an image or change in it: names, and directories with all beneath them.
-const GUEST: [&str; 32] = [
+const GUEST: [&str; 34] = [
     "dev",
     "etc/group",
     "etc/gshadow",
@@ -24,9 +24,11 @@ const GUEST: [&str; 32] = [
     "etc/hosts",
     "etc/init.d/agent",
     "etc/init.d/agetty.ttyS0",
+    "etc/init.d/nex-boot-script",
     "etc/inittab",
     "etc/machine-id",
     "etc/nex",
+    "etc/nex/boot-script",
     "etc/nex/image.json",
     "etc/passwd",
     "etc/resolv.conf",

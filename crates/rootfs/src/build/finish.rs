@@ -33,7 +33,9 @@ impl Build<'_> {
         let diff_ids = self.layers.iter().map(|layer| &layer.diff_id);
         let file_system = self.options.file_system.identity();
         let script = &self.script_digest;
-        Identity::of(inputs.iter().chain(diff_ids).chain(&file_system).chain(script).map(String::as_str))
+        let boot_script = self.options.boot_script.as_ref().map(|script| format!("boot script {:?}", script.content));
+        let inputs = inputs.iter().chain(diff_ids).chain(&file_system).chain(script).chain(&boot_script);
+        Identity::of(inputs.map(String::as_str))
     }
 
     /// Writes the metadata.

@@ -4,13 +4,14 @@ use std::fs::File;
 
 use nex_ext4::{Timestamp, Writer};
 use nex_image::Image;
+use nex_workload::BOOT_SCRIPT;
 
 use super::Options;
 use crate::agent_file::AgentFile;
 use crate::dress::{DressError, dress};
 use crate::error::Error;
 use crate::events::Events;
-use crate::guest::{self, Wiring, wire};
+use crate::guest::{self, Init, Wiring, wire};
 use crate::links::{self, LinkError, Split};
 use crate::merge::Merge;
 use crate::output::Unfinished;
@@ -104,8 +105,14 @@ impl<'a> Build<'a> {
             hostname: self.options.guest.hostname.clone(),
             root_password: self.options.guest.root_password.clone(),
             config: image_config(&self.image.config),
+            boot_script: self.options.boot_script.clone(),
         };
         let mut wiring = wire(&view, &guest)?;
+        if guest.boot_script.is_some() && wiring.init == Init::Agent && !self.agent.mentions(BOOT_SCRIPT)? {
+            wiring.notes.push(format!(
+                "the agent is the init, and nothing in it mentions {BOOT_SCRIPT}: it may not run the boot script"
+            ));
+        }
         let changes = std::mem::take(&mut wiring.changes);
         let blocks =
             dress(changes, self.agent, self.time, &mut self.writer, &mut self.merge).map_err(|error| match error {

@@ -9,6 +9,7 @@ use super::change::Layer;
 use super::openrc::Runlevel;
 use super::text::{Attributes, Text};
 use super::{AGENT, Error};
+use nex_workload::BOOT_SCRIPT;
 
 /// Where the program is that changes its user and becomes another. Debian's dpkg and BusyBox have it with the same options.
 const LAUNCHERS: [&[u8]; 2] = [b"/sbin/start-stop-daemon", b"/usr/sbin/start-stop-daemon"];
@@ -69,6 +70,12 @@ impl Inittab {
         let command = launcher.map_or(AGENT.to_vec(), |path| [path, b" -S -q -c nex:nex -x ", AGENT].concat());
         self.text.append(&[prefix, &command].concat());
         launcher.is_some()
+    }
+
+    /// Has the boot script run, and waited for, before what is respawned.
+    pub(crate) fn add_boot_script(&mut self) {
+        let prefix = if self.busybox { "::sysinit:" } else { "nexb:2345:wait:" };
+        self.text.append([prefix, BOOT_SCRIPT].concat().as_bytes());
     }
 
     /// Whether the table has a login on the serial console.

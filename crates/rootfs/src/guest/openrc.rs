@@ -31,6 +31,24 @@ start_pre() {
 }
 "#;
 
+/// The service that runs the boot script. What it says goes to the console, where OpenRC runs its services.
+const BOOT_SCRIPT: &str = r#"#!/sbin/openrc-run
+
+name="nex-boot-script"
+description="Boot script of Nex"
+
+depend() {
+	after root localmount bootmisc net.eth0
+	before agent
+}
+
+start() {
+	ebegin "Running /etc/nex/boot-script"
+	/etc/nex/boot-script </dev/null
+	eend $? "/etc/nex/boot-script failed"
+}
+"#;
+
 /// What must be mounted before the agent starts, where the image has a script for it.
 const MOUNT_SERVICES: [&str; 3] = ["devfs", "procfs", "sysfs"];
 
@@ -61,6 +79,12 @@ pub(crate) fn wire(view: &dyn View, runlevel: Runlevel, layer: &mut Layer) {
     }
     layer.file(b"/etc/init.d/agent", 0o755, SERVICE);
     enable("agent", runlevel, layer);
+}
+
+/// Adds the service of the boot script, and enables it beside the agent's.
+pub(crate) fn add_boot_script(runlevel: Runlevel, layer: &mut Layer) {
+    layer.file(b"/etc/init.d/nex-boot-script", 0o755, BOOT_SCRIPT);
+    enable("nex-boot-script", runlevel, layer);
 }
 
 /// Whether the image can run a login by OpenRC's own service.

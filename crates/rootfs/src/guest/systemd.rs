@@ -22,6 +22,23 @@ StandardError=journal+console
 WantedBy=multi-user.target
 ";
 
+/// The service that runs the boot script. Whatever its end, the agent starts behind it.
+const BOOT_SCRIPT: &str = "\
+[Unit]
+Description=Boot script of Nex
+Before=agent.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/etc/nex/boot-script
+StandardOutput=journal+console
+StandardError=journal+console
+
+[Install]
+WantedBy=multi-user.target
+";
+
 /// Where distributions keep their units: before and after the merge of `/usr`.
 const UNIT_DIRECTORIES: [&str; 2] = ["/usr/lib/systemd", "/lib/systemd"];
 
@@ -34,6 +51,14 @@ pub(crate) fn wire(view: &dyn View, layer: &mut Layer) {
     if view.read(b"/etc/machine-id", 1).is_ok_and(|id| id.is_some_and(|id| !id.is_empty())) {
         layer.note("the image's machine-id is emptied, so that each guest makes its own");
     }
+}
+
+/// Adds the service of the boot script, and enables it.
+pub(crate) fn add_boot_script(layer: &mut Layer) {
+    const NAME: &str = "nex-boot-script.service";
+    let path = format!("/etc/systemd/system/{NAME}");
+    layer.file(path.as_bytes(), 0o644, BOOT_SCRIPT);
+    enable("multi-user.target", NAME, &path, layer);
 }
 
 /// Enables a login on the serial console, where the image has what it needs. Returns whether it has.

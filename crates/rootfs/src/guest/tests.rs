@@ -3,7 +3,7 @@
 use nex_program::{Kind, Stat, View};
 
 use super::memory::Image;
-use super::{Error, Init, Options, Wiring, wire};
+use super::{BootScript, Error, Init, Options, Wiring, wire};
 
 const ALPINE_INITTAB: &str = "::sysinit:/sbin/openrc sysinit\n::sysinit:/sbin/openrc boot\n::wait:/sbin/openrc default\n\
                               tty1::respawn:/sbin/getty 38400 tty1\n#ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100\n";
@@ -220,6 +220,46 @@ fn sysvinit_without_a_way_to_change_the_user_respawns_the_agent_as_root() {
     assert_eq!(wiring.init, Init::Inittab);
     assert!(guest.text("/etc/inittab").ends_with("\nnex:2345:respawn:/usr/local/bin/agent\n"));
     assert!(wiring.notes.iter().any(|note| note.contains("as root")), "{:?}", wiring.notes);
+}
+
+fn boot_script(content: &str) -> Options {
+    let script = BootScript { name: "boot.sh".into(), content: content.into() };
+    Options { boot_script: Some(script), ..Options::default() }
+}
+
+#[test]
+fn the_boot_script_is_started_by_whom_the_image_has() {
+    let options = boot_script("#!/bin/sh\necho hello\n");
+    let with_shell = |image: Image| wired_with(image.file("/bin/sh", 0o755, "\x7fELF"), &options).0;
+    let script = Some(Stat { kind: Kind::File, mode: 0o755, uid: 0, gid: 0 });
+
+    let guest = with_shell(Image::default());
+    assert_eq!(guest.text("/etc/nex/boot-script"), "#!/bin/sh\necho hello\n");
+    assert_eq!(guest.stat(b"/etc/nex/boot-script"), script);
+
+    let guest = with_shell(alpine_with_openrc());
+    assert_eq!(target(&guest, "/etc/runlevels/boot/nex-boot-script"), "/etc/init.d/nex-boot-script");
+    assert!(guest.text("/etc/init.d/nex-boot-script").contains("\n\tbefore agent\n"));
+
+    let guest = with_shell(debian_with_systemd());
+    let unit = "/etc/systemd/system/nex-boot-script.service";
+    assert_eq!(target(&guest, "/etc/systemd/system/multi-user.target.wants/nex-boot-script.service"), unit);
+    assert!(guest.text(unit).contains("\nBefore=agent.service\n"));
+
+    let guest = with_shell(debian_with_sysvinit("#!/bin/sh\n"));
+    assert!(guest.text("/etc/inittab").contains("\nnexb:2345:wait:/etc/nex/boot-script\nnex:2345:respawn:"));
+}
+
+#[test]
+fn a_boot_script_that_would_not_run_is_refused() {
+    let refused = |content: &str| {
+        let image = Image::default().file("/bin/sh", 0o755, "\x7fELF");
+        wire(&image, &boot_script(content)).unwrap_err().to_string()
+    };
+    assert!(refused("echo hello\n").contains("boot.sh is a text without #!"), "{}", refused("echo hello\n"));
+    assert!(refused("").contains("#!/bin/sh"));
+    assert!(refused("#!/bin/bash\n").contains("boot.sh needs what the image lacks: /bin/bash"));
+    assert!(refused("\x7fELF").contains("program in place of a script"));
 }
 
 #[test]
