@@ -89,4 +89,37 @@ pub enum Error {
         /// The system's word for it.
         cause: io::Error,
     },
+    /// The jailer makes device nodes and mount namespaces.
+    #[error("Firecracker's jailer is root's; run nex as root, or without a jail")]
+    JailIsRoots,
+    /// The jailer belongs to another Firecracker.
+    #[error("'{}' is version {version}, and Firecracker is {firecracker}; the two come together", .jailer.display())]
+    OtherJailer {
+        /// The jailer.
+        jailer: PathBuf,
+        /// Its version.
+        version: String,
+        /// Firecracker's.
+        firecracker: String,
+    },
+    /// The user in the jail may not write a file that the guest shall write.
+    #[error("user {uid} with group {gid}, whom Firecracker runs as, may not write '{}'; give it to them", .path.display())]
+    NotTheJails {
+        /// The file.
+        path: PathBuf,
+        /// The jail's user.
+        uid: u32,
+        /// The jail's group.
+        gid: u32,
+    },
+    /// A file that the guest shall write cannot be brought into the jail.
+    #[error("cannot link '{}' into a jail in '{}': {cause}; both must be on one file system", .path.display(), .place.display())]
+    Link {
+        /// The file.
+        path: PathBuf,
+        /// Where jails are.
+        place: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
 }

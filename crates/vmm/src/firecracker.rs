@@ -13,6 +13,7 @@ mod api;
 mod copy;
 mod descriptors;
 mod directory;
+mod jail;
 mod kernel;
 mod room;
 
@@ -23,6 +24,8 @@ use std::time::{Duration, Instant};
 
 use api::{Api, Trouble};
 use descriptors::Descriptors;
+use jail::Cell;
+pub use jail::Jail;
 use nex_kernel::Architecture;
 use room::Room;
 use serde_json::{Value, json};
@@ -33,8 +36,9 @@ use crate::machine::{Access, Bus, Machine};
 use crate::process::Process;
 use crate::vmm::Vmm;
 
-/// The program's name, and the variable that names another one.
+/// The programs' names, and the variable that names another Firecracker.
 const PROGRAM: &str = "firecracker";
+const JAILER: &str = "jailer";
 const VARIABLE: &str = "NEX_FIRECRACKER";
 /// The first release with all that is asked for: a source of random numbers.
 const OLDEST: (u32, u32) = (1, 4);
@@ -50,6 +54,7 @@ const CONSOLE: usize = 1 << 20;
 pub struct Firecracker {
     program: PathBuf,
     version: String,
+    jail: Option<Jail>,
 }
 
 impl Firecracker {
@@ -83,7 +88,31 @@ impl Firecracker {
             let (program, version) = (program.into(), version.to_owned());
             return Err(Error::TooOld { program, version, oldest: format!("{}.{}", OLDEST.0, OLDEST.1) });
         }
-        Ok(Self { program: program.into(), version: version.to_owned() })
+        Ok(Self { program: program.into(), version: version.to_owned(), jail: None })
+    }
+
+    /// The same in a jail for each guest, which root alone can make.
+    ///
+    /// # Errors
+    /// When the jailer does not run, or is not of Firecracker's release.
+    pub fn jailed(mut self, jail: Jail) -> Result<Self, Error> {
+        let told = Command::new(&jail.jailer).arg("--version").output();
+        let told = told.map_err(|cause| Error::Run { program: jail.jailer.clone(), cause })?;
+        let told = String::from_utf8_lossy(&told.stdout);
+        let version = told.split_whitespace().find_map(|word| word.strip_prefix('v')).unwrap_or("(no version)");
+        if version != self.version {
+            let (jailer, version) = (jail.jailer, version.to_owned());
+            return Err(Error::OtherJailer { jailer, version, firecracker: self.version });
+        }
+        self.jail = Some(jail);
+        Ok(self)
+    }
+
+    /// The jailer that came with this Firecracker: beside it, or on the `PATH`.
+    pub fn jailer(&self) -> Option<PathBuf> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let places = self.program.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
+        places.map(|place| place.join(JAILER)).find(|file| file.is_file())
     }
 
     fn refused(&self, said: impl Into<String>) -> Error {
@@ -176,7 +205,8 @@ impl Firecracker {
 
 impl Vmm for Firecracker {
     fn name(&self) -> String {
-        format!("Firecracker {}, KVM", self.version)
+        let jailed = if self.jail.is_some() { ", jailed" } else { "" };
+        format!("Firecracker {}, KVM{jailed}", self.version)
     }
 
     fn command_line(&self, machine: &Machine) -> String {
@@ -193,7 +223,10 @@ impl Vmm for Firecracker {
 
     fn start(&self, machine: &Machine) -> Result<Guest, Error> {
         self.check(machine)?;
-        self.start_in(machine, Descriptors::new()?)
+        match &self.jail {
+            None => self.start_in(machine, Descriptors::new()?),
+            Some(jail) => self.start_in(machine, Cell::new(jail, &self.program)?),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod qemu;
 mod vmm;
 
 pub use error::Error;
-pub use firecracker::Firecracker;
+pub use firecracker::{Firecracker, Jail};
 pub use guest::{Ending, Guest, Reading};
 pub use machine::{Accelerator, Access, Bus, Drive, Machine};
 pub use nex_kernel::Architecture;

@@ -1,0 +1,250 @@
+//! Firecracker in a jail: its own jailer gives it a root directory, a user and a mount namespace, and drops all else.
+//!
+//! ```text
+//! BASE/firecracker/nex-ID/        locked as long as we live
+//!     root/                       the jail's root
+//!         firecracker             copied by the jailer
+//!         dev/kvm ...             made by the jailer
+//!         kernel initramfs drive0 linked or copied by us, before the jailer runs
+//!         api log
+//! ```
+//!
+//! The jailer closes what is open, so that files need names here. What changes its user loses the signal that ends it with
+//! us: so a jail that nobody has locked any more is ended and removed by the next one who makes a jail.
+
+mod cgroup;
+mod owner;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use owner::Owner;
+use rustix::fs::FlockOperation;
+use rustix::process::{Pid, Signal};
+use tempfile::TempDir;
+
+use super::copy;
+use super::room::{Room, without_times};
+use crate::error::Error;
+
+/// What the names of our jails begin with. The rest is by chance; letters, digits and hyphens are allowed.
+const PREFIX: &str = "nex-";
+const ROOT: &str = "root";
+const SOCKET: &str = "api";
+const LOG: &str = "log";
+/// The most that is read of its log, in bytes.
+const LONGEST_LOG: u64 = 64 << 10;
+
+/// How Firecracker is jailed.
+#[derive(Clone, Debug)]
+pub struct Jail {
+    /// The jailer's program: as a rule the one that came with Firecracker.
+    pub jailer: PathBuf,
+    /// The user that Firecracker runs as.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Where jails are made. Copies of images are in it, too.
+    pub base: PathBuf,
+    /// Which control groups the machine has, 1 or 2, when it is to be limited.
+    pub cgroup_version: u8,
+    /// Limits, as `cpu.max=50000 100000`.
+    pub cgroups: Vec<String>,
+}
+
+impl Jail {
+    /// A jail in `/srv/jailer`, for this user and group.
+    pub fn new(jailer: PathBuf, uid: u32, gid: u32) -> Self {
+        Self { jailer, uid, gid, base: "/srv/jailer".into(), cgroup_version: cgroup::version(), cgroups: Vec::new() }
+    }
+}
+
+/// A jail that is being made, or in which Firecracker runs; dropped, it goes.
+pub struct Cell {
+    jail: Jail,
+    /// What the jailer calls Firecracker: the name of its file.
+    name: OsString,
+    directory: TempDir,
+    /// The jail's root directory, open.
+    root: File,
+    // Held for its lock.
+    _lock: File,
+}
+
+impl Cell {
+    /// Makes a jail for a Firecracker, and ends and removes what killed runs have left.
+    pub fn new(jail: &Jail, program: &Path) -> Result<Self, Error> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Error::JailIsRoots);
+        }
+        let name = program.file_name().unwrap_or_default().to_owned();
+        let place = jail.base.join(&name);
+        let make = || {
+            fs::create_dir_all(&place)?;
+            remove_abandoned(&place, &name);
+            let directory = tempfile::Builder::new().prefix(PREFIX).rand_bytes(12).tempdir_in(&place)?;
+            let lock = File::open(directory.path())?;
+            rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+            fs::create_dir(directory.path().join(ROOT))?;
+            let root = File::open(directory.path().join(ROOT))?;
+            Ok((directory, root, lock))
+        };
+        let (directory, root, lock) = make().map_err(|cause| Error::Prepare { place: place.clone(), cause })?;
+        let mut cell = Self { jail: jail.clone(), name, directory, root, _lock: lock };
+        cell.bytes(LOG, b"", 0o600)?;
+        Ok(cell)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(ROOT).join(name)
+    }
+
+    fn owner(&self) -> Owner {
+        Owner { uid: self.jail.uid, gid: self.jail.gid }
+    }
+
+    fn failed(&self, cause: io::Error) -> Error {
+        Error::Prepare { place: self.directory.path().into(), cause }
+    }
+
+    /// Makes a file of the jail's user.
+    fn bytes(&mut self, name: &str, bytes: &[u8], mode: u32) -> Result<String, Error> {
+        let mut options = File::options();
+        let made = options.write(true).create_new(true).mode(mode).open(self.path(name));
+        let made = made.and_then(|mut file| file.write_all(bytes).and_then(|()| self.owner().take(&file)));
+        made.map(|()| format!("/{name}")).map_err(|cause| self.failed(cause))
+    }
+
+    /// Makes a copy that is the jail's user's.
+    fn copy(&mut self, name: &str, from: &File, file: &Path, mode: u32) -> Result<String, Error> {
+        let mut options = File::options();
+        let made = options.read(true).write(true).create_new(true).mode(mode).open(self.path(name));
+        let copied = made.and_then(|copy| copy::sparse(from, &copy).and_then(|()| self.owner().take(&copy)));
+        copied.map(|()| format!("/{name}")).map_err(|cause| Error::Copy {
+            path: file.into(),
+            place: self.jail.base.clone(),
+            cause,
+        })
+    }
+}
+
+impl Room for Cell {
+    fn to_read(&mut self, name: &str, file: &Path) -> Result<String, Error> {
+        let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
+        let metadata = opened.metadata().map_err(|cause| Error::Open { path: file.into(), cause })?;
+        let is_linked = self.owner().may_read(&metadata)
+            && fs::canonicalize(file).and_then(|file| fs::hard_link(file, self.path(name))).is_ok();
+        if is_linked { Ok(format!("/{name}")) } else { self.copy(name, &opened, file, 0o400) }
+    }
+
+    fn to_write(&mut self, name: &str, file: &Path) -> Result<String, Error> {
+        let open = |cause| Error::Open { path: file.into(), cause };
+        let metadata = fs::metadata(file).map_err(open)?;
+        if !self.owner().may_write(&metadata) {
+            let (uid, gid) = (self.jail.uid, self.jail.gid);
+            return Err(Error::NotTheJails { path: file.into(), uid, gid });
+        }
+        let linked = fs::canonicalize(file).and_then(|file| fs::hard_link(file, self.path(name)));
+        linked.map(|()| format!("/{name}")).map_err(|cause| Error::Link {
+            path: file.into(),
+            place: self.jail.base.clone(),
+            cause,
+        })
+    }
+
+    fn copy_to_write(&mut self, name: &str, file: &Path) -> Result<String, Error> {
+        let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
+        self.copy(name, &opened, file, 0o600)
+    }
+
+    fn bytes_to_read(&mut self, name: &str, bytes: &[u8]) -> Result<String, Error> {
+        self.bytes(name, bytes, 0o400)
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let id = self.directory.path().file_name().unwrap_or_default();
+        let mut command = Command::new(&self.jail.jailer);
+        command.arg("--id").arg(id).arg("--exec-file").arg(program);
+        command.args(["--uid", &self.jail.uid.to_string(), "--gid", &self.jail.gid.to_string()]);
+        command.arg("--chroot-base-dir").arg(&self.jail.base);
+        if !self.jail.cgroups.is_empty() {
+            command.args(["--cgroup-version", &self.jail.cgroup_version.to_string()]);
+            for limit in &self.jail.cgroups {
+                command.args(["--cgroup", limit]);
+            }
+        }
+        command.args(["--", "--api-sock", SOCKET, "--log-path", LOG, "--level", "Error"]);
+        command
+    }
+
+    fn inherited(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    fn connect(&mut self) -> io::Result<UnixStream> {
+        // By the directory's descriptor: a socket's name has 107 bytes at most, and this one may be longer.
+        let connected = UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", self.root.as_raw_fd()))?;
+        fs::remove_file(self.path(SOCKET))?;
+        Ok(connected)
+    }
+
+    fn log(&mut self) -> String {
+        let mut text = Vec::new();
+        let read = File::open(self.path(LOG)).and_then(|log| log.take(LONGEST_LOG).read_to_end(&mut text));
+        // What cannot be read was not said.
+        read.map(|_| without_times(&String::from_utf8_lossy(&text))).unwrap_or_default()
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        // Firecracker has ended, and the directory goes with its own `Drop`.
+        cgroup::remove(&self.name, self.directory.path().file_name().unwrap_or_default());
+    }
+}
+
+/// Ends and removes jails of ours that nobody has locked. What cannot be removed stays for the next one to try.
+fn remove_abandoned(place: &Path, name: &OsStr) {
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let (path, id) = (entry.path(), entry.file_name());
+        if !id.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        let Ok(lock) = File::open(&path) else { continue };
+        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() || is_new(&lock) {
+            continue;
+        }
+        end(&path.join(ROOT), name);
+        cgroup::remove(name, &id);
+        let _ = fs::remove_dir_all(&path);
+    }
+}
+
+/// Whether a directory was made so lately that who has made it may not have locked it yet.
+fn is_new(directory: &File) -> bool {
+    let made = directory.metadata().and_then(|metadata| metadata.modified());
+    made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age.as_secs() < 1))
+}
+
+/// Ends the Firecracker whose root directory this is.
+fn end(root: &Path, name: &OsStr) {
+    let mut file = name.to_owned();
+    file.push(".pid");
+    let number = fs::read_to_string(root.join(file)).ok().and_then(|text| text.trim().parse().ok());
+    let Some(process) = number.and_then(Pid::from_raw) else { return };
+    // The number may be another process's by now. In a namespace of its own the path would not tell, but the inode does.
+    let its_root = fs::metadata(format!("/proc/{}/root/", process.as_raw_nonzero()));
+    let is_in_it = its_root
+        .ok()
+        .zip(fs::metadata(root).ok())
+        .is_some_and(|(its, ours)| (its.dev(), its.ino()) == (ours.dev(), ours.ino()));
+    if is_in_it {
+        let _ = rustix::process::kill_process(process, Signal::KILL);
+    }
+}
