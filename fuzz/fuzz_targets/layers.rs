@@ -70,6 +70,7 @@ fn options(layout: PathBuf, output: &Path) -> Options {
         source_date_epoch: None,
         guest: GuestOptions::default(),
         limits: Limits { entries: 10_000, headers: 256 << 10, metadata: 4 << 20 },
+        cache: None,
     }
 }
 

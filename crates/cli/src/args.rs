@@ -1,5 +1,6 @@
 //! The command line.
 
+mod cache;
 mod script;
 
 mod check;
@@ -11,6 +12,7 @@ mod set_agent;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use cache::{CacheAction, CacheArgs, CacheCommand, CachePlace};
 pub use check::CheckArgs;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -43,6 +45,9 @@ pub enum Command {
     /// Make a root filesystem from a container image and an agent, or check or change one.
     #[command(visible_alias = "fs", after_help = ROOTFS_HELP, args_conflicts_with_subcommands = true)]
     Rootfs(Box<RootfsCommand>),
+    /// See, check and shrink the cache.
+    #[command(after_help = cache::HELP)]
+    Cache(CacheCommand),
     /// Print the completion script for a shell.
     Completion {
         /// The shell.
@@ -154,6 +159,9 @@ pub struct RootfsArgs {
     pub file_system: FileSystemArgs,
 
     #[command(flatten)]
+    pub cache: CacheArgs,
+
+    #[command(flatten)]
     pub script: ScriptArgs,
 
     #[command(flatten)]
@@ -205,7 +213,11 @@ pub enum Stream {
 impl Command {
     /// Where the report goes as JSON; `None` when it is text.
     pub fn json(&self) -> Option<Stream> {
-        let Self::Rootfs(rootfs) = self else { return None };
+        let rootfs = match self {
+            Self::Rootfs(rootfs) => rootfs,
+            Self::Cache(cache) => return (cache.action.view().format == Format::Json).then_some(Stream::Output),
+            _ => return None,
+        };
         let (format, stream) = match &rootfs.change {
             Some(Change::SetAgent(args)) => (args.format, Stream::Output),
             Some(Change::Check(args)) => (args.format, Stream::Output),

@@ -1,6 +1,7 @@
 //! `nex`: makes root filesystems for microVMs.
 
 mod args;
+mod cache;
 mod check;
 mod diagnostic;
 mod environment;
@@ -48,6 +49,7 @@ fn run(command: &Command) -> Result<ExitCode, Diagnostic> {
             Some(Change::Explain(args)) => explain::run(args)?,
             None => interruptible(|| rootfs::run(&rootfs.build))?,
         },
+        Command::Cache(cache) => return cache::run(&cache.action),
         Command::Completion { shell } => completion(*shell)?,
         Command::Manual { command } => manual(command.as_deref())?,
     }

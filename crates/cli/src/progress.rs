@@ -138,6 +138,10 @@ impl Progress for Lines {
 }
 
 impl Events for Lines {
+    fn layer_cached(&self, index: usize) {
+        tell(format_args!("layer {}: from the cache", index + 1));
+    }
+
     fn script_output(&self, line: &[u8]) {
         tell(script_line(line));
     }

@@ -1,5 +1,7 @@
 //! The report as text.
 
+pub mod cache;
+
 use std::fmt::Write;
 
 use nex_diagnose::console::{Explanation, Symptom};
@@ -29,7 +31,9 @@ pub fn text(report: &Report) -> String {
     lines.add("platform", &report.image.platform);
     for (index, layer) in report.image.layers.iter().enumerate() {
         let label = if index == 0 { "layers" } else { "" };
-        lines.add(label, &format!("{}  {}, {} entries", short(&layer.digest), human(layer.tar_bytes), layer.entries));
+        let cached = if layer.cached { ", from the cache" } else { "" };
+        let (digest, bytes) = (short(&layer.digest), human(layer.tar_bytes));
+        lines.add(label, &format!("{digest}  {bytes}, {} entries{cached}", layer.entries));
     }
     if let Some(script) = &report.script {
         add_script(&mut lines, script);

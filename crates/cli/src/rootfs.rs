@@ -10,7 +10,7 @@ use nex_rootfs::{Compression, Destination, FileSystemOptions, GuestOptions, Limi
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::{Diagnostic, tell};
 use crate::environment::source_date_epoch;
-use crate::{progress, render, script, size};
+use crate::{cache, progress, render, script, size};
 
 /// The agent that is taken when none is named: the program of this name beside `nex`.
 const DEFAULT_AGENT: &str = "nex-agent";
@@ -67,6 +67,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
             headers: args.limits.max_headers,
             metadata: args.limits.max_metadata,
         },
+        cache: if args.cache.no_cache { None } else { cache::options(&args.cache.place) },
     })
 }
 

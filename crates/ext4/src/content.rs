@@ -1,5 +1,11 @@
 //! Where the bytes of a regular file are.
 
+use std::ops::Range;
+
+use crate::BLOCK_SIZE;
+use crate::cursor::MAX_EXTENT_LENGTH;
+use crate::data::MAX_FILE_SIZE;
+
 /// A run of blocks that is contiguous both in the file and on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
@@ -40,6 +46,24 @@ impl Content {
         Self { size, extents }
     }
 
+    /// A file that was placed before, in another file system of the same layout, and whose blocks are now taken over
+    /// ([`Writer::take_over`](crate::Writer::take_over)). `None` when extents overlap, are not in order, are too long, or are
+    /// not all in `blocks`.
+    pub fn placed_before(size: u64, extents: Vec<Extent>, blocks: Range<u64>) -> Option<Self> {
+        let mut logical = 0;
+        for extent in &extents {
+            let end = extent.physical.checked_add(extent.length.into())?;
+            let is_inside = blocks.start <= extent.physical && end <= blocks.end;
+            let is_whole = extent.length > 0 && u64::from(extent.length) <= MAX_EXTENT_LENGTH;
+            if extent.logical < logical || !is_inside || !is_whole {
+                return None;
+            }
+            logical = extent.logical.checked_add(extent.length)?;
+        }
+        let is_covered = u64::from(logical) <= size.div_ceil(BLOCK_SIZE) && size <= MAX_FILE_SIZE;
+        is_covered.then(|| Self::new(size, extents))
+    }
+
     /// The file's size in bytes (`i_size`).
     pub fn size(&self) -> u64 {
         self.size
@@ -57,5 +81,30 @@ impl Content {
     /// How many blocks the bytes occupy; holes do not count.
     pub fn blocks(&self) -> u64 {
         self.extents().iter().map(|extent| u64::from(extent.length)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_have_been_placed_is_taken_back() {
+        let extent = |logical, physical, length| Extent { logical, physical, length };
+        let placed = |size, extents: &[Extent]| Content::placed_before(size, extents.to_vec(), 100..200).is_some();
+        assert!(placed(0, &[]));
+        assert!(placed(9000, &[extent(0, 100, 1), extent(2, 199, 1)]));
+        for (size, extents) in [
+            (4096, vec![extent(0, 99, 1)]),
+            (4096, vec![extent(0, 200, 1)]),
+            (9000, vec![extent(0, 150, 2), extent(1, 160, 1)]),
+            (4096, vec![extent(0, 150, 2)]),
+            (4096, vec![extent(0, 150, 0)]),
+            (4096, vec![extent(0, u64::MAX, 1)]),
+            (u64::MAX, vec![extent(u32::MAX, 150, 1)]),
+            (u64::MAX, vec![]),
+        ] {
+            assert!(!placed(size, &extents), "{size} {extents:?}");
+        }
     }
 }

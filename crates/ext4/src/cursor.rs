@@ -25,6 +25,16 @@ impl Cursor {
         Self { next: span, end: BLOCKS_PER_GROUP, span, taken_end: span }
     }
 
+    /// Where a cursor stands that has taken the blocks up to `taken_end`; `None` when none can stand there.
+    pub fn at(span: u64, taken_end: u64) -> Option<Self> {
+        let mut cursor = Self::new(span);
+        while taken_end > cursor.end {
+            cursor.hop();
+        }
+        cursor.advance(taken_end.checked_sub(cursor.next)?);
+        Some(cursor)
+    }
+
     /// The next block.
     pub fn next(&self) -> u64 {
         self.next
@@ -128,6 +138,19 @@ mod tests {
         assert_eq!(found[1], (32_735, 32_768 + 33, 32_768));
         assert_eq!(found[2], (65_503, 65_536 + 33, 32_735));
         assert_eq!(found[3], (98_238, 3 * 32_768 + 33, 66));
+    }
+
+    #[test]
+    fn a_cursor_can_be_put_where_another_stood() {
+        let mut cursor = Cursor::new(33);
+        for count in [0, 1, 32_734, 5, 32_763, 32_735, 1, 70_000] {
+            cursor.take_extents(count);
+            let other = Cursor::at(33, cursor.taken_end()).unwrap();
+            assert_eq!((other.next, other.end, other.taken_end), (cursor.next, cursor.end, cursor.taken_end));
+        }
+        for within_a_backup in [0, 32, 32_769, 32_768 + 32] {
+            assert!(Cursor::at(33, within_a_backup).is_none(), "{within_a_backup}");
+        }
     }
 
     #[test]

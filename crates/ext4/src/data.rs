@@ -30,6 +30,8 @@ pub(crate) struct Data {
     buffer_start: u64,
     /// The first block that is counted but not written.
     limit: u64,
+    /// The span of blocks that each backup may take.
+    span: u64,
 }
 
 impl Data {
@@ -42,6 +44,7 @@ impl Data {
             buffer_start: cursor.next(),
             limit: size_limit.map_or(u64::MAX, |size| size / BLOCK_SIZE),
             cursor,
+            span,
         }
     }
 
@@ -94,6 +97,20 @@ impl Data {
     /// Fills the last file's last block with zeros, so that what follows starts at a block.
     fn pad(&mut self) {
         self.buffer.resize(self.buffer.len().next_multiple_of(BLOCK), 0);
+    }
+
+    /// The block behind the last one taken.
+    pub fn taken_end(&self) -> u64 {
+        self.cursor.taken_end()
+    }
+
+    /// Takes the blocks up to `end`, which are in the file already.
+    pub fn take_over(&mut self, end: u64) -> Result<(), Error> {
+        self.flush()?;
+        let cursor = Cursor::at(self.span, end).filter(|cursor| cursor.taken_end() >= self.cursor.taken_end());
+        self.cursor = cursor.ok_or(Error::ForeignContent { block: end })?;
+        self.buffer_start = self.cursor.next();
+        Ok(())
     }
 
     /// Whether there are blocks past the size limit.

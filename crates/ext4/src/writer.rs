@@ -57,6 +57,20 @@ impl Writer {
         self.data.flush()
     }
 
+    /// The block behind the last one taken: before the first file, where data begins in file systems of this layout.
+    pub fn taken_end(&self) -> u64 {
+        self.data.taken_end()
+    }
+
+    /// Takes the blocks up to `end` for content that was placed there before, in another file system of the same layout. The
+    /// caller has put their bytes into the file, those past the size limit excepted.
+    ///
+    /// # Errors
+    /// When blocks up to there cannot be what was taken, or the host cannot write.
+    pub fn take_over(&mut self, end: u64) -> Result<(), Error> {
+        self.data.take_over(end)
+    }
+
     /// Whether content lies past the size limit, and so was only counted.
     pub fn is_past_limit(&self) -> bool {
         self.data.is_past_limit()

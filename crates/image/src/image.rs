@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Config;
 use crate::digest::Digest;
@@ -75,6 +75,11 @@ impl Image {
         let (layers, blobs) = layers.into_iter().unzip();
         let (limits, unpacked) = (options.limits.clone(), Arc::default());
         Ok(Image { name, manifest_digest, platform, config, layers, blobs, limits, unpacked })
+    }
+
+    /// Counts a layer that the caller has already, of so many decompressed bytes: the limit on all of them holds for the rest.
+    pub fn skip_layer(&self, uncompressed: u64) {
+        self.unpacked.fetch_add(uncompressed, Ordering::Relaxed);
     }
 
     /// Starts to read layer `index`, 0 being the lowest. Each may be opened once, and should be in order.

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use nex_ext4::Size;
-use nex_image::{Progress, Reference};
+use nex_image::Reference;
 
 use crate::agent_file::AgentFile;
+use crate::cache::{Cache, CacheOptions};
 use crate::error::Error;
 use crate::events::Events;
 use crate::file_system::FileSystemOptions;
@@ -22,6 +23,7 @@ use crate::place::Limits;
 use crate::report::{ImageReport, Report, SCHEMA_VERSION, Usage, VerityReport};
 use crate::script::ScriptOptions;
 use crate::verity;
+use layers::LayerCache;
 pub use shell::open_shell;
 use stages::Build;
 
@@ -53,6 +55,8 @@ pub struct Options {
     pub boot_script: Option<BootScript>,
     /// Bounds on what the image may bring.
     pub limits: Limits,
+    /// Where layers are kept for later builds, if they are.
+    pub cache: Option<CacheOptions>,
 }
 
 /// What the user decides about the guest.
@@ -76,15 +80,23 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
         Some(verity::Place::File(path)) => Some(HashFile::create(path, &options.output)?),
         Some(verity::Place::Appended) | None => None,
     };
+    let (cache, cache_note) = match options.cache.as_ref().map(Cache::open).transpose() {
+        Ok(cache) => (cache, None),
+        Err(error) => (None, Some(format!("built without a cache: {error}"))),
+    };
     let image = nex_image::open(&options.reference, &options.image)?;
     agent.program.check_platform(image.platform.architecture())?;
 
     phases.next("layers");
     let write_back = WriteBack::start(unfinished.file()).map_err(|cause| options.output.error(cause))?;
     let mut build = Build::new(options, &image, &agent, &unfinished)?;
+    let layers = cache.as_ref().map(|cache| LayerCache::new(cache, &build, unfinished.file())).transpose();
+    let mut layers = layers.map_err(|cause| options.output.error(cause))?;
     for index in 0..image.layers.len() {
-        build.place_layer(index, Arc::clone(events) as Arc<dyn Progress>)?;
+        build.add_layer(index, layers.as_mut(), events)?;
     }
+    // From here on, what is deleted may be punched out of the image.
+    layers.iter_mut().for_each(LayerCache::wait);
 
     let script = match &options.script {
         Some(script) => {
@@ -108,7 +120,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     phases.next("metadata");
     let mut notes = build.notes(wiring.notes, script.as_ref());
     notes.extend(build.split_links()?);
-    let (file_system, layers, identity) = build.finish()?;
+    let (file_system, layer_reports, identity) = build.finish()?;
     let verity = options.verity.as_ref().map(|_| verity::Parameters {
         data_blocks: file_system.block_count,
         salt: identity.verity_salt,
@@ -127,6 +139,12 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     let published = publication.publish(&options.output)?;
     let script = script.map(|ran| ran.finish(&mut notes));
     let verity = verity_report(options, verity.as_ref(), published.root_hash.as_ref());
+    if let Some(cache) = &cache {
+        phases.next("cache");
+        drop(layers);
+        notes.extend(cache.finish());
+    }
+    notes.extend(cache_note);
     Ok(Report {
         schema_version: SCHEMA_VERSION,
         output: options.output.to_string(),
@@ -148,7 +166,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
             reference: image.name.clone(),
             digest: image.manifest_digest.as_ref().map(ToString::to_string),
             platform: image.platform.to_string(),
-            layers,
+            layers: layer_reports,
         },
         script,
         boot_script: options.boot_script.as_ref().map(|script| script.name.clone()),

@@ -10,9 +10,13 @@ mod entry;
 mod error;
 mod evict;
 mod header;
+mod keeper;
 mod key;
 mod leftovers;
+mod manage;
 mod new_entry;
+mod placed_layer;
+mod record;
 mod share;
 mod store;
 mod sum;
@@ -22,6 +26,12 @@ pub use directory::default_directory;
 pub use entry::Entry;
 pub use error::CacheError;
 pub use evict::Room;
+pub(crate) use keeper::Keeper;
 pub use key::{Key, Shelf};
+pub use manage::{
+    CacheReport, CacheUsage, CollectReport, Damage, KindUsage, Listed, VerifyReport, age, collect, list, verify,
+};
 pub use new_entry::NewEntry;
+pub(crate) use placed_layer::{Chain, Facts, NewPlacedLayer, PlacedLayer};
+pub(crate) use record::{Record, entries};
 pub use store::{Cache, CacheOptions, DEFAULT_LIMIT};

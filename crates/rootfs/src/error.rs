@@ -55,6 +55,14 @@ pub enum Error {
     /// A file has too many names.
     #[error(transparent)]
     Links(LinkError),
+    /// A layer in the cache is not what was kept, and nothing shows it but what is in it.
+    #[error("layer {number} in the cache makes no sense: {cause}; build with --no-cache, and run 'nex cache gc --all'")]
+    Cached {
+        /// The layer's number, from 1 on.
+        number: usize,
+        /// What is wrong with it.
+        cause: io::Error,
+    },
     /// The file to be changed cannot be.
     #[error(transparent)]
     Existing(#[from] ExistingFileError),

@@ -4,6 +4,11 @@ use nex_image::{NoProgress, Progress};
 
 /// Is told how far a build is: its layers, and then its output.
 pub trait Events: Progress {
+    /// Layer `index` (0 is the lowest) was in the cache, and is not read.
+    fn layer_cached(&self, index: usize) {
+        let _ = index;
+    }
+
     /// The finished image, of so many bytes, is turned into the output: hashed, and compressed or copied if asked for.
     fn output_started(&self, total_bytes: u64) {
         let _ = total_bytes;

@@ -3,8 +3,10 @@
 use std::io::BufRead;
 
 use nex_ext4::{FileWriter, Writer, Xattr, XattrError};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::cache::Record;
 use crate::layer::{
     ContentSink, CopyError, Entry, EntryKind, LayerPath, Marker, Node, NodeKind, PATH_MAX, PathError, TarError,
     TarHeader, TarKind, TarReader, marker,
@@ -40,7 +42,7 @@ pub struct Rules {
 }
 
 /// What has been placed so far, over all layers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
     /// Entries read.
     pub entries: u64,
@@ -50,6 +52,26 @@ pub struct Placed {
     pub blocks: u64,
     /// Extended attributes left out because no ext4 holds their namespace.
     pub foreign_xattrs: u64,
+}
+
+impl Placed {
+    /// Counts more.
+    pub fn add(&mut self, more: &Self) {
+        self.entries += more.entries;
+        self.metadata = self.metadata.saturating_add(more.metadata);
+        self.blocks += more.blocks;
+        self.foreign_xattrs += more.foreign_xattrs;
+    }
+
+    /// What has come since it was `before`.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            entries: self.entries - before.entries,
+            metadata: self.metadata - before.metadata,
+            blocks: self.blocks - before.blocks,
+            foreign_xattrs: self.foreign_xattrs - before.foreign_xattrs,
+        }
+    }
 }
 
 /// An entry that cannot be taken.
@@ -100,19 +122,34 @@ pub enum PlaceCause {
     TooManyEntries(u64),
 }
 
+/// What layers are placed into.
+pub struct Ground<'a> {
+    /// Where content goes.
+    pub writer: &'a mut Writer,
+    /// Where names go.
+    pub merge: &'a mut Merge,
+    /// What all layers have brought.
+    pub placed: &'a mut Placed,
+    /// Where everything is noted that goes to the merge, if the layer is to be kept.
+    pub record: Option<&'a mut Record>,
+}
+
+impl Ground<'_> {
+    fn apply(&mut self, entry: Entry) -> Result<(), MergeError> {
+        if let Some(record) = &mut self.record {
+            record.add(&entry);
+        }
+        self.merge.apply(entry)
+    }
+}
+
 /// Places all entries of one layer, and says how many there were.
 ///
 /// # Errors
 /// The first entry that cannot be taken, with its number and name.
-pub fn place_layer(
-    layer: impl BufRead,
-    writer: &mut Writer,
-    merge: &mut Merge,
-    placed: &mut Placed,
-    rules: &Rules,
-) -> Result<u64, PlaceError> {
+pub fn place_layer(layer: impl BufRead, ground: &mut Ground, rules: &Rules) -> Result<u64, PlaceError> {
     let mut tar = TarReader::new(layer, rules.limits.headers);
-    merge.start_layer();
+    ground.merge.start_layer();
     let mut entries = 0;
     loop {
         let number = entries + 1;
@@ -122,11 +159,7 @@ pub fn place_layer(
             Err(error) => return Err(PlaceError { number, path: Vec::new(), cause: error.into() }),
         };
         let path = header.path.clone();
-        place_entry(header, &mut tar, writer, merge, placed, rules).map_err(|cause| PlaceError {
-            number,
-            path,
-            cause,
-        })?;
+        place_entry(header, &mut tar, ground, rules).map_err(|cause| PlaceError { number, path, cause })?;
         entries = number;
     }
 }
@@ -134,38 +167,36 @@ pub fn place_layer(
 fn place_entry<R: BufRead>(
     header: TarHeader,
     tar: &mut TarReader<R>,
-    writer: &mut Writer,
-    merge: &mut Merge,
-    placed: &mut Placed,
+    ground: &mut Ground,
     rules: &Rules,
 ) -> Result<(), PlaceCause> {
-    placed.entries += 1;
-    if placed.entries > rules.limits.entries {
+    ground.placed.entries += 1;
+    if ground.placed.entries > rules.limits.entries {
         return Err(PlaceCause::TooManyEntries(rules.limits.entries));
     }
-    placed.metadata = placed.metadata.saturating_add(header.memory());
-    if placed.metadata > rules.limits.metadata {
+    ground.placed.metadata = ground.placed.metadata.saturating_add(header.memory());
+    if ground.placed.metadata > rules.limits.metadata {
         return Err(PlaceCause::TooMuchMetadata(rules.limits.metadata));
     }
     let path = match if rules.whiteouts { meaning(&header.path)? } else { Meaning::Name(LayerPath::new(&header.path)?) }
     {
         Meaning::Name(path) => path,
         Meaning::Nothing => return Ok(()),
-        Meaning::Hides(entry) => return Ok(merge.apply(entry)?),
+        Meaning::Hides(entry) => return Ok(ground.apply(entry)?),
     };
     let kind = match header.kind {
         TarKind::HardLink(target) => {
             let target = LayerPath::new(&target).map_err(PlaceCause::LinkTarget)?;
-            return Ok(merge.apply(Entry { path, kind: EntryKind::HardLink(target) })?);
+            return Ok(ground.apply(Entry { path, kind: EntryKind::HardLink(target) })?);
         }
         TarKind::File => {
-            let mut sink = Sink(writer.file());
+            let mut sink = Sink(ground.writer.file());
             tar.copy_content(&mut sink).map_err(|error| match error {
                 CopyError::Tar(error) => PlaceCause::Tar(error),
                 CopyError::Sink(cause) => cause,
             })?;
             let content = sink.0.finish()?;
-            placed.blocks += content.blocks();
+            ground.placed.blocks += content.blocks();
             NodeKind::File(content)
         }
         TarKind::Directory => NodeKind::Directory,
@@ -177,9 +208,9 @@ fn place_entry<R: BufRead>(
     let (xattrs, foreign): (Vec<_>, Vec<_>) = header.xattrs.into_iter().partition(is_storable);
     // Here and not only when the inode is written: until then, they would have to be kept whatever their size.
     nex_ext4::check_xattrs(&xattrs)?;
-    placed.foreign_xattrs += foreign.len() as u64;
+    ground.placed.foreign_xattrs += foreign.len() as u64;
     let node = Node { metadata: header.metadata, xattrs: xattrs.into(), kind };
-    Ok(merge.apply(Entry { path, kind: EntryKind::Node(node) })?)
+    Ok(ground.apply(Entry { path, kind: EntryKind::Node(node) })?)
 }
 
 /// What the name of an entry stands for.

@@ -120,6 +120,8 @@ pub struct LayerReport {
     pub tar_bytes: u64,
     /// Entries in the tar.
     pub entries: u64,
+    /// Whether it came from the cache, and was not read.
+    pub cached: bool,
     /// The command that made it, when the image says so.
     pub created_by: Option<String>,
 }

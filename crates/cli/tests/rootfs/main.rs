@@ -2,6 +2,7 @@
 
 mod amounts;
 mod bombs;
+mod cache;
 mod check;
 mod deleted;
 mod determinism;

@@ -1,39 +1,174 @@
-//! The image's layers, each read once and placed.
+//! The image's layers: taken from the cache, or each read once and placed.
 
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
+use nex_ext4::BLOCK_SIZE;
 use nex_image::{LayerReader, Progress, Reference};
 
 use super::stages::{Build, ext4_error};
+use crate::cache::{Cache, Chain, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, entries};
 use crate::error::Error;
+use crate::events::Events;
 use crate::layer::TarError;
-use crate::place::{PlaceCause, PlaceError, Rules, place_layer};
+use crate::place::{Ground, PlaceCause, PlaceError, Rules, place_layer};
 use crate::report::LayerReport;
 
+/// The cache as a build's layers use it.
+pub struct LayerCache<'a> {
+    cache: &'a Cache,
+    /// The layers so far; `None` once there was one of which no digest is known before it is read.
+    chain: Option<Chain>,
+    keeper: Option<Keeper>,
+    image: File,
+}
+
+impl<'a> LayerCache<'a> {
+    /// For layers that go into `image`.
+    ///
+    /// # Errors
+    /// When there is no descriptor to be had.
+    pub fn new(cache: &'a Cache, build: &Build, image: &File) -> io::Result<Self> {
+        let data_begins = build.writer.taken_end();
+        let limits = (&build.options.limits, &build.options.image.limits);
+        let chain = Chain::new(format!("data begins at {data_begins}, {limits:?}"));
+        Ok(Self { cache, chain: Some(chain), keeper: None, image: image.try_clone()? })
+    }
+
+    /// The key of the next layer.
+    fn next_key(&mut self, layer: &nex_image::Layer) -> Option<Key> {
+        match (&mut self.chain, &layer.diff_id) {
+            (Some(chain), Some(diff_id)) => {
+                chain.push(diff_id);
+                chain.key()
+            }
+            _ => {
+                self.chain = None;
+                None
+            }
+        }
+    }
+
+    /// Keeps a layer that is placed and written.
+    fn keep(&mut self, layer: NewPlacedLayer, facts: &Facts) {
+        let kept = layer.placed(facts).and_then(|placing| {
+            let keeper = match self.keeper.take() {
+                Some(keeper) => keeper,
+                None => Keeper::start(self.cache, &self.image)?,
+            };
+            self.keeper.insert(keeper).keep(placing);
+            Ok(())
+        });
+        kept.unwrap_or_else(|error| self.cache.not_kept(&error));
+    }
+
+    /// Waits until the image may change where layers are.
+    pub fn wait(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.wait();
+        }
+    }
+}
+
 impl Build<'_> {
-    /// Places the next layer.
+    /// Takes the next layer from the cache, or places and keeps it.
     ///
     /// # Errors
     /// When it cannot be read, an entry cannot be taken, or the output cannot be written.
-    pub fn place_layer(&mut self, index: usize, progress: Arc<dyn Progress>) -> Result<(), Error> {
+    pub fn add_layer(
+        &mut self,
+        index: usize,
+        cache: Option<&mut LayerCache>,
+        events: &Arc<dyn Events>,
+    ) -> Result<(), Error> {
+        let progress = || Arc::clone(events) as Arc<dyn Progress>;
+        let Some(cache) = cache else { return self.place_layer(index, progress(), None).map(drop) };
+        let Some(key) = cache.next_key(&self.image.layers[index]) else {
+            return self.place_layer(index, progress(), None).map(drop);
+        };
+        if let Some(layer) = PlacedLayer::get(cache.cache, &key, self.writer.taken_end())
+            && self.take_layer(index, &layer, cache)?
+        {
+            events.layer_cached(index);
+            return Ok(());
+        }
+        let about = format!("layer {} of {}", index + 1, self.image.name);
+        let mut kept = NewPlacedLayer::begin(cache.cache, &key, &about);
+        let facts = self.place_layer(index, progress(), kept.as_mut())?;
+        self.writer.flush().map_err(|error| ext4_error(self.options, error))?;
+        // What lies past the size limit was only counted.
+        if let Some(kept) = kept.filter(|_| !self.writer.is_past_limit()) {
+            cache.keep(kept, &facts);
+        }
+        Ok(())
+    }
+
+    /// Takes a layer from the cache. False when that did not do; nothing has changed then.
+    fn take_layer(&mut self, index: usize, layer: &PlacedLayer, cache: &LayerCache) -> Result<bool, Error> {
+        let PlacedLayer { facts, record, .. } = layer;
+        let limit = self.options.file_system.layout(self.options.size).size_limit;
+        self.writer.flush().map_err(|error| ext4_error(self.options, error))?;
+        if let Err(error) = layer.put_into(&cache.image, limit.map_or(u64::MAX, |size| size / BLOCK_SIZE)) {
+            // Blocks of zeros are not written, and must not find others' bytes.
+            let end = self.writer.taken_end() * BLOCK_SIZE;
+            cache.image.set_len(end).map_err(|cause| self.options.output.error(cause))?;
+            cache.cache.note(format!("layer {} could not be taken from the cache: {error}", index + 1));
+            return Ok(false);
+        }
+        self.writer.take_over(facts.blocks.end).map_err(|error| ext4_error(self.options, error))?;
+        self.merge.start_layer();
+        for entry in entries(record, facts.blocks.clone()) {
+            let applied = entry.and_then(|entry| self.merge.apply(entry).map_err(io::Error::other));
+            applied.map_err(|cause| Error::Cached { number: index + 1, cause })?;
+        }
+        self.placed.add(&facts.placed);
+        self.image.skip_layer(facts.tar_bytes);
+        self.report_layer(index, facts, true);
+        Ok(true)
+    }
+
+    /// Reads the next layer and places it. All that the merge is told is taken down in `kept`.
+    fn place_layer(
+        &mut self,
+        index: usize,
+        progress: Arc<dyn Progress>,
+        kept: Option<&mut NewPlacedLayer>,
+    ) -> Result<Facts, Error> {
         let mut reader = self.image.open_layer(index, progress)?;
         let is_plain = matches!(self.options.reference, Reference::Tar(_) | Reference::Directory(_));
         let rules = Rules { limits: self.options.limits, whiteouts: !is_plain };
-        let result = place_layer(&mut reader, &mut self.writer, &mut self.merge, &mut self.placed, &rules);
-        let entries = match result {
-            Ok(entries) => entries,
-            Err(error) => return Err(self.layer_error(index, reader, error)),
-        };
+        let (start, before) = (self.writer.taken_end(), self.placed);
+        let Self { writer, merge, placed, .. } = self;
+        let mut ground = Ground { writer, merge, placed, record: kept.map(|kept| &mut kept.record) };
+        if let Err(error) = place_layer(&mut reader, &mut ground, &rules) {
+            return Err(self.layer_error(index, reader, error));
+        }
         let summary = reader.finish()?;
-        self.layers.push(LayerReport {
+        let facts = Facts {
+            blocks: start..self.writer.taken_end(),
             digest: summary.digest.to_string(),
             diff_id: summary.diff_id.to_string(),
             bytes: summary.compressed,
             tar_bytes: summary.uncompressed,
-            entries,
-            created_by: self.image.layers[index].created_by.clone(),
+            placed: self.placed.since(&before),
+        };
+        self.report_layer(index, &facts, false);
+        Ok(facts)
+    }
+
+    fn report_layer(&mut self, index: usize, facts: &Facts, cached: bool) {
+        let layer = &self.image.layers[index];
+        self.layers.push(LayerReport {
+            // The same tar may have been in another blob when it was kept.
+            digest: layer.digest.map_or_else(|| facts.digest.clone(), |digest| digest.to_string()),
+            diff_id: facts.diff_id.clone(),
+            bytes: layer.size.unwrap_or(facts.bytes),
+            tar_bytes: facts.tar_bytes,
+            entries: facts.placed.entries,
+            cached,
+            created_by: layer.created_by.clone(),
         });
-        Ok(())
     }
 
     /// A layer whose bytes are not what they should be is the cause of whatever else is wrong with it.

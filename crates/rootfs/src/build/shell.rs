@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use nex_image::Progress;
-
 use super::Options;
 use super::stages::Build;
 use crate::agent_file::AgentFile;
@@ -22,7 +20,7 @@ pub fn open_shell(options: &Options, events: &Arc<dyn Events>) -> Result<(), Err
     let image = nex_image::open(&options.reference, &options.image)?;
     let mut build = Build::new(options, &image, &agent, &unfinished)?;
     for index in 0..image.layers.len() {
-        build.place_layer(index, Arc::clone(events) as Arc<dyn Progress>)?;
+        build.add_layer(index, None, events)?;
     }
     if build.writer.is_past_limit() {
         return Err(build.no_room());

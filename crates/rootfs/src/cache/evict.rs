@@ -64,14 +64,14 @@ fn measure(path: &Path) -> io::Result<(u64, SystemTime)> {
     Ok((bytes, used.unwrap_or(SystemTime::UNIX_EPOCH)))
 }
 
-/// Removes entries until the rest takes `limit` bytes at most, and gives those that went. Nothing goes while another
-/// process is at it.
+/// Removes entries until the rest takes `limit` bytes at most, and gives those that went. While another process is at it,
+/// this one waits, or nothing goes, as `lock` says.
 ///
 /// # Errors
 /// When the cache cannot be read or changed.
-pub fn evict(cache: &Cache, limit: u64) -> io::Result<Vec<Room>> {
-    let lock = open_directory(cache.root())?;
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+pub fn evict(cache: &Cache, limit: u64, lock: FlockOperation) -> io::Result<Vec<Room>> {
+    let root = open_directory(cache.root())?;
+    match flock(&root, lock) {
         Err(Errno::WOULDBLOCK) => return Ok(Vec::new()),
         result => result?,
     }

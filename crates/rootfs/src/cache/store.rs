@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::FlockOperation;
+
 use super::directory;
 use super::entry::{Entry, Missing};
 use super::error::CacheError;
@@ -143,7 +145,7 @@ impl Cache {
     /// Removes what was of no use for the longest time, if the cache has grown past its limit, and gives all notes.
     pub fn finish(&self) -> Vec<String> {
         if self.0.has_grown.swap(false, Ordering::Relaxed)
-            && let Err(error) = evict::evict(self, self.0.limit)
+            && let Err(error) = evict::evict(self, self.0.limit, FlockOperation::NonBlockingLockExclusive)
         {
             self.note(format!("the cache may be larger than its limit: {error}"));
         }
@@ -165,11 +167,13 @@ impl Cache {
         &self.0.root
     }
 
-    fn path(&self, shelf: Shelf, key: &Key) -> PathBuf {
+    /// The directory of an entry, there or not.
+    pub(super) fn path(&self, shelf: Shelf, key: &Key) -> PathBuf {
         self.shelf(shelf).join(key.as_str())
     }
 
-    fn check_room(&self, bytes: u64) -> io::Result<()> {
+    /// Refuses what would not stay, or would take the last of the disk from others.
+    pub(super) fn check_room(&self, bytes: u64) -> io::Result<()> {
         evict::check_room(&self.0.root, bytes, self.0.limit)
     }
 }

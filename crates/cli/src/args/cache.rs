@@ -1,0 +1,95 @@
+//! The flags that say where the cache is, and the commands about it.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
+
+use super::Format;
+use crate::size;
+
+/// Where the cache is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cache")]
+pub struct CachePlace {
+    /// The cache's directory [default: $XDG_CACHE_HOME/nex, else ~/.cache/nex].
+    #[arg(long, env = "NEX_CACHE_DIR", value_name = "DIRECTORY")]
+    pub cache_dir: Option<PathBuf>,
+
+    /// The room that the cache may take; what was of no use for the longest time goes first.
+    #[arg(long, env = "NEX_CACHE_LIMIT", value_name = "SIZE", value_parser = size::parse, default_value = "10GiB")]
+    pub cache_limit: u64,
+}
+
+/// How a build uses the cache.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cache")]
+pub struct CacheArgs {
+    /// Neither use nor fill the cache.
+    #[arg(long, env = "NEX_NO_CACHE", value_parser = FalseyValueParser::new())]
+    pub no_cache: bool,
+
+    #[command(flatten)]
+    pub place: CachePlace,
+}
+
+/// `nex cache`.
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct CacheCommand {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: CacheAction,
+}
+
+/// The commands about the cache.
+#[derive(Debug, Subcommand)]
+pub enum CacheAction {
+    /// List what is in the cache, the last used first.
+    Ls(CacheView),
+    /// Say how much room the cache takes.
+    Du(CacheView),
+    /// Remove what is over the limit, and what killed builds have left.
+    Gc {
+        #[command(flatten)]
+        view: CacheView,
+
+        /// Remove everything.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Read everything in the cache, and remove what is damaged.
+    Verify(CacheView),
+}
+
+/// What all of them take.
+#[derive(Debug, Args)]
+pub struct CacheView {
+    /// The form of the report.
+    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub place: CachePlace,
+}
+
+impl CacheAction {
+    /// What all of them take.
+    pub fn view(&self) -> &CacheView {
+        match self {
+            Self::Ls(view) | Self::Du(view) | Self::Gc { view, .. } | Self::Verify(view) => view,
+        }
+    }
+}
+
+/// What `--help` says behind the flags.
+pub const HELP: &str = "\
+The cache keeps what builds have read: layers as they are placed in images, and what registries have sent. Nothing depends
+on it. Several builds may use it at once.
+
+Examples:
+  nex cache ls
+  nex cache gc --cache-limit 2GiB
+  nex cache verify --format json
+
+Exit codes: 0 done, 1 failed, or verify has found damage, 2 wrong usage.";

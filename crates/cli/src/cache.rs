@@ -1,0 +1,53 @@
+//! `nex cache`: from arguments to what is in the cache, and from there to the user.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use nex_rootfs::cache::{CacheError, CacheOptions, collect, default_directory, list, verify};
+
+use crate::args::{CacheAction, CachePlace, Format};
+use crate::diagnostic::Diagnostic;
+use crate::render;
+
+/// Where a build's cache is; `None` where there is no place for one.
+pub fn options(place: &CachePlace) -> Option<CacheOptions> {
+    let directory = place.cache_dir.clone().or_else(default_directory)?;
+    Some(CacheOptions { directory, limit: place.cache_limit })
+}
+
+/// Does what the arguments ask for, and reports it.
+///
+/// # Errors
+/// When the cache cannot be used.
+pub fn run(action: &CacheAction) -> Result<ExitCode, Diagnostic> {
+    let view = action.view();
+    let mut options = options(&view.place).ok_or(CacheError::NoPlace)?;
+    let is_json = view.format == Format::Json;
+    let mut code = ExitCode::SUCCESS;
+    let text = match action {
+        CacheAction::Ls(_) if is_json => json(&list(&options)?)?,
+        CacheAction::Ls(_) => render::cache::entries(&list(&options)?),
+        CacheAction::Du(_) if is_json => json(&list(&options)?.usage())?,
+        CacheAction::Du(_) => render::cache::usage(&list(&options)?.usage()),
+        CacheAction::Gc { all, .. } => {
+            if *all {
+                options.limit = 0;
+            }
+            let report = collect(&options)?;
+            if is_json { json(&report)? } else { render::cache::collected(&report) }
+        }
+        CacheAction::Verify(_) => {
+            let report = verify(&options)?;
+            if !report.damaged.is_empty() {
+                code = ExitCode::FAILURE;
+            }
+            if is_json { json(&report)? } else { render::cache::verified(&report) }
+        }
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(code)
+}
+
+fn json(report: &impl serde::Serialize) -> Result<String, Diagnostic> {
+    Ok(serde_json::to_string(report)? + "\n")
+}

@@ -1,0 +1,173 @@
+//! A layer as it was placed: what it says about names, and the blocks that its content takes in the image.
+//!
+//! Where blocks go depends on the layers below and on where data begins, and on nothing else: not on the size of the file
+//! system, nor on its inodes. So the key is the chain of layers up to this one, where data begins, and the limits under
+//! which the layers were accepted.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::Range;
+
+use nex_ext4::BLOCK_SIZE;
+use nex_image::Digest;
+use serde::{Deserialize, Serialize};
+
+use super::clone::clone_range;
+use super::entry::Entry;
+use super::key::{Key, Shelf};
+use super::new_entry::NewEntry;
+use super::record::Record;
+use super::store::Cache;
+use crate::place::Placed;
+
+/// Changes whenever the same layers would be placed in another way, or written down in another way.
+const FORMAT: &str = "nex placed layer 1";
+
+/// The entry's files.
+const FACTS: &str = "layer";
+const ENTRIES: &str = "entries";
+const DATA: &str = "data";
+
+/// The layers so far, as the image specification names a chain of them.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// What decides where blocks go beside the layers, and whether layers are accepted.
+    conditions: String,
+    /// The chain's id; none without layers.
+    id: Option<Digest>,
+}
+
+impl Chain {
+    /// No layers yet.
+    pub fn new(conditions: String) -> Self {
+        Self { conditions, id: None }
+    }
+
+    /// One layer more, known by the digest of its tar (`ChainID` of the image specification).
+    pub fn push(&mut self, diff_id: &Digest) {
+        self.id = Some(match self.id {
+            None => *diff_id,
+            Some(below) => Digest::sha256(format!("{below} {diff_id}").as_bytes()),
+        });
+    }
+
+    /// The key of the uppermost layer; `None` when there is no layer yet.
+    pub fn key(&self) -> Option<Key> {
+        let id = self.id?.to_string();
+        let version = env!("CARGO_PKG_VERSION");
+        Some(Key::of([FORMAT, version, &self.conditions, &id].map(str::as_bytes)))
+    }
+}
+
+/// What is known of a layer beside its entries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The blocks that it takes.
+    pub blocks: Range<u64>,
+    /// The digest of its blob.
+    pub digest: String,
+    /// The digest of its tar.
+    pub diff_id: String,
+    /// The blob's length.
+    pub bytes: u64,
+    /// The tar's length.
+    pub tar_bytes: u64,
+    /// What it brings.
+    pub placed: Placed,
+}
+
+/// A placed layer in the cache.
+pub struct PlacedLayer {
+    entry: Entry,
+    /// What is known of it.
+    pub facts: Facts,
+    /// Its record.
+    pub record: Vec<u8>,
+}
+
+impl PlacedLayer {
+    /// Finds a layer whose content begins at block `start`. One that cannot be used is removed.
+    pub fn get(cache: &Cache, key: &Key, start: u64) -> Option<Self> {
+        let entry = cache.get(Shelf::Layers, key)?;
+        let read = || -> io::Result<_> {
+            let facts: Facts = serde_json::from_slice(&entry.read(FACTS)?)?;
+            let Range { start: first, end } = facts.blocks;
+            if first != start || end < start || entry.file(DATA)?.metadata()?.len() != (end - start) * BLOCK_SIZE {
+                return Err(io::Error::other("its blocks are others"));
+            }
+            Ok((facts, entry.read(ENTRIES)?))
+        };
+        match read() {
+            Ok((facts, record)) => Some(Self { entry, facts, record }),
+            Err(error) => {
+                cache.discard(Shelf::Layers, key, &error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Puts its blocks into an image, those behind block `limit` excepted.
+    ///
+    /// # Errors
+    /// When a file fails. Some of the blocks are there then.
+    pub fn put_into(&self, image: &File, limit: u64) -> io::Result<()> {
+        let Range { start, end } = self.facts.blocks;
+        let length = end.min(limit).saturating_sub(start) * BLOCK_SIZE;
+        clone_range(self.entry.file(DATA)?, 0..length, image, start * BLOCK_SIZE).map(drop)
+    }
+}
+
+/// A layer that is being placed and is to be kept.
+pub struct NewPlacedLayer {
+    entry: NewEntry,
+    /// Takes down its entries.
+    pub record: Record,
+}
+
+impl NewPlacedLayer {
+    /// Begins; `None` when the cache takes nothing.
+    pub fn begin(cache: &Cache, key: &Key, about: &str) -> Option<Self> {
+        let mut entry = cache.begin(Shelf::Layers, key, about, 0)?;
+        match entry.file(ENTRIES) {
+            Ok(file) => Some(Self { entry, record: Record::new(file) }),
+            Err(error) => {
+                cache.not_kept(&error);
+                None
+            }
+        }
+    }
+
+    /// The layer is placed: what is left is to copy its blocks.
+    ///
+    /// # Errors
+    /// When the cache does not take it.
+    pub fn placed(mut self, facts: &Facts) -> io::Result<Placing> {
+        self.record.finish()?;
+        self.entry.file(FACTS)?.write_all(&serde_json::to_vec(facts)?)?;
+        let data = self.entry.file(DATA)?;
+        Ok(Placing { entry: self.entry, data, blocks: facts.blocks.clone() })
+    }
+}
+
+/// A placed layer whose blocks are still to be copied.
+pub struct Placing {
+    entry: NewEntry,
+    data: File,
+    blocks: Range<u64>,
+}
+
+impl Placing {
+    /// Copies its blocks out of the image.
+    ///
+    /// # Errors
+    /// When there is no room, or a file fails.
+    pub fn copy(self, cache: &Cache, image: &File) -> io::Result<NewEntry> {
+        let Range { start, end } = self.blocks;
+        let length = (end - start) * BLOCK_SIZE;
+        cache.check_room(length)?;
+        let written = image.metadata()?.len().saturating_sub(start * BLOCK_SIZE).min(length);
+        clone_range(image, start * BLOCK_SIZE..start * BLOCK_SIZE + written, &self.data, 0)?;
+        self.data.set_len(length)?;
+        Ok(self.entry)
+    }
+}
