@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Stdout, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nex_protocol::{Encoder, Event, Text};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -48,6 +48,8 @@ pub struct Host {
     waiting_bytes: usize,
     /// How much of the first line is written.
     written: usize,
+    /// How many bytes are written altogether.
+    progress: u64,
     dropped: u64,
 }
 
@@ -69,7 +71,16 @@ impl Host {
     }
 
     fn new(way: Way, log: Option<Stdout>) -> Self {
-        Self { way, log, encoder: Encoder::new(), waiting: VecDeque::new(), waiting_bytes: 0, written: 0, dropped: 0 }
+        Self {
+            way,
+            log,
+            encoder: Encoder::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            written: 0,
+            progress: 0,
+            dropped: 0,
+        }
     }
 
     /// Has all further lines go over a connection, counted anew.
@@ -106,8 +117,8 @@ impl Host {
     fn line(&mut self, event: &Event, payload: u64) {
         let mut bytes = Vec::new();
         self.encoder.encode(event, &mut bytes);
-        if let Some(log) = &mut self.log {
-            // The console has the line too, and a full disk is no reason to stop.
+        if let Some(log) = self.log.as_mut().filter(|_| payload == 0) {
+            // The console has the line too, and a full disk is no reason to stop. A program's output would fill the disk.
             drop(log.write_all(&bytes).and_then(|()| log.flush()));
         }
         self.waiting_bytes += bytes.len();
@@ -117,6 +128,11 @@ impl Host {
     /// Whether a program's output may be read.
     pub fn has_room(&self) -> bool {
         self.waiting_bytes < ROOM
+    }
+
+    /// A number that grows while the host reads.
+    pub fn progress(&self) -> u64 {
+        self.progress
     }
 
     /// What to wait for, to go on writing.
@@ -130,6 +146,7 @@ impl Host {
             match self.way.write(&line.bytes[self.written..]) {
                 Ok(count) => {
                     self.written += count;
+                    self.progress += count as u64;
                     if self.written == line.bytes.len() {
                         self.forget_first();
                     }
@@ -163,14 +180,12 @@ impl Host {
         self.fail(format!("the vsock connection is gone: {error}; going on on the console"));
     }
 
-    /// Writes what waits, and has the terminal send it, for as long as that may take. The power goes off behind this, and
-    /// takes with it what a serial port has not sent yet.
+    /// Writes what waits, and has the terminal send it, as long as the host has read something within the patience. The power
+    /// goes off behind this, and takes with it what a serial port has not sent yet.
     pub fn flush(&mut self, patience: Duration) {
-        let deadline = Instant::now() + patience;
         self.write();
         while let Some(descriptor) = self.waits_for() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
             match poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], timeout) {
                 Ok(0) => return,
                 Ok(_) | Err(nix::Error::EINTR) => self.write(),
@@ -185,7 +200,7 @@ impl Host {
             let _ = tcdrain(&console);
             let _ = done.send(());
         });
-        let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        let _ = wait.recv_timeout(patience);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nex_protocol::{Role, Source};
+use nex_protocol::Role;
 
 use crate::clock::uptime_ms;
 use crate::command_line::CommandLine;
@@ -16,7 +16,7 @@ use crate::workload::{self, Outcome};
 /// How long the workload may take to end by itself.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// How long the last lines may take.
+/// How long the host may read nothing of the last lines.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Says that it is ready, runs the workload if one is asked for, waits until it is asked to stop, and returns the exit code.
@@ -50,15 +50,12 @@ pub fn run() -> i32 {
 /// Asks the workload to end, makes it end, and tells how it did.
 fn stop_workload(supervisor: &mut Supervisor) {
     supervisor.ask_program_to_end();
-    for _ in 0..2 {
-        let mut end = None;
-        supervisor.wait_until(GRACE, |supervisor| {
-            end = end.or_else(|| supervisor.take_end());
-            !supervisor.has_program()
-        });
-        if let Some(end) = end {
-            workload::tell_end(supervisor, Source::Workload, end, None);
-        }
+    if !supervisor.wait_until(GRACE, |supervisor| !supervisor.is_running()) {
         supervisor.kill_program();
+        supervisor.wait_until(GRACE, |supervisor| !supervisor.is_running());
+    }
+    supervisor.tell_the_rest(LAST_WORDS);
+    if let Some((source, end)) = supervisor.take_end() {
+        workload::tell_end(supervisor, source, end, None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nex_protocol::{EndBy, Event, MachineEnd, Source};
+use nex_protocol::{EndBy, Event, MachineEnd};
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, sync};
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long the kernel may take to bury those that were killed.
 const BURIAL: Duration = Duration::from_millis(500);
 
-/// How long the last lines may take. A host that reads no more must not keep the machine from ending.
+/// How long the host may read nothing of the last lines. One that reads no more must not keep the machine from ending.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Ends every other process, writes everything to the disk, and ends the machine. Returns only when the kernel refuses.
@@ -52,28 +52,19 @@ fn end_the_others(supervisor: &mut Supervisor) {
     /// All processes but this one, for `kill(2)`.
     const EVERYBODY: Pid = Pid::from_raw(-1);
     supervisor.ask_program_to_end();
-    wait_for(supervisor, GRACE, |supervisor| !supervisor.has_program());
+    supervisor.wait_until(GRACE, |supervisor| !supervisor.is_running());
     for (signal, patience) in [(Signal::SIGTERM, GRACE), (Signal::SIGKILL, BURIAL)] {
         // An error says that there is nobody to send to, which shows below.
         let _ = kill(EVERYBODY, signal);
         // Whoever has ended leaves its children to process 1, so no children means nobody.
-        if wait_for(supervisor, patience, |supervisor| !supervisor.has_children() && !supervisor.has_program()) {
-            return;
+        if supervisor.wait_until(patience, |supervisor| !supervisor.has_children()) {
+            break;
         }
     }
-}
-
-/// Waits, and tells the workload's end when it comes.
-fn wait_for(supervisor: &mut Supervisor, patience: Duration, holds: impl Fn(&Supervisor) -> bool) -> bool {
-    let mut end = None;
-    let held = supervisor.wait_until(patience, |supervisor| {
-        end = end.or_else(|| supervisor.take_end());
-        holds(supervisor)
-    });
-    if let Some(end) = end {
-        workload::tell_end(supervisor, Source::Workload, end, None);
+    supervisor.tell_the_rest(LAST_WORDS);
+    if let Some((source, end)) = supervisor.take_end() {
+        workload::tell_end(supervisor, source, end, None);
     }
-    held
 }
 
 /// Leaves the file systems of all drives clean: without this, the next mount replays their journals.

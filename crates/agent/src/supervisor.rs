@@ -43,6 +43,7 @@ struct Pipe {
 
 /// The program that runs, or whose end is not told yet.
 struct Program {
+    source: Source,
     pid: Pid,
     stop_signal: Signal,
     status: Option<WaitStatus>,
@@ -67,7 +68,8 @@ impl Supervisor {
     /// When it does not run.
     pub fn start(&mut self, job: &Job) -> Result<(), Unstarted> {
         let spawned = job.spawn()?;
-        self.program = Some(Program { pid: spawned.pid, stop_signal: job.stop_signal, status: None });
+        self.program =
+            Some(Program { source: job.source, pid: spawned.pid, stop_signal: job.stop_signal, status: None });
         self.has_children = true;
         for (stream, descriptor) in [(Stream::Out, spawned.out), (Stream::Err, spawned.err)] {
             match Pipe::new(descriptor, job.source, stream) {
@@ -78,23 +80,25 @@ impl Supervisor {
         Ok(())
     }
 
-    /// How the program ended, once everything that it wrote is told. It is given once.
-    pub fn take_end(&mut self) -> Option<Ended> {
-        let status = self.program.as_ref()?.status?;
+    /// Which program ended, and how, once everything that it wrote is told. It is given once.
+    pub fn take_end(&mut self) -> Option<(Source, Ended)> {
+        let program = self.program.as_ref()?;
+        let (source, status) = (program.source, program.status?);
         if self.pipes.iter().any(|pipe| !pipe.ended) {
             return None;
         }
         self.program = None;
-        Some(match status {
+        let end = match status {
             WaitStatus::Exited(_, code) => Ended::Code(code as u8),
             WaitStatus::Signaled(_, signal, _) => Ended::Signal(signal as u8),
             _ => Ended::Code(0),
-        })
+        };
+        Some((source, end))
     }
 
-    /// Whether a program runs, or its end is not told yet.
-    pub fn has_program(&self) -> bool {
-        self.program.is_some()
+    /// Whether a program runs.
+    pub fn is_running(&self) -> bool {
+        self.program.as_ref().is_some_and(|program| program.status.is_none())
     }
 
     /// Whether this process has children, as far as it has looked.
@@ -104,14 +108,14 @@ impl Supervisor {
 
     /// Asks the program to end, in the way that its image wants.
     pub fn ask_program_to_end(&self) {
-        if let Some(program) = self.program.as_ref().filter(|program| program.status.is_none()) {
+        if let Some(program) = self.program.as_ref().filter(|_| self.is_running()) {
             let _ = killpg(program.pid, program.stop_signal);
         }
     }
 
     /// Kills the program and the processes of its group.
     pub fn kill_program(&self) {
-        if let Some(program) = self.program.as_ref().filter(|program| program.status.is_none()) {
+        if let Some(program) = self.program.as_ref().filter(|_| self.is_running()) {
             let _ = killpg(program.pid, Signal::SIGKILL);
         }
     }
@@ -137,6 +141,17 @@ impl Supervisor {
                 return false;
             }
             self.step(Some(deadline));
+        }
+    }
+
+    /// Reads and tells what the programs have left behind, as long as the host reads something within the patience.
+    pub fn tell_the_rest(&mut self, patience: Duration) {
+        let (mut seen, mut deadline) = (self.host.progress(), Instant::now() + patience);
+        while !self.pipes.iter().all(|pipe| pipe.ended) && Instant::now() < deadline {
+            self.step(Some(deadline));
+            if self.host.progress() != seen {
+                (seen, deadline) = (self.host.progress(), Instant::now() + patience);
+            }
         }
     }
 
@@ -185,7 +200,7 @@ impl Supervisor {
     /// Reads what has been written, as long as the host takes it.
     fn read_output(&mut self) {
         let Self { host, pipes, program, .. } = self;
-        let is_over = program.as_ref().is_some_and(|program| program.status.is_some());
+        let is_over = program.as_ref().is_none_or(|program| program.status.is_some());
         let mut buffer = vec![0; CHUNK];
         pipes.retain_mut(|pipe| {
             pipe.ended = false;

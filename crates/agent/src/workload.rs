@@ -71,7 +71,7 @@ pub fn run_once(supervisor: &mut Supervisor, job: &Job) -> Result<Ended, Signal>
         return Ok(Ended::Unstarted(unstarted.code));
     }
     loop {
-        if let Some(end) = supervisor.take_end() {
+        if let Some((_, end)) = supervisor.take_end() {
             return Ok(end);
         }
         if let Some(signal) = supervisor.step(None) {

@@ -134,6 +134,21 @@ fn ten_megabytes_come_through_to_a_host_that_reads_slowly() {
     assert_eq!(ends, [Ended::Code(3)]);
 }
 
+#[test]
+fn a_host_that_reads_nothing_keeps_no_machine_from_ending() {
+    let files = [("etc/nex/image.json", r#"{"entrypoint":["/flood"]}"#), ("flood", FLOOD)];
+    let Some(mut guest) = Guest::with("nex.workload=image", &files) else { return };
+    let said = guest.read_until(READY);
+    assert!(said.contains(START), "{said}");
+    // Until the pipe is full, and all that the agent keeps.
+    std::thread::sleep(Duration::from_millis(500));
+    let start = Instant::now();
+    kill(pid(guest.init), Signal::SIGTERM).expect("ours to end");
+    guest.unshare.wait().expect("ours to wait for");
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+}
+
 /// The agent as process 1 of namespaces of its own. The user namespace keeps it from anything of the host.
 struct Guest {
     unshare: Child,

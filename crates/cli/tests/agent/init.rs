@@ -1,14 +1,16 @@
 //! The agent as init: what it sets up, the boot script, the end.
 
 use std::fs;
+use std::process::Command;
 
 use nex_protocol::{EndBy, Ended, Event, Item, Ready, Role, Source, Start, Stream};
 use nex_testkit::layer::Entry;
-use nex_testkit::{Result, fsck};
+use nex_testkit::{Result, command, fsck};
 use nex_vmm::Ending;
 use serde_json::json;
 
 use crate::machine::{Boot, RUNS, see};
+use crate::nex;
 
 /// Says what an init has set up, leaves orphans behind, and fails.
 const BOOT_SCRIPT: &str = r#"#!/bin/sh
@@ -32,6 +34,18 @@ trap 'echo stopped by its own signal; exit 5' QUIT
 echo waiting
 while :; do sleep 0.1; done
 "#;
+
+#[test]
+fn the_agent_is_one_small_static_file() -> Result<()> {
+    const MOST: u64 = 3 << 20;
+    let agent = nex::agent()?;
+    let size = fs::metadata(agent)?.len();
+    assert!(size < MOST, "{size} bytes");
+    let headers = command::run(Command::new("readelf").args(["--program-headers", "--dynamic"]).arg(agent))?;
+    let headers = String::from_utf8_lossy(&headers);
+    assert!(headers.contains("LOAD") && !headers.contains("INTERP") && !headers.contains("NEEDED"), "{headers}");
+    Ok(())
+}
 
 #[test]
 fn the_init_sets_up_runs_the_script_reaps_stops_and_leaves_the_disk_clean() -> Result<()> {

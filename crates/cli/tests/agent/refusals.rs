@@ -10,10 +10,14 @@ use crate::machine::Boot;
 #[test]
 fn a_workload_that_cannot_be_had_is_told_and_ends_the_machine() -> Result<()> {
     let Some(boot) = Boot::new(Vec::new(), json!({ "Cmd": ["serve"], "Env": ["PATH=/bin"] }))? else { return Ok(()) };
-    let seen = boot.words("nex.workload=image nex.poweroff=1").run()?;
+    let seen = boot.words("nex.workload=image nex.poweroff=1 nex.vsock=1024").run()?;
     let exits = seen.is_whole().exits(Source::Workload);
     assert_eq!(exits.iter().map(|exit| exit.end).collect::<Vec<_>>(), [Ended::Unstarted(127)]);
-    assert_eq!(seen.failures(), ["there is no \"serve\" in /bin"]);
+    let failures = seen.failures();
+    assert_eq!(failures.len(), 2, "{failures:?}");
+    assert!(failures[0].starts_with("no vsock to port 1024 of the host: "), "{failures:?}");
+    assert!(failures[0].ends_with("staying on the console"), "{failures:?}");
+    assert_eq!(failures[1], "there is no \"serve\" in /bin");
     assert!(seen.events().any(|event| matches!(event, Event::Ready(_))));
     assert_eq!(seen.ending, Ending::PoweredOff);
     Ok(())

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use nex_protocol::{Ended, Event, Output, Source, Stream};
+use nex_protocol::{EndBy, Ended, Event, Output, Source, Stream};
 use nex_testkit::layer::Entry;
 use nex_testkit::{Result, command};
 use nex_vmm::{Access, Ending};
@@ -98,7 +98,12 @@ fn failures_are_started_again_until_one_succeeds() -> Result<()> {
     let restart = Restart::OnFailure { times: Some(5) };
     let workload = Workload { program: "turns".into(), restart, ..Workload::default() };
     let drive = drive(&boot, &workload, None)?;
-    let seen = boot.drive(&drive, Access::ReadOnly).words("nex.workload=/dev/vdb nex.poweroff=1 ro").run()?;
+    let seen = boot
+        .drive(&drive, Access::ReadOnly)
+        .words("nex.workload=/dev/vdb nex.poweroff=reboot nex.poweroff=1 ro")
+        .run()?;
+    assert!(matches!(seen.events().last(), Some(Event::End(end)) if end.by == EndBy::Reset));
+    assert_eq!(seen.ending, Ending::Reset);
     let exits = seen.is_whole().exits(Source::Workload);
     let ends: Vec<_> = exits.iter().map(|exit| (exit.end, exit.restart_ms)).collect();
     assert_eq!(ends, [(Ended::Code(42), Some(100)), (Ended::Signal(9), Some(200)), (Ended::Code(0), None)]);
