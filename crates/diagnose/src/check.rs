@@ -22,6 +22,9 @@ mod users;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use nex_program::Machine;
 
@@ -40,6 +43,9 @@ pub const AGENT: &[u8] = b"/usr/local/bin/agent";
 
 /// The version of [`Report`]'s JSON form; changes when a key changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// How long an image may take: a large one with a kernel takes less than a second.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What to check.
 #[derive(Clone, Debug, Default)]
@@ -127,9 +133,30 @@ impl<'a> Contract<'a> {
 
 /// Checks an image, and the kernel if there is one.
 ///
+/// An image can be made so that its reader goes round in it without end. A thread that has not come back after half a minute
+/// is left alone then, and ends with the process.
+///
 /// # Errors
 /// When a file cannot be read. What is wrong in the files is in the report.
 pub fn check(options: &CheckOptions) -> Result<Report, CheckError> {
+    let (at_work, ended) = mpsc::channel::<()>();
+    let own = options.clone();
+    let work = move || {
+        let _at_work = at_work;
+        look(&own)
+    };
+    let spawned = thread::Builder::new().name("check".into()).spawn(work);
+    let thread = spawned.map_err(|cause| CheckError::Read { path: options.image.clone(), cause })?;
+    if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+        let mut findings = Findings::default();
+        let why = format!("looking at it takes more than {} seconds", PATIENCE.as_secs());
+        findings.leave_out("the file system and what is in it", why);
+        return Ok(Report::new(options.image.display().to_string(), 0).with(findings));
+    }
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn look(options: &CheckOptions) -> Result<Report, CheckError> {
     let failed = |cause| CheckError::Read { path: options.image.clone(), cause };
     let file = files::open(&options.image)?;
     let mut report = Report::new(options.image.display().to_string(), file.metadata().map_err(failed)?.len());

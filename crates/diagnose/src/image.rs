@@ -129,7 +129,7 @@ impl Image {
     }
 
     fn read_file(&self, path: &[u8], length: u64) -> Result<Vec<u8>, ImageError> {
-        self.budget.spend(length)?;
+        self.budget.spend(self.way(path).saturating_add(length))?;
         guarded(|| {
             let mut file = self.file_system.open(path)?;
             let mut bytes = vec![0; usize::try_from(length).map_err(|_| Ext4Error::FileTooLarge)?];
@@ -146,7 +146,7 @@ impl Image {
     }
 
     fn names(&self, path: &[u8], size: u64) -> Result<Vec<Vec<u8>>, ImageError> {
-        self.budget.spend(size)?;
+        self.budget.spend(self.way(path).saturating_add(size))?;
         guarded(|| {
             let mut names = Vec::new();
             for entry in self.file_system.read_dir(path)? {

@@ -6,7 +6,7 @@ use super::text::{read, shown};
 use crate::finding::{Finding, Rule};
 
 /// More of a program than this is not read. What stands behind counts as damaged; only programs with symbols are so long.
-const LONGEST: u64 = 256 << 20;
+const LONGEST: u64 = 128 << 20;
 
 /// As many interpreters as may stand behind each other (`exec_binprm`).
 const MOST_INTERPRETERS: usize = 5;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::ImageError;
 
 /// Bytes of directories and files that are looked at. The libraries of the largest systems are far below.
-const LIMIT: u64 = 1 << 30;
+const LIMIT: u64 = 2 << 30;
 
 /// What is left of it.
 pub(super) struct Budget(Cell<u64>);

@@ -11,7 +11,7 @@ const MOST_LINKS: usize = 40;
 /// As many parts as one path may come to, links and all: it takes two bytes to name one.
 const MOST_PARTS: usize = 1 << 14;
 
-/// What one lookup costs beside its directory.
+/// What one lookup costs beside the directories.
 const LOOKUP: u64 = 4096;
 
 /// As many names as are looked up.
@@ -32,7 +32,7 @@ impl Image {
                 continue;
             }
             let next = [&done, b"/".as_slice(), &part].concat();
-            let found = here.is_dir().then(|| self.in_directory(&next, &here))??;
+            let found = here.is_dir().then(|| self.at(&next))??;
             if !found.is_symlink() || (todo.is_empty() && !follow) {
                 (done, here) = (next, found);
                 continue;
@@ -59,39 +59,37 @@ impl Image {
         if !metadata.is_symlink() || metadata.len() >= LONGEST_LINK {
             return None;
         }
-        let target = self.kept(guarded(|| self.file_system.read_link(path)))?;
+        let read = || guarded(|| self.file_system.read_link(path));
+        let target = self.kept(self.budget.spend(self.way(path)).and_then(|()| read()))?;
         Some(target.as_ref().to_vec())
     }
 
-    /// What stands at a path without symlinks, in the directory `directory`.
-    fn in_directory(&self, path: &[u8], directory: &Metadata) -> Option<Metadata> {
-        if let Some(known) = self.known.borrow().get(path) {
-            return known.clone();
-        }
-        let found = self.kept(self.look_up(path, directory.len())).flatten();
-        self.known.borrow_mut().insert(path.to_vec(), found.clone());
-        found
-    }
-
-    /// What stands at a path without symlinks that is known to be there.
+    /// What stands at a path without symlinks.
     fn at(&self, path: &[u8]) -> Option<Metadata> {
         if let Some(known) = self.known.borrow().get(path) {
             return known.clone();
         }
-        let found = self.kept(self.look_up(path, 0)).flatten();
+        let found = self.kept(self.look_up(path)).flatten();
         self.known.borrow_mut().insert(path.to_vec(), found.clone());
         found
     }
 
-    /// The reader goes through all directories above again; only the last one can be long and unknown to it.
-    fn look_up(&self, path: &[u8], directory: u64) -> Result<Option<Metadata>, ImageError> {
+    /// What it costs to go to a path: the reader goes through all directories above again.
+    pub(super) fn way(&self, path: &[u8]) -> u64 {
+        let known = self.known.borrow();
+        let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at.max(1));
+        let directories = ends.filter_map(|end| known.get(path.get(..end)?)?.as_ref());
+        directories.fold(LOOKUP, |sum, directory| sum.saturating_add(directory.len()).saturating_add(LOOKUP))
+    }
+
+    fn look_up(&self, path: &[u8]) -> Result<Option<Metadata>, ImageError> {
         self.lookups.set(self.lookups.get() + 1);
         if self.lookups.get() > MOST_LOOKUPS {
             return Err(ImageError::Unsupported(format!(
                 "more than {MOST_LOOKUPS} of its names would have to be looked up"
             )));
         }
-        self.budget.spend(directory.saturating_add(LOOKUP))?;
+        self.budget.spend(self.way(path))?;
         guarded(|| match self.file_system.symlink_metadata(path) {
             Ok(metadata) => Ok(Some(metadata)),
             Err(Ext4Error::NotFound | Ext4Error::NotADirectory | Ext4Error::PathTooLong | Ext4Error::MalformedPath) => {

@@ -21,7 +21,7 @@ fn what_is_no_ext4() {
 fn what_is_cut_off() {
     let tree = Tree::busybox();
     let image = tree.image(&[]);
-    File::options().write(true).open(&image).and_then(|file| file.set_len(20 << 20)).expect("writable");
+    File::options().write(true).open(&image).and_then(|file| file.set_len(10 << 20)).expect("writable");
     expect(&checked(&image), &["ext4-cut-off"]);
 }
 

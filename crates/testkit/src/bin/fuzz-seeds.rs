@@ -17,7 +17,9 @@ fn main() -> Result<()> {
     write(directory, "blob", blobs()?)?;
     write(directory, "documents", documents())?;
     write(directory, "reference", references())?;
-    write(directory, "edit", edits())
+    write(directory, "edit", edits())?;
+    write(directory, "check", checks())?;
+    write(directory, "kernel", kernels()?)
 }
 
 fn write(directory: &Path, target: &str, inputs: Vec<Vec<u8>>) -> Result<()> {
@@ -179,4 +181,55 @@ fn edits() -> Vec<Vec<u8>> {
         edit.iter().copied().chain(damage).collect()
     });
     damaged.chain(sound.clone()).collect()
+}
+
+/// Which guest, and five bytes for each byte of damage to it.
+fn checks() -> Vec<Vec<u8>> {
+    let damage = |number: u8| [number, 0, number.wrapping_mul(37), 0, number.wrapping_mul(11)];
+    let damaged = |guest: u8, from: u8| std::iter::once(guest).chain((from..from + 8).flat_map(damage)).collect();
+    (0..3).flat_map(|guest| [vec![guest], damaged(guest, 0), damaged(guest, 40), damaged(guest, 120)]).collect()
+}
+
+/// Small kernels in every form, and configurations.
+fn kernels() -> Result<Vec<Vec<u8>>> {
+    let config =
+        b"# Automatically generated file; DO NOT EDIT.\nCONFIG_EXT4_FS=y\n# CONFIG_X is not set\nCONFIG_Y=\"z\"\n";
+    let mut vmlinux = b"\x7fELF\x02\x01\x01".to_vec();
+    vmlinux.resize(18, 0);
+    vmlinux.extend_from_slice(&62_u16.to_le_bytes());
+    vmlinux.resize(64, 0);
+    let inside = [b"Linux version 6.6.7 (a@b)\n\0IKCFG_ST".as_slice(), &nex_testkit::layout::gzip(config)?].concat();
+    vmlinux.extend_from_slice(&inside);
+    let mut image = vec![0; 64];
+    image[0x38..0x3C].copy_from_slice(b"ARM\x64");
+    image.extend_from_slice(&inside);
+    let mut bzimage = vec![0; 1024];
+    bzimage[0x1F1] = 1;
+    bzimage[0x202..0x206].copy_from_slice(b"HdrS");
+    bzimage[0x206..0x208].copy_from_slice(&0x020F_u16.to_le_bytes());
+    bzimage[0x20E..0x210].copy_from_slice(&0x100_u16.to_le_bytes());
+    bzimage[0x236] = 1;
+    bzimage[0x300..0x308].copy_from_slice(b"6.6.7 (a");
+    let around = |payload: &[u8]| {
+        let mut file = bzimage.clone();
+        file[0x24C..0x250].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+        [&file, payload].concat()
+    };
+    let mut zboot = b"MZ\0\0zimg".to_vec();
+    let payload = zstd::encode_all(&image[..], 3)?;
+    zboot.extend_from_slice(&64_u32.to_le_bytes());
+    zboot.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    zboot.resize(64, 0);
+    zboot.extend_from_slice(&payload);
+    let gzip = nex_testkit::layout::gzip(&vmlinux)?;
+    let magics = [
+        b"\x02\x21\x4c\x18\x05\0\0\0\x40abcd".as_slice(),
+        b"\xfd7zXZ\0\0\x01",
+        b"\x5d\0\0\x80\0",
+        b"BZh9",
+        b"\x89LZO\0",
+    ];
+    let packed = magics.iter().map(|payload| around(payload)).collect::<Vec<_>>();
+    let zstd = around(&zstd::encode_all(&vmlinux[..], 3)?);
+    Ok([vec![config.to_vec(), vmlinux, image, around(&gzip), zstd, gzip, zboot], packed].concat())
 }
