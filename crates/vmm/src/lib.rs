@@ -10,6 +10,7 @@
 mod error;
 mod firecracker;
 mod guest;
+pub mod kvm;
 mod machine;
 mod process;
 mod qemu;
