@@ -3,15 +3,18 @@
 mod cache;
 mod script;
 
+mod boot;
 mod check;
 mod explain;
 mod file_system;
 mod grow;
+mod guest;
 mod set_agent;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use boot::BootArgs;
 pub use cache::{CacheAction, CacheArgs, CacheCommand, CachePlace};
 pub use check::CheckArgs;
 use clap::builder::FalseyValueParser;
@@ -20,6 +23,7 @@ use clap_complete::Shell;
 pub use explain::ExplainArgs;
 pub use file_system::FileSystemArgs;
 pub use grow::GrowArgs;
+pub use guest::GuestArgs;
 use nex_image::Platform;
 pub use set_agent::SetAgentArgs;
 
@@ -42,7 +46,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a root filesystem from a container image and an agent, or check or change one.
+    /// Make a root filesystem from a container image and an agent, or check, change or boot one.
     #[command(visible_alias = "fs", after_help = ROOTFS_HELP, args_conflicts_with_subcommands = true)]
     Rootfs(Box<RootfsCommand>),
     /// See, check and shrink the cache.
@@ -63,7 +67,7 @@ pub enum Command {
 /// `nex rootfs`: what is done with a root filesystem that exists, or the making of one.
 #[derive(Debug, Args)]
 pub struct RootfsCommand {
-    /// What to change.
+    /// What to do with one that exists.
     #[command(subcommand)]
     pub change: Option<Change>,
 
@@ -86,6 +90,9 @@ pub enum Change {
     /// Say why a boot failed, by what the guest has written on its console.
     #[command(after_help = explain::HELP)]
     Explain(ExplainArgs),
+    /// Boot a root filesystem in a virtual machine, and see whether its agent reports.
+    #[command(after_help = boot::HELP)]
+    Boot(Box<BootArgs>),
 }
 
 /// The flags of `nex rootfs`.
@@ -223,6 +230,7 @@ impl Command {
             Some(Change::Check(args)) => (args.format, Stream::Output),
             Some(Change::Grow(args)) => (args.format, Stream::Output),
             Some(Change::Explain(args)) => (args.format, Stream::Output),
+            Some(Change::Boot(args)) => (args.format, Stream::Output),
             None if rootfs.build.output == "-" => (rootfs.build.format, Stream::Error),
             None => (rootfs.build.format, Stream::Output),
         };

@@ -12,6 +12,9 @@ pub struct Diagnostic {
     causes: Vec<String>,
     #[serde(skip)]
     exit_code: u8,
+    /// A report for programs says it already.
+    #[serde(skip)]
+    is_reported: bool,
 }
 
 /// Writes a line to standard error. When that is closed or full, there is nobody to tell.
@@ -28,12 +31,22 @@ const USAGE: u8 = 2;
 impl Diagnostic {
     /// A failure that has no cause but itself.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), causes: Vec::new(), exit_code: FAILED }
+        Self { message: message.into(), causes: Vec::new(), exit_code: FAILED, is_reported: false }
     }
 
     /// Arguments that do not go together.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { exit_code: USAGE, ..Self::new(message) }
+    }
+
+    /// A failure that a report says, too: programs need no other object.
+    pub fn reported(message: impl Into<String>) -> Self {
+        Self { is_reported: true, ..Self::new(message) }
+    }
+
+    /// Whether a report says it already.
+    pub fn is_reported(&self) -> bool {
+        self.is_reported
     }
 
     /// The exit code that says the same.
@@ -64,6 +77,6 @@ impl<E: std::error::Error> From<E> for Diagnostic {
         let causes = std::iter::successors(error.source(), |cause| cause.source());
         // Many errors already say in their message what their source says.
         let causes = causes.map(ToString::to_string).filter(|cause| !message.contains(cause)).collect();
-        Self { message, causes, exit_code: FAILED }
+        Self { message, causes, exit_code: FAILED, is_reported: false }
     }
 }

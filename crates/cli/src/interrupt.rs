@@ -2,13 +2,18 @@
 //! says so itself.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::diagnostic::tell;
+
+/// The signals that end nex.
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// Lets a write past the limit on file sizes fail with EFBIG: uncaught, SIGXFSZ ends the process without a word.
 ///
@@ -23,7 +28,7 @@ pub fn survive_file_size_limits() -> io::Result<()> {
 /// # Errors
 /// When the signals cannot be caught.
 pub fn clean_up_when_interrupted() -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut signals = Signals::new(SIGNALS)?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             nex_rootfs::remove_leftovers();
@@ -33,6 +38,43 @@ pub fn clean_up_when_interrupted() -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// The signals as something to wait for beside other things. Whoever waits cleans up.
+pub struct Interrupt {
+    file: UnixStream,
+    signal: Arc<AtomicUsize>,
+}
+
+impl Interrupt {
+    /// Catches the signals from now on.
+    ///
+    /// # Errors
+    /// When they cannot be caught.
+    pub fn catch() -> io::Result<Self> {
+        let (file, write) = UnixStream::pair()?;
+        let signal = Arc::new(AtomicUsize::new(0));
+        for number in SIGNALS {
+            // In this order: who wakes up finds the number.
+            signal_hook::flag::register_usize(
+                number,
+                Arc::clone(&signal),
+                usize::try_from(number).unwrap_or_default(),
+            )?;
+            signal_hook::low_level::pipe::register(number, write.try_clone()?)?;
+        }
+        Ok(Self { file, signal })
+    }
+
+    /// Readable when one has come.
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// The name of the one that has come.
+    pub fn name(&self) -> &'static str {
+        name(i32::try_from(self.signal.load(Ordering::SeqCst)).unwrap_or_default())
+    }
 }
 
 fn name(signal: i32) -> &'static str {

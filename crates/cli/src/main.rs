@@ -1,6 +1,7 @@
 //! `nex`: makes root filesystems for microVMs.
 
 mod args;
+mod boot;
 mod cache;
 mod check;
 mod diagnostic;
@@ -14,6 +15,7 @@ mod rootfs;
 mod script;
 mod set_agent;
 mod size;
+mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,6 +28,10 @@ use diagnostic::{Diagnostic, tell};
 fn main() -> ExitCode {
     // The processes around a setup script are this program too.
     if let Some(code) = nex_sandbox::enter_stage() {
+        return code;
+    }
+    // So is what tries KVM out.
+    if let Some(code) = nex_vmm::kvm::enter_probe() {
         return code;
     }
     let cli = Cli::parse();
@@ -47,6 +53,8 @@ fn run(command: &Command) -> Result<ExitCode, Diagnostic> {
             Some(Change::SetAgent(args)) => set_agent::run(args)?,
             Some(Change::Grow(args)) => grow::run(args)?,
             Some(Change::Explain(args)) => explain::run(args)?,
+            // It ends its guest itself.
+            Some(Change::Boot(args)) => boot::run(args)?,
             None => interruptible(|| rootfs::run(&rootfs.build))?,
         },
         Command::Cache(cache) => return cache::run(&cache.action),
@@ -59,7 +67,7 @@ fn run(command: &Command) -> Result<ExitCode, Diagnostic> {
 /// Says what failed: in words on standard error, and for programs where they look for the report.
 fn report(diagnostic: &Diagnostic, command: &Command) {
     tell(diagnostic.text());
-    match command.json() {
+    match command.json().filter(|_| !diagnostic.is_reported()) {
         Some(Stream::Error) => tell(diagnostic.json()),
         // Who does not take it was told on standard error.
         Some(Stream::Output) => _ = writeln!(std::io::stdout(), "{}", diagnostic.json()),

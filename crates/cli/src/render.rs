@@ -1,9 +1,11 @@
 //! The report as text.
 
+mod boot;
 pub mod cache;
 
 use std::fmt::Write;
 
+pub use boot::boot;
 use nex_diagnose::console::{Explanation, Symptom};
 use nex_diagnose::{Finding, Severity, Verdict};
 use nex_rootfs::{GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human};

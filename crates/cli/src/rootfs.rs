@@ -146,15 +146,22 @@ fn agent(named: Option<&Path>) -> Result<PathBuf, Diagnostic> {
     if let Some(path) = named {
         return Ok(path.into());
     }
-    let program = std::env::current_exe()?;
-    let agent = program.with_file_name(DEFAULT_AGENT);
-    if agent.exists() {
-        return Ok(agent);
-    }
-    Err(Diagnostic::new(format!(
-        "there is no agent: no --agent is given, and there is no {DEFAULT_AGENT} beside {}; name a program with --agent",
-        program.display()
-    )))
+    own_agent().map_or_else(
+        || {
+            let program = std::env::current_exe()?;
+            Err(Diagnostic::new(format!(
+                "there is no agent: no --agent is given, and there is no {DEFAULT_AGENT} beside {}; name a program with --agent",
+                program.display()
+            )))
+        },
+        Ok,
+    )
+}
+
+/// The agent that came with nex, if it is there.
+pub fn own_agent() -> Option<PathBuf> {
+    let agent = std::env::current_exe().ok()?.with_file_name(DEFAULT_AGENT);
+    agent.exists().then_some(agent)
 }
 
 fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {

@@ -177,7 +177,7 @@ fn secret(text: OsString) -> Result<SecretArg, String> {
     if is_name && !source.as_os_str().is_empty() { Ok(SecretArg { name, source }) } else { Err(FORM.into()) }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 3600)];
     let unit = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
     let (number, seconds) = unit.unwrap_or((text, 1));

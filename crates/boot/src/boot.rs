@@ -1,0 +1,309 @@
+//! A boot, from the files to the report.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use nex_diagnose::Image;
+use nex_diagnose::console::{End, Explanation, Known, explain};
+use nex_protocol::{Event, Item};
+use nex_vmm::{Access, Bus, Drive, Ending, Machine};
+
+use crate::choice::Choice;
+use crate::error::Error;
+use crate::guest_kernel::GuestKernel;
+use crate::keyboard::Keyboard;
+use crate::options::Options;
+use crate::report::{
+    AgentReport, EndReport, GuestClock, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report,
+    VmmReport, role_name,
+};
+use crate::root_file::RootFile;
+use crate::session::{Session, Step};
+
+/// How long a guest may take to end after Ctrl-Alt-Del: an init stops its services before.
+const LAST_WORDS: Duration = Duration::from_secs(15);
+
+/// How often to look up from a guest that is kept.
+const A_LONG_TIME: Duration = Duration::from_secs(3600);
+/// The most that is kept of a console, in bytes.
+const CONSOLE: usize = 64 << 20;
+
+/// Who looks on.
+pub trait Watcher {
+    /// A VMM starts the guest, for this reason.
+    fn started(&mut self, vmm: &str, why: &str);
+
+    /// The guest has written to its console.
+    fn console(&mut self, bytes: &[u8]);
+
+    /// What the guest gets to read: the user's terminal. Only asked for an interactive boot.
+    fn keyboard(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Reads what was typed. 0 at the end.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    fn read_keyboard(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Becomes readable when the boot shall be given up.
+    fn interrupt(&self) -> BorrowedFd<'_>;
+}
+
+/// Boots a root filesystem, and waits for its agent. `None` when it was interrupted.
+///
+/// # Errors
+/// When there is no guest to report on.
+pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Report>, Error> {
+    let root = RootFile::open(&options.file)?;
+    let kernel = GuestKernel::prepare(&options.kernel, options.bus, &[])?;
+    let choice = Choice::make(&options.wish, &kernel)?;
+    let session = Session::start(choice, machine(options, &root, &kernel))?;
+    let mut attempt = Attempt::new(options, session);
+    attempt.tell(watcher);
+    let Some(outcome) = attempt.watch(watcher)? else { return Ok(None) };
+    let Some(end) = attempt.end(outcome, watcher)? else { return Ok(None) };
+    Ok(Some(attempt.report(&kernel, outcome, end)))
+}
+
+fn machine(options: &Options, root: &RootFile, kernel: &GuestKernel) -> Machine {
+    let device = match options.bus {
+        Bus::Virtio => "/dev/vda",
+        Bus::Nvme => "/dev/nvme0n1",
+    };
+    let words = format!("root={device} rw {}", options.append);
+    Machine {
+        architecture: kernel.architecture,
+        kernel: kernel.path.clone(),
+        initramfs: kernel.initramfs(),
+        command_line: words.trim_end().to_owned(),
+        drives: vec![Drive { file: root.path.clone(), access: Access::CopyOnWrite, bus: options.bus }],
+        memory_mib: options.memory_mib,
+        vcpus: options.vcpus,
+    }
+}
+
+/// One guest.
+struct Attempt<'a> {
+    options: &'a Options,
+    session: Session,
+    keyboard: Keyboard,
+    /// What was typed and the guest has not taken yet.
+    typed: Vec<u8>,
+    /// Whether anybody types.
+    has_keyboard: bool,
+    /// All that the guest has written, up to [`CONSOLE`] bytes.
+    console: Vec<u8>,
+    peak_memory: Option<u64>,
+    /// How the guest has ended.
+    end: Option<EndReport>,
+    /// The VMM's own words, when it failed.
+    said: Option<String>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(options: &'a Options, session: Session) -> Self {
+        Self {
+            options,
+            session,
+            keyboard: Keyboard::default(),
+            typed: Vec::new(),
+            has_keyboard: options.interactive,
+            console: Vec::new(),
+            peak_memory: None,
+            end: None,
+            said: None,
+        }
+    }
+
+    /// Says who runs the guest.
+    fn tell(&self, watcher: &mut dyn Watcher) {
+        let choice = self.session.choice();
+        watcher.started(&choice.vmm.name(), &choice.why);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.session.stages().ready.is_some()
+    }
+
+    /// Follows the guest until it is clear what comes of it. `None` when interrupted.
+    fn watch(&mut self, watcher: &mut dyn Watcher) -> Result<Option<Outcome>, Error> {
+        let mut deadline = Instant::now() + self.options.timeout;
+        loop {
+            // Who sits before the guest decides when it has taken too long.
+            let is_kept = self.options.interactive && self.is_ready();
+            let until = if is_kept { Instant::now() + A_LONG_TIME } else { deadline };
+            match self.step(watcher, until)? {
+                Happened::Console => {}
+                Happened::Restart => deadline = Instant::now() + self.options.timeout,
+                Happened::Nothing if is_kept => {}
+                Happened::Nothing => return Ok(Some(Outcome::Timeout)),
+                Happened::Interrupt => return Ok(None),
+                Happened::Quit => return Ok(Some(self.outcome(Outcome::Quit))),
+                Happened::End => return Ok(Some(self.outcome(Outcome::Ended))),
+            }
+            if self.is_ready() && !self.options.interactive {
+                return Ok(Some(Outcome::Ready));
+            }
+        }
+    }
+
+    /// Whatever came after the agent's report, the boot was a success.
+    fn outcome(&self, otherwise: Outcome) -> Outcome {
+        if self.is_ready() { Outcome::Ready } else { otherwise }
+    }
+
+    /// Ends the guest: asks it to, where it is up, and kills it where that does not help. `None` when interrupted.
+    fn end(&mut self, outcome: Outcome, watcher: &mut dyn Watcher) -> Result<Option<EndReport>, Error> {
+        if outcome == Outcome::Ready && self.end.is_none() {
+            // Where it cannot be asked, it is killed below.
+            let _ = self.session.guest().press_ctrl_alt_del();
+            let deadline = Instant::now() + LAST_WORDS;
+            self.has_keyboard = false;
+            while self.end.is_none() {
+                match self.step(watcher, deadline)? {
+                    Happened::Nothing => break,
+                    Happened::Interrupt => return Ok(None),
+                    Happened::Console | Happened::Restart | Happened::End | Happened::Quit => {}
+                }
+            }
+        }
+        self.note_memory();
+        if self.end.is_none() {
+            self.session.guest().kill();
+        }
+        Ok(Some(self.end.unwrap_or(EndReport::Killed)))
+    }
+
+    fn step(&mut self, watcher: &mut dyn Watcher, deadline: Instant) -> Result<Happened, Error> {
+        /// The interrupt stands before the keyboard.
+        const INTERRUPT: usize = 0;
+        self.deliver();
+        let step = {
+            let keyboard = watcher.keyboard().filter(|_| self.has_keyboard);
+            let wakers: Vec<BorrowedFd<'_>> = [Some(watcher.interrupt()), keyboard].into_iter().flatten().collect();
+            self.session.step(&wakers, deadline)?
+        };
+        match step {
+            Step::Deadline => Ok(Happened::Nothing),
+            Step::Woken(INTERRUPT) => Ok(Happened::Interrupt),
+            Step::Woken(_) => Ok(self.type_in(watcher)),
+            Step::Restarted => {
+                self.console.clear();
+                self.tell(watcher);
+                Ok(Happened::Restart)
+            }
+            Step::Console { bytes, items } => {
+                watcher.console(&bytes);
+                self.keep(&bytes);
+                if items.iter().any(|item| matches!(item, Item::Event(Event::Ready(_)))) {
+                    self.note_memory();
+                }
+                Ok(Happened::Console)
+            }
+            Step::Ended { status, ending, .. } => {
+                if !status.success() {
+                    self.said = Some(self.session.guest().said()).filter(|said| !said.is_empty());
+                }
+                self.end = Some(match ending {
+                    Ending::PoweredOff => EndReport::PoweredOff,
+                    Ending::Reset => EndReport::Reset,
+                    Ending::Unknown => EndReport::Ended,
+                });
+                Ok(Happened::End)
+            }
+        }
+    }
+
+    /// A console that is longer than anybody reads is cut.
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = CONSOLE.saturating_sub(self.console.len());
+        self.console.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    }
+
+    fn type_in(&mut self, watcher: &mut dyn Watcher) -> Happened {
+        let mut buffer = [0; 1024];
+        let Some(keys) = watcher.read_keyboard(&mut buffer).ok().and_then(|count| buffer.get(..count)) else {
+            self.has_keyboard = false;
+            return Happened::Console;
+        };
+        // A terminal that is closed types nothing any more.
+        self.has_keyboard = !keys.is_empty();
+        let typed = self.keyboard.take(keys);
+        self.typed.extend(typed.bytes);
+        if typed.quit { Happened::Quit } else { Happened::Console }
+    }
+
+    /// Gives the guest what was typed, as far as it takes it; the rest at the next step.
+    fn deliver(&mut self) {
+        while !self.typed.is_empty() {
+            match self.session.guest().write_console(&self.typed) {
+                Ok(0) => break,
+                Ok(taken) => drop(self.typed.drain(..taken)),
+                // Its end is noticed elsewhere.
+                Err(_) => self.typed.clear(),
+            }
+        }
+    }
+
+    fn note_memory(&mut self) {
+        self.peak_memory = self.session.guest().peak_memory().max(self.peak_memory);
+    }
+
+    fn report(self, kernel: &GuestKernel, outcome: Outcome, end: EndReport) -> Report {
+        let (stages, choice, machine) = (self.session.stages(), self.session.choice(), self.session.machine());
+        let ready = stages.ready.as_ref();
+        let explanation = (outcome != Outcome::Ready).then(|| self.explain(end));
+        let stage = |name, time: Option<Duration>| time.map(|time| PhaseReport { name, seconds: time.as_secs_f64() });
+        let reached =
+            [stage("kernel", stages.kernel), stage("init", stages.init), stage("agent", ready.map(|(time, _)| *time))];
+        Report {
+            schema_version: Report::SCHEMA_VERSION,
+            file: self.options.file.display().to_string(),
+            ready: ready.is_some(),
+            outcome,
+            agent: ready.map(|(_, ready)| AgentReport { version: ready.version.clone(), role: role_name(ready.role) }),
+            failure: stages.failure.clone(),
+            explanation,
+            vmm: VmmReport { name: choice.vmm.name(), why: choice.why.clone() },
+            kernel: KernelReport {
+                path: kernel.path.display().to_string(),
+                release: kernel.release.clone(),
+                architecture: kernel.architecture.name(),
+                command_line: self.session.command_line(),
+                initramfs: kernel
+                    .made_initramfs()
+                    .map(|bytes| InitramfsReport { modules: kernel.modules.clone(), bytes }),
+            },
+            vcpus: machine.vcpus,
+            memory: MemoryReport { given: u64::from(machine.memory_mib) << 20, peak: self.peak_memory },
+            stages: reached.into_iter().flatten().collect(),
+            guest_clock: GuestClock {
+                init_ms: stages.init_ms,
+                agent_start_ms: ready.map(|(_, ready)| ready.start_ms),
+                ready_ms: ready.map(|(_, ready)| ready.uptime_ms),
+            },
+            end,
+            notes: self.said.iter().map(|said| format!("{} failed: {said}", choice.vmm.name())).collect(),
+        }
+    }
+
+    fn explain(&self, end: EndReport) -> Explanation {
+        let image = File::open(&self.options.file).ok().and_then(|file| Image::open(file).ok());
+        let end = if end == EndReport::Killed { End::Stopped } else { End::Itself };
+        let command_line = self.session.command_line();
+        let known = Known { image: image.as_ref(), command_line: Some(command_line.as_bytes()), end: Some(end) };
+        explain(&self.console, &known)
+    }
+}
+
+/// What has happened at a step.
+enum Happened {
+    Console,
+    Restart,
+    Nothing,
+    Interrupt,
+    Quit,
+    End,
+}

@@ -1,0 +1,88 @@
+//! Why there is no boot, in the user's terms.
+
+use std::io;
+use std::path::PathBuf;
+
+use nex_kernel::ModulesError;
+use thiserror::Error;
+
+/// Why a guest cannot be started. What happens in the guest is no error but an [`Outcome`](crate::Outcome).
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read '{}': {cause}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// The root filesystem is none.
+    #[error("'{}' is no root filesystem that a guest can have: {why}", .path.display())]
+    NoRoot {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what to do.
+        why: &'static str,
+    },
+    /// The kernel's file cannot be read.
+    #[error(transparent)]
+    Kernel(nex_kernel::Error),
+    /// The kernel's file is something else.
+    #[error("cannot boot '{}': {cause}", .path.display())]
+    NoKernel {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        cause: nex_kernel::Error,
+    },
+    /// The kernel's modules cannot be used.
+    #[error(transparent)]
+    Modules(#[from] ModulesError),
+    /// An initramfs is needed, and there is no init for it.
+    #[error(
+        "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and there is none beside nex; \
+         name one with --agent, or bring an initramfs with --initrd"
+    )]
+    NoAgent,
+    /// The agent does not run on this kernel.
+    #[error(
+        "the agent '{}' for the initramfs is {found}, and the kernel is for {wanted}; name a nex-agent for it with --agent",
+        .path.display()
+    )]
+    OtherAgent {
+        /// The agent.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// The kernel's processor.
+        wanted: &'static str,
+    },
+    /// QEMU does not find the kernel's entry.
+    #[error(
+        "QEMU cannot boot the vmlinux '{}': it has no PVH entry (CONFIG_PVH=y); take the bzImage of the same build", .0.display()
+    )]
+    NoEntry(PathBuf),
+    /// The file's form is one that no VMM here takes.
+    #[error("no VMM here boots '{}', which is {form}; {remedy}", .path.display())]
+    Form {
+        /// The kernel.
+        path: PathBuf,
+        /// What it is.
+        form: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// No memory for the initramfs.
+    #[error("cannot keep the initramfs in memory: {0}")]
+    Memory(io::Error),
+    /// The VMM does not run the guest.
+    #[error(transparent)]
+    Vmm(#[from] nex_vmm::Error),
+    /// The console cannot be read.
+    #[error("cannot follow the guest: {0}")]
+    Follow(io::Error),
+    /// KVM was asked for, and it does not work.
+    #[error("KVM does not work here: {0}; without --accel kvm the guest is emulated")]
+    NoKvm(String),
+}

@@ -1,0 +1,132 @@
+//! The guest's kernel, and the initramfs for one that has the drivers of the guest's drives in modules.
+
+use std::path::{Path, PathBuf};
+
+use nex_kernel::{Architecture, Form, Kernel, Modules, initramfs};
+use nex_program::{Elf, Machine};
+use nex_vmm::Bus;
+
+use crate::error::Error;
+use crate::memory_file::MemoryFile;
+
+/// The kernel, and what goes with it.
+#[derive(Clone, Debug)]
+pub struct KernelOptions {
+    /// The kernel's file.
+    pub kernel: PathBuf,
+    /// The user's own initramfs: none is made then.
+    pub initrd: Option<PathBuf>,
+    /// The kernel's modules. Without it they are looked for beside the kernel and in `/lib/modules`.
+    pub modules: Option<PathBuf>,
+    /// The agent that loads modules as the initramfs' init.
+    pub agent: Option<PathBuf>,
+}
+
+/// A kernel that is ready for a guest.
+#[derive(Debug)]
+pub struct GuestKernel {
+    /// Its file.
+    pub path: PathBuf,
+    /// What kind of file that is.
+    pub form: Form,
+    /// The processor that it is for.
+    pub architecture: Architecture,
+    /// Its release, as `uname -r` prints it.
+    pub release: Option<String>,
+    /// Whether QEMU finds its entry, if it is a vmlinux.
+    pub has_pvh_entry: bool,
+    /// The modules that the initramfs loads, in this order.
+    pub modules: Vec<String>,
+    initramfs: Initramfs,
+}
+
+#[derive(Debug)]
+enum Initramfs {
+    None,
+    Given(PathBuf),
+    Made(MemoryFile),
+}
+
+impl GuestKernel {
+    /// Looks at the kernel, and makes an initramfs where its drivers for this bus, the root's ext4 or one of `more` are modules.
+    ///
+    /// Where no modules are found, everything is taken to be built in.
+    ///
+    /// # Errors
+    /// When there is no kernel in the file, its modules do not fit, or an initramfs is needed and there is no agent for it.
+    pub fn prepare(options: &KernelOptions, bus: Bus, more: &[&str]) -> Result<Self, Error> {
+        let path = &options.kernel;
+        let kernel = Kernel::read(path).map_err(|cause| match cause {
+            cause @ (nex_kernel::Error::Read { .. } | nex_kernel::Error::TooLarge { .. }) => Error::Kernel(cause),
+            cause => Error::NoKernel { path: path.clone(), cause },
+        })?;
+        let release = kernel.release();
+        let mut ready = Self {
+            path: path.clone(),
+            form: kernel.form(),
+            architecture: kernel.architecture(),
+            has_pvh_entry: kernel.has_pvh_entry(),
+            release,
+            modules: Vec::new(),
+            initramfs: Initramfs::None,
+        };
+        if let Some(initrd) = &options.initrd {
+            std::fs::File::open(initrd).map_err(|cause| Error::Read { path: initrd.clone(), cause })?;
+            ready.initramfs = Initramfs::Given(initrd.clone());
+            return Ok(ready);
+        }
+        let found = match (&options.modules, &ready.release) {
+            (Some(directory), release) => Some(Modules::open(directory, release.as_deref())?),
+            (None, Some(release)) => Modules::of(path, release)?,
+            (None, None) => None,
+        };
+        let Some(found) = found else { return Ok(ready) };
+        let drivers: &[&str] = match bus {
+            Bus::Virtio => &["virtio_pci", "virtio_mmio", "virtio_blk"],
+            Bus::Nvme => &["nvme"],
+        };
+        let modules = found.in_order(&[drivers, &["ext4"], more].concat())?;
+        if modules.is_empty() {
+            return Ok(ready);
+        }
+        let init = agent(options.agent.as_deref(), ready.architecture)?;
+        let archive = initramfs::archive(&init, &modules);
+        ready.modules = modules.into_iter().map(|module| module.name).collect();
+        ready.initramfs = Initramfs::Made(MemoryFile::new(&archive).map_err(Error::Memory)?);
+        Ok(ready)
+    }
+
+    /// The initramfs' file. It is there as long as this is.
+    pub fn initramfs(&self) -> Option<PathBuf> {
+        match &self.initramfs {
+            Initramfs::None => None,
+            Initramfs::Given(path) => Some(path.clone()),
+            Initramfs::Made(file) => Some(file.path()),
+        }
+    }
+
+    /// The length of an initramfs that was made, in bytes.
+    pub fn made_initramfs(&self) -> Option<u64> {
+        match &self.initramfs {
+            Initramfs::Made(file) => Some(file.length()),
+            Initramfs::None | Initramfs::Given(_) => None,
+        }
+    }
+}
+
+/// The agent's bytes, once it is known to run on the kernel.
+fn agent(path: Option<&Path>, architecture: Architecture) -> Result<Vec<u8>, Error> {
+    let path = path.ok_or(Error::NoAgent)?;
+    let agent = std::fs::read(path).map_err(|cause| Error::Read { path: path.into(), cause })?;
+    let wanted = match architecture {
+        Architecture::X86_64 => "amd64",
+        Architecture::Aarch64 => "arm64",
+    };
+    match Elf::machine(&agent) {
+        Some(machine) if Machine::for_architecture(wanted) == Some(machine) => Ok(agent),
+        found => {
+            let found = found.map_or_else(|| "no program".to_owned(), |machine| format!("for {machine}"));
+            Err(Error::OtherAgent { path: path.into(), found, wanted })
+        }
+    }
+}

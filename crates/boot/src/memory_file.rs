@@ -1,0 +1,35 @@
+//! A file that exists in memory only, and ends with this process, however that ends.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
+
+use rustix::fs::MemfdFlags;
+
+/// The file, as long as it is open.
+#[derive(Debug)]
+pub struct MemoryFile {
+    file: File,
+    length: u64,
+}
+
+impl MemoryFile {
+    /// A file with this content.
+    pub fn new(content: &[u8]) -> io::Result<Self> {
+        let mut file = File::from(rustix::fs::memfd_create(c"nex-initramfs", MemfdFlags::CLOEXEC)?);
+        file.write_all(content)?;
+        Ok(Self { file, length: content.len() as u64 })
+    }
+
+    /// A path by which processes of the same user open it.
+    pub fn path(&self) -> PathBuf {
+        let process = rustix::process::getpid().as_raw_nonzero();
+        format!("/proc/{process}/fd/{}", self.file.as_fd().as_raw_fd()).into()
+    }
+
+    /// Its length in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+}

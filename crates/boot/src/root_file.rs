@@ -1,0 +1,46 @@
+//! The root filesystem's file, as a guest wants it: an ext4 file system from the first byte on.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// Where ext4's superblock has its magic number, and what that is.
+const EXT4_MAGIC_OFFSET: usize = 0x438;
+const EXT4_MAGIC: &[u8] = b"\x53\xef";
+const HEAD: u64 = 2048;
+
+/// What people hand over, by its first bytes, and what to do about it.
+const OTHERS: [(&[u8], &str); 5] = [
+    (b"\x1f\x8b", "it is compressed by gzip; unpack it first: gzip -d"),
+    (b"\x28\xb5\x2f\xfd", "it is compressed by zstd; unpack it first: zstd -d"),
+    (b"\xfd7zXZ\0", "it is compressed by xz; unpack it first: xz -d"),
+    (b"QFI\xfb", "it is a qcow2 image; make a raw one: qemu-img convert -O raw"),
+    (b"hsqs", "it is a squashfs; boot one with --append rootfstype=squashfs is not what this command checks"),
+];
+
+/// A file that holds a root filesystem.
+#[derive(Clone, Debug)]
+pub struct RootFile {
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+impl RootFile {
+    /// Makes sure of a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is something else than an ext4 file system.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let mut head = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+        read.map_err(|cause| Error::Read { path: path.into(), cause })?;
+        if head.get(EXT4_MAGIC_OFFSET..EXT4_MAGIC_OFFSET + EXT4_MAGIC.len()) == Some(EXT4_MAGIC) {
+            return Ok(Self { path: path.into() });
+        }
+        let known = OTHERS.iter().find(|(magic, _)| head.starts_with(magic));
+        let why = known.map_or("it has no ext4 superblock; make one with nex rootfs", |(_, why)| *why);
+        Err(Error::NoRoot { path: path.into(), why })
+    }
+}

@@ -1,0 +1,51 @@
+//! The arguments of `nex rootfs boot`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+
+use super::script::duration;
+use super::{Format, GuestArgs};
+
+/// `nex rootfs boot`.
+#[derive(Debug, Args)]
+pub struct BootArgs {
+    /// The root filesystem: an uncompressed ext4 file. It never changes, and others may have it open.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    pub guest: GuestArgs,
+
+    /// How long the agent may take to report, such as 90s or 5m.
+    #[arg(long, env = "NEX_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "2m")]
+    pub timeout: Duration,
+
+    /// Keep the guest when the agent has reported, with its console as this terminal; Ctrl-A x ends it.
+    #[arg(short, long, env = "NEX_INTERACTIVE", value_parser = FalseyValueParser::new())]
+    pub interactive: bool,
+
+    /// The form of the report.
+    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Do not show the console.
+    #[arg(short, long, env = "NEX_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "interactive")]
+    pub quiet: bool,
+}
+
+/// What `--help` says behind the flags.
+pub const HELP: &str = "\
+What the guest writes to its drive is gone when it ends. When the agent has reported, the guest is told to end by
+Ctrl-Alt-Del, and killed when it does not. The console goes to standard error, the report to standard output.
+
+KVM is used when a guest has shown that it works here; nex remembers the answer until the machine starts again.
+
+Examples:
+  nex rootfs boot rootfs.ext4 --kernel vmlinux
+  nex rootfs boot rootfs.ext4 --kernel /boot/vmlinuz-6.1.0-50-cloud-amd64 --quiet --format json
+  nex rootfs boot rootfs.ext4 --kernel vmlinux --interactive
+
+Exit codes: 0 the agent reported, 1 it did not, or there was no guest, 2 wrong usage.";

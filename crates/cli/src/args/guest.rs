@@ -1,0 +1,135 @@
+//! The arguments that say what a guest is made of, and who runs it.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, value_parser};
+use nex_boot::{KernelOptions, Wish};
+use nex_vmm::{Accelerator, Bus};
+
+use crate::{rootfs, size};
+
+/// The guest.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Guest")]
+pub struct GuestArgs {
+    /// The guest's kernel: a bzImage or vmlinux for x86_64, an Image for aarch64.
+    #[arg(long, env = "NEX_KERNEL", value_name = "KERNEL")]
+    pub kernel: PathBuf,
+
+    /// The kernel's modules [default: lib/modules/RELEASE near the kernel, or /lib/modules/RELEASE].
+    #[arg(long, env = "NEX_MODULES", value_name = "DIR")]
+    pub modules: Option<PathBuf>,
+
+    /// An initramfs of your own, in place of one that loads modules where the kernel needs them.
+    #[arg(long, env = "NEX_INITRD", value_name = "FILE", conflicts_with = "modules")]
+    pub initrd: Option<PathBuf>,
+
+    /// The agent that loads the modules in the initramfs [default: nex-agent beside nex].
+    #[arg(long, env = "NEX_BOOT_AGENT", value_name = "PATH")]
+    pub agent: Option<PathBuf>,
+
+    /// Who executes the guest's instructions.
+    #[arg(long, env = "NEX_ACCEL", value_enum, default_value_t = AccelArg::Auto)]
+    pub accel: AccelArg,
+
+    /// What the guest's drive is attached to.
+    #[arg(long, env = "NEX_BUS", value_enum, default_value_t = BusArg::Virtio)]
+    pub bus: BusArg,
+
+    /// The guest's memory.
+    #[arg(long, env = "NEX_MEMORY", value_name = "SIZE", value_parser = memory, default_value = "512MiB")]
+    pub memory: u32,
+
+    /// The guest's processors.
+    #[arg(long, env = "NEX_VCPUS", value_name = "NUMBER", default_value_t = 1, value_parser = value_parser!(u8).range(1..))]
+    pub vcpus: u8,
+
+    /// More words for the kernel's command line; they win over those that are there.
+    #[arg(
+        long,
+        env = "NEX_APPEND",
+        value_name = "WORDS",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    pub append: String,
+}
+
+impl GuestArgs {
+    /// The kernel, and what goes with it.
+    pub fn kernel_options(&self) -> KernelOptions {
+        KernelOptions {
+            kernel: self.kernel.clone(),
+            initrd: self.initrd.clone(),
+            modules: self.modules.clone(),
+            agent: self.agent.clone().or_else(rootfs::own_agent),
+        }
+    }
+
+    /// Who shall run it.
+    pub fn wish(&self) -> Wish {
+        Wish {
+            accelerator: match self.accel {
+                AccelArg::Auto => None,
+                AccelArg::Kvm => Some(Accelerator::Kvm),
+                AccelArg::Emulation => Some(Accelerator::Emulation),
+            },
+            cache: nex_rootfs::cache::default_directory(),
+        }
+    }
+
+    /// What its drives are attached to.
+    pub fn bus(&self) -> Bus {
+        match self.bus {
+            BusArg::Virtio => Bus::Virtio,
+            BusArg::Nvme => Bus::Nvme,
+        }
+    }
+}
+
+/// The value of `--accel`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AccelArg {
+    /// KVM where it proves to work, else emulation.
+    Auto,
+    /// KVM, or nothing.
+    Kvm,
+    /// A program, some ten times slower.
+    Emulation,
+}
+
+/// The value of `--bus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BusArg {
+    /// /dev/vda, as in every microVM.
+    Virtio,
+    /// /dev/nvme0n1, which kernels of distributions may have built in.
+    Nvme,
+}
+
+/// A size in whole MiB.
+fn memory(text: &str) -> Result<u32, String> {
+    const MIB: u64 = 1 << 20;
+    const LEAST: u64 = 32;
+    let bytes = size::parse(text)?;
+    let mib = bytes / MIB;
+    if !bytes.is_multiple_of(MIB) || mib < LEAST {
+        return Err(format!("a guest's memory is a number of whole MiB, and {LEAST}MiB or more"));
+    }
+    u32::try_from(mib).map_err(|_| format!("'{text}' is more than any machine has"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_whole_mebibytes() {
+        assert_eq!(memory("512MiB"), Ok(512));
+        assert_eq!(memory("1G"), Ok(1024));
+        for text in ["31MiB", "134217729", "0", "x", "8192T"] {
+            assert!(memory(text).is_err(), "{text}");
+        }
+    }
+}

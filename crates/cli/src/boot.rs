@@ -1,0 +1,146 @@
+//! `nex rootfs boot`: from arguments to a boot, and from its report to the user.
+
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::BorrowedFd;
+
+use nex_boot::{Options, Outcome, Report, Watcher};
+
+use crate::args::{BootArgs, Format};
+use crate::diagnostic::{Diagnostic, tell};
+use crate::interrupt::Interrupt;
+use crate::render;
+use crate::terminal::{Harmless, Raw};
+
+/// Boots the root filesystem, and reports it.
+///
+/// # Errors
+/// When the agent does not report.
+pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
+    let mut user = User {
+        interrupt: Interrupt::catch()?,
+        console: Console::choose(args),
+        terminal: args.interactive.then(Raw::enter).transpose()?,
+    };
+    let report = nex_boot::boot(&options(args), &mut user);
+    user.done();
+    let Some(report) = report? else {
+        return Err(Diagnostic::new(format!("interrupted by {}; the guest is ended", user.interrupt.name())));
+    };
+    // First why, then all that there is to know.
+    if let Some(explanation) = report.explanation.as_ref().filter(|_| args.format == Format::Text) {
+        tell(render::explanation(explanation, None).trim_end());
+    }
+    let text = match args.format {
+        Format::Text => render::boot(&report),
+        Format::Json => serde_json::to_string(&report)? + "\n",
+    };
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| Diagnostic::new(format!("the report of the boot cannot be printed: {error}")))?;
+    if report.ready { Ok(()) } else { Err(Diagnostic::reported(why_not(&report, args))) }
+}
+
+fn options(args: &BootArgs) -> Options {
+    Options {
+        file: args.file.clone(),
+        kernel: args.guest.kernel_options(),
+        wish: args.guest.wish(),
+        bus: args.guest.bus(),
+        memory_mib: args.guest.memory,
+        vcpus: args.guest.vcpus,
+        append: args.guest.append.clone(),
+        timeout: args.timeout,
+        interactive: args.interactive,
+    }
+}
+
+fn why_not(report: &Report, args: &BootArgs) -> String {
+    let what = match report.outcome {
+        Outcome::Timeout => {
+            format!("did not report within {} s (--timeout gives it longer)", args.timeout.as_secs())
+        }
+        Outcome::Quit => "had not reported when you ended the guest".into(),
+        Outcome::Ended | Outcome::Ready => "did not report before the guest ended".into(),
+    };
+    let failure = report.failure.iter().map(|failure| format!("; its last failure: {failure}"));
+    let notes = report.notes.iter().map(|note| format!("; {note}"));
+    let why: String =
+        failure.chain(notes).flat_map(|text| text.chars().flat_map(render::printable).collect::<Vec<_>>()).collect();
+    format!("the agent of '{}' {what}{why}", report.file)
+}
+
+/// Where the console goes.
+enum Console {
+    /// To nobody.
+    Nowhere,
+    /// To a file or program, byte for byte.
+    Plain,
+    /// To a terminal that somebody only looks at.
+    Shown(Harmless),
+}
+
+impl Console {
+    fn choose(args: &BootArgs) -> Self {
+        match args.quiet {
+            true => Self::Nowhere,
+            false if !args.interactive && io::stderr().is_terminal() => Self::Shown(Harmless::default()),
+            false => Self::Plain,
+        }
+    }
+
+    /// Who does not take it has had enough of it.
+    fn write(&mut self, bytes: &[u8]) {
+        let _ = match self {
+            Self::Nowhere => Ok(()),
+            Self::Plain => io::stderr().write_all(bytes),
+            Self::Shown(harmless) => io::stderr().write_all(harmless.take(bytes).as_bytes()),
+        };
+    }
+
+    fn finish(&mut self) {
+        if let Self::Shown(harmless) = self {
+            let _ = io::stderr().write_all(harmless.finish().as_bytes());
+        }
+    }
+}
+
+/// The user before the guest.
+struct User {
+    interrupt: Interrupt,
+    console: Console,
+    terminal: Option<Raw>,
+}
+
+impl User {
+    /// The guest has ended: the terminal is the user's own again.
+    fn done(&mut self) {
+        self.terminal = None;
+        self.console.finish();
+    }
+}
+
+impl Watcher for User {
+    fn started(&mut self, vmm: &str, why: &str) {
+        if !matches!(self.console, Console::Nowhere) {
+            // A raw terminal does not go back to the first column by itself.
+            let end = if self.terminal.is_some() { "\r" } else { "" };
+            tell(format_args!("boot: {vmm} ({why}){end}"));
+        }
+    }
+
+    fn console(&mut self, bytes: &[u8]) {
+        self.console.write(bytes);
+    }
+
+    fn keyboard(&self) -> Option<BorrowedFd<'_>> {
+        Some(rustix::stdio::stdin())
+    }
+
+    fn read_keyboard(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(rustix::stdio::stdin(), buffer)?)
+    }
+
+    fn interrupt(&self) -> BorrowedFd<'_> {
+        self.interrupt.file()
+    }
+}

@@ -1,0 +1,146 @@
+//! However nex ends, no guest outlives it; and a user at the console has it as their terminal.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nex_testkit::{Failure, Result, command};
+
+use crate::place::Place;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The QEMU that a process has started, once there is one.
+fn guest_of(nex: u32) -> Result<u32> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let children = fs::read_to_string(format!("/proc/{nex}/task/{nex}/children"))?;
+        for child in children.split_whitespace() {
+            let name = fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
+            if name.starts_with("qemu-system") {
+                return child.parse().map_err(|_| Failure::new("no number"));
+            }
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Err(Failure::new("no guest is started"))
+}
+
+fn is_gone_soon(process: u32) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Path::new(&format!("/proc/{process}")).exists() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    true
+}
+
+fn signal(process: u32, name: &str) -> Result<()> {
+    command::run(Command::new("kill").args(["-s", name, &process.to_string()])).map(drop)
+}
+
+/// A boot, and its guest, which has some seconds to go.
+fn start(place: &Place) -> Result<(Child, u32)> {
+    let mut boot = place.boot()?;
+    boot.arg("--quiet").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let nex = boot.spawn()?;
+    let guest = guest_of(nex.id())?;
+    Ok((nex, guest))
+}
+
+#[test]
+fn a_signal_ends_the_guest_and_leaves_nothing() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    for name in ["INT", "TERM", "HUP"] {
+        let (nex, guest) = start(&place)?;
+        signal(nex.id(), name)?;
+        let result = nex.wait_with_output()?;
+        let said = String::from_utf8_lossy(&result.stderr).into_owned();
+        assert_eq!(result.status.code(), Some(1), "{said}");
+        assert_eq!(said, format!("error: interrupted by SIG{name}; the guest is ended\n"));
+        assert!(!Path::new(&format!("/proc/{guest}")).exists());
+        assert!(place.is_clean()?);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_nex_that_is_killed_leaves_no_guest() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let (mut nex, guest) = start(&place)?;
+    nex.kill()?;
+    nex.wait()?;
+    assert!(is_gone_soon(guest));
+    assert!(place.is_clean()?);
+    Ok(())
+}
+
+#[test]
+fn a_user_types_into_the_console() -> Result<()> {
+    let Some(place) = Place::alpine()? else { return Ok(()) };
+    let mut boot = place.boot()?;
+    boot.args(["--interactive", "--append", "init=/bin/sh"]);
+    let mut nex = boot.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut shown = nex.stderr.take().ok_or_else(|| Failure::new("no console"))?;
+    let mut keys = nex.stdin.take().ok_or_else(|| Failure::new("no keyboard"))?;
+    let (mut console, mut buffer) = (String::new(), [0; 4096]);
+    let mut read_until = |text: &str| -> Result<()> {
+        while !console.contains(text) {
+            match shown.read(&mut buffer)? {
+                0 => return Err(Failure::new(format!("no {text}: {console}"))),
+                count => console.push_str(&String::from_utf8_lossy(&buffer[..count])),
+            }
+        }
+        Ok(())
+    };
+    read_until("# ")?;
+    keys.write_all(b"echo a$((40+2))b\n")?;
+    read_until("a42b")?;
+    // Ctrl-A twice is one; what stands before it is a command that the shell does not know.
+    keys.write_all(b"\x01\x01")?;
+    keys.write_all(b"\x01x")?;
+    let result = nex.wait_with_output()?;
+    let said = String::from_utf8_lossy(&result.stdout).into_owned();
+    assert_eq!(result.status.code(), Some(1), "{said}");
+    assert!(said.contains("no: you ended the guest") && said.contains("end         killed"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_terminal_is_as_it_was_afterwards() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let mut boot = place.boot()?;
+    boot.arg("--interactive");
+    let words = std::iter::once(boot.get_program()).chain(boot.get_args());
+    let words: Vec<_> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+    let script = format!("stty -a; {}; echo \"code $?\"; stty -a", words.join(" "));
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &script, "/dev/null"]);
+    let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut keys = terminal.stdin.take().ok_or_else(|| Failure::new("no keyboard"))?;
+    let mut shown = terminal.stdout.take().ok_or_else(|| Failure::new("no screen"))?;
+    let (mut screen, mut buffer) = (String::new(), [0; 4096]);
+    let mut typed = false;
+    loop {
+        let count = shown.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        screen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        if !typed && screen.contains("@nex1 ready") {
+            keys.write_all(b"\x01x")?;
+            typed = true;
+        }
+    }
+    terminal.wait()?;
+    assert!(screen.contains("code 0"), "{screen}");
+    let settings: Vec<_> = screen.split("speed ").skip(1).filter_map(|part| part.split("\r\n\r\n").next()).collect();
+    let settings: Vec<_> = settings.iter().map(|part| part.lines().take(6).collect::<Vec<_>>()).collect();
+    assert!(settings.len() == 2 && settings[0] == settings[1], "{settings:?}\n{screen}");
+    Ok(())
+}

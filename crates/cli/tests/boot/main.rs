@@ -1,0 +1,12 @@
+//! `nex rootfs boot` as users run it, with a real kernel in a real VMM: who reports, who does not and why, and that nothing
+//! is left behind.
+
+#[allow(dead_code, reason = "the tests of the command use the rest")]
+#[path = "../rootfs/nex.rs"]
+mod nex;
+
+mod ends;
+mod kernels;
+mod place;
+mod ready;
+mod refusals;

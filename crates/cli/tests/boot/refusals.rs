@@ -1,0 +1,110 @@
+//! What cannot be booted is refused before a guest starts, in words that say what to do; and a guest that does not report
+//! is explained.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nex_testkit::{Result, command};
+use serde_json::Value;
+
+use crate::nex::{self, failed};
+use crate::place::{Place, console};
+
+#[test]
+fn what_is_no_kernel_or_no_root_is_refused() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let refused = |command: &mut Command, words: &[&str]| failed(&command::output(command)?, words);
+    let with = |name: &str, content: &[u8]| -> Result<Command> {
+        fs::write(place.path(name), content)?;
+        place.boot_with(&place.path(name))
+    };
+    refused(&mut place.boot_with(&place.path("none"))?, &["cannot read the kernel", "/none': No such file"])?;
+    refused(&mut with("text", b"#!/bin/sh\n")?, &["cannot boot ", "/text': the file is no Linux kernel"])?;
+    let mut image = vec![0; 4096];
+    image[0x38..0x3c].copy_from_slice(b"ARM\x64");
+    refused(
+        with("Image", &image)?.env("PATH", place.directory.path()),
+        &["no qemu-system-aarch64 on the PATH", "apt-get install qemu-system-arm"],
+    )?;
+    let mut elf = vec![0; 4096];
+    elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    elf[18] = 62;
+    refused(&mut with("vmlinux", &elf)?, &["it has no PVH entry", "take the bzImage"])?;
+    refused(
+        place.boot()?.env("PATH", place.directory.path()),
+        &["no qemu-system-x86_64 on the PATH", "qemu-system-x86"],
+    )?;
+    refused(place.boot()?.args(["--initrd", "/nonexistent"]), &["cannot read '/nonexistent'"])?;
+    refused(place.boot()?.args(["--modules", "/nonexistent"]), &["cannot read '/nonexistent'"])?;
+    refused(place.boot()?.arg("--modules").arg(place.path("tmp")), &["no kernel modules (*.ko)", "lib/modules/"])?;
+
+    let mut no_agent = Command::new(nex::NEX);
+    no_agent.args(["rootfs", "boot"]).arg(place.file()).arg("--kernel").arg(&place.parts.kernel).arg("--agent");
+    refused(no_agent.arg("/bin/sh-none"), &["cannot read '/bin/sh-none'"])?;
+    let foreign = nex::agent_for_aarch64(place.directory.path())?;
+    let mut foreign_agent = Command::new(nex::NEX);
+    foreign_agent.args(["rootfs", "boot"]).arg(place.file()).arg("--kernel").arg(&place.parts.kernel);
+    refused(foreign_agent.arg("--agent").arg(foreign), &["is for arm64, and the kernel is for amd64"])?;
+
+    for (content, words) in [
+        (&b"\x1f\x8b\x08"[..], "compressed by gzip; unpack it first: gzip -d"),
+        (b"\x28\xb5\x2f\xfd", "unpack it first: zstd -d"),
+        (b"QFI\xfb", "qemu-img convert"),
+        (b"", "it has no ext4 superblock"),
+    ] {
+        fs::write(place.file(), content)?;
+        refused(&mut place.boot()?, &["is no root filesystem that a guest can have", words])?;
+    }
+    fs::remove_file(place.file())?;
+    refused(&mut place.boot()?, &["cannot read ", "No such file"])?;
+    assert!(place.is_clean()?);
+    Ok(())
+}
+
+#[test]
+fn wrong_arguments_are_usage() -> Result<()> {
+    let usage = |arguments: &[&str]| -> Result<Option<i32>> {
+        let mut nex = Command::new(nex::NEX);
+        Ok(command::output(nex.env_clear().args(["rootfs", "boot"]).args(arguments))?.status.code())
+    };
+    assert_eq!(usage(&[])?, Some(2));
+    assert_eq!(usage(&["file"])?, Some(2));
+    for flag in [&["--memory", "1MiB"][..], &["--vcpus", "0"], &["--timeout", "0"], &["--accel", "xen"], &["-i", "-q"]]
+    {
+        assert_eq!(usage(&[&["file", "--kernel", "k"], flag].concat())?, Some(2), "{flag:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_guest_that_panics_is_explained() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let result = command::output(place.boot()?.args(["--append", "init=/no/such/init"]))?;
+    let said = String::from_utf8_lossy(&result.stdout).into_owned();
+    assert_eq!(result.status.code(), Some(1));
+    assert!(said.contains("ready       no: the guest ended before\n"), "{said}");
+    let shown = console(&result);
+    assert!(shown.contains("cause ") && shown.contains("/no/such/init"), "{shown}");
+    assert!(shown.contains("\nerror: the agent of "), "{shown}");
+    Ok(())
+}
+
+#[test]
+fn a_guest_whose_agent_is_silent_is_ended_in_time_and_explained() -> Result<()> {
+    let Some(place) = Place::alpine()? else { return Ok(()) };
+    let start = Instant::now();
+    let mut boot = place.boot()?;
+    boot.args(["--append", "init=/bin/sh", "--timeout", "8", "--format", "json", "--quiet"]);
+    let result = command::output(&mut boot)?;
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert_eq!(result.status.code(), Some(1));
+    // One object: the report.
+    let report: Value = serde_json::from_slice(&result.stdout)?;
+    assert_eq!(report["ready"], false);
+    assert_eq!(report["outcome"], "timeout");
+    assert_eq!(report["end"], "killed");
+    assert!(report["explanation"]["cause"]["id"].is_string(), "{report}");
+    assert!(console(&result).starts_with("error: the agent of "), "{}", console(&result));
+    Ok(())
+}
