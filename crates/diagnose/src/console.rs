@@ -1,6 +1,6 @@
 //! Why a boot failed, by what the guest has written on its console.
 //!
-//! The console is read twice. The first time for what the machine is and how far it came ([`Boot`]); the second time
+//! The console is read twice. The first time for what the machine is and how far it came (`Boot`); the second time
 //! for lines that tell of trouble. One trouble brings the next, so the first line that explains something is the cause,
 //! and what follows is told as its consequences. Where nothing explains anything, the point at which the console ends
 //! does.

@@ -1,0 +1,141 @@
+//! A guest that may write to its image, and what its agent says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nex_protocol::{Decoder, Event, Item, Ready};
+use nex_testkit::e2fsck::E2fsck;
+use nex_testkit::{Failure, Result, command, fsck, places};
+use nex_vmm::{Accelerator, Access, Architecture, Bus, Drive, Machine, Qemu, Reading, Vmm};
+
+/// How long a guest may take to report, and to end: systemd needs half a minute where nothing else runs.
+const PATIENCE: Duration = Duration::from_secs(240);
+const MEMORY_MIB: u32 = 384;
+
+/// The static agent for this machine.
+pub fn agent() -> Result<PathBuf> {
+    let printed = command::run(&mut Command::new(places::workspace().join("scripts/build-agent")))?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&printed).trim()))
+}
+
+/// `nex rootfs` with room for what a guest writes.
+pub fn rootfs(image: &str, agent: &Path, output: &Path) -> Command {
+    let mut build = Command::new(env!("CARGO_BIN_EXE_nex"));
+    build.args(["rootfs", "--quiet", "--size", "auto", "--image", image, "--agent"]).arg(agent).arg("-o").arg(output);
+    build
+}
+
+/// Two generations of e2fsck have nothing to say of an image that a guest has left in order. Its mounts are counted, which is
+/// all that a repair would change.
+pub fn in_order(image: &Path) -> Result<()> {
+    E2fsck::all()?.iter().try_for_each(|e2fsck| fsck::check_by(e2fsck, image))
+}
+
+/// A guest that runs.
+pub struct Guest {
+    guest: nex_vmm::Guest,
+    decoder: Decoder,
+    console: Vec<u8>,
+    deadline: Instant,
+}
+
+impl Guest {
+    /// Starts a guest on an image; `None`, with a line that says so, where there is no kernel for it.
+    pub fn start(architecture: Architecture, image: &Path, words: &str) -> Result<Option<Self>> {
+        // The clock's check fails now and then when emulation has to share its processor.
+        let (place, more) = match architecture {
+            Architecture::X86_64 => ("target/guest", " no_timer_check"),
+            Architecture::Aarch64 => ("target/guest-arm64", ""),
+        };
+        let place = places::workspace().join(place);
+        if let Ok(reason) = fs::read_to_string(place.join("left-out")) {
+            eprintln!("LEFT OUT: a boot on {architecture}: {}", reason.trim());
+            return Ok(None);
+        }
+        let machine = Machine {
+            architecture,
+            kernel: place.join("vmlinuz"),
+            initramfs: None,
+            command_line: format!("root=/dev/nvme0n1 rw {words}{more}"),
+            drives: vec![Drive { file: image.to_owned(), access: Access::Write, bus: Bus::Nvme }],
+            memory_mib: MEMORY_MIB,
+            vcpus: 1,
+        };
+        let guest = Qemu::find(architecture, Accelerator::Emulation)?.start(&machine)?;
+        let (decoder, deadline) = (Decoder::new(), Instant::now() + PATIENCE);
+        Ok(Some(Self { guest, decoder, console: Vec::new(), deadline }))
+    }
+
+    /// Waits for the agent's report.
+    pub fn ready(&mut self) -> Result<Ready> {
+        loop {
+            let read = self.read()?;
+            let ready = read.iter().flatten().find_map(|item| match item {
+                Item::Event(Event::Ready(ready)) => Some(ready.clone()),
+                _ => None,
+            });
+            match ready {
+                Some(ready) => return Ok(ready),
+                None if read.is_none() => return Err(self.failure("the guest ended before its agent reported")),
+                None => {}
+            }
+        }
+    }
+
+    /// Waits until the console has a line with this text in it.
+    pub fn wait_for(&mut self, text: &str) -> Result<()> {
+        while !String::from_utf8_lossy(&self.console).contains(text) {
+            if self.read()?.is_none() {
+                return Err(self.failure(&format!("the guest ended without {text:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the guest to end, as its user does with three keys, waits for it, and gives its whole console.
+    pub fn end(mut self) -> Result<String> {
+        self.guest.press_ctrl_alt_del()?;
+        self.deadline = Instant::now() + PATIENCE;
+        self.ended()
+    }
+
+    /// Waits for the guest's end, and gives its whole console.
+    pub fn ended(mut self) -> Result<String> {
+        while self.read()?.is_some() {}
+        match self.guest.wait(self.deadline)? {
+            Some((status, _)) if status.success() => Ok(String::from_utf8_lossy(&self.console).into_owned()),
+            other => {
+                let said = self.guest.said();
+                Err(self.failure(&format!("QEMU did not end well: {other:?}, {said}")))
+            }
+        }
+    }
+
+    /// Ends it as a power cut does.
+    pub fn cut_power(mut self) -> Result<()> {
+        self.guest.kill();
+        self.guest.wait(self.deadline)?.map(drop).ok_or_else(|| Failure::new("a killed guest goes on"))
+    }
+
+    /// What the guest writes next; `None` when it has ended.
+    fn read(&mut self) -> Result<Option<Vec<Item>>> {
+        let mut buffer = [0; 4096];
+        match self.guest.read_console(&mut buffer, self.deadline)? {
+            Reading::Bytes(bytes) => {
+                let bytes = &buffer[..bytes];
+                self.console.extend_from_slice(bytes);
+                Ok(Some(self.decoder.push(bytes)))
+            }
+            Reading::Nothing => Err(self.failure("the guest took too long")),
+            Reading::Closed => Ok(None),
+        }
+    }
+
+    fn failure(&self, what: &str) -> Failure {
+        let console = String::from_utf8_lossy(&self.console);
+        let lines: Vec<&str> = console.lines().collect();
+        Failure::new(format!("{what}:\n{}", lines[lines.len().saturating_sub(60)..].join("\n")))
+    }
+}
