@@ -227,3 +227,56 @@ impl Way {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    use nex_protocol::{Decoder, Item, Output, Source, Stream};
+
+    use super::*;
+
+    fn output(text: &[u8]) -> Event {
+        let (source, stream) = (Source::Workload, Stream::Out);
+        Event::Output(Output { source, stream, uptime_ms: 1, text: text.to_vec(), line_ends: true })
+    }
+
+    fn decode(bytes: &[u8]) -> Vec<Item> {
+        let mut decoder = Decoder::new();
+        decoder.push(bytes).into_iter().chain(decoder.finish()).collect()
+    }
+
+    #[test]
+    fn output_that_cannot_be_written_is_counted_and_told() {
+        // It takes no byte: the disk is full.
+        let full = File::options().write(true).open("/dev/full").expect("every Linux has it");
+        let mut host = Host::new(Way::Console(full), None);
+        host.tell(&output(b"lost"));
+        host.tell(&output(b"lost too"));
+        assert_eq!((host.dropped, host.waiting.len()), (14, 0));
+
+        let mut disk = tempfile::tempfile().expect("a temporary file");
+        host.way = Way::Console(disk.try_clone().expect("a descriptor"));
+        host.tell(&output(b"kept"));
+        let mut written = Vec::new();
+        std::io::Seek::rewind(&mut disk).and_then(|()| disk.read_to_end(&mut written)).expect("readable");
+        let items: Vec<Item> = decode(&written).into_iter().filter(|item| matches!(item, Item::Event(_))).collect();
+        assert_eq!(items, [Item::Event(Event::Dropped { bytes: 14 }), Item::Event(output(b"kept"))]);
+    }
+
+    #[test]
+    fn a_connection_gets_all_lines_from_then_on_counted_anew() {
+        let before = tempfile::tempfile().expect("a temporary file");
+        let mut host = Host::new(Way::Console(before), None);
+        host.note("going on elsewhere");
+        let (ours, mut theirs) = UnixStream::pair().expect("a socket");
+        host.go_on_by(ours.into());
+        host.tell(&output(b"one"));
+        host.tell(&output(b"two"));
+        drop(host);
+        let mut read = Vec::new();
+        theirs.read_to_end(&mut read).expect("readable");
+        assert_eq!(decode(&read), [Item::Event(output(b"one")), Item::Event(output(b"two"))]);
+    }
+}

@@ -70,13 +70,21 @@ impl Boot {
         entries.extend(files);
         let layout = directory.path().join("layout");
         Image { config, ..Image::of(&[entries])? }.write(&layout, "image")?;
+        let image = format!("oci:{}:image", layout.display());
+        Self::build(directory, parts, &image, &[&["--size", "64MiB"], arguments].concat()).map(Some)
+    }
+
+    /// A guest with an image as its root.
+    pub fn of_image(image: &str, arguments: &[&str]) -> Result<Option<Self>> {
+        let Some(parts) = Parts::find()? else { return Ok(None) };
+        Self::build(nex::directory()?, parts, image, &[&["--size", "auto"], arguments].concat()).map(Some)
+    }
+
+    fn build(directory: TempDir, parts: Parts, image: &str, arguments: &[&str]) -> Result<Self> {
         let root = directory.path().join("root.ext4");
-        let mut build = nex::rootfs(&format!("oci:{}:image", layout.display()), &root)?;
-        command::run(build.args(["--size", "64MiB"]).args(arguments))?;
-        Ok(Some(
-            Self { directory, parts, command_line: "root=/dev/vda".into(), drives: Vec::new() }
-                .drive(&root, Access::Write),
-        ))
+        command::run(nex::rootfs(image, &root)?.args(arguments))?;
+        let boot = Self { directory, parts, command_line: "root=/dev/vda".into(), drives: Vec::new() };
+        Ok(boot.drive(&root, Access::Write))
     }
 
     /// Adds words to the kernel's command line.
@@ -111,7 +119,7 @@ impl Boot {
             initramfs: Some(initramfs),
             command_line: self.command_line.clone(),
             drives: self.drives.clone(),
-            memory_mib: 256,
+            memory_mib: 512,
             vcpus: 1,
         };
         Ok(Qemu::find(Architecture::X86_64, Accelerator::Emulation)?.start(&machine)?)

@@ -10,4 +10,5 @@ mod init;
 mod machine;
 mod overlay;
 mod refusals;
+mod services;
 mod workload;
