@@ -104,12 +104,13 @@ impl<'a> Layout<'a> {
             return Ok(());
         }
         let (parent, name) = split(&node.path);
-        if self.parent.as_ref().is_none_or(|(path, _)| path != parent) {
-            self.parent = Some((parent.to_vec(), open_directory(self.root, parent)?));
-        }
-        let Some((_, parent)) = &self.parent else { return Ok(()) };
-        let parent = parent.try_clone()?;
-        self.make(parent.as_fd(), name, node)
+        let (path, directory) = match self.parent.take() {
+            Some(last) if last.0 == parent => last,
+            _ => (parent.to_vec(), open_directory(self.root, parent)?),
+        };
+        self.make(directory.as_fd(), name, node)?;
+        self.parent = Some((path, directory));
+        Ok(())
     }
 
     fn make(&mut self, parent: BorrowedFd, name: &[u8], node: &Node) -> io::Result<()> {
