@@ -146,6 +146,10 @@ impl Events for Lines {
         tell(script_line(line));
     }
 
+    fn script_cached(&self, name: &str) {
+        tell(format_args!("script: {}: from the cache", name.escape_debug()));
+    }
+
     fn shell_started(&self, failure: Option<&str>) {
         tell(shell_line(failure));
     }

@@ -58,8 +58,9 @@ fn add_script(lines: &mut Lines, script: &ScriptReport) {
     lines.add(
         "script",
         &format!(
-            "{}: {} created, {} changed, {} deleted, {} in files",
+            "{}: {}{} created, {} changed, {} deleted, {} in files",
             script.scripts.join(", "),
+            if script.cached { "cached; " } else { "" },
             script.created,
             script.changed,
             script.deleted,

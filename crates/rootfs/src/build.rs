@@ -105,7 +105,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
                 // The scripts would find zeros where there was no room for content.
                 return Err(build.no_room());
             }
-            Some(build.run_script(script, unfinished.file(), events.as_ref())?)
+            Some(build.run_script(script, unfinished.file(), cache.as_ref(), events.as_ref())?)
         }
         None => None,
     };

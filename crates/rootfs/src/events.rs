@@ -24,6 +24,11 @@ pub trait Events: Progress {
         let _ = name;
     }
 
+    /// What a setup script of this name changes was in the cache, and it does not run.
+    fn script_cached(&self, name: &str) {
+        let _ = name;
+    }
+
     /// A setup script said so, in one line without its end.
     fn script_output(&self, line: &[u8]) {
         let _ = line;

@@ -132,6 +132,8 @@ pub struct LayerReport {
 pub struct ScriptReport {
     /// Their names, in the order in which they ran.
     pub scripts: Vec<String>,
+    /// Whether what they change came from the cache, and they did not run.
+    pub cached: bool,
     /// How many names they made.
     pub created: u64,
     /// How many they changed: content, owner, mode, attributes or time.

@@ -1,7 +1,11 @@
 //! Setup scripts: run in the merged tree, and what they change becomes a layer on top of it.
 
 mod apply;
+mod feed;
+mod kept;
+mod key;
 mod lay_out;
+mod record;
 mod result;
 mod volatile;
 
@@ -9,14 +13,17 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 
 use nex_ext4::{Timestamp, Writer};
-use nex_sandbox::{Laying, Sandbox};
+use nex_sandbox::{Changes, Laying, Sandbox, only_one_id};
 use thiserror::Error;
 
+use crate::cache::Cache;
 use crate::events::Events;
 use crate::layer::PathError;
 use crate::merge::{Merge, MergeError};
 use crate::report::ScriptReport;
 use apply::Apply;
+use feed::Feed;
+use kept::Kept;
 
 pub use result::SNAPSHOT;
 
@@ -65,6 +72,9 @@ pub enum ScriptError {
     /// The directory that is to be the result.
     #[error("the setup script left no directory {0}, which --snapshot names")]
     NoSnapshot(String),
+    /// What is kept of an earlier run cannot be read, although it was whole a moment ago.
+    #[error("cannot read the setup script's changes in the cache: {0}; leave the cache out with --no-cache")]
+    Record(std::io::Error),
     /// The image under way cannot be read back.
     #[error("cannot read the image back: {0}")]
     Source(std::io::Error),
@@ -73,9 +83,10 @@ pub enum ScriptError {
     Output(#[from] nex_ext4::Error),
 }
 
-/// A run whose tree is still on the disk.
+/// What scripts have done to the tree.
 pub struct Ran {
-    changes: nex_sandbox::Changes,
+    /// The run, if there was one: its tree is still on the disk.
+    changes: Option<Changes>,
     /// What there is to say about it.
     pub report: ScriptReport,
     /// The digest of all that it brought, in hex.
@@ -87,15 +98,23 @@ pub struct Ran {
 impl Ran {
     /// Waits until the tree is removed, and gives the report. A tree that stays is no fault of the image.
     pub fn finish(self, notes: &mut Vec<String>) -> ScriptReport {
-        if let Err(error) = self.changes.finish() {
+        if let Some(Err(error)) = self.changes.map(Changes::finish) {
             notes.push(format!("the setup script's tree stays until the next run, which removes it: {error}"));
         }
         self.report
     }
 }
 
-/// Runs the scripts in the tree that has been merged so far, and merges what they change. `image` is the file that the
-/// writer writes to.
+/// A cache, and what decides the tree that scripts begin with.
+pub struct ScriptCache<'a> {
+    /// The cache.
+    pub cache: &'a Cache,
+    /// The image's layers, and what else decides what is made of them.
+    pub base: Vec<String>,
+}
+
+/// Runs the scripts in the tree that has been merged so far, and merges what they change; or merges what they changed in an
+/// earlier run that began with the same. `image` is the file that the writer writes to.
 ///
 /// # Errors
 /// When a script cannot run or fails, or the output cannot take what it made.
@@ -104,22 +123,43 @@ pub fn run(
     image: &File,
     writer: &mut Writer,
     merge: &mut Merge,
+    cache: Option<&ScriptCache>,
     events: &dyn Events,
 ) -> Result<Ran, ScriptError> {
-    let laying = start(options, image, writer, merge, events)?;
-    let only_one_id = laying.only_one_id().map(str::to_owned);
-    let mut changes = laying.run(&mut |line| events.script_output(line))?;
+    let world = &options.sandbox.world;
+    let only_one_id = only_one_id();
+    let kept = cache.and_then(|cache| Kept::of(cache, world, only_one_id.is_some()));
+    let names: Vec<_> = world.scripts.iter().map(|script| script.name.clone()).collect();
+    let record = kept.as_ref().and_then(Kept::record);
+    let cached = record.is_some();
+    let mut feed = match record {
+        Some(record) => {
+            names.iter().for_each(|name| events.script_cached(name));
+            Feed::Record(record)
+        }
+        None => {
+            let laying = start(options, image, writer, merge, events)?;
+            let changes = laying.run(&mut |line| events.script_output(line))?;
+            Feed::Run(Box::new(changes), kept.as_ref().map(|kept| kept.begin(&names)))
+        }
+    };
     merge.start_layer();
-    let apply = Apply::new(options, writer, merge);
-    let (mut report, digest, blocks) = apply.all(&mut changes)?;
-    report.scripts = options.sandbox.world.scripts.iter().map(|script| script.name.clone()).collect();
+    let (mut report, digest, blocks) = Apply::new(options, writer, merge).all(&mut feed)?;
+    let changes = match feed {
+        Feed::Record(_) => None,
+        Feed::Run(changes, recorder) => {
+            if let (Some(kept), Some(recorder)) = (&kept, recorder) {
+                kept.publish(recorder, world);
+            }
+            Some(*changes)
+        }
+    };
+    report.scripts = names;
+    report.cached = cached;
     report.snapshot = result::choose(options.snapshot.as_deref(), merge)?;
-    report.notes = only_one_id
-        .map(|why| {
-            format!("everything that the setup script made belongs to root, as there is only one user id: {why}")
-        })
-        .into_iter()
-        .collect();
+    let note =
+        |why| format!("everything that the setup script made belongs to root, as there is only one user id: {why}");
+    report.notes = only_one_id.map(note).into_iter().collect();
     Ok(Ran { changes, report, digest, blocks })
 }
 

@@ -121,6 +121,11 @@ impl Ids {
     }
 }
 
+/// Why scripts of the caller have only one user id, if that is so, and what to do about it.
+pub fn only_one_id() -> Option<String> {
+    Ids::choose().only_one().map(str::to_owned)
+}
+
 /// A line of `/proc/PID/uid_map`.
 struct MapLine {
     first: u32,

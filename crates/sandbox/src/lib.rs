@@ -34,6 +34,7 @@ mod wire;
 mod work_dir;
 
 pub use error::Error;
+pub use ids::only_one_id;
 pub use interrupt::end_runs;
 pub use node::{Change, Kind, Node, Piece, Xattr};
 pub use options::{Limits, Mount, Network, Options, Script, Secret, World};

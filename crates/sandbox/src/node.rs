@@ -90,3 +90,15 @@ pub enum Change {
     /// The name is gone, and what was below it too.
     Removed(Vec<u8>),
 }
+
+impl Change {
+    /// How many bytes of a file belong to it: those of all pieces.
+    pub fn content_length(&self) -> u64 {
+        match self {
+            Self::Set { node: Node { kind: Kind::File { pieces, .. }, .. }, .. } => {
+                pieces.iter().map(|piece| piece.length).fold(0, u64::saturating_add)
+            }
+            _ => 0,
+        }
+    }
+}

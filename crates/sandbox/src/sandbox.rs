@@ -168,11 +168,6 @@ impl Sandbox {
 }
 
 impl Laying {
-    /// Why there is only one user id, if that is so, and what to do about it.
-    pub fn only_one_id(&self) -> Option<&str> {
-        self.sandbox.ids.only_one()
-    }
-
     /// Adds the next node to the tree: a directory before what is in it.
     ///
     /// # Errors
@@ -243,7 +238,7 @@ impl Changes {
         io::copy(&mut self.sandbox.keeper.channel.reader().take(unread), &mut io::sink()).map_err(Error::Keeper)?;
         match self.sandbox.keeper.answer()? {
             Answer::Change(change) => {
-                self.unread = content_length(&change);
+                self.unread = change.content_length();
                 Ok(Some(change))
             }
             Answer::NoMoreChanges => Ok(None),
@@ -270,17 +265,6 @@ impl Changes {
     /// When it cannot be removed.
     pub fn finish(self) -> Result<(), Error> {
         self.sandbox.finish()
-    }
-}
-
-/// The bytes that follow a change.
-fn content_length(change: &Change) -> u64 {
-    match change {
-        Change::Set { node, .. } => match &node.kind {
-            crate::Kind::File { pieces, .. } => pieces.iter().map(|piece| piece.length).fold(0, u64::saturating_add),
-            _ => 0,
-        },
-        Change::Removed(_) => 0,
     }
 }
 

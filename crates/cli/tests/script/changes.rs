@@ -93,7 +93,7 @@ fn scripts_run_in_order_and_report_what_they_did() -> Result<()> {
     assert_eq!(text(&world.path("image"), "/order")?, "first\nsecond\n");
     let report = String::from_utf8_lossy(&report);
     for words in [
-        r#""scripts":["image.sh","second.sh"],"created":1,"changed":1,"deleted":1"#,
+        r#""scripts":["image.sh","second.sh"],"cached":false,"created":1,"changed":1,"deleted":1"#,
         r#"{"path":"/order","change":"created"}"#,
         r#"{"path":"/etc/group","change":"changed"}"#,
         r#"{"path":"/old/kept","change":"deleted"}"#,

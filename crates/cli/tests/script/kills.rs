@@ -6,11 +6,16 @@ use std::time::{Duration, Instant};
 
 use nex_testkit::{Failure, Result, command};
 
-use crate::nex::failed;
+use crate::nex::{self, failed};
 use crate::world::{World, messages};
 
 /// Long enough for every kill, with something going on all the time.
 const SCRIPT: &str = "i=0; while [ $i -lt 200 ]; do i=$((i+1)); mkdir -p /deep/$i/a/b/c; cp /bin/busybox /deep/$i; (sleep 100 &) ; done; sleep 100\n";
+
+/// Comes to its end, with something to keep in the cache: kills hit its keeping too. Another number, another layer.
+fn short_script(number: u64) -> String {
+    format!("echo {number} > /number; for i in 1 2 3 4 5 6 7 8; do cat /bin/busybox /bin/busybox > /$i; done\n")
+}
 
 /// Waits until no process has anything of this world open as its directory or root.
 fn wait_for_end(world: &World) -> Result<()> {
@@ -40,20 +45,43 @@ fn kill_many(times: u64) -> Result<()> {
     let world = World::new()?;
     let mut left_behind = 0;
     for number in 0..times {
-        let mut command = world.command("image", SCRIPT)?;
-        let mut nex = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        // A few layers only, so that later runs find what the killed ones have left of them.
+        let script = if number % 2 == 0 { SCRIPT.to_owned() } else { short_script(number % 5) };
+        let mut command = world.command("image", &script)?;
+        command.env("NEX_CACHE_DIR", world.path("cache"));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         // Over the whole of a run: starting, laying out, the script. Prime steps hit every part of it.
         std::thread::sleep(Duration::from_millis(number * 37 % 701));
-        nex.kill()?;
-        nex.wait()?;
+        child.kill()?;
+        child.wait()?;
         wait_for_end(&world)?;
         left_behind += u64::from(world.path("work").exists() && world.is_clean("work").is_err());
-        assert!(!world.path("image").exists());
+        // Some that end in time are there.
+        assert!(number % 2 == 1 || !world.path("image").exists());
+        drop(fs::remove_file(world.path("image")));
     }
     assert!(left_behind > 0, "no kill came when there was something to leave behind");
     command::run(&mut world.command("image", "true\n")?)?;
     world.has_no_mounts()?;
-    world.is_clean("work")
+    world.is_clean("work")?;
+    the_cache_is_sound(&world)
+}
+
+/// Whatever the killed runs have left in the cache: with it, the images are those that are made without.
+fn the_cache_is_sound(world: &World) -> Result<()> {
+    for number in 0..5 {
+        let mut images = Vec::new();
+        for arguments in [&[][..], &["--no-cache"]] {
+            let mut command = world.command("image", &short_script(number))?;
+            let report = command::run(command.args(arguments).env("NEX_CACHE_DIR", world.path("cache")))?;
+            let report = String::from_utf8_lossy(&report).into_owned();
+            assert!(!report.contains("damaged"), "{report}");
+            images.push(fs::read(world.path("image"))?);
+        }
+        assert!(images[0] == images[1], "script {number}: the images differ");
+    }
+    let making = nex::names(&world.path("cache/v1/making"))?;
+    if making.is_empty() { Ok(()) } else { Err(Failure::new(format!("left in the cache: {making:?}"))) }
 }
 
 #[test]

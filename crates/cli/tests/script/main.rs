@@ -5,6 +5,7 @@
 mod nex;
 
 mod alpine;
+mod cache;
 mod changes;
 mod debian;
 mod devices;

@@ -3,11 +3,12 @@
 use std::fs::File;
 
 use nex_ext4::{Timestamp, Writer};
-use nex_image::Image;
+use nex_image::{Image, Reference};
 use nex_workload::BOOT_SCRIPT;
 
 use super::Options;
 use crate::agent_file::AgentFile;
+use crate::cache::Cache;
 use crate::dress::{DressError, dress};
 use crate::error::Error;
 use crate::events::Events;
@@ -17,7 +18,7 @@ use crate::merge::Merge;
 use crate::output::Unfinished;
 use crate::place::Placed;
 use crate::report::LayerReport;
-use crate::script::{self, Ran, ScriptError, ScriptOptions};
+use crate::script::{self, Ran, ScriptCache, ScriptError, ScriptOptions};
 use crate::verity;
 use crate::view::MergedView;
 
@@ -77,12 +78,26 @@ impl<'a> Build<'a> {
     ///
     /// # Errors
     /// When a script fails, or the output cannot be written.
-    pub fn run_script(&mut self, script: &ScriptOptions, image: &File, events: &dyn Events) -> Result<Ran, Error> {
-        let ran = script::run(script, image, &mut self.writer, &mut self.merge, events);
+    pub fn run_script(
+        &mut self,
+        script: &ScriptOptions,
+        image: &File,
+        cache: Option<&Cache>,
+        events: &dyn Events,
+    ) -> Result<Ran, Error> {
+        let cache = cache.map(|cache| ScriptCache { cache, base: self.base() });
+        let ran = script::run(script, image, &mut self.writer, &mut self.merge, cache.as_ref(), events);
         let ran = ran.map_err(|error| script_error(self.options, error))?;
         self.placed.blocks += ran.blocks;
         self.script_digest = Some(ran.digest.clone());
         Ok(ran)
+    }
+
+    /// Everything that decides the tree so far.
+    fn base(&self) -> Vec<String> {
+        let is_plain = matches!(self.options.reference, Reference::Tar(_) | Reference::Directory(_));
+        let form = format!("{}, plain {is_plain}, time {}", self.image.platform, self.time.seconds);
+        std::iter::once(form).chain(self.layers.iter().map(|layer| layer.diff_id.clone())).collect()
     }
 
     /// Runs the setup scripts, and a shell after them.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use nex_ext4::{Content, Device, InodeId, Kind, Metadata, Timestamp, Tree, Writer, Xattr};
-use nex_sandbox::{Change, Changes, Node, Piece};
+use nex_sandbox::{Change, Node, Piece};
 use sha2::{Digest, Sha256};
 
+use super::feed::Feed;
 use super::volatile::is_volatile;
 use super::{ScriptError, ScriptOptions, clamp};
 use crate::layer::{self, Entry, EntryKind, LayerPath, NodeKind};
@@ -42,10 +43,10 @@ impl<'a> Apply<'a> {
     }
 
     /// Applies all changes. Gives the report, the digest of what was applied, and its blocks.
-    pub fn all(mut self, changes: &mut Changes) -> Result<(ScriptReport, String, u64), ScriptError> {
-        while let Some(change) = changes.next_change()? {
+    pub fn all(mut self, feed: &mut Feed) -> Result<(ScriptReport, String, u64), ScriptError> {
+        while let Some(change) = feed.next_change()? {
             match change {
-                Change::Set { node, new } => self.set(node, new, changes)?,
+                Change::Set { node, new } => self.set(node, new, feed)?,
                 Change::Removed(path) => self.remove(&path)?,
             }
         }
@@ -63,7 +64,7 @@ impl<'a> Apply<'a> {
         self.apply(path, EntryKind::Whiteout)
     }
 
-    fn set(&mut self, node: Node, new: bool, changes: &mut Changes) -> Result<(), ScriptError> {
+    fn set(&mut self, node: Node, new: bool, feed: &mut Feed) -> Result<(), ScriptError> {
         let path = layer_path(&node.path)?;
         let before = resolve_parent(self.merge.tree(), &node.path).filter(|_| !new);
         let is_directory = node.kind == nex_sandbox::Kind::Directory;
@@ -71,7 +72,7 @@ impl<'a> Apply<'a> {
         if !is_left_out {
             self.hasher.update(format!("+ {} {:o} {} {}", node.path.escape_ascii(), node.mode, node.uid, node.gid));
         }
-        let kind = self.kind(&node, before, changes, is_left_out)?;
+        let kind = self.kind(&node, before, feed, is_left_out)?;
         if is_left_out {
             self.report.left_out.push(shown(&node.path));
             self.left_out.push((path, before));
@@ -86,7 +87,7 @@ impl<'a> Apply<'a> {
         &mut self,
         node: &Node,
         before: Option<InodeId>,
-        changes: &mut Changes,
+        feed: &mut Feed,
         left_out: bool,
     ) -> Result<EntryKind, ScriptError> {
         use nex_sandbox::Kind as Theirs;
@@ -103,7 +104,7 @@ impl<'a> Apply<'a> {
                 return Ok(EntryKind::HardLink(layer_path(target)?));
             }
             Theirs::Directory => NodeKind::Directory,
-            Theirs::File { size, pieces } => NodeKind::File(self.place(*size, pieces, changes, left_out, &node.path)?),
+            Theirs::File { size, pieces } => NodeKind::File(self.place(*size, pieces, feed, left_out, &node.path)?),
             Theirs::Symlink(target) => NodeKind::Symlink(target.clone().into()),
             Theirs::CharacterDevice { major, minor } => NodeKind::CharacterDevice(device(major, minor)),
             Theirs::BlockDevice { major, minor } => NodeKind::BlockDevice(device(major, minor)),
@@ -124,7 +125,7 @@ impl<'a> Apply<'a> {
         &mut self,
         size: u64,
         pieces: &[Piece],
-        changes: &mut Changes,
+        feed: &mut Feed,
         left_out: bool,
         path: &[u8],
     ) -> Result<Content, ScriptError> {
@@ -138,7 +139,7 @@ impl<'a> Apply<'a> {
             let mut left = piece.length;
             while left > 0 {
                 let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                let read = changes.read(&mut buffer[..most])?;
+                let read = feed.read(&mut buffer[..most])?;
                 file.write(&buffer[..read])?;
                 content.update(&buffer[..read]);
                 left -= read as u64;

@@ -69,11 +69,11 @@ impl Watch<'_> {
                 }
             }
             let News { call, report } = news(init, supervisor.as_ref())?;
-            if let (true, Some(supervisor)) = (call, &mut supervisor) {
-                supervisor.answer(lines.as_mut());
-                continue;
-            }
+            // What init has said before the call comes first: it may be that the caller is the next script.
             if !report {
+                if let (true, Some(supervisor)) = (call, &mut supervisor) {
+                    supervisor.answer(lines.as_mut());
+                }
                 continue;
             }
             match init.receive().map_err(doing("waiting for the scripts"))? {
@@ -118,15 +118,20 @@ fn news(init: &Channel, supervisor: Option<&Supervisor>) -> Result<News, String>
     if init.has_buffered() {
         return Ok(News { call: false, report: true });
     }
-    let mut files = vec![PollFd::new(init.socket(), PollFlags::IN)];
-    files.extend(supervisor.map(|supervisor| PollFd::from_borrowed_fd(supervisor.listener(), PollFlags::IN)));
+    // In this order, as they are looked at one after the other: what init said before a call is there when the call is.
+    let mut files: Vec<_> = supervisor
+        .map(|supervisor| PollFd::from_borrowed_fd(supervisor.listener(), PollFlags::IN))
+        .into_iter()
+        .collect();
+    files.push(PollFd::new(init.socket(), PollFlags::IN));
     let interval = Timespec { tv_sec: 0, tv_nsec: INTERVAL.subsec_nanos().into() };
     match rustix::event::poll(&mut files, Some(&interval)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(doing("waiting for the scripts")(error)),
     }
-    let call = files.get(1).is_some_and(|listener| listener.revents().intersects(PollFlags::IN));
-    Ok(News { call, report: !files[0].revents().is_empty() })
+    let report = files.pop().is_some_and(|init| !init.revents().is_empty());
+    let call = files.pop().is_some_and(|listener| listener.revents().intersects(PollFlags::IN));
+    Ok(News { call, report })
 }
 
 /// The memory that a process and all its descendants have to themselves, in bytes. Orphans are init's children, so that

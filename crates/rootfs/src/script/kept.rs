@@ -1,0 +1,54 @@
+//! The place in the cache for what scripts change.
+
+use nex_sandbox::World;
+
+use super::ScriptCache;
+use super::key::{key, mounts_digest};
+use super::record::{Record, Recorder};
+use crate::cache::{Cache, Key};
+
+/// The place for one run.
+pub struct Kept<'a> {
+    cache: &'a Cache,
+    key: Key,
+    /// What is mounted, before the run.
+    mounts: String,
+}
+
+impl<'a> Kept<'a> {
+    /// The place for these scripts; `None` if it cannot be told what decides their changes, which is noted.
+    pub fn of(cache: &ScriptCache<'a>, world: &World, one_id: bool) -> Option<Self> {
+        let found = mounts_digest(&world.mounts).map(|mounts| {
+            let key = key(world, &cache.base, &mounts, one_id);
+            Self { cache: cache.cache, key, mounts }
+        });
+        found
+            .map_err(|error| {
+                let why = "the setup script is not kept in the cache, as not all that is mounted can be read";
+                cache.cache.note(format!("{why}: {error}"));
+            })
+            .ok()
+    }
+
+    /// What an earlier run has left.
+    pub fn record(&self) -> Option<Record> {
+        Record::get(self.cache, &self.key)
+    }
+
+    /// Begins to keep a run of scripts with these names.
+    pub fn begin(&self, names: &[String]) -> Recorder<'a> {
+        Recorder::begin(self.cache, &self.key, &format!("setup scripts {}", names.join(", ")))
+    }
+
+    /// Keeps the run, unless it has changed what is mounted: nobody would do that again in its place.
+    pub fn publish(&self, recorder: Recorder, world: &World) {
+        let is_unchanged = world.mounts.iter().all(|mount| mount.read_only)
+            || mounts_digest(&world.mounts).is_ok_and(|mounts| mounts == self.mounts);
+        if is_unchanged {
+            recorder.publish();
+        } else {
+            self.cache
+                .note("the setup script is not kept in the cache, as it has changed what --mount shows it".into());
+        }
+    }
+}
