@@ -1,5 +1,5 @@
 # The first target is what the README begins with.
-.PHONY: rootfs build test test-setup lint test-quick test-slow test-all fuzz-quick bench
+.PHONY: rootfs build test test-setup lint test-quick test-slow test-all test-firecracker fuzz-quick bench
 .DELETE_ON_ERROR:
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -40,6 +40,10 @@ test-slow:
 # Both in one run: a slow test then leaves no processor idle while the quick ones beside it go on.
 test-all:
 	cargo test --locked --workspace -- --include-ignored
+
+# Linux in a real Firecracker, where this machine can run it. docs/firecracker.md tells what else the tests show.
+test-firecracker: build
+	scripts/test-firecracker
 
 # Some seconds of each fuzz target, from its seeds on. docs/fuzzing.md tells how to run them longer.
 fuzz-quick:

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use nex_kernel::Form;
 use nex_vmm::kvm::{Kvm, Verdict};
-use nex_vmm::{Accelerator, Architecture, Qemu, Vmm};
+use nex_vmm::{Accelerator, Architecture, Bus, Firecracker, Jail, Qemu, Vmm};
 
 use crate::error::Error;
 use crate::guest_kernel::GuestKernel;
@@ -12,10 +12,41 @@ use crate::guest_kernel::GuestKernel;
 /// What the user wants.
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
+    /// Which VMM.
+    pub vmm: WishedVmm,
+    /// How it shall be jailed. Only Firecracker can be.
+    pub jail: Option<JailWish>,
     /// Who executes the guest's instructions; `None`: KVM where it works, else emulation.
     pub accelerator: Option<Accelerator>,
     /// Where to remember what has been learned about KVM.
     pub cache: Option<PathBuf>,
+}
+
+/// Which VMM the user wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WishedVmm {
+    /// Firecracker where it is there and KVM proves to work, else QEMU. Firecracker when it shall be jailed.
+    #[default]
+    Any,
+    /// QEMU.
+    Qemu,
+    /// Firecracker.
+    Firecracker,
+}
+
+/// How the user wants Firecracker jailed.
+#[derive(Clone, Debug)]
+pub struct JailWish {
+    /// The user that it runs as.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// The jailer, if it is not the one that came with Firecracker.
+    pub jailer: Option<PathBuf>,
+    /// Where jails are made, if not where the jailer would make them.
+    pub base: Option<PathBuf>,
+    /// Limits of control groups, as `cpu.max=50000 100000`.
+    pub cgroups: Vec<String>,
 }
 
 /// A VMM for a guest.
@@ -28,7 +59,7 @@ pub struct Choice {
     pub why: String,
     /// KVM has yet to prove that it runs guests here.
     is_trial: bool,
-    /// The user insists on KVM.
+    /// The user insists on KVM, or there is no VMM without it that takes the kernel.
     is_wished: bool,
     kvm: Kvm,
 }
@@ -39,15 +70,38 @@ impl Choice {
     /// # Errors
     /// When there is no VMM for it, or KVM is asked for and does not work.
     pub fn make(wish: &Wish, kernel: &GuestKernel) -> Result<Self, Error> {
-        takes(kernel)?;
         let kvm = Kvm::new(wish.cache.as_deref());
         let architecture = kernel.architecture;
+        let is_emulated = wish.accelerator == Some(Accelerator::Emulation);
+        match (wish.vmm, &wish.jail) {
+            (WishedVmm::Qemu, Some(_)) => return Err(Error::OnlyFirecracker),
+            (WishedVmm::Firecracker, _) | (WishedVmm::Any, Some(_)) => {
+                if is_emulated {
+                    return Err(Error::NoEmulation);
+                }
+                let (vmm, accelerator) = (Box::new(firecracker(wish.jail.as_ref())?), Accelerator::Kvm);
+                let why = "it was asked for".into();
+                return Ok(Self { vmm, accelerator, why, is_trial: false, is_wished: true, kvm });
+            }
+            (WishedVmm::Any, None) if !is_emulated => {
+                if let Some((vmm, verdict)) = usable_firecracker(kernel, &kvm) {
+                    let is_trial = verdict == Verdict::Unproven;
+                    let works = if is_trial { "KVM runs a few instructions" } else { "KVM works" };
+                    let is_wished = wish.accelerator.is_some() || qemu_takes(kernel).is_err();
+                    let (vmm, accelerator, why) =
+                        (Box::new(vmm), Accelerator::Kvm, format!("it is there, and {works}"));
+                    return Ok(Self { vmm, accelerator, why, is_trial, is_wished, kvm });
+                }
+            }
+            _ => {}
+        }
+        qemu_takes(kernel)?;
         let emulation = |why, kvm| {
             let vmm = Box::new(Qemu::find(architecture, Accelerator::Emulation)?);
             let accelerator = Accelerator::Emulation;
             Ok(Self { vmm, accelerator, why, is_trial: false, is_wished: false, kvm })
         };
-        if wish.accelerator == Some(Accelerator::Emulation) {
+        if is_emulated {
             return emulation("emulation was asked for".into(), kvm);
         }
         let is_wished = wish.accelerator == Some(Accelerator::Kvm);
@@ -91,8 +145,29 @@ impl Choice {
     }
 }
 
+/// Firecracker as it is wished.
+fn firecracker(jail: Option<&JailWish>) -> Result<Firecracker, Error> {
+    let firecracker = Firecracker::find()?;
+    let Some(wish) = jail else { return Ok(firecracker) };
+    let jailer = wish.jailer.clone().or_else(|| firecracker.jailer()).ok_or(Error::NoJailer)?;
+    let mut jail = Jail::new(jailer, wish.uid, wish.gid);
+    jail.base = wish.base.clone().unwrap_or(jail.base);
+    jail.cgroups.clone_from(&wish.cgroups);
+    Ok(firecracker.jailed(jail)?)
+}
+
+/// Firecracker, if it is there, could run this kernel, and nothing is known against KVM.
+fn usable_firecracker(kernel: &GuestKernel, kvm: &Kvm) -> Option<(Firecracker, Verdict)> {
+    if Architecture::host() != Some(kernel.architecture) || kernel.bus != Bus::Virtio {
+        return None;
+    }
+    let firecracker = Firecracker::find().ok()?;
+    let verdict = kvm.verdict(&firecracker.name());
+    (!matches!(verdict, Verdict::Fails(_))).then_some((firecracker, verdict))
+}
+
 /// Whether QEMU takes the kernel's file.
-fn takes(kernel: &GuestKernel) -> Result<(), Error> {
+fn qemu_takes(kernel: &GuestKernel) -> Result<(), Error> {
     let refused = |form, remedy| Err(Error::Form { path: kernel.path.clone(), form, remedy });
     match (kernel.form, kernel.architecture) {
         (Form::Vmlinux, Architecture::X86_64) if !kernel.has_pvh_entry => Err(Error::NoEntry(kernel.path.clone())),

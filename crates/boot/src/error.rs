@@ -85,4 +85,13 @@ pub enum Error {
     /// KVM was asked for, and it does not work.
     #[error("KVM does not work here: {0}; without --accel kvm the guest is emulated")]
     NoKvm(String),
+    /// Firecracker has no emulation.
+    #[error("Firecracker runs guests with KVM alone; for an emulated one there is --vmm qemu")]
+    NoEmulation,
+    /// A jail was asked for, and it is not Firecracker's.
+    #[error("only Firecracker can be jailed; leave --jail-user out, or take --vmm firecracker")]
+    OnlyFirecracker,
+    /// A jail was asked for.
+    #[error("there is no jailer beside firecracker, nor on the PATH; name it with --jailer")]
+    NoJailer,
 }

@@ -33,6 +33,8 @@ pub struct GuestKernel {
     pub architecture: Architecture,
     /// Its release, as `uname -r` prints it.
     pub release: Option<String>,
+    /// What its drives are attached to.
+    pub bus: Bus,
     /// Whether QEMU finds its entry, if it is a vmlinux.
     pub has_pvh_entry: bool,
     /// The modules that the initramfs loads, in this order.
@@ -65,6 +67,7 @@ impl GuestKernel {
             path: path.clone(),
             form: kernel.form(),
             architecture: kernel.architecture(),
+            bus,
             has_pvh_entry: kernel.has_pvh_entry(),
             release,
             modules: Vec::new(),

@@ -21,7 +21,7 @@ mod session;
 mod stages;
 
 pub use boot::{Watcher, boot};
-pub use choice::{Choice, Wish};
+pub use choice::{Choice, JailWish, Wish, WishedVmm};
 pub use error::Error;
 pub use guest_kernel::{GuestKernel, KernelOptions};
 pub use options::Options;

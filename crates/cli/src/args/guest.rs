@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
-use nex_boot::{KernelOptions, Wish};
+use nex_boot::{JailWish, KernelOptions, Wish, WishedVmm};
 use nex_vmm::{Accelerator, Bus};
 
 use crate::{rootfs, size};
@@ -27,6 +27,26 @@ pub struct GuestArgs {
     /// The agent that loads the modules in the initramfs [default: nex-agent beside nex].
     #[arg(long, env = "NEX_BOOT_AGENT", value_name = "PATH")]
     pub agent: Option<PathBuf>,
+
+    /// Which VMM runs the guest.
+    #[arg(long, env = "NEX_VMM", value_enum, default_value_t = VmmArg::Auto)]
+    pub vmm: VmmArg,
+
+    /// Jail Firecracker, as this user and group; for root. See docs/firecracker.md.
+    #[arg(long, env = "NEX_JAIL_USER", value_name = "UID:GID", value_parser = user)]
+    pub jail_user: Option<User>,
+
+    /// Firecracker's jailer [default: the one beside it, or on the PATH].
+    #[arg(long, env = "NEX_JAILER", value_name = "FILE", requires = "jail_user")]
+    pub jailer: Option<PathBuf>,
+
+    /// Where jails are made [default: /srv/jailer].
+    #[arg(long, env = "NEX_JAIL_BASE", value_name = "DIRECTORY", requires = "jail_user")]
+    pub jail_base: Option<PathBuf>,
+
+    /// A limit of the jail's control group, such as 'memory.max=1G'. May be repeated.
+    #[arg(long, value_name = "LIMIT", requires = "jail_user")]
+    pub jail_cgroup: Vec<String>,
 
     /// Who executes the guest's instructions.
     #[arg(long, env = "NEX_ACCEL", value_enum, default_value_t = AccelArg::Auto)]
@@ -70,6 +90,12 @@ impl GuestArgs {
     /// Who shall run it.
     pub fn wish(&self) -> Wish {
         Wish {
+            vmm: match self.vmm {
+                VmmArg::Auto => WishedVmm::Any,
+                VmmArg::Qemu => WishedVmm::Qemu,
+                VmmArg::Firecracker => WishedVmm::Firecracker,
+            },
+            jail: self.jail(),
             accelerator: match self.accel {
                 AccelArg::Auto => None,
                 AccelArg::Kvm => Some(Accelerator::Kvm),
@@ -79,6 +105,12 @@ impl GuestArgs {
         }
     }
 
+    fn jail(&self) -> Option<JailWish> {
+        let User { uid, gid } = self.jail_user?;
+        let (jailer, base, cgroups) = (self.jailer.clone(), self.jail_base.clone(), self.jail_cgroup.clone());
+        Some(JailWish { uid, gid, jailer, base, cgroups })
+    }
+
     /// What its drives are attached to.
     pub fn bus(&self) -> Bus {
         match self.bus {
@@ -86,6 +118,30 @@ impl GuestArgs {
             BusArg::Nvme => Bus::Nvme,
         }
     }
+}
+
+/// The value of `--vmm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VmmArg {
+    /// Firecracker where it is there and KVM proves to work, else QEMU; Firecracker for a jail.
+    Auto,
+    /// Firecracker, of the PATH or of NEX_FIRECRACKER.
+    Firecracker,
+    /// QEMU.
+    Qemu,
+}
+
+/// A user and a group, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    uid: u32,
+    gid: u32,
+}
+
+fn user(text: &str) -> Result<User, String> {
+    let numbers = text.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    let (uid, gid) = numbers.ok_or("a user and a group, in numbers: 1500:1500")?;
+    Ok(User { uid, gid })
 }
 
 /// The value of `--accel`.
@@ -123,6 +179,14 @@ fn memory(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jails_user_has_two_numbers() {
+        assert_eq!(user("1500:1600"), Ok(User { uid: 1500, gid: 1600 }));
+        for text in ["1500", "nobody:nogroup", "1:2:3", "-1:2", ":"] {
+            assert!(user(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn memory_is_whole_mebibytes() {

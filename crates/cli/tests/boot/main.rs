@@ -6,6 +6,7 @@
 mod nex;
 
 mod ends;
+mod firecracker;
 mod kernels;
 mod place;
 mod ready;
