@@ -1,5 +1,5 @@
 # The first target is what the README begins with.
-.PHONY: rootfs build test test-setup lint test-quick test-slow test-all test-firecracker fuzz-quick bench
+.PHONY: rootfs build test test-setup lint test-quick test-slow test-all test-firecracker fuzz-quick bench bench-boot
 .DELETE_ON_ERROR:
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -51,3 +51,7 @@ fuzz-quick:
 
 bench: build
 	benches/rootfs
+
+# Boots of nex's images beside those of mkfs.ext4's.
+bench-boot: build
+	benches/boot
