@@ -135,8 +135,9 @@ fn check_root(options: &mut Options<'_>, contract: &Contract<'_>, findings: &mut
         findings.report(&rules::KERNEL_EXT4, "CONFIG_EXT4_FS is not set", REBUILD);
     }
     for feature in feature::of(contract.superblock) {
-        if let Some(option) = feature.option.filter(|option| options.lacks(option)) {
-            let evidence = format!("the superblock has {feature}, for which the kernel lacks CONFIG_{option}");
+        let missing = options.missing(feature.options);
+        if !missing.is_empty() {
+            let evidence = format!("the superblock has {feature}, for which the kernel lacks {missing}");
             findings.report(&rules::KERNEL_EXT4_OPTION, evidence, REBUILD);
         }
     }

@@ -160,7 +160,11 @@ fn an_overlay_and_a_hash_tree_need_theirs() {
 fn features_need_a_kernel_that_is_new_enough() {
     let tree = Tree::busybox();
     let image = tree.image(&["-O", "metadata_csum_seed,project,quota"]);
-    let report = with_kernel(&image, &vmlinux("4.2.8-old", &config(&[("QUOTA", "y")])), CheckOptions::default());
+    let report = with_kernel(
+        &image,
+        &vmlinux("4.2.8-old", &config(&[("QUOTA", "y"), ("QFMT_V2", "y")])),
+        CheckOptions::default(),
+    );
     expect(&report, &["kernel-too-old", "kernel-too-old"]);
     assert!(evidence(&report, "kernel-too-old").contains("metadata_csum_seed, which Linux 4.4 brought"));
     let report = with_config(&image, &[("QUOTA", "n")]);
