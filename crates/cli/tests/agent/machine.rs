@@ -74,12 +74,6 @@ impl Boot {
         Self::build(directory, parts, &image, &[&["--size", "64MiB"], arguments].concat()).map(Some)
     }
 
-    /// A guest with an image as its root.
-    pub fn of_image(image: &str, arguments: &[&str]) -> Result<Option<Self>> {
-        let Some(parts) = Parts::find()? else { return Ok(None) };
-        Self::build(nex::directory()?, parts, image, &[&["--size", "auto"], arguments].concat()).map(Some)
-    }
-
     fn build(directory: TempDir, parts: Parts, image: &str, arguments: &[&str]) -> Result<Self> {
         let root = directory.path().join("root.ext4");
         command::run(nex::rootfs(image, &root)?.args(arguments))?;

@@ -10,5 +10,4 @@ mod init;
 mod machine;
 mod overlay;
 mod refusals;
-mod services;
 mod workload;

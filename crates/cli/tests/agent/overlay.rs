@@ -31,6 +31,7 @@ fn sha256(file: &Path) -> Result<String> {
 }
 
 #[test]
+#[ignore = "slow: boots two guests on an emulated processor"]
 fn changes_in_memory_are_gone_with_the_guest() -> Result<()> {
     let Some(boot) = Boot::new(changes(), json!({ "Cmd": ["/changes"] }))? else { return Ok(()) };
     let before = sha256(&boot.root())?;
@@ -48,6 +49,7 @@ fn changes_in_memory_are_gone_with_the_guest() -> Result<()> {
 }
 
 #[test]
+#[ignore = "slow: boots two guests on an emulated processor"]
 fn changes_on_a_drive_stay_there_and_leave_it_clean() -> Result<()> {
     let Some(boot) = Boot::new(changes(), json!({ "Cmd": ["/changes"] }))? else { return Ok(()) };
     let before = sha256(&boot.root())?;

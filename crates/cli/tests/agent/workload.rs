@@ -48,6 +48,7 @@ kill -SEGV $$
 "#;
 
 #[test]
+#[ignore = "slow: a guest sends a megabyte over an emulated serial port"]
 fn a_flood_comes_through_to_the_last_byte_and_the_signal_is_told() -> Result<()> {
     let Some(boot) = Boot::new(vec![Entry::directory("srv").owner(1000, 1000)], json!({}))? else { return Ok(()) };
     let workload = Workload {

@@ -15,6 +15,9 @@ use crate::guest::{Guest, agent, in_order, rootfs};
 const WRAPPER: &str = "#!/bin/sh\ntext=\"the agent is $(id -un) of $(id -gn)\"\necho \"$text\"\n\
                        echo \"$text\" >/dev/console\nexec /usr/local/bin/nex-agent\n";
 
+/// A boot script that fails, which must keep nobody from starting.
+const BOOT_SCRIPT: &str = "#!/bin/sh\necho \"the boot script runs as $(id -un)\"\nexit 1\n";
+
 struct World {
     directory: tempfile::TempDir,
 }
@@ -29,6 +32,7 @@ impl World {
         fs::create_dir_all(world.path("layer/usr/local/bin"))?;
         fs::copy(agent()?, world.path("layer/usr/local/bin/nex-agent"))?;
         fs::write(world.path("wrapper"), WRAPPER)?;
+        fs::write(world.path("boot.sh"), BOOT_SCRIPT)?;
         Ok(Some(world))
     }
 
@@ -51,16 +55,20 @@ impl World {
 
     fn build(&self, image: &str) -> (PathBuf, Command) {
         let output = self.path("rootfs.ext4");
-        (output.clone(), rootfs(image, &self.path("wrapper"), &output))
+        let mut build = rootfs(image, &self.path("wrapper"), &output);
+        build.arg("--boot-script").arg(self.path("boot.sh"));
+        (output, build)
     }
 }
 
-/// The agent reports as a service of the user `nex`, and the init ends the machine in order.
+/// The boot script runs, the agent behind it reports as a service of the user `nex`, and the init ends the machine in order.
 fn boots(image: &Path, words: &str) -> Result<()> {
     let Some(mut guest) = Guest::start(Architecture::X86_64, image, words)? else { return Ok(()) };
     assert_eq!(guest.ready()?.role, Role::Service);
     let console = guest.end()?;
     assert!(console.contains("the agent is nex of nex"), "{console}");
+    let (script, ready) = (console.find("the boot script runs as root"), console.find("@nex1 ready"));
+    assert!(script.is_some() && script < ready, "{script:?} and {ready:?}: {console}");
     in_order(image)
 }
 
