@@ -9,6 +9,7 @@ use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::call::Call;
+use super::seccomp::SHELL_BUFFER;
 use crate::Script;
 use crate::sys::CallAnswer;
 
@@ -37,7 +38,8 @@ impl<'a> ScriptLines<'a> {
     /// Answers a read(2), if it is the script's shell that reads its script. Gives whether that was so.
     pub fn answer(&mut self, call: &Call) -> bool {
         let Some((mut file, position)) = self.opened(call) else { return false };
-        let mut buffer = vec![0; usize::try_from(call.argument(2)).unwrap_or_default()];
+        // The filter looks at 32 bits of the length; a read may give less than was asked for, whatever that was.
+        let mut buffer = vec![0; usize::try_from(call.argument(2).min(SHELL_BUFFER)).unwrap_or_default()];
         let Ok(read @ 1..) = file.read_at(&mut buffer, position) else { return false };
         let length = buffer[..read].iter().position(|byte| *byte == b'\n').map_or(read, |end| end + 1);
         let end = position + length as u64;

@@ -59,7 +59,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
 const SCRIPT_FILES: [u64; 3] = [10, 11, 255];
 
 /// The most that a shell reads at once. Programs that copy read more.
-const SHELL_BUFFER: u64 = 8192;
+pub const SHELL_BUFFER: u64 = 8192;
 
 /// The calls that the keeper is told of before they are made: reads of shells, new devices, and, where there is one id
 /// only, what needs another. A second filter, as its answer is another one; of two, the stricter holds.
