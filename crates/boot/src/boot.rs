@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use nex_diagnose::Image;
 use nex_diagnose::console::{End, Explanation, Known, explain};
-use nex_protocol::{Event, Item};
 use nex_vmm::{Access, Bus, Drive, Ending, Machine};
 
 use crate::choice::Choice;
@@ -194,12 +193,11 @@ impl<'a> Attempt<'a> {
                 self.tell(watcher);
                 Ok(Happened::Restart)
             }
-            Step::Console { bytes, items } => {
+            Step::Console { bytes, .. } => {
                 watcher.console(&bytes);
                 self.keep(&bytes);
-                if items.iter().any(|item| matches!(item, Item::Event(Event::Ready(_)))) {
-                    self.note_memory();
-                }
+                // When the guest has ended, there is nothing to ask any more.
+                self.note_memory();
                 Ok(Happened::Console)
             }
             Step::Ended { status, ending, .. } => {

@@ -123,6 +123,13 @@ impl Choice {
         }
     }
 
+    /// A VMM whose KVM has yet to prove that it works.
+    #[cfg(test)]
+    pub(crate) fn on_trial(vmm: Box<dyn Vmm>) -> Self {
+        let (accelerator, kvm) = (Accelerator::Kvm, Kvm::new(None));
+        Self { vmm, accelerator, why: String::new(), is_trial: true, is_wished: false, kvm }
+    }
+
     /// A guest has come to its first process, so KVM works.
     pub(crate) fn proved(&mut self) {
         if self.is_trial {

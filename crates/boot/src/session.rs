@@ -197,3 +197,51 @@ fn wait(files: &mut [PollFd<'_>], deadline: Instant) -> io::Result<Option<usize>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nex_testkit::guest::Parts;
+    use nex_vmm::{Accelerator, Architecture, Qemu};
+
+    use super::*;
+
+    /// QEMU, as if KVM were on trial in it.
+    fn on_trial() -> Result<Choice, Error> {
+        Ok(Choice::on_trial(Box::new(Qemu::find(Architecture::X86_64, Accelerator::Emulation)?)))
+    }
+
+    #[test]
+    #[ignore = "slow: waits until a guest has stood still for long enough"]
+    fn a_guest_that_stands_still_is_started_again_without_kvm() -> nex_testkit::Result<()> {
+        let Some(parts) = Parts::find()? else { return Ok(()) };
+        let machine = Machine {
+            architecture: Architecture::X86_64,
+            kernel: parts.kernel,
+            initramfs: None,
+            // The kernel waits for ever, and says nothing.
+            command_line: "loglevel=0 root=/dev/none rootwait".into(),
+            drives: Vec::new(),
+            memory_mib: 256,
+            vcpus: 1,
+        };
+        let mut session = Session::start(on_trial()?, machine)?;
+        let first = session.guest().id();
+        let deadline = Instant::now() + 4 * TRIAL;
+        let restarted = loop {
+            match session.step(&[], deadline)? {
+                Step::Restarted => break true,
+                Step::Console { .. } => {}
+                _ => break false,
+            }
+        };
+        assert!(restarted);
+        assert_eq!(session.choice().accelerator, Accelerator::Emulation);
+        assert!(session.choice().why.contains("stood still"), "{}", session.choice().why);
+        assert_ne!(session.guest().id(), first);
+        // Nothing is on trial any more: it may stand still.
+        let later = Instant::now() + TRIAL + Duration::from_secs(2);
+        while let Step::Console { .. } = session.step(&[], later)? {}
+        assert!(Instant::now() >= later);
+        Ok(())
+    }
+}

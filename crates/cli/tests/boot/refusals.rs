@@ -84,6 +84,7 @@ fn a_guest_that_panics_is_explained() -> Result<()> {
     let said = String::from_utf8_lossy(&result.stdout).into_owned();
     assert_eq!(result.status.code(), Some(1));
     assert!(said.contains("ready       no: the guest ended before\n"), "{said}");
+    assert!(said.contains(" taken by the VMM at most"), "{said}");
     let shown = console(&result);
     assert!(shown.contains("cause ") && shown.contains("/no/such/init"), "{shown}");
     assert!(shown.contains("\nerror: the agent of "), "{shown}");
