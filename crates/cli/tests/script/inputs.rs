@@ -82,8 +82,9 @@ fn without_a_network_there_is_none() -> Result<()> {
     assert_eq!(text(&world.path("host"), "/seen")?, "reached\n");
     assert_eq!(text(&world.path("none"), "/seen")?, "cut\n");
     // A machine of its own has itself.
-    let itself = "nc -l -p 7000 < /etc/text > /dev/null & sleep 0.3; nc 127.0.0.1 7000 < /dev/null > /seen\n";
-    command::run(world.command("itself", itself)?.args(["--script-network", "none"]))?;
+    let itself =
+        "nc -l -p 7000 < /etc/text > /dev/null & until nc 127.0.0.1 7000 < /dev/null > /seen; do sleep 0.1; done\n";
+    command::run(world.command("itself", itself)?.args(["--script-network", "none", "--script-timeout", "60s"]))?;
     assert_eq!(text(&world.path("itself"), "/seen")?, "first\n");
     let resolver = "cat /etc/resolv.conf > /seen; echo nameserver 192.0.2.1 > /etc/resolv.conf\n";
     command::run(&mut world.command("resolver", resolver)?)?;

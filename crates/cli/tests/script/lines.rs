@@ -65,8 +65,8 @@ fn the_line_that_failed_is_told() -> Result<()> {
         &["signal 9, having come to line 2, 'kill"],
     )?;
     let mut slow = world.command("image", "true\nsleep 100\n")?;
-    let words = "still running after 1 s, having come to line 2, 'sleep 100', and was ended";
-    world.fails(slow.args(["--script-timeout", "1s"]), "image", &[words])?;
+    let words = "still running after 3 s, having come to line 2, 'sleep 100', and was ended";
+    world.fails(slow.args(["--script-timeout", "3s"]), "image", &[words])?;
     // Who does not read as shells do tells nothing.
     let mut other = world.command("image", "#!/bin/awk -f\nBEGIN { exit 3 }\n")?;
     let said = messages(&command::output(&mut other)?);
