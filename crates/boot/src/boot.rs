@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use nex_diagnose::Image;
 use nex_diagnose::console::{End, Explanation, Known, explain};
-use nex_vmm::{Access, Bus, Drive, Ending, Machine};
+use nex_vmm::Ending;
 
-use crate::choice::Choice;
 use crate::error::Error;
 use crate::guest_kernel::GuestKernel;
 use crate::keyboard::Keyboard;
@@ -18,14 +17,16 @@ use crate::report::{
     AgentReport, EndReport, GuestClock, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report,
     VmmReport, role_name,
 };
-use crate::root_file::RootFile;
 use crate::session::{Session, Step};
+use crate::setup::Setup;
 
 /// How long a guest may take to end after Ctrl-Alt-Del: an init stops its services before.
 const LAST_WORDS: Duration = Duration::from_secs(15);
 
 /// How often to look up from a guest that is kept.
 const A_LONG_TIME: Duration = Duration::from_secs(3600);
+/// The init that the kernel looks for first.
+const INIT: &str = "/sbin/init";
 /// The most that is kept of a console, in bytes.
 const CONSOLE: usize = 64 << 20;
 
@@ -55,32 +56,17 @@ pub trait Watcher {
 /// # Errors
 /// When there is no guest to report on.
 pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Report>, Error> {
-    let root = RootFile::open(&options.file)?;
-    let kernel = GuestKernel::prepare(&options.kernel, options.bus, &[])?;
-    let choice = Choice::make(&options.wish, &kernel)?;
-    let session = Session::start(choice, machine(options, &root, &kernel))?;
+    let mut setup = Setup::new(&options.file, &options.guest)?;
+    if options.guest.overlay.is_some() {
+        // Only the overlay is the agent's there: then the root's own init goes on.
+        setup.machine.add_words(&format!("nex.init={INIT}"));
+    }
+    let session = setup.start(&options.wish)?;
     let mut attempt = Attempt::new(options, session);
     attempt.tell(watcher);
     let Some(outcome) = attempt.watch(watcher)? else { return Ok(None) };
     let Some(end) = attempt.end(outcome, watcher)? else { return Ok(None) };
-    Ok(Some(attempt.report(&kernel, outcome, end)))
-}
-
-fn machine(options: &Options, root: &RootFile, kernel: &GuestKernel) -> Machine {
-    let device = match options.bus {
-        Bus::Virtio => "/dev/vda",
-        Bus::Nvme => "/dev/nvme0n1",
-    };
-    let words = format!("root={device} rw {}", options.append);
-    Machine {
-        architecture: kernel.architecture,
-        kernel: kernel.path.clone(),
-        initramfs: kernel.initramfs(),
-        command_line: words.trim_end().to_owned(),
-        drives: vec![Drive { file: root.path.clone(), access: Access::CopyOnWrite, bus: options.bus }],
-        memory_mib: options.memory_mib,
-        vcpus: options.vcpus,
-    }
+    Ok(Some(attempt.report(&setup.kernel, outcome, end)))
 }
 
 /// One guest.

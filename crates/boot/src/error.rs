@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use nex_kernel::ModulesError;
 use thiserror::Error;
 
+use crate::drive::DriveError;
+
 /// Why a guest cannot be started. What happens in the guest is no error but an [`Outcome`](crate::Outcome).
 #[derive(Debug, Error)]
 pub enum Error {
@@ -73,6 +75,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// A drive for the guest cannot be made.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
     /// No memory for the initramfs.
     #[error("cannot keep the initramfs in memory: {0}")]
     Memory(io::Error),

@@ -150,6 +150,11 @@ impl Session {
         &mut self.guest
     }
 
+    /// How long ago it was started.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// How far it has come.
     pub fn stages(&self) -> &Stages {
         &self.stages

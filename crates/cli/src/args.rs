@@ -9,6 +9,8 @@ mod explain;
 mod file_system;
 mod grow;
 mod guest;
+mod overlay;
+mod run;
 mod set_agent;
 
 use std::ffi::OsString;
@@ -25,6 +27,8 @@ pub use file_system::FileSystemArgs;
 pub use grow::GrowArgs;
 pub use guest::GuestArgs;
 use nex_image::Platform;
+pub use overlay::OverlayDriveArg;
+pub use run::RunArgs;
 pub use set_agent::SetAgentArgs;
 
 use crate::size;
@@ -52,6 +56,9 @@ pub enum Command {
     /// See, check and shrink the cache.
     #[command(after_help = cache::HELP)]
     Cache(CacheCommand),
+    /// Run a program in a virtual machine: its output and its exit code come out here.
+    #[command(after_help = run::HELP)]
+    Run(Box<RunArgs>),
     /// Print the completion script for a shell.
     Completion {
         /// The shell.
@@ -213,7 +220,7 @@ pub struct LimitArgs {
 pub enum Stream {
     /// Standard output.
     Output,
-    /// Standard error, because the image goes to standard output.
+    /// Standard error, because the image or a program's output goes to standard output.
     Error,
 }
 
@@ -223,7 +230,9 @@ impl Command {
         let rootfs = match self {
             Self::Rootfs(rootfs) => rootfs,
             Self::Cache(cache) => return (cache.action.view().format == Format::Json).then_some(Stream::Output),
-            _ => return None,
+            // Standard output is the program's own.
+            Self::Run(run) => return (run.format == Format::Json).then_some(Stream::Error),
+            Self::Completion { .. } | Self::Manual { .. } => return None,
         };
         let (format, stream) = match &rootfs.change {
             Some(Change::SetAgent(args)) => (args.format, Stream::Output),

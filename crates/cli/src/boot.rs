@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 
-use nex_boot::{Options, Outcome, Report, Watcher};
+use nex_boot::{Options, Outcome, Overlay, Report, Watcher};
 
 use crate::args::{BootArgs, Format};
 use crate::diagnostic::{Diagnostic, tell};
@@ -43,12 +43,8 @@ pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
 fn options(args: &BootArgs) -> Options {
     Options {
         file: args.file.clone(),
-        kernel: args.guest.kernel_options(),
+        guest: args.guest.options(args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory))),
         wish: args.guest.wish(),
-        bus: args.guest.bus(),
-        memory_mib: args.guest.memory,
-        vcpus: args.guest.vcpus,
-        append: args.guest.append.clone(),
         timeout: args.timeout,
         interactive: args.interactive,
     }

@@ -39,6 +39,11 @@ impl Diagnostic {
         Self { exit_code: USAGE, ..Self::new(message) }
     }
 
+    /// The same failure with another exit code.
+    pub fn with_exit_code(self, exit_code: u8) -> Self {
+        Self { exit_code, ..self }
+    }
+
     /// A failure that a report says, too: programs need no other object.
     pub fn reported(message: impl Into<String>) -> Self {
         Self { is_reported: true, ..Self::new(message) }

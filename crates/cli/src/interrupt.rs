@@ -1,11 +1,12 @@
 //! SIGINT, SIGTERM and SIGHUP: clean up, say so, and end with exit code 1. SIGXFSZ: the write that it comes with fails, and
 //! says so itself.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -40,6 +41,23 @@ pub fn clean_up_when_interrupted() -> io::Result<()> {
     Ok(())
 }
 
+/// Ends nex some time after the first signal with this exit code, whatever keeps it from ending itself, such as somebody who
+/// takes no output. Guests end with nex.
+///
+/// # Errors
+/// When the signals cannot be caught.
+pub fn end_when_interrupted(patience: Duration, exit_code: u8) -> io::Result<()> {
+    let mut signals = Signals::new(SIGNALS)?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            std::thread::sleep(patience);
+            tell(format_args!("error: interrupted by {}, and the guest had to be killed", name(signal)));
+            std::process::exit(exit_code.into());
+        }
+    })?;
+    Ok(())
+}
+
 /// The signals as something to wait for beside other things. Whoever waits cleans up.
 pub struct Interrupt {
     file: UnixStream,
@@ -69,6 +87,15 @@ impl Interrupt {
     /// Readable when one has come.
     pub fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// Takes note of the one that has come, and gives its number: the file is readable again when the next one comes.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn take(&mut self) -> io::Result<u8> {
+        self.file.read_exact(&mut [0])?;
+        Ok(u8::try_from(self.signal.load(Ordering::SeqCst)).unwrap_or_default())
     }
 
     /// The name of the one that has come.

@@ -12,6 +12,7 @@ mod interrupt;
 mod progress;
 mod render;
 mod rootfs;
+mod run;
 mod script;
 mod set_agent;
 mod size;
@@ -34,7 +35,10 @@ fn main() -> ExitCode {
     if let Some(code) = nex_vmm::kvm::enter_probe() {
         return code;
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain_usage(&error),
+    };
     let result = interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| run(&cli.command));
     match result {
         Ok(code) => code,
@@ -42,6 +46,19 @@ fn main() -> ExitCode {
             report(&diagnostic, &cli.command);
             ExitCode::from(diagnostic.exit_code())
         }
+    }
+}
+
+/// Says what is wrong with the arguments, or what was asked about them.
+fn explain_usage(error: &clap::Error) -> ExitCode {
+    // When standard error is closed, there is nobody to tell.
+    let _ = error.print();
+    // Every other exit code may be the program's own.
+    let is_run = std::env::args_os().nth(1).is_some_and(|command| command == "run");
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if is_run => ExitCode::from(nex_run::FAILED),
+        code => ExitCode::from(u8::try_from(code).unwrap_or(nex_run::FAILED)),
     }
 }
 
@@ -58,6 +75,7 @@ fn run(command: &Command) -> Result<ExitCode, Diagnostic> {
             None => interruptible(|| rootfs::run(&rootfs.build))?,
         },
         Command::Cache(cache) => return cache::run(&cache.action),
+        Command::Run(args) => return run::run(args),
         Command::Completion { shell } => completion(*shell)?,
         Command::Manual { command } => manual(command.as_deref())?,
     }

@@ -2,6 +2,7 @@
 
 mod boot;
 pub mod cache;
+mod run;
 
 use std::fmt::Write;
 
@@ -9,6 +10,7 @@ pub use boot::boot;
 use nex_diagnose::console::{Explanation, Symptom};
 use nex_diagnose::{Finding, Severity, Verdict};
 use nex_rootfs::{GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human};
+pub use run::run;
 
 /// Hex digits of a digest that are enough to recognise it.
 const SHORT_DIGEST: usize = 12;

@@ -1,13 +1,21 @@
-//! Runs a program in a microVM.
+//! Runs a program in a microVM: what it writes comes out here, and so does its exit code.
 //!
 //! ```text
-//! image.json, the user's words ──> Workload ──> drive
+//! image.json, the user's words ──> Workload ──> drive ──> guest ──> console ──> events ──> stdout, stderr, exit code
 //! ```
+//!
+//! [`run`] does all of it.
 
 mod command;
-mod drive;
+mod follow;
 mod program;
+mod record;
+mod report;
+mod run;
+mod tail;
 
-pub use command::{CommandError, Wishes, image_config, workload};
-pub use drive::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive, workload_drive};
-pub use program::{OwnProgram, ProgramError};
+pub use command::{CommandError, Wishes};
+pub use follow::{Bounds, FollowError, Stop, Streams, User};
+pub use program::ProgramError;
+pub use report::{End, MemoryReport, Missing, Report, Stopped, Times, VmmReport};
+pub use run::{Error, FAILED, Options, run};

@@ -25,6 +25,22 @@ pub struct Machine {
     pub vcpus: u8,
 }
 
+impl Machine {
+    /// Adds a drive on the first one's bus, and gives its name in the guest.
+    pub fn add_drive(&mut self, file: PathBuf, access: Access) -> String {
+        let bus = self.drives.first().map(|drive| drive.bus).unwrap_or_default();
+        self.drives.push(Drive { file, access, bus });
+        bus.device(self.drives.len() - 1)
+    }
+
+    /// Adds words at the end of the command line.
+    pub fn add_words(&mut self, words: &str) {
+        if !words.is_empty() {
+            self.command_line = format!("{} {words}", self.command_line).trim_start().to_owned();
+        }
+    }
+}
+
 /// A raw image that the guest has as a block device.
 #[derive(Clone, Debug)]
 pub struct Drive {
@@ -45,6 +61,17 @@ pub enum Bus {
     /// NVMe: `/dev/nvme0n1`, `/dev/nvme1n1` and so on. Distributions' kernels have it built in more often than virtio; only QEMU
     /// has it.
     Nvme,
+}
+
+impl Bus {
+    /// The name of its drive with this number, from 0 on, in the guest.
+    pub fn device(self, number: usize) -> String {
+        match self {
+            // Nobody has more drives than letters.
+            Self::Virtio => format!("/dev/vd{}", char::from(b'a'.saturating_add(number as u8))),
+            Self::Nvme => format!("/dev/nvme{number}n1"),
+        }
+    }
 }
 
 /// What a guest may do with a drive.

@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 
 use super::script::duration;
-use super::{Format, GuestArgs};
+use super::{Format, GuestArgs, OverlayDriveArg};
 
 /// `nex rootfs boot`.
 #[derive(Debug, Args)]
@@ -18,6 +18,14 @@ pub struct BootArgs {
 
     #[command(flatten)]
     pub guest: GuestArgs,
+
+    /// Give the guest a root that is only read, and an overlay over it in its memory: with such a root, any number of guests
+    /// share one file and its pages in memory.
+    #[arg(long, env = "NEX_OVERLAY", value_parser = FalseyValueParser::new())]
+    pub overlay: bool,
+
+    #[command(flatten)]
+    pub overlay_drive: OverlayDriveArg,
 
     /// How long the agent may take to report, such as 90s or 5m.
     #[arg(long, env = "NEX_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "2m")]
@@ -38,7 +46,7 @@ pub struct BootArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-What the guest writes to its drive is gone when it ends. When the agent has reported, the guest is told to end by
+What the guest writes to its drive is gone when it ends, unless --overlay-drive names a file. When the agent has reported, the guest is told to end by
 Ctrl-Alt-Del, and killed when it does not. The console goes to standard error, the report to standard output.
 
 KVM is used when a guest has shown that it works here; nex remembers the answer until the machine starts again.
@@ -47,5 +55,6 @@ Examples:
   nex rootfs boot rootfs.ext4 --kernel vmlinux
   nex rootfs boot rootfs.ext4 --kernel /boot/vmlinuz-6.1.0-50-cloud-amd64 --quiet --format json
   nex rootfs boot rootfs.ext4 --kernel vmlinux --interactive
+  nex rootfs boot rootfs.ext4 --kernel vmlinux --overlay-drive state.ext4
 
 Exit codes: 0 the agent reported, 1 it did not, or there was no guest, 2 wrong usage.";

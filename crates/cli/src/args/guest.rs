@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
-use nex_boot::{JailWish, KernelOptions, Wish, WishedVmm};
+use nex_boot::{GuestOptions, JailWish, KernelOptions, Overlay, Wish, WishedVmm};
 use nex_vmm::{Accelerator, Bus};
 
 use crate::{rootfs, size};
@@ -77,13 +77,23 @@ pub struct GuestArgs {
 }
 
 impl GuestArgs {
-    /// The kernel, and what goes with it.
-    pub fn kernel_options(&self) -> KernelOptions {
-        KernelOptions {
-            kernel: self.kernel.clone(),
-            initrd: self.initrd.clone(),
-            modules: self.modules.clone(),
-            agent: self.agent.clone().or_else(rootfs::own_agent),
+    /// What it is made of, with an overlay where its root is only read.
+    pub fn options(&self, overlay: Option<Overlay>) -> GuestOptions {
+        GuestOptions {
+            kernel: KernelOptions {
+                kernel: self.kernel.clone(),
+                initrd: self.initrd.clone(),
+                modules: self.modules.clone(),
+                agent: self.agent.clone().or_else(rootfs::own_agent),
+            },
+            bus: match self.bus {
+                BusArg::Virtio => Bus::Virtio,
+                BusArg::Nvme => Bus::Nvme,
+            },
+            memory_mib: self.memory,
+            vcpus: self.vcpus,
+            append: self.append.clone(),
+            overlay,
         }
     }
 
@@ -109,14 +119,6 @@ impl GuestArgs {
         let User { uid, gid } = self.jail_user?;
         let (jailer, base, cgroups) = (self.jailer.clone(), self.jail_base.clone(), self.jail_cgroup.clone());
         Some(JailWish { uid, gid, jailer, base, cgroups })
-    }
-
-    /// What its drives are attached to.
-    pub fn bus(&self) -> Bus {
-        match self.bus {
-            BusArg::Virtio => Bus::Virtio,
-            BusArg::Nvme => Bus::Nvme,
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Seek, Write};
 use std::path::Path;
 
-use nex_run::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive, workload_drive};
+use nex_boot::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive, workload_drive};
 use nex_testkit::manifest::{self, Kind, Manifest};
 use nex_testkit::{Failure, Result, fsck, image_tree};
 use nex_workload::Workload;

@@ -1,0 +1,83 @@
+//! A guest that is ready to be started.
+
+use std::path::Path;
+
+use nex_vmm::{Access, Bus, Drive, Machine};
+
+use crate::choice::{Choice, Wish};
+use crate::error::Error;
+use crate::guest_kernel::{GuestKernel, KernelOptions};
+use crate::overlay::{Overlay, ReadyOverlay};
+use crate::root_file::RootFile;
+use crate::session::Session;
+
+/// What a guest is made of, beside its root filesystem.
+#[derive(Clone, Debug)]
+pub struct GuestOptions {
+    /// The kernel and what goes with it.
+    pub kernel: KernelOptions,
+    /// What its drives are attached to.
+    pub bus: Bus,
+    /// Its memory, in MiB.
+    pub memory_mib: u32,
+    /// How many processors it has.
+    pub vcpus: u8,
+    /// More words for the kernel's command line; they win over ours.
+    pub append: String,
+    /// Where changes go of a root that is only read. `None`: the guest writes to a view of the root of its own, which is gone
+    /// with the guest.
+    pub overlay: Option<Overlay>,
+}
+
+/// A guest that is ready to be started.
+#[derive(Debug)]
+pub struct Setup {
+    /// The kernel.
+    pub kernel: GuestKernel,
+    /// What the guest is made of, but for the user's own words.
+    pub machine: Machine,
+    append: String,
+    /// Its drive is there as long as this is.
+    _overlay: Option<ReadyOverlay>,
+}
+
+impl Setup {
+    /// Makes sure of everything that a guest with this root is made of.
+    ///
+    /// # Errors
+    /// When something is missing.
+    pub fn new(root: &Path, options: &GuestOptions) -> Result<Self, Error> {
+        let root = RootFile::open(root)?;
+        let more: &[&str] = if options.overlay.is_some() { &["overlay"] } else { &[] };
+        let kernel = GuestKernel::prepare(&options.kernel, options.bus, more)?;
+        let (access, mode) = match options.overlay {
+            Some(_) => (Access::ReadOnly, "ro"),
+            None => (Access::CopyOnWrite, "rw"),
+        };
+        let mut machine = Machine {
+            architecture: kernel.architecture,
+            kernel: kernel.path.clone(),
+            initramfs: kernel.initramfs(),
+            command_line: format!("root={} {mode}", options.bus.device(0)),
+            drives: vec![Drive { file: root.path, access, bus: options.bus }],
+            memory_mib: options.memory_mib,
+            vcpus: options.vcpus,
+        };
+        let overlay = options.overlay.as_ref().map(Overlay::prepare).transpose()?;
+        if let Some(overlay) = &overlay {
+            overlay.add_to(&mut machine);
+        }
+        Ok(Self { kernel, machine, append: options.append.clone(), _overlay: overlay })
+    }
+
+    /// Starts it. The user's words stand last on the kernel's command line, and so win.
+    ///
+    /// # Errors
+    /// When nobody can run it.
+    pub fn start(&self, wish: &Wish) -> Result<Session, Error> {
+        let choice = Choice::make(wish, &self.kernel)?;
+        let mut machine = self.machine.clone();
+        machine.add_words(&self.append);
+        Session::start(choice, machine)
+    }
+}

@@ -1,0 +1,166 @@
+//! `nex run`: from arguments to a run, and from its report to the user.
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, StdoutLock, Write};
+use std::os::fd::BorrowedFd;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use nex_boot::Overlay;
+use nex_run::{Bounds, Missing, Options, Report, Stop, Streams, User, Wishes};
+
+use crate::args::{Format, RunArgs};
+use crate::diagnostic::{Diagnostic, tell};
+use crate::interrupt::{self, Interrupt};
+use crate::render;
+
+/// How much longer than asked for nex may take to end a run.
+const MARGIN: Duration = Duration::from_secs(20);
+
+/// Runs the program, and gives its exit code.
+///
+/// # Errors
+/// When there is no guest, or it cannot be followed.
+pub fn run(args: &RunArgs) -> Result<ExitCode, Diagnostic> {
+    let failed = |diagnostic: Diagnostic| diagnostic.with_exit_code(nex_run::FAILED);
+    let options = options(args).map_err(failed)?;
+    let interrupt = Interrupt::catch().and_then(|interrupt| {
+        interrupt::end_when_interrupted(args.stop_timeout + MARGIN, nex_run::FAILED)?;
+        Ok(interrupt)
+    });
+    let mut stop = UserStop(interrupt.map_err(|error| failed(error.into()))?);
+    let mut user = Terminal {
+        args,
+        out: BufWriter::new(io::stdout().lock()),
+        err: BufWriter::new(Lines::default()),
+        console: io::stderr(),
+    };
+    let report = nex_run::run(&options, &mut user, &mut stop).map_err(|error| {
+        let code = error.exit_code();
+        Diagnostic::from(error).with_exit_code(code)
+    })?;
+    let mut words = words(&report, args);
+    if args.format == Format::Json {
+        words.push(serde_json::to_string(&report).map_err(|error| failed(error.into()))?);
+    }
+    if !words.is_empty() {
+        user.err.get_mut().end_line();
+        words.iter().for_each(tell);
+    }
+    Ok(ExitCode::from(report.exit_code))
+}
+
+fn options(args: &RunArgs) -> Result<Options, Diagnostic> {
+    let overlay = args.overlay.overlay_drive.clone().unwrap_or(Overlay::Memory);
+    Ok(Options {
+        root: args.rootfs.clone(),
+        guest: args.guest.options(Some(overlay)),
+        wish: args.guest.wish(),
+        program: args.binary.clone(),
+        wishes: Wishes {
+            args: args.args.iter().map(text).collect::<Result<_, _>>()?,
+            env: args.env.clone(),
+            user: args.user.clone(),
+            working_dir: args.workdir.clone(),
+            restart: args.restart,
+        },
+        check: !args.no_check,
+        bounds: Bounds { boot: args.boot_timeout, run: args.timeout, stop: args.stop_timeout },
+    })
+}
+
+fn text(argument: &OsString) -> Result<String, Diagnostic> {
+    let text = argument.to_str().map(str::to_owned);
+    text.ok_or_else(|| Diagnostic::usage(format!("the argument {argument:?} is not UTF-8, which arguments have to be")))
+}
+
+/// What went wrong, and, where that is asked for, what went well.
+fn words(report: &Report, args: &RunArgs) -> Vec<String> {
+    let mut words = Vec::new();
+    if !report.console.is_empty() && !args.console {
+        words.push("the console's last lines (--console shows all of it):".to_owned());
+        words.extend(report.console.iter().map(|line| format!("  {line}")));
+    }
+    if let Some(explanation) = &report.explanation {
+        words.push(render::explanation(explanation, None).trim_end().to_owned());
+    }
+    let Missing { dropped_bytes, lost_lines, damaged_lines } = report.missing;
+    if report.missing.is_some() {
+        words.push(format!(
+            "warning: some of the program's output is missing: {dropped_bytes} bytes were dropped in the guest, {lost_lines} \
+             lines were lost, {damaged_lines} were damaged by other lines on the console"
+        ));
+    }
+    if args.verbose {
+        let agent = report.agent_failures.iter().chain(&report.agent_notes);
+        words.extend(agent.map(|text| format!("run: the agent: {text}")));
+        words.push(format!("run: {}", render::run(report)));
+    }
+    if let Some(failure) = &report.failure {
+        words.push(format!("error: {}", failure.chars().flat_map(render::printable).collect::<String>()));
+    }
+    words
+}
+
+/// The user's terminal, or whatever is in its place.
+struct Terminal<'a> {
+    args: &'a RunArgs,
+    out: BufWriter<StdoutLock<'static>>,
+    err: BufWriter<Lines>,
+    console: io::Stderr,
+}
+
+impl User for Terminal<'_> {
+    fn started(&mut self, vmm: &str, why: &str) {
+        if self.args.verbose {
+            tell(format_args!("run: {vmm} ({why})"));
+        }
+    }
+
+    fn streams(&mut self) -> Streams<'_> {
+        let console: Option<&mut dyn Write> = if self.args.console { Some(&mut self.console) } else { None };
+        Streams { out: &mut self.out, err: &mut self.err, console }
+    }
+}
+
+/// Standard error, on which nex may have something to say behind the program.
+#[derive(Default)]
+struct Lines {
+    is_in_line: bool,
+}
+
+impl Lines {
+    /// Ends a line that has no end yet.
+    fn end_line(&mut self) {
+        if self.is_in_line {
+            tell("");
+        }
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = io::stderr().write(bytes)?;
+        if let Some(last) = count.checked_sub(1).and_then(|last| bytes.get(last)) {
+            self.is_in_line = *last != b'\n';
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// The signals that end nex.
+struct UserStop(Interrupt);
+
+impl Stop for UserStop {
+    fn file(&self) -> BorrowedFd<'_> {
+        self.0.file()
+    }
+
+    fn take(&mut self) -> io::Result<u8> {
+        self.0.take()
+    }
+}

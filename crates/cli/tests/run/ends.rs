@@ -1,0 +1,94 @@
+//! How runs end that are ended from outside.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nex_testkit::{Failure, Result, command};
+use serde_json::json;
+
+use crate::place::{Place, report};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Starts a run, and waits for the first line that it writes.
+fn start(run: &mut Command) -> Result<Child> {
+    let mut child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let output = child.stdout.as_mut().ok_or(Failure::new("no output"))?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line)?;
+    if line == "up\n" {
+        return Ok(child);
+    }
+    child.kill()?;
+    let mut said = String::new();
+    child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said)).transpose()?;
+    Err(Failure::new(format!("{line:?} in place of the first line: {said}")))
+}
+
+/// The processes whose parent this is.
+fn children(process: u32) -> Result<Vec<u32>> {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
+    Ok(children.split_whitespace().filter_map(|number| number.parse().ok()).collect())
+}
+
+fn signal(name: &str, process: u32) -> Result<()> {
+    command::run(Command::new("kill").args([name, &process.to_string()])).map(drop)
+}
+
+#[test]
+fn ctrl_c_stops_the_program_and_then_the_guest() -> Result<()> {
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let script = "trap 'echo stopping; exit 7' TERM; echo up; while :; do sleep 1; done";
+    let child = start(&mut place.script(&["--format", "json"], script)?)?;
+    let guest = children(child.id())?;
+    assert_eq!(guest.len(), 1);
+    signal("-INT", child.id())?;
+    let result = child.wait_with_output()?;
+    let said = String::from_utf8_lossy(&result.stderr).into_owned();
+    assert_eq!((result.status.code(), &*String::from_utf8_lossy(&result.stdout)), (Some(7), "stopping\n"), "{said}");
+    assert_eq!(report(&result.stderr)?["stopped"], json!({ "signal": 2 }));
+    assert!(!Path::new(&format!("/proc/{}", guest[0])).exists());
+    Ok(())
+}
+
+#[test]
+fn whatever_ends_nex_ends_the_guest() -> Result<()> {
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let mut child = start(&mut place.script(&[], "echo up; sleep 1000")?)?;
+    let guest = children(child.id())?;
+    signal("-KILL", child.id())?;
+    child.wait()?;
+    let deadline = Instant::now() + PATIENCE;
+    let still_runs = |process: u32| {
+        let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        !state.is_empty() && !state.contains(") Z ")
+    };
+    while guest.iter().any(|guest| still_runs(*guest)) {
+        assert!(Instant::now() < deadline, "{guest:?} still run");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(place.is_clean()?);
+    Ok(())
+}
+
+#[test]
+fn time_is_limited_and_restarts_are_counted() -> Result<()> {
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let mut run =
+        place.script(&["--timeout", "5", "--restart", "on-failure", "--format", "json"], "echo again; exit 1")?;
+    let start = Instant::now();
+    let result = command::output(&mut run)?;
+    let said = String::from_utf8_lossy(&result.stderr).into_owned();
+    assert_eq!(result.status.code(), Some(124), "{said}");
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    let report = report(&result.stderr)?;
+    assert_eq!(report["stopped"], "timeout");
+    let lines = String::from_utf8_lossy(&result.stdout).lines().count();
+    assert!(lines >= 2 && report["restarts"].as_u64() >= Some(1), "{lines} lines: {report}");
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! `nex run` as users run it, with a real kernel in a real VMM: what a program writes and how it ends comes out here, its root
+//! stays as it was, and nothing is left behind.
+//!
+//! Each guest takes some seconds of an emulated processor, so each does many things.
+
+#[allow(dead_code, reason = "the tests of the command use the rest")]
+#[path = "../rootfs/nex.rs"]
+mod nex;
+
+mod ends;
+mod output;
+mod overlay;
+mod place;
+mod refusals;

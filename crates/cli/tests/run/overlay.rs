@@ -1,0 +1,67 @@
+//! One root, many guests: nobody changes it, and each sees what it has changed itself.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Output, Stdio};
+
+use nex_testkit::{Result, command, fsck};
+use serde_json::json;
+
+use crate::place::Place;
+
+fn printed(result: &Output) -> String {
+    assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+    String::from_utf8_lossy(&result.stdout).into_owned()
+}
+
+#[test]
+fn guests_share_a_file_that_nobody_may_write() -> Result<()> {
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let before = fs::read(place.root())?;
+    fs::set_permissions(place.root(), fs::Permissions::from_mode(0o444))?;
+    let script = |name: &str| {
+        format!(
+            "[ ! -e /mine ] && echo {name} > /mine && rm /bin/cat && sleep 3 && read name < /mine && echo $name $(ls /bin/cat 2>&1)"
+        )
+    };
+    let mut guests = Vec::new();
+    for name in ["one", "two", "three"] {
+        let mut run = place.script(&[], &script(name))?;
+        guests.push((name, run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?));
+    }
+    for (name, guest) in guests {
+        let printed = printed(&guest.wait_with_output()?);
+        assert_eq!(printed, format!("{name} ls: /bin/cat: No such file or directory\n"));
+    }
+    assert!(fs::read(place.root())? == before, "the root changed");
+    fsck::check(&place.root())
+}
+
+#[test]
+fn a_drive_keeps_what_guests_change() -> Result<()> {
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let before = fs::read(place.root())?;
+    let state = place.path("state.ext4");
+    let flags = ["--overlay-drive", &state.display().to_string()];
+    let run = |script: &str| command::output(&mut place.script(&flags, script)?);
+    assert_eq!(
+        printed(&run(
+            "echo kept > /etc/kept; rm /bin/env; mkdir /new; df -m / | tail -n 1 | awk '{ print ($2 > 900) }'"
+        )?),
+        "1\n"
+    );
+    fsck::check(&state)?;
+    assert_eq!(
+        printed(&run("read kept < /etc/kept; echo $kept; ls -d /new; ls /bin/env 2>/dev/null; true")?),
+        "kept\n/new\n"
+    );
+    fsck::check(&state)?;
+    let result = command::output(&mut place.script(
+        &["--overlay-drive", "256MiB"],
+        "ls /etc/kept 2>/dev/null; df -m / | tail -n 1 | awk '{ print ($2 > 100 && $2 < 256) }'",
+    )?)?;
+    assert_eq!(printed(&result), "1\n");
+    assert!(fs::read(place.root())? == before, "the root changed");
+    assert!(place.is_clean()?);
+    Ok(())
+}

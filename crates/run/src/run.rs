@@ -1,0 +1,212 @@
+//! A run, from the files to the report.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use nex_boot::{DriveError, GuestOptions, Session, Setup, Wish, workload_drive};
+use nex_diagnose::console::{self, Known, explain};
+use nex_diagnose::{AGENT, CheckError, CheckOptions, Finding, Image, ImageError, Severity};
+use nex_vmm::{Access, Ending};
+
+use crate::command::{self, CommandError, Wishes};
+use crate::follow::{Bounds, FollowError, GuestEnd, Stop, User, follow};
+use crate::program::{OwnProgram, ProgramError};
+use crate::record::Record;
+use crate::report::{End, MemoryReport, Report, SCHEMA_VERSION, Stopped, VmmReport};
+
+/// What is run, and in what.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The root filesystem's file. It never changes, and any number of guests may have it at once.
+    pub root: PathBuf,
+    /// What else the guest is made of.
+    pub guest: GuestOptions,
+    /// Who shall run the guest.
+    pub wish: Wish,
+    /// The user's program; without one, the image's own runs.
+    pub program: Option<PathBuf>,
+    /// What else the user asks for.
+    pub wishes: Wishes,
+    /// Whether the root filesystem is refused that cannot come up.
+    pub check: bool,
+    /// How long it may take.
+    pub bounds: Bounds,
+}
+
+/// Why there is no guest to report on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The root filesystem cannot be read.
+    #[error("cannot read '{}': {cause}", .path.display())]
+    Root {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: ImageError,
+    },
+    /// The root filesystem cannot be checked.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// It would not come up.
+    #[error("'{}' does not come up with '{}': {}; --no-check tries it all the same", .root.display(), .kernel.display(), told(.findings))]
+    Contract {
+        /// The root filesystem.
+        root: PathBuf,
+        /// The kernel.
+        kernel: PathBuf,
+        /// What speaks against it.
+        findings: Vec<Finding>,
+    },
+    /// It is not known what to run.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The program would not start.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// A drive cannot be made.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The guest cannot be made or started.
+    #[error(transparent)]
+    Boot(#[from] nex_boot::Error),
+    /// The guest cannot be followed.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+}
+
+/// nex or the guest failed, in docker's words.
+pub const FAILED: u8 = 125;
+
+impl Error {
+    /// The exit code for it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Program(error) => error.exit_code(),
+            _ => FAILED,
+        }
+    }
+}
+
+/// Runs a program in a guest, and hands on what it writes.
+///
+/// # Errors
+/// When there is no guest, or it cannot be followed to its end.
+pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Result<Report, Error> {
+    let mut setup = Setup::new(&options.root, &options.guest)?;
+    if options.check {
+        check(options, &setup)?;
+    }
+    let image = open(&options.root)?;
+    let program = options.program.as_deref();
+    let program = program.map(|path| OwnProgram::open(path, setup.kernel.architecture, &image)).transpose()?;
+    let config = command::image_config(&image)?;
+    let workload = command::workload(config, options.wishes.clone(), program.as_ref())?;
+    let drive = workload_drive(&workload, program.map(|program| program.file))?;
+    let device = setup.machine.add_drive(drive.path(), Access::ReadOnly);
+    setup.machine.add_words(&format!("nex.workload={device} nex.poweroff=1"));
+    let mut session = setup.start(&options.wish)?;
+    let mut record = Record::default();
+    let end = follow(&mut session, &mut record, user, &options.bounds, stop)?;
+    record.report.times.seconds = session.elapsed().as_secs_f64();
+    Ok(report(options, &session, record, &end, &image))
+}
+
+/// Refuses what is known to fail.
+fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
+    // What an initramfs brings, the kernel need not have.
+    let kernel = &options.guest.kernel.kernel;
+    let is_alone = setup.kernel.initramfs().is_none();
+    let report = nex_diagnose::check(&CheckOptions {
+        image: options.root.clone(),
+        kernel: is_alone.then(|| kernel.clone()),
+        kernel_config: None,
+        init: Some(AGENT.to_vec()),
+        overlay: true,
+    })?;
+    let findings: Vec<Finding> =
+        report.findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Contract { root: options.root.clone(), kernel: kernel.clone(), findings })
+}
+
+fn told(findings: &[Finding]) -> String {
+    let told = findings.iter().map(|finding| format!("{} ({}); {}", finding.evidence, finding.id, finding.remedy));
+    told.collect::<Vec<_>>().join("; ")
+}
+
+fn open(path: &Path) -> Result<Image, Error> {
+    let root = |cause| Error::Root { path: path.into(), cause };
+    Image::open(File::open(path).map_err(|error| root(error.into()))?).map_err(root)
+}
+
+fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, image: &Image) -> Report {
+    let Record { report, console, tail, is_up, .. } = record;
+    let choice = session.choice();
+    let exit_code = exit_code(report.end, report.stopped);
+    let mut report = Report {
+        schema_version: SCHEMA_VERSION,
+        exit_code: exit_code.unwrap_or(FAILED),
+        vmm: VmmReport { name: choice.vmm.name(), why: choice.why.clone() },
+        command_line: session.command_line(),
+        memory: MemoryReport { given: u64::from(options.guest.memory_mib) << 20, ..report.memory },
+        ..report
+    };
+    if exit_code.is_none() {
+        report.failure = Some(failure(options, end, is_up));
+        let stopped = matches!(end, GuestEnd::Killed);
+        let end = if stopped { console::End::Stopped } else { console::End::Itself };
+        let command_line = Some(report.command_line.as_bytes());
+        report.explanation = Some(explain(&console, &Known { image: Some(image), command_line, end: Some(end) }));
+        report.console = tail.lines();
+    } else if let Some(End::Unstarted(_)) = report.end {
+        report.failure = Some(format!("the program could not be started: {}", report.agent_failures.join("; ")));
+    }
+    report
+}
+
+/// The exit code that stands for a run, as docker(1) and timeout(1) have it; `None` when the guest failed.
+fn exit_code(end: Option<End>, stopped: Option<Stopped>) -> Option<u8> {
+    const TIMED_OUT: u8 = 124;
+    match (stopped, end) {
+        (Some(Stopped::Timeout), _) => Some(TIMED_OUT),
+        (_, Some(end)) => Some(end.exit_code()),
+        (Some(Stopped::Signal(signal)), None) => Some(End::Signal(signal).exit_code()),
+        (None, None) => None,
+    }
+}
+
+fn failure(options: &Options, end: &GuestEnd, is_up: bool) -> String {
+    match end {
+        GuestEnd::Vmm(said) => format!("the guest's VMM failed: {said}"),
+        GuestEnd::Killed if !is_up => {
+            format!("the guest was not up within {} s (--boot-timeout gives it longer)", options.bounds.boot.as_secs())
+        }
+        GuestEnd::Itself(Ending::Reset) => "the guest was reset before its program had ended, as by a panic".into(),
+        GuestEnd::Itself(_) | GuestEnd::Killed => "the guest ended before its program had".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_of_docker_and_timeout() {
+        let signal = Some(Stopped::Signal(15));
+        let cases = [
+            (Some(End::Code(3)), None, Some(3)),
+            (Some(End::Signal(9)), None, Some(137)),
+            (Some(End::Unstarted(127)), None, Some(127)),
+            (Some(End::Code(0)), Some(Stopped::Timeout), Some(124)),
+            (None, Some(Stopped::Timeout), Some(124)),
+            (Some(End::Code(0)), signal, Some(0)),
+            (None, signal, Some(143)),
+            (None, None, None),
+        ];
+        for (end, stopped, expected) in cases {
+            assert_eq!(exit_code(end, stopped), expected, "{end:?} {stopped:?}");
+        }
+    }
+}
