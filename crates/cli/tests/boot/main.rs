@@ -11,4 +11,3 @@ mod kernels;
 mod place;
 mod ready;
 mod refusals;
-mod vsock;

@@ -27,8 +27,8 @@ pub fn rootfs(image: &str, agent: &Path, output: &Path) -> Command {
     build
 }
 
-/// Two generations of e2fsck have nothing to say of an image that a guest has left in order. Its mounts are counted, which is
-/// all that a repair would change.
+/// Two generations of e2fsck have nothing to say of an image that a guest has left in order. Its mounts are counted,
+/// which is all that a repair would change.
 pub fn in_order(image: &Path) -> Result<()> {
     E2fsck::all()?.iter().try_for_each(|e2fsck| fsck::check_by(e2fsck, image))
 }

@@ -26,7 +26,11 @@ pub fn derive(messages: &[Message], boot: &Boot, known: &Known) -> Option<Sympto
     {
         return Some(symptom);
     }
-    Some(if boot.ended || known.end == Some(End::Itself) { ended(last, boot) } else { no_report(last, boot, known) })
+    Some(if boot.ended || known.end == Some(End::Itself) {
+        ended(last, boot, known)
+    } else {
+        no_report(last, boot, known)
+    })
 }
 
 fn from_kernel(message: &Message) -> bool {
@@ -86,12 +90,18 @@ fn elsewhere(last: Option<&Message>, line: &CommandLine) -> Option<Symptom> {
     Some(Symptom::at_the_end(&CONSOLE_ELSEWHERE, last, words, remedy))
 }
 
-fn ended(last: Option<&Message>, boot: &Boot) -> Symptom {
+fn ended(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
     let init = boot.init.as_deref().unwrap_or("the init");
-    let words = format!("the guest has ended by itself, in order, and the agent has not reported; the init was {init}");
-    let remedy = format!(
-        "see what {init} does: something in the guest has powered it off or reset it before the agent was started"
-    );
+    let (fault, advice) = agent_in_image(boot, known);
+    let words =
+        format!("the guest has ended by itself, in order, and the agent has not reported{fault}; the init was {init}");
+    let remedy = if fault.is_empty() {
+        format!(
+            "see what {init} does: something in the guest has powered it off or reset it before the agent was started"
+        )
+    } else {
+        advice
+    };
     Symptom::at_the_end(&GUEST_ENDED, last, words, remedy)
 }
 
