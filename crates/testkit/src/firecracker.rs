@@ -66,6 +66,13 @@ pub fn has_kvm() -> bool {
     opened.is_ok()
 }
 
+/// The program that gives the double's guests a vsock: the crate `vhost-device-vsock`, which people may have installed. Tests
+/// that need it say so when it is missing.
+pub fn vsock_program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|place| place.join("vhost-device-vsock")).find(|file| file.is_file())
+}
+
 /// The double's program, built once.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ mod directory;
 mod jail;
 mod kernel;
 mod room;
+mod vsock;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use jail::Jail;
 use nex_kernel::Architecture;
 use room::Room;
 use serde_json::{Value, json};
+pub use vsock::Vsock;
 
 use crate::error::Error;
 use crate::guest::{Control, Ending, Guest};
@@ -55,6 +57,7 @@ pub struct Firecracker {
     program: PathBuf,
     version: String,
     jail: Option<Jail>,
+    vsock_ports: Option<Vec<u32>>,
 }
 
 impl Firecracker {
@@ -88,7 +91,7 @@ impl Firecracker {
             let (program, version) = (program.into(), version.to_owned());
             return Err(Error::TooOld { program, version, oldest: format!("{}.{}", OLDEST.0, OLDEST.1) });
         }
-        Ok(Self { program: program.into(), version: version.to_owned(), jail: None })
+        Ok(Self { program: program.into(), version: version.to_owned(), jail: None, vsock_ports: None })
     }
 
     /// The same in a jail for each guest, which root alone can make.
@@ -106,6 +109,13 @@ impl Firecracker {
         }
         self.jail = Some(jail);
         Ok(self)
+    }
+
+    /// The same with vsock: the guest can connect to these ports of the host, and the host to any of the guest.
+    #[must_use]
+    pub fn with_vsock(mut self, ports: &[u32]) -> Self {
+        self.vsock_ports = Some(ports.to_vec());
+        self
     }
 
     /// The jailer that came with this Firecracker: beside it, or on the `PATH`.
@@ -132,7 +142,8 @@ impl Firecracker {
 
     /// Starts a machine whose files are handed over in this way.
     fn start_in<R: Room + Send + 'static>(&self, machine: &Machine, mut room: R) -> Result<Guest, Error> {
-        let requests = self.requests(machine, &mut room)?;
+        let vsock = self.vsock_ports.as_deref().map(|ports| room.vsock(ports)).transpose()?;
+        let requests = self.requests(machine, &mut room, vsock.as_ref().map(|(name, _)| name.as_str()))?;
         let process = Process::start(room.command(&self.program), &room.inherited());
         let mut process = process.map_err(|cause| Error::Run { program: self.program.clone(), cause })?;
         // Less room is what there is without asking; nothing else happens.
@@ -142,7 +153,10 @@ impl Firecracker {
             Ok(api)
         });
         match asked {
-            Ok(api) => Ok(Guest::new(process, Box::new(Running { api, room, architecture: machine.architecture }))),
+            Ok(api) => {
+                let (vsock, architecture) = (vsock.map(|(_, vsock)| vsock), machine.architecture);
+                Ok(Guest::new(process, Box::new(Running { api, room, vsock, architecture })))
+            }
             Err(Trouble::Fault(message)) => Err(self.refused(message)),
             Err(Trouble::Talk(cause)) => {
                 // It answers nobody when it has ended, and then it has said why.
@@ -167,7 +181,12 @@ impl Firecracker {
     }
 
     /// All that is asked for, in order.
-    fn requests<R: Room>(&self, machine: &Machine, room: &mut R) -> Result<Vec<(&'static str, String, Value)>, Error> {
+    fn requests<R: Room>(
+        &self,
+        machine: &Machine,
+        room: &mut R,
+        vsock: Option<&str>,
+    ) -> Result<Vec<(&'static str, String, Value)>, Error> {
         let put = |path: &str, body| ("PUT", path.to_owned(), body);
         let mut boot = json!({
             "kernel_image_path": kernel::hand_over(machine, room)?,
@@ -198,6 +217,9 @@ impl Firecracker {
             requests.push(put(&format!("/drives/{id}"), body));
         }
         requests.push(put("/entropy", json!({})));
+        if let Some(name) = vsock {
+            requests.push(put("/vsock", json!({ "guest_cid": vsock::GUEST_CID, "uds_path": name })));
+        }
         requests.push(put("/actions", json!({ "action_type": "InstanceStart" })));
         Ok(requests)
     }
@@ -235,6 +257,7 @@ struct Running<R> {
     api: Api,
     // Held as long as the guest runs, for the names that are in it.
     room: R,
+    vsock: Option<Vsock>,
     architecture: Architecture,
 }
 
@@ -257,5 +280,9 @@ impl<R: Room> Control for Running<R> {
 
     fn log(&mut self) -> String {
         self.room.log()
+    }
+
+    fn vsock(&self) -> Option<&Vsock> {
+        self.vsock.as_ref()
     }
 }

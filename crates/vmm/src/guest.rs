@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitStatus;
 use std::time::Instant;
 
+use crate::firecracker::Vsock;
 use crate::process::{Process, is_readable};
 
 /// A guest that runs. Dropped, it is killed, as by a power cut.
@@ -23,6 +24,11 @@ pub trait Control {
 
     /// How the guest has ended, as far as the VMM tells. Asked once the process has ended.
     fn ending(&mut self) -> Ending;
+
+    /// The host's end of the guest's vsock, where the VMM has been given one.
+    fn vsock(&self) -> Option<&Vsock> {
+        None
+    }
 
     /// What the VMM has logged, where it has a log.
     fn log(&mut self) -> String {
@@ -115,6 +121,11 @@ impl Guest {
     /// Ends it at once, as a power cut does.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// The host's end of the guest's vsock; `None` when it has none.
+    pub fn vsock(&self) -> Option<&Vsock> {
+        self.control.vsock()
     }
 
     /// The number of the VMM's process.

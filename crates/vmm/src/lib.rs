@@ -17,7 +17,7 @@ mod qemu;
 mod vmm;
 
 pub use error::Error;
-pub use firecracker::{Firecracker, Jail};
+pub use firecracker::{Firecracker, Jail, Vsock};
 pub use guest::{Ending, Guest, Reading};
 pub use machine::{Accelerator, Access, Bus, Drive, Machine};
 pub use nex_kernel::Architecture;

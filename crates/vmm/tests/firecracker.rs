@@ -256,6 +256,38 @@ fn nothing_is_left_behind() -> Result<()> {
 }
 
 #[test]
+fn a_vsocks_sockets_are_there_as_long_as_the_guest() -> Result<()> {
+    let (_directory, kernel) = tiny(Then::Hang)?;
+    let mut guests = Vec::new();
+    if let Some(real) = real()? {
+        guests.push(real.with_vsock(&[1024, 1025]).start(&machine(kernel))?);
+    }
+    if let Some(parts) = Parts::find()? {
+        guests.push(double()?.with_vsock(&[1024, 1025]).start(&machine(parts.kernel))?);
+    }
+    for guest in guests {
+        let open = fs::read_dir(format!("/proc/{}/fd", guest.id()))?.flatten();
+        let mut names = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+        let ours = names.find(|name| name.is_dir() && name.to_string_lossy().contains("nex-firecracker-"));
+        let ours = ours.ok_or_else(|| Failure::new("it has no directory"))?;
+        let mut names: Vec<_> = fs::read_dir(&ours)?.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["vsock", "vsock_1024", "vsock_1025"]);
+
+        let vsock = guest.vsock().ok_or_else(|| Failure::new("no vsock"))?;
+        assert!(vsock.listener(1024).is_some() && vsock.listener(7).is_none());
+        assert!(vsock.accept(1025, Instant::now())?.is_none());
+        assert!(vsock.accept(7, Instant::now()).is_err());
+        // The guest's kernel has no vsock, or is not that far. What Firecracker takes on our ports is the guest's.
+        let connected = std::os::unix::net::UnixStream::connect(ours.join("vsock_1024"))?;
+        let accepted = vsock.accept(1024, Instant::now() + PATIENCE)?.ok_or_else(|| Failure::new("nobody"))?;
+        drop((connected, accepted, guest));
+        assert!(!ours.exists());
+    }
+    Ok(())
+}
+
+#[test]
 fn a_copy_keeps_its_holes() -> Result<()> {
     let Some(parts) = Parts::find()? else { return Ok(()) };
     let directory = tempfile::tempdir()?;

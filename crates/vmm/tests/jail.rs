@@ -80,7 +80,7 @@ fn a_jailed_guest_runs_and_nothing_of_the_jail_stays() -> Result<()> {
     for (file, access) in [(&image, Access::CopyOnWrite), (&image, Access::ReadOnly), (&shared, Access::ReadOnly)] {
         machine.drives.push(drive(file.clone(), access));
     }
-    let mut guest = jailed.start(&machine)?;
+    let mut guest = jailed.clone().with_vsock(&[1024]).start(&machine)?;
     let written = console(&mut guest)?;
     assert!(written.starts_with(&format!("a tiny guest with {}", jailed.command_line(&machine))), "{written}");
 
@@ -99,6 +99,8 @@ fn a_jailed_guest_runs_and_nothing_of_the_jail_stays() -> Result<()> {
     assert_ne!(inside("drive1")?.ino(), fs::metadata(&image)?.ino());
     assert_eq!((inside("drive0")?.uid(), inside("drive0")?.mode() & 0o777), (USER, 0o600));
     assert!(inside("api").is_err());
+    assert_eq!((inside("vsock")?.uid(), inside("vsock_1024")?.uid()), (USER, USER));
+    assert!(guest.vsock().is_some_and(|vsock| vsock.listener(1024).is_some()));
 
     drop(guest);
     assert!(jails(&base)?.is_empty());

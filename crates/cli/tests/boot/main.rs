@@ -11,3 +11,4 @@ mod kernels;
 mod place;
 mod ready;
 mod refusals;
+mod vsock;

@@ -4,12 +4,14 @@
 //! QEMU's machine has its drives on PCI, where Firecracker's release 1.12 has none: the words that keep the kernel from
 //! looking there are left out.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::io::FdFlags;
 use serde_json::{Value, json};
@@ -35,6 +37,8 @@ pub struct Parts<'a> {
     pub vcpus: u64,
     /// Whether it has a source of random numbers.
     pub has_entropy: bool,
+    /// The name of its vsock's socket.
+    pub vsock: Option<&'a Path>,
 }
 
 /// A guest that runs. When it ends, so does this process.
@@ -68,6 +72,9 @@ impl Guest {
         }
         if parts.has_entropy {
             qemu.args(["-device", "virtio-rng-pci"]);
+        }
+        if let Some(socket) = parts.vsock {
+            vsock(&mut qemu, socket, parts.memory_mib)?;
         }
         let mut child = qemu.spawn()?;
         drop(theirs);
@@ -118,4 +125,24 @@ impl Guest {
         }
         Ok(serde_json::from_str(&line)?)
     }
+}
+
+/// Gives the guest a vsock, where there is the program that has the same sockets on the host as Firecracker.
+fn vsock(qemu: &mut Command, socket: &Path, memory_mib: u64) -> io::Result<()> {
+    let Some(program) = super::vsock_program() else { return Ok(()) };
+    let control = std::env::temp_dir().join(format!("firecracker-double-{}", std::process::id()));
+    fs::remove_file(socket)?;
+    let mut device = Command::new("setpriv");
+    device.args(["--pdeathsig", "KILL"]).arg(program).args(["--guest-cid", "3", "--socket"]).arg(&control);
+    device.arg("--uds-path").arg(socket).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !control.exists() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5));
+    }
+    // The device gets at the guest's memory, so both must share it.
+    qemu.args(["-object", &format!("memory-backend-memfd,id=memory,size={memory_mib}M,share=on")]);
+    qemu.args(["-machine", "memory-backend=memory"]);
+    qemu.args(["-chardev", &format!("socket,id=vsock,path={}", control.display())]);
+    qemu.args(["-device", "vhost-user-vsock-pci,chardev=vsock"]);
+    Ok(())
 }

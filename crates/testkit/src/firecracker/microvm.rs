@@ -29,8 +29,8 @@ pub struct Microvm {
     boot: Option<Boot>,
     drives: Vec<Drive>,
     has_entropy: bool,
-    // Held for its name: whoever connects there is let in.
-    vsock: Option<UnixListener>,
+    /// Its socket's name and, until the guest has it, the socket.
+    vsock: Option<(PathBuf, UnixListener)>,
     metrics: Option<File>,
     state: State,
 }
@@ -207,8 +207,8 @@ impl Microvm {
             // As Firecracker does: it makes the device anew, under whatever name.
             let _ = fs::remove_file(&socket);
         }
-        let listener = UnixListener::bind(socket).map_err(|error| format!("the vsock's socket: {error}"))?;
-        self.vsock = Some(listener);
+        let listener = UnixListener::bind(&socket).map_err(|error| format!("the vsock's socket: {error}"))?;
+        self.vsock = Some((socket, listener));
         Ok(Answer::done())
     }
 
@@ -248,6 +248,7 @@ impl Microvm {
             memory_mib: self.memory_mib,
             vcpus: self.vcpus,
             has_entropy: self.has_entropy,
+            vsock: self.vsock.as_ref().map(|(socket, _)| socket.as_path()),
         });
         self.state = State::Running(guest.map_err(|error: io::Error| format!("QEMU does not act it out: {error}"))?);
         Ok(Answer::done())

@@ -12,6 +12,7 @@ use rustix::fs::MemfdFlags;
 use super::copy;
 use super::directory::Directory;
 use super::room::{Room, without_times};
+use super::vsock::{self, Vsock};
 use crate::error::Error;
 
 /// The socket's name in our directory.
@@ -22,6 +23,8 @@ const LOG: u64 = 64 << 10;
 /// Files that are open for Firecracker.
 pub struct Descriptors {
     directory: Option<Directory>,
+    /// The directory has sockets whose names are needed as long as the guest runs.
+    has_vsock: bool,
     files: Vec<File>,
     log: File,
 }
@@ -31,7 +34,7 @@ impl Descriptors {
     pub fn new() -> Result<Self, Error> {
         let prepare = || Ok::<_, io::Error>((Directory::new()?, memory_file(c"nex-firecracker-log")?));
         let (directory, log) = prepare().map_err(|cause| Error::Prepare { place: std::env::temp_dir(), cause })?;
-        Ok(Self { directory: Some(directory), files: Vec::new(), log })
+        Ok(Self { directory: Some(directory), has_vsock: false, files: Vec::new(), log })
     }
 
     fn hand_over(&mut self, file: File) -> String {
@@ -64,6 +67,14 @@ impl Room for Descriptors {
         Ok(self.hand_over(filled))
     }
 
+    fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error> {
+        let directory = self.directory.as_ref().map(|directory| name(&directory.handle)).unwrap_or_default();
+        let vsock = Vsock::listen(&directory, ports);
+        let vsock = vsock.map_err(|cause| Error::Prepare { place: std::env::temp_dir(), cause })?;
+        self.has_vsock = true;
+        Ok((format!("{directory}/{}", vsock::NAME), vsock))
+    }
+
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         // By the directory's descriptor: a socket's name has 107 bytes at most, and that of TMPDIR may be longer.
@@ -82,7 +93,11 @@ impl Room for Descriptors {
         let Some(directory) = &self.directory else { return Err(io::ErrorKind::NotFound.into()) };
         let connected = UnixStream::connect(format!("{}/{SOCKET}", name(&directory.handle)))?;
         // Nobody else shall connect, and nothing is to be left behind.
-        self.directory = None;
+        if self.has_vsock {
+            std::fs::remove_file(format!("{}/{SOCKET}", name(&directory.handle)))?;
+        } else {
+            self.directory = None;
+        }
         self.files.clear();
         Ok(connected)
     }

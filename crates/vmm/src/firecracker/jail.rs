@@ -19,7 +19,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +31,7 @@ use tempfile::TempDir;
 
 use super::copy;
 use super::room::{Room, without_times};
+use super::vsock::{self, Vsock};
 use crate::error::Error;
 
 /// What the names of our jails begin with. The rest is by chance; letters, digits and hyphens are allowed.
@@ -165,6 +166,16 @@ impl Room for Cell {
 
     fn bytes_to_read(&mut self, name: &str, bytes: &[u8]) -> Result<String, Error> {
         self.bytes(name, bytes, 0o400)
+    }
+
+    fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error> {
+        let vsock = Vsock::listen(&format!("/proc/self/fd/{}", self.root.as_raw_fd()), ports);
+        let owned = vsock.and_then(|vsock| {
+            let owner = self.owner();
+            Vsock::names(ports).try_for_each(|name| chown(self.path(&name), Some(owner.uid), Some(owner.gid)))?;
+            Ok(vsock)
+        });
+        owned.map(|vsock| (format!("/{}", vsock::NAME), vsock)).map_err(|cause| self.failed(cause))
     }
 
     fn command(&self, program: &Path) -> Command {

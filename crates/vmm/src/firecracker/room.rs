@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
+use super::vsock::Vsock;
 use crate::error::Error;
 
 /// Where Firecracker runs.
@@ -20,6 +21,9 @@ pub trait Room {
 
     /// Lets it read these bytes.
     fn bytes_to_read(&mut self, name: &str, bytes: &[u8]) -> Result<String, Error>;
+
+    /// Listens on ports of the host for its guest's vsock, and says under which name Firecracker has that.
+    fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error>;
 
     /// What starts it.
     fn command(&self, program: &Path) -> Command;
