@@ -34,6 +34,7 @@ pub fn options() -> Options {
     Options {
         platform: Platform::new("linux", "amd64", None),
         offline: true,
+        keep: None,
         registry: RegistryOptions::default(),
         limits: Limits {
             document_bytes: 1 << 20,

@@ -48,6 +48,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
             offline: args.offline,
             registry: RegistryOptions { plain_http: args.plain_http, ..RegistryOptions::default() },
             limits: image_limits(&args.limits),
+            keep: None,
         },
         agent: agent(args.agent.as_deref())?,
         size,

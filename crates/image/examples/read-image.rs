@@ -11,6 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options {
         platform: Platform::host(),
         offline: false,
+        keep: None,
         registry: RegistryOptions::from_environment(),
         limits: Limits::default(),
     };

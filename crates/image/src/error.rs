@@ -43,7 +43,7 @@ pub enum Error {
     },
     /// A registry would have to be asked, and that is not allowed.
     #[error(
-        "{reference} is in a registry, and --offline forbids to ask it; give the image as oci:DIR (made by skopeo copy) or docker-archive:FILE (made by docker save)"
+        "{reference} is in a registry, and --offline forbids to ask it, and no earlier build has kept all of it; give the image as oci:DIR (made by skopeo copy) or docker-archive:FILE (made by docker save)"
     )]
     Offline {
         /// The image.

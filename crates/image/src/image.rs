@@ -1,12 +1,14 @@
 //! An image that has been found: its config, and the layers to be read.
 
 use std::fmt;
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::{Error, LayerError};
+use crate::keep::Keep;
 use crate::layer::{Job, Layer, LayerReader};
 use crate::limits::Limits;
 use crate::platform::Platform;
@@ -26,6 +28,8 @@ pub struct Options {
     pub registry: registry::Options,
     /// What an image may ask for.
     pub limits: Limits,
+    /// Where what registries send is kept.
+    pub keep: Option<Arc<dyn Keep>>,
 }
 
 /// An image.
@@ -41,6 +45,8 @@ pub struct Image {
     /// Its layers, lowest first.
     pub layers: Vec<Layer>,
     blobs: Vec<OpenBlob>,
+    /// Where blobs are kept, if they come from far.
+    keep: Option<Arc<dyn Keep>>,
     limits: Limits,
     /// Decompressed bytes of all layers so far.
     unpacked: Arc<AtomicU64>,
@@ -74,7 +80,12 @@ impl Image {
         }
         let (layers, blobs) = layers.into_iter().unzip();
         let (limits, unpacked) = (options.limits.clone(), Arc::default());
-        Ok(Image { name, manifest_digest, platform, config, layers, blobs, limits, unpacked })
+        Ok(Image { name, manifest_digest, platform, config, layers, blobs, keep: None, limits, unpacked })
+    }
+
+    /// The same image, whose blobs are kept.
+    pub(crate) fn kept(self, keep: Option<Arc<dyn Keep>>) -> Image {
+        Image { keep, ..self }
     }
 
     /// Counts a layer that the caller has already, of so many decompressed bytes: the limit on all of them holds for the rest.
@@ -92,7 +103,14 @@ impl Image {
             });
         };
         let (limits, unpacked) = (self.limits.clone(), Arc::clone(&self.unpacked));
-        LayerReader::start(open()?, Job { index, layer: layer.clone(), limits, unpacked, progress })
+        let (blob, keep) = match (&self.keep, &layer.digest) {
+            (Some(keep), Some(digest)) => match keep.blob(digest) {
+                Some(kept) => (Box::new(kept) as Box<dyn Read + Send>, None),
+                None => (open()?, keep.new_blob(digest, layer.size)),
+            },
+            _ => (open()?, None),
+        };
+        LayerReader::start(blob, Job { index, layer: layer.clone(), limits, unpacked, progress, keep })
     }
 }
 

@@ -17,6 +17,7 @@ fn options() -> Options {
     Options {
         platform: "linux/amd64".parse().expect("a platform"),
         offline: true,
+        keep: None,
         registry: RegistryOptions::from_environment(),
         limits: Limits::default(),
     }

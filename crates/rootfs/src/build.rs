@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use nex_ext4::Size;
-use nex_image::Reference;
+use nex_image::{Keep, Reference};
 
 use crate::agent_file::AgentFile;
 use crate::cache::{Cache, CacheOptions};
@@ -84,7 +84,8 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
         Ok(cache) => (cache, None),
         Err(error) => (None, Some(format!("built without a cache: {error}"))),
     };
-    let image = nex_image::open(&options.reference, &options.image)?;
+    let keep = cache.clone().map(|cache| Arc::new(cache) as Arc<dyn Keep>);
+    let image = nex_image::open(&options.reference, &nex_image::Options { keep, ..options.image.clone() })?;
     agent.program.check_platform(image.platform.architecture())?;
 
     phases.next("layers");

@@ -4,6 +4,7 @@
 //! never changed once it has its name. Nothing depends on an entry being there: one that is damaged, or that another
 //! process removes, is as if it had never been.
 
+mod blobs;
 mod clone;
 mod directory;
 mod entry;

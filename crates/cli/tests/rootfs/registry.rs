@@ -87,3 +87,46 @@ fn a_registry_that_is_not_there_or_not_allowed_is_named() -> Result<()> {
     fails(rootfs(&image, &output)?.arg("--plain-http"), directory.path(), &[&gone])?;
     fails(rootfs(&image, &output)?.arg("--offline"), directory.path(), &["--offline"])
 }
+
+#[test]
+fn what_a_registry_has_sent_is_enough_without_it() -> Result<()> {
+    let directory = nex::directory()?;
+    let source = directory.path().join("layout");
+    five_layers()?.write(&source, "image")?;
+    let registry = Registry::start(Protection::Open)?;
+    let pushed = skopeo::push(&format!("oci:{}:image", source.display()), &registry, "team/image:one")?;
+    let (output, cache) = (directory.path().join("out.ext4"), directory.path().join("cache"));
+    let build = |flags: &[&str]| -> Result<_> {
+        let mut build = rootfs(&pushed, &output)?;
+        build.args(["--size", "auto", "--plain-http", "--cache-dir"]).arg(&cache).args(flags);
+        Ok(build)
+    };
+    fails(&mut build(&["--offline"])?, &source, &["--offline", "no earlier build has kept all of it"])?;
+    command::run(&mut build(&["--no-cache"])?)?;
+    let expected = fs::read(&output)?;
+    let same = |flags: &[&str]| -> Result<String> {
+        let printed = command::run(&mut build(flags)?)?;
+        assert!(fs::read(&output)? == expected, "{flags:?}");
+        Ok(String::from_utf8_lossy(&printed).into_owned())
+    };
+    same(&[])?;
+
+    // A blob that was damaged meanwhile is asked for again.
+    let layers = cache.join("v1/layers");
+    let blobs = cache.join("v1/blobs");
+    let largest = nex::names(&blobs)?.into_iter().map(|name| blobs.join(name).join("content"));
+    let largest = largest.max_by_key(|blob| blob.metadata().map_or(0, |blob| blob.len())).unwrap_or_default();
+    let mut bytes = fs::read(&largest)?;
+    bytes[20] ^= 1;
+    fs::write(&largest, bytes)?;
+    fs::remove_dir_all(&layers)?;
+    assert!(same(&[])?.contains("an entry of the cache was damaged"));
+
+    drop(registry);
+    assert!(same(&["--offline"])?.contains("from the cache"), "placed layers are kept");
+    fs::remove_dir_all(&layers)?;
+    assert!(!same(&["--offline"])?.contains("from the cache"), "blobs are kept");
+    fs::remove_dir_all(&layers)?;
+    fs::remove_dir_all(largest.parent().unwrap_or(&largest))?;
+    fails(&mut build(&["--offline"])?, &source, &["--offline"])
+}

@@ -1,6 +1,6 @@
 //! The first stage: reads the blob and checks its size and digest.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 use super::Job;
@@ -19,9 +19,9 @@ pub(super) struct BlobFacts {
 }
 
 /// Starts the stage. A blob that is not what was promised ends with an error, after its data.
-pub(super) fn start(mut blob: Box<dyn Read + Send>, job: &Job) -> Result<PipeReader<BlobFacts>, LayerError> {
+pub(super) fn start(mut blob: Box<dyn Read + Send>, job: &mut Job) -> Result<PipeReader<BlobFacts>, LayerError> {
     let (index, progress) = (job.index, Arc::clone(&job.progress));
-    let (size, digest) = (job.layer.size, job.layer.digest);
+    let (size, digest, mut keep) = (job.layer.size, job.layer.digest, job.keep.take());
     spawn_stage("read", BUFFERS, move |pipe| {
         let pool = Pool::new(BUFFERS, BUFFER_BYTES);
         let mut hasher = Hasher::new(digest.map_or(Algorithm::Sha256, |digest| digest.algorithm()));
@@ -30,13 +30,18 @@ pub(super) fn start(mut blob: Box<dyn Read + Send>, job: &Job) -> Result<PipeRea
             let mut buffer = pool.take();
             let read = buffer.fill(&mut blob).map_err(LayerError::from_io)?;
             if read == 0 {
-                return Ok(check(BlobFacts { digest: hasher.finish(), bytes }, size, digest)?);
+                let facts = check(BlobFacts { digest: hasher.finish(), bytes }, size, digest)?;
+                if let Some(keep) = keep {
+                    keep.keep();
+                }
+                return Ok(facts);
             }
             bytes += read as u64;
             if let Some(expected) = size.filter(|&size| bytes > size) {
                 return Err(Stop::Failed(LayerError::TooLong { expected }));
             }
             hasher.update(buffer.filled());
+            keep = keep.and_then(|mut keep| keep.write_all(buffer.filled()).is_ok().then_some(keep));
             pipe.send(buffer)?;
             progress.advanced(index, bytes);
         }

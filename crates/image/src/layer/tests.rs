@@ -56,7 +56,7 @@ fn unknown() -> Layer {
 }
 
 fn start_within(blob: impl Read + Send + 'static, layer: Layer, limits: Limits) -> LayerReader {
-    let job = Job { index: 3, layer, limits, unpacked: Arc::default(), progress: Arc::new(NoProgress) };
+    let job = Job { index: 3, layer, limits, unpacked: Arc::default(), progress: Arc::new(NoProgress), keep: None };
     LayerReader::start(Box::new(blob), job).expect("threads")
 }
 
@@ -291,7 +291,7 @@ fn progress_tells_the_whole_story() {
     }
     let story = Arc::new(Story::default());
     let (layer, limits) = (Layer { size: Some(1024), ..unknown() }, Limits::default());
-    let job = Job { index: 0, layer, limits, unpacked: Arc::default(), progress: story.clone() };
+    let job = Job { index: 0, layer, limits, unpacked: Arc::default(), progress: story.clone(), keep: None };
     LayerReader::start(Box::new(Cursor::new([0; 1024])), job).and_then(LayerReader::finish).expect("a summary");
     assert_eq!(*story.0.lock().expect("no panic"), ["start 0 Some(1024)", "at 0 1024", "end 0"]);
 }

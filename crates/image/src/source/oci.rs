@@ -21,6 +21,11 @@ pub(super) trait BlobStore: Send + Sync {
         self.blob(digest, size)
     }
 
+    /// A config's content.
+    fn config(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>, Error> {
+        self.blob(digest, size)
+    }
+
     /// A blob's content.
     fn blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>, Error>;
 }
@@ -98,7 +103,7 @@ impl Resolver<'_> {
 
     fn image(&self, manifest: Manifest, digest: Digest) -> Result<Image, Error> {
         let what = format!("config {} of {}", manifest.config.digest, self.name);
-        let source = self.store.blob(&manifest.config.digest, manifest.config.size)?;
+        let source = self.store.config(&manifest.config.digest, manifest.config.size)?;
         let content = self.verified(&what, source, &manifest.config)?;
         let (config, diff_ids) = Config::parse(&what, &content)?;
         let layers = pair_layers((&what, self.name), &config, &diff_ids, manifest.layers.len())?;

@@ -1,29 +1,45 @@
 //! Images in a registry.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 use std::sync::Arc;
 
 use super::oci::{BlobStore, Resolver, check_digest};
+use super::read_document;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::{Image, Options};
+use crate::keep::{Keep, Known};
 use crate::reference::RegistryReference;
 use crate::registry::Registry;
 
 pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<Image, Error> {
     let name = reference.to_string();
-    if options.offline {
-        return Err(Error::Offline { reference: name });
-    }
-    let registry = Registry::connect(reference, &options.registry)?;
-    let (media_type, content) = match registry.manifest(&reference.tag_or_digest()) {
-        Ok(answer) => answer,
-        Err(error) => return Err(with_tags(&registry, reference, error)),
+    let (keep, limit) = (options.keep.clone(), options.limits.document_bytes);
+    let store = |registry| Arc::new(Kept { registry, keep: keep.clone(), name: name.clone(), limit });
+    let (store, known, content) = if options.offline {
+        let store = store(None);
+        let known = keep.as_ref().and_then(|keep| keep.reference(&name));
+        let known = known.or(reference.digest.map(|digest| Known { digest, media_type: None }));
+        let known = known.ok_or_else(|| store.offline())?;
+        let content = store.document(&known.digest)?;
+        (store, known, content)
+    } else {
+        let registry = Registry::connect(reference, &options.registry)?;
+        let (media_type, content) = match registry.manifest(&reference.tag_or_digest()) {
+            Ok(answer) => answer,
+            Err(error) => return Err(with_tags(&registry, reference, error)),
+        };
+        let digest = reference.digest.unwrap_or_else(|| Digest::sha256(&content));
+        check_digest(&format!("manifest of {name}"), &content, digest)?;
+        let (store, known) = (store(Some(registry)), Known { digest, media_type });
+        store.keep(&digest, &content);
+        if let Some(keep) = &keep {
+            keep.keep_reference(&name, &known);
+        }
+        (store, known, content)
     };
-    let digest = reference.digest.unwrap_or_else(|| Digest::sha256(&content));
-    check_digest(&format!("manifest of {name}"), &content, digest)?;
-    let resolver = Resolver { store: Arc::new(registry), name: &name, options };
-    resolver.document(media_type.as_deref(), &content, digest)
+    let resolver = Resolver { store, name: &name, options };
+    Ok(resolver.document(known.media_type.as_deref(), &content, known.digest)?.kept(keep))
 }
 
 /// A tag that is not there: says which ones are, if the registry tells.
@@ -44,13 +60,76 @@ fn with_tags(registry: &Registry, reference: &RegistryReference, error: crate::r
     }
 }
 
-impl BlobStore for Registry {
+/// A registry behind what it has sent before; without a registry, that alone.
+struct Kept {
+    registry: Option<Registry>,
+    keep: Option<Arc<dyn Keep>>,
+    /// The image's reference.
+    name: String,
+    /// Bytes of a document at most.
+    limit: u64,
+}
+
+impl Kept {
+    fn registry(&self) -> Result<&Registry, Error> {
+        self.registry.as_ref().ok_or_else(|| self.offline())
+    }
+
+    fn offline(&self) -> Error {
+        Error::Offline { reference: self.name.clone() }
+    }
+
+    /// A document that was kept; a registry is not asked.
+    fn document(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        let mut content = Vec::new();
+        let kept = self.keep.as_ref().and_then(|keep| keep.blob(digest));
+        let kept = kept.and_then(|file| file.take(self.limit).read_to_end(&mut content).ok());
+        let is_right = kept.is_some() && check_digest("", &content, *digest).is_ok();
+        if is_right { Ok(content) } else { Err(self.offline()) }
+    }
+
+    /// Keeps a document that is what its digest says.
+    fn keep(&self, digest: &Digest, content: &[u8]) {
+        let Some(keep) = &self.keep else { return };
+        if keep.blob(digest).is_none()
+            && let Some(mut blob) = keep.new_blob(digest, Some(content.len() as u64))
+            && blob.write_all(content).is_ok()
+        {
+            blob.keep();
+        }
+    }
+
+    /// A document from where it is kept, or else from the registry, and then it is kept.
+    fn fetch(
+        &self,
+        digest: &Digest,
+        fetch: impl FnOnce(&Registry) -> Result<Vec<u8>, Error>,
+    ) -> Result<Vec<u8>, Error> {
+        if let Ok(content) = self.document(digest) {
+            return Ok(content);
+        }
+        let content = fetch(self.registry()?)?;
+        if check_digest("", &content, *digest).is_ok() {
+            self.keep(digest, &content);
+        }
+        Ok(content)
+    }
+}
+
+impl BlobStore for Kept {
     fn manifest(&self, digest: &Digest, _size: u64) -> Result<Box<dyn Read + Send>, Error> {
-        let (_, content) = Registry::manifest(self, &digest.to_string())?;
+        let content = self.fetch(digest, |registry| Ok(registry.manifest(&digest.to_string())?.1))?;
+        Ok(Box::new(Cursor::new(content)))
+    }
+
+    fn config(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>, Error> {
+        let content = self.fetch(digest, |registry| {
+            read_document(&format!("config {digest} of {}", self.name), registry.blob(digest, Some(size))?, self.limit)
+        })?;
         Ok(Box::new(Cursor::new(content)))
     }
 
     fn blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>, Error> {
-        Ok(Registry::blob(self, digest, Some(size))?)
+        Ok(self.registry()?.blob(digest, Some(size))?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -90,13 +90,17 @@ impl Entry {
         if expected == Some(sum::of_bytes(&bytes)) { Ok(bytes) } else { Err(damaged(name)) }
     }
 
-    /// Reads one of its files whole to check it.
+    /// Reads one of its files whole to check it, and leaves it at its beginning.
     ///
     /// # Errors
     /// When it cannot be read, or is damaged.
     pub fn check(&self, name: &str) -> io::Result<()> {
         let expected = self.header.files.iter().find(|facts| facts.name == name).map(|facts| facts.sum);
-        if expected == Some(sum::of_file(self.file(name)?)?) { Ok(()) } else { Err(damaged(name)) }
+        let mut file = self.file(name)?;
+        if expected != Some(sum::of_file(file)?) {
+            return Err(damaged(name));
+        }
+        file.rewind()
     }
 
     /// Checks every byte of it.

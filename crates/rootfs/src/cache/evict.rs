@@ -12,9 +12,11 @@ use super::directory::open_directory;
 use super::header;
 use super::key::{Key, Shelf};
 use super::store::Cache;
+use crate::bytes::human;
 
-/// The part of a file system that a cache leaves to others: a tenth.
+/// The part of a file system that a cache leaves to others: a tenth, but no more than 1 GiB.
 const PART_FOR_OTHERS: u64 = 10;
+const MOST_FOR_OTHERS: u64 = 1 << 30;
 
 /// What `st_blocks` counts in.
 const SECTOR: u64 = 512;
@@ -99,8 +101,9 @@ pub fn check_room(root: &Path, bytes: u64, limit: u64) -> io::Result<()> {
     }
     let disk = rustix::fs::statvfs(root)?;
     let [total, free] = [disk.f_blocks, disk.f_bavail].map(|blocks| blocks.saturating_mul(disk.f_frsize));
-    if free.saturating_sub(bytes) < total / PART_FOR_OTHERS {
-        return Err(io::Error::other("the last tenth of its file system is left to others"));
+    let for_others = (total / PART_FOR_OTHERS).min(MOST_FOR_OTHERS);
+    if free.saturating_sub(bytes) < for_others {
+        return Err(io::Error::other(format!("the last {} of its file system are left to others", human(for_others))));
     }
     Ok(())
 }

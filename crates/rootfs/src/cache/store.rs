@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use rustix::fs::FlockOperation;
 
@@ -54,6 +55,8 @@ struct Inner {
     limit: u64,
     has_grown: AtomicBool,
     notes: Mutex<Vec<String>>,
+    /// Threads that publish.
+    aside: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Cache {
@@ -75,8 +78,8 @@ impl Cache {
         }
         // A cache that cannot be written to has nothing in the making.
         drop(leftovers::remove_abandoned(&root.join(MAKING)));
-        let (has_grown, notes) = (AtomicBool::new(false), Mutex::default());
-        Ok(Self(Arc::new(Inner { root, limit: options.limit, has_grown, notes })))
+        let (has_grown, notes, aside) = (AtomicBool::new(false), Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { root, limit: options.limit, has_grown, notes, aside })))
     }
 
     /// The entry with this key. One that is damaged is removed.
@@ -128,6 +131,15 @@ impl Cache {
         }
     }
 
+    /// Publishes an entry while the caller goes on.
+    pub(super) fn publish_aside(&self, entry: NewEntry) {
+        let cache = self.clone();
+        match std::thread::Builder::new().name("publish".into()).spawn(move || cache.publish(entry)) {
+            Ok(thread) => self.0.aside.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
+            Err(error) => self.not_kept(&error),
+        }
+    }
+
     /// Notes that something could not be kept.
     pub fn not_kept(&self, why: &io::Error) {
         let directory = self.0.root.parent().unwrap_or(&self.0.root).display();
@@ -144,6 +156,11 @@ impl Cache {
 
     /// Removes what was of no use for the longest time, if the cache has grown past its limit, and gives all notes.
     pub fn finish(&self) -> Vec<String> {
+        let aside = std::mem::take(&mut *self.0.aside.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in aside {
+            // A thread that failed has kept less, and that is all.
+            drop(thread.join());
+        }
         if self.0.has_grown.swap(false, Ordering::Relaxed)
             && let Err(error) = evict::evict(self, self.0.limit, FlockOperation::NonBlockingLockExclusive)
         {

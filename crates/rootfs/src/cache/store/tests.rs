@@ -99,6 +99,9 @@ fn whatever_is_wrong_with_an_entry_it_is_removed_and_told() {
 fn bytes_that_changed_are_found_when_they_are_read() {
     let (_place, cache) = cache(DEFAULT_LIMIT);
     put(&cache, "a", &[7; 10_000]);
+    let entry = cache.get(Shelf::Scripts, &key("a")).unwrap();
+    entry.check_all().unwrap();
+    assert_eq!(entry.read("data").unwrap().len(), 10_000);
     flip(&cache.path(Shelf::Scripts, &key("a")).join("data"), 5000);
     let entry = cache.get(Shelf::Scripts, &key("a")).unwrap();
     assert!(entry.check_all().is_err());

@@ -1,0 +1,100 @@
+//! What registries have sent, kept by digest, and the digests that names had: enough to build again without a network.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+use nex_image::{Digest, Keep, Known, NewBlob};
+use serde::{Deserialize, Serialize};
+
+use super::key::{Key, Shelf};
+use super::new_entry::NewEntry;
+use super::store::Cache;
+
+/// The only file of such entries.
+const CONTENT: &str = "content";
+
+/// What was known of a name.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reference {
+    digest: String,
+    media_type: Option<String>,
+}
+
+impl Keep for Cache {
+    fn blob(&self, digest: &Digest) -> Option<File> {
+        let key = Key::digest(digest);
+        let entry = self.get(Shelf::Blobs, &key)?;
+        // Checked as a whole: once a layer is half placed, it is too late to ask the registry.
+        match entry.check(CONTENT).and_then(|()| entry.file(CONTENT)?.try_clone()) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                self.discard(Shelf::Blobs, &key, &error.to_string());
+                None
+            }
+        }
+    }
+
+    fn new_blob(&self, digest: &Digest, size: Option<u64>) -> Option<Box<dyn NewBlob>> {
+        let mut entry = self.begin(Shelf::Blobs, &Key::digest(digest), "blob of a registry", size.unwrap_or(0))?;
+        match entry.file(CONTENT) {
+            Ok(file) => Some(Box::new(Blob { cache: self.clone(), entry, file })),
+            Err(error) => {
+                self.not_kept(&error);
+                None
+            }
+        }
+    }
+
+    fn reference(&self, name: &str) -> Option<Known> {
+        let entry = self.get(Shelf::References, &reference_key(name))?;
+        let reference: Reference = serde_json::from_slice(&entry.read(CONTENT).ok()?).ok()?;
+        Some(Known { digest: reference.digest.parse().ok()?, media_type: reference.media_type })
+    }
+
+    fn keep_reference(&self, name: &str, known: &Known) {
+        if self.reference(name).as_ref() == Some(known) {
+            return;
+        }
+        let key = reference_key(name);
+        let reference = Reference { digest: known.digest.to_string(), media_type: known.media_type.clone() };
+        let write = |entry: &mut NewEntry| -> io::Result<()> {
+            entry.file(CONTENT)?.write_all(&serde_json::to_vec(&reference)?)?;
+            // An entry never changes; the name has another digest now.
+            self.remove(Shelf::References, &key)
+        };
+        if let Some(mut entry) = self.begin(Shelf::References, &key, name, 0) {
+            match write(&mut entry) {
+                Ok(()) => self.publish(entry),
+                Err(error) => self.not_kept(&error),
+            }
+        }
+    }
+}
+
+fn reference_key(name: &str) -> Key {
+    Key::of([b"nex reference 1", name.as_bytes()])
+}
+
+/// A blob on its way into the cache.
+struct Blob {
+    cache: Cache,
+    entry: NewEntry,
+    file: File,
+}
+
+impl Write for Blob {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).inspect_err(|error| self.cache.not_kept(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl NewBlob for Blob {
+    fn keep(self: Box<Self>) {
+        self.cache.clone().publish_aside(self.entry);
+    }
+}
