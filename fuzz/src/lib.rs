@@ -2,7 +2,9 @@
 //! results.
 
 pub mod damage;
+pub mod guest_image;
 pub mod memory;
+pub mod pieces;
 pub mod place;
 pub mod small_image;
 pub mod tar_mutation;

@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use nex_ext4::Storage;
@@ -44,6 +46,12 @@ impl Memory {
     /// A storage of `size` bytes with these blocks.
     pub fn new(blocks: Blocks, size: u64) -> Self {
         Self { blocks: RefCell::new(blocks), size: Cell::new(size), is_written: Cell::new(false) }
+    }
+
+    /// Writes it to an empty file, with holes where nothing is.
+    pub fn write_to(&self, file: &File) -> io::Result<()> {
+        file.set_len(self.size.get())?;
+        self.blocks.borrow().iter().try_for_each(|(number, block)| file.write_all_at(&block[..], number * BLOCK as u64))
     }
 
     /// Whether anything was changed.

@@ -48,7 +48,11 @@ pub fn options() -> Options {
 
 /// What an error says must be fit for a terminal: no image may move the cursor or forge lines of ours.
 pub fn check_message(error: &dyn std::error::Error) {
-    let text = error.to_string();
+    check_text(&error.to_string());
+}
+
+/// The same of any text of ours.
+pub fn check_text(text: &str) {
     assert!(!text.is_empty());
     assert!(text.chars().all(|letter| !letter.is_control() || letter == '\n'), "{text:?}");
 }
