@@ -6,6 +6,7 @@
 
 mod budget;
 pub(crate) mod feature;
+mod guard;
 mod resolve;
 mod storage;
 mod superblock;
@@ -14,7 +15,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ext4_view::{Ext4, Ext4Error, FileType, Metadata};
 use nex_program::{Kind, Stat, View};
@@ -22,6 +22,7 @@ use nex_program::{Kind, Stat, View};
 pub use superblock::Superblock;
 
 use budget::Budget;
+use guard::guarded;
 use storage::Storage;
 
 /// The longest symlink that the kernel follows (`PATH_MAX`).
@@ -194,15 +195,4 @@ fn stat(metadata: &Metadata) -> Stat {
         _ => Kind::Other,
     };
     Stat { kind, mode: metadata.mode() & PERMISSIONS, uid: metadata.uid(), gid: metadata.gid() }
-}
-
-/// Asks the reader, and takes a panic of it for damage.
-fn guarded<T>(ask: impl FnOnce() -> Result<T, Ext4Error>) -> Result<T, ImageError> {
-    match catch_unwind(AssertUnwindSafe(ask)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(Ext4Error::Incompatible(cause))) => Err(ImageError::Unsupported(cause.to_string())),
-        Ok(Err(Ext4Error::Encrypted)) => Err(ImageError::Unsupported("it is encrypted".into())),
-        Ok(Err(error)) => Err(ImageError::Damaged(error.to_string())),
-        Err(_) => Err(ImageError::Damaged("the reader gave up on it".into())),
-    }
 }

@@ -3,7 +3,8 @@
 use ext4_view::{Ext4Error, Metadata};
 use nex_program::parent;
 
-use super::{Image, ImageError, LONGEST_LINK, guarded};
+use super::guard::guarded;
+use super::{Image, ImageError, LONGEST_LINK};
 
 /// As many symlinks as the kernel follows in one path (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
