@@ -33,6 +33,9 @@ fn drive(boot: &Boot, workload: &Workload, binary: Option<&str>) -> Result<PathB
 /// line. More would take long: an emulated serial port sends some hundred kilobytes in a second.
 const FLOOD: &str = r#"#!/bin/sh
 echo "I am $(id -u):$(id -g) in $PWD, $0 $1 $2, A=$A HOME=$HOME, stdin $(wc -c)"
+printf 'a question? '
+sleep 2
+echo answered
 pattern=/tmp/pattern
 i=0
 while [ $i -lt 256 ]; do printf "\\$(printf %o $i)"; i=$((i+1)); done >$pattern
@@ -40,9 +43,6 @@ head -c 100000 /dev/zero | tr '\0' x >>$pattern
 seq 1 1000 >>$pattern
 i=0
 while [ $i -lt 10 ]; do cat $pattern; echo "$i" >&2; i=$((i+1)); done
-printf 'a question? '
-sleep 0.5
-echo answered
 printf 'no newline'
 kill -SEGV $$
 "#;
@@ -66,12 +66,12 @@ fn a_flood_comes_through_to_the_last_byte_and_the_signal_is_told() -> Result<()>
 
     // The kernel gives a script its own path in place of the name that it was called by.
     let hello = "I am 1000:1000 in /srv, /run/nex/workload/binary -x a b, A=2 HOME=/home/nex, stdin 0\n";
-    let mut expected = hello.as_bytes().to_vec();
+    let mut expected = [hello, "a question? answered\n"].concat().into_bytes();
     let mut pattern: Vec<u8> = (0..=u8::MAX).collect();
     pattern.extend(vec![b'x'; 100_000]);
     (1..=1000).for_each(|number| pattern.extend(format!("{number}\n").into_bytes()));
     (0..10).for_each(|_| expected.extend_from_slice(&pattern));
-    expected.extend_from_slice(b"a question? answered\nno newline");
+    expected.extend_from_slice(b"no newline");
     let written = seen.bytes(Source::Workload, Stream::Out);
     assert_eq!(written.len(), expected.len());
     assert!(written == expected, "the bytes differ");
