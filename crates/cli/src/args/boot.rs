@@ -16,9 +16,6 @@ pub struct BootArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    #[command(flatten)]
-    pub guest: GuestArgs,
-
     /// Give the guest a root that is only read, and an overlay over it in its memory: with such a root, any number of guests
     /// share one file and its pages in memory.
     #[arg(long, env = "NEX_OVERLAY", value_parser = FalseyValueParser::new())]
@@ -42,12 +39,17 @@ pub struct BootArgs {
     /// Do not show the console.
     #[arg(short, long, env = "NEX_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "interactive")]
     pub quiet: bool,
+
+    // Last, for its heading in the help stands over all that follows.
+    #[command(flatten)]
+    pub guest: GuestArgs,
 }
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-What the guest writes to its drive is gone when it ends, unless --overlay-drive names a file. When the agent has reported, the guest is told to end by
-Ctrl-Alt-Del, and killed when it does not. The console goes to standard error, the report to standard output.
+What the guest writes to its drive is gone when it ends, unless --overlay-drive names a file. When the agent has reported,
+the guest is told to end by Ctrl-Alt-Del, and killed when it does not. The console goes to standard error, the report to
+standard output.
 
 KVM is used when a guest has shown that it works here; nex remembers the answer until the machine starts again.
 
