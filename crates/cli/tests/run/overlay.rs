@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
 use nex_testkit::{Result, command, fsck};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::place::Place;
 
@@ -35,6 +35,21 @@ fn guests_share_a_file_that_nobody_may_write() -> Result<()> {
     }
     assert!(fs::read(place.root())? == before, "the root changed");
     fsck::check(&place.root())
+}
+
+#[test]
+fn a_boot_leaves_a_shared_root_alone() -> Result<()> {
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let before = fs::read(place.root())?;
+    let mut boot = place.boot()?;
+    boot.args(["--format", "json", "--overlay-drive"]).arg(place.path("state.ext4"));
+    let report: Value = serde_json::from_slice(&command::output(&mut boot)?.stdout)?;
+    assert_eq!((&report["ready"], &report["end"]), (&json!(true), &json!("powered-off")), "{report}");
+    let words = report["kernel"]["commandLine"].as_str().unwrap_or_default();
+    assert!(words.contains(" ro init=/usr/local/bin/agent nex.overlay=/dev/vdb "), "{words}");
+    fsck::check(&place.path("state.ext4"))?;
+    assert!(fs::read(place.root())? == before, "the root changed");
+    Ok(())
 }
 
 #[test]

@@ -67,11 +67,30 @@ impl Place {
 
     /// The same with another kernel.
     pub fn nex_with(&self, kernel: &Path) -> Result<Command> {
+        let mut command = self.command();
+        command.arg("run").arg("--rootfs").arg(self.root());
+        self.guest(&mut command, kernel)?;
+        Ok(command)
+    }
+
+    /// The command that boots the root, without its console.
+    pub fn boot(&self) -> Result<Command> {
+        let mut command = self.command();
+        command.args(["rootfs", "boot", "--quiet"]).arg(self.root());
+        self.guest(&mut command, &self.parts.kernel)?;
+        Ok(command)
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(NEX);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("TMPDIR", self.path("tmp"));
-        command.arg("run").arg("--rootfs").arg(self.root()).arg("--kernel").arg(kernel);
-        command.args(["--accel", "emulation", "--memory", "160MiB", "--agent"]).arg(nex::agent()?);
-        Ok(command)
+        command
+    }
+
+    fn guest(&self, command: &mut Command, kernel: &Path) -> Result<()> {
+        command.args(["--accel", "emulation", "--memory", "160MiB"]).arg("--kernel").arg(kernel);
+        command.arg("--agent").arg(nex::agent()?);
+        Ok(())
     }
 
     /// The command with a script for a shell that comes from here.
