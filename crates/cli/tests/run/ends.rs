@@ -80,7 +80,7 @@ fn whatever_ends_nex_ends_the_guest() -> Result<()> {
 fn time_is_limited_and_restarts_are_counted() -> Result<()> {
     let Some(place) = Place::new(json!({}))? else { return Ok(()) };
     let mut run =
-        place.script(&["--timeout", "5", "--restart", "on-failure", "--format", "json"], "echo again; exit 1")?;
+        place.script(&["--timeout", "10", "--restart", "on-failure", "--format", "json"], "echo again; exit 1")?;
     let start = Instant::now();
     let result = command::output(&mut run)?;
     let said = String::from_utf8_lossy(&result.stderr).into_owned();
