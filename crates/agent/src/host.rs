@@ -12,7 +12,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use nex_protocol::{Encoder, Event, Text};
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::termios::tcdrain;
 
 use crate::clock::uptime_ms;
@@ -178,6 +180,18 @@ impl Host {
         let Self { dropped, log, .. } = std::mem::replace(self, Self::of_init());
         (self.dropped, self.log) = (dropped, log);
         self.fail(format!("the vsock connection is gone: {error}; going on on the console"));
+    }
+
+    /// The same, and closes a connection, for which the host's end has to have taken everything: what the kernel still holds
+    /// of it goes with the power. Further lines go to the console.
+    pub fn close(&mut self, patience: Duration) {
+        self.flush(patience);
+        let Way::Vsock(connection) = &self.way else { return };
+        let seconds = libc::c_int::try_from(patience.as_secs()).unwrap_or(libc::c_int::MAX);
+        // Where it cannot linger, it is closed at once.
+        let _ = setsockopt(connection, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: seconds });
+        let log = self.log.take();
+        *self = Self { log, ..Self::of_init() };
     }
 
     /// Writes what waits, and has the terminal send it, as long as the host has read something within the patience. The power

@@ -41,7 +41,7 @@ pub fn end_machine(host: &mut Host) {
         Ending::Reset => EndBy::Reset,
     };
     host.tell(&Event::End(MachineEnd { by, uptime_ms: uptime_ms() }));
-    host.flush(LAST_WORDS);
+    host.close(LAST_WORDS);
     for refusal in ending.take() {
         host.fail(refusal);
     }

@@ -15,7 +15,7 @@ use crate::keyboard::Keyboard;
 use crate::options::Options;
 use crate::report::{
     AgentReport, EndReport, GuestClock, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report,
-    VmmReport, role_name,
+    VmmReport, Way, role_name,
 };
 use crate::session::{Session, Step};
 use crate::setup::Setup;
@@ -56,7 +56,7 @@ pub trait Watcher {
 /// # Errors
 /// When there is no guest to report on.
 pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Report>, Error> {
-    let mut setup = Setup::new(&options.file, &options.guest)?;
+    let mut setup = Setup::new(&options.file, &options.guest, &options.wish)?;
     if options.guest.overlay.is_some() {
         // Only the overlay is the agent's there: then the root's own init goes on.
         setup.machine.add_words(&format!("nex.init={INIT}"));
@@ -247,7 +247,11 @@ impl<'a> Attempt<'a> {
             file: self.options.file.display().to_string(),
             ready: ready.is_some(),
             outcome,
-            agent: ready.map(|(_, ready)| AgentReport { version: ready.version.clone(), role: role_name(ready.role) }),
+            agent: ready.map(|(_, ready)| AgentReport {
+                version: ready.version.clone(),
+                role: role_name(ready.role),
+                way: self.session.way().unwrap_or(Way::Console),
+            }),
             failure: stages.failure.clone(),
             explanation,
             vmm: VmmReport { name: choice.vmm.name(), why: choice.why.clone() },

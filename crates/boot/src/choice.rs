@@ -6,6 +6,7 @@ use nex_kernel::Form;
 use nex_vmm::kvm::{Kvm, Verdict};
 use nex_vmm::{Accelerator, Architecture, Bus, Firecracker, Jail, Qemu, Vmm};
 
+use crate::ear::PORT;
 use crate::error::Error;
 use crate::guest_kernel::GuestKernel;
 
@@ -20,6 +21,17 @@ pub struct Wish {
     pub accelerator: Option<Accelerator>,
     /// Where to remember what has been learned about KVM.
     pub cache: Option<PathBuf>,
+}
+
+impl Wish {
+    /// Whether the guest may come to have a vsock, which is Firecracker's.
+    pub(crate) fn may_have_vsock(&self) -> bool {
+        match self.vmm {
+            WishedVmm::Qemu => false,
+            WishedVmm::Firecracker => true,
+            WishedVmm::Any => self.accelerator != Some(Accelerator::Emulation) && Firecracker::find().is_ok(),
+        }
+    }
 }
 
 /// Which VMM the user wants.
@@ -154,7 +166,7 @@ impl Choice {
 
 /// Firecracker as it is wished.
 fn firecracker(jail: Option<&JailWish>) -> Result<Firecracker, Error> {
-    let firecracker = Firecracker::find()?;
+    let firecracker = Firecracker::find()?.with_vsock(&[PORT]);
     let Some(wish) = jail else { return Ok(firecracker) };
     let jailer = wish.jailer.clone().or_else(|| firecracker.jailer()).ok_or(Error::NoJailer)?;
     let mut jail = Jail::new(jailer, wish.uid, wish.gid);
@@ -168,7 +180,7 @@ fn usable_firecracker(kernel: &GuestKernel, kvm: &Kvm) -> Option<(Firecracker, V
     if Architecture::host() != Some(kernel.architecture) || kernel.bus != Bus::Virtio {
         return None;
     }
-    let firecracker = Firecracker::find().ok()?;
+    let firecracker = Firecracker::find().ok()?.with_vsock(&[PORT]);
     let verdict = kvm.verdict(&firecracker.name());
     (!matches!(verdict, Verdict::Fails(_))).then_some((firecracker, verdict))
 }

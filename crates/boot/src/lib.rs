@@ -10,6 +10,7 @@
 mod boot;
 mod choice;
 mod drive;
+mod ear;
 mod error;
 mod guest_kernel;
 mod keyboard;
@@ -29,7 +30,9 @@ pub use error::Error;
 pub use guest_kernel::{GuestKernel, KernelOptions};
 pub use options::Options;
 pub use overlay::Overlay;
-pub use report::{EndReport, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report, VmmReport};
+pub use report::{
+    EndReport, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report, VmmReport, Way,
+};
 pub use root_file::RootFile;
 pub use session::{Session, Step};
 pub use setup::{GuestOptions, Setup};

@@ -65,6 +65,18 @@ pub struct AgentReport {
     pub version: String,
     /// `init`, or `service` of another init.
     pub role: &'static str,
+    /// Over what it has spoken.
+    pub way: Way,
+}
+
+/// Over what an agent speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// The console, among the lines of all others.
+    Console,
+    /// A connection of its own.
+    Vsock,
 }
 
 /// Who ran the guest.

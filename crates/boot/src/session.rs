@@ -12,7 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use crate::choice::Choice;
+use crate::ear::{self, Ear};
 use crate::error::Error;
+use crate::report::Way;
 use crate::stages::Stages;
 
 /// The most that is read of the console at once.
@@ -23,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// second.
 const TRIAL: Duration = Duration::from_secs(10);
 
-/// A guest that was started, and the agent's words in its console.
+/// A guest that was started, and the agent's words: by vsock where the guest has one, else in its console.
 ///
 /// Where KVM has yet to prove that it runs guests, and does not, the guest is started again without it.
 pub struct Session {
@@ -31,6 +33,11 @@ pub struct Session {
     machine: Machine,
     guest: Guest,
     decoder: Decoder,
+    ear: Ear,
+    /// Over what the agent has spoken last.
+    way: Option<Way>,
+    /// Whether the console's last line has no end yet.
+    is_in_line: bool,
     stages: Stages,
     started: Instant,
     /// When the guest has last given a sign.
@@ -40,9 +47,9 @@ pub struct Session {
 /// What happens next.
 #[derive(Debug)]
 pub enum Step {
-    /// The guest has written to its console.
+    /// The guest has written to its console, or the agent by vsock.
     Console {
-        /// All of it.
+        /// All of it; the agent's lines stand between those of the console.
         bytes: Vec<u8>,
         /// What of it is complete: the agent's events, and lines of others.
         items: Vec<Item>,
@@ -72,8 +79,18 @@ impl Session {
     pub fn start(choice: Choice, machine: Machine) -> Result<Self, Error> {
         let started = Instant::now();
         let (choice, guest) = start(choice, &machine)?;
-        let (decoder, stages) = (Decoder::new(), Stages::default());
-        Ok(Self { choice, machine, guest, decoder, stages, started, sign: Instant::now() })
+        Ok(Self {
+            choice,
+            machine,
+            guest,
+            decoder: Decoder::new(),
+            ear: Ear::default(),
+            way: None,
+            is_in_line: false,
+            stages: Stages::default(),
+            started,
+            sign: Instant::now(),
+        })
     }
 
     /// Waits for the next thing to happen. The wakers are files that somebody else writes to, such as a terminal.
@@ -86,7 +103,9 @@ impl Session {
         let ready = {
             let console = self.guest.console();
             let mut files: Vec<PollFd<'_>> = wakers.iter().map(|waker| PollFd::new(waker, PollFlags::IN)).collect();
+            let heard: Vec<BorrowedFd<'_>> = self.ear.files(&self.guest).collect();
             files.push(PollFd::new(&console, PollFlags::IN));
+            files.extend(heard.iter().map(|file| PollFd::new(file, PollFlags::IN)));
             wait(&mut files, trial.unwrap_or(deadline)).map_err(Error::Follow)?
         };
         match ready {
@@ -101,16 +120,12 @@ impl Session {
         let mut buffer = vec![0; CHUNK];
         self.sign = Instant::now();
         match self.guest.read_console(&mut buffer, Instant::now()).map_err(Error::Follow)? {
-            Reading::Nothing => Ok(Step::Console { bytes: Vec::new(), items: Vec::new() }),
+            Reading::Nothing => self.hear(Vec::new()),
             Reading::Bytes(count) => {
                 buffer.truncate(count);
-                let items = self.decoder.push(&buffer);
-                self.note(&items);
-                Ok(Step::Console { bytes: buffer, items })
+                self.hear(buffer)
             }
             Reading::Closed => {
-                let items = mem::take(&mut self.decoder).finish();
-                self.note(&items);
                 let ended = self.guest.wait(Instant::now() + LAST_WORDS).map_err(Error::Follow)?;
                 let still_there = || io::Error::other("the console is closed, and the VMM does not end");
                 let (status, ending) = ended.ok_or_else(|| Error::Follow(still_there()))?;
@@ -118,12 +133,43 @@ impl Session {
                     let said = self.guest.said();
                     return self.restart(&format!("the VMM failed: {said}"));
                 }
-                Ok(Step::Ended { items, status, ending })
+                // The VMM writes no more, but what it has written may still be there.
+                match self.hear(Vec::new())? {
+                    Step::Console { bytes, items } if bytes.is_empty() && items.is_empty() => {
+                        let items = mem::take(&mut self.decoder).finish();
+                        self.note(&items, Way::Console);
+                        Ok(Step::Ended { items, status, ending })
+                    }
+                    step => Ok(step),
+                }
             }
         }
     }
 
-    fn note(&mut self, items: &[Item]) {
+    /// Adds what has come by vsock to what the console held.
+    fn hear(&mut self, mut bytes: Vec<u8>) -> Result<Step, Error> {
+        let mut items = self.decoder.push(&bytes);
+        self.note(&items, Way::Console);
+        self.is_in_line = bytes.last().map_or(self.is_in_line, |last| *last != b'\n');
+        let heard = self.ear.take(&self.guest).map_err(Error::Follow)?;
+        self.note(&heard.items, Way::Vsock);
+        items.extend(heard.items);
+        if !heard.lines.is_empty() {
+            // As a terminal has them, which nothing but the console's bytes has come through.
+            let start: &[u8] = if mem::take(&mut self.is_in_line) { b"\r\n" } else { b"" };
+            bytes.extend_from_slice(start);
+            for line in heard.lines.split_inclusive(|byte| *byte == b'\n') {
+                bytes.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
+                bytes.extend_from_slice(b"\r\n");
+            }
+        }
+        Ok(Step::Console { bytes, items })
+    }
+
+    fn note(&mut self, items: &[Item], way: Way) {
+        if items.iter().any(|item| matches!(item, Item::Event(_))) {
+            self.way = Some(way);
+        }
         self.stages.note(items, self.started.elapsed());
         if self.stages.init.is_some() {
             self.choice.proved();
@@ -139,9 +185,10 @@ impl Session {
         self.choice.fall_back(why, self.machine.architecture)?;
         self.guest.kill();
         let started = Instant::now();
-        self.guest = self.choice.vmm.start(&self.machine)?;
+        self.guest = self.choice.vmm.start(&ear::told(&*self.choice.vmm, &self.machine))?;
         (self.started, self.sign) = (started, Instant::now());
         (self.decoder, self.stages) = (Decoder::new(), Stages::default());
+        (self.ear, self.way, self.is_in_line) = (Ear::default(), None, false);
         Ok(Step::Restarted)
     }
 
@@ -160,6 +207,11 @@ impl Session {
         &self.stages
     }
 
+    /// Over what the agent has spoken last, if it has.
+    pub fn way(&self) -> Option<Way> {
+        self.way
+    }
+
     /// Who runs it.
     pub fn choice(&self) -> &Choice {
         &self.choice
@@ -172,17 +224,17 @@ impl Session {
 
     /// All of its kernel's command line.
     pub fn command_line(&self) -> String {
-        self.choice.vmm.command_line(&self.machine)
+        self.choice.vmm.command_line(&ear::told(&*self.choice.vmm, &self.machine))
     }
 }
 
 /// Starts a guest, without KVM where a VMM refuses to use it.
 fn start(mut choice: Choice, machine: &Machine) -> Result<(Choice, Guest), Error> {
-    match choice.vmm.start(machine) {
+    match choice.vmm.start(&ear::told(&*choice.vmm, machine)) {
         Ok(guest) => Ok((choice, guest)),
         Err(error) if choice.may_fall_back() => {
             choice.fall_back(&error.to_string(), machine.architecture)?;
-            let guest = choice.vmm.start(machine)?;
+            let guest = choice.vmm.start(&ear::told(&*choice.vmm, machine))?;
             Ok((choice, guest))
         }
         Err(error) => Err(error.into()),
@@ -205,10 +257,88 @@ fn wait(files: &mut [PollFd<'_>], deadline: Instant) -> io::Result<Option<usize>
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::path::PathBuf;
+
+    use nex_protocol::{Encoder, Event, Ready, Role, Text};
     use nex_testkit::guest::Parts;
-    use nex_vmm::{Accelerator, Architecture, Qemu};
+    use nex_testkit::{Failure, firecracker};
+    use nex_vmm::{Accelerator, Architecture, Firecracker, Qemu};
 
     use super::*;
+
+    /// What a session gives until this is in its console.
+    fn step_until(session: &mut Session, text: &str) -> nex_testkit::Result<(String, Vec<Item>)> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let (mut console, mut all) = (String::new(), Vec::new());
+        while !console.contains(text) {
+            match session.step(&[], deadline)? {
+                Step::Console { bytes, items } => {
+                    console.push_str(&String::from_utf8_lossy(&bytes));
+                    all.extend(items);
+                }
+                step => return Err(Failure::new(format!("{step:?} without {text:?}: {console}"))),
+            }
+        }
+        Ok((console, all))
+    }
+
+    #[test]
+    fn the_first_connection_is_the_agents_and_all_others_are_closed() -> nex_testkit::Result<()> {
+        let Some(parts) = Parts::find()? else { return Ok(()) };
+        let mut choice = on_trial()?;
+        choice.vmm = Box::new(Firecracker::at(firecracker::double()?)?.with_vsock(&[ear::PORT]));
+        choice.proved();
+        let mut session = Session::start(choice, standing_still(parts.kernel))?;
+        assert!(session.command_line().contains(" nex.vsock=1024 loglevel=0 "), "{}", session.command_line());
+        // The socket to which Firecracker connects for its guest, by the name that it has for it.
+        let open = std::fs::read_dir(format!("/proc/{}/fd", session.guest().id()))?.flatten();
+        let mut names = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        let directory = names.find(|name| name.join("vsock_1024").exists());
+        let socket = directory.ok_or_else(|| Failure::new("no sockets"))?.join("vsock_1024");
+
+        let mut agent = UnixStream::connect(&socket)?;
+        let (mut lines, mut encoder) = (Vec::new(), Encoder::new());
+        let ready = Ready { version: "1".into(), role: Role::Init, start_ms: 1, uptime_ms: 2 };
+        encoder.encode(&Event::Ready(ready.clone()), &mut lines);
+        agent.write_all(&lines)?;
+        let (console, items) = step_until(&mut session, "@nex1 ready ")?;
+        assert!(console.ends_with("\r\n"), "{console:?}");
+        assert!(items.contains(&Item::Event(Event::Ready(ready))), "{items:?}");
+        assert_eq!((session.way(), session.stages().ready.is_some()), (Some(Way::Vsock), true));
+
+        // Others may connect as often as they like: nobody hears them, and they learn it.
+        for _ in 0..50 {
+            let mut other = UnixStream::connect(&socket)?;
+            other.write_all(b"@nex1 note 3 from another\n")?;
+            let deadline = Instant::now() + Duration::from_secs(60);
+            other.set_nonblocking(true)?;
+            while other.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                session.step(&[], Instant::now() + Duration::from_millis(10))?;
+                assert!(Instant::now() < deadline, "the connection stays");
+            }
+        }
+        lines.clear();
+        encoder.encode(&Event::Note(Text { uptime_ms: 3, text: b"still here".to_vec() }), &mut lines);
+        agent.write_all(&lines)?;
+        let (console, _) = step_until(&mut session, "still here")?;
+        assert!(!console.contains("another"), "{console}");
+        Ok(())
+    }
+
+    /// A guest whose kernel waits for ever, and says nothing.
+    fn standing_still(kernel: PathBuf) -> Machine {
+        Machine {
+            architecture: Architecture::X86_64,
+            kernel,
+            initramfs: None,
+            command_line: "loglevel=0 root=/dev/none rootwait".into(),
+            drives: Vec::new(),
+            memory_mib: 256,
+            vcpus: 1,
+        }
+    }
 
     /// QEMU, as if KVM were on trial in it.
     fn on_trial() -> Result<Choice, Error> {
@@ -219,17 +349,7 @@ mod tests {
     #[ignore = "slow: waits until a guest has stood still for long enough"]
     fn a_guest_that_stands_still_is_started_again_without_kvm() -> nex_testkit::Result<()> {
         let Some(parts) = Parts::find()? else { return Ok(()) };
-        let machine = Machine {
-            architecture: Architecture::X86_64,
-            kernel: parts.kernel,
-            initramfs: None,
-            // The kernel waits for ever, and says nothing.
-            command_line: "loglevel=0 root=/dev/none rootwait".into(),
-            drives: Vec::new(),
-            memory_mib: 256,
-            vcpus: 1,
-        };
-        let mut session = Session::start(on_trial()?, machine)?;
+        let mut session = Session::start(on_trial()?, standing_still(parts.kernel))?;
         let first = session.guest().id();
         let deadline = Instant::now() + 4 * TRIAL;
         let restarted = loop {

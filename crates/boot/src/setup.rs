@@ -5,6 +5,7 @@ use std::path::Path;
 use nex_vmm::{Access, Bus, Drive, Machine};
 
 use crate::choice::{Choice, Wish};
+use crate::ear;
 use crate::error::Error;
 use crate::guest_kernel::{GuestKernel, KernelOptions};
 use crate::overlay::{Overlay, ReadyOverlay};
@@ -42,14 +43,15 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Makes sure of everything that a guest with this root is made of.
+    /// Makes sure of everything that a guest with this root is made of, whoever of those who are wished runs it.
     ///
     /// # Errors
     /// When something is missing.
-    pub fn new(root: &Path, options: &GuestOptions) -> Result<Self, Error> {
+    pub fn new(root: &Path, options: &GuestOptions, wish: &Wish) -> Result<Self, Error> {
         let root = RootFile::open(root)?;
         let more: &[&str] = if options.overlay.is_some() { &["overlay"] } else { &[] };
-        let kernel = GuestKernel::prepare(&options.kernel, options.bus, more)?;
+        let wished: &[&str] = if wish.may_have_vsock() { &[ear::MODULE] } else { &[] };
+        let kernel = GuestKernel::prepare(&options.kernel, options.bus, more, wished)?;
         let (access, mode) = match options.overlay {
             Some(_) => (Access::ReadOnly, "ro"),
             None => (Access::CopyOnWrite, "rw"),

@@ -105,6 +105,11 @@ impl Modules {
         }
         Ok(order.loaded)
     }
+
+    /// Whether there is a module of this name.
+    pub fn has(&self, name: &str) -> bool {
+        canonical(name).is_some_and(|name| self.files.contains_key(&name))
+    }
 }
 
 /// Whether a guest can do without.

@@ -1,5 +1,6 @@
 //! What a run did, for people and programs.
 
+use nex_boot::Way;
 use nex_diagnose::console::Explanation;
 use serde::Serialize;
 
@@ -30,6 +31,8 @@ pub struct Report {
     pub vmm: VmmReport,
     /// The kernel's command line.
     pub command_line: String,
+    /// Over what the agent has spoken, as far as it has.
+    pub agent_way: Option<Way>,
     /// When what happened.
     pub times: Times,
     /// The guest's memory, in bytes.

@@ -92,7 +92,7 @@ impl Error {
 /// # Errors
 /// When there is no guest, or it cannot be followed to its end.
 pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Result<Report, Error> {
-    let mut setup = Setup::new(&options.root, &options.guest)?;
+    let mut setup = Setup::new(&options.root, &options.guest, &options.wish)?;
     if options.check {
         check(options, &setup)?;
     }
@@ -150,6 +150,7 @@ fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, 
         exit_code: exit_code.unwrap_or(FAILED),
         vmm: VmmReport { name: choice.vmm.name(), why: choice.why.clone() },
         command_line: session.command_line(),
+        agent_way: session.way(),
         memory: MemoryReport { given: u64::from(options.guest.memory_mib) << 20, ..report.memory },
         ..report
     };

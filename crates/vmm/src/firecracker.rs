@@ -243,6 +243,10 @@ impl Vmm for Firecracker {
         format!("{own} {}", machine.command_line)
     }
 
+    fn vsock_ports(&self) -> &[u32] {
+        self.vsock_ports.as_deref().unwrap_or_default()
+    }
+
     fn start(&self, machine: &Machine) -> Result<Guest, Error> {
         self.check(machine)?;
         match &self.jail {

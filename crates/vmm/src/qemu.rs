@@ -2,6 +2,9 @@
 //!
 //! The machine is `q35`, and `virt` for ARM. Not `microvm`: emulated, its kernel hangs now and then while it calibrates
 //! its clock.
+//!
+//! Its guests have no vsock: the kernel's `/dev/vhost-vsock` is root's, with addresses that all guests of a host share, and
+//! without it another program would have to run beside each guest.
 
 mod monitor;
 

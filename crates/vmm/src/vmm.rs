@@ -12,6 +12,11 @@ pub trait Vmm {
     /// The whole command line that the kernel of this machine gets.
     fn command_line(&self, machine: &Machine) -> String;
 
+    /// The host's ports to which its guests can connect by vsock; none where it has no vsock.
+    fn vsock_ports(&self) -> &[u32] {
+        &[]
+    }
+
     /// Starts a machine. When this returns, the VMM has accepted all of the description, and the guest runs.
     ///
     /// The guest ends with the thread that calls this, so that must be one that lives as long as the guest shall.

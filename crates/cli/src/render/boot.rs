@@ -1,6 +1,6 @@
 //! The report of a boot as text.
 
-use nex_boot::{EndReport, Outcome, Report};
+use nex_boot::{EndReport, Outcome, Report, Way};
 use nex_rootfs::human;
 
 use super::Lines;
@@ -34,7 +34,13 @@ pub fn boot(report: &Report) -> String {
 
 fn ready(report: &Report) -> String {
     match (&report.agent, report.outcome) {
-        (Some(agent), _) => format!("yes: agent {} as {}", agent.version, agent.role),
+        (Some(agent), _) => {
+            let way = match agent.way {
+                Way::Console => "",
+                Way::Vsock => ", by vsock",
+            };
+            format!("yes: agent {} as {}{way}", agent.version, agent.role)
+        }
         (None, Outcome::Timeout) => "no: the time is up".into(),
         (None, Outcome::Quit) => "no: you ended the guest".into(),
         (None, Outcome::Ended | Outcome::Ready) => "no: the guest ended before".into(),

@@ -7,6 +7,8 @@ use std::process::Command;
 use nex_testkit::tiny_guest::{self, Then};
 use nex_testkit::{Result, command, firecracker};
 
+use serde_json::Value;
+
 use crate::place::{Place, console, report};
 
 /// The command that boots in this Firecracker.
@@ -24,6 +26,10 @@ fn the_agent_reports_and_the_image_stays_as_it_is() -> Result<()> {
     assert_eq!(report["ready"], true, "{report}");
     assert!(report["vmm"]["name"].as_str().is_some_and(|name| name.starts_with("Firecracker 1.")), "{report}");
     assert_eq!(report["vmm"]["why"], "it was asked for");
+    // The double has a vsock where there is a program for it; without one the agent goes on on the console.
+    let way = if firecracker::vsock_program().is_some() { "vsock" } else { "console" };
+    assert_eq!(report["agent"]["way"], way);
+    assert_eq!(report["failure"], Value::Null);
     assert!(fs::read(place.file())? == before, "the image has changed");
     assert!(place.is_clean()?, "something is left behind");
     Ok(())

@@ -31,7 +31,7 @@ fn the_agents_lines_come_by_vsock() -> Result<()> {
         modules: Some(place.parts.modules.clone()),
         agent: Some(nex::agent()?.to_owned()),
     };
-    let kernel = GuestKernel::prepare(&options, Bus::Virtio, &MODULES)?;
+    let kernel = GuestKernel::prepare(&options, Bus::Virtio, &MODULES, &[])?;
     let machine = Machine {
         architecture: kernel.architecture,
         kernel: kernel.path.clone(),

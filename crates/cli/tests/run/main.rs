@@ -12,3 +12,4 @@ mod output;
 mod overlay;
 mod place;
 mod refusals;
+mod vsock;

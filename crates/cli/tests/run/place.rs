@@ -73,6 +73,14 @@ impl Place {
         Ok(command)
     }
 
+    /// The command in this Firecracker.
+    pub fn in_firecracker(&self, program: &Path) -> Result<Command> {
+        let mut command = self.command();
+        command.env("NEX_FIRECRACKER", program).args(["run", "--vmm", "firecracker", "--memory", "160MiB", "--rootfs"]);
+        command.arg(self.root()).arg("--kernel").arg(&self.parts.kernel).arg("--agent").arg(nex::agent()?);
+        Ok(command)
+    }
+
     /// The command that boots the root, without its console.
     pub fn boot(&self) -> Result<Command> {
         let mut command = self.command();

@@ -8,8 +8,8 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -73,9 +73,7 @@ impl Guest {
         if parts.has_entropy {
             qemu.args(["-device", "virtio-rng-pci"]);
         }
-        if let Some(socket) = parts.vsock {
-            vsock(&mut qemu, socket, parts.memory_mib)?;
-        }
+        let device = parts.vsock.map(|socket| vsock(&mut qemu, socket, parts.memory_mib)).transpose()?.flatten();
         let mut child = qemu.spawn()?;
         drop(theirs);
         let mut guest = Self { monitor: BufReader::new(ours) };
@@ -83,6 +81,11 @@ impl Guest {
         guest.order(json!({ "execute": "qmp_capabilities" }))?;
         thread::spawn(move || {
             let ended_well = child.wait().is_ok_and(|status| status.success());
+            if let Some((mut device, control)) = device {
+                // It waits for the next QEMU, on a socket whose name Firecracker would not leave behind.
+                let _ = device.kill().and_then(|()| device.wait());
+                let _ = fs::remove_file(control);
+            }
             std::process::exit(if ended_well { 0 } else { 1 });
         });
         Ok(guest)
@@ -127,14 +130,16 @@ impl Guest {
     }
 }
 
-/// Gives the guest a vsock, where there is the program that has the same sockets on the host as Firecracker.
-fn vsock(qemu: &mut Command, socket: &Path, memory_mib: u64) -> io::Result<()> {
-    let Some(program) = super::vsock_program() else { return Ok(()) };
+/// Gives the guest a vsock, where there is the program that has the same sockets on the host as Firecracker. Returns that
+/// program, and the name of the socket on which QEMU meets it.
+fn vsock(qemu: &mut Command, socket: &Path, memory_mib: u64) -> io::Result<Option<(Child, PathBuf)>> {
+    let Some(program) = super::vsock_program() else { return Ok(None) };
     let control = std::env::temp_dir().join(format!("firecracker-double-{}", std::process::id()));
     fs::remove_file(socket)?;
     let mut device = Command::new("setpriv");
     device.args(["--pdeathsig", "KILL"]).arg(program).args(["--guest-cid", "3", "--socket"]).arg(&control);
-    device.arg("--uds-path").arg(socket).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    device.arg("--uds-path").arg(socket).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let device = device.spawn()?;
     let deadline = Instant::now() + Duration::from_secs(10);
     while !control.exists() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(5));
@@ -144,5 +149,5 @@ fn vsock(qemu: &mut Command, socket: &Path, memory_mib: u64) -> io::Result<()> {
     qemu.args(["-machine", "memory-backend=memory"]);
     qemu.args(["-chardev", &format!("socket,id=vsock,path={}", control.display())]);
     qemu.args(["-device", "vhost-user-vsock-pci,chardev=vsock"]);
-    Ok(())
+    Ok(Some((device, control)))
 }
