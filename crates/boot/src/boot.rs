@@ -131,6 +131,10 @@ impl<'a> Attempt<'a> {
             if self.is_ready() && !self.options.interactive {
                 return Ok(Some(Outcome::Ready));
             }
+            // Who writes without end is late, too.
+            if !self.is_ready() && Instant::now() >= deadline {
+                return Ok(Some(Outcome::Timeout));
+            }
         }
     }
 
@@ -146,7 +150,7 @@ impl<'a> Attempt<'a> {
             let _ = self.session.guest().press_ctrl_alt_del();
             let deadline = Instant::now() + LAST_WORDS;
             self.has_keyboard = false;
-            while self.end.is_none() {
+            while self.end.is_none() && Instant::now() < deadline {
                 match self.step(watcher, deadline)? {
                     Happened::Nothing => break,
                     Happened::Interrupt => return Ok(None),
