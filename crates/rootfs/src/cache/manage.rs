@@ -6,11 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::FlockOperation;
 use serde::Serialize;
 
+use super::directory;
 use super::entry::{Entry, Missing};
 use super::error::CacheError;
 use super::evict;
 use super::key::Shelf;
-use super::store::{Cache, CacheOptions};
+use super::store::{Cache, CacheOptions, LAYOUT};
 use crate::report::SCHEMA_VERSION;
 
 /// An entry as it is listed.
@@ -225,10 +226,14 @@ fn foreign(cache: &Cache) -> Result<Vec<PathBuf>, CacheError> {
     Ok(foreign)
 }
 
-/// `None` when there is no such directory; it is not made.
+/// `None` when there is no such directory, or no cache in it; none is made.
 fn open(options: &CacheOptions) -> Result<Option<Cache>, CacheError> {
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
-    is_there(&options.directory).then(|| Cache::open(options)).transpose()
+    if !is_there(&options.directory) {
+        return Ok(None);
+    }
+    directory::open(&options.directory)?;
+    is_there(&options.directory.join(LAYOUT)).then(|| Cache::open(options)).transpose()
 }
 
 fn all(cache: &Cache) -> Result<Vec<evict::Room>, CacheError> {

@@ -28,7 +28,7 @@ use super::new_entry::NewEntry;
 pub const DEFAULT_LIMIT: u64 = 10 << 30;
 
 /// Changes when a cache of the old form cannot be used any more. The old directory then stays until somebody removes it.
-const LAYOUT: &str = "v1";
+pub(super) const LAYOUT: &str = "v1";
 
 /// Where entries are made.
 const MAKING: &str = "making";

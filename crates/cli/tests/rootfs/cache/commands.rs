@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::world::World;
 use crate::layers::five_layers;
-use crate::nex::rootfs;
+use crate::nex::{self, rootfs};
 
 #[test]
 fn the_default_is_the_users_cache_and_no_home_is_made_up() -> Result<()> {
@@ -34,6 +34,11 @@ fn the_commands_tell_and_shrink() -> Result<()> {
     let world = World::new()?;
     assert_eq!(world.cache_report(&["ls"])?["entries"], Value::Array(vec![]));
     assert!(!world.path("cache").exists(), "looking makes a cache");
+    fs::create_dir(world.path("cache"))?;
+    for command in ["ls", "du", "verify", "gc"] {
+        world.cache_report(&[command])?;
+        assert_eq!(nex::names(&world.path("cache"))?, Vec::<String>::new(), "{command} makes a cache");
+    }
     let image = world.image("layout", &five_layers()?)?;
     world.build(&image, &[])?;
     let listed = world.cache_report(&["ls"])?;
