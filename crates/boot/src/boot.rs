@@ -9,6 +9,7 @@ use nex_diagnose::Image;
 use nex_diagnose::console::{End, Explanation, Known, explain};
 use nex_vmm::Ending;
 
+use crate::deadline::deadline;
 use crate::error::Error;
 use crate::guest_kernel::GuestKernel;
 use crate::keyboard::Keyboard;
@@ -114,14 +115,14 @@ impl<'a> Attempt<'a> {
 
     /// Follows the guest until it is clear what comes of it. `None` when interrupted.
     fn watch(&mut self, watcher: &mut dyn Watcher) -> Result<Option<Outcome>, Error> {
-        let mut deadline = Instant::now() + self.options.timeout;
+        let mut until_ready = deadline(Instant::now(), self.options.timeout);
         loop {
             // Who sits before the guest decides when it has taken too long.
             let is_kept = self.options.interactive && self.is_ready();
-            let until = if is_kept { Instant::now() + A_LONG_TIME } else { deadline };
+            let until = if is_kept { Instant::now() + A_LONG_TIME } else { until_ready };
             match self.step(watcher, until)? {
                 Happened::Console => {}
-                Happened::Restart => deadline = Instant::now() + self.options.timeout,
+                Happened::Restart => until_ready = deadline(Instant::now(), self.options.timeout),
                 Happened::Nothing if is_kept => {}
                 Happened::Nothing => return Ok(Some(Outcome::Timeout)),
                 Happened::Interrupt => return Ok(None),
@@ -132,7 +133,7 @@ impl<'a> Attempt<'a> {
                 return Ok(Some(Outcome::Ready));
             }
             // Who writes without end is late, too.
-            if !self.is_ready() && Instant::now() >= deadline {
+            if !self.is_ready() && Instant::now() >= until_ready {
                 return Ok(Some(Outcome::Timeout));
             }
         }

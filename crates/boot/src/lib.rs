@@ -9,6 +9,7 @@
 
 mod boot;
 mod choice;
+mod deadline;
 mod drive;
 mod ear;
 mod error;
@@ -25,6 +26,7 @@ mod stages;
 
 pub use boot::{Watcher, boot};
 pub use choice::{Choice, JailWish, Wish, WishedVmm};
+pub use deadline::deadline;
 pub use drive::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive, workload_drive};
 pub use error::Error;
 pub use guest_kernel::{GuestKernel, KernelOptions};

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use nex_boot::{Session, Step};
+use nex_boot::{Session, Step, deadline};
 use nex_protocol::Item;
 use nex_vmm::Ending;
 
@@ -13,9 +13,6 @@ use crate::report::Stopped;
 
 /// How long a machine may take to switch its power off when all in it has ended.
 const POWER_OFF: Duration = Duration::from_secs(10);
-
-/// As long as nothing else is asked for.
-const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Where what a guest writes goes.
 pub struct Streams<'a> {
@@ -183,8 +180,8 @@ impl Clock<'_> {
             self.up.get_or_insert_with(Instant::now);
         }
         let next = match self.up {
-            Some(up) => up + self.bounds.run.unwrap_or(FOR_EVER),
-            None => self.start + self.bounds.boot,
+            Some(up) => deadline(up, self.bounds.run),
+            None => deadline(self.start, self.bounds.boot),
         };
         self.end.unwrap_or(next)
     }
@@ -200,6 +197,6 @@ impl Clock<'_> {
         record.report.stopped = Some(why);
         let asked = record.is_up && session.guest().press_ctrl_alt_del().is_ok();
         let patience = if asked { self.bounds.stop } else { Duration::ZERO };
-        self.end = Some(Instant::now() + patience);
+        self.end = Some(deadline(Instant::now(), patience));
     }
 }

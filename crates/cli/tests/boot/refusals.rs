@@ -70,8 +70,14 @@ fn wrong_arguments_are_usage() -> Result<()> {
     };
     assert_eq!(usage(&[])?, Some(2));
     assert_eq!(usage(&["file"])?, Some(2));
-    for flag in [&["--memory", "1MiB"][..], &["--vcpus", "0"], &["--timeout", "0"], &["--accel", "xen"], &["-i", "-q"]]
-    {
+    for flag in [
+        &["--memory", "1MiB"][..],
+        &["--vcpus", "0"],
+        &["--timeout", "0"],
+        &["--timeout", "18446744073709551615"],
+        &["--accel", "xen"],
+        &["-i", "-q"],
+    ] {
         assert_eq!(usage(&[&["file", "--kernel", "k"], flag].concat())?, Some(2), "{flag:?}");
     }
     Ok(())

@@ -86,6 +86,9 @@ fn wrong_usage_and_wrong_files_are_nex_s_own_failures() -> Result<()> {
     refused(place.nex()?.args(["--overlay-drive", "/none/state"]), 125, &["cannot make '/none/state'"])?;
     refused(place.nex()?.args(["--overlay-drive", "4KiB"]), 125, &["cannot write a drive for the guest"])?;
     refused(&mut place.nex_with(Path::new("/none"))?, 125, &["cannot read", "/none"])?;
+    for flag in ["--timeout", "--boot-timeout", "--stop-timeout"] {
+        refused(place.nex()?.args([flag, "9223372036854775807"]), 125, &["a time has at most 876000h"])?;
+    }
 
     // The contract, and what comes of it when nobody minds.
     command::run(nex::change("set-agent", &place.root(), nex::agent()?).env("NEX_FORMAT", "json"))?;
