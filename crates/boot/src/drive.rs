@@ -50,6 +50,14 @@ pub enum DriveError {
         /// The system's word for it.
         cause: io::Error,
     },
+    /// The file that is there will not do.
+    #[error("cannot use the drive '{}': {cause}", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
     /// The program cannot be read.
     #[error("cannot read the program: {0}")]
     Program(io::Error),

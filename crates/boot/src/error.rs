@@ -38,6 +38,14 @@ pub enum Error {
         /// What it is.
         cause: nex_kernel::Error,
     },
+    /// The kernel's file is not whole.
+    #[error("cannot boot '{}': {cause}; copy or download it again", .path.display())]
+    CutOff {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        cause: nex_kernel::Error,
+    },
     /// The kernel's modules cannot be used.
     #[error(transparent)]
     Modules(#[from] ModulesError),

@@ -63,6 +63,7 @@ impl GuestKernel {
             cause @ (nex_kernel::Error::Read { .. } | nex_kernel::Error::TooLarge { .. }) => Error::Kernel(cause),
             cause => Error::NoKernel { path: path.clone(), cause },
         })?;
+        kernel.check_length().map_err(|cause| Error::CutOff { path: path.clone(), cause })?;
         let release = kernel.release();
         let mut ready = Self {
             path: path.clone(),
@@ -75,7 +76,7 @@ impl GuestKernel {
             initramfs: Initramfs::None,
         };
         if let Some(initrd) = &options.initrd {
-            std::fs::File::open(initrd).map_err(|cause| Error::Read { path: initrd.clone(), cause })?;
+            nex_file::open_regular(initrd).map_err(|cause| Error::Read { path: initrd.clone(), cause })?;
             ready.initramfs = Initramfs::Given(initrd.clone());
             return Ok(ready);
         }
@@ -122,7 +123,7 @@ impl GuestKernel {
 /// The agent's bytes, once it is known to run on the kernel.
 fn agent(path: Option<&Path>, architecture: Architecture) -> Result<Vec<u8>, Error> {
     let path = path.ok_or(Error::NoAgent)?;
-    let agent = std::fs::read(path).map_err(|cause| Error::Read { path: path.into(), cause })?;
+    let agent = nex_file::read_regular(path).map_err(|cause| Error::Read { path: path.into(), cause })?;
     let wanted = match architecture {
         Architecture::X86_64 => "amd64",
         Architecture::Aarch64 => "arm64",

@@ -38,13 +38,15 @@ impl Overlay {
     /// Makes the drive that is missing.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made, or what is there is no file.
     pub fn prepare(&self) -> Result<ReadyOverlay, DriveError> {
         match self {
             Self::Memory => Ok(ReadyOverlay::Memory),
             Self::Scratch(size) => overlay_drive(*size).map(ReadyOverlay::Scratch),
             Self::File { path, size } => {
-                if !path.exists() {
+                if path.exists() {
+                    nex_file::open_regular(path).map_err(|cause| DriveError::Open { path: path.clone(), cause })?;
+                } else {
                     create_overlay_drive(path, *size)?;
                 }
                 Ok(ReadyOverlay::File(path.clone()))

@@ -1,6 +1,5 @@
 //! The root filesystem's file, as a guest wants it: an ext4 file system from the first byte on.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +33,7 @@ impl RootFile {
     /// When it cannot be read, or is something else than an ext4 file system.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let mut head = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+        let read = nex_file::open_regular(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
         read.map_err(|cause| Error::Read { path: path.into(), cause })?;
         if head.get(EXT4_MAGIC_OFFSET..EXT4_MAGIC_OFFSET + EXT4_MAGIC.len()) == Some(EXT4_MAGIC) {
             return Ok(Self { path: path.into() });

@@ -1,7 +1,6 @@
 //! A kernel's file.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use memchr::memmem;
 use crate::architecture::Architecture;
 use crate::compression::Compression;
 use crate::error::Error;
-use crate::{bytes, bzimage, image, pvh};
+use crate::{bytes, bzimage, image, pvh, segments};
 
 /// The largest file that is read, in bytes.
 const LIMIT: u64 = 1 << 30;
@@ -54,7 +53,7 @@ impl Kernel {
     /// When it cannot be read, or is no Linux kernel for a processor that microVMs have.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let mut file = Vec::new();
-        let read = File::open(path).and_then(|opened| opened.take(LIMIT + 1).read_to_end(&mut file));
+        let read = nex_file::open_regular(path).and_then(|opened| opened.take(LIMIT + 1).read_to_end(&mut file));
         let length = read.map_err(|cause| Error::Read { path: path.into(), cause })?;
         if u64::try_from(length).is_ok_and(|length| length > LIMIT) {
             return Err(Error::TooLarge { path: path.into(), limit: LIMIT });
@@ -87,6 +86,20 @@ impl Kernel {
         }
         let found = if file.is_empty() { "it is empty" } else { "it begins like none" };
         Err(Error::NotAKernel { found })
+    }
+
+    /// Makes sure that the file goes as far as its own header says: one that is cut off is read by nobody to its end, and its
+    /// guest says nothing. An Image does not tell how long its file is.
+    ///
+    /// # Errors
+    /// When it ends before.
+    pub fn check_length(&self) -> Result<(), Error> {
+        match self.form {
+            Form::Vmlinux if segments::are_cut_off(&self.file) => {
+                Err(Error::Damaged { what: "it ends before the end of its segments" })
+            }
+            _ => self.payload().map(drop),
+        }
     }
 
     /// What the file is.

@@ -25,6 +25,7 @@ mod image;
 mod kernel;
 mod modules;
 mod pvh;
+mod segments;
 
 pub use architecture::Architecture;
 pub use compression::Compression;

@@ -80,8 +80,8 @@ impl Modules {
         {
             return Err(Error::OfAnother { directory, found, wanted: wanted.into() });
         }
-        let builtin = match fs::read_to_string(directory.join(BUILTIN)) {
-            Ok(list) => Some(list.lines().filter_map(builtin_name).collect()),
+        let builtin = match nex_file::read_regular(&directory.join(BUILTIN)) {
+            Ok(list) => Some(String::from_utf8_lossy(&list).lines().filter_map(builtin_name).collect()),
             Err(_) => None,
         };
         Ok(Self { directory, files, builtin })
@@ -176,7 +176,7 @@ fn module_name(file_name: &str) -> Option<&str> {
 
 /// The module as the kernel takes it.
 fn unpack(path: &Path) -> Result<Vec<u8>, Error> {
-    let file = fs::read(path).map_err(Error::read(path))?;
+    let file = nex_file::read_regular(path).map_err(Error::read(path))?;
     match Compression::of(&file) {
         Some(compression) => compression.unpack(&file).map_err(|cause| Error::Damaged { path: path.into(), cause }),
         None => Ok(file),

@@ -67,6 +67,11 @@ fn a_distributions_kernel_is_understood() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("vmlinux");
     fs::write(&path, inside.unpacked()?)?;
+    let cut = |kernel: &[u8]| Kernel::parse(kernel[..kernel.len() / 2].to_vec()).and_then(|half| half.check_length());
+    kernel.check_length()?;
+    inside.check_length()?;
+    assert!(matches!(cut(&fs::read(&parts.kernel)?), Err(Error::Damaged { .. })));
+    assert!(matches!(cut(&fs::read(&path)?), Err(Error::Damaged { .. })));
     let described = command::run(Command::new("readelf").arg("--file-header").arg(&path))?;
     let described = String::from_utf8_lossy(&described);
     assert!(described.contains("Advanced Micro Devices X86-64") && described.contains("EXEC"), "{described}");

@@ -1,6 +1,5 @@
 //! A run, from the files to the report.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use nex_boot::{DriveError, GuestOptions, Session, Setup, Wish, workload_drive};
@@ -138,7 +137,7 @@ fn told(findings: &[Finding]) -> String {
 
 fn open(path: &Path) -> Result<Image, Error> {
     let root = |cause| Error::Root { path: path.into(), cause };
-    Image::open(File::open(path).map_err(|error| root(error.into()))?).map_err(root)
+    Image::open(nex_file::open_regular(path).map_err(|error| root(error.into()))?).map_err(root)
 }
 
 fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, image: &Image) -> Report {

@@ -81,6 +81,14 @@ pub enum Error {
         /// The system's word for it.
         cause: io::Error,
     },
+    /// QEMU has no place for what the guest writes to a drive without changing its file.
+    #[error("cannot make a temporary file in '{}': {cause}; choose another directory with TMPDIR", .place.display())]
+    Temporary {
+        /// Where it was to stand.
+        place: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
     /// What a VMM needs beside the machine's own files cannot be made.
     #[error("cannot prepare the VMM's files in '{}': {cause}", .place.display())]
     Prepare {

@@ -113,6 +113,9 @@ impl Vmm for Qemu {
 
     fn start(&self, machine: &Machine) -> Result<Guest, Error> {
         let talk = |cause| Error::Talk { vmm: self.name(), cause };
+        if machine.drives.iter().any(|drive| drive.access == Access::CopyOnWrite) {
+            check_temporary_place()?;
+        }
         let (ours, theirs) = UnixStream::pair().map_err(talk)?;
         let command = self.command(machine, &theirs);
         let process = Process::start(command, &[theirs.as_fd()]);
@@ -145,6 +148,14 @@ impl Qemu {
         };
         said.lines().map(line).collect::<Vec<_>>().join("; ")
     }
+}
+
+/// Makes sure of the place where QEMU keeps what guests write to drives that do not change: its own words for one that cannot
+/// be written to do not name it.
+fn check_temporary_place() -> Result<(), Error> {
+    let named = std::env::var_os("TMPDIR").filter(|place| !place.is_empty());
+    let place = named.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+    tempfile::tempfile_in(&place).map(drop).map_err(|cause| Error::Temporary { place, cause })
 }
 
 fn drive_argument(drive: &Drive, number: usize) -> OsString {

@@ -2,6 +2,7 @@
 //! is explained.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,61 @@ fn what_is_no_kernel_or_no_root_is_refused() -> Result<()> {
     refused(&mut place.boot()?, &["cannot read ", "No such file"])?;
     assert!(place.is_clean()?);
     Ok(())
+}
+
+#[test]
+fn nobody_waits_for_what_is_no_regular_file() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let fifo = place.path("fifo");
+    command::run(Command::new("mkfifo").arg(&fifo))?;
+    let refused = |boot: &mut Command, words: &[&str]| {
+        // Who waited for a writer would take no notice of SIGTERM.
+        let mut timeout = Command::new("timeout");
+        timeout.args(["--signal", "KILL", "20"]).arg(boot.get_program()).args(boot.get_args());
+        timeout.envs(boot.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        failed(&command::output(&mut timeout)?, words)
+    };
+    let words = ["/fifo': it is a FIFO, but must be a regular file"];
+    refused(&mut place.boot_with(&fifo)?, &["cannot read the kernel '", words[0]])?;
+    refused(&mut place.boot_with(Path::new("/dev/zero"))?, &["'/dev/zero': it is a device"])?;
+    refused(place.boot()?.arg("--initrd").arg(&fifo), &words)?;
+    refused(place.boot()?.arg("--overlay-drive").arg(&fifo), &["cannot use the drive '", words[0]])?;
+    let mut with_agent = Command::new(nex::NEX);
+    with_agent.args(["rootfs", "boot"]).arg(place.file()).arg("--kernel").arg(&place.parts.kernel);
+    refused(with_agent.arg("--agent").arg(&fifo), &words)?;
+    fs::rename(&fifo, place.file())?;
+    refused(&mut place.boot()?, &["/rootfs.ext4': it is a FIFO"])?;
+    let log = place.path("log");
+    fs::write(&log, b"")?;
+    refused(
+        Command::new(nex::NEX).args(["rootfs", "explain"]).arg(&log).arg("--image").arg(place.file()),
+        &["cannot read the image ", "it is a FIFO"],
+    )?;
+    Ok(())
+}
+
+#[test]
+fn a_kernel_that_is_cut_off_is_refused() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let whole = fs::read(&place.parts.kernel)?;
+    fs::write(place.path("cut"), &whole[..whole.len() / 2])?;
+    failed(
+        &command::output(&mut place.boot_with(&place.path("cut"))?)?,
+        &[
+            "cannot boot '",
+            "/cut': the kernel's file is damaged: it ends before the end of its payload",
+            "copy or download it again",
+        ],
+    )
+}
+
+#[test]
+fn a_directory_for_temporary_files_that_is_none_is_named() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    failed(
+        &command::output(place.boot()?.env("TMPDIR", "/nonexistent").arg("--quiet"))?,
+        &["cannot make a temporary file in '/nonexistent'", "choose another directory with TMPDIR"],
+    )
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! The forms of images that are files: what each is called, and what to say when something else is there.
 
-use std::fs::{self, File, FileType, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use nex_file::open_regular;
 
 use crate::error::Error;
 
@@ -47,27 +46,4 @@ impl Form {
             _ => Error::io("open", file)(error),
         })
     }
-}
-
-/// Opens a file that is read out of order, which only regular files can be. Never waits: a FIFO makes its opener wait
-/// for a writer, and opening a device can do worse.
-pub(super) fn open_regular(path: &Path) -> io::Result<File> {
-    check_kind(fs::metadata(path)?.file_type())?;
-    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
-    // Another file may have taken its place since.
-    check_kind(file.metadata()?.file_type())?;
-    Ok(file)
-}
-
-fn check_kind(kind: FileType) -> io::Result<()> {
-    let found = match kind {
-        kind if kind.is_file() => return Ok(()),
-        kind if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        kind if kind.is_fifo() => "a FIFO",
-        kind if kind.is_socket() => "a socket",
-        _ => "a device",
-    };
-    let problem = format!("it is {found}, but must be a regular file, for it is not read in order; copy it into one");
-    Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
 }

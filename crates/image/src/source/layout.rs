@@ -5,10 +5,11 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nex_file::open_regular;
 use serde::Deserialize;
 
 use super::archive::Archive;
-use super::form::{OCI_ARCHIVE, OCI_LAYOUT, open_regular};
+use super::form::{OCI_ARCHIVE, OCI_LAYOUT};
 use super::oci::{BlobStore, Resolver};
 use super::read_document;
 use crate::digest::Digest;

@@ -1,0 +1,81 @@
+//! Opens the files that users name. Only regular files will do where a file is read out of order or more than once, and
+//! nobody may be kept waiting by another kind.
+
+use std::fs::{self, File, FileType, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// Opens a regular file to read it. Never waits: a FIFO makes its opener wait for a writer, and opening a device can do worse.
+///
+/// # Errors
+/// When it cannot be opened, or is no regular file. A directory is [`io::ErrorKind::IsADirectory`], another kind
+/// [`io::ErrorKind::InvalidInput`].
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    check_kind(fs::metadata(path)?.file_type())?;
+    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
+    // Another file may have taken its place since.
+    check_kind(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+/// Reads all of a regular file.
+///
+/// # Errors
+/// As [`open_regular`], and when it cannot be read.
+pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn check_kind(kind: FileType) -> io::Result<()> {
+    let (found, error) = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => ("a directory", io::ErrorKind::IsADirectory),
+        kind if kind.is_fifo() => ("a FIFO", io::ErrorKind::InvalidInput),
+        kind if kind.is_socket() => ("a socket", io::ErrorKind::InvalidInput),
+        _ => ("a device", io::ErrorKind::InvalidInput),
+    };
+    let way_out = if kind.is_dir() { "name a file in it" } else { "copy what it gives into one" };
+    Err(io::Error::new(error, format!("it is {found}, but must be a regular file; {way_out}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use rustix::fs::{CWD, FileType, Mode};
+
+    use super::*;
+
+    #[test]
+    fn regular_files_are_read_through_links() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        fs::write(&file, b"bytes").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(read_regular(&link).unwrap(), b"bytes");
+        assert_eq!(open_regular(&directory.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn nothing_else_is_opened_and_nothing_waits() {
+        let directory = tempfile::tempdir().unwrap();
+        let (fifo, socket) = (directory.path().join("fifo"), directory.path().join("socket"));
+        rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let _listener = UnixListener::bind(&socket).unwrap();
+        for (path, found) in [
+            (fifo.as_path(), "it is a FIFO, but must be a regular file; copy what it gives into one"),
+            (&socket, "it is a socket, but"),
+            (Path::new("/dev/zero"), "it is a device, but"),
+            (directory.path(), "it is a directory, but must be a regular file; name a file in it"),
+        ] {
+            let said = open_regular(path).unwrap_err().to_string();
+            assert!(said.starts_with(found), "{said}");
+        }
+    }
+}
