@@ -8,8 +8,8 @@ use nex_boot::{Options, Outcome, Overlay, Report, Watcher};
 use crate::args::{BootArgs, Format};
 use crate::diagnostic::{Diagnostic, tell};
 use crate::interrupt::Interrupt;
-use crate::render;
 use crate::terminal::{Harmless, Raw};
+use crate::{output, render};
 
 /// Boots the root filesystem, and reports it.
 ///
@@ -34,9 +34,7 @@ pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
         Format::Text => render::boot(&report),
         Format::Json => serde_json::to_string(&report)? + "\n",
     };
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Diagnostic::new(format!("the report of the boot cannot be printed: {error}")))?;
+    output::print("the report", text)?;
     if report.ready { Ok(()) } else { Err(Diagnostic::reported(why_not(&report, args))) }
 }
 

@@ -1,13 +1,12 @@
 //! `nex cache`: from arguments to what is in the cache, and from there to the user.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use nex_rootfs::cache::{CacheError, CacheOptions, collect, default_directory, list, verify};
 
 use crate::args::{CacheAction, CachePlace, Format};
 use crate::diagnostic::Diagnostic;
-use crate::render;
+use crate::{output, render};
 
 /// Where a build's cache is; `None` where there is no place for one.
 pub fn options(place: &CachePlace) -> Option<CacheOptions> {
@@ -44,7 +43,7 @@ pub fn run(action: &CacheAction) -> Result<ExitCode, Diagnostic> {
             if is_json { json(&report)? } else { render::cache::verified(&report) }
         }
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    output::print("the report", text)?;
     Ok(code)
 }
 

@@ -1,6 +1,5 @@
 //! `nex rootfs check`: from arguments to findings, and from their report to the user.
 
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
@@ -8,7 +7,7 @@ use nex_diagnose::{CheckOptions, Verdict};
 
 use crate::args::{CheckArgs, Format};
 use crate::diagnostic::Diagnostic;
-use crate::render;
+use crate::{output, render};
 
 /// An error was found.
 const FAILING: u8 = 1;
@@ -32,7 +31,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Diagnostic> {
         Format::Text => render::check(&report, args.quiet),
         Format::Json => serde_json::to_string(&report)? + "\n",
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    output::print("the report", text)?;
     Ok(match report.verdict() {
         Verdict::Sound => ExitCode::SUCCESS,
         Verdict::Failing => ExitCode::from(FAILING),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::args::{ExplainArgs, Format};
 use crate::diagnostic::Diagnostic;
-use crate::render;
+use crate::{output, render};
 
 /// The longest log that is read, in bytes; a boot writes less than a megabyte.
 const LONGEST: u64 = 256 << 20;
@@ -49,7 +49,7 @@ pub fn run(args: &ExplainArgs) -> Result<(), Diagnostic> {
             serde_json::to_string(&Report { schema_version: SCHEMA_VERSION, explanation, unread_image })? + "\n"
         }
     };
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    output::print("the report", text)
 }
 
 fn read(args: &ExplainArgs) -> Result<Vec<u8>, Diagnostic> {

@@ -9,6 +9,7 @@ mod environment;
 mod explain;
 mod grow;
 mod interrupt;
+mod output;
 mod progress;
 mod render;
 mod rootfs;
@@ -102,7 +103,7 @@ fn interruptible(run: impl FnOnce() -> Result<(), Diagnostic>) -> Result<(), Dia
 fn completion(shell: Shell) -> Result<(), Diagnostic> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "nex", &mut script);
-    Ok(std::io::stdout().write_all(&script)?)
+    output::print("the script", script)
 }
 
 /// Prints a manual page in roff.
@@ -117,7 +118,7 @@ fn manual(command: Option<&str>) -> Result<(), Diagnostic> {
     };
     let mut roff = Vec::new();
     clap_mangen::Man::new(page.clone()).render(&mut roff)?;
-    Ok(std::io::stdout().write_all(&roff)?)
+    output::print("the manual page", roff)
 }
 
 /// The command of this name; `rootfs-set-agent` is the command `set-agent` of `rootfs`, as its page is called.

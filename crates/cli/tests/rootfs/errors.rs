@@ -265,6 +265,24 @@ fn an_error_that_nobody_can_be_told_is_no_panic() -> Result<()> {
 }
 
 #[test]
+fn a_report_that_nobody_takes_is_an_error_with_a_place() -> Result<()> {
+    let directory = nex::directory()?;
+    let (image, cache) = (directory.path().join("rootfs.ext4"), directory.path().join("cache"));
+    nex::build("scratch", &image)?;
+    let commands: [(&[&str], &Path); 3] = [
+        (&["rootfs", "check"], &image),
+        (&["rootfs", "explain"], Path::new("/dev/null")),
+        (&["cache", "du", "--cache-dir"], &cache),
+    ];
+    for (arguments, last) in commands {
+        let full = fs::File::options().write(true).open("/dev/full")?;
+        let ended = Command::new(nex::NEX).args(arguments).arg(last).stdout(full).stderr(Stdio::piped()).spawn()?;
+        failed(&ended.wait_with_output()?, &["cannot write the report to standard output: No space left"])?;
+    }
+    Ok(())
+}
+
+#[test]
 fn an_interrupt_leaves_nothing() -> Result<()> {
     for signal in ["INT", "TERM"] {
         let place = Place::new()?;
