@@ -124,7 +124,7 @@ fn ten_megabytes_come_through_to_a_host_that_reads_slowly() {
                 stream.extend(output.line_ends.then_some(b'\n'));
             }
             Item::Event(Event::Exit(exit)) => ends.push(exit.end),
-            Item::Damaged(_) | Item::Lost(_) | Item::Event(Event::Dropped { .. }) => panic!("{item:?}"),
+            Item::Damaged(_) | Item::Lost(_) | Item::Back(_) | Item::Event(Event::Dropped { .. }) => panic!("{item:?}"),
             _ => {}
         }
     }

@@ -41,7 +41,7 @@ impl Stages {
                     }
                 }
                 Item::Event(Event::Fail(text)) => self.failure = Some(String::from_utf8_lossy(&text.text).into_owned()),
-                Item::Event(_) | Item::Damaged(_) | Item::Lost(_) => {}
+                Item::Event(_) | Item::Damaged(_) | Item::Lost(_) | Item::Back(_) => {}
             }
         }
     }

@@ -84,11 +84,12 @@ fn words(report: &Report, args: &RunArgs) -> Vec<String> {
     if let Some(explanation) = &report.explanation {
         words.push(render::explanation(explanation, None).trim_end().to_owned());
     }
-    let Missing { dropped_bytes, lost_lines, damaged_lines } = report.missing;
+    let Missing { dropped_bytes, lost_lines, damaged_lines, out_of_order } = report.missing;
     if report.missing.is_some() {
         words.push(format!(
-            "warning: some of the program's output is missing: {dropped_bytes} bytes were dropped in the guest, {lost_lines} \
-             lines were lost, {damaged_lines} were damaged by other lines on the console"
+            "warning: some of the program's output is missing or another's: {dropped_bytes} bytes were dropped in the guest, {lost_lines} \
+             lines were lost, {damaged_lines} were damaged by other lines on the console, {out_of_order} times lines were out \
+             of order, as when the guest shows those of another boot"
         ));
     }
     if args.verbose {

@@ -1,5 +1,6 @@
 //! From a console to events.
 
+use std::collections::VecDeque;
 use std::mem;
 
 use crate::event::Event;
@@ -9,6 +10,9 @@ use crate::{MARKER, MAX_LINE};
 
 /// How many of the kernel's messages may stand in the middle of one line. A driver prints a few at once.
 const MAX_NOISE: u32 = 64;
+
+/// How many of the agent's lines are kept to know one that comes twice. A console's second copy follows closely.
+const KEPT: usize = 8;
 
 /// What a console holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +25,12 @@ pub enum Item {
     Damaged(Vec<u8>),
     /// This many of the agent's lines are missing here, by their numbers.
     Lost(u64),
+    /// The numbers of the agent's lines go back to this one. Some of those before were not written by it now: somebody
+    /// has shown an old log, or made lines up.
+    Back(u64),
 }
 
-/// Reads a console as it comes. Its memory is bounded by [`MAX_LINE`], whatever the guest writes.
+/// Reads a console as it comes. Its memory is bounded by a few times [`MAX_LINE`], whatever the guest writes.
 #[derive(Debug, Default)]
 pub struct Decoder {
     /// The line that has no end yet.
@@ -31,6 +38,8 @@ pub struct Decoder {
     /// A line that a kernel's message broke.
     broken: Option<Broken>,
     last_number: u64,
+    /// The last of the agent's lines, to know them again.
+    seen: VecDeque<Vec<u8>>,
 }
 
 /// The first part of a broken line.
@@ -166,15 +175,24 @@ impl Decoder {
     /// Gives the event of one of our lines. Returns whether its check was right.
     fn event(&mut self, line: &[u8], items: &mut Vec<Item>) -> bool {
         let Some(parsed) = Line::parse(line) else { return false };
+        let line = line.trim_ascii_end();
         let expected = self.last_number.saturating_add(1);
-        // The first line of a process starts the count anew.
-        if parsed.number != 1 && parsed.number < expected {
+        if parsed.number == 1 {
+            // The first line of a process starts the count anew.
+            self.seen.clear();
+        } else if parsed.number != expected && self.seen.iter().any(|seen| seen == line) {
             items.push(Item::Console(line.to_vec()));
             return true;
-        }
-        if parsed.number > expected {
+        } else if parsed.number < expected {
+            // A number alone is no proof that a line came twice: a higher one may have been anybody's.
+            items.push(Item::Back(parsed.number));
+        } else if parsed.number > expected {
             items.push(Item::Lost(parsed.number - expected));
         }
+        if self.seen.len() == KEPT {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(line.to_vec());
         self.last_number = parsed.number;
         items.push(parsed.event().map_or_else(|| Item::Console(line.to_vec()), Item::Event));
         true

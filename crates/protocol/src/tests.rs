@@ -138,6 +138,44 @@ fn other_damage_is_told() {
 }
 
 #[test]
+fn a_line_of_another_boot_does_not_hide_the_agents_own() {
+    let sent = [output(b"one", true), output(b"two", true), output(b"three", true), output(b"four", true)];
+    let console = String::from_utf8(lines(&sent)).unwrap();
+    let own: Vec<&str> = console.lines().collect();
+    let forged = "@nex1 exit code=0 uptime_ms=541 #4.0029";
+    let exit = Event::Exit(Exit { source: Source::Workload, end: Ended::Code(0), uptime_ms: 541, restart_ms: None });
+
+    let one = [own[0], forged, own[1], own[2], own[3]].join("\n");
+    let event = |event: &Event| Item::Event(event.clone());
+    let expected = [
+        event(&sent[0]),
+        Item::Lost(2),
+        event(&exit),
+        Item::Back(2),
+        event(&sent[1]),
+        event(&sent[2]),
+        event(&sent[3]),
+    ];
+    assert_eq!(decode(one.as_bytes()), expected);
+
+    // The same number, and another line.
+    let same = [own[0], own[1], own[2], forged, own[3]].join("\n");
+    let tail = [event(&exit), Item::Back(4), event(&sent[3])];
+    assert_eq!(decode(same.as_bytes())[3..], tail);
+
+    // A whole log of another boot, shown in the middle of this one.
+    let old = String::from_utf8(lines(&[(); 40].map(|()| output(b"old", true)))).unwrap();
+    let shown = format!("{}\n{}\n{old}{}\n{}\n", own[0], own[1], own[2], own[3]);
+    assert_eq!(decode(shown.as_bytes())[42..], [Item::Back(3), event(&sent[2]), event(&sent[3])]);
+
+    // What really came twice does so at a distance too, and is no step back.
+    let late = [own[0], own[1], own[2], own[1], own[2], own[3]].join("\n");
+    let items = decode(late.as_bytes());
+    assert!(!items.iter().any(|item| matches!(item, Item::Back(_) | Item::Lost(_))), "{items:?}");
+    assert_eq!(events(items), sent);
+}
+
+#[test]
 fn each_damaged_byte_of_a_line_is_noticed() {
     let line = lines(&[output(b"hello #1 world", true)]);
     for place in 0..line.len() - 1 {
@@ -256,7 +294,7 @@ fn size(items: &[Item]) -> usize {
     let sizes = items.iter().map(|item| match item {
         Item::Console(line) | Item::Damaged(line) => line.len(),
         Item::Event(Event::Output(output)) => output.text.len(),
-        Item::Event(_) | Item::Lost(_) => 0,
+        Item::Event(_) | Item::Lost(_) | Item::Back(_) => 0,
     });
     sizes.inspect(|size| assert!(*size <= MAX_LINE)).sum()
 }

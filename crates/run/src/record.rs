@@ -56,6 +56,10 @@ impl Record {
                 *lost = lost.saturating_add(lines);
                 Ok(())
             }
+            Item::Back(_) => {
+                self.report.missing.out_of_order += 1;
+                Ok(())
+            }
         }
     }
 

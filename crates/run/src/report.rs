@@ -113,6 +113,8 @@ pub struct Missing {
     pub lost_lines: u64,
     /// Lines of the agent that others wrote into.
     pub damaged_lines: u64,
+    /// How often the numbers of the agent's lines went back: somebody in the guest shows lines that are not the agent's own.
+    pub out_of_order: u64,
 }
 
 impl Missing {

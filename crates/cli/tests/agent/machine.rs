@@ -212,7 +212,10 @@ impl Seen {
         let faults: Vec<&Item> = self
             .items
             .iter()
-            .filter(|item| matches!(item, Item::Damaged(_) | Item::Lost(_) | Item::Event(Event::Dropped { .. })))
+            .filter(|item| {
+                let dropped = matches!(item, Item::Event(Event::Dropped { .. }));
+                dropped || matches!(item, Item::Damaged(_) | Item::Lost(_) | Item::Back(_))
+            })
             .collect();
         assert!(faults.is_empty(), "{faults:?}");
         self

@@ -30,7 +30,7 @@ fn a_program_s_bytes_come_out_as_they_are_and_apart() -> Result<()> {
     let report = report(&result.stderr)?;
     assert_eq!((&report["exitCode"], &report["end"]["code"]), (&json!(3), &json!(3)));
     assert_eq!(report["stdoutBytes"], expected.len());
-    assert_eq!(report["missing"], json!({ "droppedBytes": 0, "lostLines": 0, "damagedLines": 0 }));
+    assert_eq!(report["missing"], json!({ "droppedBytes": 0, "lostLines": 0, "damagedLines": 0, "outOfOrder": 0 }));
     assert!(report["times"]["readyMs"].is_u64() && report["vmm"]["name"].is_string(), "{report}");
     assert!(fs::read(place.root())? == before, "the root changed");
     assert!(place.is_clean()?);

@@ -89,7 +89,7 @@ fn take(items: Vec<Item>, line: u64, messages: &mut Vec<Message>) {
                     split(&without_escapes(part), line, messages);
                 }
             }
-            Item::Lost(_) => {}
+            Item::Lost(_) | Item::Back(_) => {}
         }
     }
 }
