@@ -8,8 +8,13 @@ use std::path::{Path, PathBuf};
 use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
 use nex_workload::{BINARY_FILE, DRIVE_LABEL, WORKLOAD_FILE, Workload};
 
+use crate::root_file::{EXT4_MAGIC, EXT4_MAGIC_OFFSET};
+
 /// The label of a drive that keeps what guests write.
 const OVERLAY_LABEL: &str = "nex-overlay";
+
+/// Where ext4's superblock has its label (`s_volume_name`).
+const LABEL_OFFSET: usize = 0x478;
 
 /// All drives have it: they are told apart by their labels, and the same workload shall give the same bytes.
 const UUID: [u8; 16] = *b"nexrun\x80\0\x80\0 drive";
@@ -58,6 +63,12 @@ pub enum DriveError {
         /// The system's word for it.
         cause: io::Error,
     },
+    /// What is there is no drive of ours: it may be a root filesystem, or somebody's data.
+    #[error(
+        "'{}' is not a drive that nex has made for changes: no ext4 file system with the label {OVERLAY_LABEL}; name a file that is not there yet, or give an ext4 of your own that label: e2label FILE {OVERLAY_LABEL}",
+        .0.display()
+    )]
+    NotOurs(PathBuf),
     /// The program cannot be read.
     #[error("cannot read the program: {0}")]
     Program(io::Error),
@@ -99,6 +110,22 @@ pub fn create_overlay_drive(path: &Path, size: u64) -> Result<(), DriveError> {
     })
 }
 
+/// Makes sure that a file is a drive for changes, by its label: any other file system would be written to at once.
+///
+/// # Errors
+/// When it is not, or cannot be read.
+pub fn check_overlay_drive(path: &Path) -> Result<(), DriveError> {
+    const HEAD: u64 = 2048;
+    let mut head = Vec::new();
+    let read = nex_file::open_regular(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    read.map_err(|cause| DriveError::Open { path: path.into(), cause })?;
+    let has = |offset: usize, bytes: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(bytes));
+    if has(EXT4_MAGIC_OFFSET, EXT4_MAGIC) && has(LABEL_OFFSET, &label(OVERLAY_LABEL)) {
+        return Ok(());
+    }
+    Err(DriveError::NotOurs(path.into()))
+}
+
 fn temporary_file() -> Result<File, DriveError> {
     tempfile::tempfile().map_err(temporary_error)
 }
@@ -133,9 +160,14 @@ fn write_overlay(file: File, size: u64) -> Result<(), DriveError> {
 }
 
 fn options(sizes: Sizes, name: &str) -> Options {
+    Options { sizes, uuid: UUID, hash_seed: UUID, label: label(name), time: 0 }
+}
+
+/// A label as the superblock has it, with zeros behind it.
+fn label(name: &str) -> [u8; 16] {
     let mut label = [0; 16];
     label.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
-    Options { sizes, uuid: UUID, hash_seed: UUID, label, time: 0 }
+    label
 }
 
 /// Root's, in 1970: whoever makes it, whenever.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use nex_diagnose::AGENT;
 use nex_vmm::{Access, Machine};
 
-use crate::drive::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive};
+use crate::drive::{DriveError, NamelessDrive, check_overlay_drive, create_overlay_drive, overlay_drive};
 
 /// Where changes go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Overlay {
     Scratch(u64),
     /// To a file that keeps them.
     File {
-        /// The file, an ext4 file system.
+        /// The file, an ext4 file system with the label that such drives have.
         path: PathBuf,
         /// How many bytes it has when it has to be made.
         size: u64,
@@ -38,14 +38,14 @@ impl Overlay {
     /// Makes the drive that is missing.
     ///
     /// # Errors
-    /// When it cannot be made, or what is there is no file.
+    /// When it cannot be made, or what is there is no drive for changes.
     pub fn prepare(&self) -> Result<ReadyOverlay, DriveError> {
         match self {
             Self::Memory => Ok(ReadyOverlay::Memory),
             Self::Scratch(size) => overlay_drive(*size).map(ReadyOverlay::Scratch),
             Self::File { path, size } => {
                 if path.exists() {
-                    nex_file::open_regular(path).map_err(|cause| DriveError::Open { path: path.clone(), cause })?;
+                    check_overlay_drive(path)?;
                 } else {
                     create_overlay_drive(path, *size)?;
                 }

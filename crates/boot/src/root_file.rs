@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 
 /// Where ext4's superblock has its magic number, and what that is.
-const EXT4_MAGIC_OFFSET: usize = 0x438;
-const EXT4_MAGIC: &[u8] = b"\x53\xef";
+pub const EXT4_MAGIC_OFFSET: usize = 0x438;
+pub const EXT4_MAGIC: &[u8] = b"\x53\xef";
 const HEAD: u64 = 2048;
 
 /// What people hand over, by its first bytes, and what to do about it.

@@ -85,6 +85,14 @@ fn wrong_usage_and_wrong_files_are_nex_s_own_failures() -> Result<()> {
     refused(place.nex()?.args(["--env", "=x"]), 125, &["a variable is NAME=VALUE"])?;
     refused(place.nex()?.args(["--overlay-drive", "/none/state"]), 125, &["cannot make '/none/state'"])?;
     refused(place.nex()?.args(["--overlay-drive", "4KiB"]), 125, &["cannot write a drive for the guest"])?;
+    // What is no drive of ours is not written to, least of all the root.
+    let (before, garbage) = (fs::read(place.root())?, place.path("garbage"));
+    fs::write(&garbage, [0xa5; 8192])?;
+    for file in [&place.root(), &garbage] {
+        refused(place.nex()?.arg("--overlay-drive").arg(file), 125, &["not a drive that nex has made for changes"])?;
+    }
+    assert!(fs::read(place.root())? == before, "the root changed");
+    fs::remove_file(garbage)?;
     refused(&mut place.nex_with(Path::new("/none"))?, 125, &["cannot read", "/none"])?;
     for flag in ["--timeout", "--boot-timeout", "--stop-timeout"] {
         refused(place.nex()?.args([flag, "9223372036854775807"]), 125, &["a time has at most 876000h"])?;
