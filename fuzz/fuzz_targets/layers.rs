@@ -67,6 +67,7 @@ fn options(layout: PathBuf, output: &Path) -> Options {
         digest: false,
         verity: None,
         script: None,
+        boot_script: None,
         source_date_epoch: None,
         guest: GuestOptions::default(),
         limits: Limits { entries: 10_000, headers: 256 << 10, metadata: 4 << 20 },
