@@ -50,6 +50,7 @@ rules! {
     SERVICE_FAILED "service-failed" Warning "A service did not start."
     AGENT_CRASHED "agent-crashed" Error "The agent was killed by a signal."
     AGENT_FAILED "agent-failed" Error "The agent did not start, or could not do its work."
+    AGENT_NOT_READY "agent-not-ready" Error "The agent runs, and its boot script has not ended."
     AGENT_SILENT "agent-silent" Error "The guest runs, and its agent has not reported."
     GUEST_ENDED "guest-ended" Error "The guest has ended before its agent has reported."
 }

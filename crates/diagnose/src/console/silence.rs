@@ -1,12 +1,13 @@
 //! What follows from where a console ends, when no line on it tells of trouble.
 
 use nex_program::is_executable;
+use nex_protocol::{Event, Role, Source};
 
 use super::boot::Boot;
 use super::command_line::CommandLine;
-use super::rules::{AGENT_SILENT, CONSOLE_ELSEWHERE, CONSOLE_SILENT, GUEST_ENDED, KERNEL_STOPPED};
+use super::rules::{AGENT_NOT_READY, AGENT_SILENT, CONSOLE_ELSEWHERE, CONSOLE_SILENT, GUEST_ENDED, KERNEL_STOPPED};
 use super::symptom::Symptom;
-use super::text::Message;
+use super::text::{Content, Message};
 use super::{End, Known, init_program};
 
 const AGENT: &str = "/usr/local/bin/agent";
@@ -28,13 +29,15 @@ pub fn derive(messages: &[Message], boot: &Boot, known: &Known) -> Option<Sympto
     }
     Some(if boot.ended || known.end == Some(End::Itself) {
         ended(last, boot, known)
+    } else if boot.role == Some(Role::Init) {
+        not_ready(messages, last)
     } else {
         no_report(last, boot, known)
     })
 }
 
 fn from_kernel(message: &Message) -> bool {
-    matches!(message.content, super::text::Content::Kernel(_))
+    matches!(message.content, Content::Kernel(_))
 }
 
 fn silent(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
@@ -103,6 +106,20 @@ fn ended(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
         advice
     };
     Symptom::at_the_end(&GUEST_ENDED, last, words, remedy)
+}
+
+/// Between its start and its readiness, the agent waits for nothing but the boot script.
+fn not_ready(messages: &[Message], last: Option<&Message>) -> Symptom {
+    let written = messages.iter().rev().find(
+        |message| matches!(&message.content, Content::Event(Event::Output(output)) if output.source == Source::BootScript),
+    );
+    let words = match written {
+        Some(_) => "the agent has started, and its boot script, whose last line this is, has not ended",
+        None => "the agent has started and is not ready: its boot script has written nothing and has not ended",
+    };
+    let remedy = "have /etc/nex/boot-script come to an end: what shall run on belongs into the background (&), or is the \
+                  guest's workload; or give it more time (--timeout)";
+    Symptom::at_the_end(&AGENT_NOT_READY, written.or(last), words, remedy)
 }
 
 fn no_report(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {

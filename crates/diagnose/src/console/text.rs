@@ -43,6 +43,7 @@ impl Message {
     pub fn quote(&self) -> String {
         match &self.content {
             Content::Event(Event::Fail(fail)) => String::from_utf8_lossy(&fail.text).into_owned(),
+            Content::Event(Event::Output(output)) => cut(&without_escapes(&output.text)).to_owned(),
             _ => self.text().to_owned(),
         }
     }
