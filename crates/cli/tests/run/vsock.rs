@@ -25,7 +25,7 @@ fn all_that_a_program_writes_comes_by_vsock() -> Result<()> {
     assert_eq!(result.status.code(), Some(3), "{stderr}");
     let report = report(&result.stderr)?;
     assert_eq!(report["agentWay"], way, "{report}");
-    assert_eq!(report["missing"], json!({ "droppedBytes": 0, "lostLines": 0, "damagedLines": 0 }));
+    assert_eq!(report["missing"], json!({ "droppedBytes": 0, "lostLines": 0, "damagedLines": 0, "outOfOrder": 0 }));
     assert_eq!(report["agentFailures"], json!([]));
     assert!(place.is_clean()?);
     Ok(())
