@@ -46,6 +46,14 @@ pub enum Error {
         /// What is missing.
         cause: nex_kernel::Error,
     },
+    /// The kernel would not take all of its command line.
+    #[error("the kernel's command line would have {bytes} bytes, and kernels take {most}; shorten what --append gives")]
+    CommandLine {
+        /// Its length.
+        bytes: usize,
+        /// The longest that there may be.
+        most: usize,
+    },
     /// The kernel's modules cannot be used.
     #[error(transparent)]
     Modules(#[from] ModulesError),

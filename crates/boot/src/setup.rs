@@ -42,6 +42,9 @@ pub struct Setup {
     _overlay: Option<ReadyOverlay>,
 }
 
+/// `COMMAND_LINE_SIZE` of x86 and arm64, with the zero at its end. A kernel cuts a longer one off, or says nothing at all.
+const COMMAND_LINE_SIZE: usize = 2048;
+
 impl Setup {
     /// Makes sure of everything that a guest with this root is made of, whoever of those who are wished runs it.
     ///
@@ -80,6 +83,10 @@ impl Setup {
         let choice = Choice::make(wish, &self.kernel)?;
         let mut machine = self.machine.clone();
         machine.add_words(&self.append);
+        let bytes = choice.vmm.command_line(&ear::told(&*choice.vmm, &machine)).len();
+        if bytes >= COMMAND_LINE_SIZE {
+            return Err(Error::CommandLine { bytes, most: COMMAND_LINE_SIZE - 1 });
+        }
         Session::start(choice, machine)
     }
 }

@@ -119,6 +119,16 @@ fn a_directory_for_temporary_files_that_is_none_is_named() -> Result<()> {
 }
 
 #[test]
+fn a_command_line_that_no_kernel_takes_is_refused() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let result = command::output(place.boot()?.args(["--append", &"x".repeat(3000)]))?;
+    let said = String::from_utf8_lossy(&result.stderr).into_owned();
+    assert_eq!(result.status.code(), Some(1), "{said}");
+    assert!(said.contains("kernels take 2047; shorten what --append gives"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn wrong_arguments_are_usage() -> Result<()> {
     let usage = |arguments: &[&str]| -> Result<Option<i32>> {
         let mut nex = Command::new(nex::NEX);
