@@ -1,7 +1,6 @@
 //! The kernel as a judge: it mounts the image through a loop device, which only root may do.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -12,6 +11,7 @@ use crate::failure::Context;
 use crate::fsck;
 use crate::host_tree;
 use crate::kernel_log::{self, KernelLog};
+use crate::loop_device::LoopDevice;
 use crate::manifest::Manifest;
 use crate::{Failure, Result, places};
 
@@ -39,8 +39,7 @@ pub enum Access {
 /// A mounted image; dropped, it is unmounted.
 pub struct Mount {
     directory: Option<tempfile::TempDir>,
-    /// The loop device, as the kernel's log names it.
-    device: String,
+    device: LoopDevice,
     log: KernelLog,
 }
 
@@ -52,12 +51,13 @@ impl Mount {
     pub fn new(image: &Path, access: Access) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let options = match access {
-            Access::ReadOnly => "loop,ro,noload",
-            Access::ReadWrite => "loop,rw",
+            Access::ReadOnly => "ro,noload",
+            Access::ReadWrite => "rw",
         };
+        let device = LoopDevice::attach(image, access == Access::ReadOnly)?;
         let log = KernelLog::from_now()?;
-        command::run(Command::new("mount").args(["-t", "ext4", "-o", options]).arg(image).arg(directory.path()))?;
-        let device = format!("loop{}", rustix::fs::minor(fs::metadata(directory.path())?.dev()));
+        let mut mount = Command::new("mount");
+        command::run(mount.args(["-t", "ext4", "-o", options]).arg(device.path()).arg(directory.path()))?;
         Ok(Self { directory: Some(directory), device, log })
     }
 
@@ -68,7 +68,7 @@ impl Mount {
 
     /// The loop device's name, as it stands beneath `/sys/fs/ext4`.
     pub fn device(&self) -> &str {
-        &self.device
+        self.device.name()
     }
 
     /// Runs a shell script in the root directory, and gives what it wrote to its standard output.
@@ -88,7 +88,7 @@ impl Mount {
         self.detach()?;
         let log = self.log.read()?;
         let mut faults = kernel_log::faults(&log);
-        faults.retain(|line| kernel_log::names_device(line, &self.device));
+        faults.retain(|line| kernel_log::names_device(line, self.device.name()));
         if faults.is_empty() { Ok(()) } else { Err(Failure::new(format!("the kernel's log: {}", faults.join("\n")))) }
     }
 

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use nex_testkit::e2fsck::E2fsck;
 use nex_testkit::kernel::{self, Access, Mount};
@@ -12,6 +13,9 @@ use nex_testkit::manifest::{self, Manifest, whole_seconds};
 use nex_testkit::{Failure, Result, backup, command, fsck, host_tree, image_tree, kernel_log, places};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, lsetxattr, makedev, mknodat};
 use tempfile::TempDir;
+
+/// How often two mounts are made at once, for one to take the loop device that the other just had.
+const ROUNDS: u32 = 100;
 
 /// A directory with one of everything, and the image that `mke2fs -d` makes of it.
 struct Sample {
@@ -288,6 +292,22 @@ fn the_kernel_refuses_a_damaged_superblock() -> Result<()> {
     }
     assert!(image_tree::read(&sample.image()).is_err());
     Ok(())
+}
+
+#[test]
+fn a_mount_is_not_blamed_for_the_damage_of_another() -> Result<()> {
+    if !kernel::is_available() {
+        return Ok(());
+    }
+    let (sound, damaged) = (Sample::new()?, Sample::new()?);
+    damaged.damage(1024 + 0x3FC, &[0; 4])?;
+    let damaged = damaged.image();
+    thread::scope(|scope| {
+        let refused = scope.spawn(|| (0..ROUNDS).all(|_| Mount::new(&damaged, Access::ReadOnly).is_err()));
+        let result = (0..ROUNDS).try_for_each(|_| Mount::new(&sound.image(), Access::ReadOnly)?.unmount());
+        assert!(refused.join().unwrap_or_default());
+        result
+    })
 }
 
 #[test]
