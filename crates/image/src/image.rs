@@ -1,7 +1,6 @@
 //! An image that has been found: its config, and the layers to be read.
 
 use std::fmt;
-use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,8 +44,6 @@ pub struct Image {
     /// Its layers, lowest first.
     pub layers: Vec<Layer>,
     blobs: Vec<OpenBlob>,
-    /// Where blobs are kept, if they come from far.
-    keep: Option<Arc<dyn Keep>>,
     limits: Limits,
     /// Decompressed bytes of all layers so far.
     unpacked: Arc<AtomicU64>,
@@ -80,12 +77,7 @@ impl Image {
         }
         let (layers, blobs) = layers.into_iter().unzip();
         let (limits, unpacked) = (options.limits.clone(), Arc::default());
-        Ok(Image { name, manifest_digest, platform, config, layers, blobs, keep: None, limits, unpacked })
-    }
-
-    /// The same image, whose blobs are kept.
-    pub(crate) fn kept(self, keep: Option<Arc<dyn Keep>>) -> Image {
-        Image { keep, ..self }
+        Ok(Image { name, manifest_digest, platform, config, layers, blobs, limits, unpacked })
     }
 
     /// Counts a layer that the caller has already, of so many decompressed bytes: the limit on all of them holds for the rest.
@@ -103,14 +95,7 @@ impl Image {
             });
         };
         let (limits, unpacked) = (self.limits.clone(), Arc::clone(&self.unpacked));
-        let (blob, keep) = match (&self.keep, &layer.digest) {
-            (Some(keep), Some(digest)) => match keep.blob(digest) {
-                Some(kept) => (Box::new(kept) as Box<dyn Read + Send>, None),
-                None => (open()?, keep.new_blob(digest, layer.size)),
-            },
-            _ => (open()?, None),
-        };
-        LayerReader::start(blob, Job { index, layer: layer.clone(), limits, unpacked, progress, keep })
+        LayerReader::start(open()?, Job { index, layer: layer.clone(), limits, unpacked, progress })
     }
 }
 

@@ -24,9 +24,9 @@ use std::sync::atomic::AtomicU64;
 use self::pipe::PipeReader;
 use crate::digest::Digest;
 use crate::error::{Error, LayerError};
-use crate::keep::NewBlob;
 use crate::limits::Limits;
 use crate::progress::Progress;
+use crate::source::Blob;
 
 /// How a blob is compressed. Found by looking at its first bytes; the media type is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,8 +88,6 @@ pub(crate) struct Job {
     /// Decompressed bytes of all layers of the image so far.
     pub unpacked: Arc<AtomicU64>,
     pub progress: Arc<dyn Progress>,
-    /// Where the blob is kept on its way.
-    pub keep: Option<Box<dyn NewBlob>>,
 }
 
 /// A layer's tar, decompressed, in large pieces: `fill_buf` lends the pipeline's own buffers.
@@ -106,12 +104,12 @@ pub struct LayerReader {
 
 impl LayerReader {
     /// Starts the stages.
-    pub(crate) fn start(blob: Box<dyn Read + Send>, mut job: Job) -> Result<LayerReader, Error> {
+    pub(crate) fn start(blob: Box<dyn Blob>, job: Job) -> Result<LayerReader, Error> {
         let (index, progress) = (job.index, Arc::clone(&job.progress));
         progress.layer_started(index, job.layer.size);
         let diff_id = job.layer.diff_id;
         let digest = job.layer.digest.or(diff_id);
-        let tar = blob::start(blob, &mut job)
+        let tar = blob::start(blob, &job)
             .and_then(|blob| decompress::start(blob, &job))
             .and_then(|tar| tar_hash::start(tar, diff_id))
             .map_err(|problem| Error::Layer { index, digest, problem })?;

@@ -9,13 +9,27 @@ mod plain;
 mod registry;
 
 use std::io::Read;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::image::{Image, Options};
 use crate::reference::{Reference, TarSource};
 
+/// A layer's blob on its way: its bytes in order, not verified.
+pub(crate) trait Blob: Read + Send {
+    /// All of it has been read, and size and digest are what was promised.
+    fn verified(self: Box<Self>) {}
+}
+
+impl Blob for Box<dyn Read + Send> {}
+
 /// Opens a layer's blob.
-pub(crate) type OpenBlob = Box<dyn Fn() -> Result<Box<dyn Read + Send>, Error> + Send + Sync>;
+pub(crate) type OpenBlob = Arc<dyn Fn() -> Result<Box<dyn Blob>, Error> + Send + Sync>;
+
+/// Opens a blob for which nothing is to be done once it is verified.
+fn plain_blob(open: impl Fn() -> Result<Box<dyn Read + Send>, Error> + Send + Sync + 'static) -> OpenBlob {
+    Arc::new(move || Ok(Box::new(open()?)))
+}
 
 /// Resolves a reference: afterwards, all is known about the image except its layers' content.
 pub(crate) fn open(reference: &Reference, options: &Options) -> Result<Image, Error> {

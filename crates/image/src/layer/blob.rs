@@ -1,12 +1,12 @@
 //! The first stage: reads the blob and checks its size and digest.
 
-use std::io::{Read, Write};
 use std::sync::Arc;
 
 use super::Job;
 use super::pipe::{PipeReader, Pool, Stop, spawn_stage};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{LayerError, Mismatch};
+use crate::source::Blob;
 
 const BUFFER_BYTES: usize = 256 << 10;
 const BUFFERS: usize = 6;
@@ -19,9 +19,9 @@ pub(super) struct BlobFacts {
 }
 
 /// Starts the stage. A blob that is not what was promised ends with an error, after its data.
-pub(super) fn start(mut blob: Box<dyn Read + Send>, job: &mut Job) -> Result<PipeReader<BlobFacts>, LayerError> {
+pub(super) fn start(mut blob: Box<dyn Blob>, job: &Job) -> Result<PipeReader<BlobFacts>, LayerError> {
     let (index, progress) = (job.index, Arc::clone(&job.progress));
-    let (size, digest, mut keep) = (job.layer.size, job.layer.digest, job.keep.take());
+    let (size, digest) = (job.layer.size, job.layer.digest);
     spawn_stage("read", BUFFERS, move |pipe| {
         let pool = Pool::new(BUFFERS, BUFFER_BYTES);
         let mut hasher = Hasher::new(digest.map_or(Algorithm::Sha256, |digest| digest.algorithm()));
@@ -31,9 +31,7 @@ pub(super) fn start(mut blob: Box<dyn Read + Send>, job: &mut Job) -> Result<Pip
             let read = buffer.fill(&mut blob).map_err(LayerError::from_io)?;
             if read == 0 {
                 let facts = check(BlobFacts { digest: hasher.finish(), bytes }, size, digest)?;
-                if let Some(keep) = keep {
-                    keep.keep();
-                }
+                blob.verified();
                 return Ok(facts);
             }
             bytes += read as u64;
@@ -41,7 +39,6 @@ pub(super) fn start(mut blob: Box<dyn Read + Send>, job: &mut Job) -> Result<Pip
                 return Err(Stop::Failed(LayerError::TooLong { expected }));
             }
             hasher.update(buffer.filled());
-            keep = keep.and_then(|mut keep| keep.write_all(buffer.filled()).is_ok().then_some(keep));
             pipe.send(buffer)?;
             progress.advanced(index, bytes);
         }

@@ -14,6 +14,7 @@ use crate::digest::Digest;
 use crate::error::{Error, LayerError};
 use crate::limits::Limits;
 use crate::progress::{NoProgress, Progress};
+use crate::source::Blob;
 
 /// A tar that is larger than all buffers of the pipeline, and compresses badly enough to be so compressed too.
 fn tar() -> Vec<u8> {
@@ -55,9 +56,15 @@ fn unknown() -> Layer {
     Layer { digest: None, diff_id: None, size: None, media_type: None, created_by: None }
 }
 
+/// A blob for which nothing is to be done once it is verified.
+fn plain(blob: impl Read + Send + 'static) -> Box<dyn Blob> {
+    let blob: Box<dyn Read + Send> = Box::new(blob);
+    Box::new(blob)
+}
+
 fn start_within(blob: impl Read + Send + 'static, layer: Layer, limits: Limits) -> LayerReader {
-    let job = Job { index: 3, layer, limits, unpacked: Arc::default(), progress: Arc::new(NoProgress), keep: None };
-    LayerReader::start(Box::new(blob), job).expect("threads")
+    let job = Job { index: 3, layer, limits, unpacked: Arc::default(), progress: Arc::new(NoProgress) };
+    LayerReader::start(plain(blob), job).expect("threads")
 }
 
 fn start(blob: &[u8], layer: Layer) -> LayerReader {
@@ -291,7 +298,7 @@ fn progress_tells_the_whole_story() {
     }
     let story = Arc::new(Story::default());
     let (layer, limits) = (Layer { size: Some(1024), ..unknown() }, Limits::default());
-    let job = Job { index: 0, layer, limits, unpacked: Arc::default(), progress: story.clone(), keep: None };
-    LayerReader::start(Box::new(Cursor::new([0; 1024])), job).and_then(LayerReader::finish).expect("a summary");
+    let job = Job { index: 0, layer, limits, unpacked: Arc::default(), progress: story.clone() };
+    LayerReader::start(plain(Cursor::new([0; 1024])), job).and_then(LayerReader::finish).expect("a summary");
     assert_eq!(*story.0.lock().expect("no panic"), ["start 0 Some(1024)", "at 0 1024", "end 0"]);
 }

@@ -3,7 +3,6 @@
 //! Two shapes exist: `ID/layer.tar` with links between equal layers, and since Docker 25 an OCI layout with a
 //! `manifest.json` beside it. Both are read through `manifest.json`.
 
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use serde::Deserialize;
 use super::archive::Archive;
 use super::form::DOCKER_ARCHIVE;
 use super::oci::{check_digest, pair_layers};
-use super::{OpenBlob, read_document};
+use super::{OpenBlob, plain_blob, read_document};
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::document::{json, null_is_default};
@@ -57,10 +56,7 @@ pub(super) fn open(file: &Path, image: Option<&ImageName>, name: &str, options: 
 fn open_layer(archive: &Arc<Archive>, layer: Layer, member: &str) -> Result<(Layer, OpenBlob), Error> {
     let size = archive.member(member.as_bytes())?.len();
     let (archive, member) = (Arc::clone(archive), member.to_owned());
-    let blob: OpenBlob = Box::new(move || {
-        let content: Box<dyn Read + Send> = Box::new(archive.member(member.as_bytes())?);
-        Ok(content)
-    });
+    let blob = plain_blob(move || Ok(Box::new(archive.member(member.as_bytes())?)));
     Ok((Layer { size: Some(size), ..layer }, blob))
 }
 

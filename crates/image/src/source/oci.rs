@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::{OpenBlob, read_document};
+use super::{Blob, OpenBlob, read_document};
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::document::{Descriptor, Document, Manifest};
@@ -28,6 +28,11 @@ pub(super) trait BlobStore: Send + Sync {
 
     /// A blob's content.
     fn blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>, Error>;
+
+    /// A layer's content.
+    fn layer(&self, digest: &Digest, size: u64) -> Result<Box<dyn Blob>, Error> {
+        Ok(Box::new(self.blob(digest, size)?))
+    }
 }
 
 /// Follows descriptors from the first document to the config.
@@ -120,7 +125,7 @@ impl Resolver<'_> {
 
     fn open_blob(&self, descriptor: Descriptor) -> (Descriptor, OpenBlob) {
         let (store, digest, size) = (Arc::clone(&self.store), descriptor.digest, descriptor.size);
-        (descriptor, Box::new(move || store.blob(&digest, size)))
+        (descriptor, Arc::new(move || store.layer(&digest, size)))
     }
 
     fn verified(&self, what: &str, source: impl Read, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {

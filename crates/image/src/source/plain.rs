@@ -1,12 +1,12 @@
 //! Root filesystems without an image around them: a tar, a directory, nothing.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::OpenBlob;
+use super::{OpenBlob, plain_blob};
 use crate::config::Config;
 use crate::directory;
 use crate::error::{Error, LayerError};
@@ -21,16 +21,13 @@ pub(super) fn open_tar(file: &Path, name: String, options: &Options) -> Result<I
     }
     let size = metadata.is_file().then_some(metadata.len());
     let path = file.to_owned();
-    let blob: OpenBlob = Box::new(move || {
-        let content: Box<dyn Read + Send> = Box::new(File::open(&path).map_err(Error::io("open", &path))?);
-        Ok(content)
-    });
+    let blob = plain_blob(move || Ok(Box::new(File::open(&path).map_err(Error::io("open", &path))?)));
     one_layer(name, size, blob, options)
 }
 
 pub(super) fn open_stdin(name: String, options: &Options) -> Result<Image, Error> {
     let is_taken = AtomicBool::new(false);
-    let blob: OpenBlob = Box::new(move || {
+    let blob = plain_blob(move || {
         if is_taken.swap(true, Ordering::Relaxed) {
             return Err(Error::Layer { index: 0, digest: None, problem: LayerError::ReadTwice });
         }
@@ -42,11 +39,9 @@ pub(super) fn open_stdin(name: String, options: &Options) -> Result<Image, Error
 pub(super) fn open_directory(path: &Path, name: String, options: &Options) -> Result<Image, Error> {
     let root = Arc::new(directory::open_root(path)?);
     let path = path.to_owned();
-    let blob: OpenBlob = Box::new(move || {
+    let blob = plain_blob(move || {
         let tar = directory::tar_stream(Arc::clone(&root), path.clone());
-        let tar: Box<dyn Read + Send> =
-            Box::new(tar.map_err(|problem| Error::Layer { index: 0, digest: None, problem })?);
-        Ok(tar)
+        Ok(Box::new(tar.map_err(|problem| Error::Layer { index: 0, digest: None, problem })?))
     });
     one_layer(name, None, blob, options)
 }

@@ -1,14 +1,14 @@
 //! Images in a registry.
 
-use std::io::{Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::sync::Arc;
 
 use super::oci::{BlobStore, Resolver, check_digest};
-use super::read_document;
+use super::{Blob, read_document};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::{Image, Options};
-use crate::keep::{Keep, Known};
+use crate::keep::{Keep, Known, NewBlob};
 use crate::reference::RegistryReference;
 use crate::registry::Registry;
 
@@ -39,7 +39,7 @@ pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<I
         (store, known, content)
     };
     let resolver = Resolver { store, name: &name, options };
-    Ok(resolver.document(known.media_type.as_deref(), &content, known.digest)?.kept(keep))
+    resolver.document(known.media_type.as_deref(), &content, known.digest)
 }
 
 /// A tag that is not there: says which ones are, if the registry tells.
@@ -131,5 +131,38 @@ impl BlobStore for Kept {
 
     fn blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>, Error> {
         Ok(self.registry()?.blob(digest, Some(size))?)
+    }
+
+    fn layer(&self, digest: &Digest, size: u64) -> Result<Box<dyn Blob>, Error> {
+        if let Some(kept) = self.keep.as_ref().and_then(|keep| keep.blob(digest)) {
+            let kept: Box<dyn Read + Send> = Box::new(kept);
+            return Ok(Box::new(kept));
+        }
+        let blob = self.blob(digest, size)?;
+        let keep = self.keep.as_ref().and_then(|keep| keep.new_blob(digest, Some(size)));
+        Ok(Box::new(KeptBlob { blob, keep }))
+    }
+}
+
+/// A blob that is kept on its way.
+struct KeptBlob {
+    blob: Box<dyn Read + Send>,
+    /// `None` once it cannot be kept.
+    keep: Option<Box<dyn NewBlob>>,
+}
+
+impl Read for KeptBlob {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.blob.read(buffer)?;
+        self.keep = self.keep.take().and_then(|mut keep| keep.write_all(&buffer[..read]).is_ok().then_some(keep));
+        Ok(read)
+    }
+}
+
+impl Blob for KeptBlob {
+    fn verified(self: Box<Self>) {
+        if let Some(keep) = self.keep {
+            keep.keep();
+        }
     }
 }
