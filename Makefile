@@ -1,5 +1,5 @@
 # The first target is what the README begins with.
-.PHONY: rootfs build test test-setup lint test-quick test-slow test-all test-firecracker fuzz-quick bench bench-boot
+.PHONY: rootfs build test test-setup lint test-quick test-slow test-all test-firecracker fuzz-quick bench bench-quick bench-boot
 .DELETE_ON_ERROR:
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -17,7 +17,7 @@ build:
 	install -m 755 "$$(scripts/build-agent)" $(RELEASE)/nex-agent
 
 # Everything that CI runs.
-test: test-setup lint test-all fuzz-quick
+test: test-setup lint test-all bench-quick fuzz-quick
 
 test-setup:
 	scripts/setup-tests
@@ -51,6 +51,11 @@ fuzz-quick:
 
 bench: build
 	benches/rootfs
+
+# Whether the benchmark works, and whether cold and warm builds give the same bytes. The program is that of the tests.
+bench-quick:
+	cargo test --quiet --locked --workspace --no-run
+	benches/rootfs --quick --nex $(CARGO_TARGET_DIR)/debug/nex --agent "$$(scripts/build-agent)"
 
 # Boots of nex's images beside those of mkfs.ext4's.
 bench-boot: build

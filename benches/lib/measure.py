@@ -1,0 +1,77 @@
+"""Runs commands in turn and takes their times."""
+
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Callable
+
+
+@dataclasses.dataclass
+class Way:
+    """One way to do a thing."""
+
+    name: str
+    command: list
+    # What is done before each run and not measured.
+    before: Callable[[], None] = lambda: None
+    seconds: list = dataclasses.field(default_factory=list)
+    # Time of all processors, the command's children included.
+    processor: list = dataclasses.field(default_factory=list)
+    # Bytes of the largest of its processes.
+    peak: int = 0
+
+    @property
+    def median(self):
+        """The median of its wall clock times, in seconds."""
+        return statistics.median(self.seconds)
+
+
+class Failed(Exception):
+    """A command that ended with an error."""
+
+
+def in_turn(ways, runs, peaks=True):
+    """Runs each way once, for its peak of memory and to fill the page cache, and then all of them in turn, `runs` times."""
+    for way in ways:
+        if peaks:
+            way.before()
+            way.peak = peak(way)
+    for number in range(runs):
+        # Nobody is always the one that comes after the same other.
+        shift = number % len(ways)
+        for way in ways[shift:] + ways[:shift]:
+            way.before()
+            measure(way)
+            print(f"  {way.name}: {way.seconds[-1]:.3f} s", file=sys.stderr)
+
+
+def measure(way):
+    """One run."""
+    with tempfile.TemporaryFile() as errors:
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, errors.fileno(), 2),
+        ]
+        begin = time.perf_counter()
+        child = os.posix_spawnp(way.command[0], way.command, os.environ, file_actions=actions)
+        _, status, usage = os.wait4(child, 0)
+        seconds = time.perf_counter() - begin
+        if status:
+            errors.seek(0)
+            raise Failed(f"{way.name}: {errors.read().decode(errors='replace')}")
+    way.seconds.append(seconds)
+    way.processor.append(usage.ru_utime + usage.ru_stime)
+
+
+def peak(way):
+    """The peak of resident memory in one more run. Python's own would count in a child that it starts itself."""
+    with tempfile.NamedTemporaryFile("r") as file:
+        command = ["/usr/bin/time", "--quiet", "--format", "%M", "--output", file.name, *way.command]
+        result = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        if result.returncode:
+            raise Failed(f"{way.name}: {result.stderr.decode(errors='replace')}")
+        return int(file.read().split()[-1]) << 10
