@@ -20,12 +20,12 @@ mod network;
 mod overlay;
 mod power;
 mod restart;
+mod root;
 mod service;
 mod shutdown;
 mod signals;
 mod spawn;
 mod supervisor;
-mod user;
 mod vsock;
 mod workload;
 

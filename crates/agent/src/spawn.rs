@@ -2,19 +2,16 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nex_protocol::Source;
+use nex_workload::{NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Unstarted, User, find_directory, find_program};
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Pid, Uid, setgid, setgroups, setsid, setuid};
+use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setsid, setuid};
 
-use crate::user::User;
-
-/// Where programs are looked for, when nothing else is said.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use crate::root::OwnRoot;
 
 /// What to start, and how.
 #[derive(Clone, Debug)]
@@ -47,21 +44,6 @@ pub struct Spawned {
     pub err: OwnedFd,
 }
 
-/// Why a program does not run.
-#[derive(Debug)]
-pub struct Unstarted {
-    /// The code that a shell gives: 127 not found, 126 not executable, 125 anything else.
-    pub code: u8,
-    /// The reason.
-    pub reason: String,
-}
-
-impl Unstarted {
-    fn new(code: u8, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
-    }
-}
-
 impl Job {
     /// Starts it, with `/dev/null` as its standard input and pipes for its output.
     ///
@@ -69,11 +51,8 @@ impl Job {
     /// When it does not run.
     pub fn spawn(&self) -> Result<Spawned, Unstarted> {
         let user = self.find_user()?;
-        let directory = if self.working_dir.is_empty() { "/" } else { &self.working_dir };
-        if !Path::new(directory).is_dir() {
-            return Err(Unstarted::new(125, format!("the working directory {directory} is not there")));
-        }
-        let program = self.find_program(directory)?;
+        let directory = find_directory(&self.working_dir, &OwnRoot)?;
+        let program = find_program(&self.program, &self.env, directory, &OwnRoot)?;
         let mut command = Command::new(&program);
         command.arg0(&self.argv0).args(&self.args).current_dir(directory).env_clear().env("PATH", PATH);
         command.env("HOME", user.as_ref().map_or("/root", |user| &user.home));
@@ -85,7 +64,7 @@ impl Job {
             (Some(out), Some(err), Ok(pid)) => {
                 Ok(Spawned { pid: Pid::from_raw(pid), out: out.into(), err: err.into() })
             }
-            _ => Err(Unstarted::new(125, "its output cannot be read")),
+            _ => Err(Unstarted::new(NOT_STARTED, "its output cannot be read")),
         }
     }
 
@@ -94,48 +73,30 @@ impl Job {
         if self.user.is_empty() {
             return Ok(None);
         }
-        let user = User::find(&self.user).map_err(|reason| Unstarted::new(125, reason))?;
+        let user = User::find(&self.user, &OwnRoot)?;
         let own = Uid::effective();
-        if own.is_root() || user.uid == own {
+        if own.is_root() || user.uid == own.as_raw() {
             return Ok(Some(user));
         }
         let reason = format!("the agent runs as user {own} and cannot become user {}; only as init can it", user.uid);
-        Err(Unstarted::new(125, reason))
-    }
-
-    /// The program's file.
-    fn find_program(&self, directory: &str) -> Result<PathBuf, Unstarted> {
-        let name = &self.program;
-        if name.contains('/') {
-            let path = Path::new(directory).join(name);
-            return if path.exists() { Ok(path) } else { Err(Unstarted::new(127, format!("there is no {name}"))) };
-        }
-        let path = self.env.iter().rev().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(PATH);
-        let places = || path.split(':').map(|place| Path::new(directory).join(place).join(name));
-        let is_executable = |path: &PathBuf| {
-            const ANY: u32 = 0o111;
-            path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & ANY != 0)
-        };
-        if let Some(found) = places().find(is_executable) {
-            return Ok(found);
-        }
-        match places().find(|path| path.exists()) {
-            Some(path) => Err(Unstarted::new(126, format!("{} is not executable", path.display()))),
-            None => Err(Unstarted::new(127, format!("there is no {name:?} in {path}"))),
-        }
+        Err(Unstarted::new(NOT_STARTED, reason))
     }
 }
 
 /// Has the new process give up what it has of the agent's, before it becomes the program.
 #[allow(unsafe_code, reason = "the standard library has no other way to unblock signals and to leave groups")]
 fn prepare(command: &mut Command, user: Option<User>) {
+    let user = user.map(|user| {
+        let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
+        (user, groups)
+    });
     let become_the_user = move || -> io::Result<()> {
         SigSet::empty().thread_set_mask()?;
         setsid()?;
-        if let Some(user) = &user {
-            setgroups(&user.groups)?;
-            setgid(user.gid)?;
-            setuid(user.uid)?;
+        if let Some((user, groups)) = &user {
+            setgroups(groups)?;
+            setgid(Gid::from_raw(user.gid))?;
+            setuid(Uid::from_raw(user.uid))?;
         }
         Ok(())
     };
@@ -150,9 +111,9 @@ fn refused(program: &Path, error: &io::Error) -> Unstarted {
     let shown = program.display();
     match error.kind() {
         io::ErrorKind::NotFound => {
-            Unstarted::new(127, format!("{shown} is there, but its interpreter or its loader is not"))
+            Unstarted::new(NOT_FOUND, format!("{shown} is there, but its interpreter or its loader is not"))
         }
-        io::ErrorKind::PermissionDenied => Unstarted::new(126, format!("{shown} is not executable")),
-        _ => Unstarted::new(126, format!("{shown}: {error}")),
+        io::ErrorKind::PermissionDenied => Unstarted::new(NOT_EXECUTABLE, format!("{shown} is not executable")),
+        _ => Unstarted::new(NOT_EXECUTABLE, format!("{shown}: {error}")),
     }
 }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nex_protocol::{Ended, Source, Stream};
+use nex_workload::Unstarted;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,7 +17,7 @@ use nix::unistd::Pid;
 use crate::frame::Framer;
 use crate::host::Host;
 use crate::signals::Signals;
-use crate::spawn::{Job, Unstarted};
+use crate::spawn::Job;
 
 /// How much of a program's output is read at once: what a pipe holds.
 const CHUNK: usize = 64 << 10;

@@ -1,12 +1,13 @@
 //! The program that the guest is there for.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nex_protocol::{Ended, Event, Exit, Source};
-use nex_workload::{BINARY_FILE, IMAGE_FILE, ImageConfig, MAX_FILE, Restart, WORKLOAD_FILE, Workload};
+use nex_workload::{
+    BINARY_FILE, IMAGE_FILE, ImageConfig, Json, MAX_FILE, NOT_FOUND, NOT_STARTED, Restart, Root, Unstarted,
+    WORKLOAD_FILE, Workload, stop_signal,
+};
 use nix::mount::MsFlags;
 use nix::sys::signal::Signal;
 
@@ -15,7 +16,8 @@ use crate::command_line::{CommandLine, WorkloadSource};
 use crate::device;
 use crate::mounts;
 use crate::restart::Restarts;
-use crate::spawn::{Job, Unstarted};
+use crate::root::OwnRoot;
+use crate::spawn::Job;
 use crate::supervisor::Supervisor;
 
 /// Where a workload drive is mounted.
@@ -102,21 +104,18 @@ fn could_not_start(supervisor: &mut Supervisor, source: Source, unstarted: &Unst
 
 /// What to run, and whether again.
 fn find(source: &WorkloadSource, line: &CommandLine) -> Result<(Job, Restart), Unstarted> {
-    let failed = |reason: String| Unstarted { code: 125, reason };
+    let failed = |reason: String| Unstarted::new(NOT_STARTED, reason);
     match source {
         WorkloadSource::Image => {
-            let config = read(IMAGE_FILE)
-                .and_then(|json| ImageConfig::from_json(&json).map_err(|error| format!("{IMAGE_FILE}: {error}")))
-                .map_err(failed)?;
+            let config = ImageConfig::of(&OwnRoot).map_err(|error| failed(format!("{IMAGE_FILE}: {error}")))?;
             let policy = line.restart().map_err(failed)?;
-            Ok((of_image(config)?, policy))
+            Ok((of_image(config.unwrap_or_default())?, policy))
         }
         WorkloadSource::Drive(device) => {
             mount(device).map_err(failed)?;
             let path = format!("{DRIVE}{WORKLOAD_FILE}");
-            let workload = read(&path)
-                .and_then(|json| Workload::from_json(&json).map_err(|error| format!("{path}: {error}")))
-                .map_err(failed)?;
+            let json = OwnRoot.read(&path, MAX_FILE).map_err(failed)?.unwrap_or_default();
+            let workload = Workload::from_json(&json).map_err(|error| failed(format!("{path}: {error}")))?;
             let policy = workload.restart;
             Ok((of_drive(workload)?, policy))
         }
@@ -124,20 +123,11 @@ fn find(source: &WorkloadSource, line: &CommandLine) -> Result<(Job, Restart), U
 }
 
 fn of_image(config: ImageConfig) -> Result<Job, Unstarted> {
-    let stop_signal = stop_signal(&config.stop_signal)?;
-    let mut words = config.entrypoint.into_iter().chain(config.cmd);
-    let none = || Unstarted { code: 127, reason: "the image names neither an entrypoint nor a command".into() };
-    let program = words.next().ok_or_else(none)?;
-    Ok(Job {
-        source: Source::Workload,
-        argv0: program.clone(),
-        program,
-        args: words.collect(),
-        env: config.env,
-        user: config.user,
-        working_dir: config.working_dir,
-        stop_signal,
-    })
+    let workload = config.workload(Vec::new());
+    if workload.program.is_empty() {
+        return Err(Unstarted::new(NOT_FOUND, "the image names neither an entrypoint nor a command"));
+    }
+    of_drive(workload)
 }
 
 fn of_drive(workload: Workload) -> Result<Job, Unstarted> {
@@ -157,44 +147,15 @@ fn of_drive(workload: Workload) -> Result<Job, Unstarted> {
     })
 }
 
-/// A signal by name, with or without `SIG`, or by number. Real-time signals are not among them.
-fn stop_signal(text: &str) -> Result<Signal, Unstarted> {
-    let upper = text.to_ascii_uppercase();
-    let by_number = || text.parse().ok().and_then(|number: i32| Signal::try_from(number).ok());
-    let by_name = || upper.parse().ok().or_else(|| format!("SIG{upper}").parse().ok());
-    match text {
-        "" => Ok(Signal::SIGTERM),
-        _ => by_number()
-            .or_else(by_name)
-            .ok_or_else(|| Unstarted { code: 125, reason: format!("the stop signal {text:?} is not known") }),
-    }
-}
-
 fn mount(device: &Path) -> Result<(), String> {
     device::wait_for(device, Some(DRIVE_PATIENCE))?;
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mounts::mount_device(device, Path::new(DRIVE), "ext4", flags, None)
 }
 
-fn read(path: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot read {path}: {error}"))?;
-    if bytes.len() as u64 > MAX_FILE { Err(format!("{path} is longer than {MAX_FILE} bytes")) } else { Ok(bytes) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stop_signals_have_names_and_numbers() {
-        for (text, signal) in [("", 15), ("SIGQUIT", 3), ("quit", 3), ("10", 10), ("SIGUSR1", 10)] {
-            assert_eq!(stop_signal(text).unwrap() as i32, signal, "{text}");
-        }
-        assert!(stop_signal("SIGRTMIN+3").unwrap_err().reason.contains("not known"));
-    }
 
     #[test]
     fn a_drive_brings_a_program_or_names_one_of_the_root() {

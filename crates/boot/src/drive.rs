@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
-use nex_workload::{BINARY_FILE, DRIVE_LABEL, WORKLOAD_FILE, Workload};
+use nex_workload::{BINARY_FILE, DRIVE_LABEL, Json, WORKLOAD_FILE, Workload};
 
 use crate::root_file::{EXT4_MAGIC, EXT4_MAGIC_OFFSET};
 

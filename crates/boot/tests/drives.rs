@@ -7,7 +7,7 @@ use std::path::Path;
 use nex_boot::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive, workload_drive};
 use nex_testkit::manifest::{self, Kind, Manifest};
 use nex_testkit::{Failure, Result, fsck, image_tree};
-use nex_workload::Workload;
+use nex_workload::{Json, Workload};
 
 fn program(bytes: &[u8]) -> Result<File> {
     let mut file = tempfile::tempfile()?;

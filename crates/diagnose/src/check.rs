@@ -8,6 +8,7 @@ mod directories;
 mod ext4;
 mod files;
 mod fstab;
+mod image_config;
 mod init;
 mod inittab;
 mod kernel;
@@ -238,6 +239,8 @@ fn check_content(
         table.check(image, findings);
     }
     let agent = agent::check(image, init.as_ref(), request.machine, findings);
+    let machine = request.machine.or_else(|| agent.as_ref()?.machine);
+    image_config::check(image, machine, findings);
     let has_login = init.as_ref().is_some_and(|init| console::check(image, init, findings));
     users::check(image, has_login, findings);
     contract.resolver_is_the_kernel_s = resolver::check(image, findings);

@@ -5,7 +5,7 @@ mod ikconfig;
 
 use std::path::Path;
 
-use nex_kernel::{Architecture, Compression, Error, Form, Kernel};
+use nex_kernel::{Compression, Error, Form, Kernel};
 use nex_program::Machine;
 
 pub use config::{Config, Setting};
@@ -49,10 +49,7 @@ impl KernelFacts {
         if release.is_none() && kernel.form() == Form::Vmlinux {
             return Err(Error::NotAKernel { found: "an ELF file without a kernel's release in it" });
         }
-        let machine = Machine::for_architecture(match kernel.architecture() {
-            Architecture::X86_64 => "amd64",
-            Architecture::Aarch64 => "arm64",
-        });
+        let machine = Machine::for_architecture(kernel.architecture().oci_name());
         Ok(Self { form: kernel.form(), compression: kernel.compression(), machine, release, config, unread })
     }
 }

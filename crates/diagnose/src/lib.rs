@@ -9,6 +9,7 @@ mod finding;
 mod image;
 mod kernel;
 pub mod rules;
+mod workload;
 
 pub use check::{
     AGENT, CheckError, CheckOptions, Flaw, InitKind, InitRequest, InitSearch, Program, Report, SCHEMA_VERSION,
@@ -17,3 +18,4 @@ pub use check::{
 pub use finding::{Finding, Rule, Severity};
 pub use image::{Image, ImageError, Superblock};
 pub use kernel::{Config, KernelFacts, Setting};
+pub use workload::{ImageRoot, Obstacle};

@@ -50,6 +50,13 @@ rules! {
     AGENT_USER: Error "agent-user" "The user or the group that the agent's service runs as is unknown."
     AGENT_HOME: Warning "agent-home" "The home directory of the agent's user is missing or somebody else's."
 
+    IMAGE_CONFIG: Warning "image-config" "/etc/nex/image.json cannot be read, so that the image's program is unknown."
+    IMAGE_ENV: Warning "image-env" "A variable of the image's program is not NAME=value, and counts as empty."
+    IMAGE_STOP_SIGNAL: Warning "image-stop-signal" "The signal that stops the image's program is unknown, so that the program is not started."
+    IMAGE_USER: Warning "image-user" "The user or the group of the image's program is unknown, so that the program is not started."
+    IMAGE_WORKDIR: Warning "image-workdir" "The directory of the image's program is none, so that the program is not started."
+    IMAGE_PROGRAM: Warning "image-program" "The image's program is not there, or does not run."
+
     GETTY_NONE: Info "getty-none" "Nobody can log in on the serial console."
     GETTY_PROGRAM: Warning "getty-program" "The login on the serial console needs a program that is not there."
     GETTY_WAITS: Warning "getty-waits" "systemd waits 90 seconds for the serial port, which nobody announces without udev."

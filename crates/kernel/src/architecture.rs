@@ -21,6 +21,14 @@ impl Architecture {
         }
     }
 
+    /// The name in image indexes, which is Go's (`GOARCH`).
+    pub fn oci_name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "amd64",
+            Self::Aarch64 => "arm64",
+        }
+    }
+
     /// The kernel's name for it, as `uname -m` prints it.
     pub fn name(self) -> &'static str {
         match self {

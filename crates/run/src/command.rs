@@ -1,9 +1,8 @@
 //! What runs in the guest, put together from the image's words and the user's, as docker does it.
 
-use std::io;
-
+use nex_diagnose::ImageRoot;
 use nex_program::View;
-use nex_workload::{IMAGE_FILE, ImageConfig, MAX_FILE, Restart, Workload};
+use nex_workload::{IMAGE_FILE, ImageConfig, Restart, Workload};
 
 use crate::program::OwnProgram;
 
@@ -25,10 +24,7 @@ pub struct Wishes {
 /// Why it is not known what to run.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The image's configuration cannot be read.
-    #[error("cannot read {IMAGE_FILE} of the image: {0}")]
-    Read(#[from] io::Error),
-    /// It is longer than any such file, or something else.
+    /// The image's configuration cannot be read, or is something else.
     #[error(
         "{IMAGE_FILE} of the image is no image's configuration: {0}; make the root filesystem again with nex rootfs"
     )]
@@ -45,8 +41,8 @@ pub enum CommandError {
 /// # Errors
 /// When it cannot be read.
 pub fn image_config(root: &dyn View) -> Result<ImageConfig, CommandError> {
-    let Some(json) = root.read(IMAGE_FILE.as_bytes(), MAX_FILE)? else { return Ok(ImageConfig::default()) };
-    ImageConfig::from_json(&json).map_err(|error| CommandError::Configuration(error.to_string()))
+    let config = ImageConfig::of(&ImageRoot::new(root)).map_err(CommandError::Configuration)?;
+    Ok(config.unwrap_or_default())
 }
 
 /// The workload: the user's program, or the image's own.
@@ -54,27 +50,17 @@ pub fn image_config(root: &dyn View) -> Result<ImageConfig, CommandError> {
 /// # Errors
 /// When neither the image nor the user names a program.
 pub fn workload(config: ImageConfig, wishes: Wishes, program: Option<&OwnProgram>) -> Result<Workload, CommandError> {
-    let ImageConfig { cmd, entrypoint, mut env, stop_signal, user, working_dir, .. } = config;
-    let Wishes { args, env: own_env, user: own_user, working_dir: own_directory, restart } = wishes;
-    env.extend(own_env);
-    let mut workload = Workload {
-        args,
-        env,
-        user: own_user.unwrap_or(user),
-        working_dir: own_directory.unwrap_or(working_dir),
-        stop_signal,
-        restart,
-        ..Workload::default()
-    };
-    match program {
-        Some(program) => workload.argv0.clone_from(&program.name),
-        None => {
-            let arguments = if workload.args.is_empty() { cmd } else { workload.args };
-            let mut words = entrypoint.into_iter().chain(arguments);
-            workload.program = words.next().filter(|name| !name.is_empty()).ok_or(CommandError::Nothing)?;
-            workload.args = words.collect();
+    let Wishes { args, env, user, working_dir, restart } = wishes;
+    let mut workload = match program {
+        Some(program) => {
+            Workload { program: String::new(), argv0: program.name.clone(), args, ..config.workload(Vec::new()) }
         }
-    }
+        None => Some(config.workload(args)).filter(|own| !own.program.is_empty()).ok_or(CommandError::Nothing)?,
+    };
+    workload.env.extend(env);
+    workload.user = user.unwrap_or(workload.user);
+    workload.working_dir = working_dir.unwrap_or(workload.working_dir);
+    workload.restart = restart;
     Ok(workload)
 }
 
@@ -96,21 +82,6 @@ mod tests {
             stop_signal: "SIGQUIT".into(),
             ..ImageConfig::default()
         }
-    }
-
-    #[test]
-    fn arguments_take_the_place_of_the_image_s_command_behind_its_entrypoint() {
-        let run = |args: &[&str]| {
-            let wishes = Wishes { args: strings(args), ..Wishes::default() };
-            let workload = workload(config(), wishes, None).unwrap();
-            (workload.program, workload.args)
-        };
-        assert_eq!(run(&[]), ("/entry".into(), strings(&["-x", "serve"])));
-        assert_eq!(run(&["test", ""]), ("/entry".into(), strings(&["-x", "test", ""])));
-        let without = ImageConfig { entrypoint: Vec::new(), ..config() };
-        let wishes = Wishes { args: strings(&["uname", "-a"]), ..Wishes::default() };
-        let workload = workload(without, wishes, None).unwrap();
-        assert_eq!((workload.program.as_str(), workload.args), ("uname", strings(&["-a"])));
     }
 
     #[test]

@@ -5,15 +5,10 @@ use std::io::{self, ErrorKind, Seek};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use nex_diagnose::runs;
 use nex_program::{Libc, Machine, Missing, NotAProgram, Program, ReadError, View};
 use nex_vmm::Architecture;
-use nex_workload::BINARY_FILE;
-
-/// The shell's exit code for a program that is not there.
-const NOT_FOUND: u8 = 127;
-
-/// The shell's exit code for a program that cannot be executed.
-const NOT_EXECUTABLE: u8 = 126;
+use nex_workload::{BINARY_FILE, NOT_EXECUTABLE, NOT_FOUND};
 
 /// A program of this machine, for a guest.
 #[derive(Debug)]
@@ -133,15 +128,11 @@ fn unreadable(path: &Path, cause: io::Error) -> ProgramError {
 
 /// The kernel of 64 bits runs its own programs, and those of the 32 bits that most of its processors have as well.
 fn check_machine(path: &Path, program: &Program, guest: Architecture) -> Result<(), ProgramError> {
-    let (wanted, also) = match guest {
-        Architecture::X86_64 => ("amd64", "386"),
-        Architecture::Aarch64 => ("arm64", "arm"),
-    };
-    match program.machine() {
-        Some(found) if !found.is(wanted) && !found.is(also) => {
-            Err(ProgramError::Machine { path: path.into(), found, wanted })
-        }
-        _ => Ok(()),
+    let wanted = guest.oci_name();
+    let kernel = Machine::for_architecture(wanted);
+    match program.machine().filter(|found| !kernel.is_some_and(|kernel| runs(kernel, *found))) {
+        Some(found) => Err(ProgramError::Machine { path: path.into(), found, wanted }),
+        None => Ok(()),
     }
 }
 

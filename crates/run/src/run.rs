@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use nex_boot::{DriveError, GuestOptions, Session, Setup, Wish, workload_drive};
+use nex_boot::{DriveError, GuestOptions, Overlay, Session, Setup, Wish, workload_drive};
 use nex_diagnose::console::{self, Known, explain};
-use nex_diagnose::{AGENT, CheckError, CheckOptions, Finding, Image, ImageError, Severity};
+use nex_diagnose::{AGENT, CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
+use nex_program::Machine;
 use nex_vmm::{Access, Ending};
+use nex_workload::{Unstarted, Workload};
 
 use crate::command::{self, CommandError, Wishes};
 use crate::follow::{Bounds, FollowError, GuestEnd, Stop, User, follow};
@@ -62,6 +64,14 @@ pub enum Error {
     /// The program would not start.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// The agent would not start the program.
+    #[error("the program cannot be started in '{}': {why}; --no-check tries it all the same", .root.display())]
+    Unstarted {
+        /// The root filesystem.
+        root: PathBuf,
+        /// Why.
+        why: Unstarted,
+    },
     /// A drive cannot be made.
     #[error(transparent)]
     Drive(#[from] DriveError),
@@ -74,13 +84,14 @@ pub enum Error {
 }
 
 /// nex or the guest failed, in docker's words.
-pub const FAILED: u8 = 125;
+pub const FAILED: u8 = nex_workload::NOT_STARTED;
 
 impl Error {
     /// The exit code for it.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Program(error) => error.exit_code(),
+            Self::Unstarted { why, .. } => why.code,
             _ => FAILED,
         }
     }
@@ -100,6 +111,9 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     let program = program.map(|path| OwnProgram::open(path, setup.kernel.architecture, &image)).transpose()?;
     let config = command::image_config(&image)?;
     let workload = command::workload(config, options.wishes.clone(), program.as_ref())?;
+    if options.check {
+        check_start(options, &setup, &workload, &image)?;
+    }
     let drive = workload_drive(&workload, program.map(|program| program.file))?;
     let device = setup.machine.add_drive(drive.path(), Access::ReadOnly);
     setup.machine.add_words(&format!("nex.workload={device} nex.poweroff=1"));
@@ -128,6 +142,20 @@ fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Contract { root: options.root.clone(), kernel: kernel.clone(), findings })
+}
+
+/// Refuses what the agent would not start.
+fn check_start(options: &Options, setup: &Setup, workload: &Workload, image: &Image) -> Result<(), Error> {
+    let root = match options.guest.overlay {
+        // An earlier run may have made what is missing.
+        Some(Overlay::File { .. }) => ImageRoot::changed(image),
+        _ => ImageRoot::new(image),
+    };
+    let machine = Machine::for_architecture(setup.kernel.architecture.oci_name());
+    match root.obstacles(workload, machine).first() {
+        None => Ok(()),
+        Some(obstacle) => Err(Error::Unstarted { root: options.root.clone(), why: obstacle.unstarted().clone() }),
+    }
 }
 
 fn told(findings: &[Finding]) -> String {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::{IMAGE_FILE, Json, MAX_FILE, Root, Workload};
+
 /// The part of an image's configuration that concerns who runs it.
 ///
 /// The fields stand in the order of their JSON names, so that the same image gives the same bytes from any source.
@@ -37,22 +39,25 @@ pub struct ImageConfig {
 }
 
 impl ImageConfig {
-    /// The file's content. An empty value and a missing one are the same, as they are in an image.
+    /// Reads it from a root; `None` where the root has none, as when nex has not made it.
     ///
     /// # Errors
-    /// None that a value of this type can give.
-    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let mut json = serde_json::to_vec(self)?;
-        json.push(b'\n');
-        Ok(json)
+    /// When it cannot be read, or is no such configuration.
+    pub fn of(root: &dyn Root) -> Result<Option<Self>, String> {
+        let Some(json) = root.read(IMAGE_FILE, MAX_FILE + 1)? else { return Ok(None) };
+        if json.len() as u64 > MAX_FILE {
+            return Err(format!("it is longer than {MAX_FILE} bytes"));
+        }
+        Self::from_json(&json).map(Some).map_err(|error| error.to_string())
     }
 
-    /// Reads the file's content; what it does not know it passes over.
-    ///
-    /// # Errors
-    /// When that is no such configuration.
-    pub fn from_json(json: &[u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(json)
+    /// The image's program as a workload, with these arguments in place of the image's, if there are any; its `program` is empty where
+    /// nobody names one.
+    pub fn workload(self, args: Vec<String>) -> Workload {
+        let Self { cmd, entrypoint, env, stop_signal, user, working_dir, .. } = self;
+        let mut words = entrypoint.into_iter().chain(if args.is_empty() { cmd } else { args });
+        let program = words.next().unwrap_or_default();
+        Workload { program, args: words.collect(), env, user, working_dir, stop_signal, ..Workload::default() }
     }
 }
 
@@ -81,5 +86,21 @@ mod tests {
     fn an_image_without_config_gives_an_empty_object() {
         assert_eq!(ImageConfig::default().to_json().unwrap(), b"{}\n");
         assert_eq!(ImageConfig::from_json(br#"{"later":1}"#).unwrap(), ImageConfig::default());
+    }
+
+    #[test]
+    fn arguments_take_the_place_of_the_command_behind_the_entrypoint() {
+        let strings = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let config =
+            ImageConfig { entrypoint: strings(&["/entry", "-x"]), cmd: strings(&["serve"]), ..ImageConfig::default() };
+        let run = |config: &ImageConfig, args: &[&str]| {
+            let workload = config.clone().workload(strings(args));
+            (workload.program, workload.args)
+        };
+        assert_eq!(run(&config, &[]), ("/entry".into(), strings(&["-x", "serve"])));
+        assert_eq!(run(&config, &["test", ""]), ("/entry".into(), strings(&["-x", "test", ""])));
+        let without = ImageConfig { entrypoint: Vec::new(), ..config };
+        assert_eq!(run(&without, &["uname", "-a"]), ("uname".into(), strings(&["-a"])));
+        assert_eq!(run(&ImageConfig::default(), &[]), (String::new(), Vec::new()));
     }
 }

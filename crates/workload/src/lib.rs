@@ -1,15 +1,26 @@
-//! What a guest runs, in the two files that tell the agent.
+//! What a guest runs, in the two files that tell the agent, and whether it can be started.
 //!
 //! A root filesystem has what its image says about itself in [`IMAGE_FILE`], as an [`ImageConfig`]. A workload drive, a small
 //! ext4 beside the root, has a [`Workload`] in [`WORKLOAD_FILE`] and, unless that names one of the root's, the program beside it in
 //! [`BINARY_FILE`].
+//!
+//! [`find_program`], [`find_directory`], [`User::find`] and [`stop_signal`] say what keeps it from starting. The agent asks them in the
+//! guest, and nex before the guest boots.
 
 mod image_config;
+mod json;
 mod restart;
+mod start;
+mod stop_signal;
+mod user;
 mod workload;
 
 pub use image_config::ImageConfig;
+pub use json::Json;
 pub use restart::{ParseRestartError, Restart};
+pub use start::{Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Root, Unstarted, find_directory, find_program};
+pub use stop_signal::stop_signal;
+pub use user::User;
 pub use workload::Workload;
 
 /// Where the image's configuration stands in the root.

@@ -42,29 +42,10 @@ pub struct Workload {
     pub restart: Restart,
 }
 
-impl Workload {
-    /// The file's content.
-    ///
-    /// # Errors
-    /// None that a value of this type can give.
-    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let mut json = serde_json::to_vec(self)?;
-        json.push(b'\n');
-        Ok(json)
-    }
-
-    /// Reads the file's content.
-    ///
-    /// # Errors
-    /// When that is no such description.
-    pub fn from_json(json: &[u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(json)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Json;
 
     #[test]
     fn a_description_comes_back() {

@@ -61,18 +61,40 @@ fn programs_that_cannot_run_are_refused() -> Result<()> {
 }
 
 #[test]
+fn what_the_agent_would_not_start_is_refused_in_the_same_way_before_a_boot() -> Result<()> {
+    let config = json!({ "Env": ["PATH=/bin"], "Cmd": ["sh"], "StopSignal": "SIGRTMIN+3" });
+    let Some(place) = Place::new(config)? else { return Ok(()) };
+    refused(&mut place.nex()?, 125, &["the stop signal \"SIGRTMIN+3\" is not known"])?;
+    let Some(place) = Place::new(json!({ "Env": ["PATH=/bin"] }))? else { return Ok(()) };
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["--", "no-such-program"], 127, "there is no \"no-such-program\" in /bin"),
+        (&["--", "/bin/none"], 127, "there is no /bin/none"),
+        (&["--", "/etc/passwd"], 126, "/etc/passwd is not executable"),
+        (&["--", "/bin"], 126, "/bin is a directory"),
+        (&["--user", "nobody-here", "--", "id"], 125, "there is no user \"nobody-here\" in /etc/passwd"),
+        (&["--user", "web:wheel", "--", "id"], 125, "there is no group \"wheel\" in /etc/group"),
+        (&["--workdir", "/none", "--", "id"], 125, "the working directory /none is not there"),
+    ];
+    // Standard error of a guest that has booted would have other words.
+    for (arguments, code, why) in cases {
+        refused(place.nex()?.args(arguments), code, &["error: the program cannot be started in '", why])?;
+    }
+    let mut run = place.nex()?;
+    refused(run.arg(place.busybox()).args(["--user", "nobody-here"]), 125, &["nobody-here"])?;
+    assert!(place.is_clean()?);
+    Ok(())
+}
+
+#[test]
 fn what_is_known_in_the_guest_only_has_the_same_codes() -> Result<()> {
     let Some(place) = Place::new(json!({ "Env": ["PATH=/bin"] }))? else { return Ok(()) };
+    let unstarted = "error: the program could not be started: ";
     let mut run = place.nex()?;
-    refused(
-        run.args(["--", "no-such-program"]),
-        127,
-        &["error: the program could not be started: ", "no-such-program"],
-    )?;
+    refused(run.args(["--no-check", "--", "no-such-program"]), 127, &[unstarted, "no-such-program"])?;
+    // A drive with changes may have what the image lacks.
     let mut run = place.nex()?;
-    refused(run.args(["--", "/etc/passwd"]), 126, &["error: the program could not be started: ", "/etc/passwd"])?;
-    let mut run = place.nex()?;
-    refused(run.args(["--user", "nobody-here", "--", "id"]), 125, &["nobody-here"])?;
+    run.arg("--overlay-drive").arg(place.path("state.ext4")).args(["--user", "nobody-here", "--", "id"]);
+    refused(&mut run, 125, &[unstarted, "nobody-here"])?;
     Ok(())
 }
 

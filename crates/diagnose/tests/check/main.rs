@@ -3,6 +3,7 @@
 mod agent;
 mod console;
 mod file_system;
+mod image_config;
 mod init;
 mod kernel;
 mod services;
@@ -18,6 +19,7 @@ fn every_rule_is_provoked() {
         include_str!("agent.rs"),
         include_str!("console.rs"),
         include_str!("file_system.rs"),
+        include_str!("image_config.rs"),
         include_str!("init.rs"),
         include_str!("kernel.rs"),
         include_str!("services.rs"),

@@ -1,22 +1,19 @@
 //! Users of the guest, by name or number.
 
-use std::fs::File;
-use std::io::{self, Read};
+use crate::start::{NOT_STARTED, Root, Unstarted};
 
-use nix::unistd::{Gid, Uid};
-
-/// Far above any such file.
+/// Far above any such file, in bytes.
 const LONGEST: u64 = 4 << 20;
 
 /// Whom a program runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The user.
-    pub uid: Uid,
+    pub uid: u32,
     /// The group.
-    pub gid: Gid,
+    pub gid: u32,
     /// The groups beside that.
-    pub groups: Vec<Gid>,
+    pub groups: Vec<u32>,
     /// The home directory.
     pub home: String,
 }
@@ -27,9 +24,12 @@ impl User {
     /// As in other container tools, a number need not be in the files; a user who is not there has the group 0.
     ///
     /// # Errors
-    /// When a name is in neither file.
-    pub fn find(text: &str) -> Result<Self, String> {
-        Self::find_in(text, &read("/etc/passwd")?, &read("/etc/group")?)
+    /// When a name is in neither file, or one of them cannot be read.
+    pub fn find(text: &str, root: &dyn Root) -> Result<Self, Unstarted> {
+        let found = read("/etc/passwd", root)
+            .and_then(|passwd| Ok((passwd, read("/etc/group", root)?)))
+            .and_then(|(passwd, group)| Self::find_in(text, &passwd, &group));
+        found.map_err(|reason| Unstarted::new(NOT_STARTED, reason))
     }
 
     fn find_in(text: &str, passwd: &str, group: &str) -> Result<Self, String> {
@@ -54,7 +54,7 @@ impl User {
             None => groups_of(name, group),
             Some(_) => Vec::new(),
         };
-        Ok(Self { uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), groups, home: home.unwrap_or("/").into() })
+        Ok(Self { uid, gid, groups, home: home.unwrap_or("/").into() })
     }
 }
 
@@ -65,10 +65,10 @@ fn find_group(name: &str, group: &str) -> Result<u32, String> {
 }
 
 /// The groups that list a user.
-fn groups_of(name: Option<&str>, group: &str) -> Vec<Gid> {
+fn groups_of(name: Option<&str>, group: &str) -> Vec<u32> {
     let Some(name) = name else { return Vec::new() };
     let listed = entries(group).filter(|fields| fields.get(3).is_some_and(|all| all.split(',').any(|one| one == name)));
-    listed.filter_map(|fields| number(&fields, 2)).map(Gid::from_raw).collect()
+    listed.filter_map(|fields| number(&fields, 2)).collect()
 }
 
 fn entries(text: &str) -> impl Iterator<Item = Vec<&str>> {
@@ -79,13 +79,10 @@ fn number(fields: &[&str], index: usize) -> Option<u32> {
     fields.get(index)?.parse().ok()
 }
 
-fn read(path: &str) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    match File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
-        Ok(_) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(format!("cannot read {path}: {error}")),
-    }
+/// A text file; nothing where there is none.
+fn read(path: &str, root: &dyn Root) -> Result<String, String> {
+    let bytes = root.read(path, LONGEST)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -97,8 +94,7 @@ mod tests {
 
     fn found(text: &str) -> (u32, u32, Vec<u32>, String) {
         let user = User::find_in(text, PASSWD, GROUP).unwrap();
-        let groups = user.groups.iter().map(|group| group.as_raw()).collect();
-        (user.uid.as_raw(), user.gid.as_raw(), groups, user.home)
+        (user.uid, user.gid, user.groups, user.home)
     }
 
     #[test]

@@ -1,0 +1,48 @@
+//! The image's own program, as `/etc/nex/image.json` has it: whether the agent would start it.
+
+use nex_program::{Machine, View};
+use nex_workload::{IMAGE_FILE, ImageConfig};
+
+use super::Findings;
+use crate::rules;
+use crate::workload::{ImageRoot, Obstacle};
+
+/// Reports on the image's program, if it has one. `kernel` is the kernel's machine, or what the image's other programs are for.
+pub(super) fn check(view: &dyn View, kernel: Option<Machine>, findings: &mut Findings) {
+    let root = ImageRoot::new(view);
+    let config = match ImageConfig::of(&root) {
+        Ok(None) => return,
+        Ok(Some(config)) => config,
+        Err(error) => {
+            let evidence = format!("{IMAGE_FILE}: {}", error.escape_debug());
+            findings.report(&rules::IMAGE_CONFIG, evidence, "make the root filesystem again with nex rootfs");
+            return;
+        }
+    };
+    let has_name = |variable: &str| variable.split_once('=').is_some_and(|(name, _)| !name.is_empty());
+    if let Some(variable) = config.env.iter().find(|variable| !has_name(variable)) {
+        let evidence = format!("{IMAGE_FILE} has {variable:?} among the variables");
+        findings.report(&rules::IMAGE_ENV, evidence, "write it as NAME=value");
+    }
+    let workload = config.workload(Vec::new());
+    if workload.program.is_empty() {
+        return;
+    }
+    for obstacle in root.obstacles(&workload, kernel) {
+        let (rule, remedy) = match obstacle {
+            Obstacle::StopSignal(_) => {
+                (&rules::IMAGE_STOP_SIGNAL, "name a signal as SIGTERM, or by its number; real-time ones are not known")
+            }
+            Obstacle::User(_) => {
+                (&rules::IMAGE_USER, "add it to the image, name another (nex run --user), or give a number")
+            }
+            Obstacle::Directory(_) => {
+                (&rules::IMAGE_WORKDIR, "make it in the image, or name another (nex run --workdir)")
+            }
+            Obstacle::Program(_) => {
+                (&rules::IMAGE_PROGRAM, "put it into the image, or name another: nex run BINARY, or nex run -- COMMAND")
+            }
+        };
+        findings.report(rule, format!("{IMAGE_FILE}: {}", obstacle.unstarted()), remedy);
+    }
+}
