@@ -1,5 +1,5 @@
 # The first target is what the README begins with.
-.PHONY: rootfs build test test-setup lint test-quick test-slow test-all test-firecracker fuzz-quick bench bench-quick bench-boot
+.PHONY: rootfs build test test-setup lint test-quick test-slow test-all test-firecracker fuzz-quick bench bench-quick bench-scale bench-boot
 .DELETE_ON_ERROR:
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -56,6 +56,10 @@ bench: build
 bench-quick:
 	cargo test --quiet --locked --workspace --no-run
 	benches/rootfs --quick --nex $(CARGO_TARGET_DIR)/debug/nex --agent "$$(scripts/build-agent)"
+
+# How time and memory grow with entries, layers and bytes; many builds at once. 22 GiB of disk and 6 GiB of memory.
+bench-scale: build
+	benches/scale --docs
 
 # Boots of nex's images beside those of mkfs.ext4's.
 bench-boot: build

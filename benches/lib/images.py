@@ -68,9 +68,14 @@ def debian(kind, compression, size):
     return Image(f"{kind}-{compression}", f"Debian {kind}, {compression}", layout, size)
 
 
-def small_files(count, parent=KEPT):
-    """Very many files."""
-    layout = kept(f"files-{count}", lambda layout: layout.gzip_layer(layers.small_files(count)), parent)
+def small_files(count, parts=1, most=3000, parent=KEPT):
+    """Very many files, in one layer or in some of equal size."""
+
+    def make(layout):
+        for part in range(parts):
+            layout.gzip_layer(layers.small_files(count // parts, most, part * (count // parts)))
+
+    layout = kept(f"files-{count}-{most}-{parts}", make, parent)
     return Image("files", f"{count:,} small files", layout, max(count * 10_240, 64 << 20))
 
 
@@ -78,6 +83,12 @@ def incompressible(size, parent=KEPT):
     """A file that no compressor makes smaller; level 0 is what they all fall back to."""
     layout = kept(f"random-{size}", lambda layout: layout.gzip_layer(layers.incompressible(size), level=0), parent)
     return Image("random", f"one incompressible file of {size >> 20:,} MiB", layout, size + size // 4 + (64 << 20))
+
+
+def repeated(size, parent=KEPT):
+    """A file as large as may be, of a blob that is small."""
+    layout = kept(f"repeated-{size}", lambda layout: layout.repeated_gzip_layer(*layers.repeated(size)), parent)
+    return Image("repeated", f"one file of {size >> 20:,} MiB", layout, size + size // 8 + (64 << 20))
 
 
 def deletions(count, files, parent=KEPT):

@@ -9,6 +9,11 @@ END = bytes(2 * RECORD)
 FILE, DIRECTORY = b"0", b"5"
 
 
+def number(size):
+    """A size: octal, or as GNU writes what that has no room for."""
+    return b"%011o" % size if size < 8**11 else b"\x80" + size.to_bytes(11, "big")
+
+
 def header(name, size=0, kind=FILE):
     """The ustar header of a member of root's, changed last in 2020."""
     mode = 0o755 if kind == DIRECTORY else 0o644
@@ -18,7 +23,7 @@ def header(name, size=0, kind=FILE):
         b"%07o" % mode,
         b"%07o" % 0,
         b"%07o" % 0,
-        b"%011o" % size,
+        number(size),
         b"%011o" % 1_577_836_800,
         b" " * 8,
         kind,
@@ -69,6 +74,14 @@ def incompressible(size):
     for _ in range(size >> 20):
         yield generator.randbytes(1 << 20)
     yield END
+
+
+def repeated(size):
+    """One layer with one file, as the bytes before, a piece, how often it comes, and the bytes after. No block of it is empty, and
+    gzip makes a twentieth of it."""
+    generator = random.Random("repeated")
+    piece = b"".join(generator.randbytes(128) * 32 for _ in range(256))
+    return header("repeated", size), piece, size // len(piece), END
 
 
 def deletions(layers, files):

@@ -21,8 +21,9 @@ class Way:
     seconds: list = dataclasses.field(default_factory=list)
     # Time of all processors, the command's children included.
     processor: list = dataclasses.field(default_factory=list)
-    # Bytes of the largest of its processes.
+    # Bytes of the largest of its processes, and what it printed in that run.
     peak: int = 0
+    printed: bytes = b""
 
     @property
     def median(self):
@@ -34,12 +35,11 @@ class Failed(Exception):
     """A command that ended with an error."""
 
 
-def in_turn(ways, runs, peaks=True):
+def in_turn(ways, runs):
     """Runs each way once, for its peak of memory and to fill the page cache, and then all of them in turn, `runs` times."""
     for way in ways:
-        if peaks:
-            way.before()
-            way.peak = peak(way)
+        way.before()
+        take_peak(way)
     for number in range(runs):
         # Nobody is always the one that comes after the same other.
         shift = number % len(ways)
@@ -67,11 +67,11 @@ def measure(way):
     way.processor.append(usage.ru_utime + usage.ru_stime)
 
 
-def peak(way):
-    """The peak of resident memory in one more run. Python's own would count in a child that it starts itself."""
+def take_peak(way):
+    """One more run, for the peak of resident memory. Python's own would count in a child that it starts itself."""
     with tempfile.NamedTemporaryFile("r") as file:
         command = ["/usr/bin/time", "--quiet", "--format", "%M", "--output", file.name, *way.command]
-        result = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        result = subprocess.run(command, capture_output=True, check=False)
         if result.returncode:
             raise Failed(f"{way.name}: {result.stderr.decode(errors='replace')}")
-        return int(file.read().split()[-1]) << 10
+        way.peak, way.printed = int(file.read().split()[-1]) << 10, result.stdout

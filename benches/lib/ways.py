@@ -1,6 +1,7 @@
 """The ways to make a file system that are timed: nex's, other people's, and what nobody can be faster than."""
 
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,11 @@ from measure import Way
 
 PEERS = os.path.join(images.ROOT, "benches", "peers")
 OCI2ROOTFS = os.path.join(images.ROOT, "benches", "oci2rootfs")
+
+
+def layers(way):
+    """The layers in the report that a cold build has printed."""
+    return json.loads(way.printed)["image"]["layers"]
 
 
 class Ways:
@@ -50,8 +56,8 @@ class Ways:
         return command + (["--cache-dir", cache] if cache else ["--no-cache"])
 
     def cold(self, image):
-        """A build that has nothing but the image."""
-        return Way("nex rootfs", self.build(image), self.clean)
+        """A build that has nothing but the image; it prints its report."""
+        return Way("nex rootfs", [*self.build(image), "--format", "json"], self.clean)
 
     def pulled(self, image, reference):
         """The same, from a registry."""
