@@ -49,6 +49,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
             registry: RegistryOptions { plain_http: args.plain_http, ..RegistryOptions::default() },
             limits: image_limits(&args.limits),
             keep: None,
+            aside: None,
         },
         agent: agent(args.agent.as_deref())?,
         size,

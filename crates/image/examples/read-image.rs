@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         platform: Platform::host(),
         offline: false,
         keep: None,
+        aside: None,
         registry: RegistryOptions::from_environment(),
         limits: Limits::default(),
     };

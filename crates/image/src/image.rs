@@ -1,6 +1,7 @@
 //! An image that has been found: its config, and the layers to be read.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,7 +15,7 @@ use crate::platform::Platform;
 use crate::progress::Progress;
 use crate::reference::Reference;
 use crate::registry;
-use crate::source::{self, OpenBlob};
+use crate::source::{self, Ahead, Expected, OpenBlob};
 
 /// How images are looked for.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Options {
     pub limits: Limits,
     /// Where what registries send is kept.
     pub keep: Option<Arc<dyn Keep>>,
+    /// The directory in which layers that are not kept wait for their turns, in files without names.
+    pub aside: Option<PathBuf>,
 }
 
 /// An image.
@@ -44,6 +47,8 @@ pub struct Image {
     /// Its layers, lowest first.
     pub layers: Vec<Layer>,
     blobs: Vec<OpenBlob>,
+    /// Who is told of layers before they are read.
+    ahead: Option<Arc<dyn Ahead>>,
     limits: Limits,
     /// Decompressed bytes of all layers so far.
     unpacked: Arc<AtomicU64>,
@@ -77,7 +82,23 @@ impl Image {
         }
         let (layers, blobs) = layers.into_iter().unzip();
         let (limits, unpacked) = (options.limits.clone(), Arc::default());
-        Ok(Image { name, manifest_digest, platform, config, layers, blobs, limits, unpacked })
+        Ok(Image { name, manifest_digest, platform, config, layers, blobs, ahead: None, limits, unpacked })
+    }
+
+    /// The same image, whose layers can be on their way before they are read.
+    pub(crate) fn ahead_by(self, ahead: Option<Arc<dyn Ahead>>) -> Image {
+        Image { ahead, ..self }
+    }
+
+    /// Says which layers will be read, in this order, 0 being the lowest: those of a registry are then on their way, several
+    /// at once. Without it, each begins when it is opened.
+    pub fn expect(&self, layers: &[usize]) {
+        let Some(ahead) = &self.ahead else { return };
+        let expected = layers.iter().filter_map(|&index| {
+            let layer = self.layers.get(index)?;
+            Some(Expected { index, digest: layer.digest?, size: layer.size? })
+        });
+        ahead.expect(&expected.collect::<Vec<_>>());
     }
 
     /// Counts a layer that the caller has already, of so many decompressed bytes: the limit on all of them holds for the rest.
@@ -95,6 +116,9 @@ impl Image {
             });
         };
         let (limits, unpacked) = (self.limits.clone(), Arc::clone(&self.unpacked));
+        if let Some(ahead) = &self.ahead {
+            ahead.take_turn(index);
+        }
         LayerReader::start(open()?, Job { index, layer: layer.clone(), limits, unpacked, progress })
     }
 }

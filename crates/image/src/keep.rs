@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 
 use crate::digest::Digest;
 
@@ -24,6 +24,12 @@ pub trait Keep: fmt::Debug + Send + Sync {
 
 /// A blob on its way. What cannot be written is not kept, which is no error.
 pub trait NewBlob: Write + Send {
+    /// The same file, for reading at any place what has been written so far.
+    ///
+    /// # Errors
+    /// When there is no descriptor to be had.
+    fn reader(&self) -> io::Result<File>;
+
     /// All of it was written, and its digest is right.
     fn keep(self: Box<Self>);
 }

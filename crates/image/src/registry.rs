@@ -131,10 +131,18 @@ impl Registry {
     /// # Errors
     /// See [`enum@Error`].
     pub fn blob(&self, digest: &Digest, size: Option<u64>) -> Result<Box<dyn Read + Send>, Error> {
+        self.blob_from(digest, size, 0)
+    }
+
+    /// The same from a byte on: the rest of a blob whose beginning the caller has.
+    ///
+    /// # Errors
+    /// See [`enum@Error`].
+    pub fn blob_from(&self, digest: &Digest, size: Option<u64>, offset: u64) -> Result<Box<dyn Read + Send>, Error> {
         let digest = digest.to_string();
         let uri = address::below(&self.client.base, "blobs", &digest)?;
         let target = Target { uri, accept: None, wanted: Wanted::Blob(digest) };
-        Ok(Box::new(BlobReader::open(Arc::clone(&self.client), target, size)?))
+        Ok(Box::new(BlobReader::open(Arc::clone(&self.client), target, size, offset)?))
     }
 
     /// The repository's tags, for messages: at most 10,000.

@@ -11,6 +11,7 @@ mod registry;
 use std::io::Read;
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::{Image, Options};
 use crate::reference::{Reference, TarSource};
@@ -22,6 +23,23 @@ pub(crate) trait Blob: Read + Send {
 }
 
 impl Blob for Box<dyn Read + Send> {}
+
+/// A layer that will be read.
+pub(crate) struct Expected {
+    /// Its place in the image.
+    pub index: usize,
+    pub digest: Digest,
+    pub size: u64,
+}
+
+/// Layers that come from far, and can be on their way before they are read.
+pub(crate) trait Ahead: Send + Sync {
+    /// These will be read, in this order.
+    fn expect(&self, layers: &[Expected]);
+
+    /// This one is waited for from now on.
+    fn take_turn(&self, index: usize);
+}
 
 /// Opens a layer's blob.
 pub(crate) type OpenBlob = Arc<dyn Fn() -> Result<Box<dyn Blob>, Error> + Send + Sync>;

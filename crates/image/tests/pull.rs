@@ -49,7 +49,10 @@ fn run(directory: &Path, command: &str) {
 fn open_text(text: &str) -> Result<Image, Error> {
     let registry = RegistryOptions { plain_http: true, ..RegistryOptions::from_environment() };
     let platform = "linux/amd64".parse().expect("a platform");
-    open(&text.parse()?, &Options { platform, offline: false, registry, limits: Limits::default(), keep: None })
+    open(
+        &text.parse()?,
+        &Options { platform, offline: false, registry, limits: Limits::default(), keep: None, aside: None },
+    )
 }
 
 #[test]

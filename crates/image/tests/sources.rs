@@ -18,6 +18,7 @@ fn options() -> Options {
         platform: "linux/amd64".parse().expect("a platform"),
         offline: true,
         keep: None,
+        aside: None,
         registry: RegistryOptions::from_environment(),
         limits: Limits::default(),
     }

@@ -85,7 +85,8 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
         Err(error) => (None, Some(format!("built without a cache: {error}"))),
     };
     let keep = cache.clone().map(|cache| Arc::new(cache) as Arc<dyn Keep>);
-    let image = nex_image::open(&options.reference, &nex_image::Options { keep, ..options.image.clone() })?;
+    let aside = Some(unfinished.directory().to_owned());
+    let image = nex_image::open(&options.reference, &nex_image::Options { keep, aside, ..options.image.clone() })?;
     agent.program.check_platform(image.platform.architecture())?;
 
     phases.next("layers");
@@ -93,6 +94,8 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     let mut build = Build::new(options, &image, &agent, &unfinished)?;
     let layers = cache.as_ref().map(|cache| LayerCache::new(cache, &build, unfinished.file())).transpose();
     let mut layers = layers.map_err(|cause| options.output.error(cause))?;
+    let missing = layers.as_ref().map(|layers| layers.missing(&image.layers));
+    image.expect(&missing.unwrap_or_else(|| Vec::from_iter(0..image.layers.len())));
     for index in 0..image.layers.len() {
         build.add_layer(index, layers.as_mut(), events)?;
     }

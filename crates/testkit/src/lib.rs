@@ -11,6 +11,7 @@ pub mod debian;
 mod debugfs;
 pub mod e2fsck;
 pub mod failure;
+pub mod fault_registry;
 pub mod firecracker;
 pub mod fsck;
 pub mod guest;

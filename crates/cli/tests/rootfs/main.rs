@@ -6,6 +6,7 @@ mod cache;
 mod check;
 mod deleted;
 mod determinism;
+mod downloads;
 mod errors;
 mod file_system;
 mod findings;

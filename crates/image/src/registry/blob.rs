@@ -22,10 +22,12 @@ pub(super) struct BlobReader {
     client: Arc<Client>,
     target: Target,
     body: Option<BodyReader<'static>>,
-    /// Bytes given out.
+    /// The next byte to give out.
     offset: u64,
     /// Bytes in all: by the manifest, or else by the registry's first answer.
     size: Option<u64>,
+    /// False once the server has answered a request for a range with something else.
+    takes_ranges: bool,
     attempts: Attempts,
     /// The offset at which attempts were last counted anew.
     progress: u64,
@@ -33,49 +35,75 @@ pub(super) struct BlobReader {
 }
 
 impl BlobReader {
-    /// Asks for the blob, so that a missing one is known at once.
-    pub(super) fn open(client: Arc<Client>, target: Target, size: Option<u64>) -> Result<BlobReader, Error> {
+    /// Asks for the blob from a byte on, so that a missing one is known at once.
+    pub(super) fn open(
+        client: Arc<Client>,
+        target: Target,
+        size: Option<u64>,
+        offset: u64,
+    ) -> Result<BlobReader, Error> {
         let attempts = Attempts::new(&client.retry);
-        let mut reader =
-            BlobReader { client, target, body: None, offset: 0, size, attempts, progress: 0, is_finished: false };
+        let progress = offset;
+        let mut reader = BlobReader {
+            client,
+            target,
+            body: None,
+            offset,
+            size,
+            takes_ranges: true,
+            attempts,
+            progress,
+            is_finished: false,
+        };
         while let Err(error) = reader.connect() {
             reader.recover(error)?;
         }
         Ok(reader)
     }
 
-    /// Asks for the bytes from the offset on.
+    /// Asks for the bytes from the offset on. A blob never changes, so no `If-Range` is needed: whatever its parts came
+    /// from, its digest tells whether they belong together.
     fn connect(&mut self) -> Result<(), Error> {
-        let answer = self.client.get(&self.target, self.offset)?;
+        let asked = if self.takes_ranges { self.offset } else { 0 };
+        match self.connect_at(asked) {
+            // 416, or another range than the one asked for. The whole blob has what we want, too.
+            Err(Error::Status { status: 416, .. } | Error::Range { .. }) if asked > 0 => {
+                self.takes_ranges = false;
+                self.connect_at(0)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn connect_at(&mut self, asked: u64) -> Result<(), Error> {
+        let answer = self.client.get(&self.target, asked)?;
         let is_partial = answer.status == StatusCode::PARTIAL_CONTENT;
-        let total = if is_partial { self.check_range(&answer)? } else { answer.body.content_length() };
+        let total = if is_partial { self.check_range(&answer, asked)? } else { answer.body.content_length() };
         match (self.size, total) {
             (Some(expected), Some(got)) if expected != got => return Err(self.wrong_size(expected, got.to_string())),
             (None, total) => self.size = total,
             _ => {}
         }
         let mut body = answer.body.into_reader();
-        if !is_partial {
-            self.skip(&mut body)?;
-        }
+        self.skip(&mut body, if is_partial { self.offset - asked } else { self.offset })?;
         self.body = Some(body);
         Ok(())
     }
 
     /// Checks that a 206 answer begins where it should; gives the blob's size if the answer tells it.
-    fn check_range(&self, answer: &Answer) -> Result<Option<u64>, Error> {
+    fn check_range(&self, answer: &Answer, asked: u64) -> Result<Option<u64>, Error> {
         let told = answer.header(CONTENT_RANGE).unwrap_or_default();
         match ContentRange::parse(told) {
-            Some(range) if range.first == self.offset => Ok(range.size),
-            _ => Err(Error::Range { url: place(&self.target.uri), offset: self.offset, told: shown(told) }),
+            Some(range) if range.first == asked => Ok(range.size),
+            _ => Err(Error::Range { url: place(&self.target.uri), offset: asked, told: shown(told) }),
         }
     }
 
     /// Passes over what we have already, when the server ignores `Range` and begins anew.
-    fn skip(&self, body: &mut BodyReader<'static>) -> Result<(), Error> {
-        let skipped = io::copy(&mut body.take(self.offset), &mut io::sink());
+    fn skip(&self, body: &mut BodyReader<'static>, surplus: u64) -> Result<(), Error> {
+        let skipped = io::copy(&mut body.take(surplus), &mut io::sink());
         match skipped.map_err(|source| self.broken(source))? {
-            bytes if bytes == self.offset => Ok(()),
+            bytes if bytes == surplus => Ok(()),
             _ => Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
         }
     }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::{Blob, OpenBlob, read_document};
+use super::{Ahead, Blob, Expected, OpenBlob, read_document};
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::document::{Descriptor, Document, Manifest};
@@ -30,8 +30,13 @@ pub(super) trait BlobStore: Send + Sync {
     fn blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>, Error>;
 
     /// A layer's content.
-    fn layer(&self, digest: &Digest, size: u64) -> Result<Box<dyn Blob>, Error> {
-        Ok(Box::new(self.blob(digest, size)?))
+    fn layer(&self, layer: &Expected) -> Result<Box<dyn Blob>, Error> {
+        Ok(Box::new(self.blob(&layer.digest, layer.size)?))
+    }
+
+    /// Who is to be told of layers before they are read.
+    fn ahead(&self) -> Option<Arc<dyn Ahead>> {
+        None
     }
 }
 
@@ -112,7 +117,7 @@ impl Resolver<'_> {
         let content = self.verified(&what, source, &manifest.config)?;
         let (config, diff_ids) = Config::parse(&what, &content)?;
         let layers = pair_layers((&what, self.name), &config, &diff_ids, manifest.layers.len())?;
-        let blobs = manifest.layers.into_iter().map(|descriptor| self.open_blob(descriptor));
+        let blobs = manifest.layers.into_iter().enumerate().map(|(index, layer)| self.open_blob(index, layer));
         let layers = layers.into_iter().zip(blobs).map(|(layer, (descriptor, blob))| {
             let Descriptor { digest, size, media_type, .. } = descriptor;
             let media_type = Some(media_type).filter(|media_type| !media_type.is_empty());
@@ -120,12 +125,13 @@ impl Resolver<'_> {
         });
         let found =
             Found { name: self.name.to_owned(), manifest_digest: Some(digest), config, layers: layers.collect() };
-        Image::new(found, self.options)
+        Ok(Image::new(found, self.options)?.ahead_by(self.store.ahead()))
     }
 
-    fn open_blob(&self, descriptor: Descriptor) -> (Descriptor, OpenBlob) {
-        let (store, digest, size) = (Arc::clone(&self.store), descriptor.digest, descriptor.size);
-        (descriptor, Arc::new(move || store.layer(&digest, size)))
+    fn open_blob(&self, index: usize, descriptor: Descriptor) -> (Descriptor, OpenBlob) {
+        let store = Arc::clone(&self.store);
+        let layer = Expected { index, digest: descriptor.digest, size: descriptor.size };
+        (descriptor, Arc::new(move || store.layer(&layer)))
     }
 
     fn verified(&self, what: &str, source: impl Read, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {

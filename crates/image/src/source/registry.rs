@@ -1,21 +1,33 @@
 //! Images in a registry.
 
-use std::io::{self, Cursor, Read, Write};
+mod download;
+mod downloads;
+mod spool;
+mod supply;
+
+use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use super::oci::{BlobStore, Resolver, check_digest};
-use super::{Blob, read_document};
+use super::{Ahead, Blob, Expected, read_document};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::{Image, Options};
-use crate::keep::{Keep, Known, NewBlob};
+use crate::keep::{Keep, Known};
 use crate::reference::RegistryReference;
 use crate::registry::Registry;
+
+use self::downloads::Downloads;
+use self::supply::Supply;
 
 pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<Image, Error> {
     let name = reference.to_string();
     let (keep, limit) = (options.keep.clone(), options.limits.document_bytes);
-    let store = |registry| Arc::new(Kept { registry, keep: keep.clone(), name: name.clone(), limit });
+    let store = |supply: Option<Supply>| {
+        let supply = supply.map(Arc::new);
+        let downloads = supply.clone().map(|supply| Arc::new(Downloads::new(supply)));
+        Arc::new(Kept { supply, downloads, keep: keep.clone(), name: name.clone(), limit })
+    };
     let (store, known, content) = if options.offline {
         let store = store(None);
         let known = keep.as_ref().and_then(|keep| keep.reference(&name));
@@ -31,7 +43,10 @@ pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<I
         };
         let digest = reference.digest.unwrap_or_else(|| Digest::sha256(&content));
         check_digest(&format!("manifest of {name}"), &content, digest)?;
-        let (store, known) = (store(Some(registry)), Known { digest, media_type });
+        let (store, known) = (
+            store(Some(Supply { registry, keep: keep.clone(), aside: options.aside.clone() })),
+            Known { digest, media_type },
+        );
         store.keep(&digest, &content);
         if let Some(keep) = &keep {
             keep.keep_reference(&name, &known);
@@ -62,7 +77,8 @@ fn with_tags(registry: &Registry, reference: &RegistryReference, error: crate::r
 
 /// A registry behind what it has sent before; without a registry, that alone.
 struct Kept {
-    registry: Option<Registry>,
+    supply: Option<Arc<Supply>>,
+    downloads: Option<Arc<Downloads>>,
     keep: Option<Arc<dyn Keep>>,
     /// The image's reference.
     name: String,
@@ -72,7 +88,7 @@ struct Kept {
 
 impl Kept {
     fn registry(&self) -> Result<&Registry, Error> {
-        self.registry.as_ref().ok_or_else(|| self.offline())
+        self.supply.as_ref().map(|supply| &supply.registry).ok_or_else(|| self.offline())
     }
 
     fn offline(&self) -> Error {
@@ -133,36 +149,19 @@ impl BlobStore for Kept {
         Ok(self.registry()?.blob(digest, Some(size))?)
     }
 
-    fn layer(&self, digest: &Digest, size: u64) -> Result<Box<dyn Blob>, Error> {
-        if let Some(kept) = self.keep.as_ref().and_then(|keep| keep.blob(digest)) {
-            let kept: Box<dyn Read + Send> = Box::new(kept);
-            return Ok(Box::new(kept));
+    fn layer(&self, layer: &Expected) -> Result<Box<dyn Blob>, Error> {
+        match &self.downloads {
+            Some(downloads) => Ok(Box::new(downloads.read(layer))),
+            None => {
+                let kept = self.keep.as_ref().and_then(|keep| keep.blob(&layer.digest));
+                let kept: Box<dyn Read + Send> = Box::new(kept.ok_or_else(|| self.offline())?);
+                Ok(Box::new(kept))
+            }
         }
-        let blob = self.blob(digest, size)?;
-        let keep = self.keep.as_ref().and_then(|keep| keep.new_blob(digest, Some(size)));
-        Ok(Box::new(KeptBlob { blob, keep }))
     }
-}
 
-/// A blob that is kept on its way.
-struct KeptBlob {
-    blob: Box<dyn Read + Send>,
-    /// `None` once it cannot be kept.
-    keep: Option<Box<dyn NewBlob>>,
-}
-
-impl Read for KeptBlob {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.blob.read(buffer)?;
-        self.keep = self.keep.take().and_then(|mut keep| keep.write_all(&buffer[..read]).is_ok().then_some(keep));
-        Ok(read)
-    }
-}
-
-impl Blob for KeptBlob {
-    fn verified(self: Box<Self>) {
-        if let Some(keep) = self.keep {
-            keep.keep();
-        }
+    fn ahead(&self) -> Option<Arc<dyn Ahead>> {
+        let downloads = self.downloads.as_ref()?;
+        Some(Arc::clone(downloads) as Arc<dyn Ahead>)
     }
 }

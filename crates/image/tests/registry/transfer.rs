@@ -87,15 +87,27 @@ fn a_chunked_body_of_unknown_size_ends_with_its_last_chunk() {
 }
 
 #[test]
-fn a_range_that_begins_elsewhere_is_refused() {
+fn a_server_that_gives_no_range_is_asked_for_all() {
     let blob = content(200_000);
-    let served = blob.clone();
-    let server = Server::start(move |count, request| match count {
-        0 => partial(request, &served, 100_000),
-        _ => answer("206 Partial Content", &[("Content-Range", "bytes 0-99999/200000")], &served[..100_000]),
-    });
-    let error = download(&server.repository(|_| ()), &blob, Some(200_000)).unwrap_err();
-    assert!(matches!(error, Error::Range { offset: 100_000, .. }), "{error}");
+    for (status, range) in
+        [("206 Partial Content", "bytes 0-4/200000"), ("416 Range Not Satisfiable", "bytes */200000")]
+    {
+        let served = blob.clone();
+        let server = Server::start(move |count, request| match request.range() {
+            None => partial(request, &served, if count == 0 { 100_000 } else { served.len() }),
+            Some(_) => answer(status, &[("Content-Range", range)], &served[..5]),
+        });
+        assert!(download(&server.repository(|_| ()), &blob, Some(200_000)).unwrap() == blob);
+        let ranges: Vec<_> = server.requests().iter().map(Request::range).collect();
+        assert_eq!(ranges, [None, Some(100_000), None]);
+    }
+}
+
+#[test]
+fn a_range_that_nobody_asked_for_is_refused() {
+    let server = Server::start(|_, _| answer("206 Partial Content", &[("Content-Range", "bytes 1-3/4")], b"bcd"));
+    let error = download(&server.repository(|_| ()), b"abcd", Some(4)).unwrap_err();
+    assert!(matches!(error, Error::Range { offset: 0, .. }), "{error}");
 }
 
 #[test]

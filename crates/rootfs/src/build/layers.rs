@@ -8,7 +8,7 @@ use nex_ext4::BLOCK_SIZE;
 use nex_image::{LayerReader, Progress, Reference};
 
 use super::stages::{Build, ext4_error};
-use crate::cache::{Cache, Chain, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, entries};
+use crate::cache::{Cache, Chain, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, Shelf, entries};
 use crate::error::Error;
 use crate::events::Events;
 use crate::layer::TarError;
@@ -36,18 +36,12 @@ impl<'a> LayerCache<'a> {
         Ok(Self { cache, chain: Some(chain), keeper: None, image: image.try_clone()? })
     }
 
-    /// The key of the next layer.
-    fn next_key(&mut self, layer: &nex_image::Layer) -> Option<Key> {
-        match (&mut self.chain, &layer.diff_id) {
-            (Some(chain), Some(diff_id)) => {
-                chain.push(diff_id);
-                chain.key()
-            }
-            _ => {
-                self.chain = None;
-                None
-            }
-        }
+    /// The layers that have to be read, because the cache does not have them placed.
+    pub fn missing(&self, layers: &[nex_image::Layer]) -> Vec<usize> {
+        let mut chain = self.chain.clone();
+        let mut is_there = |layer| next_key(&mut chain, layer).is_some_and(|key| self.cache.has(Shelf::Layers, &key));
+        let missing = layers.iter().enumerate().filter(|(_, layer)| !is_there(layer));
+        missing.map(|(index, _)| index).collect()
     }
 
     /// Keeps a layer that is placed and written.
@@ -71,6 +65,20 @@ impl<'a> LayerCache<'a> {
     }
 }
 
+/// The key of the next layer.
+fn next_key(chain: &mut Option<Chain>, layer: &nex_image::Layer) -> Option<Key> {
+    match (&mut *chain, &layer.diff_id) {
+        (Some(chain), Some(diff_id)) => {
+            chain.push(diff_id);
+            chain.key()
+        }
+        _ => {
+            *chain = None;
+            None
+        }
+    }
+}
+
 impl Build<'_> {
     /// Takes the next layer from the cache, or places and keeps it.
     ///
@@ -84,7 +92,7 @@ impl Build<'_> {
     ) -> Result<(), Error> {
         let progress = || Arc::clone(events) as Arc<dyn Progress>;
         let Some(cache) = cache else { return self.place_layer(index, progress(), None).map(drop) };
-        let Some(key) = cache.next_key(&self.image.layers[index]) else {
+        let Some(key) = next_key(&mut cache.chain, &self.image.layers[index]) else {
             return self.place_layer(index, progress(), None).map(drop);
         };
         if let Some(layer) = PlacedLayer::get(cache.cache, &key, self.writer.taken_end())

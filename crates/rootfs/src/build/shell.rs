@@ -17,8 +17,10 @@ pub fn open_shell(options: &Options, events: &Arc<dyn Events>) -> Result<(), Err
     let agent = AgentFile::open(&options.agent)?;
     // As in a build, content goes where the output would be.
     let unfinished = options.output.create()?;
-    let image = nex_image::open(&options.reference, &options.image)?;
+    let aside = Some(unfinished.directory().to_owned());
+    let image = nex_image::open(&options.reference, &nex_image::Options { aside, ..options.image.clone() })?;
     let mut build = Build::new(options, &image, &agent, &unfinished)?;
+    image.expect(&Vec::from_iter(0..image.layers.len()));
     for index in 0..image.layers.len() {
         build.add_layer(index, None, events)?;
     }

@@ -94,6 +94,10 @@ impl Write for Blob {
 }
 
 impl NewBlob for Blob {
+    fn reader(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     fn keep(self: Box<Self>) {
         self.cache.clone().publish_aside(self.entry);
     }

@@ -100,6 +100,11 @@ impl Cache {
         }
     }
 
+    /// Whether there is something with this key, whole or damaged.
+    pub fn has(&self, shelf: Shelf, key: &Key) -> bool {
+        self.path(shelf, key).symlink_metadata().is_ok()
+    }
+
     /// Removes an entry that is not what it should be, and notes why.
     pub fn discard(&self, shelf: Shelf, key: &Key, what: &str) {
         let path = self.path(shelf, key);

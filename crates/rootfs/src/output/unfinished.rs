@@ -48,6 +48,11 @@ impl Unfinished {
         &self.file
     }
 
+    /// Where it grows.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Makes the bytes durable and gives the file its name, in one step for everybody who looks. What had the name
     /// before is replaced; a symbolic link is replaced too, and never followed.
     ///
