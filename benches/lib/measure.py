@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -21,8 +22,10 @@ class Way:
     seconds: list = dataclasses.field(default_factory=list)
     # Time of all processors, the command's children included.
     processor: list = dataclasses.field(default_factory=list)
-    # Bytes of the largest of its processes, and what it printed in that run.
+    # Bytes of the largest of its processes.
     peak: int = 0
+    # Whether what it prints is kept: a report, and not what a decompressor unpacks.
+    reports: bool = False
     printed: bytes = b""
 
     @property
@@ -58,7 +61,11 @@ def measure(way):
         ]
         begin = time.perf_counter()
         child = os.posix_spawnp(way.command[0], way.command, os.environ, file_actions=actions)
-        _, status, usage = os.wait4(child, 0)
+        try:
+            _, status, usage = os.wait4(child, 0)
+        except BaseException:
+            os.kill(child, signal.SIGKILL)
+            raise
         seconds = time.perf_counter() - begin
         if status:
             errors.seek(0)
@@ -71,7 +78,8 @@ def take_peak(way):
     """One more run, for the peak of resident memory. Python's own would count in a child that it starts itself."""
     with tempfile.NamedTemporaryFile("r") as file:
         command = ["/usr/bin/time", "--quiet", "--format", "%M", "--output", file.name, *way.command]
-        result = subprocess.run(command, capture_output=True, check=False)
+        output = subprocess.PIPE if way.reports else subprocess.DEVNULL
+        result = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
         if result.returncode:
             raise Failed(f"{way.name}: {result.stderr.decode(errors='replace')}")
         way.peak, way.printed = int(file.read().split()[-1]) << 10, result.stdout

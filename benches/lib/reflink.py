@@ -19,7 +19,8 @@ def xfs(parent, size):
         try:
             yield mounted
         finally:
-            run("umount", mounted)
+            # A program that was stopped with us may still have a file open; the mount then goes when it ends.
+            subprocess.run(["umount", "--lazy", mounted], check=False)
     finally:
         os.remove(image)
         os.rmdir(mounted)

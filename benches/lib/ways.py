@@ -57,7 +57,7 @@ class Ways:
 
     def cold(self, image):
         """A build that has nothing but the image; it prints its report."""
-        return Way("nex rootfs", [*self.build(image), "--format", "json"], self.clean)
+        return Way("nex rootfs", [*self.build(image), "--format", "json"], self.clean, reports=True)
 
     def pulled(self, image, reference):
         """The same, from a registry."""
@@ -111,7 +111,8 @@ class Ways:
     def peer(self, name, script, image):
         """A script of benches/peers."""
         arguments = [image.layout, image.blobs[0], self.output, str(image.size), self.scratch]
-        return Way(name, [os.path.join(PEERS, script), *arguments], self.clean)
+        # What a script mounts goes with it, even when it is killed.
+        return Way(name, ["unshare", "--mount", os.path.join(PEERS, script), *arguments], self.clean)
 
     def peers(self, image):
         """What people do today."""
