@@ -1,6 +1,7 @@
 //! `nex` killed in the middle: no process stays, and the next run removes what is left.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ const SCRIPT: &str = "i=0; while [ $i -lt 200 ]; do i=$((i+1)); mkdir -p /deep/$
 fn short_script(number: u64) -> String {
     format!("echo {number} > /number; for i in 1 2 3 4 5 6 7 8; do cat /bin/busybox /bin/busybox > /$i; done\n")
 }
+
+/// How long a busy machine may take to begin a script, or to end what was killed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until no process has anything of this world open as its directory or root.
 fn wait_for_end(world: &World) -> Result<()> {
@@ -34,7 +38,7 @@ fn wait_for_end(world: &World) -> Result<()> {
         if alive.is_empty() {
             return Ok(());
         }
-        if start.elapsed() > Duration::from_secs(5) {
+        if start.elapsed() > PATIENCE {
             return Err(Failure::new(format!("still alive: {alive:?}")));
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -98,8 +102,18 @@ fn two_hundred_killed_runs_leave_nothing_that_the_next_does_not_remove() -> Resu
 #[test]
 fn an_interrupt_ends_the_run_and_leaves_nothing() -> Result<()> {
     let world = World::new()?;
-    let nex = world.command("image", "sleep 1000\n")?.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-    std::thread::sleep(Duration::from_millis(500));
+    let outside = world.path("outside");
+    fs::create_dir(&outside)?;
+    // The script's root is another user outside.
+    fs::set_permissions(&outside, fs::Permissions::from_mode(0o777))?;
+    let mut run = world.command("image", ": > /outside/begun; sleep 1000\n")?;
+    run.arg("--mount").arg(format!("{}:/outside", outside.display()));
+    let nex = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let start = Instant::now();
+    while !outside.join("begun").exists() {
+        assert!(start.elapsed() < PATIENCE, "the script does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     command::run(Command::new("kill").arg("-TERM").arg(nex.id().to_string()))?;
     let result = nex.wait_with_output()?;
     failed(&result, &["interrupted by SIGTERM"])?;
