@@ -4,56 +4,23 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::Command;
 
-use nex_ext4::{BLOCK_SIZE, FileSystem, Grown, Journal, Kind, Layout, Reserved, Size, Sizes, Storage, Tree};
+use nex_ext4::{BLOCK_SIZE, FileSystem, Grown, Journal, Layout, Reserved, Size, Sizes, Tree};
+use support::growth::{assert_content, image, open, prepared};
 use support::recording::Recording;
-use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, e2fsck, have, pattern, text};
+use support::{Builder, GIB, MIB, assert_fsck_is_silent, e2fsck, have, pattern, text};
 
 const GROUP: u64 = 32_768 * BLOCK_SIZE;
 /// Bitmaps, table and what must be left of a last group, in bytes.
 const LEAST: u64 = (2 + 512 + 50) * BLOCK_SIZE;
 
-/// An image with something in it; `max_size` is the growth that it is prepared for.
-fn image(size: u64, max_size: u64) -> Image {
-    let mut builder = Builder::new(&Layout { max_size, size_limit: Some(size) });
-    builder.add_file(Tree::ROOT, "file", &pattern(1, 3 << 20));
-    let directory = builder.add_directory(Tree::ROOT, "directory");
-    for i in 0..700 {
-        builder.add_file(directory, format!("a file with number {i}"), &pattern(i, i as usize * 5));
-    }
-    builder.add(directory, "link", Kind::Symlink(b"../file"[..].into()));
-    builder.finish(Size::Exact(size))
-}
-
-fn prepared(size: u64) -> Image {
-    image(size, Layout::default().max_size)
-}
-
-fn open(path: &Path) -> File {
-    File::options().read(true).write(true).open(path).unwrap()
-}
-
 fn grow(path: &Path, size: u64) -> Grown {
     let grown = FileSystem::open(&open(path)).unwrap().grow(size).unwrap();
     assert_eq!(path.metadata().unwrap().len(), size);
     grown
-}
-
-/// All that [`image`] put there is there, says debugfs: the crate `ext4-view` does not read `meta_bg`.
-fn assert_content(path: &Path) {
-    let directory = tempfile::tempdir().unwrap();
-    let said = support::debugfs(path, &format!("rdump / {}", directory.path().display()));
-    let read =
-        |name: &str| std::fs::read(directory.path().join(name)).unwrap_or_else(|error| panic!("{error}: {said}"));
-    assert!(read("file") == pattern(1, 3 << 20));
-    assert!(read("directory/link") == pattern(1, 3 << 20));
-    for i in 0..700 {
-        assert!(read(&format!("directory/a file with number {i}")) == pattern(i, i as usize * 5));
-    }
 }
 
 /// What `dumpe2fs -h` says, by its labels.
@@ -323,83 +290,4 @@ fn what_stood_behind_the_end_is_gone() {
     assert_eq!((grown.size, image.path().metadata().unwrap().len()), (264 * MIB, 264 * MIB), "the file is not cut");
     assert_grown(&image.path(), &grown);
     assert!(image.path().metadata().unwrap().blocks() * 512 < 16 * MIB);
-}
-
-#[test]
-fn what_cannot_grow_is_refused_and_stays() {
-    let image = prepared(150 * MIB);
-    let dense = Sizes { inodes: Some(65_536), ..Size::Exact(150 * MIB).into() };
-    let dense = Builder::new(&Layout::default()).finish(dense);
-    let refusal = |image: &Image, size: u64| {
-        let before = image.bytes();
-        let error = FileSystem::open(&open(&image.path())).and_then(|existing| existing.grow(size)).unwrap_err();
-        assert!(image.bytes() == before, "{error}");
-        error.to_string()
-    };
-    assert_eq!(
-        refusal(&image, 64 * MIB),
-        "the file system has 157286400 bytes already, and it cannot shrink to 67108864; ask for more, or make it anew"
-    );
-    assert_eq!(
-        refusal(&image, 17 << 40),
-        "the file system can grow to 17592186044416 bytes, and not to 18691697672192; ask for that or less"
-    );
-    assert_eq!(
-        refusal(&dense, 16 << 40),
-        "the file system can grow to 17592051826688 bytes, and not to 17592186044416; ask for that or less"
-    );
-    let length = 100 * MIB;
-    open(&image.path()).set_len(length).unwrap();
-    assert!(refusal(&image, GIB).starts_with("the file is cut off: it has 104857600 bytes"));
-}
-
-/// A host that has room for so many writes.
-struct Full {
-    file: File,
-    room: std::cell::Cell<usize>,
-}
-
-impl Storage for Full {
-    fn size(&self) -> std::io::Result<u64> {
-        self.file.size()
-    }
-
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-        Storage::read_at(&self.file, bytes, offset)
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
-        let left = self.room.get().checked_sub(1).ok_or(std::io::ErrorKind::StorageFull)?;
-        self.room.set(left);
-        Storage::write_at(&self.file, bytes, offset)
-    }
-
-    fn punch(&self, offset: u64, length: u64) -> std::io::Result<()> {
-        self.file.punch(offset, length)
-    }
-
-    fn resize(&self, size: u64) -> std::io::Result<()> {
-        self.file.resize(size)
-    }
-
-    fn sync(&self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn a_host_without_room_leaves_the_old_size() {
-    for max_size in [0, 64 * GIB] {
-        let image = image(150 * MIB, max_size);
-        // Room is found before the change is decided: what fails first are the new blocks, the old ones, or the journal.
-        for room in [0, 1, 5, 12] {
-            let copy = image.copy();
-            let full = Full { file: open(&copy), room: room.into() };
-            let error = FileSystem::open(&full).unwrap().grow(9 * GIB).unwrap_err();
-            assert!(error.to_string().contains("no storage space"), "{error}");
-            assert_eq!(copy.metadata().unwrap().len(), 150 * MIB);
-            assert_fsck_is_silent(&copy);
-            assert_content(&copy);
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod growth;
 pub mod recording;
 
 use std::collections::BTreeMap;
