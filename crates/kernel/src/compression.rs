@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// The largest kernel that is unpacked, in bytes. With debug information, kernels have some hundred MiB.
 const LIMIT: u64 = 1 << 30;
-/// How much the kernel's decoder of LZMA may ask for, in KiB: the kernel's own dictionaries have 32 MiB.
+/// How much a decoder of xz or LZMA may take, in KiB: the kernel's own dictionaries have 32 MiB, and xz's largest setting 64.
 const LZMA_MEMORY: u32 = 256 << 10;
 /// What the kernel's build puts behind every payload but a gzip one, which has it anyway: the unpacked size.
 const SIZE_BYTES: usize = 4;
@@ -71,7 +71,7 @@ impl Compression {
             Self::Gzip => read(flate2::read::GzDecoder::new(payload)),
             Self::Zstd => zstd::Decoder::new(payload).and_then(|decoder| read(decoder.single_frame())),
             Self::Lz4 => lz4(payload),
-            Self::Xz => read(lzma_rust2::XzReader::new(payload, false)),
+            Self::Xz => read(lzma_rust2::XzReader::new_mem_limit(payload, false, LZMA_MEMORY)),
             Self::Lzma => lzma_rust2::LzmaReader::new_mem_limit(payload, LZMA_MEMORY, None).and_then(read),
             Self::Bzip2 | Self::Lzo => return Err(Error::Unsupported(self)),
         };

@@ -99,6 +99,25 @@ fn each_compression_is_undone() -> Result<()> {
     Ok(())
 }
 
+/// A dictionary of 4 GiB, which xz(1) itself has no memory for.
+#[test]
+fn a_dictionary_that_takes_all_memory_is_refused() -> Result<()> {
+    let mut payload = compressed(&["xz", "--check=crc32", "--lzma2=dict=32MiB"], &vmlinux())?;
+    // Behind the stream's header stands the block's: its size in words of 4 bytes but one, flags, the filter's id and the length of
+    // its properties, the dictionary's size, padding, and a CRC-32 of all that.
+    let header = 12..12 + (usize::from(payload[12]) + 1) * 4;
+    let (id, dictionary) = (header.start + 2, header.start + 4);
+    assert_eq!(payload[id..dictionary], [0x21, 1]);
+    payload[dictionary] = 40;
+    let mut crc = flate2::Crc::new();
+    crc.update(&payload[header.start..header.end - 4]);
+    payload[header.end - 4..header.end].copy_from_slice(&crc.sum().to_le_bytes());
+    let error =
+        Kernel::parse(bzimage(&payload)).and_then(|kernel| kernel.unpacked().map(drop)).unwrap_err().to_string();
+    assert!(error.contains("xz") && error.contains("memory"), "{error}");
+    Ok(())
+}
+
 #[test]
 fn a_kernel_for_arm_is_understood() -> Result<()> {
     let mut image = vec![0; 1 << 16];
