@@ -2,12 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
 use nex_workload::{BINARY_FILE, DRIVE_LABEL, Json, WORKLOAD_FILE, Workload};
 
+use crate::nameless::path_of;
 use crate::root_file::{EXT4_MAGIC, EXT4_MAGIC_OFFSET};
 
 /// The label of a drive that keeps what guests write.
@@ -31,8 +31,7 @@ pub struct NamelessDrive {
 impl NamelessDrive {
     /// A path that leads other processes of this user to it, for as long as this value lives.
     pub fn path(&self) -> PathBuf {
-        let process = rustix::process::getpid().as_raw_nonzero();
-        PathBuf::from(format!("/proc/{process}/fd/{}", self.file.as_raw_fd()))
+        path_of(&self.file)
     }
 }
 

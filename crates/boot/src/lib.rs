@@ -16,6 +16,7 @@ mod error;
 mod guest_kernel;
 mod keyboard;
 mod memory_file;
+mod nameless;
 mod options;
 mod overlay;
 mod report;

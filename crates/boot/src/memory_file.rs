@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 
 use rustix::fs::MemfdFlags;
+
+use crate::nameless::path_of;
 
 /// The file, as long as it is open.
 #[derive(Debug)]
@@ -24,8 +25,7 @@ impl MemoryFile {
 
     /// A path by which processes of the same user open it.
     pub fn path(&self) -> PathBuf {
-        let process = rustix::process::getpid().as_raw_nonzero();
-        format!("/proc/{process}/fd/{}", self.file.as_fd().as_raw_fd()).into()
+        path_of(&self.file)
     }
 
     /// Its length in bytes.

@@ -1,25 +1,25 @@
 //! What scripts cannot do where there is one id only, in words.
 
 use super::call::Call;
-use super::seccomp::IDS;
+use super::seccomp;
 
 /// What a call asks for that needs another id, and who asks: `'chown' could not give '/new' to user 12`.
 ///
 /// The arguments that are ids are the process's registers: nobody changes them. The path may change; it is only shown.
 pub fn describe(call: &Call) -> Option<String> {
-    let (number, ids) = IDS.iter().find(|(number, _)| *number == call.number())?;
+    let (number, ids) = seccomp::ids().find(|(number, _)| *number == call.number())?;
     let wanted = |id: &u32| *id != 0 && *id != u32::MAX;
     let named = |kind: &str, argument: u8| Some(call.word(argument)).filter(wanted).map(|id| format!("{kind} {id}"));
     let program = std::fs::read_to_string(call.path("comm")).unwrap_or_default();
     let program = program.trim_end().escape_debug().to_string();
-    let what = match file(call, *number) {
+    let what = match file(call, number) {
         Some(path) => {
             let owners: Vec<_> = [named("user", ids[0]), named("group", *ids.last()?)].into_iter().flatten().collect();
             format!("give '{path}' to {}", owners.join(" and "))
         }
         None if ids.is_empty() => "choose its groups".into(),
         None => {
-            let kind = if GROUPS.contains(number) { "group" } else { "user" };
+            let kind = if GROUPS.contains(&number) { "group" } else { "user" };
             format!("become {}", ids.iter().find_map(|argument| named(kind, *argument))?)
         }
     };

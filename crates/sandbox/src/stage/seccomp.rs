@@ -74,19 +74,19 @@ fn told_calls(single: bool) -> Result<BpfProgram, seccompiler::BackendError> {
         .iter()
         .map(|file| SeccompRule::new(vec![argument(0, Is::Eq, *file)?, argument(2, Is::Le, SHELL_BUFFER)?]));
     rules.insert(libc::SYS_read, reads.collect::<Result<_, _>>()?);
-    for (call, mode) in MKNOD {
+    for (call, mode) in mknod() {
         let devices = [libc::S_IFCHR, libc::S_IFBLK].map(u64::from);
         let devices = devices
             .iter()
-            .map(|kind| SeccompRule::new(vec![argument(*mode, Is::MaskedEq(libc::S_IFMT.into()), *kind)?]));
-        rules.insert(*call, devices.collect::<Result<_, _>>()?);
+            .map(|kind| SeccompRule::new(vec![argument(mode, Is::MaskedEq(libc::S_IFMT.into()), *kind)?]));
+        rules.insert(call, devices.collect::<Result<_, _>>()?);
     }
-    for (call, ids) in IDS.iter().filter(|_| single) {
+    for (call, ids) in ids().filter(|_| single) {
         // Neither root nor "as it is".
         let others = ids
             .iter()
             .map(|id| SeccompRule::new(vec![argument(*id, Is::Ne, 0)?, argument(*id, Is::Ne, u32::MAX.into())?]));
-        rules.insert(*call, others.collect::<Result<_, _>>()?);
+        rules.insert(call, others.collect::<Result<_, _>>()?);
     }
     // seccompiler has no word for calls that are told: RET_TRACE stands for it.
     let (rest, these) = (SeccompAction::Allow, SeccompAction::Trace(0));
@@ -99,39 +99,41 @@ fn told_calls(single: bool) -> Result<BpfProgram, seccompiler::BackendError> {
 }
 
 /// The calls that make devices, and the argument that says what is made.
-#[cfg(target_arch = "x86_64")]
-const MKNOD: &[(i64, u8)] = &[(libc::SYS_mknod, 1), (libc::SYS_mknodat, 2)];
-#[cfg(not(target_arch = "x86_64"))]
-const MKNOD: &[(i64, u8)] = &[(libc::SYS_mknodat, 2)];
+fn mknod() -> impl Iterator<Item = (i64, u8)> {
+    [(libc::SYS_mknodat, 2)].into_iter().chain(old::MKNOD.iter().copied())
+}
 
 /// The calls that give something to a user or a group, or become one, and the arguments that say whom; without any, every
 /// such call is meant.
+pub fn ids() -> impl Iterator<Item = (i64, &'static [u8])> {
+    IDS.iter().chain(old::IDS).copied()
+}
+
+type Arguments = (i64, &'static [u8]);
+
+const IDS: &[Arguments] = &[
+    (libc::SYS_fchown, &[1, 2]),
+    (libc::SYS_fchownat, &[2, 3]),
+    (libc::SYS_setuid, &[0]),
+    (libc::SYS_setgid, &[0]),
+    (libc::SYS_setreuid, &[0, 1]),
+    (libc::SYS_setregid, &[0, 1]),
+    (libc::SYS_setresuid, &[0, 1, 2]),
+    (libc::SYS_setresgid, &[0, 1, 2]),
+    (libc::SYS_setgroups, &[]),
+];
+
+/// What x86-64 has beside these, from before there were calls with a directory's descriptor.
 #[cfg(target_arch = "x86_64")]
-pub const IDS: &[(i64, &[u8])] = &[
-    (libc::SYS_chown, &[1, 2]),
-    (libc::SYS_lchown, &[1, 2]),
-    (libc::SYS_fchown, &[1, 2]),
-    (libc::SYS_fchownat, &[2, 3]),
-    (libc::SYS_setuid, &[0]),
-    (libc::SYS_setgid, &[0]),
-    (libc::SYS_setreuid, &[0, 1]),
-    (libc::SYS_setregid, &[0, 1]),
-    (libc::SYS_setresuid, &[0, 1, 2]),
-    (libc::SYS_setresgid, &[0, 1, 2]),
-    (libc::SYS_setgroups, &[]),
-];
+mod old {
+    pub const MKNOD: &[(i64, u8)] = &[(libc::SYS_mknod, 1)];
+    pub const IDS: &[super::Arguments] = &[(libc::SYS_chown, &[1, 2]), (libc::SYS_lchown, &[1, 2])];
+}
 #[cfg(not(target_arch = "x86_64"))]
-pub const IDS: &[(i64, &[u8])] = &[
-    (libc::SYS_fchown, &[1, 2]),
-    (libc::SYS_fchownat, &[2, 3]),
-    (libc::SYS_setuid, &[0]),
-    (libc::SYS_setgid, &[0]),
-    (libc::SYS_setreuid, &[0, 1]),
-    (libc::SYS_setregid, &[0, 1]),
-    (libc::SYS_setresuid, &[0, 1, 2]),
-    (libc::SYS_setresgid, &[0, 1, 2]),
-    (libc::SYS_setgroups, &[]),
-];
+mod old {
+    pub const MKNOD: &[(i64, u8)] = &[];
+    pub const IDS: &[super::Arguments] = &[];
+}
 
 #[cfg(target_arch = "x86_64")]
 const MACHINE: TargetArch = TargetArch::x86_64;

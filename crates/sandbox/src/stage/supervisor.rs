@@ -7,7 +7,7 @@ use super::call::Call;
 use super::made_devices::{self, root_mount};
 use super::refusals;
 use super::script_lines::ScriptLines;
-use super::seccomp::IDS;
+use super::seccomp;
 use crate::sys::CallAnswer;
 use crate::tree::{Changed, Hidden};
 
@@ -39,7 +39,7 @@ impl<'a> Supervisor<'a> {
         let answer = match call.number() {
             libc::SYS_read if script.is_some_and(|script| script.answer(&call)) => return,
             libc::SYS_read => CallAnswer::Proceed,
-            number if IDS.iter().any(|(known, _)| *known == number) => {
+            number if seccomp::ids().any(|(known, _)| known == number) => {
                 if self.refused.is_none() {
                     self.refused = refusals::describe(&call);
                 }
