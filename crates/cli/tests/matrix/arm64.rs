@@ -1,43 +1,41 @@
-//! Another machine: Alpine for arm64, with a script for an agent.
+//! Another machine: Alpine for arm64, with the agent for it.
 
 use std::fs;
 use std::process::Command;
 
-use nex_protocol::{Encoder, Event, Ready, Role};
+use nex_protocol::Role;
 use nex_testkit::{Result, command, corpus};
 use nex_vmm::Architecture;
 
-use crate::guest::{Guest, in_order, rootfs};
+use crate::guest::{Guest, agent_for_arm64, in_order, rootfs};
 
-/// A script that does what an init must, writes a file, and says as the agent does that the guest is up.
-fn script() -> Result<String> {
-    let ready = Ready { version: "0.0.0".into(), role: Role::Init, start_ms: 1, uptime_ms: 2 };
-    let mut line = Vec::new();
-    Encoder::new().encode(&Event::Ready(ready), &mut line);
-    let line = String::from_utf8(line)?;
-    Ok(format!(
-        "#!/bin/sh\nmount -t devtmpfs dev /dev\nexec >/dev/console 2>&1\nmount -t proc proc /proc\n\
-         echo written >/written\necho \"machine $(uname -m)\"\necho '{}'\n\
-         sleep 1\nmount -o remount,ro /\npoweroff -f\n",
-        line.trim_end()
-    ))
-}
+/// Such a machine has no keyboard for Ctrl-Alt-Del, so it ends with its workload. What that writes is there before the power cut.
+const PROGRAM: &str = r#"{"cmd":["/bin/sh","-c","uname -m; echo written >/written; sync; sleep 3; exit 3"]}"#;
 
 #[test]
 #[ignore = "slow: boots a guest of another machine"]
 fn alpine_for_arm64() -> Result<()> {
     let Some(tar) = corpus::alpine("aarch64")? else { return Ok(()) };
+    let Some(agent) = agent_for_arm64()? else { return Ok(()) };
     let directory = tempfile::tempdir()?;
     let path = |name: &str| directory.path().join(name);
     fs::write(path("alpine.tar"), tar)?;
-    fs::write(path("agent"), script()?)?;
+    fs::write(path("image.json"), PROGRAM)?;
     let image = path("rootfs.ext4");
-    let mut build = rootfs(&format!("tar:{}", path("alpine.tar").display()), &path("agent"), &image);
+    let mut build = rootfs(&format!("tar:{}", path("alpine.tar").display()), &agent, &image);
     command::run(build.args(["--platform", "linux/arm64"]))?;
-    let Some(mut guest) = Guest::start(Architecture::Aarch64, &image, "")? else { return Ok(()) };
-    assert_eq!(guest.ready()?.role, Role::Init);
+    // A tar names no program.
+    let requests = format!("rm /etc/nex/image.json\nwrite {} /etc/nex/image.json\n", path("image.json").display());
+    fs::write(path("requests"), requests)?;
+    command::run(Command::new("debugfs").arg("-wf").arg(path("requests")).arg(&image))?;
+    let words = "nex.workload=image nex.poweroff=1";
+    let Some(mut guest) = Guest::start(Architecture::Aarch64, &image, words)? else { return Ok(()) };
+    assert_eq!(guest.ready_or_cut(&image)?.role, Role::Init);
     let console = guest.ended()?;
-    assert!(console.contains("machine aarch64"), "{console}");
+    for line in ["@nex1 out", " aarch64", "code=3", "@nex1 end by=power-off"] {
+        assert!(console.contains(line), "{line:?}: {console}");
+    }
+    assert!(!console.contains("@nex1 fail"), "{console}");
     in_order(&image)?;
     let written = command::run(Command::new("debugfs").args(["-R", "cat /written"]).arg(&image))?;
     assert_eq!(written, b"written\n");

@@ -16,7 +16,20 @@ const MEMORY_MIB: u32 = 384;
 
 /// The static agent for this machine.
 pub fn agent() -> Result<PathBuf> {
-    let printed = command::run(&mut Command::new(places::workspace().join("scripts/build-agent")))?;
+    built(&mut Command::new(places::workspace().join("scripts/build-agent")))
+}
+
+/// The static agent for arm64; `None`, with a line that says so, where there is no compiler for it.
+pub fn agent_for_arm64() -> Result<Option<PathBuf>> {
+    if let Ok(reason) = fs::read_to_string(places::workspace().join("target/rust-arm64/left-out")) {
+        eprintln!("LEFT OUT: arm64's agent: {}", reason.trim());
+        return Ok(None);
+    }
+    built(Command::new(places::workspace().join("scripts/build-agent")).arg("aarch64")).map(Some)
+}
+
+fn built(build: &mut Command) -> Result<PathBuf> {
+    let printed = command::run(build)?;
     Ok(PathBuf::from(String::from_utf8_lossy(&printed).trim()))
 }
 
@@ -31,6 +44,19 @@ pub fn rootfs(image: &str, agent: &Path, output: &Path) -> Command {
 /// which is all that a repair would change.
 pub fn in_order(image: &Path) -> Result<()> {
     E2fsck::all()?.iter().try_for_each(|e2fsck| fsck::check_by(e2fsck, image))
+}
+
+/// What a power cut has left of an image is in order once e2fsck has replayed its journal. Returns whether there was something to
+/// replay.
+pub fn after_a_cut(image: &Path) -> Result<bool> {
+    let copy = fsck::sparse_copy(image)?;
+    let result = command::output(Command::new("e2fsck").arg("-fy").arg(&copy).env("LC_ALL", "C"))?;
+    let text = String::from_utf8_lossy(&result.stdout).into_owned();
+    if !matches!(result.status.code(), Some(0 | 1)) {
+        return Err(Failure::new(format!("e2fsck after a power cut: {}\n{text}", result.status)));
+    }
+    fsck::check(&copy)?;
+    Ok(text.contains("recovering journal"))
 }
 
 /// A guest that runs.
@@ -82,6 +108,34 @@ impl Guest {
                 None => {}
             }
         }
+    }
+
+    /// Waits for the agent's report, and looks at the image as a power cut at this moment would leave it.
+    pub fn ready_or_cut(&mut self, image: &Path) -> Result<Ready> {
+        let ready = self.ready()?;
+        let signal = |name: &str| command::run(Command::new("kill").args([name, &self.guest.id().to_string()]));
+        // What the drive holds is what QEMU has written to its file.
+        signal("-STOP")?;
+        let left = self.stopped().and_then(|()| fsck::sparse_copy(image));
+        signal("-CONT")?;
+        after_a_cut(&left?)?;
+        Ok(ready)
+    }
+
+    /// Waits until the last of QEMU's threads stands still.
+    fn stopped(&self) -> Result<()> {
+        let stands = |task: &Path| {
+            let stat = fs::read_to_string(task.join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 'Z']))
+        };
+        while Instant::now() < self.deadline {
+            let tasks = fs::read_dir(format!("/proc/{}/task", self.guest.id()))?.flatten();
+            if tasks.map(|task| task.path()).all(|task| stands(&task)) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(self.failure("the guest does not stand still"))
     }
 
     /// Waits until the console has a line with this text in it.

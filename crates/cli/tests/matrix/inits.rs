@@ -14,7 +14,7 @@ fn boots(image: &str, directory: &Path) -> Result<()> {
     let output = directory.join("rootfs.ext4");
     command::run(&mut rootfs(image, &agent()?, &output))?;
     let Some(mut guest) = Guest::start(Architecture::X86_64, &output, "")? else { return Ok(()) };
-    assert_eq!(guest.ready()?.role, Role::Init);
+    assert_eq!(guest.ready_or_cut(&output)?.role, Role::Init);
     let console = guest.end()?;
     assert!(console.contains("@nex1 end by=power-off"), "{console}");
     assert!(!console.contains("@nex1 fail"), "{console}");

@@ -5,10 +5,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use nex_testkit::{Failure, Result, command, fsck};
+use nex_testkit::{Result, command};
 use nex_vmm::Architecture;
 
-use crate::guest::{Guest, agent, rootfs};
+use crate::guest::{Guest, after_a_cut, agent, rootfs};
 
 /// The moments are not chosen by chance, so that a failure can be had again; what the guest does then is.
 const MOMENTS_MS: [u64; 3] = [150, 700, 1900];
@@ -50,14 +50,7 @@ fn the_journal_brings_it_back() -> Result<()> {
         guest.wait_for("the guest writes")?;
         thread::sleep(Duration::from_millis(moment));
         guest.cut_power()?;
-        let copy = fsck::sparse_copy(&image)?;
-        let result = command::output(Command::new("e2fsck").arg("-fy").arg(&copy).env("LC_ALL", "C"))?;
-        let text = String::from_utf8_lossy(&result.stdout).into_owned();
-        if !matches!(result.status.code(), Some(0 | 1)) {
-            return Err(Failure::new(format!("e2fsck after a cut at {moment} ms: {}\n{text}", result.status)));
-        }
-        replayed += i32::from(text.contains("recovering journal"));
-        fsck::check(&copy)?;
+        replayed += i32::from(after_a_cut(&image)?);
     }
     assert!(replayed > 0, "the power was never cut while something was in the journal");
     Ok(())
