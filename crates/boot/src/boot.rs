@@ -282,7 +282,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn explain(&self, end: EndReport) -> Explanation {
-        let image = nex_file::open_regular(&self.options.file).ok().and_then(|file| Image::open(file).ok());
+        let image = nex_file::open_disk(&self.options.file).ok().and_then(|file| Image::open(file).ok());
         let end = if end == EndReport::Killed { End::Stopped } else { End::Itself };
         let command_line = self.session.command_line();
         let known = Known { image: image.as_ref(), command_line: Some(command_line.as_bytes()), end: Some(end) };

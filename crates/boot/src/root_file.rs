@@ -19,7 +19,7 @@ const OTHERS: [(&[u8], &str); 5] = [
     (b"hsqs", "it is a squashfs; boot one with --append rootfstype=squashfs is not what this command checks"),
 ];
 
-/// A file that holds a root filesystem.
+/// A file, or a block device, that holds a root filesystem.
 #[derive(Clone, Debug)]
 pub struct RootFile {
     /// Where it is.
@@ -33,7 +33,7 @@ impl RootFile {
     /// When it cannot be read, or is something else than an ext4 file system.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let mut head = Vec::new();
-        let read = nex_file::open_regular(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+        let read = nex_file::open_disk(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
         read.map_err(|cause| Error::Read { path: path.into(), cause })?;
         if head.get(EXT4_MAGIC_OFFSET..EXT4_MAGIC_OFFSET + EXT4_MAGIC.len()) == Some(EXT4_MAGIC) {
             return Ok(Self { path: path.into() });

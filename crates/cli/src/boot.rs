@@ -4,9 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 
 use nex_boot::{Options, Outcome, Overlay, Report, Watcher};
+use nex_text::printable;
 
 use crate::args::{BootArgs, Format};
-use crate::diagnostic::{Diagnostic, tell};
+use crate::diagnostic::{Diagnostic, StandardError, tell};
 use crate::interrupt::Interrupt;
 use crate::terminal::{Harmless, Raw};
 use crate::{output, render};
@@ -58,8 +59,7 @@ fn why_not(report: &Report, args: &BootArgs) -> String {
     };
     let failure = report.failure.iter().map(|failure| format!("; its last failure: {failure}"));
     let notes = report.notes.iter().map(|note| format!("; {note}"));
-    let why: String =
-        failure.chain(notes).flat_map(|text| text.chars().flat_map(render::printable).collect::<Vec<_>>()).collect();
+    let why: String = failure.chain(notes).map(printable).collect();
     format!("the agent of '{}' {what}{why}", report.file)
 }
 
@@ -86,14 +86,14 @@ impl Console {
     fn write(&mut self, bytes: &[u8]) {
         let _ = match self {
             Self::Nowhere => Ok(()),
-            Self::Plain => io::stderr().write_all(bytes),
-            Self::Shown(harmless) => io::stderr().write_all(harmless.take(bytes).as_bytes()),
+            Self::Plain => StandardError.write_all(bytes),
+            Self::Shown(harmless) => StandardError.write_all(harmless.take(bytes).as_bytes()),
         };
     }
 
     fn finish(&mut self) {
         if let Self::Shown(harmless) = self {
-            let _ = io::stderr().write_all(harmless.finish().as_bytes());
+            let _ = StandardError.write_all(harmless.finish().as_bytes());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The one form in which errors reach the user.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -15,15 +16,44 @@ pub struct Diagnostic {
     /// A report for programs says it already.
     #[serde(skip)]
     is_reported: bool,
+    /// Nobody is to be told.
+    #[serde(skip)]
+    is_silent: bool,
 }
 
 /// Writes a line to standard error. When that is closed or full, there is nobody to tell.
 pub fn tell(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let mut lines = StandardError;
+    let start = if IS_IN_LINE.load(Ordering::Relaxed) { "\n" } else { "" };
+    let _ = writeln!(lines, "{start}{line}");
+}
+
+/// Whether the last line on standard error has no end yet.
+static IS_IN_LINE: AtomicBool = AtomicBool::new(false);
+
+/// Standard error for what others write, a guest or its program: [`tell`] begins a new line behind it.
+pub struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = io::stderr().write(bytes)?;
+        if let Some(last) = count.checked_sub(1).and_then(|last| bytes.get(last)) {
+            IS_IN_LINE.store(*last != b'\n', Ordering::Relaxed);
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Something failed.
 const FAILED: u8 = 1;
+
+/// What a shell adds to the number of the signal that has ended a program.
+const SIGNALLED: u8 = 128;
+const SIGPIPE: u8 = 13;
 
 /// The arguments make no sense; clap ends with the same code.
 const USAGE: u8 = 2;
@@ -31,7 +61,7 @@ const USAGE: u8 = 2;
 impl Diagnostic {
     /// A failure that has no cause but itself.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), causes: Vec::new(), exit_code: FAILED, is_reported: false }
+        Self { message: message.into(), causes: Vec::new(), exit_code: FAILED, is_reported: false, is_silent: false }
     }
 
     /// Arguments that do not go together.
@@ -47,6 +77,17 @@ impl Diagnostic {
     /// A failure that a report says, too: programs need no other object.
     pub fn reported(message: impl Into<String>) -> Self {
         Self { is_reported: true, ..Self::new(message) }
+    }
+
+    /// Whoever reads standard output has read enough, as `head` does: no failure, and nothing to be said. The exit code is a shell's
+    /// for SIGPIPE, which ends most other programs then.
+    pub fn enough() -> Self {
+        Self { exit_code: SIGNALLED + SIGPIPE, is_silent: true, ..Self::new("standard output is closed") }
+    }
+
+    /// Whether nobody is to be told.
+    pub fn is_silent(&self) -> bool {
+        self.is_silent
     }
 
     /// Whether a report says it already.
@@ -82,6 +123,6 @@ impl<E: std::error::Error> From<E> for Diagnostic {
         let causes = std::iter::successors(error.source(), |cause| cause.source());
         // Many errors already say in their message what their source says.
         let causes = causes.map(ToString::to_string).filter(|cause| !message.contains(cause)).collect();
-        Self { message, causes, exit_code: FAILED, is_reported: false }
+        Self { message, causes, exit_code: FAILED, is_reported: false, is_silent: false }
     }
 }

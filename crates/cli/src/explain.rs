@@ -73,7 +73,7 @@ fn read(args: &ExplainArgs) -> Result<Vec<u8>, Diagnostic> {
 /// The image, or why it is none that can be read.
 fn open(path: &Path) -> Result<Result<Image, ImageError>, Diagnostic> {
     let failed = |error: &dyn Display| Diagnostic::new(format!("cannot read the image {}: {error}", path.display()));
-    let file = nex_file::open_regular(path).map_err(|error| failed(&error))?;
+    let file = nex_file::open_disk(path).map_err(|error| failed(&error))?;
     match Image::open(file) {
         Err(ImageError::Host(error)) => Err(failed(&error)),
         image => Ok(image),

@@ -85,6 +85,9 @@ fn run(command: &Command) -> Result<ExitCode, Diagnostic> {
 
 /// Says what failed: in words on standard error, and for programs where they look for the report.
 fn report(diagnostic: &Diagnostic, command: &Command) {
+    if diagnostic.is_silent() {
+        return;
+    }
     tell(diagnostic.text());
     match command.json().filter(|_| !diagnostic.is_reported()) {
         Some(Stream::Error) => tell(diagnostic.json()),

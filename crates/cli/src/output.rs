@@ -7,9 +7,12 @@ use crate::diagnostic::Diagnostic;
 /// Writes all that a command has to say.
 ///
 /// # Errors
-/// When standard output is closed or full.
+/// When standard output is full, or nobody reads it any more.
 pub fn print(what: &str, bytes: impl AsRef<[u8]>) -> Result<(), Diagnostic> {
     let mut output = io::stdout();
     let written = output.write_all(bytes.as_ref()).and_then(|()| output.flush());
-    written.map_err(|error| Diagnostic::new(format!("cannot write {what} to standard output: {error}")))
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Diagnostic::enough(),
+        _ => Diagnostic::new(format!("cannot write {what} to standard output: {error}")),
+    })
 }

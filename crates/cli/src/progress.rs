@@ -8,6 +8,7 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nex_image::{NoProgress, Progress};
 use nex_rootfs::{Events, human};
+use nex_text::printable;
 
 use crate::diagnostic::tell;
 
@@ -99,9 +100,7 @@ impl Events for Bars {
 
 /// A line of a setup script, made harmless for the terminal.
 fn script_line(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(line);
-    let text: String = text.trim_end_matches('\r').chars().flat_map(crate::render::printable).collect();
-    format!("script: {text}")
+    format!("script: {}", printable(line.strip_suffix(b"\r").unwrap_or(line)))
 }
 
 /// What stands above a shell.

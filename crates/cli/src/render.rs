@@ -10,6 +10,7 @@ pub use boot::boot;
 use nex_diagnose::console::{Explanation, Symptom};
 use nex_diagnose::{Finding, Severity, Verdict};
 use nex_rootfs::{GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human};
+use nex_text::printable;
 pub use run::run;
 
 /// Hex digits of a digest that are enough to recognise it.
@@ -234,6 +235,10 @@ pub fn explanation(explanation: &Explanation, unread_image: Option<&str>) -> Str
     if let Some(kernel) = &explanation.kernel {
         lines.add("kernel", kernel);
     }
+    if explanation.unread_bytes > 0 {
+        let bytes = human(explanation.unread_bytes as u64);
+        lines.add("unread", &format!("{bytes} in the console's middle, which is longer than any boot's"));
+    }
     if let Some(why) = unread_image {
         lines.add("image", &format!("could not be looked at: {why}"));
     }
@@ -246,13 +251,8 @@ struct Lines(String);
 
 impl Lines {
     fn add(&mut self, label: &str, value: &str) {
-        let value: String = value.chars().flat_map(printable).collect();
+        let value = printable(value);
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "{label:<11} {value}");
     }
-}
-
-/// A character as a terminal may see it.
-pub fn printable(character: char) -> Vec<char> {
-    if character.is_control() && character != '\t' { character.escape_default().collect() } else { vec![character] }
 }

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use nex_boot::Overlay;
-use nex_run::{Bounds, Missing, Options, Report, Stop, Streams, User, Wishes};
+use nex_run::{Bounds, Error, FollowError, Missing, Options, Report, Stop, Streams, User, Wishes};
+use nex_text::printable;
 
 use crate::args::{Format, RunArgs};
-use crate::diagnostic::{Diagnostic, tell};
+use crate::diagnostic::{Diagnostic, StandardError, tell};
 use crate::interrupt::{self, Interrupt};
 use crate::render;
 
@@ -32,21 +33,22 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Diagnostic> {
     let mut user = Terminal {
         args,
         out: BufWriter::new(io::stdout().lock()),
-        err: BufWriter::new(Lines::default()),
-        console: io::stderr(),
+        err: BufWriter::new(StandardError),
+        console: StandardError,
     };
-    let report = nex_run::run(&options, &mut user, &mut stop).map_err(|error| {
-        let code = error.exit_code();
-        Diagnostic::from(error).with_exit_code(code)
+    let report = nex_run::run(&options, &mut user, &mut stop).map_err(|error| match &error {
+        // The guest has ended with its session.
+        Error::Follow(FollowError::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => Diagnostic::enough(),
+        _ => {
+            let code = error.exit_code();
+            Diagnostic::from(error).with_exit_code(code)
+        }
     })?;
     let mut words = words(&report, args);
     if args.format == Format::Json {
         words.push(serde_json::to_string(&report).map_err(|error| failed(error.into()))?);
     }
-    if !words.is_empty() {
-        user.err.get_mut().end_line();
-        words.iter().for_each(tell);
-    }
+    words.iter().for_each(tell);
     Ok(ExitCode::from(report.exit_code))
 }
 
@@ -98,7 +100,7 @@ fn words(report: &Report, args: &RunArgs) -> Vec<String> {
         words.push(format!("run: {}", render::run(report)));
     }
     if let Some(failure) = &report.failure {
-        words.push(format!("error: {}", failure.chars().flat_map(render::printable).collect::<String>()));
+        words.push(format!("error: {}", printable(failure)));
     }
     words
 }
@@ -107,8 +109,8 @@ fn words(report: &Report, args: &RunArgs) -> Vec<String> {
 struct Terminal<'a> {
     args: &'a RunArgs,
     out: BufWriter<StdoutLock<'static>>,
-    err: BufWriter<Lines>,
-    console: io::Stderr,
+    err: BufWriter<StandardError>,
+    console: StandardError,
 }
 
 impl User for Terminal<'_> {
@@ -121,35 +123,6 @@ impl User for Terminal<'_> {
     fn streams(&mut self) -> Streams<'_> {
         let console: Option<&mut dyn Write> = if self.args.console { Some(&mut self.console) } else { None };
         Streams { out: &mut self.out, err: &mut self.err, console }
-    }
-}
-
-/// Standard error, on which nex may have something to say behind the program.
-#[derive(Default)]
-struct Lines {
-    is_in_line: bool,
-}
-
-impl Lines {
-    /// Ends a line that has no end yet.
-    fn end_line(&mut self) {
-        if self.is_in_line {
-            tell("");
-        }
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = io::stderr().write(bytes)?;
-        if let Some(last) = count.checked_sub(1).and_then(|last| bytes.get(last)) {
-            self.is_in_line = *last != b'\n';
-        }
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
     }
 }
 

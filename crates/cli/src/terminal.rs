@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::render::printable;
+use nex_text::printable;
 
 /// A terminal that passes every key on, as long as this lives.
 pub struct Raw {
@@ -73,7 +73,7 @@ impl Harmless {
 
     fn end_line(&mut self, shown: &mut String) {
         let text = String::from_utf8_lossy(&self.line);
-        shown.extend(without_colours(text.trim_end_matches('\r')).chars().flat_map(printable));
+        shown.push_str(&printable(without_colours(text.trim_end_matches('\r'))));
         shown.push('\n');
         self.line.clear();
     }

@@ -74,9 +74,6 @@ pub enum CheckError {
         /// The system's word for it.
         cause: io::Error,
     },
-    /// A directory, a device or a pipe.
-    #[error("'{}' is not a regular file", .0.display())]
-    NotAFile(PathBuf),
     /// The configuration is none.
     #[error("'{}' has no CONFIG_ line; give the .config that the kernel was built with", .0.display())]
     NoConfig(PathBuf),
@@ -159,8 +156,8 @@ pub fn check(options: &CheckOptions) -> Result<Report, CheckError> {
 
 fn look(options: &CheckOptions) -> Result<Report, CheckError> {
     let failed = |cause| CheckError::Read { path: options.image.clone(), cause };
-    let file = files::open(&options.image)?;
-    let mut report = Report::new(options.image.display().to_string(), file.metadata().map_err(failed)?.len());
+    let file = nex_file::open_disk(&options.image).map_err(failed)?;
+    let mut report = Report::new(options.image.display().to_string(), nex_file::length(&file).map_err(failed)?);
     let kernel = options.kernel.as_deref().map(|path| KernelFiles::read(path, options.kernel_config.as_deref()));
     let kernel = kernel.transpose()?;
     report.kernel = kernel.as_ref().and_then(report::kernel);
@@ -173,7 +170,7 @@ fn look(options: &CheckOptions) -> Result<Report, CheckError> {
             return Ok(report.with(findings));
         }
     };
-    ext4::check(&superblock, &text::shell_word(&options.image), &mut findings);
+    ext4::check(&superblock, &nex_text::shell_word(&options.image), &mut findings);
     let mut contract = Contract::new(&superblock);
     match Image::open(file) {
         Ok(image) => check_image(&image, options, kernel.as_ref(), &mut contract, &mut report, &mut findings),
@@ -277,6 +274,6 @@ fn report_unread(error: ImageError, options: &CheckOptions, findings: &mut Findi
 }
 
 fn report_damage(evidence: &str, options: &CheckOptions, findings: &mut Findings) {
-    let file = text::shell_word(&options.image);
+    let file = nex_text::shell_word(&options.image);
     findings.report(&rules::EXT4_DAMAGED, evidence, format!("see what e2fsck -fn {file} says; make the file again"));
 }

@@ -75,6 +75,9 @@ pub struct Explanation {
     pub others: Vec<Symptom>,
     /// The kernel's version, as it gives it.
     pub kernel: Option<String>,
+    /// As many bytes in the console's middle were not read, as it is longer than any boot's.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unread_bytes: usize,
 }
 
 /// Reads a console.
@@ -109,7 +112,17 @@ pub fn explain(console: &[u8], known: &Known) -> Explanation {
         None => (derived(), found),
     };
     others.truncate(MOST_OTHERS);
-    Explanation { ready: ready.is_some(), cause, others, kernel: boot.version }
+    Explanation {
+        ready: ready.is_some(),
+        cause,
+        others,
+        kernel: boot.version,
+        unread_bytes: text::unread(console).len(),
+    }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// An agent that goes on to the real root, or lays an overlay, is not there yet.

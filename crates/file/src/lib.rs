@@ -1,8 +1,8 @@
-//! Opens the files that users name. Only regular files will do where a file is read out of order or more than once, and
-//! nobody may be kept waiting by another kind.
+//! Opens the files that users name. Only regular files, or for a guest's drive block devices, will do where a file is read out of
+//! order or more than once, and nobody may be kept waiting by another kind.
 
 use std::fs::{self, File, FileType, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -14,11 +14,34 @@ use rustix::fs::OFlags;
 /// When it cannot be opened, or is no regular file. A directory is [`io::ErrorKind::IsADirectory`], another kind
 /// [`io::ErrorKind::InvalidInput`].
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    check_kind(fs::metadata(path)?.file_type())?;
+    open(path, |kind| check_kind(kind, false))
+}
+
+/// Opens what a guest may have as a drive to read it: a regular file, or a block device such as a logical volume. Never waits.
+///
+/// # Errors
+/// As [`open_regular`].
+pub fn open_disk(path: &Path) -> io::Result<File> {
+    open(path, |kind| check_kind(kind, true))
+}
+
+/// The bytes of a regular file or a block device, which says nothing of them in its metadata.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn length(mut file: &File) -> io::Result<u64> {
+    let place = file.stream_position()?;
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(place))?;
+    Ok(length)
+}
+
+fn open(path: &Path, check: impl Fn(FileType) -> io::Result<()>) -> io::Result<File> {
+    check(fs::metadata(path)?.file_type())?;
     let nonblock = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
     // Another file may have taken its place since.
-    check_kind(file.metadata()?.file_type())?;
+    check(file.metadata()?.file_type())?;
     Ok(file)
 }
 
@@ -32,16 +55,17 @@ pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn check_kind(kind: FileType) -> io::Result<()> {
+fn check_kind(kind: FileType, blocks: bool) -> io::Result<()> {
     let (found, error) = match kind {
-        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_file() || blocks && kind.is_block_device() => return Ok(()),
         kind if kind.is_dir() => ("a directory", io::ErrorKind::IsADirectory),
         kind if kind.is_fifo() => ("a FIFO", io::ErrorKind::InvalidInput),
         kind if kind.is_socket() => ("a socket", io::ErrorKind::InvalidInput),
         _ => ("a device", io::ErrorKind::InvalidInput),
     };
     let way_out = if kind.is_dir() { "name a file in it" } else { "copy what it gives into one" };
-    Err(io::Error::new(error, format!("it is {found}, but must be a regular file; {way_out}")))
+    let wanted = if blocks { "a regular file or a block device" } else { "a regular file" };
+    Err(io::Error::new(error, format!("it is {found}, but must be {wanted}; {way_out}")))
 }
 
 #[cfg(test)]
@@ -59,6 +83,9 @@ mod tests {
         fs::write(&file, b"bytes").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
         assert_eq!(read_regular(&link).unwrap(), b"bytes");
+        let mut disk = open_disk(&link).unwrap();
+        disk.seek(SeekFrom::Start(2)).unwrap();
+        assert_eq!((length(&disk).unwrap(), disk.stream_position().unwrap()), (5, 2));
         assert_eq!(open_regular(&directory.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
@@ -76,6 +103,8 @@ mod tests {
         ] {
             let said = open_regular(path).unwrap_err().to_string();
             assert!(said.starts_with(found), "{said}");
+            let said = open_disk(path).unwrap_err().to_string();
+            assert!(said.contains("must be a regular file or a block device"), "{said}");
         }
     }
 }

@@ -10,8 +10,6 @@ use rustix::fs::{FlockOperation, fcntl_lock, flock};
 use rustix::io::Errno;
 use thiserror::Error;
 
-use crate::shell;
-
 /// Where the kernel lists the files behind its loop devices.
 const BLOCK_DEVICES: &str = "/sys/block";
 
@@ -33,7 +31,7 @@ pub enum ExistingFileError {
     #[error("'{}' is not a regular file; name a file that nex rootfs made", .0.display())]
     NotAFile(PathBuf),
     /// The file is compressed.
-    #[error("'{}' is compressed, and nothing in it can be changed in place; unpack it first: {program} {}", .path.display(), shell::word(.path))]
+    #[error("'{}' is compressed, and nothing in it can be changed in place; unpack it first: {program} {}", .path.display(), nex_text::shell_word(.path))]
     Compressed {
         /// The file.
         path: PathBuf,

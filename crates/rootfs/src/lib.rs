@@ -32,7 +32,6 @@ mod report;
 mod resolve;
 mod script;
 mod set_agent;
-mod shell;
 mod usage;
 mod verity;
 mod view;

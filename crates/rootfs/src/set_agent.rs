@@ -21,7 +21,6 @@ use crate::guest::{AGENT, Kind, Stat, View};
 use crate::output::hex;
 use crate::phases::Phases;
 use crate::report::{AgentReport, PhaseReport, SCHEMA_VERSION};
-use crate::shell;
 
 /// How much of the agent is read at once.
 const CHUNK: usize = 1 << 18;
@@ -79,7 +78,7 @@ pub enum SetAgentError {
     #[error(
         "'{}' has no room for the agent: beside the one that is there, which goes last, it takes {}, and {} are free; \
          {} are missing; make room with: nex rootfs grow {} +{}MiB",
-        .file.display(), human(*.needed), human(*.free), human(.needed.saturating_sub(*.free)), shell::word(.file),
+        .file.display(), human(*.needed), human(*.free), human(.needed.saturating_sub(*.free)), nex_text::shell_word(.file),
         growth(*.needed, *.free)
     )]
     NoRoom {

@@ -165,7 +165,7 @@ fn told(findings: &[Finding]) -> String {
 
 fn open(path: &Path) -> Result<Image, Error> {
     let root = |cause| Error::Root { path: path.into(), cause };
-    Image::open(nex_file::open_regular(path).map_err(|error| root(error.into()))?).map_err(root)
+    Image::open(nex_file::open_disk(path).map_err(|error| root(error.into()))?).map_err(root)
 }
 
 fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, image: &Image) -> Report {

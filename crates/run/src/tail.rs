@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use nex_text::printable;
+
 /// As many lines are kept: a panic's message stands above its registers and its trace.
 const LINES: usize = 60;
 
@@ -27,17 +29,9 @@ impl Tail {
     }
 }
 
-/// A line that cannot steer a terminal.
+/// The start of a line, as a terminal may see it.
 pub fn readable(line: &[u8]) -> String {
-    let line = line.get(..LONGEST).unwrap_or(line);
-    let escaped = |character: char| -> Vec<char> {
-        match character {
-            '\t' => vec!['\t'],
-            _ if character.is_control() => character.escape_default().collect(),
-            _ => vec![character],
-        }
-    };
-    String::from_utf8_lossy(line).chars().flat_map(escaped).collect()
+    printable(line.get(..LONGEST).unwrap_or(line))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
+use nex_text::printable;
 use rustix::process::Pid;
 
 use crate::error::Error;
@@ -373,8 +374,7 @@ fn read_lines(output: File, line: &mut (dyn FnMut(&[u8]) + Send)) -> Vec<String>
 
 /// A line as a message shows it.
 fn shown(line: &[u8]) -> String {
-    let line = String::from_utf8_lossy(line);
-    line.chars().filter(|character| !character.is_control()).take(SHOWN_CHARACTERS).collect()
+    printable(line.strip_suffix(b"\r").unwrap_or(line)).chars().take(SHOWN_CHARACTERS).collect()
 }
 
 /// What the scripts need to know of the host's `/etc/resolv.conf`.

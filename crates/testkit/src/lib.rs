@@ -21,7 +21,7 @@ pub mod kernel;
 pub mod kernel_log;
 pub mod layer;
 pub mod layout;
-mod loop_device;
+pub mod loop_device;
 pub mod manifest;
 pub mod online_growth;
 pub mod packed;

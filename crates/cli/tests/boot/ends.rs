@@ -105,6 +105,10 @@ fn a_user_types_into_the_console() -> Result<()> {
     keys.write_all(b"\x01\x01")?;
     keys.write_all(b"\x01x")?;
     let result = nex.wait_with_output()?;
+    // What nex has to say begins a line, wherever the shell's prompt has left the cursor.
+    let mut rest = String::new();
+    shown.read_to_string(&mut rest)?;
+    assert!(rest.contains("\nerror: the agent of '") && !rest.contains("# error"), "{rest}");
     let said = String::from_utf8_lossy(&result.stdout).into_owned();
     assert_eq!(result.status.code(), Some(1), "{said}");
     assert!(said.contains("no: you ended the guest") && said.contains("end         killed"), "{said}");

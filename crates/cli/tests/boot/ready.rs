@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use nex_testkit::{Failure, Result, command};
+use nex_testkit::loop_device::LoopDevice;
+use nex_testkit::{Failure, Result, command, places};
 
+use crate::nex::{self, NEX};
 use crate::place::{Place, console, report};
 
 #[test]
@@ -33,6 +35,29 @@ fn a_boot_shows_the_console_reports_and_changes_no_byte() -> Result<()> {
     assert!(other.status.success());
     assert!(fs::read(place.file())? == before, "the file changed");
     assert!(place.is_clean()?);
+    Ok(())
+}
+
+#[test]
+fn a_block_device_is_checked_and_booted_and_only_read() -> Result<()> {
+    if !places::is_root() {
+        eprintln!("LEFT OUT: only root can make block devices");
+        return Ok(());
+    }
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let before = fs::read(place.file())?;
+    // Such as a logical volume. Who wrote to this one would fail.
+    let device = LoopDevice::attach(&place.file(), true)?;
+    let checked = command::run(Command::new(NEX).args(["rootfs", "check"]).arg(device.path()))?;
+    let checked = String::from_utf8_lossy(&checked).into_owned();
+    let size = format!("file        {} ({}.0 MiB)\n", device.path().display(), before.len() >> 20);
+    assert!(checked.starts_with(&size), "{checked}");
+    let mut boot = Command::new(NEX);
+    boot.args(["rootfs", "boot", "--quiet", "--accel", "emulation"]).arg(device.path());
+    boot.arg("--kernel").arg(&place.parts.kernel).arg("--agent").arg(nex::agent()?);
+    command::run(&mut boot)?;
+    command::run(boot.arg("--overlay"))?;
+    assert!(fs::read(place.file())? == before, "the file changed");
     Ok(())
 }
 

@@ -278,6 +278,11 @@ fn a_report_that_nobody_takes_is_an_error_with_a_place() -> Result<()> {
         let full = fs::File::options().write(true).open("/dev/full")?;
         let ended = Command::new(nex::NEX).args(arguments).arg(last).stdout(full).stderr(Stdio::piped()).spawn()?;
         failed(&ended.wait_with_output()?, &["cannot write the report to standard output: No space left"])?;
+        // Who has read enough is no error, and hears of none.
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let result = command::output(Command::new(nex::NEX).args(arguments).arg(last).stdout(writer))?;
+        assert_eq!((result.status.code(), &*String::from_utf8_lossy(&result.stderr)), (Some(141), ""));
     }
     Ok(())
 }

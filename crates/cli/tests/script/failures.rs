@@ -58,7 +58,9 @@ fn output_streams_with_a_prefix_and_cannot_steer_the_terminal() -> Result<()> {
     }
     let quiet = command::output(&mut loud)?;
     assert_eq!(messages(&quiet), "");
-    Ok(())
+    // The last lines of one that fails are shown in the same way.
+    let last = ["its last lines were:\n  one\\u{1b}[31m\ttwo\n"];
+    world.fails(&mut world.command("other", "printf 'one\\033[31m\\ttwo\\n'; exit 3\n")?, "other", &last)
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The files on this machine that a check reads beside the image: the kernel, and its configuration.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use nex_kernel::Error as KernelError;
@@ -20,7 +19,6 @@ pub(super) struct KernelFiles {
 impl KernelFiles {
     /// Reads the kernel, and its configuration: its own, the one that is named, or the one beside it.
     pub(super) fn read(path: &Path, config: Option<&Path>) -> Result<Self, CheckError> {
-        drop(open(path)?);
         let kernel = match KernelFacts::read(path) {
             Err(KernelError::Read { path, cause }) => return Err(CheckError::Read { path, cause }),
             kernel => kernel,
@@ -39,8 +37,7 @@ impl KernelFiles {
 }
 
 fn read_config(path: &Path) -> Result<Config, CheckError> {
-    drop(open(path)?);
-    let text = fs::read(path).map_err(|cause| CheckError::Read { path: path.into(), cause })?;
+    let text = nex_file::read_regular(path).map_err(|cause| CheckError::Read { path: path.into(), cause })?;
     Config::parse(&text).ok_or_else(|| CheckError::NoConfig(path.into()))
 }
 
@@ -50,14 +47,4 @@ fn beside(path: &Path, kernel: Option<&KernelFacts>) -> Option<PathBuf> {
     let in_name = name.split_once('-').map(|(_, version)| version.to_owned());
     let releases = in_name.into_iter().chain(kernel?.release.clone()).filter(|release| !release.contains('/'));
     releases.map(|release| path.with_file_name(format!("config-{release}"))).find(|path| path.is_file())
-}
-
-/// Opens a regular file.
-pub(super) fn open(path: &Path) -> Result<File, CheckError> {
-    let failed = |cause| CheckError::Read { path: path.into(), cause };
-    // Before it is opened: a pipe would keep us waiting for ever.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(CheckError::NotAFile(path.into()));
-    }
-    File::open(path).map_err(failed)
 }

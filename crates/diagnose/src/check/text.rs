@@ -1,7 +1,5 @@
 //! Text files of the image, and what is said of them.
 
-use std::path::Path;
-
 use nex_program::View;
 
 /// Far above any text file that is looked at.
@@ -26,11 +24,4 @@ pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
 /// A path or a text of the image as a message may show it.
 pub(super) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
-}
-
-/// A path of this machine as a shell takes it for one word.
-pub(super) fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@%".contains(character);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

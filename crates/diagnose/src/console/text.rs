@@ -1,9 +1,14 @@
 //! From bytes to messages: lines without a terminal's escapes, the kernel's without their time.
 
+use std::ops::Range;
+
 use nex_protocol::{Decoder, Event, Item};
 
 /// As much of one message is kept.
 const LONGEST: usize = 1024;
+
+/// As many bytes are read from the start, and from the end: a boot writes less than one MiB.
+const MOST_BYTES: usize = 8 << 20;
 
 /// As many messages are kept from the start, and from the end: a boot has a few thousand, and trouble shows first or
 /// last.
@@ -64,20 +69,37 @@ impl Message {
     }
 }
 
+/// What is not read of a console: its middle, where it is longer than what is read of its start and its end.
+pub fn unread(console: &[u8]) -> Range<usize> {
+    MOST_BYTES.min(console.len())..console.len().saturating_sub(MOST_BYTES).max(MOST_BYTES.min(console.len()))
+}
+
 /// The messages of a console, in its order.
 pub fn messages(console: &[u8]) -> Vec<Message> {
-    let mut decoder = Decoder::new();
+    let unread = unread(console);
     let mut messages = Vec::new();
-    let mut number = 0;
-    for line in console.split_inclusive(|&byte| byte == b'\n') {
-        number += 1;
-        take(decoder.push(line), number, &mut messages);
-        if messages.len() > 2 * MOST_LAST + MOST_FIRST {
-            messages.drain(MOST_FIRST..messages.len() - MOST_LAST);
+    read(&console[..unread.start], 1, &mut messages);
+    let lines = memchr::memchr_iter(b'\n', &console[..unread.end]).count() as u64;
+    read(&console[unread.end..], lines + 1, &mut messages);
+    messages
+}
+
+/// Reads a part of a console that begins in the line of this number.
+fn read(console: &[u8], first: u64, messages: &mut Vec<Message>) {
+    /// A line may be as long as all of the console.
+    const PIECE: usize = 64 << 10;
+    let mut decoder = Decoder::new();
+    let mut last = first;
+    for (number, line) in (first..).zip(console.split_inclusive(|&byte| byte == b'\n')) {
+        last = number;
+        for piece in line.chunks(PIECE) {
+            take(decoder.push(piece), number, messages);
+            if messages.len() > 2 * MOST_LAST + MOST_FIRST {
+                messages.drain(MOST_FIRST..messages.len() - MOST_LAST);
+            }
         }
     }
-    take(decoder.finish(), number, &mut messages);
-    messages
+    take(decoder.finish(), last, messages);
 }
 
 fn take(items: Vec<Item>, line: u64, messages: &mut Vec<Message>) {
@@ -113,9 +135,11 @@ fn split(text: &str, line: u64, messages: &mut Vec<Message>) {
 /// What stands before the kernel's time, and the message behind it: `[    1.234567] text`, with `[T1]`, the caller,
 /// before the text where the kernel gives it (`CONFIG_PRINTK_CALLER`).
 fn kernel_message(text: &str) -> Option<(&str, &str)> {
+    /// More than seconds and their fraction ever have.
+    const LONGEST_TIME: usize = 32;
     let (start, end) = text.match_indices('[').find_map(|(start, _)| {
         let inside = text.get(start + 1..)?;
-        let length = inside.find(']')?;
+        let length = inside.bytes().take(LONGEST_TIME).position(|byte| byte == b']')?;
         let (seconds, fraction) = inside.get(..length)?.trim_start().split_once('.')?;
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         (digits(seconds) && digits(fraction) && fraction.len() == 6).then_some((start, start + 1 + length + 1))
@@ -228,6 +252,21 @@ mod tests {
         assert_eq!(one(b"[\x1b[0;1;31m TIME \x1b[0m] Timed out\x1b[K").1, "[ TIME ] Timed out");
         assert_eq!(one(b"\x1b]0;title\x07text\x1b]1;x\x1b\\ and more").1, "text and more");
         assert_eq!(read(b"[*   ] waiting\r[  OK  ] Started\r\n").len(), 2);
+    }
+
+    #[test]
+    fn of_an_endless_console_the_start_and_the_end_are_read() {
+        const MIDDLE: usize = 1 << 20;
+        let start = [b"first\n".to_vec(), b"\n".repeat(super::MOST_BYTES - 6)].concat();
+        let end = [b"a\r".repeat(super::MOST_BYTES / 2 - 4), b"\nlast!\n\n".to_vec()].concat();
+        let console = [start, b"\n".repeat(MIDDLE), b"[".repeat(MIDDLE), end].concat();
+        assert_eq!(super::unread(&console).len(), 2 * MIDDLE);
+        let all = read(&console);
+        assert_eq!(all.first(), Some(&(1, false, "first".into())));
+        let last = (super::MOST_BYTES + MIDDLE) as u64 - 3;
+        assert_eq!(all.last(), Some(&(last, false, "last!".into())));
+        assert!(all.len() <= 2 * super::MOST_LAST + super::MOST_FIRST);
+        assert!(super::unread(&console[..super::MOST_BYTES * 2]).is_empty() && super::unread(b"").is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 
 use ext4_view::Ext4Read;
 
-/// A file that is only read.
+/// A file or a block device that is only read.
 pub(super) struct Storage {
     file: File,
     length: u64,
@@ -15,11 +15,11 @@ pub(super) struct Storage {
 
 impl Storage {
     pub(super) fn new(file: File) -> io::Result<Self> {
-        let length = file.metadata()?.len();
+        let length = nex_file::length(&file)?;
         Ok(Self { file, length })
     }
 
-    /// The file's length in bytes.
+    /// Its length in bytes.
     pub(super) fn length(&self) -> u64 {
         self.length
     }

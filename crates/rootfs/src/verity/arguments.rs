@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::{BLOCK_SIZE, Parameters, RootHash};
 use crate::output::hex;
 use crate::report::VerityReport;
-use crate::shell;
 
 /// What device mapper counts in, in bytes.
 const SECTOR: u64 = 512;
@@ -62,7 +61,7 @@ pub fn report(parameters: &Parameters, root: &RootHash, place: &Place, image: &P
         // The kernel reads no superblock.
         start = offset / BLOCK_SIZE + 1,
     );
-    let (image, hash_file) = (shell::word(image), shell::word(hash_file));
+    let (image, hash_file) = (nex_text::shell_word(image), nex_text::shell_word(hash_file));
     let options = if offset == 0 { String::new() } else { format!(" --hash-offset={offset}") };
     VerityReport {
         kernel_arguments: format!("dm-mod.create=\"{NAME},,,ro,{table}\" root=/dev/dm-0 ro"),

@@ -40,7 +40,8 @@ pub fn sparse(from: &File, to: &File) -> io::Result<()> {
     if rustix::fs::ioctl_ficlone(to, from).is_ok() {
         return Ok(());
     }
-    let length = from.metadata()?.len();
+    // Of a block device, metadata tells no length.
+    let length = rustix::fs::seek(from, SeekFrom::End(0))?;
     to.set_len(length)?;
     let mut place = 0;
     while place < length {
@@ -68,7 +69,10 @@ fn copy_range(from: &File, to: &File, start: u64, end: u64) -> io::Result<()> {
             Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 let mut piece = vec![0; left.min(PIECE)];
                 from.read_exact_at(&mut piece, read)?;
-                to.write_all_at(&piece, read)?;
+                // A block device has no holes to be seen, and most of it may be zeros.
+                if piece.iter().any(|byte| *byte != 0) {
+                    to.write_all_at(&piece, read)?;
+                }
                 read += u64::try_from(piece.len()).map_err(io::Error::other)?;
                 written = read;
             }
