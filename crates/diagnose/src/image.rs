@@ -7,6 +7,8 @@
 mod budget;
 pub(crate) mod feature;
 mod guard;
+mod other;
+mod reader;
 mod resolve;
 mod storage;
 mod superblock;
@@ -77,6 +79,7 @@ impl Image {
         let storage = Storage::new(file)?;
         let superblock = Superblock::of(&storage)?;
         let has_verity = superblock.has_verity(&storage)?;
+        reader::knows(&superblock)?;
         let file_system = guarded(|| Ext4::load(Box::new(storage)))?;
         Ok(Self {
             superblock,

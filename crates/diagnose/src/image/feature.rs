@@ -4,8 +4,26 @@ use std::fmt::{self, Display, Formatter};
 
 use super::Superblock;
 
+/// `filetype`
+pub(crate) const FILE_TYPE: u32 = 0x2;
 /// `needs_recovery`
 pub(crate) const RECOVER: u32 = 0x4;
+/// `journal_dev`
+pub(crate) const JOURNAL_DEVICE: u32 = 0x8;
+/// `extent`
+pub(crate) const EXTENT: u32 = 0x40;
+/// `64bit`
+pub(crate) const IS_64BIT: u32 = 0x80;
+/// `flex_bg`
+pub(crate) const FLEX_BG: u32 = 0x200;
+/// `metadata_csum_seed`
+pub(crate) const METADATA_CSUM_SEED: u32 = 0x2000;
+/// `encrypt`
+pub(crate) const ENCRYPT: u32 = 0x1_0000;
+/// `bigalloc`
+pub(crate) const BIGALLOC: u32 = 0x200;
+/// `metadata_csum`
+pub(crate) const METADATA_CSUM: u32 = 0x400;
 /// `read-only`
 pub(crate) const READ_ONLY: u32 = 0x1000;
 
@@ -64,19 +82,19 @@ const ALWAYS: (u32, u32) = (2, 6);
 
 const KNOWN: [Feature; 30] = [
     incompat("compression", 0x1, ALWAYS).never(),
-    incompat("filetype", 0x2, ALWAYS),
+    incompat("filetype", FILE_TYPE, ALWAYS),
     incompat("needs_recovery", RECOVER, ALWAYS),
-    incompat("journal_dev", 0x8, ALWAYS).never(),
+    incompat("journal_dev", JOURNAL_DEVICE, ALWAYS).never(),
     incompat("meta_bg", 0x10, ALWAYS),
-    incompat("extent", 0x40, ALWAYS),
-    incompat("64bit", 0x80, ALWAYS),
+    incompat("extent", EXTENT, ALWAYS),
+    incompat("64bit", IS_64BIT, ALWAYS),
     incompat("mmp", 0x100, (3, 0)),
-    incompat("flex_bg", 0x200, ALWAYS),
+    incompat("flex_bg", FLEX_BG, ALWAYS),
     incompat("ea_inode", 0x400, (4, 13)),
-    incompat("metadata_csum_seed", 0x2000, (4, 4)),
+    incompat("metadata_csum_seed", METADATA_CSUM_SEED, (4, 4)),
     incompat("large_dir", 0x4000, (4, 13)),
     incompat("inline_data", 0x8000, (3, 8)),
-    incompat("encrypt", 0x1_0000, (4, 1)),
+    incompat("encrypt", ENCRYPT, (4, 1)),
     incompat("casefold", 0x2_0000, (5, 2)).needs(&["UNICODE"]),
     ro_compat("sparse_super", 0x1, ALWAYS),
     ro_compat("large_file", 0x2, ALWAYS),
@@ -86,8 +104,8 @@ const KNOWN: [Feature; 30] = [
     ro_compat("dir_nlink", 0x20, ALWAYS),
     ro_compat("extra_isize", 0x40, ALWAYS),
     ro_compat("quota", 0x100, (3, 6)).needs(&["QUOTA", "QFMT_V2"]),
-    ro_compat("bigalloc", 0x200, (3, 2)),
-    ro_compat("metadata_csum", 0x400, (3, 5)),
+    ro_compat("bigalloc", BIGALLOC, (3, 2)),
+    ro_compat("metadata_csum", METADATA_CSUM, (3, 5)),
     ro_compat("read-only", READ_ONLY, (4, 0)),
     ro_compat("project", 0x2000, (4, 5)).needs(&["QUOTA", "QFMT_V2"]),
     ro_compat("shared_blocks", 0x4000, ALWAYS).never(),

@@ -2,33 +2,19 @@
 
 use std::fs::File;
 
-use super::ImageError;
 use super::storage::Storage;
+use super::{ImageError, feature, other};
 
 /// Bytes of a superblock, which stands as far behind the start of the file.
 const SIZE: usize = 1024;
 
 const MAGIC: u16 = 0xEF53;
 
+/// `EXT4_GOOD_OLD_INODE_SIZE`
+const SMALLEST_INODE: u16 = 128;
+
 /// Bytes of group descriptors that are read. A file system of 16 TiB has 8 MiB of them.
 const MOST_DESCRIPTORS: u64 = 64 << 20;
-
-/// What other files begin with, where in them, and what to do to get at an ext4 file system.
-const OTHERS: [(u64, &[u8], &str); 9] = [
-    (0, &[0x1f, 0x8b], "it is compressed with gzip; unpack it first: gunzip FILE"),
-    (0, &[0x28, 0xb5, 0x2f, 0xfd], "it is compressed with zstd; unpack it first: unzstd FILE"),
-    (0, &[0xfd, b'7', b'z', b'X', b'Z', 0], "it is compressed with xz; unpack it first: unxz FILE"),
-    (0, b"QFI\xfb", "it is a qcow2 image; make it raw: qemu-img convert -O raw FILE OUT"),
-    (0, b"hsqs", "it is a squashfs file system"),
-    (0, &[0x7f, b'E', b'L', b'F'], "it is an ELF file (a kernel?)"),
-    (257, b"ustar", "it is a tar; make a root filesystem of it: nex rootfs --image tar:FILE"),
-    (1024, &[0x10, 0x20, 0xf5, 0xf2], "it is an f2fs file system"),
-    (
-        510,
-        &[0x55, 0xaa],
-        "it begins with a partition table or a boot sector; give the partition with the root filesystem alone",
-    ),
-];
 
 /// Some fields of `struct ext4_super_block`, with the kernel's names. Those kept in halves are put together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +31,8 @@ pub struct Superblock {
     pub free_inodes: u32,
     /// The size of a block in bytes (`s_log_block_size`).
     pub block_size: u64,
+    /// Blocks of a cluster (`s_log_cluster_size`): one, but for a file system with bigalloc.
+    pub cluster_blocks: u64,
     /// `s_blocks_per_group`
     pub blocks_per_group: u32,
     /// `s_inodes_per_group`
@@ -53,7 +41,7 @@ pub struct Superblock {
     pub state: u16,
     /// `s_rev_level`
     pub revision: u32,
-    /// `s_inode_size`, in bytes.
+    /// `s_inode_size`, in bytes; the first revision has no such field, and always 128.
     pub inode_size: u16,
     /// `s_feature_compat`
     pub compat: u32,
@@ -98,7 +86,7 @@ impl Superblock {
         let superblock = Self::decode(&bytes);
         match superblock {
             Some(superblock) => Ok(superblock),
-            None => Err(ImageError::NotExt4(what_else(storage)?)),
+            None => Err(ImageError::NotExt4(other::what_it_is(storage)?)),
         }
     }
 
@@ -113,8 +101,7 @@ impl Superblock {
         // s_first_data_block
         fields.skip(4);
         superblock.block_size = 1024_u64.checked_shl(fields.u32()).unwrap_or(0);
-        // s_log_cluster_size
-        fields.skip(4);
+        let cluster_size = 1024_u64.checked_shl(fields.u32()).unwrap_or(0);
         superblock.blocks_per_group = fields.u32();
         // s_clusters_per_group
         fields.skip(4);
@@ -130,12 +117,17 @@ impl Superblock {
         superblock.revision = fields.u32();
         // s_def_resuid to s_first_ino
         fields.skip(2 + 2 + 4);
-        superblock.inode_size = fields.u16();
+        let inode_size = fields.u16();
+        superblock.inode_size = if superblock.revision == 0 { SMALLEST_INODE } else { inode_size };
         // s_block_group_nr
         fields.skip(2);
         superblock.compat = fields.u32();
         superblock.incompat = fields.u32();
         superblock.ro_compat = fields.u32();
+        superblock.cluster_blocks = match superblock.ro_compat & feature::BIGALLOC {
+            0 => 1,
+            _ => cluster_size.checked_div(superblock.block_size).unwrap_or(0),
+        };
         superblock.uuid = fields.take().unwrap_or_default();
         superblock.volume_name = fields.take().unwrap_or_default();
         // s_last_mounted to s_journal_uuid
@@ -182,13 +174,21 @@ impl Superblock {
     /// What a kernel refuses to mount at first sight (`ext4_fill_super`), and what would make the reader work for ever.
     fn check_form(&self, storage: &Storage) -> Result<(), ImageError> {
         const BLOCK_SIZES: std::ops::RangeInclusive<u64> = 1024..=65536;
+        // A group's bitmap has one block, with a bit for each cluster.
+        let most_blocks = self.block_size.saturating_mul(8).saturating_mul(self.cluster_blocks);
+        if self.incompat & feature::JOURNAL_DEVICE != 0 {
+            return Err(ImageError::NotExt4("it is the journal of another file system (journal_dev)".into()));
+        }
         let wrong = [
             (!BLOCK_SIZES.contains(&self.block_size), "s_log_block_size"),
-            (
-                self.blocks_per_group == 0 || u64::from(self.blocks_per_group) > self.block_size.saturating_mul(8),
-                "s_blocks_per_group",
-            ),
+            (self.blocks_per_group == 0 || u64::from(self.blocks_per_group) > most_blocks, "s_blocks_per_group"),
             (self.inodes_per_group == 0, "s_inodes_per_group"),
+            (
+                self.inode_size < SMALLEST_INODE
+                    || !self.inode_size.is_power_of_two()
+                    || u64::from(self.inode_size) > self.block_size,
+                "s_inode_size",
+            ),
             (self.blocks == 0, "s_blocks_count"),
         ];
         if let Some((_, field)) = wrong.into_iter().find(|(wrong, _)| *wrong) {
@@ -205,21 +205,6 @@ impl Superblock {
         }
         Ok(())
     }
-}
-
-/// What a file that holds no ext4 holds.
-fn what_else(storage: &Storage) -> Result<String, ImageError> {
-    let mut start = [0; 2048];
-    let length = storage.start(0, &mut start)?;
-    let start = &start[..length];
-    let begins = |at: u64, magic: &[u8]| {
-        usize::try_from(at).ok().and_then(|at| start.get(at..)).is_some_and(|rest| rest.starts_with(magic))
-    };
-    if start.iter().all(|&byte| byte == 0) {
-        return Ok("it begins with zeros".into());
-    }
-    let other = OTHERS.iter().find(|(at, magic, _)| begins(*at, magic));
-    Ok(other.map_or("no ext4 superblock stands at byte 1024", |(_, _, what)| what).into())
 }
 
 /// A cursor over the superblock's fields, little-endian.

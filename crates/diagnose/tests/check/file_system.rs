@@ -18,6 +18,28 @@ fn what_is_no_ext4() {
 }
 
 #[test]
+fn what_it_is_instead() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (program, arguments, what) in [
+        ("mkfs.btrfs", &["-q"][..], "btrfs"),
+        ("mkfs.xfs", &["-q"], "XFS"),
+        ("mkswap", &["-q"], "swap"),
+        ("tar", &["-cPf"], "nex rootfs --image tar:FILE"),
+    ] {
+        let path = directory.path().join(program);
+        File::create(&path).and_then(|file| file.set_len(512 << 20)).expect("writable");
+        let mut maker = Command::new(program);
+        maker.args(arguments).arg(&path);
+        if program == "tar" {
+            maker.arg("/etc/passwd");
+        }
+        command::run(&mut maker).expect("a file");
+        let report = checked(&path);
+        assert!(evidence(&report, "not-ext4").contains(what), "{program}: {report:?}");
+    }
+}
+
+#[test]
 fn what_is_cut_off() {
     let tree = Tree::busybox();
     let image = tree.image(&[]);
@@ -48,10 +70,55 @@ fn features_that_no_kernel_knows() {
 #[test]
 fn features_that_the_reader_does_not_know_leave_the_rest_open() {
     let tree = Tree::busybox();
-    let report = checked(&tree.image(&["-O", "inline_data"]));
-    assert_eq!(ids(&report), [""; 0]);
-    assert_eq!(report.verdict(), Verdict::Unknown);
-    assert!(report.unchecked[0].why.contains("feature"), "{:?}", report.unchecked);
+    for (options, what) in [
+        (["-O", "inline_data"], "it has the feature inline_data"),
+        (["-O", "casefold,ea_inode"], "it has the feature ea_inode, the feature casefold"),
+        (["-O", "meta_bg,^resize_inode"], "it has the feature meta_bg"),
+        (["-O", "^filetype"], "it lacks the feature filetype"),
+        // A kernel mounts it: such inodes are only too small for all of a checksum, and for years after 2038.
+        (["-I", "128"], "its inodes have 128 bytes"),
+    ] {
+        let report = checked(&tree.image(&options));
+        assert_eq!(ids(&report), [""; 0], "{options:?}");
+        assert_eq!(report.verdict(), Verdict::Unknown, "{options:?}");
+        assert!(report.unchecked[0].why.starts_with(what), "{:?}", report.unchecked);
+    }
+}
+
+#[test]
+fn forms_that_are_rare_and_right() {
+    let tree = Tree::busybox();
+    for options in [
+        // A group of clusters has more blocks than a block has bits.
+        ["-O", "bigalloc"],
+        ["-O", "^64bit,^metadata_csum"],
+        ["-O", "^extent,^64bit"],
+        ["-O", "^has_journal,^resize_inode"],
+        ["-b", "1024"],
+        ["-G", "1"],
+        ["-I", "1024"],
+    ] {
+        expect(&checked(&tree.image(&options)), &[]);
+    }
+}
+
+#[test]
+fn a_superblock_that_no_kernel_takes() {
+    let tree = Tree::busybox();
+    for (field, value) in [("blocks_per_group", "65536"), ("inode_size", "0"), ("inode_size", "192")] {
+        let image = tree.image(&[]);
+        debugfs(&image, &format!("set_super_value {field} {value}"));
+        let report = checked(&image);
+        assert!(evidence(&report, "ext4-damaged").contains(&format!("s_{field}")), "{report:?}");
+    }
+}
+
+#[test]
+fn a_journal_without_its_file_system() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("journal");
+    command::run(Command::new("mke2fs").args(["-q", "-F", "-O", "journal_dev"]).arg(&path).arg("8M")).expect("mke2fs");
+    assert!(evidence(&checked(&path), "not-ext4").contains("journal"));
 }
 
 #[test]
