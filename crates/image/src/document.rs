@@ -145,6 +145,8 @@ impl Document {
             (Some(manifests), None, None) if named.is_none_or(|named| [OCI_INDEX, DOCKER_LIST].contains(&named)) => {
                 Ok(Document::Index(Index { manifests }))
             }
+            // Docker writes this into an archive of an image that has no name.
+            (None, None, None) if named == Some(OCI_INDEX) => Ok(Document::Index(Index { manifests: Vec::new() })),
             (None, layers, Some(config))
                 if named.is_none_or(|named| [OCI_MANIFEST, DOCKER_MANIFEST].contains(&named)) =>
             {
@@ -214,6 +216,15 @@ mod tests {
             panic!("no manifest");
         };
         assert_eq!(manifest.layers.len(), 1);
+    }
+
+    #[test]
+    fn an_index_of_nothing() {
+        for manifests in ["[]", "null"] {
+            let json = format!(r#"{{"mediaType":"{OCI_INDEX}","manifests":{manifests}}}"#);
+            let Ok(Document::Index(index)) = Document::parse("m", None, json.as_bytes()) else { panic!("no index") };
+            assert!(index.manifests.is_empty());
+        }
     }
 
     #[test]

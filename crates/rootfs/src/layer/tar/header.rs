@@ -11,6 +11,9 @@ use super::{RECORD, TarError};
 /// A record of the stream.
 pub type Record = [u8; RECORD as usize];
 
+/// The magic of POSIX.
+const USTAR: &[u8; 6] = b"ustar\0";
+
 /// The end of a header by Schilling's star, which uses the last bytes of POSIX's prefix for times.
 const STAR_TRAILER: &[u8] = b"tar\0";
 const STAR_PREFIX: usize = 131;
@@ -62,10 +65,11 @@ impl<'a> RawHeader<'a> {
         self.0.as_ustar().typeflag[0]
     }
 
+    /// POSIX is known by its magic alone: writers have put spaces where the version 00 stands, and nobody minds.
     pub fn format(&self) -> Format {
         if self.0.is_gnu() {
             Format::Gnu
-        } else if !self.0.is_ustar() {
+        } else if self.0.as_ustar().magic != *USTAR {
             Format::V7
         } else if self.0.as_bytes().ends_with(STAR_TRAILER) {
             Format::Star

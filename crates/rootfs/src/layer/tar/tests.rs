@@ -227,6 +227,16 @@ fn the_prefix_is_as_long_as_the_format_has_it() {
     assert_eq!(names(&file).unwrap()[0].len(), 155 + 1 + 4);
 }
 
+/// Docker's first archives have spaces where POSIX has the version 00.
+#[test]
+fn the_prefix_counts_whatever_the_version() {
+    let mut file = header(b"name", b'0', 0);
+    file[257..265].copy_from_slice(b"ustar\0 \0");
+    file[345..351].copy_from_slice(b"prefix");
+    sparse::seal(&mut file);
+    assert_eq!(names(&file).unwrap(), [b"prefix/name"]);
+}
+
 #[test]
 fn signed_checksums_of_old_writers_are_right_too() {
     let mut file = header(b"\xff\xfe", b'0', 0);
