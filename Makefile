@@ -52,14 +52,17 @@ fuzz-quick:
 bench: build
 	benches/rootfs
 
-# Whether the benchmark works, and whether cold and warm builds give the same bytes. The program is that of the tests.
+# Whether the benchmarks work, and whether cold, warm and many builds at once give the same bytes. Small images, one run, the
+# tests' program: no figure of it means anything.
 bench-quick:
 	cargo test --quiet --locked --workspace --no-run
 	benches/rootfs --quick --nex $(CARGO_TARGET_DIR)/debug/nex --agent "$$(scripts/build-agent)"
+	benches/scale --nex $(CARGO_TARGET_DIR)/debug/nex --agent "$$(scripts/build-agent)" \
+		--runs 1 --entries 2000 --bytes 0.1 --docs $(CARGO_TARGET_DIR)
 
 # How time and memory grow with entries, layers and bytes; many builds at once. 22 GiB of disk and 6 GiB of memory.
 bench-scale: build
-	benches/scale --docs
+	benches/scale --docs docs
 
 # Boots of nex's images beside those of mkfs.ext4's.
 bench-boot: build
