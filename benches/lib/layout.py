@@ -91,7 +91,7 @@ class Layout:
         digest = f"sha256:{sha256(unfinished)}"
         unpack = {"gzip": ["gzip", "-dc"], "zstd": ["zstd", "-dcq"]}[compression]
         with subprocess.Popen([*unpack, unfinished], stdout=subprocess.PIPE) as process:
-            diff_id = f"sha256:{hashlib.file_digest(process.stdout, 'sha256').hexdigest()}"
+            diff_id = f"sha256:{sha256_of(process.stdout)}"
         self.add(unfinished, digest, os.path.getsize(unfinished), compression, diff_id)
 
     def finish(self):
@@ -133,4 +133,12 @@ def layer_blobs(directory):
 def sha256(path):
     """The hexadecimal digits of a file's SHA-256."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(file)
+
+
+def sha256_of(file):
+    """The same of what is left of an open file."""
+    found = hashlib.sha256()
+    for piece in iter(lambda: file.read(1 << 20), b""):
+        found.update(piece)
+    return found.hexdigest()

@@ -17,6 +17,8 @@ class Row:
     unit: str
     bar: Optional[float] = None
     aim: Optional[float] = None
+    # What every program has to do at least.
+    least: Optional[object] = None
 
     @property
     def figure(self):
@@ -30,7 +32,10 @@ class Row:
         """The row of the table."""
         other = f"{self.other.name}: {seconds(self.other.median)}" if self.other else "-"
         figures = [shown(value, self.unit) for value in (self.figure, self.bar, self.aim)]
-        return [self.what, seconds(self.ours.median), other, *figures, met(self.figure, self.bar, self.aim, self.unit == "x faster")]
+        kept = met(self.figure, self.bar, self.aim, self.unit == "x faster")
+        if self.least and self.other.median / self.bar < self.least.median:
+            kept += f": {self.least.name} alone takes more than the bar leaves ({seconds(self.other.median / self.bar)})"
+        return [self.what, seconds(self.ours.median), other, *figures, kept]
 
 
 def met(figure, bar, aim, more_is_better=False):
