@@ -12,7 +12,7 @@ use super::credentials::{Credential, CredentialPlaces, Lookup};
 use super::error::Error;
 use super::http::{Answer, Get, Http};
 use super::refusal::{Said, Subject, Wanted, refusal};
-use super::retry::{Attempts, RetryPolicy};
+use super::retry::{Attempts, Pause, Retry, RetryPolicy};
 use super::token::{TokenRequest, basic, bearer, read_token};
 
 /// A repository at a registry.
@@ -22,6 +22,8 @@ pub(super) struct Client {
     /// `https://HOST/v2/REPOSITORY`.
     pub(super) base: String,
     pub(super) retry: RetryPolicy,
+    /// What it asked for by `Retry-After`; all connections keep to it.
+    pause: Pause,
     places: CredentialPlaces,
     /// Looked up when the registry first asks for it, once.
     lookup: OnceLock<Lookup>,
@@ -44,6 +46,7 @@ impl Client {
             subject: Subject { registry: registry.to_owned(), repository: repository.to_owned() },
             base: repository_base(registry, repository, options.plain_http)?,
             retry: options.retry.clone(),
+            pause: Pause::default(),
             places: options.credentials.clone(),
             lookup: OnceLock::new(),
             authorization: Mutex::new(None),
@@ -78,6 +81,14 @@ impl Client {
 
     /// Asks once for a target from a byte on, and answers one challenge on the way. Only success is returned.
     pub(super) fn get(&self, target: &Target, offset: u64) -> Result<Answer, Error> {
+        self.pause.wait();
+        self.get_now(target, offset).inspect_err(|error| match error.retry() {
+            Retry::After(wait) if wait <= self.retry.longest_wait => self.pause.extend(wait),
+            _ => {}
+        })
+    }
+
+    fn get_now(&self, target: &Target, offset: u64) -> Result<Answer, Error> {
         let mut answer = self.send(target, offset, self.authorization().as_ref())?;
         if is_challenge(&answer) {
             let authorization = self.answer_challenge(answer, &target.uri)?;

@@ -1,7 +1,8 @@
 //! When to ask again: exponential backoff, or what the server asks for.
 
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often and how patiently temporary failures are retried.
 #[derive(Debug, Clone)]
@@ -29,6 +30,30 @@ pub(super) enum Retry {
     Soon,
     /// After the wait that the server asks for.
     After(Duration),
+}
+
+/// Until when a registry wants no more requests, whichever connection it said so on.
+#[derive(Debug, Default)]
+pub(super) struct Pause(Mutex<Option<Instant>>);
+
+impl Pause {
+    /// The registry asks for a wait from now on.
+    pub(super) fn extend(&self, wait: Duration) {
+        let mut end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *end = (*end).max(Instant::now().checked_add(wait));
+    }
+
+    /// Waits for its end.
+    pub(super) fn wait(&self) {
+        while let Some(left) = self.left() {
+            thread::sleep(left);
+        }
+    }
+
+    fn left(&self) -> Option<Duration> {
+        let end = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    }
 }
 
 /// Counts attempts, and waits between them.

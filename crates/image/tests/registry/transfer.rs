@@ -1,6 +1,6 @@
 //! Transfers over a bad network, from bad servers: what a download survives, and what it refuses.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use nex_image::Digest;
@@ -172,6 +172,51 @@ fn short_waits_are_kept_and_long_ones_are_reported() {
     let message = error.to_string();
     assert!(message.contains("limit 100;w=21600, remaining 0;w=21600, asks to wait 3600 s"), "{message}");
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_wait_that_one_request_is_asked_for_holds_back_the_others() {
+    let server = Server::start(|count, _| match count {
+        0 => answer("429 Too Many Requests", &[("Retry-After", "1")], b""),
+        _ => answer("200 OK", &[], b"ok"),
+    });
+    let registry = server.repository(|options| options.retry.attempts = 1);
+    let begin = Instant::now();
+    assert!(matches!(registry.blob(&Digest::sha256(b""), None), Err(Error::RateLimited { .. })));
+    registry.manifest("latest").unwrap();
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+}
+
+/// The connection stays open, and nothing comes any more.
+#[test]
+fn a_download_that_stands_still_goes_on_over_another_connection() {
+    let blob = content(200_000);
+    let served = blob.clone();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).unwrap();
+            let request = String::from_utf8_lossy(&request[..length]).to_ascii_lowercase();
+            let is_resumed = request.contains("range: bytes=100000-");
+            let (head, body) = match is_resumed {
+                false => ("200 OK\r\nContent-Length: 200000", &served[..100_000]),
+                true => ("206 Partial Content\r\nContent-Range: bytes 100000-199999/200000", &served[100_000..]),
+            };
+            write!(stream, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n").unwrap();
+            stream.write_all(body).unwrap();
+            if is_resumed {
+                return;
+            }
+            open.push(stream);
+        }
+    });
+    let registry = connect(&host, |options| options.timeouts.idle = Duration::from_secs(1));
+    assert!(download(&registry, &blob, Some(200_000)).unwrap() == blob);
+    server.join().unwrap();
 }
 
 #[test]
