@@ -1,32 +1,19 @@
 //! Firecracker runs what it is told to, says in its own words what it will not, never outlives who started it, and leaves
 //! nothing behind. A real one runs guests of a few instructions; its double, which a real one judges, runs Linux.
 
+mod support;
+
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nex_testkit::guest::{self, Parts};
-use nex_testkit::tiny_guest::{self, Then};
+use nex_testkit::tiny_guest::Then;
 use nex_testkit::{Failure, Result, firecracker};
-use nex_vmm::{Access, Architecture, Bus, Drive, Ending, Error, Firecracker, Guest, Machine, Reading, Vmm};
+use nex_vmm::{Access, Architecture, Bus, Drive, Ending, Error, Firecracker, Guest, Machine, Vmm};
+use support::{PATIENCE, ends_with_its_thread, machine, read_until, tiny};
 use tempfile::TempDir;
-
-/// How long a guest may take for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn machine(kernel: impl Into<PathBuf>) -> Machine {
-    Machine {
-        architecture: Architecture::X86_64,
-        kernel: kernel.into(),
-        initramfs: None,
-        command_line: "some words".to_owned(),
-        drives: Vec::new(),
-        memory_mib: 256,
-        vcpus: 1,
-    }
-}
 
 fn double() -> Result<Firecracker> {
     Ok(Firecracker::at(firecracker::double()?)?)
@@ -36,31 +23,6 @@ fn double() -> Result<Firecracker> {
 fn real() -> Result<Option<Firecracker>> {
     let Some(program) = firecracker::real()? else { return Ok(None) };
     Ok(if firecracker::has_kvm() { Some(Firecracker::at(&program)?) } else { None })
-}
-
-/// A directory with a tiny kernel in it.
-fn tiny(then: Then) -> Result<(TempDir, PathBuf)> {
-    let directory = tempfile::tempdir()?;
-    let kernel = directory.path().join("vmlinux");
-    fs::write(&kernel, tiny_guest::vmlinux("a tiny guest with ", then))?;
-    Ok((directory, kernel))
-}
-
-/// Reads the console until this text is there, or until its end.
-fn read_until(guest: &mut Guest, text: &str) -> Result<String> {
-    let deadline = Instant::now() + PATIENCE;
-    let (mut console, mut buffer) = (Vec::new(), [0; 4096]);
-    loop {
-        match guest.read_console(&mut buffer, deadline)? {
-            Reading::Bytes(bytes) => console.extend_from_slice(&buffer[..bytes]),
-            Reading::Nothing => return Err(Failure::new(format!("no {text}: {}", String::from_utf8_lossy(&console)))),
-            Reading::Closed => return Ok(String::from_utf8_lossy(&console).into_owned()),
-        }
-        let written = String::from_utf8_lossy(&console);
-        if written.contains(text) {
-            return Ok(written.into_owned());
-        }
-    }
 }
 
 fn wait(guest: &mut Guest) -> Result<Option<(bool, Ending)>> {
@@ -217,22 +179,7 @@ fn a_guest_ends_when_it_is_dropped() -> Result<()> {
 fn a_guest_ends_with_the_thread_that_started_it() -> Result<()> {
     let Some(real) = real()? else { return Ok(()) };
     let (_directory, kernel) = tiny(Then::Hang)?;
-    let started = thread::spawn(move || {
-        let guest = real.start(&machine(kernel)).map_err(|error| error.to_string())?;
-        let process = guest.id();
-        // As a thread that is killed: nothing of it is dropped.
-        std::mem::forget(guest);
-        Ok::<_, String>(process)
-    });
-    let process = started.join().map_err(|_| Failure::new("the thread panicked"))?.map_err(Failure::new)?;
-    // Nobody waits for it, so its entry stays: a zombie.
-    let deadline = Instant::now() + PATIENCE;
-    let state = || fs::read_to_string(format!("/proc/{process}/stat"));
-    while !state()?.contains(") Z ") {
-        assert!(Instant::now() < deadline, "it still runs: {}", state()?);
-        thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
+    ends_with_its_thread(real, kernel)
 }
 
 #[test]

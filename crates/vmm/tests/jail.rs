@@ -1,6 +1,8 @@
 //! A jailed Firecracker is another user's, has another root, gets at the machine's files, and leaves nothing behind. Root
 //! alone can tell.
 
+mod support;
+
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::ExitStatusExt;
@@ -9,12 +11,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use nex_testkit::tiny_guest::{self, Then};
+use nex_testkit::tiny_guest::Then;
 use nex_testkit::{Failure, Result, firecracker};
-use nex_vmm::{Access, Architecture, Bus, Drive, Ending, Firecracker, Guest, Jail, Machine, Reading, Vmm};
+use nex_vmm::{Access, Bus, Drive, Ending, Firecracker, Guest, Jail, Machine, Vmm};
+use support::PATIENCE;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Nobody's on this machine.
 const USER: u32 = 57_321;
 const GROUP: u32 = 57_322;
@@ -33,34 +35,17 @@ fn jailed() -> Result<Option<(Firecracker, TempDir)>> {
 
 /// A machine with a tiny kernel, and the directory that it is in, which only root may enter.
 fn machine(then: Then) -> Result<(Machine, TempDir)> {
-    let directory = tempfile::tempdir()?;
-    let kernel = directory.path().join("kernel");
-    fs::write(&kernel, tiny_guest::vmlinux("a tiny guest with ", then))?;
-    let machine = Machine {
-        architecture: Architecture::X86_64,
-        kernel,
-        initramfs: None,
-        command_line: "some words".to_owned(),
-        drives: Vec::new(),
-        memory_mib: 128,
-        vcpus: 1,
-    };
-    Ok((machine, directory))
+    let (directory, kernel) = support::tiny(then)?;
+    Ok((support::machine(kernel), directory))
 }
 
 fn drive(file: PathBuf, access: Access) -> Drive {
     Drive { file, access, bus: Bus::Virtio }
 }
 
+/// The first line.
 fn console(guest: &mut Guest) -> Result<String> {
-    let (mut console, mut buffer) = (Vec::new(), [0; 4096]);
-    while let Reading::Bytes(bytes) = guest.read_console(&mut buffer, Instant::now() + PATIENCE)? {
-        console.extend_from_slice(&buffer[..bytes]);
-        if console.ends_with(b"\n") {
-            break;
-        }
-    }
-    Ok(String::from_utf8_lossy(&console).into_owned())
+    support::read_until(guest, "\n")
 }
 
 fn jails(base: &TempDir) -> Result<Vec<PathBuf>> {

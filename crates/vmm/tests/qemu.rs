@@ -1,48 +1,17 @@
 //! QEMU runs what it is told to, says in its own words what it will not, and never outlives who started it.
 
-use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+mod support;
+
+use std::path::Path;
+use std::time::Instant;
 
 use nex_testkit::guest::Parts;
 use nex_testkit::{Failure, Result};
-use nex_vmm::{Accelerator, Architecture, Ending, Error, Guest, Machine, Qemu, Reading, Vmm};
-
-/// How long a guest may take for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A machine without any drive.
-fn machine(kernel: impl Into<PathBuf>) -> Machine {
-    Machine {
-        architecture: Architecture::X86_64,
-        kernel: kernel.into(),
-        initramfs: None,
-        command_line: String::new(),
-        drives: Vec::new(),
-        memory_mib: 256,
-        vcpus: 1,
-    }
-}
+use nex_vmm::{Accelerator, Architecture, Ending, Error, Machine, Qemu, Vmm};
+use support::{PATIENCE, ends_with_its_thread, machine, read_until};
 
 fn qemu() -> Result<Qemu> {
     Ok(Qemu::find(Architecture::X86_64, Accelerator::Emulation)?)
-}
-
-/// Reads the console until this text is there, or until its end.
-fn read_until(guest: &mut Guest, text: &str) -> Result<String> {
-    let deadline = Instant::now() + PATIENCE;
-    let (mut console, mut buffer) = (Vec::new(), [0; 4096]);
-    loop {
-        match guest.read_console(&mut buffer, deadline)? {
-            Reading::Bytes(bytes) => console.extend_from_slice(&buffer[..bytes]),
-            Reading::Nothing => return Err(Failure::new(format!("no {text}: {}", String::from_utf8_lossy(&console)))),
-            Reading::Closed => return Ok(String::from_utf8_lossy(&console).into_owned()),
-        }
-        let written = String::from_utf8_lossy(&console);
-        if written.contains(text) {
-            return Ok(written.into_owned());
-        }
-    }
 }
 
 #[test]
@@ -90,22 +59,5 @@ fn a_guest_ends_when_it_is_dropped() -> Result<()> {
 #[test]
 fn a_guest_ends_with_the_thread_that_started_it() -> Result<()> {
     let Some(parts) = Parts::find()? else { return Ok(()) };
-    let started = thread::spawn(move || {
-        let guest = qemu().map_err(|failure| failure.to_string())?.start(&machine(parts.kernel));
-        let guest = guest.map_err(|error| error.to_string())?;
-        let process = guest.id();
-        // As a thread that is killed: nothing of it is dropped. The console stays open, so that only the kernel's signal
-        // can end the guest.
-        std::mem::forget(guest);
-        Ok::<_, String>(process)
-    });
-    let process = started.join().map_err(|_| Failure::new("the thread panicked"))?.map_err(Failure::new)?;
-    // Nobody waits for it, so its entry stays: a zombie.
-    let deadline = Instant::now() + PATIENCE;
-    let state = || std::fs::read_to_string(format!("/proc/{process}/stat"));
-    while !state()?.contains(") Z ") {
-        assert!(Instant::now() < deadline, "it still runs: {}", state()?);
-        thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
+    ends_with_its_thread(qemu()?, parts.kernel)
 }
