@@ -36,7 +36,10 @@ pub enum Outcome {
 
 /// Runs the workload that the command line asks for until it is over; waits for a signal where it asks for none.
 pub fn run(supervisor: &mut Supervisor, line: &CommandLine) -> Outcome {
-    let Some(source) = line.workload() else { return Outcome::Asked(wait_for_signal(supervisor)) };
+    let Some(source) = line.workload() else {
+        // What ends with nothing ends at once.
+        return if line.ends_with_workload() { Outcome::Over } else { Outcome::Asked(wait_for_signal(supervisor)) };
+    };
     let (job, policy) = match find(&source, line) {
         Ok(found) => found,
         Err(unstarted) => {

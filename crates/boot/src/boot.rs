@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use nex_diagnose::Image;
 use nex_diagnose::console::{End, Explanation, Known, explain};
-use nex_vmm::Ending;
+use nex_protocol::Role;
+use nex_vmm::{Architecture, Ending};
 
 use crate::deadline::deadline;
 use crate::error::Error;
@@ -60,6 +61,10 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
     if options.guest.overlay.is_some() {
         // Only the overlay is the agent's there: then the root's own init goes on.
         setup.machine.add_words(&format!("nex.init={INIT}"));
+    }
+    if setup.kernel.architecture == Architecture::Aarch64 && !options.interactive {
+        // There is no keyboard to ask it by, so our agent ends it when it has reported.
+        setup.machine.add_words("nex.poweroff=1");
     }
     let session = setup.start(&options.wish)?;
     let mut attempt = Attempt::new(options, session);
@@ -146,11 +151,11 @@ impl<'a> Attempt<'a> {
     /// Ends the guest: asks it to, where it is up, and kills it where that does not help. `None` when interrupted.
     fn end(&mut self, outcome: Outcome, watcher: &mut dyn Watcher) -> Result<Option<EndReport>, Error> {
         if outcome == Outcome::Ready && self.end.is_none() {
-            // Where it cannot be asked, it is killed below.
-            let _ = self.session.guest().press_ctrl_alt_del();
+            let ends = self.session.guest().press_ctrl_alt_del().is_ok() || self.ends_by_itself();
             let deadline = Instant::now() + LAST_WORDS;
             self.has_keyboard = false;
-            while self.end.is_none() && Instant::now() < deadline {
+            // Where nothing would end it, it is killed below.
+            while ends && self.end.is_none() && Instant::now() < deadline {
                 match self.step(watcher, deadline)? {
                     Happened::Nothing => break,
                     Happened::Interrupt => return Ok(None),
@@ -163,6 +168,13 @@ impl<'a> Attempt<'a> {
             self.session.guest().kill();
         }
         Ok(Some(self.end.unwrap_or(EndReport::Killed)))
+    }
+
+    /// Whether the agent ends the machine without being asked, which a service cannot.
+    fn ends_by_itself(&self) -> bool {
+        let stages = self.session.stages();
+        let is_init = stages.ready.as_ref().is_some_and(|(_, ready)| ready.role == Role::Init);
+        is_init && !self.options.interactive && self.session.machine().architecture == Architecture::Aarch64
     }
 
     fn step(&mut self, watcher: &mut dyn Watcher, deadline: Instant) -> Result<Happened, Error> {

@@ -102,7 +102,7 @@ impl Guest {
     /// A guest whose kernel knows no keyboard takes no notice.
     ///
     /// # Errors
-    /// When the VMM has ended, or takes no orders.
+    /// When the VMM has ended, or takes no orders, or the machine has no keyboard, as those for arm64.
     pub fn press_ctrl_alt_del(&mut self) -> io::Result<()> {
         self.control.press_ctrl_alt_del()
     }

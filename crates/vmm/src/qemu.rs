@@ -121,7 +121,9 @@ impl Vmm for Qemu {
         let process = Process::start(command, &[theirs.as_fd()]);
         let mut process = process.map_err(|cause| Error::Run { program: self.program.clone(), cause })?;
         drop(theirs);
-        match Monitor::greet(ours, PATIENCE) {
+        // q35 has one; virt has none, and no kernel that would take notice of one on PCI without a module.
+        let has_keyboard = self.architecture == Architecture::X86_64;
+        match Monitor::greet(ours, has_keyboard, PATIENCE) {
             Ok(monitor) => Ok(Guest::new(process, Box::new(monitor))),
             Err(cause) => {
                 // It greets nobody when it has ended, and then it has said why.

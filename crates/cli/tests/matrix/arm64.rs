@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use nex_protocol::Role;
-use nex_testkit::{Result, command, corpus};
+use nex_testkit::{Result, command, corpus, places};
 use nex_vmm::Architecture;
 
 use crate::guest::{Guest, agent_for_arm64, in_order, rootfs};
@@ -28,6 +28,7 @@ fn alpine_for_arm64() -> Result<()> {
     let requests = format!("rm /etc/nex/image.json\nwrite {} /etc/nex/image.json\n", path("image.json").display());
     fs::write(path("requests"), requests)?;
     command::run(Command::new("debugfs").arg("-wf").arg(path("requests")).arg(&image))?;
+    let kernel = places::workspace().join("target/guest-arm64/vmlinuz");
     let words = "nex.workload=image nex.poweroff=1";
     let Some(mut guest) = Guest::start(Architecture::Aarch64, &image, words)? else { return Ok(()) };
     assert_eq!(guest.ready_or_cut(&image)?.role, Role::Init);
@@ -37,6 +38,11 @@ fn alpine_for_arm64() -> Result<()> {
     }
     assert!(!console.contains("@nex1 fail"), "{console}");
     in_order(&image)?;
+    // Nobody asks it to end, but it is asked to when it boots.
+    let mut boot = Command::new(env!("CARGO_BIN_EXE_nex"));
+    boot.args(["rootfs", "boot", "--quiet", "--bus", "nvme"]).arg(&image).arg("--kernel").arg(kernel);
+    let said = String::from_utf8(command::run(&mut boot)?)?;
+    assert!(said.contains("as init\n") && said.ends_with("end         powered off\n"), "{said}");
     let written = command::run(Command::new("debugfs").args(["-R", "cat /written"]).arg(&image))?;
     assert_eq!(written, b"written\n");
     Ok(())

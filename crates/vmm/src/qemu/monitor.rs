@@ -11,15 +11,16 @@ use crate::guest::{Control, Ending};
 /// An open connection, over which commands may be given.
 pub struct Monitor {
     reader: BufReader<UnixStream>,
+    has_keyboard: bool,
     ending: Ending,
 }
 
 impl Monitor {
-    /// Waits for QEMU's greeting, which comes when it has made the machine.
-    pub fn greet(socket: UnixStream, patience: Duration) -> io::Result<Self> {
+    /// Waits for QEMU's greeting, which comes when it has made the machine, with a keyboard or without.
+    pub fn greet(socket: UnixStream, has_keyboard: bool, patience: Duration) -> io::Result<Self> {
         socket.set_read_timeout(Some(patience))?;
         socket.set_write_timeout(Some(patience))?;
-        let mut monitor = Self { reader: BufReader::new(socket), ending: Ending::Unknown };
+        let mut monitor = Self { reader: BufReader::new(socket), has_keyboard, ending: Ending::Unknown };
         while monitor.receive()?.get("QMP").is_none() {}
         monitor.order(&json!({ "execute": "qmp_capabilities" }))?;
         Ok(monitor)
@@ -58,6 +59,10 @@ impl Monitor {
 
 impl Control for Monitor {
     fn press_ctrl_alt_del(&mut self) -> io::Result<()> {
+        if !self.has_keyboard {
+            // QEMU takes the order all the same.
+            return Err(ErrorKind::Unsupported.into());
+        }
         let key = |name| json!({ "type": "qcode", "data": name });
         self.order(&json!({ "execute": "send-key", "arguments": { "keys": [key("ctrl"), key("alt"), key("delete")] } }))
     }
