@@ -14,6 +14,7 @@ mod disk;
 mod errno;
 mod exit;
 mod features;
+mod framing;
 mod init;
 mod init_program;
 mod initramfs;

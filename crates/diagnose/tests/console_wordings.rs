@@ -187,3 +187,69 @@ fn what_was_before_the_report_is_not_why_it_ended() {
     let ended = explain(format!("{UP}{damage}{line}{panic}").as_bytes(), &Known::default());
     assert_eq!(ended.cause.map(|symptom| symptom.finding.id), Some("init-exited"));
 }
+
+/// The kernel's lines as somebody else's log has taken them in, or what is left of them.
+#[test]
+fn a_console_that_went_through_another_log() {
+    let told = |console: &str| {
+        let explanation = explain(console.as_bytes(), &Known::default());
+        let others: Vec<_> = explanation.others.iter().map(|symptom| symptom.finding.id).collect();
+        let cause = explanation.cause.expect("a cause");
+        (cause.finding.id, cause.finding.evidence, others)
+    };
+    let open = "VFS: Cannot open root device \"vdc\" or unknown-block(0,0): error -6";
+    let panic = "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)";
+    let quoted = open.replace('"', "\\\"");
+    for console in [
+        format!("[Mon Jan  5 10:20:30 2026] {open}\n[Mon Jan  5 10:20:31 2026] {panic}\n"),
+        format!("Jan 05 10:20:30 guest kernel: {open}\nJan 05 10:20:30 guest kernel: {panic}\n"),
+        format!(
+            "level=info msg=\"[    0.712345] {quoted}\\n\" pid=12\nlevel=info msg=\"[    0.812345] {panic}\\n\" pid=12\n"
+        ),
+        format!(
+            "level=debug vmconsole=\"[    0.712345] {quoted}\"\nlevel=debug vmconsole=\"[    0.812345] {panic}\"\n"
+        ),
+        format!("[guest1/uart0] [    0.712345] {open}\r\r\n[guest1/uart0] [    0.812345] {panic}\r\r\n"),
+    ] {
+        let (cause, words, others) = told(&console);
+        assert_eq!((cause, others.as_slice()), ("no-root-device", &["root-unmountable"][..]), "{console}");
+        assert!(words.contains("no drive vdc"), "{words}");
+    }
+    for console in [format!("[    9.123456] ---[ end {panic} ]---\n"), format!("---[ end {panic}\n")] {
+        assert_eq!(told(&console).0, "root-unmountable", "{console}");
+    }
+    let whole = format!("[    0.812345] {panic}\n[    0.912345] ---[ end {panic} ]---\n");
+    assert_eq!(told(&whole).2, [""; 0]);
+}
+
+/// Programs of other distributions that look for the root, and kernels that have no memory to begin with.
+#[test]
+fn what_comes_before_the_root() {
+    for (lines, id, words) in [
+        ("[    1.000000] RAMDISK: EOF while reading compressed data", "initramfs-broken", "EOF"),
+        (
+            "[    1.000000] VFS: Cannot open root device \"/dev/ram0\" or unknown-block(1,0): error -6",
+            "no-root-device",
+            "no drive /dev/ram0",
+        ),
+        ("Warning: /dev/mapper/system-root does not exist", "initramfs-without-root", "system-root"),
+        ("ERROR: device 'UUID=0a1b' not found. Skipping fsck.", "initramfs-without-root", "UUID=0a1b"),
+        ("!! Block device /dev/sdq1 is not a valid root device...", "initramfs-without-root", "/dev/sdq1"),
+        (
+            "[    0.010000] Kernel panic - not syncing: some_init: Failed to allocate 8192 bytes align=0x40",
+            "out-of-memory",
+            "for the kernel itself",
+        ),
+        (
+            "[   40.000000] Memory cgroup out of memory: Killed process 77 (agent) total-vm:1kB, anon-rss:1kB",
+            "out-of-memory",
+            "killed agent (process 77)",
+        ),
+        ("[    1.000000] end_request: I/O error, dev vda, sector 512", "io-error", "at sector 512"),
+        ("Cannot open access to console, the root account is locked.", "emergency-mode", "nobody can"),
+    ] {
+        let (cause, evidence) = cause(lines);
+        assert_eq!(cause, id, "{lines}");
+        assert!(evidence.contains(words), "{lines}: {evidence}");
+    }
+}

@@ -114,12 +114,12 @@ const DRIVE: &str = "look at the file behind the drive on the host: whether its 
 const READ_ONLY_DRIVE: &str =
     "give the guest a drive that it may write, or boot with 'ro' in place of 'rw' and an overlay";
 
-/// What Linux has called it: `blk_update_request: I/O error` until 5.16, and `critical medium error` where the drive
+/// What Linux has called it: `end_request: I/O error` until 3.18, `blk_update_request: I/O error` until 5.16, and `critical medium error` where the drive
 /// says which.
 fn block_layer(message: &Message) -> Option<Symptom> {
     let text = message.text();
-    let text =
-        text.strip_prefix("blk_update_request: ").or_else(|| text.strip_prefix("print_req_error: ")).unwrap_or(text);
+    let callers = ["blk_update_request: ", "print_req_error: ", "end_request: "];
+    let text = callers.iter().find_map(|caller| text.strip_prefix(caller)).unwrap_or(text);
     let kinds = [
         "I/O error, dev ",
         "critical medium error, dev ",

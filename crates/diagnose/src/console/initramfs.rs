@@ -10,12 +10,19 @@ const NAME_THE_DRIVE: &str = "name the drive with root= as the guest sees it (/d
                               and see that the initramfs has the modules virtio_blk and virtio_pci or virtio_mmio of \
                               this very kernel";
 
-/// Reads a message of the kernel, initramfs-tools (Debian), dracut (Fedora) or mkinitfs (Alpine).
+/// Reads a message of the kernel, initramfs-tools (Debian), dracut (Fedora), mkinitcpio (Arch), genkernel
+/// (Gentoo) or mkinitfs (Alpine).
 pub fn read(message: &Message, boot: &Boot, _known: &Known) -> Option<Symptom> {
     if let Some(why) = message.after("Initramfs unpacking failed: ").filter(|why| !why.starts_with("write error")) {
         let words = format!("the kernel cannot unpack its initramfs: {why}");
         let remedy = "make the initramfs again: it was cut off, or packed in a way that this kernel does not know \
                       (CONFIG_RD_GZIP, CONFIG_RD_ZSTD and so on)";
+        return Some(Symptom::cause(&INITRAMFS_BROKEN, message, words, remedy));
+    }
+    let ramdisk = ["EOF while reading compressed data", "incomplete write", "Couldn't find valid RAM disk image"];
+    if let Some(why) = message.after("RAMDISK: ").filter(|why| ramdisk.iter().any(|words| why.starts_with(words))) {
+        let words = format!("the kernel cannot read its RAM disk: {}", why.trim_end_matches('.'));
+        let remedy = "make the initrd again: it was cut off, or is larger than ramdisk_size= allows";
         return Some(Symptom::cause(&INITRAMFS_BROKEN, message, words, remedy));
     }
     let text = message.text();
@@ -29,10 +36,20 @@ pub fn read(message: &Message, boot: &Boot, _known: &Known) -> Option<Symptom> {
     }
     // dracut
     if let Some((before, rest)) = text.split_once("Warning: ")
-        && before.contains("dracut")
         && let Some((name, _)) = rest.split_once(" does not exist")
+        && (before.contains("dracut") || before.is_empty() && name.starts_with("/dev/"))
     {
         return Some(missing(name.trim_matches('"')));
+    }
+    // mkinitcpio
+    if let Some((name, _)) = text.strip_prefix("ERROR: device '").and_then(|rest| rest.split_once("' not found")) {
+        return Some(missing(name));
+    }
+    // genkernel
+    if let Some((name, _)) =
+        text.strip_prefix("!! Block device ").and_then(|rest| rest.split_once(" is not a valid root device"))
+    {
+        return Some(missing(name));
     }
     // mkinitfs
     if text.starts_with("Mounting root failed") || text.starts_with("initramfs emergency recovery shell launched") {
@@ -65,6 +82,10 @@ pub fn read(message: &Message, boot: &Boot, _known: &Known) -> Option<Symptom> {
         "(initramfs)",
         "Starting Dracut Emergency Shell",
         "Generating \"/run/initramfs/rdsosreport.txt\"",
+        "You are now being dropped into an emergency shell",
+        "Bailing out, you are on your own",
+        "!! Could not find the root block device",
+        "dracut:/#",
     ];
     shells.iter().any(|words| text.trim_start().starts_with(words)).then(|| stopped(message))
 }

@@ -22,11 +22,28 @@ pub fn read(message: &Message, _boot: &Boot, _known: &Known) -> Option<Symptom> 
     {
         return Some(killed_process(message, killed));
     }
+    if let Some(killed) =
+        message.after("Memory cgroup out of memory: Kill").and_then(|rest| rest.split_once(" process "))
+    {
+        return Some(killed_process(message, killed.1));
+    }
+    if let Some(reason) = message.after("Kernel panic - not syncing: ").filter(|reason| is_allocation(reason)) {
+        let words = format!("the guest has too little memory for the kernel itself: {reason}");
+        return Some(Symptom::cause(&OUT_OF_MEMORY, message, words, REMEDY));
+    }
     if message.after("Initramfs unpacking failed: write error").is_some() {
         let words = "the initramfs does not fit into the guest's memory";
         return Some(Symptom::cause(&OUT_OF_MEMORY, message, words, REMEDY));
     }
     None
+}
+
+/// What the kernel's start gives up with when it gets no memory: each of its parts has words of its own.
+fn is_allocation(reason: &str) -> bool {
+    let lower = reason.to_ascii_lowercase();
+    let fails =
+        ["failed to alloc", "can not alloc", "cannot alloc", "could not alloc", "can't alloc", "unable to alloc"];
+    fails.iter().any(|words| lower.contains(words))
 }
 
 /// `134 (agent) total-vm:2600kB, anon-rss:100kB, ...`

@@ -8,6 +8,8 @@ use super::{Known, disk, errno, init_program};
 
 /// `EROFS`
 const READ_ONLY: i32 = -30;
+/// `ENXIO`
+const NO_DEVICE: i32 = -6;
 
 /// Reads a message about the root.
 pub fn read(message: &Message, boot: &Boot, known: &Known) -> Option<Symptom> {
@@ -35,7 +37,8 @@ pub fn read(message: &Message, boot: &Boot, known: &Known) -> Option<Symptom> {
 fn cannot_open(message: &Message, rest: &str, boot: &Boot) -> Symptom {
     let (name, rest) = rest.split_once('"').unwrap_or((rest, ""));
     let error = rest.split_once("error ").and_then(|(_, error)| errno::number(error));
-    let found = !rest.contains("unknown-block(0,0)");
+    // A name that the kernel has a number for, as those of RAM disks, may have no drive behind it.
+    let found = !rest.contains("unknown-block(0,0)") && error != Some(NO_DEVICE);
     let unreadable = error.and_then(|error| disk::unreadable(&format!("the root filesystem on {name}"), error));
     if let Some((rule, words, remedy)) = unreadable.filter(|_| found) {
         return Symptom::outcome(rule, message, words, remedy);

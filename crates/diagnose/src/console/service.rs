@@ -47,6 +47,12 @@ fn systemd(message: &Message) -> Option<Symptom> {
             "the lines with FAILED, TIME and DEPEND before this one say why; see /etc/fstab and default.target first";
         return Some(Symptom::outcome(&EMERGENCY_MODE, message, words, remedy));
     }
+    if text.starts_with("Cannot open access to console, the root account is locked") {
+        let words = "systemd would have somebody log in as root, and root has no password, so nobody can";
+        let remedy =
+            "give root one where the image is made (--root-password-file); the lines before say why it stopped";
+        return Some(Symptom::outcome(&EMERGENCY_MODE, message, words, remedy));
+    }
     let freezes = logged.is_some_and(|rest| rest.starts_with("Freezing execution") || rest.starts_with("Caught <"));
     freezes.then(|| {
         let words = "systemd has met an error that it cannot go on with, and stands still";

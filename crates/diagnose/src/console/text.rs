@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use nex_protocol::{Decoder, Event, Item};
 
+use super::framing;
+
 /// As much of one message is kept.
 const LONGEST: usize = 1024;
 
@@ -14,6 +16,9 @@ const MOST_BYTES: usize = 8 << 20;
 /// last.
 const MOST_FIRST: usize = 50_000;
 const MOST_LAST: usize = 50_000;
+
+/// What a kernel begins with that gives up.
+const PANIC: &str = "Kernel panic - not syncing: ";
 
 /// One message.
 #[derive(Debug)]
@@ -81,7 +86,19 @@ pub fn messages(console: &[u8]) -> Vec<Message> {
     read(&console[..unread.start], 1, &mut messages);
     let lines = memchr::memchr_iter(b'\n', &console[..unread.end]).count() as u64;
     read(&console[unread.end..], lines + 1, &mut messages);
+    if !messages.iter().any(|message| message.after(PANIC).is_some()) {
+        messages.iter_mut().for_each(take_end_for_panic);
+    }
     messages
+}
+
+/// A kernel ends a panic by telling its reason once more: of a console whose first part is gone, that is what is left.
+fn take_end_for_panic(message: &mut Message) {
+    if let Content::Kernel(text) | Content::Text(text) = &mut message.content
+        && let Some(panic) = framing::end_of_panic(text)
+    {
+        *text = panic.to_owned();
+    }
 }
 
 /// Reads a part of a console that begins in the line of this number.
@@ -121,11 +138,17 @@ fn take(items: Vec<Item>, line: u64, messages: &mut Vec<Message>) {
 fn split(text: &str, line: u64, messages: &mut Vec<Message>) {
     let push = |content: Content, messages: &mut Vec<Message>| messages.push(Message { line, content });
     let Some((before, message)) = kernel_message(text) else {
-        if !text.trim().is_empty() {
+        if let Some(message) = framing::dated(text) {
+            push(Content::Kernel(cut(message).to_owned()), messages);
+        } else if !text.trim().is_empty() {
             push(Content::Text(cut(without_level(text)).to_owned()), messages);
         }
         return;
     };
+    if let Some(message) = framing::unquoted(before, message) {
+        push(Content::Kernel(cut(&message).to_owned()), messages);
+        return;
+    }
     if !before.trim().is_empty() {
         push(Content::Text(cut(before).to_owned()), messages);
     }
