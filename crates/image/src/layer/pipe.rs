@@ -1,32 +1,56 @@
 //! Bounded pipes of reused buffers between the stages.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use crate::error::LayerError;
 
-/// A fixed set of buffers. Taking one waits until one is free, so a pipeline's memory is what its pools hold.
+/// The size of a pool's first buffer.
+const FIRST_SIZE: usize = 32 << 10;
+
+/// A bounded set of buffers. Taking one waits until one is free, so a pipeline's memory is what its pools may hold.
+///
+/// A buffer is made only when none is free, and the first ones are small: most layers are, and the stages behind begin early.
 pub(crate) struct Pool {
     free: Receiver<Box<[u8]>>,
     home: SyncSender<Box<[u8]>>,
+    /// How many there are, of `count` at most.
+    made: Cell<usize>,
+    count: usize,
+    size: usize,
 }
 
 impl Pool {
-    /// `count` buffers of `size` bytes.
+    /// At most `count` buffers of at most `size` bytes.
     pub(crate) fn new(count: usize, size: usize) -> Pool {
         let (home, free) = sync_channel(count);
-        for _ in 0..count {
-            home.try_send(vec![0; size].into_boxed_slice()).expect("the channel has room for every buffer");
-        }
-        Pool { free, home }
+        Pool { free, home, made: Cell::new(0), count, size }
     }
 
-    /// Waits for a free buffer.
+    /// A free buffer, or a new one; waits when there may be no more of them.
     pub(crate) fn take(&self) -> Buffer {
-        let bytes = self.free.recv().expect("the pool itself holds a sender");
+        let bytes = match self.free.try_recv() {
+            Ok(bytes) if bytes.len() == self.size => bytes,
+            Ok(_) => new_buffer(self.size),
+            Err(_) if self.made.get() < self.count => self.make(),
+            Err(_) => self.free.recv().expect("the pool itself holds a sender"),
+        };
         Buffer { bytes, length: 0, home: self.home.clone() }
     }
+
+    /// One more buffer, twice as large as the one before.
+    fn make(&self) -> Box<[u8]> {
+        let made = self.made.get();
+        self.made.set(made + 1);
+        let shift = u32::try_from(made).unwrap_or(u32::MAX);
+        new_buffer(FIRST_SIZE.checked_shl(shift).map_or(self.size, |size| size.min(self.size)))
+    }
+}
+
+fn new_buffer(size: usize) -> Box<[u8]> {
+    vec![0; size].into_boxed_slice()
 }
 
 /// A buffer that goes back to its pool when it is dropped, wherever that is.
@@ -190,5 +214,25 @@ impl<T> Read for PipeReader<T> {
         out[..length].copy_from_slice(&piece[..length]);
         self.consume(length);
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_makes_what_is_needed_and_no_more_than_it_may() {
+        let pool = Pool::new(3, 4 * FIRST_SIZE);
+        drop(pool.take());
+        assert_eq!(pool.made.get(), 1);
+        let taken: Vec<_> = (0..3).map(|_| pool.take()).collect();
+        assert_eq!(pool.made.get(), 3);
+        assert!(taken.iter().all(|buffer| buffer.bytes.len() <= 4 * FIRST_SIZE));
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(taken));
+            drop(pool.take());
+        });
+        assert_eq!(pool.made.get(), 3);
     }
 }
