@@ -50,7 +50,7 @@ pub struct Image {
     /// Who is told of layers before they are read.
     ahead: Option<Arc<dyn Ahead>>,
     limits: Limits,
-    /// Decompressed bytes of all layers so far.
+    /// Decompressed bytes of all layers that were taken so far.
     unpacked: Arc<AtomicU64>,
 }
 
@@ -92,7 +92,7 @@ impl Image {
 
     /// Says which layers will be read, in this order, 0 being the lowest: those of a registry are then on their way, several
     /// at once. Without it, each begins when it is opened.
-    pub fn expect(&self, layers: &[usize]) {
+    pub(crate) fn expect(&self, layers: &[usize]) {
         let Some(ahead) = &self.ahead else { return };
         let expected = layers.iter().filter_map(|&index| {
             let layer = self.layers.get(index)?;
@@ -107,7 +107,23 @@ impl Image {
     }
 
     /// Starts to read layer `index`, 0 being the lowest. Each may be opened once, and should be in order.
+    ///
+    /// # Errors
+    /// When there is no such layer, or its blob cannot be opened.
     pub fn open_layer(&self, index: usize, progress: Arc<dyn Progress>) -> Result<LayerReader, Error> {
+        self.take_turn(index);
+        self.start_layer(index, progress)
+    }
+
+    /// Says that a layer is waited for from now on.
+    pub(crate) fn take_turn(&self, index: usize) {
+        if let Some(ahead) = &self.ahead {
+            ahead.take_turn(index);
+        }
+    }
+
+    /// Starts to read a layer, in its turn or ahead of it.
+    pub(crate) fn start_layer(&self, index: usize, progress: Arc<dyn Progress>) -> Result<LayerReader, Error> {
         let (Some(layer), Some(open)) = (self.layers.get(index), self.blobs.get(index)) else {
             return Err(Error::Layer {
                 index,
@@ -116,9 +132,6 @@ impl Image {
             });
         };
         let (limits, unpacked) = (self.limits.clone(), Arc::clone(&self.unpacked));
-        if let Some(ahead) = &self.ahead {
-            ahead.take_turn(index);
-        }
         LayerReader::start(open()?, Job { index, layer: layer.clone(), limits, unpacked, progress })
     }
 }

@@ -19,7 +19,7 @@ mod tar_hash;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::pipe::PipeReader;
 use crate::digest::Digest;
@@ -85,7 +85,7 @@ pub(crate) struct Job {
     pub index: usize,
     pub layer: Layer,
     pub limits: Limits,
-    /// Decompressed bytes of all layers of the image so far.
+    /// Decompressed bytes of all layers of the image that were taken so far.
     pub unpacked: Arc<AtomicU64>,
     pub progress: Arc<dyn Progress>,
 }
@@ -100,6 +100,20 @@ pub struct LayerReader {
     digest: Option<Digest>,
     progress: Arc<dyn Progress>,
     tar: PipeReader<LayerSummary>,
+    total: Total,
+}
+
+/// Counts what is taken of all layers, in their order, against the limit on all of them.
+struct Total {
+    unpacked: Arc<AtomicU64>,
+    limit: u64,
+}
+
+impl Total {
+    fn check(&self) -> Result<(), LayerError> {
+        let limit = self.limit;
+        if self.unpacked.load(Ordering::Relaxed) > limit { Err(LayerError::TooManyBytes { limit }) } else { Ok(()) }
+    }
 }
 
 impl LayerReader {
@@ -113,26 +127,40 @@ impl LayerReader {
             .and_then(|blob| decompress::start(blob, &job))
             .and_then(|tar| tar_hash::start(tar, diff_id))
             .map_err(|problem| Error::Layer { index, digest, problem })?;
-        Ok(LayerReader { index, digest, progress, tar })
+        let total = Total { unpacked: job.unpacked, limit: job.limits.uncompressed_bytes };
+        Ok(LayerReader { index, digest, progress, tar, total })
     }
 
     /// Reads what is left, and gives the layer's facts once all of them are checked.
     pub fn finish(mut self) -> Result<LayerSummary, Error> {
-        let failed = |problem| Error::Layer { index: self.index, digest: self.digest, problem };
-        while self.tar.next_piece().map_err(failed)?.is_some() {}
+        let (index, digest) = (self.index, self.digest);
+        let failed = |problem| Error::Layer { index, digest, problem };
+        loop {
+            let rest = self.piece().map_err(failed)?.len();
+            if rest == 0 {
+                break;
+            }
+            self.consume(rest);
+        }
         let summary = self.tar.end().cloned().ok_or(LayerError::StageDied { stage: "verify" }).map_err(failed)?;
         self.progress.layer_finished(self.index);
         Ok(summary)
+    }
+
+    fn piece(&mut self) -> Result<&[u8], LayerError> {
+        self.total.check()?;
+        self.tar.piece()
     }
 }
 
 impl BufRead for LayerReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let (index, digest) = (self.index, self.digest);
-        self.tar.piece().map_err(|problem| io::Error::other(Error::Layer { index, digest, problem }))
+        self.piece().map_err(|problem| io::Error::other(Error::Layer { index, digest, problem }))
     }
 
     fn consume(&mut self, amount: usize) {
+        self.total.unpacked.fetch_add(amount as u64, Ordering::Relaxed);
         self.tar.consume(amount);
     }
 }

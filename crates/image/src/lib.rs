@@ -7,6 +7,8 @@
 //! reference ──> manifest ──> config
 //!                   └──────> layer: blob ──> hash ──> decompression ──> hash ──> reader
 //! ```
+//!
+//! [`ReadAhead`] gives one layer after the other, and has the next ones decompressed and hashed meanwhile.
 
 mod config;
 pub mod digest;
@@ -19,6 +21,7 @@ mod layer;
 mod limits;
 pub mod platform;
 mod progress;
+mod read_ahead;
 pub mod reference;
 pub mod registry;
 mod source;
@@ -33,5 +36,6 @@ pub use layer::{Compression, Layer, LayerReader, LayerSummary};
 pub use limits::Limits;
 pub use platform::Platform;
 pub use progress::{NoProgress, Progress};
+pub use read_ahead::ReadAhead;
 pub use reference::{ImageName, Reference, ReferenceError, RegistryReference, TarSource};
 pub use registry::Options as RegistryOptions;

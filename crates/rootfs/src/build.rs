@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use nex_ext4::Size;
-use nex_image::{Keep, Reference};
+use nex_image::{Keep, Progress, ReadAhead, Reference};
 
 use crate::agent_file::AgentFile;
 use crate::cache::{Cache, CacheOptions};
@@ -95,9 +95,12 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     let layers = cache.as_ref().map(|cache| LayerCache::new(cache, &build, unfinished.file())).transpose();
     let mut layers = layers.map_err(|cause| options.output.error(cause))?;
     let missing = layers.as_ref().map(|layers| layers.missing(&image.layers));
-    image.expect(&missing.unwrap_or_else(|| Vec::from_iter(0..image.layers.len())));
+    let missing = missing.unwrap_or_else(|| Vec::from_iter(0..image.layers.len()));
+    let mut ahead = ReadAhead::new(&image, &missing, Arc::clone(events) as Arc<dyn Progress>);
     for index in 0..image.layers.len() {
-        build.add_layer(index, layers.as_mut(), events)?;
+        if build.add_layer(index, layers.as_mut(), &mut ahead)? {
+            events.layer_cached(index);
+        }
     }
     // From here on, what is deleted may be punched out of the image.
     layers.iter_mut().for_each(LayerCache::wait);

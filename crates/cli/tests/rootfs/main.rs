@@ -20,6 +20,7 @@ mod links;
 mod nex;
 mod options;
 mod privileges;
+mod read_ahead;
 mod real_images;
 mod registry;
 mod set_agent;

@@ -1,8 +1,6 @@
 //! The second stage: finds out how the blob is compressed, and undoes it.
 
 use std::io::{self, BufRead, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::blob::BlobFacts;
 use super::gzip::GzipReader;
@@ -42,7 +40,7 @@ pub(super) struct TarFacts {
 
 /// Starts the stage.
 pub(super) fn start(mut blob: PipeReader<BlobFacts>, job: &Job) -> Result<PipeReader<TarFacts>, LayerError> {
-    let mut budget = Budget { limits: job.limits.clone(), unpacked: Arc::clone(&job.unpacked), here: 0 };
+    let mut budget = Budget { limits: job.limits.clone(), here: 0 };
     let is_promised = job.layer.digest.is_some();
     spawn_stage("decompress", BUFFERS, move |pipe| match unpack(&mut blob, &mut budget, pipe) {
         Ok(compression) => finish(&mut blob, budget.here, compression),
@@ -157,10 +155,9 @@ impl Read for Decoder<'_, '_> {
     }
 }
 
-/// Counts the decompressed bytes against the limits.
+/// Counts the decompressed bytes against the limit on how much a blob may grow.
 struct Budget {
     limits: Limits,
-    unpacked: Arc<AtomicU64>,
     /// Bytes of this layer.
     here: u64,
 }
@@ -168,10 +165,6 @@ struct Budget {
 impl Budget {
     fn spend(&mut self, bytes: u64, compressed: u64) -> Result<(), LayerError> {
         self.here += bytes;
-        let all = self.unpacked.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        if all > self.limits.uncompressed_bytes {
-            return Err(LayerError::TooManyBytes { limit: self.limits.uncompressed_bytes });
-        }
         if self.here > self.limits.ratio_free_bytes && self.here > compressed.saturating_mul(self.limits.ratio) {
             return Err(LayerError::Ratio { limit: self.limits.ratio });
         }

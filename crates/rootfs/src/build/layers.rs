@@ -2,15 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
 
 use nex_ext4::BLOCK_SIZE;
-use nex_image::{LayerReader, Progress, Reference};
+use nex_image::{LayerReader, ReadAhead, Reference};
 
 use super::stages::{Build, ext4_error};
 use crate::cache::{Cache, Chain, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, Shelf, entries};
 use crate::error::Error;
-use crate::events::Events;
 use crate::layer::TarError;
 use crate::place::{Ground, PlaceCause, PlaceError, Rules, place_layer};
 use crate::report::LayerReport;
@@ -80,36 +78,35 @@ fn next_key(chain: &mut Option<Chain>, layer: &nex_image::Layer) -> Option<Key> 
 }
 
 impl Build<'_> {
-    /// Takes the next layer from the cache, or places and keeps it.
+    /// Takes the next layer from the cache, or places and keeps it. True when it was in the cache.
     ///
     /// # Errors
     /// When it cannot be read, an entry cannot be taken, or the output cannot be written.
     pub fn add_layer(
         &mut self,
         index: usize,
-        cache: Option<&mut LayerCache>,
-        events: &Arc<dyn Events>,
-    ) -> Result<(), Error> {
-        let progress = || Arc::clone(events) as Arc<dyn Progress>;
-        let Some(cache) = cache else { return self.place_layer(index, progress(), None).map(drop) };
-        let Some(key) = next_key(&mut cache.chain, &self.image.layers[index]) else {
-            return self.place_layer(index, progress(), None).map(drop);
+        mut cache: Option<&mut LayerCache>,
+        ahead: &mut ReadAhead,
+    ) -> Result<bool, Error> {
+        let key = cache.as_mut().and_then(|cache| next_key(&mut cache.chain, &self.image.layers[index]));
+        let (Some(cache), Some(key)) = (cache, key) else {
+            self.place_layer(index, ahead, None)?;
+            return Ok(false);
         };
         if let Some(layer) = PlacedLayer::get(cache.cache, &key, self.writer.taken_end())
             && self.take_layer(index, &layer, cache)?
         {
-            events.layer_cached(index);
-            return Ok(());
+            return Ok(true);
         }
         let about = format!("layer {} of {}", index + 1, self.image.name);
         let mut kept = NewPlacedLayer::begin(cache.cache, &key, &about);
-        let facts = self.place_layer(index, progress(), kept.as_mut())?;
+        let facts = self.place_layer(index, ahead, kept.as_mut())?;
         self.writer.flush().map_err(|error| ext4_error(self.options, error))?;
         // What lies past the size limit was only counted.
         if let Some(kept) = kept.filter(|_| !self.writer.is_past_limit()) {
             cache.keep(kept, &facts);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Takes a layer from the cache. False when that did not do; nothing has changed then.
@@ -140,10 +137,10 @@ impl Build<'_> {
     fn place_layer(
         &mut self,
         index: usize,
-        progress: Arc<dyn Progress>,
+        ahead: &mut ReadAhead,
         kept: Option<&mut NewPlacedLayer>,
     ) -> Result<Facts, Error> {
-        let mut reader = self.image.open_layer(index, progress)?;
+        let mut reader = ahead.take(index)?;
         let is_plain = matches!(self.options.reference, Reference::Tar(_) | Reference::Directory(_));
         let rules = Rules { limits: self.options.limits, whiteouts: !is_plain };
         let (start, before) = (self.writer.taken_end(), self.placed);

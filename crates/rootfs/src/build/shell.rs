@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use nex_image::{Progress, ReadAhead};
+
 use super::Options;
 use super::stages::Build;
 use crate::agent_file::AgentFile;
@@ -20,9 +22,10 @@ pub fn open_shell(options: &Options, events: &Arc<dyn Events>) -> Result<(), Err
     let aside = Some(unfinished.directory().to_owned());
     let image = nex_image::open(&options.reference, &nex_image::Options { aside, ..options.image.clone() })?;
     let mut build = Build::new(options, &image, &agent, &unfinished)?;
-    image.expect(&Vec::from_iter(0..image.layers.len()));
-    for index in 0..image.layers.len() {
-        build.add_layer(index, None, events)?;
+    let layers = Vec::from_iter(0..image.layers.len());
+    let mut ahead = ReadAhead::new(&image, &layers, Arc::clone(events) as Arc<dyn Progress>);
+    for index in layers {
+        build.add_layer(index, None, &mut ahead)?;
     }
     if build.writer.is_past_limit() {
         return Err(build.no_room());
