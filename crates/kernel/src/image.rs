@@ -9,6 +9,10 @@ const MAGIC: &[u8] = b"ARM\x64";
 const MAGIC_OFFSET: usize = 56;
 /// What an EFI program begins with, and the mark of one that has a kernel in it.
 const ZBOOT: [(usize, &[u8]); 2] = [(0, b"MZ"), (4, b"zimg")];
+/// Where an EFI program tells the place of its own header, and what that begins with before the processor's number.
+const PE_OFFSET: usize = 0x3c;
+const PE: &[u8] = b"PE\0\0";
+const PE_AARCH64: u16 = 0xaa64;
 const ZBOOT_PAYLOAD_OFFSET: usize = 8;
 const ZBOOT_PAYLOAD_LENGTH: usize = 12;
 
@@ -20,6 +24,13 @@ pub fn is_image(file: &[u8]) -> bool {
 /// Whether a file is an EFI program with a compressed Image in it.
 pub fn is_zboot(file: &[u8]) -> bool {
     ZBOOT.iter().all(|(offset, magic)| bytes::slice(file, *offset, magic.len()) == Some(magic))
+}
+
+/// Whether an EFI program says that it is for another processor: RISC-V and LoongArch pack their kernels so too.
+pub fn is_for_another(file: &[u8]) -> bool {
+    let header = bytes::offset(file, PE_OFFSET).filter(|header| bytes::slice(file, *header, PE.len()) == Some(PE));
+    let machine = header.and_then(|header| bytes::u16(file, header.checked_add(PE.len())?));
+    machine.is_some_and(|machine| machine != PE_AARCH64)
 }
 
 /// The compressed Image.

@@ -9,7 +9,7 @@ use memchr::memmem;
 use crate::architecture::Architecture;
 use crate::compression::Compression;
 use crate::error::Error;
-use crate::{bytes, bzimage, image, pvh, segments};
+use crate::{bytes, bzimage, image, other, pvh, segments};
 
 /// The largest file that is read, in bytes.
 const LIMIT: u64 = 1 << 30;
@@ -76,6 +76,9 @@ impl Kernel {
             };
         }
         if image::is_zboot(&file) {
+            if image::is_for_another(&file) {
+                return Err(Error::NotAKernel { found: "an EFI program with a kernel for another kind of processor" });
+            }
             return Ok(Self { file, form: Form::Zboot, architecture: Architecture::Aarch64 });
         }
         if Compression::of(&file) == Some(Compression::Gzip) {
@@ -84,8 +87,7 @@ impl Kernel {
                 plain(&inner)?.ok_or(Error::NotAKernel { found: "something compressed by gzip" })?;
             return Ok(Self { file, form: Form::Gzip, architecture });
         }
-        let found = if file.is_empty() { "it is empty" } else { "it begins like none" };
-        Err(Error::NotAKernel { found })
+        Err(Error::NotAKernel { found: other::what_it_is(&file) })
     }
 
     /// Makes sure that the file goes as far as its own header says: one that is cut off is read by nobody to its end, and its

@@ -24,6 +24,7 @@ mod error;
 mod image;
 mod kernel;
 mod modules;
+mod other;
 mod pvh;
 mod segments;
 

@@ -149,9 +149,28 @@ fn other_files_are_refused_in_words() {
     bits_32[0x236] = 0;
     let mut beyond = bzimage(b"\x1f\x8b");
     beyond[0x248..0x24c].copy_from_slice(&u32::MAX.to_le_bytes());
+    let with = |at: usize, magic: &[u8]| {
+        let mut file = vec![0; 2048];
+        file[at..at + magic.len()].copy_from_slice(magic);
+        file
+    };
+    let mut unified = with(0, b"MZ");
+    unified[0x200..0x208].copy_from_slice(b".linux\0\0");
+    let mut riscv_zboot = with(0x40, b"PE\0\0\x64\x50");
+    riscv_zboot[..8].copy_from_slice(b"MZ\0\0zimg");
+    riscv_zboot[0x3c] = 0x40;
     for (file, words) in [
         (Vec::new(), "it is empty"),
-        (b"#!/bin/sh\n".to_vec(), "it begins like none"),
+        (b"#!/bin/sh\n".to_vec(), "a script"),
+        (with(100, b"nothing"), "it begins like none"),
+        (with(0x24, b"\x18\x28\x6f\x01"), "ARM with 32 bits"),
+        (with(0x38, b"RSC\x05"), "RISC-V"),
+        (riscv_zboot, "another kind of processor"),
+        (unified, "a unified kernel image"),
+        (with(0, b"MZ"), "an EFI program"),
+        (with(0, b"070701"), "cpio"),
+        (with(0, b"\xfd7zXZ\0"), "unxz"),
+        (with(1080, b"\x53\xef"), "ext4"),
         (b"\x7fELF\x01\x01".to_vec(), "another kind of processor"),
         (bits_32, "x86 with 32 bits"),
         (beyond, "ends before the end of its payload"),
