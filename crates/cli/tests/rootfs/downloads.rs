@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use nex_testkit::fault_registry::{FaultRegistry, Reply, Request};
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::{Compression, Image};
-use nex_testkit::{Failure, Result, command, fsck};
+use nex_testkit::registry::{Protection, Registry};
+use nex_testkit::{Failure, Result, command, fsck, skopeo};
 use tempfile::TempDir;
 
 use crate::nex::{self, failed, rootfs};
@@ -226,6 +229,39 @@ fn connections_that_break_go_on_at_the_right_byte() -> Result<()> {
         let resumed = registry.requests().iter().filter(|request| request.first() > 0).count();
         assert!(resumed == LAYERS, "{resumed} ranges were asked for");
     }
+    Ok(())
+}
+
+/// The real server's ranges, behind something that cuts every connection.
+#[test]
+fn a_real_registry_gives_the_rest_of_what_was_cut() -> Result<()> {
+    const CUT: u64 = 2 * LENGTH as u64 / 3;
+    let sample = Sample::new()?;
+    let registry = Registry::start(Protection::Open)?;
+    skopeo::push(&format!("oci:{}:image", sample.layout().display()), &registry, "team/image:one")?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let (cutter, server) = (listener.local_addr()?, registry.address());
+    let passed = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&passed);
+    // It ends with the process.
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let counter = Arc::clone(&counter);
+            thread::spawn(move || -> io::Result<()> {
+                let (upstream, mut requests) = (TcpStream::connect(server)?, client.try_clone()?);
+                let mut forward = upstream.try_clone()?;
+                thread::spawn(move || io::copy(&mut requests, &mut forward));
+                counter.fetch_add(io::copy(&mut (&upstream).take(CUT), &mut &client)?, Ordering::SeqCst);
+                upstream.shutdown(Shutdown::Both)?;
+                client.shutdown(Shutdown::Both)
+            });
+        }
+    });
+    let mut pull = rootfs(&format!("{cutter}/team/image:one"), &sample.output())?;
+    command::run(pull.args(["--size", "auto", "--plain-http", "--no-cache"]))?;
+    assert!(fs::read(sample.output())? == sample.expected);
+    let (passed, all) = (passed.load(Ordering::SeqCst), (LAYERS * LENGTH) as u64);
+    assert!(passed < 2 * all, "{passed} bytes for layers of {all}");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ mod spool;
 mod supply;
 
 use std::io::{Cursor, Read};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::oci::{BlobStore, Resolver, check_digest};
 use super::{Ahead, Blob, Expected, read_document};
@@ -44,7 +44,7 @@ pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<I
         let digest = reference.digest.unwrap_or_else(|| Digest::sha256(&content));
         check_digest(&format!("manifest of {name}"), &content, digest)?;
         let (store, known) = (
-            store(Some(Supply { registry, keep: keep.clone(), aside: options.aside.clone() })),
+            store(Some(Supply { registry, keep: keep.clone(), aside: options.aside.clone(), total: OnceLock::new() })),
             Known { digest, media_type },
         );
         store.keep(&digest, &content);

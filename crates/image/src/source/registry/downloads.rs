@@ -62,6 +62,8 @@ impl Downloads {
 impl Ahead for Downloads {
     /// The first one is in turn, and begins when it is read.
     fn expect(&self, layers: &[Expected]) {
+        let total = layers.iter().fold(0_u64, |total, layer| total.saturating_add(layer.size));
+        self.0.supply.total.get_or_init(|| total);
         let mut queue = self.0.queue();
         for layer in layers {
             let download = self.0.download(layer);

@@ -8,6 +8,16 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::keep::NewBlob;
 
+/// What must be free for each byte that waits in a file without a name. The output grows beside it, and is what the room is
+/// for: layers unpack to some three times their size.
+const ROOM: u64 = 8;
+
+/// Whether so many bytes can wait in files without names in a directory, and leave room for the rest.
+pub(super) fn has_room(directory: &Path, bytes: u64) -> bool {
+    let Ok(disk) = rustix::fs::statvfs(directory) else { return false };
+    bytes.saturating_mul(ROOM) <= disk.f_bavail.saturating_mul(disk.f_frsize)
+}
+
 /// A file that grows while a layer arrives.
 pub(super) enum Spool {
     /// It stays, once its digest is known to be right.
@@ -45,5 +55,19 @@ impl Spool {
             Spool::Kept(blob) => Some(blob),
             Spool::Unnamed(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_room;
+
+    #[test]
+    fn what_would_take_the_room_of_the_output_does_not_wait_beside_it() {
+        let directory = std::env::temp_dir();
+        assert!(has_room(&directory, 1));
+        // No disk is so large.
+        assert!(!has_room(&directory, u64::MAX / 16));
+        assert!(!has_room(&directory.join("missing"), 1));
     }
 }

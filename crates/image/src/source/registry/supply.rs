@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::spool::Spool;
+use super::spool::{Spool, has_room};
 use crate::digest::Digest;
 use crate::keep::{Keep, NewBlob};
 use crate::registry::{Error, Registry};
@@ -16,6 +16,8 @@ pub(super) struct Supply {
     pub(super) keep: Option<Arc<dyn Keep>>,
     /// A directory for files without names.
     pub(super) aside: Option<PathBuf>,
+    /// Bytes of all layers that will be read, once that is known.
+    pub(super) total: OnceLock<u64>,
 }
 
 impl Supply {
@@ -32,7 +34,8 @@ impl Supply {
     /// A place where the blob can wait for its turn.
     pub(super) fn spool(&self, digest: &Digest, size: u64) -> Option<Spool> {
         let kept = self.new_blob(digest, size).map(Spool::Kept);
-        kept.or_else(|| Spool::unnamed(self.aside.as_deref()?))
+        let total = self.total.get().copied().unwrap_or(size);
+        kept.or_else(|| Spool::unnamed(self.aside.as_deref().filter(|directory| has_room(directory, total))?))
     }
 
     /// The blob's bytes from `offset` on.
