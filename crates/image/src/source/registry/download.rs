@@ -85,11 +85,16 @@ impl Download {
     }
 
     /// Nobody wants it any more.
-    pub(super) fn give_up(&self) {
+    fn give_up(&self) {
         let mut state = self.state();
         state.is_given_up = true;
         state.spooled = None;
         self.changed.notify_all();
+    }
+
+    /// Nobody gives turns any more. Whoever reads it reads on; otherwise nobody wants it.
+    pub(super) fn leave_alone(&self) {
+        if self.state().has_reader { self.take_turn() } else { self.give_up() }
     }
 
     /// Claims the download for a thread that goes ahead. False when it is too late for that.

@@ -79,9 +79,8 @@ impl Ahead for Downloads {
     fn take_turn(&self, index: usize) {
         let mut queue = self.0.queue();
         queue.turn = queue.turn.max(Some(index));
-        if let Some(download) = queue.all.get(&index) {
-            download.take_turn();
-        }
+        // Those below that were left out must not wait for ever.
+        queue.all.range(..=index).for_each(|(_, download)| download.take_turn());
     }
 }
 
@@ -89,7 +88,7 @@ impl Drop for Downloads {
     fn drop(&mut self) {
         let mut queue = self.0.queue();
         queue.waiting.clear();
-        queue.all.values().for_each(|download| download.give_up());
+        queue.all.values().for_each(|download| download.leave_alone());
     }
 }
 
