@@ -27,7 +27,7 @@ const KINDS: [(usize, &[u8], &str); 21] = [
     (0, b"BZh", "compressed by bzip2; unpack it first: bunzip2"),
     (0, b"#!", "a script"),
     (0, b"MZ", "an EFI program without a kernel that nex knows in it"),
-    (0, b"# Automatically generated file; DO NOT EDIT", "a kernel's configuration"),
+    (0, b"#\n# Automatically generated file", "a kernel's configuration"),
 ];
 
 /// The section of a unified kernel image that has the kernel.

@@ -31,6 +31,12 @@ pub enum Broken {
     /// The program headers are damaged.
     #[error("its program headers are cut short or damaged")]
     Segments,
+    /// No kernel starts it (`load_elf_binary`).
+    #[error("it has nothing that a kernel would load")]
+    Empty,
+    /// The file ends before the program does.
+    #[error("it is cut short: the file ends before what a kernel loads of it")]
+    CutShort,
     /// What it needs cannot be read.
     #[error("its dynamic segment is cut short or damaged")]
     Dynamic,
@@ -50,6 +56,8 @@ pub struct Version {
 pub struct Elf {
     /// What it is for.
     pub machine: Machine,
+    /// Where the last of its `PT_LOAD` segments ends in the file, in bytes; 0 when it has none.
+    pub end: u64,
     /// `PT_INTERP`: the loader that the kernel starts in the program's place.
     pub interpreter: Option<Vec<u8>>,
     /// `DT_NEEDED`.
@@ -109,7 +117,10 @@ fn parse<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) 
         return Err(Broken::Segments);
     }
     let segments = header.program_headers(endian, data).map_err(|_| Broken::Segments)?;
+    let loaded = segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
+    let ends = loaded.map(|segment| segment.p_offset(endian).into().saturating_add(segment.p_filesz(endian).into()));
     let mut elf = Elf {
+        end: ends.max().unwrap_or_default(),
         machine: machine(header).ok_or(Broken::Header)?,
         interpreter: interpreter::<H, R>(segments, endian, data)?,
         needed: Vec::new(),

@@ -1,7 +1,7 @@
 //! A file that the kernel would start.
 
 use std::fmt::{self, Display, Formatter};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use object::read::ReadCache;
 
@@ -80,7 +80,14 @@ impl Program {
         if !Elf::is_elf(&start) {
             return Err(NotAProgram::Unknown);
         }
+        let length = file.seek(SeekFrom::End(0))?;
         let elf = Elf::parse(&ReadCache::new(file)).map_err(NotAProgram::Broken)?;
+        if elf.end == 0 {
+            return Err(NotAProgram::Broken(Broken::Empty));
+        }
+        if elf.end > length {
+            return Err(NotAProgram::Broken(Broken::CutShort));
+        }
         if elf.interpreter.is_none() && !elf.needed.is_empty() {
             let needed = elf.needed.iter().map(|needed| needed.escape_ascii().to_string()).collect();
             return Err(NotAProgram::NoLoader { needed, machine: elf.machine });
