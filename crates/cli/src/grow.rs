@@ -1,12 +1,10 @@
 //! `nex rootfs grow`: from arguments to a larger file, and from its report to the user.
 
-use std::io::Write;
-
 use nex_rootfs::GrowOptions;
 
 use crate::args::{Format, GrowArgs};
 use crate::diagnostic::Diagnostic;
-use crate::render;
+use crate::{output, render};
 
 /// Grows the root filesystem, and reports it.
 ///
@@ -18,7 +16,7 @@ pub fn run(args: &GrowArgs) -> Result<(), Diagnostic> {
         Format::Text => render::grow(&report),
         Format::Json => serde_json::to_string(&report)? + "\n",
     };
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| {
-        Diagnostic::new(format!("'{}' is as large as was asked, but no report can be printed: {error}", report.file))
+    output::print_or(text, |error| {
+        format!("'{}' is as large as was asked, but no report can be printed: {error}", report.file)
     })
 }

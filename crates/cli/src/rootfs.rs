@@ -1,16 +1,18 @@
 //! `nex rootfs`: from arguments to a build, and from its report to the user.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use nex_ext4::{BLOCK_SIZE, Journal, Size};
 use nex_image::{Platform, Reference, RegistryOptions};
-use nex_rootfs::{Compression, Destination, FileSystemOptions, GuestOptions, Limits, Options, Report, VerityPlace};
+use nex_rootfs::{
+    Compression, Destination, Error, FileSystemOptions, GuestOptions, Limits, Options, OutputError, Report, VerityPlace,
+};
 
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::{Diagnostic, tell};
 use crate::environment::source_date_epoch;
-use crate::{cache, progress, render, script, size};
+use crate::{cache, output, progress, render, script, size};
 
 /// The agent that is taken when none is named: the program of this name beside `nex`.
 const DEFAULT_AGENT: &str = "nex-agent";
@@ -35,7 +37,14 @@ pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
         tell("the shell has ended; nothing was written");
         return Ok(());
     }
-    let report = nex_rootfs::build(&options, &events)?;
+    let report = nex_rootfs::build(&options, &events).map_err(|error| match (&options.output, &error) {
+        (Destination::Stdout, Error::Output(OutputError::Io { cause, .. }))
+            if cause.kind() == ErrorKind::BrokenPipe =>
+        {
+            Diagnostic::enough()
+        }
+        _ => error.into(),
+    })?;
     print(&report, args.format, &options.output)
 }
 
@@ -181,16 +190,16 @@ fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {
 }
 
 /// The report goes to standard output, unless the image is there.
-fn print(report: &Report, format: Format, output: &Destination) -> Result<(), Diagnostic> {
+fn print(report: &Report, format: Format, destination: &Destination) -> Result<(), Diagnostic> {
     let text = match format {
         Format::Text => render::text(report),
         Format::Json => serde_json::to_string(report)? + "\n",
     };
-    match output {
-        Destination::Stdout => std::io::stderr().write_all(text.as_bytes()),
-        Destination::File { .. } => std::io::stdout().write_all(text.as_bytes()),
+    let failed = |error| format!("the output '{destination}' is complete, but its report cannot be printed: {error}");
+    match destination {
+        Destination::Stdout => {
+            std::io::stderr().write_all(text.as_bytes()).map_err(|error| Diagnostic::new(failed(error)))
+        }
+        Destination::File { .. } => output::print_or(text, failed),
     }
-    .map_err(|error| {
-        Diagnostic::new(format!("the output '{output}' is complete, but its report cannot be printed: {error}"))
-    })
 }

@@ -1,13 +1,11 @@
 //! `nex rootfs set-agent`: from arguments to a changed file, and from its report to the user.
 
-use std::io::Write;
-
 use nex_rootfs::SetAgentOptions;
 
 use crate::args::{Format, SetAgentArgs};
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
-use crate::render;
+use crate::{output, render};
 
 /// Replaces the agent, and reports it.
 ///
@@ -21,7 +19,7 @@ pub fn run(args: &SetAgentArgs) -> Result<(), Diagnostic> {
         Format::Text => render::set_agent(&report),
         Format::Json => serde_json::to_string(&report)? + "\n",
     };
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| {
-        Diagnostic::new(format!("the agent of '{}' is replaced, but no report can be printed: {error}", report.file))
+    output::print_or(text, |error| {
+        format!("the agent of '{}' is replaced, but no report can be printed: {error}", report.file)
     })
 }

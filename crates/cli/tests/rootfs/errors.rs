@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nex_testkit::layer::{self, Entry};
 use nex_testkit::layout::{Compression, Image};
-use nex_testkit::{Failure, Result, command, places};
+use nex_testkit::{Failure, Result, command, fsck, places};
 use tempfile::TempDir;
 
 use crate::layers::five_layers;
@@ -285,6 +285,23 @@ fn a_report_that_nobody_takes_is_an_error_with_a_place() -> Result<()> {
         assert_eq!((result.status.code(), &*String::from_utf8_lossy(&result.stderr)), (Some(141), ""));
     }
     Ok(())
+}
+
+/// What was to be done is done, and nobody is told.
+#[test]
+fn a_reader_that_has_enough_ends_each_command_quietly() -> Result<()> {
+    let directory = nex::directory()?;
+    let image = directory.path().join("rootfs.ext4");
+    let (build, to_stdout) = (rootfs("scratch", &image)?, rootfs("scratch", Path::new("-"))?);
+    let changes = [nex::change("set-agent", &image, nex::agent()?), nex::change("grow", &image, "200MiB")];
+    for mut command in [build, to_stdout].into_iter().chain(changes) {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let result = command::output(command.stdout(writer))?;
+        assert_eq!((result.status.code(), &*String::from_utf8_lossy(&result.stderr)), (Some(141), ""), "{command:?}");
+    }
+    assert_eq!(fs::metadata(&image)?.len(), 200 << 20);
+    fsck::check(&image)
 }
 
 #[test]
