@@ -16,13 +16,14 @@ const MOST_AHEAD: usize = 3;
 /// Some of an image's layers, each to be taken in its turn.
 ///
 /// Those ahead of their turn fill their buffers and then wait, so that memory stays bounded. What fails ahead is told in turn:
-/// the error is that of the lowest layer that has one.
+/// the error is that of the lowest layer that has one. One that cannot even begin ahead, as for want of threads, begins in its
+/// turn.
 pub struct ReadAhead<'a> {
     image: &'a Image,
     progress: Arc<dyn Progress>,
     /// Not begun yet, the lowest first.
     waiting: VecDeque<usize>,
-    begun: VecDeque<(usize, Result<LayerReader, Error>)>,
+    begun: VecDeque<(usize, LayerReader)>,
     most: usize,
 }
 
@@ -48,11 +49,13 @@ impl<'a> ReadAhead<'a> {
             Some((begun, _)) if *begun == index => self.begun.pop_front().map(|(_, reader)| reader),
             _ => None,
         };
-        let reader = reader.unwrap_or_else(|| self.start(index))?;
+        let reader = reader.map_or_else(|| self.start(index), Ok)?;
         while self.begun.len() < self.most
-            && let Some(next) = self.waiting.pop_front()
+            && let Some(&next) = self.waiting.front()
+            && let Ok(ahead) = self.start(next)
         {
-            self.begun.push_back((next, self.start(next)));
+            self.waiting.pop_front();
+            self.begun.push_back((next, ahead));
         }
         Ok(reader)
     }

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use nex_image::{
-    Config, Digest, Error, Image, LayerError, Limits, NoProgress, Options, Platform, Reference, RegistryOptions, open,
+    Config, Digest, Error, Image, LayerError, LayerReader, Limits, NoProgress, Options, Platform, ReadAhead, Reference,
+    RegistryOptions, open,
 };
 use tempfile::TempDir;
 
@@ -62,6 +63,21 @@ fn umoci_image() -> Option<(TempDir, String)> {
     );
     let path = here.path().display().to_string();
     Some((here, path))
+}
+
+#[test]
+fn a_layer_that_cannot_begin_ahead_begins_in_its_turn() {
+    let Some((_here, path)) = umoci_image() else { return };
+    let image = open_text(&format!("oci:{path}/layout:one")).expect("a layout");
+    let digest = image.layers[1].digest.expect("a digest").to_string();
+    let blob = Path::new(&path).join("layout/blobs").join(digest.replace(':', "/"));
+    let aside = blob.with_extension("aside");
+    let mut layers = ReadAhead::new(&image, &[0, 1], Arc::new(NoProgress));
+    fs::rename(&blob, &aside).expect("the blob");
+    let lowest = layers.take(0).expect("the lowest layer");
+    fs::rename(&aside, &blob).expect("the blob");
+    lowest.finish().expect("a good layer");
+    layers.take(1).and_then(LayerReader::finish).expect("the layer in its turn");
 }
 
 #[test]
