@@ -129,7 +129,7 @@ fn run_boot_script(supervisor: &mut Supervisor) -> Result<(), Signal> {
         env: Vec::new(),
         user: String::new(),
         working_dir: String::new(),
-        stop_signal: Signal::SIGTERM,
+        stop_signal: Signal::SIGTERM as i32,
     };
     let end = workload::run_once(supervisor, &job)?;
     workload::tell_end(supervisor, Source::BootScript, end, None);

@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 
 use nex_protocol::Source;
 use nex_workload::{NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Unstarted, User, find_directory, find_program};
-use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setsid, setuid};
+use nix::sys::signal::SigSet;
+use nix::unistd::{Gid, Uid, setgid, setgroups, setsid, setuid};
+use rustix::process::Pid;
 
 use crate::root::OwnRoot;
 
@@ -30,8 +31,8 @@ pub struct Job {
     pub user: String,
     /// The directory that it starts in; empty for the root.
     pub working_dir: String,
-    /// The signal that asks it to end.
-    pub stop_signal: Signal,
+    /// The number of the signal that asks it to end.
+    pub stop_signal: i32,
 }
 
 /// A program that runs.
@@ -60,10 +61,9 @@ impl Job {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         prepare(&mut command, user.filter(|_| Uid::effective().is_root()));
         let mut child = command.spawn().map_err(|error| refused(&program, &error))?;
-        match (child.stdout.take(), child.stderr.take(), i32::try_from(child.id())) {
-            (Some(out), Some(err), Ok(pid)) => {
-                Ok(Spawned { pid: Pid::from_raw(pid), out: out.into(), err: err.into() })
-            }
+        let pid = Pid::from_child(&child);
+        match (child.stdout.take(), child.stderr.take()) {
+            (Some(out), Some(err)) => Ok(Spawned { pid, out: out.into(), err: err.into() }),
             _ => Err(Unstarted::new(NOT_STARTED, "its output cannot be read")),
         }
     }

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use nex_protocol::{Ended, Source, Stream};
 use nex_workload::Unstarted;
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
 
 use crate::frame::Framer;
 use crate::host::Host;
@@ -46,8 +45,17 @@ struct Pipe {
 struct Program {
     source: Source,
     pid: Pid,
-    stop_signal: Signal,
-    status: Option<WaitStatus>,
+    stop_signal: i32,
+    end: Option<Ended>,
+}
+
+impl Program {
+    /// Sends a signal to the program and the processes of its group.
+    #[allow(unsafe_code, reason = "real-time signals have no safe name")]
+    fn signal(&self, number: i32) {
+        // SAFETY: the call takes two numbers and touches no memory.
+        let _ = unsafe { nix::libc::killpg(self.pid.as_raw_nonzero().get(), number) };
+    }
 }
 
 impl Supervisor {
@@ -69,8 +77,7 @@ impl Supervisor {
     /// When it does not run.
     pub fn start(&mut self, job: &Job) -> Result<(), Unstarted> {
         let spawned = job.spawn()?;
-        self.program =
-            Some(Program { source: job.source, pid: spawned.pid, stop_signal: job.stop_signal, status: None });
+        self.program = Some(Program { source: job.source, pid: spawned.pid, stop_signal: job.stop_signal, end: None });
         self.has_children = true;
         for (stream, descriptor) in [(Stream::Out, spawned.out), (Stream::Err, spawned.err)] {
             match Pipe::new(descriptor, job.source, stream) {
@@ -84,22 +91,17 @@ impl Supervisor {
     /// Which program ended, and how, once everything that it wrote is told. It is given once.
     pub fn take_end(&mut self) -> Option<(Source, Ended)> {
         let program = self.program.as_ref()?;
-        let (source, status) = (program.source, program.status?);
+        let (source, end) = (program.source, program.end?);
         if self.pipes.iter().any(|pipe| !pipe.ended) {
             return None;
         }
         self.program = None;
-        let end = match status {
-            WaitStatus::Exited(_, code) => Ended::Code(code as u8),
-            WaitStatus::Signaled(_, signal, _) => Ended::Signal(signal as u8),
-            _ => Ended::Code(0),
-        };
         Some((source, end))
     }
 
     /// Whether a program runs.
     pub fn is_running(&self) -> bool {
-        self.program.as_ref().is_some_and(|program| program.status.is_none())
+        self.program.as_ref().is_some_and(|program| program.end.is_none())
     }
 
     /// Whether this process has children, as far as it has looked.
@@ -110,14 +112,14 @@ impl Supervisor {
     /// Asks the program to end, in the way that its image wants.
     pub fn ask_program_to_end(&self) {
         if let Some(program) = self.program.as_ref().filter(|_| self.is_running()) {
-            let _ = killpg(program.pid, program.stop_signal);
+            program.signal(program.stop_signal);
         }
     }
 
     /// Kills the program and the processes of its group.
     pub fn kill_program(&self) {
         if let Some(program) = self.program.as_ref().filter(|_| self.is_running()) {
-            let _ = killpg(program.pid, Signal::SIGKILL);
+            program.signal(Signal::SIGKILL as i32);
         }
     }
 
@@ -179,17 +181,17 @@ impl Supervisor {
     /// Takes the exit status of every child that has ended. Signals merge, so one of them may stand for many children.
     fn reap(&mut self) {
         loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) => {
+            match wait(WaitOptions::NOHANG) {
+                Ok(None) => {
                     self.has_children = true;
                     return;
                 }
-                Ok(status) => {
-                    if let Some(program) = self.program.as_mut().filter(|program| status.pid() == Some(program.pid)) {
-                        program.status = Some(status);
+                Ok(Some((pid, status))) => {
+                    if let Some(program) = self.program.as_mut().filter(|program| program.pid == pid) {
+                        program.end = Some(ended(status));
                     }
                 }
-                Err(Errno::EINTR) => {}
+                Err(Errno::INTR) => {}
                 Err(_) => {
                     self.has_children = false;
                     return;
@@ -201,7 +203,7 @@ impl Supervisor {
     /// Reads what has been written, as long as the host takes it.
     fn read_output(&mut self) {
         let Self { host, pipes, program, .. } = self;
-        let is_over = program.as_ref().is_none_or(|program| program.status.is_some());
+        let is_over = program.as_ref().is_none_or(|program| program.end.is_some());
         let mut buffer = vec![0; CHUNK];
         pipes.retain_mut(|pipe| {
             pipe.ended = false;
@@ -230,6 +232,14 @@ impl Supervisor {
             }
             true
         });
+    }
+}
+
+/// How a program ended.
+fn ended(status: WaitStatus) -> Ended {
+    match status.terminating_signal() {
+        Some(signal) => Ended::Signal(signal as u8),
+        None => Ended::Code(status.exit_status().unwrap_or(0) as u8),
     }
 }
 

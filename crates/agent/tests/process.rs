@@ -135,6 +135,27 @@ fn ten_megabytes_come_through_to_a_host_that_reads_slowly() {
 }
 
 #[test]
+fn a_program_that_a_real_time_signal_ends_is_told() {
+    let config = r#"{"entrypoint":["/bin/sh","-c","kill -37 $$"]}"#;
+    let files = [("etc/nex/image.json", config)];
+    let Some(mut guest) = Guest::with("nex.workload=image nex.poweroff=1", &files) else { return };
+    let said = guest.read_until("@nex1 end by=");
+    assert!(said.contains(" signal=37"), "{said}");
+}
+
+#[test]
+fn the_stop_signal_may_be_a_real_time_signal() {
+    let program = "trap 'echo asked; exit 7' 37\necho waits\nwhile :; do sleep 0.05; done\n";
+    let config = r#"{"entrypoint":["/bin/sh","/waits"],"stopSignal":"SIGRTMIN+3"}"#;
+    let files = [("etc/nex/image.json", config), ("waits", program)];
+    let Some(mut guest) = Guest::with("nex.workload=image", &files) else { return };
+    guest.read_until(" waits");
+    kill(pid(guest.init), Signal::SIGTERM).expect("ours to end");
+    let said = guest.read_until("@nex1 end by=");
+    assert!(said.contains(" asked") && said.contains(" code=7"), "{said}");
+}
+
+#[test]
 fn a_host_that_reads_nothing_keeps_no_machine_from_ending() {
     let files = [("etc/nex/image.json", r#"{"entrypoint":["/flood"]}"#), ("flood", FLOOD)];
     let Some(mut guest) = Guest::with("nex.workload=image", &files) else { return };

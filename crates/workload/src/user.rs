@@ -21,7 +21,8 @@ pub struct User {
 impl User {
     /// Finds `USER` or `USER:GROUP`, as images write it, in the guest's passwd(5) and group(5).
     ///
-    /// As in other container tools, a number need not be in the files; a user who is not there has the group 0.
+    /// As in other container tools, a number need not be in the files; a user who is not there has the group 0. An empty part is
+    /// as none: no user is root, and no group is the user's.
     ///
     /// # Errors
     /// When a name is in neither file, or one of them cannot be read.
@@ -34,9 +35,10 @@ impl User {
 
     fn find_in(text: &str, passwd: &str, group: &str) -> Result<Self, String> {
         let (user, own_group) = match text.split_once(':') {
-            Some((user, group)) => (user, Some(group)),
+            Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),
             None => (text, None),
         };
+        let user = if user.is_empty() { "0" } else { user };
         let number = user.parse::<u32>().ok();
         let by_name = entries(passwd).find(|fields| fields.first() == Some(&user));
         let by_number = || entries(passwd).find(|fields| number.is_some() && self::number(fields, 2) == number);
@@ -103,6 +105,8 @@ mod tests {
         assert_eq!(found("33"), (33, 34, vec![50, 51], "/srv/www".into()));
         assert_eq!(found("web:logs"), (33, 50, vec![], "/srv/www".into()));
         assert_eq!(found("4711"), (4711, 0, vec![], "/".into()));
+        assert_eq!(found("web:"), found("web"));
+        assert_eq!(found(":logs"), (0, 50, vec![], "/root".into()));
         assert_eq!(found("4711:4712"), (4711, 4712, vec![], "/".into()));
         // A name goes before a number.
         assert_eq!(found("1500"), (7, 8, vec![], "/odd".into()));

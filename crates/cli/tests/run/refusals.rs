@@ -62,9 +62,9 @@ fn programs_that_cannot_run_are_refused() -> Result<()> {
 
 #[test]
 fn what_the_agent_would_not_start_is_refused_in_the_same_way_before_a_boot() -> Result<()> {
-    let config = json!({ "Env": ["PATH=/bin"], "Cmd": ["sh"], "StopSignal": "SIGRTMIN+3" });
+    let config = json!({ "Env": ["PATH=/bin"], "Cmd": ["sh"], "StopSignal": "SIGNOVA" });
     let Some(place) = Place::new(config)? else { return Ok(()) };
-    refused(&mut place.nex()?, 125, &["the stop signal \"SIGRTMIN+3\" is not known"])?;
+    refused(&mut place.nex()?, 125, &["the stop signal \"SIGNOVA\" is not known"])?;
     let Some(place) = Place::new(json!({ "Env": ["PATH=/bin"] }))? else { return Ok(()) };
     let cases: [(&[&str], i32, &str); 7] = [
         (&["--", "no-such-program"], 127, "there is no \"no-such-program\" in /bin"),

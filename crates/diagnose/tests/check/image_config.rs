@@ -47,7 +47,7 @@ fn files_that_cannot_be_read() {
 #[test]
 fn programs_that_do_not_start() {
     for (fields, id, why) in [
-        (r#""stopSignal":"SIGRTMIN+3""#, "image-stop-signal", "\"SIGRTMIN+3\" is not known"),
+        (r#""stopSignal":"SIGNOVA""#, "image-stop-signal", "\"SIGNOVA\" is not known"),
         (r#""user":"web""#, "image-user", "no user \"web\" in /etc/passwd"),
         (r#""user":"nex:wheel""#, "image-user", "no group \"wheel\" in /etc/group"),
         (r#""workingDir":"/none""#, "image-workdir", "/none is not there"),
