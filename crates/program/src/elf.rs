@@ -31,9 +31,6 @@ pub enum Broken {
     /// The program headers are damaged.
     #[error("its program headers are cut short or damaged")]
     Segments,
-    /// No kernel starts it (`load_elf_binary`).
-    #[error("it has nothing that a kernel would load")]
-    Empty,
     /// The file ends before the program does.
     #[error("it is cut short: the file ends before what a kernel loads of it")]
     CutShort,

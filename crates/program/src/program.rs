@@ -82,9 +82,6 @@ impl Program {
         }
         let length = file.seek(SeekFrom::End(0))?;
         let elf = Elf::parse(&ReadCache::new(file)).map_err(NotAProgram::Broken)?;
-        if elf.end == 0 {
-            return Err(NotAProgram::Broken(Broken::Empty));
-        }
         if elf.end > length {
             return Err(NotAProgram::Broken(Broken::CutShort));
         }

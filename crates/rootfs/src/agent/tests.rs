@@ -175,13 +175,8 @@ fn what_is_no_program_is_refused() {
     assert!(matches!(inspect(b""), Err(Error::NoProgram { .. })));
     assert!(matches!(inspect(b"MZ\x90\0"), Err(Error::NoProgram { .. })));
     assert!(matches!(inspect(b"\x7fELF\x02\x01\x01"), Err(Error::Broken { cause: Broken::Header, .. })));
-    let whole = std::fs::read(std::env::current_exe().expect("a path")).expect("readable");
-    // e_phnum is 0
-    let mut nothing = whole.clone();
-    nothing[56..58].fill(0);
-    assert!(matches!(inspect(&nothing), Err(Error::Broken { cause: Broken::Empty, .. })));
     // A segment that all of the file is too short for.
-    let mut cut = whole;
+    let mut cut = std::fs::read(std::env::current_exe().expect("a path")).expect("readable");
     let headers = usize::try_from(u64::from_le_bytes(cut[32..40].try_into().expect("8 bytes"))).expect("small");
     let load = (headers..).step_by(56).find(|&at| cut[at..at + 4] == 1_u32.to_le_bytes()).expect("PT_LOAD");
     cut[load + 32..load + 40].copy_from_slice(&(1_u64 << 40).to_le_bytes());
