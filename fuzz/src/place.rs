@@ -35,6 +35,7 @@ pub fn options() -> Options {
         platform: Platform::new("linux", "amd64", None),
         offline: true,
         keep: None,
+        aside: None,
         registry: RegistryOptions::default(),
         limits: Limits {
             document_bytes: 1 << 20,
