@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use nex_testkit::fault_registry::{FaultRegistry, Reply, Request};
-use nex_testkit::layer::Entry;
+use nex_testkit::layer::{Entry, noise};
 use nex_testkit::layout::{Compression, Image};
 use nex_testkit::registry::{Protection, Registry};
 use nex_testkit::{Failure, Result, command, fsck, skopeo};
@@ -97,18 +97,6 @@ impl Sample {
     fn is_refused(&self, registry: &FaultRegistry, words: &[&str]) -> Result<()> {
         nex::fails(self.pull(registry)?.arg("--no-cache"), self.directory.path(), words)
     }
-}
-
-/// Bytes that look random, and are the same every time (xorshift64).
-fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed);
-    let words = std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(length).collect()
 }
 
 /// What has happened, for those who wait for it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use nex_testkit::Result;
-use nex_testkit::layer::Entry;
+use nex_testkit::layer::{Entry, noise};
 use nex_testkit::layout::Image;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,21 +16,12 @@ use crate::nex::{self, fails, rootfs};
 /// More than are read at once.
 const LAYERS: u8 = 12;
 
-/// Bytes that do not compress: a layer that takes its time, and more than its buffers hold.
-fn noise(seed: u8, length: usize) -> Vec<u8> {
-    let mut state = u32::from(seed) + 1;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..length).map(|_| next()).collect()
-}
-
 /// An image of layers that change each other's files, the lowest the largest.
 fn many_layers() -> Result<Image> {
     let layer = |number: u8| {
+        // It does not compress: the lowest takes its time, and more than its buffers hold.
         let length = if number == 0 { 8 << 20 } else { 1000 };
-        let own = Entry::file(format!("own-{number}"), noise(number, length));
+        let own = Entry::file(format!("own-{number}"), noise(length, u64::from(number) + 1));
         let shared = Entry::file("shared", [number; 100]);
         let below = Entry::whiteout(&format!("own-{}", number.saturating_sub(1)));
         if number == 0 { vec![Entry::directory("."), own, shared] } else { vec![own, shared, below] }
