@@ -33,6 +33,10 @@ pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
     let options = options(args)?;
     let events = progress::choose(args.quiet);
     if args.script.shell {
+        let network = options.script.as_ref().map(|script| script.sandbox.world.network);
+        if let Some(note) = network.and_then(nex_rootfs::network_note) {
+            tell(format_args!("note: {note}"));
+        }
         nex_rootfs::open_shell(&options, &events)?;
         tell("the shell has ended; nothing was written");
         return Ok(());

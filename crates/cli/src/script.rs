@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use nex_rootfs::guest::BootScript;
 use nex_rootfs::{SNAPSHOT, ScriptOptions};
-use nex_sandbox::{Limits, Mount, Network, Script, Secret, World, default_work_dir};
+use nex_sandbox::{
+    AbstractSockets, Limits, Mount, Network, Script, Secret, World, abstract_sockets, default_work_dir, only_one_id,
+};
 
 use crate::args::{NetworkArg, ScriptArgs, SecretArg};
 use crate::diagnostic::Diagnostic;
@@ -41,10 +43,7 @@ pub fn options(
         directories: if args.snapshot.is_none() { vec![SNAPSHOT.to_vec()] } else { Vec::new() },
         mounts: args.mount.iter().map(mount).collect::<Result<_, _>>()?,
         secrets: args.secret.iter().map(secret).collect::<Result<_, _>>()?,
-        network: match args.script_network {
-            NetworkArg::Host => Network::Host,
-            NetworkArg::None => Network::None,
-        },
+        network: network(args.script_network)?,
         hostname: hostname.unwrap_or(HOSTNAME).to_owned(),
         limits: Limits { time: args.script_timeout, memory: args.script_memory, processes: args.script_processes },
     };
@@ -55,6 +54,23 @@ pub fn options(
     };
     let snapshot = args.snapshot.as_ref().map(|path| path.as_bytes().to_vec());
     Ok(Some(ScriptOptions { sandbox, clean: args.clean, snapshot, latest: source_date_epoch }))
+}
+
+/// The machine's network, unless nobody has asked for it and it gives the user's files away.
+fn network(asked: Option<NetworkArg>) -> Result<Network, Diagnostic> {
+    match asked {
+        Some(NetworkArg::None) => Ok(Network::None),
+        Some(NetworkArg::Host) => Ok(Network::Host),
+        None => match (abstract_sockets(Network::Host), only_one_id()) {
+            (AbstractSockets::Open, Some(why)) => Err(Diagnostic::new(format!(
+                "on this machine's network a script could connect to every abstract Unix socket of the machine with your own user \
+                 id, and be handed your files there: something supervises nex's system calls, so that nex cannot keep \
+                 the script's sockets apart, this kernel has no scopes of Landlock (Linux 6.12 has), and there is only one user id: {why}; \
+                 say --script-network none, or --script-network host if you trust what runs in the image"
+            ))),
+            _ => Ok(Network::Host),
+        },
+    }
 }
 
 /// What to run at every boot.

@@ -54,7 +54,7 @@ pub use report::{
     SCHEMA_VERSION, ScriptReport, Usage, VerityReport,
 };
 pub use resolve::ResolveError;
-pub use script::{SNAPSHOT, ScriptError, ScriptOptions};
+pub use script::{SNAPSHOT, ScriptError, ScriptOptions, network_note};
 pub use set_agent::{SetAgentError, SetAgentOptions, SetAgentReport, set_agent};
 pub use usage::DirectoryUsage;
 pub use verity::Place as VerityPlace;

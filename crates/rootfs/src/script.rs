@@ -13,7 +13,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 
 use nex_ext4::{Timestamp, Writer};
-use nex_sandbox::{Changes, Laying, Sandbox, only_one_id};
+use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_sockets, only_one_id};
 use thiserror::Error;
 
 use crate::cache::Cache;
@@ -160,7 +160,25 @@ pub fn run(
     let note =
         |why| format!("everything that the setup script made belongs to root, as there is only one user id: {why}");
     report.notes = only_one_id.map(note).into_iter().collect();
+    if !cached {
+        report.notes.extend(network_note(world.network));
+    }
     Ok(Ran { changes, report, digest, blocks })
+}
+
+/// What else of the machine scripts reach by its network, and who there reaches them.
+pub fn network_note(network: Network) -> Option<String> {
+    let what = match abstract_sockets(network) {
+        AbstractSockets::Apart => return None,
+        AbstractSockets::Inward => {
+            "programs of this machine could connect to abstract Unix sockets of the setup script"
+        }
+        AbstractSockets::Open => {
+            "the setup script could connect to abstract Unix sockets of this machine, and its programs to the script's, and \
+             files that are open pass by them"
+        }
+    };
+    Some(format!("{what}, as something supervises nex's system calls; --script-network none keeps them apart"))
 }
 
 /// Runs the scripts and then a shell on the terminal, in the tree that has been merged so far. Nothing is merged.

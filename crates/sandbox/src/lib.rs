@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The keeper is told of some system calls of the scripts before they are made, and answers them: it hands shells their
-//! script line by line, and makes the devices that no user namespace can make.
+//! script line by line, makes the devices that no user namespace can make, and the sockets that lead to the host's network.
 //!
 //! Each dies with the one above it, whatever kills that; and when init dies, the kernel kills everything in its pid
 //! namespace. The tree comes in as [`Node`]s and goes out as [`Change`]s. There is no overlay: a run compares what the
@@ -30,6 +30,7 @@ mod stage;
 mod sys;
 mod terminal;
 mod tree;
+mod uplink;
 mod wire;
 mod work_dir;
 
@@ -40,4 +41,5 @@ pub use node::{Change, Kind, Node, Piece, Xattr};
 pub use options::{Limits, Mount, Network, Options, Script, Secret, World};
 pub use sandbox::{Changes, Laying, Sandbox};
 pub use stage::enter_stage;
+pub use uplink::{AbstractSockets, abstract_sockets};
 pub use work_dir::{default_work_dir, remove_abandoned};

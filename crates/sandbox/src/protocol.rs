@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::node::{Change, Node};
 use crate::options::World;
+use crate::uplink::Uplink;
 
 /// From the caller to the keeper.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,6 +56,8 @@ pub struct Setup {
     pub groups: bool,
     /// What runs, and what it finds beside the tree.
     pub world: World,
+    /// What connects the scripts to the host's network.
+    pub uplink: Uplink,
     /// Whether the caller wants the whole tree when a script fails.
     pub keep_failed: bool,
     /// What `/etc/resolv.conf` says to the scripts.

@@ -20,6 +20,7 @@ use crate::options::{Network, Options};
 use crate::protocol::{Answer, Ending, Limit, Order, Outcome, Setup};
 use crate::stage::KEEPER;
 use crate::terminal;
+use crate::uplink::Uplink;
 use crate::wire::{Channel, receive_files, send_files};
 use crate::work_dir::{RunDir, remove_abandoned};
 
@@ -82,6 +83,7 @@ impl Sandbox {
             ids: ids.count(),
             groups: ids.only_one().is_none(),
             world: options.world.clone(),
+            uplink: Uplink::choose(options.world.network),
             keep_failed: options.keep_failed.is_some(),
             resolver: (options.world.network == Network::Host).then(resolver),
         };

@@ -12,11 +12,13 @@ mod mounts;
 mod proc;
 mod refusals;
 mod root;
+pub mod scopes;
 mod script_lines;
 mod scripts;
 mod seccomp;
 mod setup_files;
 mod shell;
+mod sockets;
 mod supervisor;
 mod syscalls;
 mod watch;
@@ -28,6 +30,8 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use rustix::process::Signal;
+
+use crate::sys;
 
 /// The name under which the keeper is started.
 pub const KEEPER: &str = "nex-sandbox-keeper";
@@ -45,6 +49,11 @@ pub fn enter_stage() -> Option<ExitCode> {
         _ => return None,
     };
     Some(ended.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
+}
+
+/// Whether the keeper can be told of system calls here.
+pub fn may_be_told() -> bool {
+    seccomp::told(seccomp::Told { ids: true, sockets: true }).is_ok_and(sys::may_listen)
 }
 
 /// The line to the process above, which is where standard input would be.

@@ -90,6 +90,37 @@ pub fn answer_call(listener: BorrowedFd, id: u64, answer: CallAnswer) -> io::Res
     }
 }
 
+/// Opens a file in the process whose call waits, and gives the number that it has there (Linux 5.9).
+pub fn add_file(listener: BorrowedFd, id: u64, file: BorrowedFd, close_on_exec: bool) -> io::Result<i64> {
+    let request = libc::seccomp_notif_addfd {
+        id,
+        flags: 0,
+        srcfd: file.as_raw_fd() as u32,
+        newfd: 0,
+        newfd_flags: if close_on_exec { libc::O_CLOEXEC as u32 } else { 0 },
+    };
+    // SAFETY: the number of the request has the size of what the kernel reads.
+    match unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request) } {
+        number @ 0.. => Ok(number.into()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Whether processes below this one can be told of system calls, by this filter. Where something outside is told already,
+/// nobody else can be.
+pub fn may_listen(program: Vec<sock_filter>) -> bool {
+    const COULD: i32 = libc::ECANCELED;
+    let mut command = Command::new("/");
+    let attempt = move || {
+        rustix::thread::set_no_new_privs(true)?;
+        install_listener(&program)?;
+        Err(io::Error::from_raw_os_error(COULD))
+    };
+    // SAFETY: after fork(2), only system calls are made. Nothing is executed: the error is what is wanted.
+    unsafe { command.pre_exec(attempt) };
+    command.spawn().is_err_and(|error| error.raw_os_error() == Some(COULD))
+}
+
 /// What becomes of a call that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallAnswer {

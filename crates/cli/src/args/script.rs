@@ -45,9 +45,10 @@ pub struct ScriptArgs {
     )]
     pub secret: Vec<SecretArg>,
 
-    /// What the scripts reach: what this machine reaches, or nothing.
-    #[arg(long, env = "NEX_SCRIPT_NETWORK", value_enum, default_value_t = NetworkArg::Host)]
-    pub script_network: NetworkArg,
+    /// What the scripts reach: what this machine reaches, or nothing [default: host, but where that would also give a user's
+    /// files away, which the error explains].
+    #[arg(long, env = "NEX_SCRIPT_NETWORK", value_enum)]
+    pub script_network: Option<NetworkArg>,
 
     /// How long all scripts together may run, such as 90s, 30m or 2h.
     #[arg(long, env = "NEX_SCRIPT_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "30m")]

@@ -12,6 +12,7 @@ mod devices;
 mod escapes;
 mod failures;
 mod inputs;
+mod ipc;
 mod kills;
 mod limits;
 mod lines;

@@ -92,6 +92,11 @@ impl<'a> Call<'a> {
         self.memory(File::options().write(true))?.write_all_at(bytes, self.argument(argument))
     }
 
+    /// Opens a file of the keeper's in the process, under the lowest number that is free there.
+    pub fn give(&self, file: &OwnedFd, close_on_exec: bool) -> io::Result<i64> {
+        sys::add_file(self.listener, self.told.id, file.as_fd(), close_on_exec)
+    }
+
     /// Answers. An error tells that the call does not wait any more.
     pub fn answer(&self, answer: CallAnswer) -> io::Result<()> {
         sys::answer_call(self.listener, self.told.id, answer)

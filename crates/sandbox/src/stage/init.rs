@@ -9,10 +9,10 @@ use rustix::process::DumpableBehavior;
 use rustix::thread::UnshareFlags;
 
 use super::shell::{self, Terminal};
-use super::{capabilities, die_with_parent, doing, limits, line_up, root, scripts, seccomp};
-use crate::options::Network;
+use super::{capabilities, die_with_parent, doing, limits, line_up, root, scopes, scripts, seccomp};
 use crate::protocol::{Report, Setup};
 use crate::sys;
+use crate::uplink::Uplink;
 use crate::wire::{Channel, receive_files, send_files};
 
 /// As root has it everywhere.
@@ -47,11 +47,12 @@ fn serve(keeper: &mut Channel, setup: &Setup, shell: Option<&str>, files: Vec<Ow
 /// Enters the scripts' world.
 fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<(), String> {
     let mut namespaces = UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
-    if setup.world.network == Network::None {
+    let is_apart = setup.uplink != Uplink::Namespace;
+    if is_apart {
         namespaces |= UnshareFlags::NEWNET;
     }
     sys::unshare(namespaces).map_err(doing("making namespaces"))?;
-    if setup.world.network == Network::None {
+    if is_apart {
         sys::raise_loopback().map_err(doing("raising the loopback interface"))?;
     }
     root::enter(setup, files)?;
@@ -69,11 +70,17 @@ fn lock_in(keeper: &mut Channel, setup: &Setup, calls: &UnixStream) -> Result<()
     keeper.send_now(&Report::Unshared).map_err(doing("speaking to the keeper"))?;
     keeper.receive::<()>().map_err(doing("waiting for the keeper"))?;
     capabilities::bound().map_err(doing("bounding capabilities"))?;
+    scopes::enter().map_err(doing("keeping to the scripts' own sockets and signals"))?;
     sys::install_filter(&seccomp::program()?).map_err(doing("filtering system calls"))?;
-    // Where something outside listens already, nobody else may; scripts run without.
-    if let Ok(listener) = sys::install_listener(&seccomp::told(!setup.groups)?) {
-        send_files(calls, &[listener.as_fd()]).map_err(doing("passing system calls on"))?;
-        keeper.send_now(&Report::Told).map_err(doing("speaking to the keeper"))?;
+    let told = seccomp::Told { ids: !setup.groups, sockets: setup.uplink == Uplink::Sockets };
+    match sys::install_listener(&seccomp::told(told)?) {
+        Ok(listener) => {
+            send_files(calls, &[listener.as_fd()]).map_err(doing("passing system calls on"))?;
+            keeper.send_now(&Report::Told).map_err(doing("speaking to the keeper"))?;
+        }
+        Err(error) if told.sockets => return Err(doing("lending the host's network")(error)),
+        // Where something outside listens already, nobody else may; scripts run without.
+        Err(_) => {}
     }
     capabilities::drop_others().map_err(doing("dropping capabilities"))?;
     // No script may look into this process, whose program is a file of the host.

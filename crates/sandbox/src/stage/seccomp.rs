@@ -61,13 +61,22 @@ const SCRIPT_FILES: [u64; 3] = [10, 11, 255];
 /// The most that a shell reads at once. Programs that copy read more.
 pub const SHELL_BUFFER: u64 = 8192;
 
-/// The calls that the keeper is told of before they are made: reads of shells, new devices, and, where there is one id
-/// only, what needs another. A second filter, as its answer is another one; of two, the stricter holds.
-pub fn told(single: bool) -> Result<BpfProgram, String> {
-    told_calls(single).map_err(|error| format!("making the filter of told system calls: {error}"))
+/// What the keeper is told of beside reads of shells and new devices.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// What needs another id, where there is one only.
+    pub ids: bool,
+    /// Sockets that lead to the host's network, where that is not the scripts' own.
+    pub sockets: bool,
 }
 
-fn told_calls(single: bool) -> Result<BpfProgram, seccompiler::BackendError> {
+/// The calls that the keeper is told of before they are made. A second filter, as its answer is another one; of two, the
+/// stricter holds.
+pub fn told(told: Told) -> Result<BpfProgram, String> {
+    told_calls(told).map_err(|error| format!("making the filter of told system calls: {error}"))
+}
+
+fn told_calls(told: Told) -> Result<BpfProgram, seccompiler::BackendError> {
     let argument = |number, is, value| SeccompCondition::new(number, Length::Dword, is, value);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     let reads = SCRIPT_FILES
@@ -81,7 +90,15 @@ fn told_calls(single: bool) -> Result<BpfProgram, seccompiler::BackendError> {
             .map(|kind| SeccompRule::new(vec![argument(mode, Is::MaskedEq(libc::S_IFMT.into()), *kind)?]));
         rules.insert(call, devices.collect::<Result<_, _>>()?);
     }
-    for (call, ids) in ids().filter(|_| single) {
+    if told.sockets {
+        let family = |family: i32| argument(0, Is::Eq, family as u64);
+        // How C libraries ask which addresses there are. Other protocols of netlink are not about the network.
+        let routes = argument(2, Is::Eq, libc::NETLINK_ROUTE as u64)?;
+        let sockets =
+            [vec![family(libc::AF_INET)?], vec![family(libc::AF_INET6)?], vec![family(libc::AF_NETLINK)?, routes]];
+        rules.insert(libc::SYS_socket, sockets.into_iter().map(SeccompRule::new).collect::<Result<_, _>>()?);
+    }
+    for (call, ids) in ids().filter(|_| told.ids) {
         // Neither root nor "as it is".
         let others = ids
             .iter()
@@ -148,8 +165,8 @@ mod tests {
     fn the_filter_is_one_that_the_kernel_takes() {
         // BPF_MAXINSNS.
         assert!(program().unwrap().len() <= 4096);
-        for single in [false, true] {
-            let told = told(single).unwrap();
+        for asked in [false, true] {
+            let told = told(Told { ids: asked, sockets: asked }).unwrap();
             assert!(told.iter().any(|step| step.k == libc::SECCOMP_RET_USER_NOTIF));
             assert!(told.iter().all(|step| u32::from(step.code) != libc::BPF_RET || step.k != libc::SECCOMP_RET_TRACE));
         }

@@ -3,11 +3,14 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::io::Errno;
+
 use super::call::Call;
 use super::made_devices::{self, root_mount};
 use super::refusals;
 use super::script_lines::ScriptLines;
 use super::seccomp;
+use super::sockets;
 use crate::sys::CallAnswer;
 use crate::tree::{Changed, Hidden};
 
@@ -39,6 +42,10 @@ impl<'a> Supervisor<'a> {
         let answer = match call.number() {
             libc::SYS_read if script.is_some_and(|script| script.answer(&call)) => return,
             libc::SYS_read => CallAnswer::Proceed,
+            libc::SYS_socket => sockets::make(&call).map_or_else(
+                |error| CallAnswer::Error(Errno::from_io_error(&error).unwrap_or(Errno::ACCESS)),
+                CallAnswer::Result,
+            ),
             number if seccomp::ids().any(|(known, _)| known == number) => {
                 if self.refused.is_none() {
                     self.refused = refusals::describe(&call);
