@@ -4,12 +4,13 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 
 use nex_boot::{Options, Outcome, Overlay, Report, Watcher};
+use nex_terminal::Lent;
 use nex_text::printable;
 
 use crate::args::{BootArgs, Format};
 use crate::diagnostic::{Diagnostic, StandardError, tell};
 use crate::interrupt::Interrupt;
-use crate::terminal::{Harmless, Raw};
+use crate::terminal::Harmless;
 use crate::{output, render};
 
 /// Boots the root filesystem, and reports it.
@@ -20,7 +21,7 @@ pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
     let mut user = User {
         interrupt: Interrupt::catch()?,
         console: Console::choose(args),
-        terminal: args.interactive.then(Raw::enter).transpose()?,
+        terminal: (args.interactive && io::stdin().is_terminal()).then(Lent::new).transpose()?,
     };
     let report = nex_boot::boot(&options(args), &mut user);
     user.done();
@@ -102,7 +103,7 @@ impl Console {
 struct User {
     interrupt: Interrupt,
     console: Console,
-    terminal: Option<Raw>,
+    terminal: Option<Lent>,
 }
 
 impl User {

@@ -1,42 +1,6 @@
-//! The user's terminal: as it is for a guest's console, and what of that console it may see.
-
-use std::io::{self, IsTerminal};
-
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+//! What of a guest's console the user's terminal may see.
 
 use nex_text::printable;
-
-/// A terminal that passes every key on, as long as this lives.
-pub struct Raw {
-    before: Option<Termios>,
-}
-
-impl Raw {
-    /// Changes the terminal on standard input, if that is one.
-    ///
-    /// # Errors
-    /// When it cannot be changed.
-    pub fn enter() -> io::Result<Self> {
-        let input = io::stdin();
-        if !input.is_terminal() {
-            return Ok(Self { before: None });
-        }
-        let before = tcgetattr(&input)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(&input, OptionalActions::Now, &raw)?;
-        Ok(Self { before: Some(before) })
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        if let Some(before) = &self.before {
-            // Where the terminal is gone, nobody misses it.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-        }
-    }
-}
 
 /// Makes a console harmless for a terminal, line by line: nothing in it may steer the terminal.
 #[derive(Default)]

@@ -10,7 +10,6 @@ use std::sync::{Mutex, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 
-use crate::terminal;
 use crate::work_dir::remove_empty;
 
 /// How long a keeper may take to remove its tree; what it does not get done is left to the next run.
@@ -31,7 +30,7 @@ struct Active {
 /// on, whoever waits for a run waits for ever.
 pub fn end_runs() {
     INTERRUPTED.store(true, Ordering::SeqCst);
-    terminal::restore();
+    nex_terminal::give_back();
     for active in ACTIVE.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         // The keeper notices that nobody listens any more. What fails here is made good by the next run.
         active.socket.shutdown(Shutdown::Both).ok();

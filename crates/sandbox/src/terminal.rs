@@ -4,48 +4,16 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
 
+use nex_terminal::Lent;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{tcgetwinsize, tcsetwinsize};
 use signal_hook::SigId;
 use signal_hook::consts::SIGWINCH;
 
 const BUFFER: usize = 4 << 10;
-
-/// How the terminal was before it was made raw.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
-
-/// A terminal that is given back as it was.
-struct Raw;
-
-impl Raw {
-    fn make() -> io::Result<Self> {
-        let before = tcgetattr(rustix::stdio::stdin())?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-        let this = Self;
-        tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &raw)?;
-        Ok(this)
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        restore();
-    }
-}
-
-/// Gives the terminal back as it was, if it is not. For the moment before the process ends, too.
-pub fn restore() {
-    if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        // A terminal that is gone needs nothing.
-        tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &before).ok();
-    }
-}
 
 /// Tells when the terminal gets another size.
 struct Resizes {
@@ -79,7 +47,7 @@ impl Drop for Resizes {
 /// When there is no terminal, or it is gone before that.
 pub fn lend(shell: OwnedFd, end: BorrowedFd) -> io::Result<()> {
     let resizes = Resizes::watch()?;
-    let _raw = Raw::make()?;
+    let _lent = Lent::new()?;
     rustix::fs::fcntl_setfl(&shell, rustix::fs::fcntl_getfl(&shell)? | OFlags::NONBLOCK)?;
     let mut shell = File::from(shell);
     resize(&shell);

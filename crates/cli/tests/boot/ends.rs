@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nex_testkit::{Failure, Result, command};
 
 use crate::place::Place;
+use crate::terminal::Terminal;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -147,5 +148,21 @@ fn a_terminal_is_as_it_was_afterwards() -> Result<()> {
     let settings: Vec<_> = screen.split("speed ").skip(1).filter_map(|part| part.split("\r\n\r\n").next()).collect();
     let settings: Vec<_> = settings.iter().map(|part| part.lines().take(6).collect::<Vec<_>>()).collect();
     assert!(settings.len() == 2 && settings[0] == settings[1], "{settings:?}\n{screen}");
+    Ok(())
+}
+
+#[test]
+fn answers_of_the_terminal_do_not_reach_the_callers_shell() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let mut boot = place.boot()?;
+    let mut terminal = Terminal::new(24, 80)?;
+    let mut nex = terminal.start(boot.arg("--interactive"))?;
+    terminal.until("@nex1 ready ")?;
+    // Whatever in the guest has asked, the guest is ended before the answer comes.
+    terminal.types("\u{1}x")?;
+    terminal.answers()?;
+    nex.wait()?;
+    assert!(terminal.is_cooked()?);
+    assert!(!terminal.is_typed()?, "the caller's shell gets the answer");
     Ok(())
 }

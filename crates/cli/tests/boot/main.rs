@@ -11,4 +11,7 @@ mod kernels;
 mod place;
 mod ready;
 mod refusals;
+#[allow(dead_code, reason = "scripts use the rest")]
+#[path = "../script/terminal.rs"]
+mod terminal;
 mod vsock;

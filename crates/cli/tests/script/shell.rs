@@ -76,6 +76,32 @@ fn a_shell_that_is_interrupted_gives_the_terminal_back() -> Result<()> {
 }
 
 #[test]
+fn answers_of_the_terminal_do_not_reach_the_callers_shell() -> Result<()> {
+    let world = World::new()?;
+    let mut run = world.command("image", "true\n")?;
+    run.arg("--shell");
+    for signal in [false, true] {
+        let mut terminal = Terminal::new(24, 80)?;
+        let mut nex = terminal.start(&run)?;
+        terminal.until("/ # ")?;
+        // Where is the cursor? Who has asked does not wait for the answer.
+        terminal.types(if signal { "echo -e '\\033[6n'; sleep 1000" } else { "echo -e '\\033[6n'; exit" })?;
+        terminal.until("\u{1b}[6n")?;
+        if signal {
+            command::run(Command::new("kill").arg(nex.id().to_string()))?;
+        }
+        terminal.answers()?;
+        nex.wait()?;
+        assert!(terminal.is_cooked()?);
+        assert!(!terminal.is_typed()?, "the caller's shell gets the answer");
+        // The test sees what is typed.
+        terminal.types("x")?;
+        assert!(terminal.is_typed()?);
+    }
+    Ok(())
+}
+
+#[test]
 fn a_shell_needs_a_terminal_and_an_image_with_one() -> Result<()> {
     let world = World::new()?;
     let mut run = world.command("image", "true\n")?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nex_testkit::{Failure, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::pty::OpenptFlags;
-use rustix::termios::{LocalModes, Winsize};
+use rustix::termios::{LocalModes, OptionalActions, Winsize};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,6 +72,24 @@ impl Terminal {
                 self.seen += &String::from_utf8_lossy(&buffer[..read]);
             }
         }
+    }
+
+    /// Answers what programs have asked, as a terminal does over a slow line: it types for a moment.
+    pub fn answers(&mut self) -> Result<()> {
+        for _ in 0..10 {
+            self.user.write_all(b"\x1b[5;10R")?;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// What the caller's shell would take for typed.
+    pub fn is_typed(&self) -> Result<bool> {
+        let mut modes = rustix::termios::tcgetattr(&self.programs)?;
+        modes.make_raw();
+        rustix::termios::tcsetattr(&self.programs, OptionalActions::Now, &modes)?;
+        let mut ready = [PollFd::new(&self.programs, PollFlags::IN)];
+        Ok(rustix::event::poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 100_000_000 }))? > 0)
     }
 
     /// Whether it is as a shell of the host expects it.

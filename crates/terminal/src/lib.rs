@@ -1,0 +1,156 @@
+//! Lends the caller's terminal to what runs inside, a shell in an image or a guest's console, and gives it back as it was.
+//!
+//! Programs ask terminals questions, such as where the cursor is (`ESC [ 6 n`), and a terminal answers by typing. Who asks and ends
+//! lets the answer be typed into what reads the terminal next: the caller's shell, which takes it for a command. So what
+//! comes in when the terminal is given back is read away for a moment, until nothing more comes, and what is still
+//! waiting then is thrown away.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::io::Errno;
+use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
+
+/// How long a terminal has to be silent: it answers at once, and the answer comes over a network at most.
+const SILENCE: Duration = Duration::from_millis(100);
+
+/// How long it is read from at most: somebody may lean on a key.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How the terminal was before it was lent.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// The terminal on standard input, which passes every key on until it is given back: when this is dropped, or by
+/// [`give_back`].
+#[derive(Debug)]
+pub struct Lent(());
+
+impl Lent {
+    /// Lends it.
+    ///
+    /// # Errors
+    /// When standard input is no terminal, or one that is gone.
+    pub fn new() -> io::Result<Self> {
+        let input = rustix::stdio::stdin();
+        let before = tcgetattr(input)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        let this = Self(());
+        tcsetattr(input, OptionalActions::Drain, &raw)?;
+        Ok(this)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Gives the terminal back as it was, if it is lent. It takes a moment, in which the terminal's answers come.
+pub fn give_back() {
+    if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let input = rustix::stdio::stdin();
+        hear_out(input);
+        restore(input, &before);
+    }
+}
+
+/// The same for a process that has no moment left, and waits for nothing.
+pub fn give_back_at_once() {
+    if let Some(before) = BEFORE.try_lock().ok().and_then(|mut before| before.take()) {
+        restore(rustix::stdio::stdin(), &before);
+    }
+}
+
+/// Reads what is typed, until nothing is typed any more.
+fn hear_out(terminal: impl AsFd) {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE && is_typed(terminal.as_fd()) {
+        // What cannot be read will not be heard.
+        if !matches!(rustix::io::read(&terminal, &mut [0; 256]), Ok(1..) | Err(Errno::INTR)) {
+            return;
+        }
+    }
+}
+
+fn is_typed(terminal: BorrowedFd) -> bool {
+    let silence = Timespec { tv_sec: 0, tv_nsec: SILENCE.subsec_nanos().into() };
+    let mut ready = [PollFd::from_borrowed_fd(terminal, PollFlags::IN)];
+    matches!(rustix::event::poll(&mut ready, Some(&silence)), Ok(1..) | Err(Errno::INTR))
+}
+
+/// Not once its output is written, which a terminal that somebody has stopped never does. A terminal that is gone needs
+/// nothing.
+fn restore(terminal: impl AsFd, before: &Termios) {
+    tcsetattr(&terminal, OptionalActions::Now, before).ok();
+    tcflush(&terminal, QueueSelector::IFlush).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+
+    use rustix::fd::OwnedFd;
+    use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+
+    use super::*;
+
+    /// A raw pseudoterminal: the side of who sits before it, and that of programs.
+    fn terminal() -> io::Result<(File, OwnedFd)> {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let user = openpt(flags)?;
+        unlockpt(&user)?;
+        let programs = ioctl_tiocgptpeer(&user, flags)?;
+        let mut raw = tcgetattr(&programs)?;
+        raw.make_raw();
+        tcsetattr(&programs, OptionalActions::Now, &raw)?;
+        Ok((user.into(), programs))
+    }
+
+    #[test]
+    fn late_answers_are_heard_out() -> io::Result<()> {
+        let (mut user, programs) = terminal()?;
+        let answers = std::thread::spawn(move || {
+            for _ in 0..3 {
+                std::thread::sleep(SILENCE / 4);
+                user.write_all(b"\x1b[1;1R")?;
+            }
+            io::Result::Ok(user)
+        });
+        hear_out(&programs);
+        let _user = answers.join().map_err(|_| io::ErrorKind::Other)??;
+        assert!(!is_typed(programs.as_fd()));
+        Ok(())
+    }
+
+    #[test]
+    fn nobody_types_for_ever() -> io::Result<()> {
+        let (mut user, programs) = terminal()?;
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let typing = std::thread::spawn(move || {
+            while stopped
+                .recv_timeout(Duration::from_millis(5))
+                .is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
+                user.write_all(b"x")?;
+            }
+            io::Result::Ok(user)
+        });
+        let start = Instant::now();
+        hear_out(&programs);
+        assert!(start.elapsed() >= PATIENCE);
+        drop(stop);
+        let _user = typing.join().map_err(|_| io::ErrorKind::Other)??;
+        // What is waiting by then is thrown away.
+        let before = tcgetattr(&programs)?;
+        restore(&programs, &before);
+        assert!(!is_typed(programs.as_fd()));
+        Ok(())
+    }
+}
