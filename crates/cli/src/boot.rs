@@ -9,7 +9,7 @@ use nex_text::printable;
 
 use crate::args::{BootArgs, Format};
 use crate::diagnostic::{Diagnostic, StandardError, tell};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{self, Grace, Interrupt};
 use crate::terminal::Harmless;
 use crate::{output, render};
 
@@ -19,7 +19,10 @@ use crate::{output, render};
 /// When the agent does not report.
 pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
     let mut user = User {
-        interrupt: Interrupt::catch()?,
+        interrupt: Interrupt::catch().and_then(|interrupt| {
+            interrupt::end_when_overdue(Grace::CLEAN_UP)?;
+            Ok(interrupt)
+        })?,
         console: Console::choose(args),
         terminal: (args.interactive && io::stdin().is_terminal()).then(Lent::new).transpose()?,
     };

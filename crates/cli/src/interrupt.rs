@@ -1,5 +1,9 @@
 //! SIGINT, SIGTERM and SIGHUP: clean up, say so, and end with exit code 1. SIGXFSZ: the write that it comes with fails, and
 //! says so itself.
+//!
+//! Whatever a command waits for, these signals end it: each command that catches them has a [`Grace`], and when that is over, or
+//! another signal comes, the signal does what it does to programs that do not catch it. So a hung file system, a pipe
+//! that nobody reads and a program that does not answer keep nobody waiting. Commands that do not catch them end at once.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -29,6 +33,7 @@ pub fn survive_file_size_limits() -> io::Result<()> {
 /// # Errors
 /// When the signals cannot be caught.
 pub fn clean_up_when_interrupted() -> io::Result<()> {
+    end_when_overdue(Grace::CLEAN_UP)?;
     let mut signals = Signals::new(SIGNALS)?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
@@ -41,21 +46,49 @@ pub fn clean_up_when_interrupted() -> io::Result<()> {
     Ok(())
 }
 
-/// Ends nex some time after the first signal with this exit code, whatever keeps it from ending itself, such as somebody who
-/// takes no output. Guests end with nex.
+/// How long a command may take to end itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Grace {
+    /// From the first signal on.
+    pub first: Duration,
+    /// From the second one on; without it, that ends the command. The third always does.
+    pub second: Option<Duration>,
+}
+
+impl Grace {
+    /// For commands that only have to clean up.
+    pub const CLEAN_UP: Self = Self { first: Duration::from_secs(10), second: None };
+}
+
+/// Lets the signals end nex that has not ended by itself in time. What holds the program's threads does not matter: this one
+/// waits for nothing but signals and time. Guests and setup scripts end with nex, and what they leave is removed by the next run.
 ///
 /// # Errors
 /// When the signals cannot be caught.
-pub fn end_when_interrupted(patience: Duration, exit_code: u8) -> io::Result<()> {
+pub fn end_when_overdue(grace: Grace) -> io::Result<()> {
     let mut signals = Signals::new(SIGNALS)?;
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            std::thread::sleep(patience);
-            tell(format_args!("error: interrupted by {}, and the guest had to be killed", name(signal)));
-            std::process::exit(exit_code.into());
+    std::thread::Builder::new().name("overdue".into()).spawn(move || {
+        let mut graces = [Some(grace.first), grace.second].into_iter();
+        for signal in signals.forever() {
+            let Some(patience) = graces.next().flatten() else { end_by(signal) };
+            let clock = std::thread::Builder::new().name("grace".into()).spawn(move || {
+                std::thread::sleep(patience);
+                end_by(signal)
+            });
+            if clock.is_err() {
+                end_by(signal);
+            }
         }
     })?;
     Ok(())
+}
+
+/// Ends nex as if it had not caught the signal.
+fn end_by(signal: i32) -> ! {
+    nex_terminal::give_back_at_once();
+    // It returns for signals that are ignored without a handler, and these are none.
+    drop(signal_hook::low_level::emulate_default_handler(signal));
+    std::process::abort()
 }
 
 /// The signals as something to wait for beside other things. Whoever waits cleans up.

@@ -12,11 +12,14 @@ use nex_text::printable;
 
 use crate::args::{Format, RunArgs};
 use crate::diagnostic::{Diagnostic, StandardError, tell};
-use crate::interrupt::{self, Interrupt};
+use crate::interrupt::{self, Grace, Interrupt};
 use crate::render;
 
 /// How much longer than asked for nex may take to end a run.
 const MARGIN: Duration = Duration::from_secs(20);
+
+/// How long nex may take to kill a guest.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Runs the program, and gives its exit code.
 ///
@@ -26,7 +29,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Diagnostic> {
     let failed = |diagnostic: Diagnostic| diagnostic.with_exit_code(nex_run::FAILED);
     let options = options(args).map_err(failed)?;
     let interrupt = Interrupt::catch().and_then(|interrupt| {
-        interrupt::end_when_interrupted(args.stop_timeout + MARGIN, nex_run::FAILED)?;
+        let grace = Grace { first: args.stop_timeout.saturating_add(MARGIN), second: Some(LAST_WORDS) };
+        interrupt::end_when_overdue(grace)?;
         Ok(interrupt)
     });
     let mut stop = UserStop(interrupt.map_err(|error| failed(error.into()))?);

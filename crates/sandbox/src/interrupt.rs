@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags};
 use crate::work_dir::remove_empty;
 
 /// How long a keeper may take to remove its tree; what it does not get done is left to the next run.
-const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+const PATIENCE: Timespec = Timespec { tv_sec: 8, tv_nsec: 0 };
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static ACTIVE: Mutex<Vec<Active>> = Mutex::new(Vec::new());

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nex_testkit::{Failure, Result, command};
 
+use crate::nex::{self, wait_until_caught};
 use crate::place::Place;
 use crate::terminal::Terminal;
 
@@ -39,6 +42,19 @@ fn is_gone_soon(process: u32) -> bool {
         thread::sleep(Duration::from_millis(10));
     }
     true
+}
+
+/// Whether a child has ended within a time in which nobody loses patience.
+fn has_ended_soon(child: &mut Child) -> Result<bool> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while child.try_wait()?.is_none() {
+        if Instant::now() > deadline {
+            child.kill()?;
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(true)
 }
 
 fn signal(process: u32, name: &str) -> Result<()> {
@@ -164,5 +180,48 @@ fn answers_of_the_terminal_do_not_reach_the_callers_shell() -> Result<()> {
     nex.wait()?;
     assert!(terminal.is_cooked()?);
     assert!(!terminal.is_typed()?, "the caller's shell gets the answer");
+    Ok(())
+}
+
+/// A VMM that does not answer: nex waits for its version, and looks at nothing else.
+#[test]
+fn a_vmm_that_does_not_answer_keeps_nobody_waiting() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let vmm = place.path("vmm");
+    fs::write(&vmm, "#!/bin/sh\nexec sleep 20\n")?;
+    fs::set_permissions(&vmm, fs::Permissions::from_mode(0o755))?;
+    for name in ["INT", "TERM", "HUP"] {
+        let mut boot = place.boot_with(&place.parts.kernel)?;
+        boot.env("NEX_FIRECRACKER", &vmm).args(["--vmm", "firecracker"]);
+        let mut nex = boot.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        wait_until_caught(nex.id())?;
+        signal(nex.id(), name)?;
+        thread::sleep(Duration::from_millis(300));
+        assert!(nex.try_wait()?.is_none(), "it is the second signal that ends it");
+        signal(nex.id(), name)?;
+        assert!(has_ended_soon(&mut nex)?, "SIG{name}");
+        let number = nex.wait()?.signal();
+        assert_eq!(
+            number,
+            [("INT", 2), ("TERM", 15), ("HUP", 1)].iter().find(|(known, _)| *known == name).map(|it| it.1)
+        );
+    }
+    Ok(())
+}
+
+/// A console that nobody takes keeps nex from looking at anything else.
+#[test]
+fn a_console_that_nobody_reads_keeps_nobody_waiting() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let (reader, writer) = nex::full_pipe()?;
+    let mut boot = place.boot()?;
+    let mut nex = boot.stdout(Stdio::null()).stderr(writer).spawn()?;
+    drop(boot);
+    wait_until_caught(nex.id())?;
+    signal(nex.id(), "TERM")?;
+    thread::sleep(Duration::from_millis(300));
+    signal(nex.id(), "TERM")?;
+    assert!(has_ended_soon(&mut nex)?);
+    drop(reader);
     Ok(())
 }

@@ -24,6 +24,7 @@ mod read_ahead;
 mod real_images;
 mod registry;
 mod set_agent;
+mod signals;
 mod sparse;
 mod sparse_forms;
 mod type_changes;

@@ -2,14 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{PipeReader, PipeWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use nex_testkit::failure::Context;
 use nex_testkit::manifest::{self, Difference, Manifest};
 use nex_testkit::{Failure, Result, command, image_tree, places};
+use rustix::fs::OFlags;
 use tempfile::TempDir;
 
 /// The command under test.
@@ -166,4 +169,30 @@ pub fn names(directory: &Path) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Waits until a process catches SIGTERM.
+pub fn wait_until_caught(process: u32) -> Result<()> {
+    const SIGTERM: u64 = 1 << 14;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(60) {
+        let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        if caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & SIGTERM != 0) {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(Failure::new("it does not catch SIGTERM"))
+}
+
+/// A pipe into which nothing goes any more.
+pub fn full_pipe() -> Result<(PipeReader, PipeWriter)> {
+    let (reader, mut writer) = std::io::pipe()?;
+    rustix::fs::fcntl_setfl(&writer, OFlags::NONBLOCK)?;
+    for piece in [&[b'.'; 4096][..], b"."] {
+        while writer.write(piece).is_ok() {}
+    }
+    rustix::fs::fcntl_setfl(&writer, OFlags::empty())?;
+    Ok((reader, writer))
 }
