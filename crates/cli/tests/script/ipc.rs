@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const APART: &str = "connect: refused\nsend: refused\nraw: refused\npair: refused\n";
 const CROSSED: &str = "connect: granted\nsend: granted\nraw: granted\npair: granted\n";
 
+/// Sockets that the keeper makes are those that a script asks for.
+const INTERNET: &str = "addresses: granted\nclose on exec: 0 1\nwaits: 1 0\nraw: refused\nlimit: Too many open files\n";
+
 /// Sockets of the host, and a world whose scripts know the names.
 struct Host {
     world: World,
@@ -139,12 +142,12 @@ fn the_hosts_network_is_there_for_scripts() -> Result<()> {
         let host = Host::new()?;
         let server = TcpListener::bind("127.0.0.1:0")?;
         let port = server.local_addr()?.port();
-        let script = format!("nc 127.0.0.1 {port} < /dev/null > /seen\n");
+        let script = format!("nc 127.0.0.1 {port} < /dev/null > /seen; sockets internet >> /seen\n");
         let Some(mut run) = as_caller(caller, &host.world.command("image", &script)?, &host.world)? else { continue };
         let serving = thread::spawn(move || -> std::io::Result<()> { server.accept()?.0.write_all(b"served\n") });
         command::run(&mut run)?;
         serving.join().map_err(|_| Failure::new("the server failed"))??;
-        assert_eq!(host.seen()?, "served\n", "{caller}");
+        assert_eq!(host.seen()?, format!("served\n{INTERNET}"), "{caller}");
     }
     Ok(())
 }

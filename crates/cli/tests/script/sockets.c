@@ -1,13 +1,18 @@
 /* Abstract Unix sockets, from inside. Each line says what the kernel grants.
- *   out NAME...    connects to these, and sends to them; a stream socket is the first, a datagram socket the second
- *   in NAME FILE   listens, makes the file as a sign of it, and tells whether anybody connects before the file GO is there */
+ *   out NAME NAME     connects to these, and sends to them; a stream socket is the first, a datagram socket the second
+ *   in NAME SIGN GO   listens, makes the file SIGN, and tells whether anybody has connected when the file GO is there
+ *   internet          asks which addresses there are, and makes sockets with all flags, up to the limit */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -55,7 +60,23 @@ static int in(const char *own, const char *sign, const char *go)
     return 0;
 }
 
+static int internet(void)
+{
+    struct ifaddrs *addresses;
+    struct rlimit limit = {20, 20};
+    said("addresses", getifaddrs(&addresses));
+    int plain = socket(AF_INET, SOCK_STREAM, 0), flagged = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    printf("close on exec: %d %d\n", fcntl(plain, F_GETFD) & FD_CLOEXEC, fcntl(flagged, F_GETFD) & FD_CLOEXEC);
+    printf("waits: %d %d\n", !(fcntl(plain, F_GETFL) & O_NONBLOCK), !(fcntl(flagged, F_GETFL) & O_NONBLOCK));
+    said("raw", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+    setrlimit(RLIMIT_NOFILE, &limit);
+    while (socket(AF_INET, SOCK_DGRAM, 0) >= 0) continue;
+    printf("limit: %s\n", strerror(errno));
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (!strcmp(argv[1], "internet")) return internet();
     return strcmp(argv[1], "out") ? in(argv[2], argv[3], argv[4]) : out(argv[2], argv[3]);
 }
