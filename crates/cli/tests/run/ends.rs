@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant};
 use nex_testkit::{Failure, Result, command};
 use serde_json::json;
 
+use crate::nex::wait_until_caught;
 use crate::place::{Place, report};
 
 /// How long anything may take.
@@ -117,5 +120,31 @@ fn time_is_limited_and_restarts_are_counted() -> Result<()> {
     assert_eq!(report["stopped"], "timeout");
     let lines = String::from_utf8_lossy(&result.stdout).lines().count();
     assert!(lines >= 2 && report["restarts"].as_u64() >= Some(1), "{lines} lines: {report}");
+    Ok(())
+}
+
+/// A VMM that does not answer: nex waits for its version. Two signals ask the guest to end and kill it; then nex has two seconds.
+#[test]
+fn a_vmm_that_does_not_answer_keeps_nobody_waiting() -> Result<()> {
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let vmm = place.path("vmm");
+    fs::write(&vmm, "#!/bin/sh\nexec sleep 20\n")?;
+    fs::set_permissions(&vmm, fs::Permissions::from_mode(0o755))?;
+    let mut run = place.in_firecracker(&vmm)?;
+    let mut nex = run.args(["--", "/bin/true"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    wait_until_caught(nex.id())?;
+    for _ in 0..2 {
+        thread::sleep(Duration::from_millis(300));
+        assert!(nex.try_wait()?.is_none(), "it does not wait");
+        signal("-TERM", nex.id())?;
+    }
+    let start = Instant::now();
+    while nex.try_wait()?.is_none() {
+        if start.elapsed() > Duration::from_secs(10) {
+            nex.kill()?;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(nex.wait()?.signal(), Some(15));
     Ok(())
 }
