@@ -11,29 +11,31 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode};
 
+use crate::error::Error;
+use crate::incoming::Incoming;
 use crate::node::{Change, Kind, Node, Piece};
-use crate::sandbox::Changes;
 use crate::tree::{open_directory, split};
+use crate::wire::Channel;
 
 const CHUNK: usize = 256 << 10;
 
 /// Writes what comes as changes into a new directory.
-pub fn keep(changes: &mut Changes, directory: &Path) -> io::Result<()> {
+pub fn keep(changes: &mut Incoming, keeper: &mut Channel, directory: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(directory)?;
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let root = rustix::fs::openat(CWD, directory, flags, Mode::empty())?;
-    while let Some(change) = changes.next_change().map_err(io::Error::other)? {
+    while let Some(change) = changes.next_change(keeper).map_err(io::Error::other)? {
         if let Change::Set { node, .. } = change
             && !node.path.is_empty()
         {
             let at = |error: io::Error| io::Error::new(error.kind(), format!("/{}: {error}", node.path.escape_ascii()));
-            write(root.as_fd(), &node, changes).map_err(at)?;
+            write(root.as_fd(), &node, |buffer| changes.read(keeper, buffer)).map_err(at)?;
         }
     }
     Ok(())
 }
 
-fn write(root: BorrowedFd, node: &Node, changes: &mut Changes) -> io::Result<()> {
+fn write(root: BorrowedFd, node: &Node, read: impl FnMut(&mut [u8]) -> Result<usize, Error>) -> io::Result<()> {
     let (directory, name) = split(&node.path);
     let directory: OwnedFd = open_directory(root, directory)?;
     let mode = |least: RawMode| Mode::from_raw_mode(RawMode::from(node.mode) & 0o777 | least);
@@ -42,7 +44,7 @@ fn write(root: BorrowedFd, node: &Node, changes: &mut Changes) -> io::Result<()>
         Kind::File { size, pieces } => {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
             let file = File::from(rustix::fs::openat(&directory, name, flags, mode(0o600))?);
-            copy(&file, pieces, changes)?;
+            copy(&file, pieces, read)?;
             file.set_len(*size)?;
         }
         Kind::Symlink(target) => rustix::fs::symlinkat(&**target, &directory, name)?,
@@ -56,16 +58,16 @@ fn write(root: BorrowedFd, node: &Node, changes: &mut Changes) -> io::Result<()>
     Ok(())
 }
 
-fn copy(mut file: &File, pieces: &[Piece], changes: &mut Changes) -> io::Result<()> {
+fn copy(mut file: &File, pieces: &[Piece], mut read: impl FnMut(&mut [u8]) -> Result<usize, Error>) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     for piece in pieces {
         file.seek(SeekFrom::Start(piece.offset))?;
         let mut left = piece.length;
         while left > 0 {
             let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let read = changes.read(&mut buffer[..most]).map_err(io::Error::other)?;
-            file.write_all(&buffer[..read])?;
-            left -= read as u64;
+            let length = read(&mut buffer[..most]).map_err(io::Error::other)?;
+            file.write_all(&buffer[..length])?;
+            left -= length as u64;
         }
     }
     Ok(())

@@ -20,6 +20,7 @@
 
 mod error;
 mod ids;
+mod incoming;
 mod interrupt;
 mod keep;
 mod node;

@@ -13,6 +13,7 @@ use rustix::process::Pid;
 
 use crate::error::Error;
 use crate::ids::{self, Ids};
+use crate::incoming::{self, Incoming, unexpected};
 use crate::interrupt;
 use crate::keep::keep;
 use crate::node::{Change, Node};
@@ -52,7 +53,7 @@ pub struct Laying {
 /// A run whose scripts are done.
 pub struct Changes {
     sandbox: Sandbox,
-    unread: u64,
+    incoming: Incoming,
 }
 
 /// How the scripts have ended.
@@ -188,11 +189,13 @@ impl Laying {
         sandbox.keeper.order(&Order::Run { shell: None })?;
         let Ended { ending, last_lines, .. } = sandbox.until_ended(output, line)?;
         match sandbox.check(&ending, &last_lines) {
-            Ok(()) => Ok(Changes { sandbox, unread: 0 }),
+            Ok(()) => Ok(Changes { sandbox, incoming: Incoming::default() }),
             Err(error) => {
-                let mut changes = Changes { sandbox, unread: 0 };
+                let mut changes = Changes { sandbox, incoming: Incoming::default() };
                 if let Some(directory) = changes.sandbox.options.keep_failed.clone() {
-                    keep(&mut changes, &directory).map_err(|cause| Error::Keep { directory, cause })?;
+                    let keeper = &mut changes.sandbox.keeper.channel;
+                    keep(&mut changes.incoming, keeper, &directory)
+                        .map_err(|cause| Error::Keep { directory, cause })?;
                 }
                 changes.finish()?;
                 Err(error)
@@ -237,16 +240,7 @@ impl Changes {
     /// # Errors
     /// When the tree cannot be read.
     pub fn next_change(&mut self) -> Result<Option<Change>, Error> {
-        let unread = std::mem::take(&mut self.unread);
-        io::copy(&mut self.sandbox.keeper.channel.reader().take(unread), &mut io::sink()).map_err(Error::Keeper)?;
-        match self.sandbox.keeper.answer()? {
-            Answer::Change(change) => {
-                self.unread = change.content_length();
-                Ok(Some(change))
-            }
-            Answer::NoMoreChanges => Ok(None),
-            answer => Err(unexpected(&answer)),
-        }
+        self.incoming.next_change(&mut self.sandbox.keeper.channel)
     }
 
     /// The next bytes of the file that the last change was about: of all its pieces, one after the other.
@@ -254,12 +248,7 @@ impl Changes {
     /// # Errors
     /// When the keeper is gone.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let read = self.sandbox.keeper.channel.reader().take(self.unread).read(buffer).map_err(Error::Keeper)?;
-        self.unread -= read as u64;
-        if read == 0 && self.unread > 0 && !buffer.is_empty() {
-            return Err(Error::Keeper(io::ErrorKind::UnexpectedEof.into()));
-        }
-        Ok(read)
+        self.incoming.read(&mut self.sandbox.keeper.channel, buffer)
     }
 
     /// Waits until the tree is removed. Not called, the next run removes it.
@@ -332,15 +321,7 @@ impl Keeper {
     }
 
     fn answer(&mut self) -> Result<Answer, Error> {
-        match self.channel.receive().map_err(Error::Keeper)? {
-            Answer::Failed(mut message) => {
-                if let Some(hint) = ids::app_armor() {
-                    message += &format!("; {hint}");
-                }
-                Err(Error::SetUp(message))
-            }
-            answer => Ok(answer),
-        }
+        incoming::answer(&mut self.channel)
     }
 }
 
@@ -351,10 +332,6 @@ impl Drop for Keeper {
         self.channel.socket().shutdown(Shutdown::Both).ok();
         self.child.wait().ok();
     }
-}
-
-fn unexpected(answer: &Answer) -> Error {
-    Error::Keeper(io::Error::other(format!("it said {answer:?} out of turn")))
 }
 
 /// Passes lines on, and gives the last ones, made fit for a message.
