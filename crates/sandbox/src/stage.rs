@@ -10,6 +10,7 @@ mod limits;
 mod made_devices;
 mod mounts;
 mod proc;
+mod program;
 mod refusals;
 mod root;
 pub mod scopes;

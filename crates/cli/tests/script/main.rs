@@ -6,6 +6,7 @@ mod nex;
 
 mod alpine;
 mod cache;
+mod callers;
 mod changes;
 mod debian;
 mod devices;
@@ -17,6 +18,7 @@ mod kills;
 mod limits;
 mod lines;
 mod links;
+mod program;
 mod shell;
 mod terminal;
 mod users;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::MountAttrFlags;
+use rustix::mount::{MountAttrFlags, MountFlags};
 
 use super::{doing, mounts};
 
@@ -49,11 +49,13 @@ pub fn mount(tree: BorrowedFd) -> Result<(), String> {
     Ok(())
 }
 
-/// One more mount of the host's device; in a user namespace none can be made.
+/// One more mount of the host's device; in a user namespace none can be made. The device works as ever, and its file stays
+/// what it is on the host, whoever owns it there.
 fn add_device(dev: BorrowedFd, name: &str) -> rustix::io::Result<()> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
     rustix::fs::openat(dev, name, flags, Mode::from_raw_mode(0o666))?;
     let device = mounts::another(CWD, &format!("/dev/{name}"))?;
     let target = rustix::fs::openat(dev, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-    mounts::attach(device.as_fd(), target.as_fd())
+    mounts::attach(device.as_fd(), target.as_fd())?;
+    mounts::restrict(device.as_fd(), MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NOEXEC)
 }

@@ -83,7 +83,7 @@ fn lock_in(keeper: &mut Channel, setup: &Setup, calls: &UnixStream) -> Result<()
         Err(_) => {}
     }
     capabilities::drop_others().map_err(doing("dropping capabilities"))?;
-    // No script may look into this process, whose program is a file of the host.
+    // No script may look into this process: its program's libraries are files of the host, and so may be what it has open.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(doing("hiding init"))?;
     die_with_parent().map_err(doing("binding init to the keeper"))?;
     // The number of the process above would not tell: from in here it has none.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
 use rustix::thread::{Gid, Uid, UnshareFlags};
 
 use super::watch::Watch;
-use super::{INIT, die_with_parent, doing, line_up, setup_files};
+use super::{INIT, die_with_parent, doing, line_up, program, setup_files};
 use crate::protocol::{Answer, Ending, Order, Outcome, Report, Setup};
 use crate::tree::{Changed, Layout, Snapshot, remove, send_changes};
 use crate::wire::{Channel, receive_files, send_files};
@@ -85,6 +85,8 @@ struct Keeper<'a> {
     /// The caller's mounts, not attached to anything yet.
     mounts: Vec<OwnedFd>,
     source: File,
+    /// This program, for init.
+    program: File,
     /// Where the scripts write, until they run. The caller waits until nobody has it open any more.
     output: Option<OwnedFd>,
     /// Where the caller waits for the terminal of a shell.
@@ -112,8 +114,9 @@ impl<'a> Keeper<'a> {
         rustix::mount::mount_change("/", private).map_err(doing("making the mounts private"))?;
         let place = open_place(setup.place.join(BOX))?;
         let mounts = setup.world.mounts.iter().map(take_mount).collect::<Result<_, _>>()?;
+        let program = program::open().map_err(doing("opening the file of nex, which must be readable"))?;
         become_root(setup.groups)?;
-        Ok(Self { setup, place, mounts, source, output, terminal })
+        Ok(Self { setup, place, mounts, source, program, output, terminal })
     }
 
     fn serve(&mut self, caller: &mut Channel) -> Result<(), String> {
@@ -168,14 +171,15 @@ impl<'a> Keeper<'a> {
         let (ours, theirs) = UnixStream::pair().map_err(doing("making a socket"))?;
         let output = self.output.take().ok_or("the scripts have run already")?;
         let error_output = output.try_clone().map_err(doing("passing the output on"))?;
-        let mut child = Command::new("/proc/self/exe")
+        let program = program::copy(&mut self.program).map_err(doing("copying the file of nex into memory"))?;
+        let mut child = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
             .arg0(INIT)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(output)
             .stderr(error_output)
             .env_clear()
             .spawn()
-            .map_err(doing("starting init (the file of nex must be readable and executable by all)"))?;
+            .map_err(doing("starting init"))?;
         let (calls, told) = UnixStream::pair().map_err(doing("making a socket"))?;
         let mut files = vec![self.terminal.as_fd(), told.as_fd(), tree.as_fd()];
         files.extend(self.mounts.iter().map(AsFd::as_fd));

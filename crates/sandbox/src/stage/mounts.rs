@@ -1,12 +1,13 @@
 //! Mounts, by descriptors alone: no name is looked up twice, and no symbolic link of the tree leads out of it.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::Result;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+    fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
 /// What no mount of ours allows.
@@ -14,6 +15,26 @@ pub const LOCKED: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID.union(Mount
 
 /// A new file system, not attached yet. Options without a value are flags.
 pub fn new(kind: &str, options: &[(&str, &str)], attributes: MountAttrFlags) -> Result<OwnedFd> {
+    let context = context(kind, options)?;
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}
+
+/// A new file system in memory, not attached yet. Once it is filled, nobody can change anything in it, wherever it is
+/// mounted.
+pub fn unchangeable(
+    options: &[(&str, &str)],
+    attributes: MountAttrFlags,
+    fill: impl FnOnce(BorrowedFd) -> io::Result<()>,
+) -> io::Result<OwnedFd> {
+    let context = context("tmpfs", options)?;
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    fill(mount.as_fd())?;
+    fsconfig_set_flag(&context, "ro")?;
+    fsconfig_reconfigure(&context)?;
+    Ok(mount)
+}
+
+fn context(kind: &str, options: &[(&str, &str)]) -> Result<OwnedFd> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in options {
         match *value {
@@ -22,7 +43,7 @@ pub fn new(kind: &str, options: &[(&str, &str)], attributes: MountAttrFlags) -> 
         }
     }
     fsconfig_create(&context)?;
-    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+    Ok(context)
 }
 
 /// One more mount of what a path below a directory names, not attached yet.
