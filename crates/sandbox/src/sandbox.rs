@@ -45,9 +45,8 @@ pub struct Sandbox {
 /// A run whose tree is being laid out.
 pub struct Laying {
     sandbox: Sandbox,
-    output: File,
-    /// Where the terminal of a shell comes from.
-    terminal: UnixStream,
+    /// Where files come from that are made inside: the scripts' output, and then the terminal of a shell.
+    passage: UnixStream,
 }
 
 /// A run whose scripts are done.
@@ -76,9 +75,8 @@ impl Sandbox {
         remove_abandoned(&options.work_dir)?;
         let run = RunDir::create(&options.work_dir)?;
         let ids = Ids::choose();
-        let (output, input) = io::pipe().map_err(Error::Keeper)?;
-        let (terminal, other_side) = UnixStream::pair().map_err(Error::Keeper)?;
-        let mut keeper = Keeper::spawn(&run, &[source.as_fd(), input.as_fd(), other_side.as_fd()], &ids)?;
+        let (passage, other_side) = UnixStream::pair().map_err(Error::Keeper)?;
+        let mut keeper = Keeper::spawn(&run, &[source.as_fd(), other_side.as_fd()], &ids)?;
         let setup = Setup {
             place: std::path::absolute(&run.path).map_err(Error::Keeper)?,
             ids: ids.count(),
@@ -90,7 +88,7 @@ impl Sandbox {
         };
         keeper.order(&Order::Start(Box::new(setup)))?;
         let sandbox = Self { keeper, run, options, ids };
-        Ok(Laying { sandbox, output: File::from(OwnedFd::from(output)), terminal })
+        Ok(Laying { sandbox, passage })
     }
 
     /// The name of a script; behind the last one comes the shell.
@@ -112,7 +110,8 @@ impl Sandbox {
     }
 
     /// Passes the scripts' output on until they have ended.
-    fn until_ended(&mut self, output: File, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Ended, Error> {
+    fn until_ended(&mut self, passage: &UnixStream, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Ended, Error> {
+        let output = File::from(self.keeper.passed(passage)?);
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| read_lines(output, line));
             let (ending, shell) = match self.keeper.answer()? {
@@ -185,9 +184,9 @@ impl Laying {
     /// # Errors
     /// When the tree cannot be laid out, or a script fails.
     pub fn run(self, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Changes, Error> {
-        let Self { mut sandbox, output, .. } = self;
+        let Self { mut sandbox, passage } = self;
         sandbox.keeper.order(&Order::Run { shell: None })?;
-        let Ended { ending, last_lines, .. } = sandbox.until_ended(output, line)?;
+        let Ended { ending, last_lines, .. } = sandbox.until_ended(&passage, line)?;
         match sandbox.check(&ending, &last_lines) {
             Ok(()) => Ok(Changes { sandbox, incoming: Incoming::default() }),
             Err(error) => {
@@ -214,15 +213,14 @@ impl Laying {
         line: &mut (dyn FnMut(&[u8]) + Send),
         begins: &mut dyn FnMut(Option<&Error>),
     ) -> Result<(), Error> {
-        let Self { mut sandbox, output, terminal } = self;
+        let Self { mut sandbox, passage } = self;
         sandbox.options.keep_failed = None;
         let kind = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
         sandbox.keeper.order(&Order::Run { shell: Some(kind) })?;
-        let Ended { mut ending, last_lines, shell } = sandbox.until_ended(output, line)?;
+        let Ended { mut ending, last_lines, shell } = sandbox.until_ended(&passage, line)?;
         if shell {
             begins(sandbox.check(&ending, &last_lines).err().as_ref());
-            let shell = receive_files(&terminal).map_err(Error::Keeper)?.pop();
-            let shell = shell.ok_or_else(|| Error::Keeper(io::Error::other("it passed no terminal")))?;
+            let shell = sandbox.keeper.passed(&passage)?;
             terminal::lend(shell, sandbox.keeper.channel.socket().as_fd()).map_err(Error::Terminal)?;
             ending = match sandbox.keeper.answer()? {
                 Answer::Ended(ending) => ending,
@@ -315,9 +313,16 @@ impl Keeper {
         self.or_its_reason(sent)
     }
 
-    /// A keeper that does not listen any more has said why.
-    fn or_its_reason(&mut self, sent: io::Result<()>) -> Result<(), Error> {
-        sent.map_err(|error| self.answer().err().unwrap_or(Error::Keeper(error)))
+    /// The next file that was made inside.
+    fn passed(&mut self, passage: &UnixStream) -> Result<OwnedFd, Error> {
+        let file = receive_files(passage)
+            .and_then(|files| files.into_iter().next().ok_or_else(|| io::Error::other("it passed no file")));
+        self.or_its_reason(file)
+    }
+
+    /// A keeper that is not there any more has said why.
+    fn or_its_reason<T>(&mut self, result: io::Result<T>) -> Result<T, Error> {
+        result.map_err(|error| self.answer().err().unwrap_or(Error::Keeper(error)))
     }
 
     fn answer(&mut self) -> Result<Answer, Error> {

@@ -18,6 +18,7 @@ mod kills;
 mod limits;
 mod lines;
 mod links;
+mod output;
 mod program;
 mod shell;
 mod terminal;

@@ -89,8 +89,8 @@ struct Keeper<'a> {
     program: File,
     /// Where the scripts write, until they run. The caller waits until nobody has it open any more.
     output: Option<OwnedFd>,
-    /// Where the caller waits for the terminal of a shell.
-    terminal: OwnedFd,
+    /// Where the caller takes files that are made in here: the other side of the output, and then of a shell's terminal.
+    passage: UnixStream,
 }
 
 /// A tree on the disk.
@@ -106,7 +106,7 @@ impl<'a> Keeper<'a> {
     fn new(setup: &'a Setup, files: Vec<OwnedFd>) -> Result<Self, String> {
         let mut files = files.into_iter();
         let mut next = || files.next().ok_or_else(|| "the caller has passed too few files".to_owned());
-        let (source, output, terminal) = (File::from(next()?), Some(next()?), next()?);
+        let (source, passage) = (File::from(next()?), UnixStream::from(next()?));
         // The run's lock stays open as long as this process lives.
         std::mem::forget(next()?);
         // Nothing that is mounted below may reach the host.
@@ -116,7 +116,8 @@ impl<'a> Keeper<'a> {
         let mounts = setup.world.mounts.iter().map(take_mount).collect::<Result<_, _>>()?;
         let program = program::open().map_err(doing("opening the file of nex, which must be readable"))?;
         become_root(setup.groups)?;
-        Ok(Self { setup, place, mounts, source, program, output, terminal })
+        let output = Some(make_output(&passage).map_err(doing("making the scripts' output"))?);
+        Ok(Self { setup, place, mounts, source, program, output, passage })
     }
 
     fn serve(&mut self, caller: &mut Channel) -> Result<(), String> {
@@ -181,7 +182,7 @@ impl<'a> Keeper<'a> {
             .spawn()
             .map_err(doing("starting init"))?;
         let (calls, told) = UnixStream::pair().map_err(doing("making a socket"))?;
-        let mut files = vec![self.terminal.as_fd(), told.as_fd(), tree.as_fd()];
+        let mut files = vec![self.passage.as_fd(), told.as_fd(), tree.as_fd()];
         files.extend(self.mounts.iter().map(AsFd::as_fd));
         let result = (|| {
             send_files(&ours, &files).map_err(doing("passing mounts on"))?;
@@ -215,6 +216,17 @@ impl<'a> Keeper<'a> {
         child.wait().map_err(doing("waiting for the end of the scripts"))?;
         result
     }
+}
+
+/// Makes the scripts' output, and passes the other side to the caller.
+///
+/// Programs open it by its name, `/dev/stderr`, and logs are links to that. So it belongs to root of the tree, and whoever a
+/// script becomes may open it. Were it the caller's, it would belong to nobody in there, who lets nobody in.
+fn make_output(passage: &UnixStream) -> io::Result<OwnedFd> {
+    let (other_side, output) = io::pipe()?;
+    rustix::fs::fchmod(&output, Mode::from_raw_mode(0o666))?;
+    send_files(passage, &[other_side.as_fd()])?;
+    Ok(output.into())
 }
 
 /// Takes a file or directory of the host, by the caller's rights.
