@@ -19,6 +19,7 @@ mod limits;
 mod lines;
 mod links;
 mod output;
+mod proc;
 mod program;
 mod shell;
 mod terminal;

@@ -71,7 +71,9 @@ fn lock_in(keeper: &mut Channel, setup: &Setup, calls: &UnixStream) -> Result<()
     keeper.receive::<()>().map_err(doing("waiting for the keeper"))?;
     capabilities::bound().map_err(doing("bounding capabilities"))?;
     scopes::enter().map_err(doing("keeping to the scripts' own sockets and signals"))?;
-    sys::install_filter(&seccomp::program()?).map_err(doing("filtering system calls"))?;
+    for filter in [seccomp::program()?, seccomp::netlink()?] {
+        sys::install_filter(&filter).map_err(doing("filtering system calls"))?;
+    }
     let told = seccomp::Told { ids: !setup.groups, sockets: setup.uplink == Uplink::Sockets };
     match sys::install_listener(&seccomp::told(told)?) {
         Ok(listener) => {

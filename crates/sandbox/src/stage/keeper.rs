@@ -12,7 +12,7 @@ use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
 use rustix::thread::{Gid, Uid, UnshareFlags};
 
 use super::watch::Watch;
-use super::{INIT, die_with_parent, doing, line_up, program, setup_files};
+use super::{INIT, die_with_parent, doing, limits, line_up, program, setup_files};
 use crate::protocol::{Answer, Ending, Order, Outcome, Report, Setup};
 use crate::tree::{Changed, Layout, Snapshot, remove, send_changes};
 use crate::wire::{Channel, receive_files, send_files};
@@ -26,6 +26,8 @@ const ROOT: &str = "root";
 pub fn run() -> io::Result<()> {
     sys::close_inherited()?;
     die_with_parent()?;
+    // While root of the machine still has its rights.
+    limits::forbid_core_dumps()?;
     let socket = line_up()?;
     let files = receive_files(&socket)?;
     let mut caller = Channel::new(socket)?;

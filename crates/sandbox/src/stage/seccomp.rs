@@ -25,6 +25,9 @@ const NAMESPACES: u64 = (libc::CLONE_NEWUSER
 /// Sockets of other families lead to the machine: packets, virtual machines, the kernel's ciphers.
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
+/// Netlink leads to many parts of the kernel: audit, devices, keys of IPsec. Programs ask the routes for addresses.
+const NETLINK_PROTOCOL: u64 = libc::NETLINK_ROUTE as u64;
+
 /// Put words into a terminal as if they had been typed.
 const TERMINAL_INPUT: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
@@ -52,6 +55,19 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     rules.insert(libc::SYS_personality, one_of(&mut PERSONALITIES.into_iter())?);
     let (others, these) = (SeccompAction::Errno(libc::ENOSYS as u32), SeccompAction::Allow);
     SeccompFilter::new(rules, others, these, MACHINE)?.try_into()
+}
+
+/// A filter of its own for what netlink does not speak here, as its answer is another one. It is that of a kernel without
+/// these parts: useradd(8) goes on without audit at this error, and at no other.
+pub fn netlink() -> Result<BpfProgram, String> {
+    (|| {
+        let argument = |number, is, value| SeccompCondition::new(number, Length::Dword, is, value);
+        let other = vec![argument(0, Is::Eq, libc::AF_NETLINK as u64)?, argument(2, Is::Ne, NETLINK_PROTOCOL)?];
+        let rules = BTreeMap::from([(libc::SYS_socket, vec![SeccompRule::new(other)?])]);
+        let these = SeccompAction::Errno(libc::EPROTONOSUPPORT as u32);
+        SeccompFilter::new(rules, SeccompAction::Allow, these, MACHINE)?.try_into()
+    })()
+    .map_err(|error: seccompiler::BackendError| format!("making the filter of netlink: {error}"))
 }
 
 /// The descriptors under which shells have the script that they run: dash and busybox take the first from 10 on, bash the
@@ -164,7 +180,7 @@ mod tests {
     #[test]
     fn the_filter_is_one_that_the_kernel_takes() {
         // BPF_MAXINSNS.
-        assert!(program().unwrap().len() <= 4096);
+        assert!(program().unwrap().len() + netlink().unwrap().len() <= 4096);
         for asked in [false, true] {
             let told = told(Told { ids: asked, sockets: asked }).unwrap();
             assert!(told.iter().any(|step| step.k == libc::SECCOMP_RET_USER_NOTIF));
