@@ -19,6 +19,8 @@
 //! The program that uses this crate calls [`enter_stage`] first of all in its `main`.
 
 mod error;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod ids;
 mod incoming;
 mod interrupt;

@@ -19,7 +19,8 @@ fn main() -> Result<()> {
     write(directory, "reference", references())?;
     write(directory, "edit", edits())?;
     write(directory, "check", checks())?;
-    write(directory, "kernel", kernels()?)
+    write(directory, "kernel", kernels()?)?;
+    write(directory, "wire", nex_sandbox::fuzz::seeds())
 }
 
 fn write(directory: &Path, target: &str, inputs: Vec<Vec<u8>>) -> Result<()> {
