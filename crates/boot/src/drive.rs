@@ -126,7 +126,7 @@ pub fn check_overlay_drive(path: &Path) -> Result<(), DriveError> {
 }
 
 fn temporary_file() -> Result<File, DriveError> {
-    tempfile::tempfile().map_err(temporary_error)
+    nex_file::private::unnamed_file(&std::env::temp_dir()).map_err(temporary_error)
 }
 
 fn temporary_error(cause: io::Error) -> DriveError {

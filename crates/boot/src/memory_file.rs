@@ -4,8 +4,6 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use rustix::fs::MemfdFlags;
-
 use crate::nameless::path_of;
 
 /// The file, as long as it is open.
@@ -18,7 +16,7 @@ pub struct MemoryFile {
 impl MemoryFile {
     /// A file with this content.
     pub fn new(content: &[u8]) -> io::Result<Self> {
-        let mut file = File::from(rustix::fs::memfd_create(c"nex-initramfs", MemfdFlags::CLOEXEC)?);
+        let mut file = nex_file::private::memory_file(c"nex-initramfs")?;
         file.write_all(content)?;
         Ok(Self { file, length: content.len() as u64 })
     }

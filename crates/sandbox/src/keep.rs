@@ -3,10 +3,9 @@
 //! Everything belongs to the caller then, who can read and remove it: owners, setid bits and attributes are not kept, and
 //! neither are devices.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode};
@@ -21,7 +20,7 @@ const CHUNK: usize = 256 << 10;
 
 /// Writes what comes as changes into a new directory.
 pub fn keep(changes: &mut Incoming, keeper: &mut Channel, directory: &Path) -> io::Result<()> {
-    DirBuilder::new().mode(0o700).create(directory)?;
+    nex_file::private::create_directory(directory)?;
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let root = rustix::fs::openat(CWD, directory, flags, Mode::empty())?;
     while let Some(change) = changes.next_change(keeper).map_err(io::Error::other)? {

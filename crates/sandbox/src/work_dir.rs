@@ -3,11 +3,12 @@
 //! A run's directory is locked as long as anybody of the run lives. One that is not locked was left behind by a run
 //! that was killed, and the next run removes it.
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use nex_file::private;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
@@ -84,7 +85,7 @@ impl RunDir {
     pub fn create(work_dir: &Path) -> Result<Self, Error> {
         let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
         (|| {
-            DirBuilder::new().recursive(true).mode(0o700).create(work_dir)?;
+            private::create_directories(work_dir)?;
             let lock = open_directory(work_dir)?;
             check(work_dir, &lock).map_err(io::Error::other)?;
             rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
@@ -98,7 +99,7 @@ impl RunDir {
     fn create_in(work_dir: &Path) -> io::Result<Self> {
         for attempt in 0..u32::MAX {
             let path = work_dir.join(format!("{PREFIX}{}-{attempt}", std::process::id()));
-            match DirBuilder::new().mode(0o700).create(&path) {
+            match private::create_directory(&path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
@@ -106,7 +107,7 @@ impl RunDir {
             let lock = open_directory(&path)?;
             rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
             let writable = path.join(BOX);
-            std::fs::create_dir(&writable)?;
+            private::create_directory(&writable)?;
             for inherited in ["system.posix_acl_default", "system.posix_acl_access"] {
                 // Most directories have none, and many file systems know none.
                 rustix::fs::removexattr(&writable, inherited).ok();

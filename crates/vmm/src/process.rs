@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{MemfdFlags, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
@@ -35,7 +35,7 @@ impl Process {
     /// It is a process group of its own, so that Ctrl-C reaches us and not it; and the kernel kills it when the calling
     /// thread ends, be it by SIGKILL.
     pub fn start(mut command: Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
-        let said = File::from(rustix::fs::memfd_create(c"nex-vmm-errors", MemfdFlags::CLOEXEC)?);
+        let said = nex_file::private::memory_file(c"nex-vmm-errors")?;
         let descriptors: Vec<i32> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
         let parent = rustix::process::getpid();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(said.try_clone()?).process_group(0);

@@ -157,7 +157,7 @@ impl Qemu {
 fn check_temporary_place() -> Result<(), Error> {
     let named = std::env::var_os("TMPDIR").filter(|place| !place.is_empty());
     let place = named.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
-    tempfile::tempfile_in(&place).map(drop).map_err(|cause| Error::Temporary { place, cause })
+    nex_file::private::unnamed_file(&place).map(drop).map_err(|cause| Error::Temporary { place, cause })
 }
 
 fn drive_argument(drive: &Drive, number: usize) -> OsString {

@@ -1,10 +1,11 @@
 //! Which directory is the cache, and whether it can be trusted: what others can write to, they can fill with anything.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nex_file::private;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -27,7 +28,7 @@ pub fn default_directory() -> Option<PathBuf> {
 pub fn open(path: &Path) -> Result<File, CacheError> {
     let directory = match open_directory(path) {
         Err(Errno::NOENT) => {
-            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(CacheError::io(path))?;
+            private::create_directories(path).map_err(CacheError::io(path))?;
             open_directory(path)
         }
         result => result,
@@ -57,7 +58,7 @@ fn check(path: &Path, directory: &File) -> Result<(), CacheError> {
 /// # Errors
 /// When it can be neither made nor found.
 pub fn create(path: &Path) -> Result<(), CacheError> {
-    match DirBuilder::new().mode(0o700).create(path) {
+    match private::create_directory(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.is_dir() => {
             Err(CacheError::Io { path: path.into(), cause: error })
         }

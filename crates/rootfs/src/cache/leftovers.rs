@@ -2,12 +2,12 @@
 //!
 //! Whatever has a lock there lives; the rest was left behind by a process that was killed, and the next one removes it.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nex_file::private::create_directory;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
@@ -33,7 +33,7 @@ pub fn create(making: &Path) -> io::Result<Living> {
     flock(&all, FlockOperation::LockShared)?;
     loop {
         let path = new_name(making);
-        match DirBuilder::new().mode(0o700).create(&path) {
+        match create_directory(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),

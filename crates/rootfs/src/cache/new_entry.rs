@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use nex_file::private::create_file;
 
 use super::header::{self, FileFacts, Header};
 use super::key::{Key, Shelf};
@@ -67,8 +68,4 @@ impl Drop for NewEntry {
         // Once it is published, nothing is there any more. What stays for another reason, the next process removes.
         drop(leftovers::remove(&self.making, &self.directory.path));
     }
-}
-
-fn create_file(path: &Path) -> io::Result<File> {
-    File::options().read(true).write(true).create_new(true).mode(0o600).open(path)
 }

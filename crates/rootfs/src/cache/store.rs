@@ -7,12 +7,13 @@
 //! CACHE/v1/SHELF/sha256-HEX/...       its files
 //! ```
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use nex_file::private;
 use rustix::fs::FlockOperation;
 
 use super::directory;
@@ -72,10 +73,8 @@ impl Cache {
             directory::create(&root.join(name))?;
         }
         let tag = root.join("CACHEDIR.TAG");
-        if !tag.exists() {
-            // Only backups miss it.
-            drop(std::fs::write(tag, TAG));
-        }
+        // Where it is already, it stays; where it cannot be made, only backups miss it.
+        drop(private::create_file(&tag).and_then(|mut file| file.write_all(TAG.as_bytes())));
         // A cache that cannot be written to has nothing in the making.
         drop(leftovers::remove_abandoned(&root.join(MAKING)));
         let (has_grown, notes, aside) = (AtomicBool::new(false), Mutex::default(), Mutex::default());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::error::{OutputError, Role};
 use super::target::{Target, create_in};
-use super::unfinished::Unfinished;
+use super::unfinished::{Others, Unfinished};
 
 /// Where the image goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +55,13 @@ impl Destination {
     /// When the output cannot be what the user named.
     pub fn create(&self) -> Result<Unfinished, OutputError> {
         match self.target() {
-            Some(target) => target.create(),
+            Some(target) => target.create_for(match self {
+                Self::File { compression: Compression::None, .. } => Others::AsUmaskHasIt,
+                // Only what comes of it is the user's.
+                _ => Others::Nobody,
+            }),
             None if io::stdout().is_terminal() => Err(OutputError::Terminal),
-            None => create_in(&std::env::temp_dir(), Role::Image),
+            None => create_in(&std::env::temp_dir(), Role::Image, Others::Nobody),
         }
     }
 

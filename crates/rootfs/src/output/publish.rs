@@ -87,7 +87,8 @@ impl Publication<'_> {
             Destination::Stdout => self.publish_to(&mut io::stdout().lock()),
             Destination::File { path, compression: Compression::None } => self.publish_plain(path),
             Destination::File { path, compression } => {
-                self.publish_compressed(destination.create()?, path, *compression)
+                let compressed = Target { path, role: Role::Image }.create()?;
+                self.publish_compressed(compressed, path, *compression)
             }
         };
         published.map_err(|failure| match (failure, hash_path) {

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::error::{OutputError, Role};
-use super::unfinished::Unfinished;
+use super::unfinished::{Others, Unfinished};
 
 /// A name and what gets it.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +22,16 @@ impl Target<'_> {
     /// # Errors
     /// When the name cannot be had.
     pub fn create(self) -> Result<Unfinished, OutputError> {
+        self.create_for(Others::AsUmaskHasIt)
+    }
+
+    /// Makes a file beside the one that will have the name, as [`create`](Self::create) does.
+    ///
+    /// # Errors
+    /// When the name cannot be had.
+    pub fn create_for(self, others: Others) -> Result<Unfinished, OutputError> {
         self.check()?;
-        create_in(&self.directory(), self.role)
+        create_in(&self.directory(), self.role, others)
     }
 
     /// Only a regular file or a symbolic link may be replaced.
@@ -70,8 +78,8 @@ impl Target<'_> {
 ///
 /// # Errors
 /// When the directory takes none.
-pub fn create_in(directory: &Path, role: Role) -> Result<Unfinished, OutputError> {
-    Unfinished::create(directory).map_err(|cause| match cause.kind() {
+pub fn create_in(directory: &Path, role: Role, others: Others) -> Result<Unfinished, OutputError> {
+    Unfinished::create(directory, others).map_err(|cause| match cause.kind() {
         io::ErrorKind::NotFound => OutputError::NoDirectory { directory: directory.into(), role },
         _ => error_in(directory.into(), role, cause),
     })

@@ -12,8 +12,23 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-/// What the user's umask takes away from.
-const MODE: Mode = Mode::from_raw_mode(0o666);
+/// Who may get at a file, besides its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// Whom the user's umask lets, as with what other tools make: for what becomes the user's file.
+    AsUmaskHasIt,
+    /// Nobody: for what is only needed on the way.
+    Nobody,
+}
+
+impl Others {
+    fn mode(self) -> Mode {
+        Mode::from_raw_mode(match self {
+            Self::AsUmaskHasIt => 0o666,
+            Self::Nobody => nex_file::private::FILE,
+        })
+    }
+}
 
 /// The hidden names in use, for [`remove_leftovers`].
 static HIDDEN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -31,11 +46,11 @@ impl Unfinished {
     ///
     /// # Errors
     /// When the directory takes no new file.
-    pub fn create(directory: &Path) -> io::Result<Self> {
-        let (file, hidden) = match create_unnamed(directory) {
+    pub fn create(directory: &Path, others: Others) -> io::Result<Self> {
+        let (file, hidden) = match create_unnamed(directory, others) {
             Ok(file) => (file, None),
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
-                let (file, hidden) = create_hidden(directory)?;
+                let (file, hidden) = create_hidden(directory, others)?;
                 (file, Some(hidden))
             }
             Err(error) => return Err(error.into()),
@@ -126,16 +141,16 @@ pub fn remove_leftovers() {
     std::mem::forget(hidden);
 }
 
-fn create_unnamed(directory: &Path) -> Result<OwnedFd, Errno> {
-    let file = rustix::fs::open(directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, MODE)?;
+fn create_unnamed(directory: &Path, others: Others) -> Result<OwnedFd, Errno> {
+    let file = rustix::fs::open(directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, others.mode())?;
     // Without /proc the file could never get a name.
     rustix::fs::stat(proc_path(file.as_raw_fd()))?;
     Ok(file)
 }
 
-fn create_hidden(directory: &Path) -> io::Result<(OwnedFd, PathBuf)> {
+fn create_hidden(directory: &Path, others: Others) -> io::Result<(OwnedFd, PathBuf)> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-    with_hidden_name(directory, |path| rustix::fs::open(path, flags, MODE))
+    with_hidden_name(directory, |path| rustix::fs::open(path, flags, others.mode()))
 }
 
 fn link_hidden(file: &File, directory: &Path) -> io::Result<PathBuf> {
@@ -221,7 +236,7 @@ mod tests {
     }
 
     fn hidden_file(directory: &Path) -> Unfinished {
-        let (file, hidden) = create_hidden(directory).unwrap();
+        let (file, hidden) = create_hidden(directory, Others::AsUmaskHasIt).unwrap();
         Unfinished { file: file.into(), directory: directory.into(), hidden: Some(hidden) }
     }
 
@@ -229,7 +244,7 @@ mod tests {
     fn a_file_has_its_name_only_when_it_is_published() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("out");
-        for make in [|path: &Path| Unfinished::create(path).unwrap(), hidden_file] {
+        for make in [|path: &Path| Unfinished::create(path, Others::AsUmaskHasIt).unwrap(), hidden_file] {
             let unfinished = make(directory.path());
             unfinished.file().write_all(b"done").unwrap();
             assert!(!names(directory.path()).contains(&"out".to_owned()));
@@ -243,7 +258,7 @@ mod tests {
     #[test]
     fn a_file_given_up_leaves_nothing() {
         let directory = tempfile::tempdir().unwrap();
-        drop(Unfinished::create(directory.path()).unwrap());
+        drop(Unfinished::create(directory.path(), Others::AsUmaskHasIt).unwrap());
         drop(hidden_file(directory.path()));
         assert!(names(directory.path()).is_empty());
     }
@@ -254,7 +269,7 @@ mod tests {
         let (target, victim) = (directory.path().join("out"), directory.path().join("victim"));
         std::fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, &target).unwrap();
-        let unfinished = Unfinished::create(directory.path()).unwrap();
+        let unfinished = Unfinished::create(directory.path(), Others::AsUmaskHasIt).unwrap();
         unfinished.file().write_all(b"new").unwrap();
         unfinished.publish(&target).unwrap();
         assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
@@ -266,7 +281,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("hashes"), "old").unwrap();
-        for make in [|path: &Path| Unfinished::create(path).unwrap(), hidden_file] {
+        for make in [|path: &Path| Unfinished::create(path, Others::AsUmaskHasIt).unwrap(), hidden_file] {
             let files = [make(directory.path()), make(directory.path())];
             files.iter().for_each(|file| file.file().write_all(b"new").unwrap());
             let [first, second] = files;
@@ -285,7 +300,7 @@ mod tests {
         std::fs::write(path("taken/by a file"), "").unwrap();
         for old in [Some("old"), None] {
             old.map_or(Ok(()), |old| std::fs::write(path("hashes"), old)).unwrap();
-            let make = || Unfinished::create(directory.path()).unwrap();
+            let make = || Unfinished::create(directory.path(), Others::AsUmaskHasIt).unwrap();
             let files = [(make(), &*path("hashes")), (make(), &*path("taken"))];
             assert_eq!(Unfinished::publish_both(files).unwrap_err().0, Which::Second);
             assert_eq!(std::fs::read_to_string(path("hashes")).ok().as_deref(), old);

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use nex_file::private::unnamed_file;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
@@ -23,14 +24,14 @@ pub fn unnamed(image: &Path) -> Result<File, Error> {
         return Ok(copy);
     }
     let place = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
-    let copied = tempfile::tempfile_in(&place).and_then(|copy| sparse(&from, &copy).map(|()| copy));
+    let copied = unnamed_file(&place).and_then(|copy| sparse(&from, &copy).map(|()| copy));
     copied.map_err(|cause| Error::Copy { path: image.into(), place, cause })
 }
 
 /// A copy of shared blocks, which is in the image's own file system. `None` where that cannot be.
 fn beside(image: &Path, from: &File) -> Option<File> {
     let directory = image.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let copy = tempfile::tempfile_in(directory).ok()?;
+    let copy = unnamed_file(directory).ok()?;
     rustix::fs::ioctl_ficlone(&copy, from).ok()?;
     Some(copy)
 }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
-use rustix::fs::MemfdFlags;
+use nex_file::private::memory_file;
 
 use super::copy;
 use super::directory::Directory;
@@ -68,11 +68,11 @@ impl Room for Descriptors {
     }
 
     fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error> {
-        let directory = self.directory.as_ref().map(|directory| name(&directory.handle)).unwrap_or_default();
-        let vsock = Vsock::listen(&directory, ports);
-        let vsock = vsock.map_err(|cause| Error::Prepare { place: std::env::temp_dir(), cause })?;
+        let failed = |cause| Error::Prepare { place: std::env::temp_dir(), cause };
+        let directory = self.directory.as_ref().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let vsock = Vsock::listen(directory.handle.as_fd(), ports).map_err(failed)?;
         self.has_vsock = true;
-        Ok((format!("{directory}/{}", vsock::NAME), vsock))
+        Ok((format!("{}/{}", name(&directory.handle), vsock::NAME), vsock))
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -113,8 +113,4 @@ impl Room for Descriptors {
 /// The name under which a process that has a file open under our number opens it anew.
 fn name(file: &File) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
-}
-
-fn memory_file(name: &std::ffi::CStr) -> io::Result<File> {
-    Ok(File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?))
 }

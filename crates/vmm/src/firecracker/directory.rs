@@ -27,7 +27,7 @@ impl Directory {
     pub fn new() -> io::Result<Self> {
         let place = std::env::temp_dir();
         remove_abandoned(&place);
-        let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&place)?;
+        let directory = nex_file::private::temporary_directory(&place, PREFIX)?;
         let handle = File::open(directory.path())?;
         rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Self { _directory: directory, handle })

@@ -18,12 +18,13 @@ mod owner;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nex_file::private;
 use owner::Owner;
 use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal};
@@ -87,12 +88,12 @@ impl Cell {
         let name = program.file_name().unwrap_or_default().to_owned();
         let place = jail.base.join(&name);
         let make = || {
-            fs::create_dir_all(&place)?;
+            private::create_directories(&place)?;
             remove_abandoned(&place, &name);
-            let directory = tempfile::Builder::new().prefix(PREFIX).rand_bytes(12).tempdir_in(&place)?;
+            let directory = private::temporary_directory(&place, PREFIX)?;
             let lock = File::open(directory.path())?;
             rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-            fs::create_dir(directory.path().join(ROOT))?;
+            private::create_directory(&directory.path().join(ROOT))?;
             let root = File::open(directory.path().join(ROOT))?;
             Ok((directory, root, lock))
         };
@@ -169,7 +170,7 @@ impl Room for Cell {
     }
 
     fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error> {
-        let vsock = Vsock::listen(&format!("/proc/self/fd/{}", self.root.as_raw_fd()), ports);
+        let vsock = Vsock::listen(self.root.as_fd(), ports);
         let owned = vsock.and_then(|vsock| {
             let owner = self.owner();
             Vsock::names(ports).try_for_each(|name| chown(self.path(&name), Some(owner.uid), Some(owner.gid)))?;

@@ -7,7 +7,7 @@
 //! ```
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
@@ -24,22 +24,21 @@ const LONGEST: u64 = 32;
 
 /// The host's end.
 pub struct Vsock {
-    /// The name of the socket for connections to the guest, as we open it.
-    path: String,
+    /// Where the sockets are.
+    directory: OwnedFd,
     listeners: Vec<(u32, UnixListener)>,
 }
 
 impl Vsock {
-    /// Listens on ports of the host. The directory is named as we open it.
-    pub(crate) fn listen(directory: &str, ports: &[u32]) -> io::Result<Self> {
-        let path = format!("{directory}/{NAME}");
+    /// Listens on ports of the host, in a directory that nobody else may enter: whoever connects first is the guest.
+    pub(crate) fn listen(directory: BorrowedFd<'_>, ports: &[u32]) -> io::Result<Self> {
         let listener = |port: &u32| {
-            let listener = UnixListener::bind(format!("{path}_{port}"))?;
+            let listener = nex_file::private::listen(directory, &format!("{NAME}_{port}"))?;
             listener.set_nonblocking(true)?;
             Ok((*port, listener))
         };
         let listeners = ports.iter().map(listener).collect::<io::Result<_>>()?;
-        Ok(Self { path, listeners })
+        Ok(Self { directory: directory.try_clone_to_owned()?, listeners })
     }
 
     /// The names of the sockets on which we listen, in their directory.
@@ -72,7 +71,7 @@ impl Vsock {
     /// # Errors
     /// When nobody listens there, or the guest does not answer.
     pub fn connect(&self, port: u32) -> io::Result<UnixStream> {
-        let connection = UnixStream::connect(&self.path)?;
+        let connection = UnixStream::connect(format!("/proc/self/fd/{}/{NAME}", self.directory.as_raw_fd()))?;
         connection.set_read_timeout(Some(PATIENCE))?;
         (&connection).write_all(format!("CONNECT {port}\n").as_bytes())?;
         // What the guest sends comes right behind this line, so no byte more may be read.
@@ -106,7 +105,7 @@ mod tests {
             connection.write_all(answer.as_bytes())?;
             Ok::<_, io::Error>(asked)
         });
-        let connected = Vsock::listen(&directory.path().to_string_lossy(), &[])?.connect(52);
+        let connected = Vsock::listen(std::fs::File::open(directory.path())?.as_fd(), &[])?.connect(52);
         assert_eq!(other.join().map_err(|_| io::ErrorKind::Other)??, "CONNECT 52\n");
         let mut said = String::new();
         connected?.read_to_string(&mut said)?;

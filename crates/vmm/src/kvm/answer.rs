@@ -60,10 +60,12 @@ impl Answers {
 
     fn write(&self, text: &[u8]) -> std::io::Result<()> {
         if let Some(directory) = self.path.parent() {
-            fs::create_dir_all(directory)?;
+            nex_file::private::create_directories(directory)?;
         }
         let new = self.path.with_extension(format!("{}.new", rustix::process::getpid().as_raw_nonzero()));
-        let written = fs::File::create(&new).and_then(|mut file| file.write_all(text));
+        // Somebody with this number was killed just here.
+        let _ = fs::remove_file(&new);
+        let written = nex_file::private::create_file(&new).and_then(|mut file| file.write_all(text));
         written.and_then(|()| fs::rename(&new, &self.path)).inspect_err(|_| _ = fs::remove_file(&new))
     }
 
@@ -101,6 +103,8 @@ mod tests {
         assert_eq!(answers.of("QEMU 9"), None);
         answers.remember("QEMU 9", &Verdict::Fails("it\nhangs".into()));
         answers.remember("Firecracker", &Verdict::Works);
+        let mode = |path: &Path| fs::metadata(path).expect("it is there").mode() & 0o777;
+        assert_eq!((mode(&directory), mode(&directory.join(FILE))), (0o700, 0o600));
         assert_eq!(answers.of("QEMU 9"), Some(Verdict::Fails("it hangs".into())));
         assert_eq!(answers.of("Firecracker"), Some(Verdict::Works));
         answers.remember("QEMU 9", &Verdict::Works);
