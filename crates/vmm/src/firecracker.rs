@@ -16,6 +16,7 @@ mod directory;
 mod jail;
 mod kernel;
 mod room;
+mod socket;
 mod vsock;
 
 use std::io;
@@ -173,7 +174,7 @@ impl Firecracker {
         loop {
             match room.connect() {
                 Ok(socket) => return Ok(Api::over(socket, PATIENCE)?),
-                Err(error) if Instant::now() > deadline => return Err(error.into()),
+                Err(error) if Instant::now() > deadline || !may_come(&error) => return Err(error.into()),
                 Err(error) if process.wait(Instant::now() + PAUSE)?.is_some() => return Err(error.into()),
                 Err(_) => {}
             }
@@ -254,6 +255,12 @@ impl Vmm for Firecracker {
             Some(jail) => self.start_in(machine, Cell::new(jail, &self.program)?),
         }
     }
+}
+
+/// Whether Firecracker may still come to listen. What is not as it should be will not become so.
+fn may_come(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, NotFound, WouldBlock};
+    matches!(error.kind(), NotFound | ConnectionRefused | WouldBlock)
 }
 
 /// What can be done to a guest that runs.

@@ -14,6 +14,7 @@ pub mod kvm;
 mod machine;
 mod process;
 mod qemu;
+mod timed;
 mod vmm;
 
 pub use error::Error;

@@ -2,8 +2,9 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Instant;
@@ -25,7 +26,8 @@ pub struct Process {
     pub input: ChildStdin,
     /// The guest's console.
     pub output: ChildStdout,
-    /// What it writes to standard error. A file in memory: nobody has to empty it.
+    /// What it writes to standard error. A file in memory: nobody has to empty it, and a guest that makes its VMM complain
+    /// without end does not fill the memory.
     said: File,
 }
 
@@ -35,7 +37,7 @@ impl Process {
     /// It is a process group of its own, so that Ctrl-C reaches us and not it; and the kernel kills it when the calling
     /// thread ends, be it by SIGKILL.
     pub fn start(mut command: Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
-        let said = nex_file::private::memory_file(c"nex-vmm-errors")?;
+        let said = nex_file::private::bounded_memory_file(c"nex-vmm-errors", SAID)?;
         let descriptors: Vec<i32> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
         let parent = rustix::process::getpid();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(said.try_clone()?).process_group(0);
@@ -84,10 +86,11 @@ impl Process {
 
     /// What it has written to standard error, from the beginning.
     pub fn said(&mut self) -> String {
-        let mut bytes = Vec::new();
-        // What cannot be read was not said.
-        let read = self.said.rewind().and_then(|()| (&self.said).take(SAID).read_to_end(&mut bytes));
-        read.map(|_| String::from_utf8_lossy(&bytes).trim().to_owned()).unwrap_or_default()
+        let mut bytes = vec![0; SAID as usize];
+        // Its own place in the file is the process's, who may still write. What cannot be read was not said.
+        let read = self.said.read_exact_at(&mut bytes, 0);
+        let text = read.map(|()| String::from_utf8_lossy(&bytes)).unwrap_or_default();
+        text.trim_end_matches('\0').trim().to_owned()
     }
 
     /// The most memory that it has had so far, in bytes; `None` when it has ended.
@@ -116,5 +119,24 @@ pub fn is_readable(file: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> 
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn who_complains_without_end_takes_no_more_memory() -> io::Result<()> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo first >&2; head -c 10000000 /dev/zero | tr '\\0' x >&2; exit 0"]);
+        let mut process = Process::start(command, &[])?;
+        assert!(process.wait(Instant::now() + Duration::from_secs(60))?.is_some());
+        let said = process.said();
+        assert!(said.starts_with("first\nxxx"), "{}", said.get(..20).unwrap_or(&said));
+        assert_eq!((process.said.metadata()?.len(), process.said()), (SAID, said));
+        Ok(())
     }
 }

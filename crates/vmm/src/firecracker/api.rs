@@ -3,13 +3,15 @@
 //! A handful of lines in place of an HTTP library: both sides are known, requests are a head and a JSON object, answers are
 //! a status and, with a Content-Length, a JSON object.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// The longest line and the longest body of an answer, in bytes.
+use crate::timed::{Timed, line};
+
+/// The longest head and the longest body of an answer, in bytes.
 const LONGEST: u64 = 64 << 10;
 
 /// Why something is not done.
@@ -28,14 +30,15 @@ impl From<io::Error> for Trouble {
 }
 
 /// A connection.
-pub struct Api(BufReader<UnixStream>);
+pub struct Api {
+    reader: BufReader<Timed>,
+    patience: Duration,
+}
 
 impl Api {
     /// Talks over a socket, and waits no longer than that for each answer.
     pub fn over(socket: UnixStream, patience: Duration) -> io::Result<Self> {
-        socket.set_read_timeout(Some(patience))?;
-        socket.set_write_timeout(Some(patience))?;
-        Ok(Self(BufReader::new(socket)))
+        Ok(Self { reader: BufReader::new(Timed::new(socket, patience)?), patience })
     }
 
     /// Asks for something to be done.
@@ -46,7 +49,8 @@ impl Api {
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        self.0.get_mut().write_all(request.as_bytes())?;
+        self.reader.get_mut().allow(self.patience);
+        self.reader.get_mut().write_all(request.as_bytes())?;
         let (status, answer) = self.answer()?;
         if (200..300).contains(&status) {
             return Ok(());
@@ -61,12 +65,13 @@ impl Api {
 
     fn answer(&mut self) -> io::Result<(u16, Vec<u8>)> {
         let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not as HTTP has it");
-        let first = self.line()?;
+        let mut head = Head(LONGEST);
+        let first = head.line(&mut self.reader)?;
         let status =
             first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok()).ok_or_else(malformed)?;
         let mut length = 0;
         loop {
-            let header = self.line()?;
+            let header = head.line(&mut self.reader)?;
             if header.is_empty() {
                 break;
             }
@@ -79,15 +84,68 @@ impl Api {
             return Err(malformed());
         }
         let mut body = Vec::new();
-        let read = self.0.by_ref().take(length).read_to_end(&mut body)?;
+        let read = self.reader.by_ref().take(length).read_to_end(&mut body)?;
         if u64::try_from(read).is_ok_and(|read| read == length) { Ok((status, body)) } else { Err(malformed()) }
     }
+}
 
+/// How much more a head may have, in bytes.
+struct Head(u64);
+
+impl Head {
     /// A line, without its end.
-    fn line(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        self.0.by_ref().take(LONGEST).read_line(&mut line)?;
-        let line = line.strip_suffix('\n').ok_or(io::ErrorKind::UnexpectedEof)?;
+    fn line(&mut self, reader: &mut BufReader<Timed>) -> io::Result<String> {
+        let line = line(reader, self.0)?;
+        self.0 = self.0.saturating_sub(line.len().try_into().unwrap_or(u64::MAX));
+        let line = line.trim_end_matches('\n');
         Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// What comes of a request that is answered in this way.
+    fn ask(answer: impl FnOnce(UnixStream) + Send + 'static) -> io::Result<String> {
+        let (ours, mut theirs) = UnixStream::pair()?;
+        let other = thread::spawn(move || {
+            // Who closes a socket with something in it resets it.
+            let _ = theirs.read(&mut [0; 1024]);
+            answer(theirs);
+        });
+        let mut api = Api::over(ours, Duration::from_secs(1))?;
+        let said = match api.ask("PUT", "/actions", &Value::Null) {
+            Ok(()) => "done".to_owned(),
+            Err(Trouble::Fault(fault)) => fault,
+            Err(Trouble::Talk(error)) => error.kind().to_string(),
+        };
+        drop(api);
+        other.join().map_err(|_| io::ErrorKind::Other)?;
+        Ok(said)
+    }
+
+    #[test]
+    fn an_answer_ends() -> io::Result<()> {
+        let says = |text: &'static [u8]| move |mut socket: UnixStream| drop(socket.write_all(text));
+        assert_eq!(ask(says(b"HTTP/1.1 204 \r\nServer: x\r\n\r\n"))?, "done");
+        assert_eq!(ask(says(b"HTTP/1.1 400 \r\nContent-Length: 23\r\n\r\n{\"fault_message\":\"no\"}\n"))?, "no");
+        // A head without an end, as fast as it can, and so slowly that it would take for ever.
+        let endless = |mut socket: UnixStream| {
+            while socket.write_all(b"HTTP/1.1 204 \r\nMore: and more\r\n".repeat(100).get(14..).unwrap_or(b"")).is_ok()
+            {
+            }
+        };
+        assert_ne!(ask(endless)?, "done");
+        let slow = |mut socket: UnixStream| {
+            drop(socket.write_all(b"HTTP/1.1 204 \r\n"));
+            while socket.write_all(b"A:\n").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        };
+        assert_eq!(ask(slow)?, io::ErrorKind::TimedOut.to_string());
+        Ok(())
     }
 }

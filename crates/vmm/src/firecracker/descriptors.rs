@@ -8,10 +8,12 @@ use std::path::Path;
 use std::process::Command;
 
 use nex_file::private::memory_file;
+use rustix::fs::AtFlags;
 
 use super::copy;
 use super::directory::Directory;
 use super::room::{Room, without_times};
+use super::socket;
 use super::vsock::{self, Vsock};
 use crate::error::Error;
 
@@ -70,7 +72,7 @@ impl Room for Descriptors {
     fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error> {
         let failed = |cause| Error::Prepare { place: std::env::temp_dir(), cause };
         let directory = self.directory.as_ref().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
-        let vsock = Vsock::listen(directory.handle.as_fd(), ports).map_err(failed)?;
+        let vsock = Vsock::listen(directory.handle.as_fd(), user(), ports).map_err(failed)?;
         self.has_vsock = true;
         Ok((format!("{}/{}", name(&directory.handle), vsock::NAME), vsock))
     }
@@ -91,10 +93,10 @@ impl Room for Descriptors {
 
     fn connect(&mut self) -> io::Result<UnixStream> {
         let Some(directory) = &self.directory else { return Err(io::ErrorKind::NotFound.into()) };
-        let connected = UnixStream::connect(format!("{}/{SOCKET}", name(&directory.handle)))?;
+        let connected = socket::connect(directory.handle.as_fd(), SOCKET, user())?;
         // Nobody else shall connect, and nothing is to be left behind.
         if self.has_vsock {
-            std::fs::remove_file(format!("{}/{SOCKET}", name(&directory.handle)))?;
+            rustix::fs::unlinkat(&directory.handle, SOCKET, AtFlags::empty())?;
         } else {
             self.directory = None;
         }
@@ -108,6 +110,11 @@ impl Room for Descriptors {
         // What cannot be read was not said.
         read.map(|_| without_times(&String::from_utf8_lossy(&bytes))).unwrap_or_default()
     }
+}
+
+/// Who runs it: we.
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// The name under which a process that has a file open under our number opens it anew.

@@ -11,14 +11,19 @@
 //!
 //! The jailer closes what is open, so that files need names here. What changes its user loses the signal that ends it with
 //! us: so a jail that nobody has locked any more is ended and removed by the next one who makes a jail.
+//!
+//! Once the jailer has given the jail's root to its user, a Firecracker that its guest has taken over may put anything there
+//! under any name. From then on root opens nothing there by name but the API's socket, and that without following it: the log is read
+//! by the descriptor that it was made with, and whose processes are the jail's is not asked of its files.
 
 mod cgroup;
 mod owner;
+mod processes;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -26,12 +31,12 @@ use std::process::Command;
 
 use nex_file::private;
 use owner::Owner;
-use rustix::fs::FlockOperation;
-use rustix::process::{Pid, Signal};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use tempfile::TempDir;
 
 use super::copy;
 use super::room::{Room, without_times};
+use super::socket;
 use super::vsock::{self, Vsock};
 use crate::error::Error;
 
@@ -75,6 +80,8 @@ pub struct Cell {
     directory: TempDir,
     /// The jail's root directory, open.
     root: File,
+    /// The log, open since it was made.
+    log: File,
     // Held for its lock.
     _lock: File,
 }
@@ -87,20 +94,23 @@ impl Cell {
         }
         let name = program.file_name().unwrap_or_default().to_owned();
         let place = jail.base.join(&name);
+        let owner = Owner { uid: jail.uid, gid: jail.gid };
         let make = || {
             private::create_directories(&place)?;
+            check(&jail.base)?;
+            check(&place)?;
             remove_abandoned(&place, &name);
             let directory = private::temporary_directory(&place, PREFIX)?;
-            let lock = File::open(directory.path())?;
+            let lock = open_directory(CWD, directory.path())?;
             rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
             private::create_directory(&directory.path().join(ROOT))?;
-            let root = File::open(directory.path().join(ROOT))?;
-            Ok((directory, root, lock))
+            let root = open_directory(lock.as_fd(), Path::new(ROOT))?;
+            let log = private::create_file(&directory.path().join(ROOT).join(LOG))?;
+            owner.take(&log)?;
+            Ok((directory, root, log, lock))
         };
-        let (directory, root, lock) = make().map_err(|cause| Error::Prepare { place: place.clone(), cause })?;
-        let mut cell = Self { jail: jail.clone(), name, directory, root, _lock: lock };
-        cell.bytes(LOG, b"", 0o600)?;
-        Ok(cell)
+        let (directory, root, log, lock) = make().map_err(|cause| Error::Prepare { place: place.clone(), cause })?;
+        Ok(Self { jail: jail.clone(), name, directory, root, log, _lock: lock })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -170,7 +180,7 @@ impl Room for Cell {
     }
 
     fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error> {
-        let vsock = Vsock::listen(self.root.as_fd(), ports);
+        let vsock = Vsock::listen(self.root.as_fd(), self.jail.uid, ports);
         let owned = vsock.and_then(|vsock| {
             let owner = self.owner();
             Vsock::names(ports).try_for_each(|name| chown(self.path(&name), Some(owner.uid), Some(owner.gid)))?;
@@ -200,15 +210,14 @@ impl Room for Cell {
     }
 
     fn connect(&mut self) -> io::Result<UnixStream> {
-        // By the directory's descriptor: a socket's name has 107 bytes at most, and this one may be longer.
-        let connected = UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", self.root.as_raw_fd()))?;
-        fs::remove_file(self.path(SOCKET))?;
+        let connected = socket::connect(self.root.as_fd(), SOCKET, self.jail.uid)?;
+        rustix::fs::unlinkat(&self.root, SOCKET, AtFlags::empty())?;
         Ok(connected)
     }
 
     fn log(&mut self) -> String {
         let mut text = Vec::new();
-        let read = File::open(self.path(LOG)).and_then(|log| log.take(LONGEST_LOG).read_to_end(&mut text));
+        let read = self.log.rewind().and_then(|()| (&self.log).take(LONGEST_LOG).read_to_end(&mut text));
         // What cannot be read was not said.
         read.map(|_| without_times(&String::from_utf8_lossy(&text))).unwrap_or_default()
     }
@@ -216,7 +225,8 @@ impl Room for Cell {
 
 impl Drop for Cell {
     fn drop(&mut self) {
-        // Firecracker has ended, and the directory goes with its own `Drop`.
+        // Firecracker has ended; what it may have started goes, too. The directory goes with its own `Drop`.
+        let _ = processes::end(&self.root);
         cgroup::remove(&self.name, self.directory.path().file_name().unwrap_or_default());
     }
 }
@@ -228,35 +238,42 @@ fn remove_abandoned(place: &Path, name: &OsStr) {
         if !id.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
             continue;
         }
-        let Ok(lock) = File::open(&path) else { continue };
+        let Ok(lock) = open_directory(CWD, &path) else { continue };
         if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() || is_new(&lock) {
             continue;
         }
-        end(&path.join(ROOT), name);
+        if let Ok(root) = open_directory(lock.as_fd(), Path::new(ROOT)) {
+            let _ = processes::end(&root);
+        }
         cgroup::remove(name, &id);
         let _ = fs::remove_dir_all(&path);
     }
+}
+
+/// Opens a directory, and no link to one.
+fn open_directory(place: impl AsFd, path: &Path) -> io::Result<File> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(place, path, flags, Mode::empty())?.into())
+}
+
+/// Makes sure that only root can put something into a directory in which jails are, or take it away.
+fn check(directory: &Path) -> io::Result<()> {
+    const OTHERS_WRITE: u32 = 0o022;
+    const STICKY: u32 = 0o1000;
+    let metadata = fs::metadata(directory)?;
+    if metadata.uid() != 0 {
+        let (path, owner) = (directory.display(), metadata.uid());
+        return Err(io::Error::other(format!("'{path}' belongs to user {owner}, who could put anything there")));
+    }
+    if metadata.mode() & OTHERS_WRITE != 0 && metadata.mode() & STICKY == 0 {
+        let path = directory.display();
+        return Err(io::Error::other(format!("others than root can write to '{path}'; run: chmod go-w '{path}'")));
+    }
+    Ok(())
 }
 
 /// Whether a directory was made so lately that who has made it may not have locked it yet.
 fn is_new(directory: &File) -> bool {
     let made = directory.metadata().and_then(|metadata| metadata.modified());
     made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age.as_secs() < 1))
-}
-
-/// Ends the Firecracker whose root directory this is.
-fn end(root: &Path, name: &OsStr) {
-    let mut file = name.to_owned();
-    file.push(".pid");
-    let number = fs::read_to_string(root.join(file)).ok().and_then(|text| text.trim().parse().ok());
-    let Some(process) = number.and_then(Pid::from_raw) else { return };
-    // The number may be another process's by now. In a namespace of its own the path would not tell, but the inode does.
-    let its_root = fs::metadata(format!("/proc/{}/root/", process.as_raw_nonzero()));
-    let is_in_it = its_root
-        .ok()
-        .zip(fs::metadata(root).ok())
-        .is_some_and(|(its, ours)| (its.dev(), its.ino()) == (ours.dev(), ours.ino()));
-    if is_in_it {
-        let _ = rustix::process::kill_process(process, Signal::KILL);
-    }
 }

@@ -7,11 +7,13 @@
 //! ```
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
+use super::socket;
 use crate::process::is_readable;
+use crate::timed::Timed;
 
 /// The guest's address. One guest of a Firecracker never meets another's, so it need not be anybody's own.
 pub const GUEST_CID: u32 = 3;
@@ -26,19 +28,22 @@ const LONGEST: u64 = 32;
 pub struct Vsock {
     /// Where the sockets are.
     directory: OwnedFd,
+    /// Whom Firecracker's own socket belongs to.
+    user: u32,
     listeners: Vec<(u32, UnixListener)>,
 }
 
 impl Vsock {
     /// Listens on ports of the host, in a directory that nobody else may enter: whoever connects first is the guest.
-    pub(crate) fn listen(directory: BorrowedFd<'_>, ports: &[u32]) -> io::Result<Self> {
+    /// Firecracker runs as this user.
+    pub(crate) fn listen(directory: BorrowedFd<'_>, user: u32, ports: &[u32]) -> io::Result<Self> {
         let listener = |port: &u32| {
             let listener = nex_file::private::listen(directory, &format!("{NAME}_{port}"))?;
             listener.set_nonblocking(true)?;
             Ok((*port, listener))
         };
         let listeners = ports.iter().map(listener).collect::<io::Result<_>>()?;
-        Ok(Self { directory: directory.try_clone_to_owned()?, listeners })
+        Ok(Self { directory: directory.try_clone_to_owned()?, user, listeners })
     }
 
     /// The names of the sockets on which we listen, in their directory.
@@ -71,20 +76,19 @@ impl Vsock {
     /// # Errors
     /// When nobody listens there, or the guest does not answer.
     pub fn connect(&self, port: u32) -> io::Result<UnixStream> {
-        let connection = UnixStream::connect(format!("/proc/self/fd/{}/{NAME}", self.directory.as_raw_fd()))?;
-        connection.set_read_timeout(Some(PATIENCE))?;
-        (&connection).write_all(format!("CONNECT {port}\n").as_bytes())?;
+        let socket = socket::connect(self.directory.as_fd(), NAME, self.user)?;
+        let mut connection = Timed::new(socket, PATIENCE)?;
+        connection.write_all(format!("CONNECT {port}\n").as_bytes())?;
         // What the guest sends comes right behind this line, so no byte more may be read.
         let mut answer = String::new();
-        BufReader::with_capacity(1, (&connection).take(LONGEST)).read_line(&mut answer)?;
+        BufReader::with_capacity(1, (&mut connection).take(LONGEST)).read_line(&mut answer)?;
         if answer.is_empty() {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         if !answer.starts_with("OK ") || !answer.ends_with('\n') {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        connection.set_read_timeout(None)?;
-        Ok(connection)
+        connection.into_socket()
     }
 }
 
@@ -105,7 +109,9 @@ mod tests {
             connection.write_all(answer.as_bytes())?;
             Ok::<_, io::Error>(asked)
         });
-        let connected = Vsock::listen(std::fs::File::open(directory.path())?.as_fd(), &[])?.connect(52);
+        let connected =
+            Vsock::listen(std::fs::File::open(directory.path())?.as_fd(), rustix::process::geteuid().as_raw(), &[])?
+                .connect(52);
         assert_eq!(other.join().map_err(|_| io::ErrorKind::Other)??, "CONNECT 52\n");
         let mut said = String::new();
         connected?.read_to_string(&mut said)?;

@@ -1,16 +1,21 @@
 //! QEMU's monitor: JSON objects, one a line (QMP).
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::guest::{Control, Ending};
+use crate::timed::{Timed, line};
+
+/// The longest answer or event, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// An open connection, over which commands may be given.
 pub struct Monitor {
-    reader: BufReader<UnixStream>,
+    reader: BufReader<Timed>,
+    patience: Duration,
     has_keyboard: bool,
     ending: Ending,
 }
@@ -18,9 +23,8 @@ pub struct Monitor {
 impl Monitor {
     /// Waits for QEMU's greeting, which comes when it has made the machine, with a keyboard or without.
     pub fn greet(socket: UnixStream, has_keyboard: bool, patience: Duration) -> io::Result<Self> {
-        socket.set_read_timeout(Some(patience))?;
-        socket.set_write_timeout(Some(patience))?;
-        let mut monitor = Self { reader: BufReader::new(socket), has_keyboard, ending: Ending::Unknown };
+        let reader = BufReader::new(Timed::new(socket, patience)?);
+        let mut monitor = Self { reader, patience, has_keyboard, ending: Ending::Unknown };
         while monitor.receive()?.get("QMP").is_none() {}
         monitor.order(&json!({ "execute": "qmp_capabilities" }))?;
         Ok(monitor)
@@ -28,6 +32,7 @@ impl Monitor {
 
     /// Gives an order, and waits for its answer. Events that come before it are taken note of.
     fn order(&mut self, order: &Value) -> io::Result<()> {
+        self.reader.get_mut().allow(self.patience);
         self.reader.get_mut().write_all(format!("{order}\n").as_bytes())?;
         loop {
             let answer = self.receive()?;
@@ -41,11 +46,7 @@ impl Monitor {
     }
 
     fn receive(&mut self) -> io::Result<Value> {
-        let mut line = String::new();
-        if self.reader.read_line(&mut line)? == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        let value: Value = serde_json::from_str(&line)?;
+        let value: Value = serde_json::from_str(&line(&mut self.reader, LONGEST)?)?;
         if value["event"] == "SHUTDOWN" {
             self.ending = match value["data"]["reason"].as_str() {
                 Some("guest-shutdown") => Ending::PoweredOff,
@@ -69,6 +70,7 @@ impl Control for Monitor {
 
     fn ending(&mut self) -> Ending {
         // The process has ended, so the socket holds what it still said, and then its end.
+        self.reader.get_mut().allow(self.patience);
         while self.receive().is_ok() {}
         self.ending
     }

@@ -1,0 +1,171 @@
+//! What a jailed Firecracker that its guest has taken over may do with its directory: root reads no file, connects to no socket
+//! and waits for nothing that it has put there. Root alone can tell.
+
+mod support;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use nex_testkit::tiny_guest::Then;
+use nex_testkit::{Failure, Result, places};
+use nex_vmm::{Firecracker, Jail, Vmm};
+use rustix::fs::{CWD, FileType, Mode};
+use support::PATIENCE;
+use tempfile::TempDir;
+
+/// Nobody's on this machine.
+const USER: u32 = 57_321;
+const GROUP: u32 = 57_322;
+/// The most that is read of a log, in bytes, and something for the words around it.
+const MOST_SAID: usize = 66 << 10;
+
+/// Puts something where a name is.
+type Plant<'a> = &'a dyn Fn(&Path) -> std::io::Result<()>;
+
+/// A jailer that does what a jailer does to the root directory, and then runs this as the jail's user in it.
+const JAILER: &str = r#"#!/bin/sh
+if [ "$1" = --version ]; then
+    echo "Jailer v1.12.1"
+    exit
+fi
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --id) id=$2 ;;
+    --uid) uid=$2 ;;
+    --gid) gid=$2 ;;
+    --chroot-base-dir) base=$2 ;;
+    esac
+    shift
+done
+cd "$base/firecracker/$id/root" || exit 9
+chown "$uid:$gid" .
+exec setpriv --reuid="$uid" --regid="$gid" --clear-groups sh -c "$HOSTILE"
+"#;
+
+/// A Firecracker in jails of its own, who does this there. `None` where we are not root.
+fn hostile(directory: &TempDir, does: &str) -> Result<Option<Firecracker>> {
+    if !places::is_root() {
+        eprintln!("LEFT OUT: jails are root's");
+        return Ok(None);
+    }
+    let program = directory.path().join("firecracker");
+    let jailer = directory.path().join("jailer");
+    let hostile = JAILER.replace("$HOSTILE", &does.replace('$', "\\$").replace('"', "\\\""));
+    for (file, text) in [(&program, "#!/bin/sh\necho Firecracker v1.12.1\n"), (&jailer, &hostile)] {
+        fs::write(file, text)?;
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
+    }
+    let jail = Jail { base: directory.path().join("jails"), ..Jail::new(jailer, USER, GROUP) };
+    Ok(Some(Firecracker::at(&program)?.jailed(jail)?))
+}
+
+/// What starting a guest says, in a time in which nobody has waited for anything.
+fn refusal(firecracker: &Firecracker, within: Duration) -> Result<String> {
+    let (kernel_directory, kernel) = support::tiny(Then::Hang)?;
+    let (firecracker, (said, words)) = (firecracker.clone(), mpsc::channel());
+    thread::spawn(move || {
+        let started = firecracker.with_vsock(&[1024]).start(&support::machine(kernel));
+        let _ = said.send(started.err().map(|error| error.to_string()).unwrap_or_default());
+        drop(kernel_directory);
+    });
+    words.recv_timeout(within).map_err(|_| Failure::new("it waits"))
+}
+
+fn no_jails(directory: &TempDir) -> Result<()> {
+    let left = fs::read_dir(directory.path().join("jails/firecracker"))?.count();
+    if left == 0 { Ok(()) } else { Err(Failure::new(format!("{left} jails are left"))) }
+}
+
+#[test]
+fn no_file_is_read_in_place_of_the_log_and_nobody_waits_for_one() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let secret = directory.path().join("secret");
+    fs::write(&secret, "the words of root\n")?;
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))?;
+    let link = format!("rm log && ln -s {} log", secret.display());
+    for plant in [&link, "rm log && mkfifo log", "rm log && ln -s /dev/zero log", "rm log && mkdir log"] {
+        let does = format!("{plant} && echo planted >&2; exit 1");
+        let Some(firecracker) = hostile(&directory, &does)? else { return Ok(()) };
+        let said = refusal(&firecracker, PATIENCE)?;
+        assert!(said.contains("refuses the machine: planted") && !said.contains("words of root"), "{plant}: {said}");
+        no_jails(&directory)?;
+    }
+    let Some(firecracker) = hostile(&directory, "head -c 100000000 /dev/zero | tr '\\0' x >log; exit 1")? else {
+        return Ok(());
+    };
+    let said = refusal(&firecracker, PATIENCE)?;
+    assert!(said.contains("xxx") && said.len() < MOST_SAID, "{} bytes", said.len());
+    no_jails(&directory)
+}
+
+#[test]
+fn nobody_connects_to_what_is_not_its_own_socket() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let roots = directory.path().join("roots-socket");
+    let listener = UnixListener::bind(&roots)?;
+    listener.set_nonblocking(true)?;
+    let link = format!("ln -s {} api", roots.display());
+    for (plant, words) in [(&*link, "no socket"), ("mkfifo api", "no socket"), ("mkdir api", "no socket")] {
+        let Some(firecracker) = hostile(&directory, &format!("{plant}; sleep 600"))? else { return Ok(()) };
+        let said = refusal(&firecracker, PATIENCE)?;
+        assert!(said.contains(words), "{plant}: {said}");
+        no_jails(&directory)?;
+    }
+    let connected = listener.accept().map_err(|error| error.kind());
+    assert!(matches!(connected, Err(std::io::ErrorKind::WouldBlock)), "{connected:?}");
+    Ok(())
+}
+
+/// Files of a jail that a killed run has left say nothing of what is to be killed, and make nobody wait or read without end.
+#[test]
+fn an_abandoned_jail_is_removed_whatever_its_files_are() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let Some(firecracker) = hostile(&directory, "exit 1")? else { return Ok(()) };
+    let jails = directory.path().join("jails/firecracker");
+    fs::create_dir_all(&jails)?;
+    let mut bystander = std::process::Command::new("sleep").arg("600").spawn()?;
+    let plants: [Plant<'_>; 3] = [
+        &|pid| symlink("/dev/zero", pid),
+        &|pid| Ok(rustix::fs::mknodat(CWD, pid, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?),
+        &|pid| fs::write(pid, format!("{}\n", bystander.id())),
+    ];
+    for (number, plant) in plants.iter().enumerate() {
+        let abandoned = jails.join(format!("nex-abandoned{number}"));
+        fs::create_dir_all(abandoned.join("root"))?;
+        plant(&abandoned.join("root/firecracker.pid"))?;
+        File::open(&abandoned)?.set_modified(SystemTime::now() - PATIENCE)?;
+    }
+    let started = Instant::now();
+    let said = refusal(&firecracker, PATIENCE)?;
+    assert!(said.contains("cannot talk") && started.elapsed() < PATIENCE, "{said}");
+    no_jails(&directory)?;
+    let lives = bystander.try_wait()?.is_none();
+    bystander.kill()?;
+    bystander.wait()?;
+    assert!(lives, "a process outside of the jail was killed");
+    Ok(())
+}
+
+#[test]
+fn a_directory_that_others_can_write_to_takes_no_jails() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let Some(firecracker) = hostile(&directory, "exit 1")? else { return Ok(()) };
+    let jails = directory.path().join("jails");
+    fs::create_dir_all(jails.join("firecracker"))?;
+    for path in [jails.join("firecracker"), jails.clone()] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777))?;
+        let said = refusal(&firecracker, PATIENCE)?;
+        assert!(said.contains(&format!("chmod go-w '{}'", path.display())), "{said}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        std::os::unix::fs::chown(&path, Some(USER), None)?;
+        let said = refusal(&firecracker, PATIENCE)?;
+        assert!(said.contains(&format!("belongs to user {USER}")), "{said}");
+        std::os::unix::fs::chown(&path, Some(0), None)?;
+    }
+    Ok(())
+}
