@@ -3,6 +3,7 @@
 //! Nothing of the image runs: its files are looked at through a [`View`], and what is missing comes out as one more layer
 //! of [`Change`]s.
 
+mod agent_user;
 mod boot_script;
 mod change;
 mod config;
@@ -21,6 +22,7 @@ mod users;
 
 use std::io;
 
+pub use agent_user::AgentUser;
 pub use boot_script::BootScript;
 pub use change::{Change, FileContent};
 pub use init::Init;
@@ -131,7 +133,8 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     files::add_network_names(view, options.hostname.as_deref(), &mut layer)?;
     users::wire(view, options.root_password.as_deref(), &mut layer)?;
     config::add(&options.config, &mut layer)?;
-    layer.owned_file(AGENT, 0o775, (users::NUMBER, users::NUMBER), FileContent::Agent);
+    let agent = AgentUser::to_be(view, &found);
+    layer.owned_file(AGENT, agent.mode(), agent.owner(), FileContent::Agent);
     console::wire(view, &mut found, &mut layer)?;
     if let Some(script) = &options.boot_script {
         boot_script::wire(script, view, &mut found, &mut layer)?;

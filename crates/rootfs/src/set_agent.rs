@@ -1,7 +1,8 @@
 //! Puts another agent into a root filesystem that exists, in place and in milliseconds.
 //!
-//! The agent is looked at as a build looks at it, by what the file system has now. Name, owner, mode, links and extended
-//! attributes of the file stay, and nothing else of the root filesystem names the agent's content.
+//! The agent is looked at as a build looks at it, by what the file system has now. Name, links and extended attributes of the
+//! file stay, and nothing else of the root filesystem names the agent's content. Owner and mode stay, too, unless the agent
+//! runs as root and somebody else could write it: then it becomes root's, as a build would make it.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Seek};
@@ -17,7 +18,7 @@ use crate::agent_file::AgentFile;
 use crate::bytes::human;
 use crate::error::Error;
 use crate::existing_file::ExistingFile;
-use crate::guest::{AGENT, Kind, Stat, View};
+use crate::guest::{AGENT, AgentUser, Kind, Stat, View};
 use crate::output::hex;
 use crate::phases::Phases;
 use crate::report::{AgentReport, PhaseReport, SCHEMA_VERSION};
@@ -120,8 +121,12 @@ pub fn set_agent(options: &SetAgentOptions) -> Result<SetAgentReport, Error> {
     check(&agent, &file, &file_system)?;
 
     phases.next("write");
-    let time = options.source_date_epoch.map(|seconds| Timestamp { seconds, nanoseconds: 0 });
-    let replaced = replace(options, &agent, &file, &mut file_system, time)?;
+    let becomes_roots = others_may_write(&found) && runs_as_root(&file, &file_system)?;
+    let change = Change {
+        owner: becomes_roots.then_some(AgentUser::Root),
+        time: options.source_date_epoch.map(|seconds| Timestamp { seconds, nanoseconds: 0 }),
+    };
+    let replaced = replace(options, &agent, &file, &mut file_system, change)?;
     Ok(SetAgentReport {
         schema_version: SCHEMA_VERSION,
         file: options.file.display().to_string(),
@@ -130,7 +135,7 @@ pub fn set_agent(options: &SetAgentOptions) -> Result<SetAgentReport, Error> {
         blocks: replaced.new_blocks,
         pieces: replaced.extents,
         free: replaced.free_blocks * nex_ext4::BLOCK_SIZE,
-        notes: notes(&found),
+        notes: notes(&found, becomes_roots),
         phases: phases.finish(),
     })
 }
@@ -145,6 +150,27 @@ fn find_agent(options: &SetAgentOptions, file: &ExistingFile, file_system: &File
         _ => "a special file",
     };
     Err(SetAgentError::NotAFile { file: options.file.clone(), what }.into())
+}
+
+/// What else becomes of the agent's file.
+struct Change {
+    owner: Option<AgentUser>,
+    time: Option<Timestamp>,
+}
+
+/// Whether anybody but root may write a file.
+fn others_may_write(found: &Found) -> bool {
+    const OTHERS: u16 = 0o022;
+    found.uid != 0 || found.mode & OTHERS != 0
+}
+
+fn runs_as_root(file: &ExistingFile, file_system: &FileSystem) -> Result<bool, Error> {
+    let view = ExistingView { file_system, error: RefCell::new(None) };
+    let user = AgentUser::of(&view);
+    match view.error.into_inner() {
+        Some(cause) => Err(file.error(cause).into()),
+        None => Ok(user? == AgentUser::Root),
+    }
 }
 
 /// The agent is for this kind of processor, and everything that it needs is there.
@@ -167,10 +193,14 @@ fn replace(
     agent: &AgentFile,
     file: &ExistingFile,
     file_system: &mut FileSystem,
-    time: Option<Timestamp>,
+    change: Change,
 ) -> Result<Replaced, Error> {
     let edit_error = |cause| edit_error(options, file, cause);
     let mut replacement = file_system.replace(AGENT, agent.report.bytes).map_err(edit_error)?;
+    if let Some(user) = change.owner {
+        let (uid, gid) = user.owner();
+        replacement.set_owner(uid, gid, user.mode());
+    }
     let mut source = &agent.file;
     source.rewind().map_err(SetAgentError::Agent)?;
     let mut buffer = vec![0; CHUNK];
@@ -186,7 +216,7 @@ fn replace(
     if hex(&hasher.finalize()) != agent.report.sha256 {
         return Err(SetAgentError::AgentChanged.into());
     }
-    replacement.commit(time).map_err(edit_error)
+    replacement.commit(change.time).map_err(edit_error)
 }
 
 fn edit_error(options: &SetAgentOptions, file: &ExistingFile, cause: EditError) -> Error {
@@ -200,13 +230,19 @@ fn edit_error(options: &SetAgentOptions, file: &ExistingFile, cause: EditError) 
     }
 }
 
-fn notes(found: &Found) -> Vec<String> {
+fn notes(found: &Found, becomes_roots: bool) -> Vec<String> {
     const ANY_EXECUTE: u16 = 0o111;
     let mut notes = Vec::new();
+    if becomes_roots {
+        let (mode, uid, gid) = (found.mode & 0o7777, found.uid, found.gid);
+        notes.push(format!(
+            "the agent runs as root, but others could write it (mode {mode:o}, owner {uid}:{gid}); now only root can"
+        ));
+    }
     if found.links > 1 {
         notes.push(format!("the agent's file has {} names, and all of them are the new agent now", found.links));
     }
-    if found.mode & ANY_EXECUTE == 0 {
+    if found.mode & ANY_EXECUTE == 0 && !becomes_roots {
         notes.push(format!("nobody may execute the agent: its mode in the file system is {:o}", found.mode));
     }
     notes

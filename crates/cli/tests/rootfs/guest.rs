@@ -41,7 +41,8 @@ fn from_scratch_the_agent_is_the_init() -> Result<()> {
     assert_eq!(link(&tree, "sbin/init"), Some(&b"/usr/local/bin/agent"[..]));
     assert_eq!(link(&tree, "etc/resolv.conf"), Some(&b"/proc/net/pnp"[..]));
     let agent = &tree[&b"usr/local/bin/agent"[..]];
-    assert_eq!((agent.mode, agent.uid, agent.gid), (0o775, 1000, 1000));
+    // The agent is the init, so nobody but root may write it.
+    assert_eq!((agent.mode, agent.uid, agent.gid), (0o755, 0, 0));
     assert_eq!(tree[&b"tmp"[..]].mode, 0o1777);
     assert_eq!(tree[&b"home/nex"[..]].uid, 1000);
     for directory in ["dev", "proc", "run", "sys", "var"] {

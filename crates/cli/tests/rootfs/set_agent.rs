@@ -76,6 +76,55 @@ fn the_result_is_what_a_build_with_the_agent_makes() -> Result<()> {
     manifest::equal(&image_tree::read(&built)?, &image_tree::read(&place.file())?)
 }
 
+/// The agent's file: mode, user and group.
+fn owner(file: &Path) -> Result<(u32, u32, u32)> {
+    let tree = image_tree::read(file)?;
+    let agent = &tree[&b"usr/local/bin/agent"[..]];
+    Ok((agent.mode, agent.uid, agent.gid))
+}
+
+/// Gives the agent's file the owner and the mode of a service's, as images had it whose init it is.
+fn give_away(file: &Path) -> Result<()> {
+    for field in ["uid 1000", "gid 1000", "mode 0100775"] {
+        let request = format!("set_inode_field /usr/local/bin/agent {field}");
+        command::run(Command::new("debugfs").args(["-w", "-R", &request]).arg(file))?;
+    }
+    fsck::judge(file)
+}
+
+#[test]
+fn an_agent_that_runs_as_root_becomes_roots() -> Result<()> {
+    let place = Place::new(&[])?;
+    assert_eq!(owner(&place.file())?, (0o755, 0, 0));
+    give_away(&place.file())?;
+    assert_eq!(owner(&place.file())?, (0o775, 1000, 1000));
+    let said = command::run(&mut place.set_agent(&place.other()))?;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("mode 775, owner 1000:1000"), "{said}");
+    assert_eq!(owner(&place.file())?, (0o755, 0, 0));
+    fsck::judge(&place.file())?;
+
+    let said = String::from_utf8_lossy(&command::run(&mut place.set_agent(nex::agent()?))?).into_owned();
+    assert!(!said.contains("note"), "{said}");
+    assert_eq!(owner(&place.file())?, (0o755, 0, 0));
+    Ok(())
+}
+
+#[test]
+fn a_service_stays_its_users() -> Result<()> {
+    let place = Place::new(&[])?;
+    let root = place.directory.path().join("with-systemd");
+    fs::create_dir_all(root.join("lib/systemd"))?;
+    fs::create_dir(root.join("sbin"))?;
+    fs::copy("/bin/busybox", root.join("lib/systemd/systemd"))?;
+    std::os::unix::fs::symlink("/lib/systemd/systemd", root.join("sbin/init"))?;
+    command::run(&mut rootfs(&format!("rootfs:{}", root.display()), &place.file())?)?;
+    assert_eq!(owner(&place.file())?, (0o775, 1000, 1000));
+    command::run(&mut place.set_agent(&place.other()))?;
+    assert_eq!(owner(&place.file())?, (0o775, 1000, 1000));
+    fsck::judge(&place.file())
+}
+
 #[test]
 fn the_report_is_one_json_object() -> Result<()> {
     let place = Place::new(&[])?;

@@ -88,6 +88,13 @@ fn length(runs: impl Iterator<Item = Range<u64>>) -> u64 {
 }
 
 impl Replacement<'_, '_> {
+    /// Gives the file an owner, a group and permissions, in the same step as the content.
+    pub fn set_owner(&mut self, uid: u32, gid: u32, permissions: u16) {
+        const PERMISSIONS: u16 = 0o7777;
+        (self.inode.uid, self.inode.gid) = (uid, gid);
+        self.inode.mode = self.inode.mode & !PERMISSIONS | permissions & PERMISSIONS;
+    }
+
     /// Appends bytes of the new content.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::inittab::Inittab;
 use super::openrc::Runlevel;
 
 /// Where the kernel looks for an init, in its order. It ends with `/bin/sh`, but a shell is nobody's service manager.
-const PLACES: [&[u8]; 3] = [b"/sbin/init", b"/etc/init", b"/bin/init"];
+pub(crate) const PLACES: [&[u8]; 3] = [b"/sbin/init", b"/etc/init", b"/bin/init"];
 
 /// Who starts the agent in the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -66,10 +66,23 @@ impl Inittab {
     /// none, so that takes a program of the image.
     pub(crate) fn add_agent(&mut self, view: &dyn View) -> bool {
         let prefix: &[u8] = if self.busybox { b"::respawn:" } else { b"nex:2345:respawn:" };
-        let launcher = LAUNCHERS.into_iter().find(|path| is_executable(view, path));
+        let launcher = Self::launcher(view);
         let command = launcher.map_or(AGENT.to_vec(), |path| [path, b" -S -q -c nex:nex -x ", AGENT].concat());
         self.text.append(&[prefix, &command].concat());
         launcher.is_some()
+    }
+
+    /// The program of the image with which an entry can have another user than root.
+    pub(crate) fn launcher(view: &dyn View) -> Option<&'static [u8]> {
+        LAUNCHERS.into_iter().find(|path| is_executable(view, path))
+    }
+
+    /// Whether an entry starts the agent itself, which then runs as root.
+    pub(crate) fn runs_agent_as_root(&self) -> bool {
+        let processes = self.text.lines().filter(|line| !line.starts_with(b"#"));
+        processes
+            .filter_map(|line| line.splitn(4, |&byte| byte == b':').nth(3))
+            .any(|command| program(command) == AGENT)
     }
 
     /// Has the boot script run, and waited for, before what is respawned.

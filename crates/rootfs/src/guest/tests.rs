@@ -3,6 +3,7 @@
 use nex_program::{Kind, Stat, View};
 
 use super::memory::Image;
+use super::{AGENT, AgentUser};
 use super::{BootScript, Error, Init, Options, Wiring, wire};
 
 const ALPINE_INITTAB: &str = "::sysinit:/sbin/openrc sysinit\n::sysinit:/sbin/openrc boot\n::wait:/sbin/openrc default\n\
@@ -87,12 +88,24 @@ fn target(image: &Image, path: &str) -> String {
     String::from_utf8(target).expect("text")
 }
 
+/// An agent that runs as root: nobody else can change it.
+const ROOTS: Stat = Stat { kind: Kind::File, mode: 0o755, uid: 0, gid: 0 };
+/// One that runs as its own user.
+const ITS_OWN: Stat = Stat { kind: Kind::File, mode: 0o775, uid: 1000, gid: 1000 };
+
+/// The agent's file belongs to whom it runs as, and what is dressed tells that as well.
+fn belongs_to(guest: &Image, user: AgentUser, stat: Stat) {
+    assert_eq!(guest.stat(AGENT), Some(stat));
+    assert_eq!(AgentUser::of(guest).expect("reads"), user);
+}
+
 #[test]
 fn scratch_gets_everything_and_the_agent_is_its_init() {
     let (guest, wiring) = wired(Image::default());
     assert_eq!(wiring.init, Init::Agent);
     assert_eq!(target(&guest, "/sbin/init"), "/usr/local/bin/agent");
-    assert_eq!(guest.stat(b"/sbin/init"), Some(Stat { kind: Kind::File, mode: 0o775, uid: 1000, gid: 1000 }));
+    assert_eq!(guest.stat(b"/sbin/init"), Some(ROOTS));
+    belongs_to(&guest, AgentUser::Root, ROOTS);
     assert_eq!(target(&guest, "/etc/resolv.conf"), "/proc/net/pnp");
     for directory in [b"/dev".as_slice(), b"/proc", b"/run", b"/sys", b"/var"] {
         assert_eq!(guest.stat(directory), Some(Stat { kind: Kind::Directory, mode: 0o755, uid: 0, gid: 0 }));
@@ -200,6 +213,7 @@ fn sysvinit_whose_scripts_call_openrc_is_openrc_without_a_boot_runlevel() {
     assert_eq!(wiring.init, Init::OpenRc);
     assert_eq!(wiring.started_by, "OpenRC (service agent in the default runlevel)");
     assert_eq!(target(&guest, "/etc/runlevels/default/agent"), "/etc/init.d/agent");
+    belongs_to(&guest, AgentUser::Nex, ITS_OWN);
     assert!(guest.at("/etc/runlevels/boot/agent").is_none());
     assert!(guest.text("/etc/inittab").ends_with("\nS0:2345:respawn:/sbin/getty -L 115200 ttyS0 vt100\n"));
 }
@@ -212,6 +226,7 @@ fn sysvinit_alone_respawns_the_agent_as_its_user() {
     let command = "/sbin/start-stop-daemon -S -q -c nex:nex -x /usr/local/bin/agent";
     assert!(guest.text("/etc/inittab").ends_with(&format!("\nnex:2345:respawn:{command}\n")));
     assert_eq!(wiring.notes, <Vec<String>>::new());
+    belongs_to(&guest, AgentUser::Nex, ITS_OWN);
 }
 
 #[test]
@@ -220,6 +235,7 @@ fn sysvinit_without_a_way_to_change_the_user_respawns_the_agent_as_root() {
     assert_eq!(wiring.init, Init::Inittab);
     assert!(guest.text("/etc/inittab").ends_with("\nnex:2345:respawn:/usr/local/bin/agent\n"));
     assert!(wiring.notes.iter().any(|note| note.contains("as root")), "{:?}", wiring.notes);
+    belongs_to(&guest, AgentUser::Root, ROOTS);
 }
 
 fn boot_script(content: &str) -> Options {
