@@ -33,8 +33,8 @@ const CONSOLE: usize = 64 << 20;
 
 /// Who looks on.
 pub trait Watcher {
-    /// A VMM starts the guest, for this reason.
-    fn started(&mut self, vmm: &str, why: &str);
+    /// A VMM has started the guest.
+    fn started(&mut self, vmm: &VmmReport);
 
     /// The guest has written to its console.
     fn console(&mut self, bytes: &[u8]);
@@ -109,8 +109,7 @@ impl<'a> Attempt<'a> {
 
     /// Says who runs the guest.
     fn tell(&self, watcher: &mut dyn Watcher) {
-        let choice = self.session.choice();
-        watcher.started(&choice.vmm.name(), &choice.why);
+        watcher.started(&VmmReport::of(&self.session));
     }
 
     fn is_ready(&self) -> bool {
@@ -270,7 +269,7 @@ impl<'a> Attempt<'a> {
             }),
             failure: stages.failure.clone(),
             explanation,
-            vmm: VmmReport { name: choice.vmm.name(), why: choice.why.clone() },
+            vmm: VmmReport::of(&self.session),
             kernel: KernelReport {
                 path: kernel.path.display().to_string(),
                 release: kernel.release.clone(),

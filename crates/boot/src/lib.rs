@@ -34,7 +34,8 @@ pub use guest_kernel::{GuestKernel, KernelOptions};
 pub use options::Options;
 pub use overlay::Overlay;
 pub use report::{
-    EndReport, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report, VmmReport, Way,
+    AdvisoryReport, EndReport, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report, VmmReport,
+    Way,
 };
 pub use root_file::RootFile;
 pub use session::{Session, Step};

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 
-use nex_boot::{Options, Outcome, Overlay, Report, Watcher};
+use nex_boot::{Options, Outcome, Overlay, Report, VmmReport, Watcher};
 use nex_terminal::Lent;
 use nex_text::printable;
 
@@ -118,12 +118,13 @@ impl User {
 }
 
 impl Watcher for User {
-    fn started(&mut self, vmm: &str, why: &str) {
+    fn started(&mut self, vmm: &VmmReport) {
+        // A raw terminal does not go back to the first column by itself.
+        let end = if self.terminal.is_some() { "\r" } else { "" };
         if !matches!(self.console, Console::Nowhere) {
-            // A raw terminal does not go back to the first column by itself.
-            let end = if self.terminal.is_some() { "\r" } else { "" };
-            tell(format_args!("boot: {vmm} ({why}){end}"));
+            tell(format_args!("boot: {} ({}){end}", vmm.name, vmm.why));
         }
+        vmm.warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}{end}")));
     }
 
     fn console(&mut self, bytes: &[u8]) {

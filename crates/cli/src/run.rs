@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use nex_boot::Overlay;
+use nex_boot::{Overlay, VmmReport};
 use nex_run::{Bounds, Error, FollowError, Missing, Options, Report, Stop, Streams, User, Wishes};
 use nex_text::printable;
 
@@ -118,10 +118,11 @@ struct Terminal<'a> {
 }
 
 impl User for Terminal<'_> {
-    fn started(&mut self, vmm: &str, why: &str) {
+    fn started(&mut self, vmm: &VmmReport) {
         if self.args.verbose {
-            tell(format_args!("run: {vmm} ({why})"));
+            tell(format_args!("run: {} ({})", vmm.name, vmm.why));
         }
+        vmm.warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}")));
     }
 
     fn streams(&mut self) -> Streams<'_> {

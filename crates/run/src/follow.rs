@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use nex_boot::{Session, Step, deadline};
+use nex_boot::{Session, Step, VmmReport, deadline};
 use nex_protocol::Item;
 use nex_vmm::Ending;
 
@@ -26,8 +26,8 @@ pub struct Streams<'a> {
 
 /// Who looks on.
 pub trait User {
-    /// A VMM has started the guest, for this reason.
-    fn started(&mut self, vmm: &str, why: &str);
+    /// A VMM has started the guest.
+    fn started(&mut self, vmm: &VmmReport);
 
     /// Where output goes.
     fn streams(&mut self) -> Streams<'_>;
@@ -150,8 +150,7 @@ pub fn follow(
 }
 
 fn tell(session: &Session, user: &mut dyn User) {
-    let choice = session.choice();
-    user.started(&choice.vmm.name(), &choice.why);
+    user.started(&VmmReport::of(session));
 }
 
 fn hand_on(record: &mut Record, items: Vec<Item>, user: &mut dyn User) -> Result<(), FollowError> {

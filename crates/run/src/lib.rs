@@ -17,5 +17,5 @@ mod tail;
 pub use command::{CommandError, Wishes};
 pub use follow::{Bounds, FollowError, Stop, Streams, User};
 pub use program::ProgramError;
-pub use report::{End, MemoryReport, Missing, Report, Stopped, Times, VmmReport};
+pub use report::{End, MemoryReport, Missing, Report, Stopped, Times};
 pub use run::{Error, FAILED, Options, run};

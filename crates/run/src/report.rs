@@ -1,6 +1,6 @@
 //! What a run did, for people and programs.
 
-use nex_boot::Way;
+use nex_boot::{VmmReport, Way};
 use nex_diagnose::console::Explanation;
 use serde::Serialize;
 
@@ -49,15 +49,6 @@ pub struct Report {
     pub agent_failures: Vec<String>,
     /// What else the agent had to say.
     pub agent_notes: Vec<String>,
-}
-
-/// Who ran the guest.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct VmmReport {
-    /// Its name, its version, and who executes the guest's instructions.
-    pub name: String,
-    /// Why it was chosen.
-    pub why: String,
 }
 
 /// A guest's memory, in bytes.

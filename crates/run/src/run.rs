@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nex_boot::{DriveError, GuestOptions, Overlay, Session, Setup, Wish, workload_drive};
+use nex_boot::{DriveError, GuestOptions, Overlay, Session, Setup, VmmReport, Wish, workload_drive};
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{AGENT, CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
 use nex_program::Machine;
@@ -13,7 +13,7 @@ use crate::command::{self, CommandError, Wishes};
 use crate::follow::{Bounds, FollowError, GuestEnd, Stop, User, follow};
 use crate::program::{OwnProgram, ProgramError};
 use crate::record::Record;
-use crate::report::{End, MemoryReport, Report, SCHEMA_VERSION, Stopped, VmmReport};
+use crate::report::{End, MemoryReport, Report, SCHEMA_VERSION, Stopped};
 
 /// What is run, and in what.
 #[derive(Clone, Debug)]
@@ -170,12 +170,11 @@ fn open(path: &Path) -> Result<Image, Error> {
 
 fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, image: &Image) -> Report {
     let Record { report, console, tail, is_up, .. } = record;
-    let choice = session.choice();
     let exit_code = exit_code(report.end, report.stopped);
     let mut report = Report {
         schema_version: SCHEMA_VERSION,
         exit_code: exit_code.unwrap_or(FAILED),
-        vmm: VmmReport { name: choice.vmm.name(), why: choice.why.clone() },
+        vmm: VmmReport::of(session),
         command_line: session.command_line(),
         agent_way: session.way(),
         memory: MemoryReport { given: u64::from(options.guest.memory_mib) << 20, ..report.memory },

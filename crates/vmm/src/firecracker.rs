@@ -21,7 +21,6 @@ mod vsock;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use api::{Api, Trouble};
@@ -33,10 +32,12 @@ use room::Room;
 use serde_json::{Value, json};
 pub use vsock::Vsock;
 
+use crate::advisory::{self, Advisory, Component};
 use crate::error::Error;
 use crate::guest::{Control, Ending, Guest};
 use crate::machine::{Access, Bus, Machine};
 use crate::process::Process;
+use crate::version;
 use crate::vmm::Vmm;
 
 /// The programs' names, and the variable that names another Firecracker.
@@ -82,17 +83,14 @@ impl Firecracker {
     /// # Errors
     /// When it does not run or is too old.
     pub fn at(program: &Path) -> Result<Self, Error> {
-        let told = Command::new(program).arg("--version").output();
-        let told = told.map_err(|cause| Error::Run { program: program.into(), cause })?;
-        let told = String::from_utf8_lossy(&told.stdout);
-        let version = told.split_whitespace().find_map(|word| word.strip_prefix('v')).unwrap_or("(no version)");
+        let version = version_of(program)?;
         let mut numbers = version.split(['.', '-']).map_while(|number| number.parse().ok());
         let number = numbers.next().zip(numbers.next());
         if number.is_none_or(|number| number < OLDEST) {
-            let (program, version) = (program.into(), version.to_owned());
+            let program = program.into();
             return Err(Error::TooOld { program, version, oldest: format!("{}.{}", OLDEST.0, OLDEST.1) });
         }
-        Ok(Self { program: program.into(), version: version.to_owned(), jail: None, vsock_ports: None })
+        Ok(Self { program: program.into(), version, jail: None, vsock_ports: None })
     }
 
     /// The same in a jail for each guest, which root alone can make.
@@ -100,13 +98,9 @@ impl Firecracker {
     /// # Errors
     /// When the jailer does not run, or is not of Firecracker's release.
     pub fn jailed(mut self, jail: Jail) -> Result<Self, Error> {
-        let told = Command::new(&jail.jailer).arg("--version").output();
-        let told = told.map_err(|cause| Error::Run { program: jail.jailer.clone(), cause })?;
-        let told = String::from_utf8_lossy(&told.stdout);
-        let version = told.split_whitespace().find_map(|word| word.strip_prefix('v')).unwrap_or("(no version)");
+        let version = version_of(&jail.jailer)?;
         if version != self.version {
-            let (jailer, version) = (jail.jailer, version.to_owned());
-            return Err(Error::OtherJailer { jailer, version, firecracker: self.version });
+            return Err(Error::OtherJailer { jailer: jail.jailer, version, firecracker: self.version });
         }
         self.jail = Some(jail);
         Ok(self)
@@ -226,10 +220,27 @@ impl Firecracker {
     }
 }
 
+/// The version that a program of the Firecracker project tells.
+fn version_of(program: &Path) -> Result<String, Error> {
+    let told = version::ask(program)?;
+    let version = told.split_whitespace().find_map(|word| word.strip_prefix('v'));
+    Ok(version.unwrap_or("(no version)").to_owned())
+}
+
 impl Vmm for Firecracker {
     fn name(&self) -> String {
         let jailed = if self.jail.is_some() { ", jailed" } else { "" };
         format!("Firecracker {}, KVM{jailed}", self.version)
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn advisories(&self) -> Vec<&'static Advisory> {
+        let jailer = self.jail.as_ref().map(|_| Component::Jailer);
+        let components = [Component::Firecracker].into_iter().chain(jailer);
+        components.flat_map(|component| advisory::of(component, &self.version)).collect()
     }
 
     fn command_line(&self, machine: &Machine) -> String {

@@ -7,6 +7,7 @@
 //! A guest is one process of its VMM, whose standard input and output are the guest's console. It ends with whoever
 //! started it, whatever ends that: see [`Guest`].
 
+mod advisory;
 mod error;
 mod firecracker;
 mod guest;
@@ -15,8 +16,10 @@ mod machine;
 mod process;
 mod qemu;
 mod timed;
+mod version;
 mod vmm;
 
+pub use advisory::{ADVISORIES, Advisory, Component, Release};
 pub use error::Error;
 pub use firecracker::{Firecracker, Jail, Vsock};
 pub use guest::{Ending, Guest, Reading};

@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::guest::Guest;
 use crate::machine::{Accelerator, Access, Bus, Drive, Machine};
 use crate::process::Process;
+use crate::version;
 use crate::vmm::Vmm;
 
 /// How long QEMU may take until it greets, and for each answer.
@@ -53,9 +54,7 @@ impl Qemu {
             };
             return Err(Error::Missing { program: name, package });
         };
-        let told = Command::new(&program).arg("--version").output();
-        let told = told.map_err(|cause| Error::Run { program: program.clone(), cause })?;
-        let told = String::from_utf8_lossy(&told.stdout);
+        let told = version::ask(&program)?;
         let version = told.split_whitespace().skip_while(|word| *word != "version").nth(1).unwrap_or("(no version)");
         Ok(Self { version: version.to_owned(), program, architecture, accelerator })
     }
@@ -98,6 +97,10 @@ impl Qemu {
 impl Vmm for Qemu {
     fn name(&self) -> String {
         format!("QEMU {}, {}", self.version, self.accelerator)
+    }
+
+    fn version(&self) -> &str {
+        &self.version
     }
 
     fn command_line(&self, machine: &Machine) -> String {

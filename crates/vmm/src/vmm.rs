@@ -1,5 +1,6 @@
 //! What every VMM can do.
 
+use crate::advisory::Advisory;
 use crate::error::Error;
 use crate::guest::Guest;
 use crate::machine::Machine;
@@ -16,6 +17,14 @@ pub trait Vmm {
     fn vsock_ports(&self) -> &[u32] {
         &[]
     }
+
+    /// What is known to be vulnerable in the programs that run its guests.
+    fn advisories(&self) -> Vec<&'static Advisory> {
+        Vec::new()
+    }
+
+    /// The version of its program.
+    fn version(&self) -> &str;
 
     /// Starts a machine. When this returns, the VMM has accepted all of the description, and the guest runs.
     ///

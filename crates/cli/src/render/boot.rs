@@ -11,6 +11,7 @@ pub fn boot(report: &Report) -> String {
     lines.add("file", &report.file);
     lines.add("ready", &ready(report));
     lines.add("vmm", &format!("{} ({})", report.vmm.name, report.vmm.why));
+    report.vmm.warnings.iter().for_each(|warning| lines.add("warning", warning));
     lines.add("kernel", &kernel(report));
     if let Some(initramfs) = &report.kernel.initramfs {
         lines.add("initramfs", &format!("{} for {}", human(initramfs.bytes), initramfs.modules.join(", ")));

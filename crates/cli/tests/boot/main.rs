@@ -5,6 +5,7 @@
 #[path = "../rootfs/nex.rs"]
 mod nex;
 
+mod confined;
 mod ends;
 mod firecracker;
 mod kernels;

@@ -1,0 +1,48 @@
+//! How safe the VMM is, and that what makes it less so is said: releases with known faults.
+
+use std::fs;
+
+use nex_testkit::tiny_guest::{self, Then};
+use nex_testkit::{Result, command, firecracker};
+use serde_json::{Value, json};
+
+use crate::place::{Place, console};
+
+/// The jailer of the real one has a fault that is known; it counts where it is used, and only there.
+#[test]
+fn a_release_with_a_known_fault_is_warned_of() -> Result<()> {
+    let (Some(place), Some(real)) = (Place::scratch()?, firecracker::real()?) else { return Ok(()) };
+    let Some(jailer) = firecracker::jailer()? else { return Ok(()) };
+    if !firecracker::has_kvm() {
+        return Ok(());
+    }
+    let kernel = place.path("vmlinux");
+    fs::write(&kernel, tiny_guest::vmlinux("Linux version 6.1.0 (not really)\n", Then::Reset))?;
+    let boot = || -> Result<_> {
+        let mut boot = place.boot_with(&kernel)?;
+        boot.env("NEX_FIRECRACKER", &real).args(["--vmm", "firecracker"]);
+        Ok(boot)
+    };
+    let jailed = || -> Result<_> {
+        let mut boot = boot()?;
+        boot.args(["--jail-user", "57321:57322"]).arg("--jailer").arg(&jailer);
+        boot.arg("--jail-base").arg(place.path("jails"));
+        Ok(boot)
+    };
+    let warning = "warning: Firecracker's jailer 1.12.1 is vulnerable (CVE-2026-1386): ";
+    let said = console(&command::output(&mut boot()?)?);
+    assert!(!said.contains("vulnerable"), "{said}");
+    let ended = command::output(&mut jailed()?)?;
+    assert!(console(&ended).contains(warning), "{}", console(&ended));
+    assert!(String::from_utf8_lossy(&ended.stdout).contains("\nwarning     Firecracker's jailer 1.12.1"), "{ended:?}");
+
+    let ended = command::output(jailed()?.args(["--format", "json", "--quiet"]))?;
+    let report: Value = serde_json::from_slice(&ended.stdout)?;
+    let [advisory] = &report["vmm"]["advisories"].as_array().cloned().unwrap_or_default()[..] else {
+        return Err(nex_testkit::Failure::new(format!("not one advisory: {report}")));
+    };
+    assert_eq!(advisory["id"], "CVE-2026-1386");
+    assert_eq!((&advisory["version"], &advisory["fixedIn"]), (&json!("1.12.1"), &json!(["1.13.2", "1.14.1"])));
+    assert!(console(&ended).contains(warning), "{}", console(&ended));
+    Ok(())
+}
