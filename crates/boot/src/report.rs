@@ -123,7 +123,7 @@ impl VmmReport {
         Self {
             name: choice.vmm.name(),
             why: choice.why.clone(),
-            warnings: warnings.collect(),
+            warnings: warnings.chain(session.notes().iter().cloned()).collect(),
             advisories: advisories.iter().map(|advisory| AdvisoryReport::of(advisory, version)).collect(),
         }
     }

@@ -197,6 +197,11 @@ impl Session {
         &mut self.guest
     }
 
+    /// What there is to know about how the VMM runs it.
+    pub fn notes(&self) -> &[String] {
+        self.guest.notes()
+    }
+
     /// How long ago it was started.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()

@@ -15,6 +15,7 @@ use crate::process::{Process, is_readable};
 pub struct Guest {
     process: Process,
     control: Box<dyn Control + Send>,
+    notes: Vec<String>,
 }
 
 /// What a VMM does to its guest beside the console.
@@ -61,7 +62,17 @@ pub enum Ending {
 impl Guest {
     /// The guest in a process, and what can be done to it.
     pub(crate) fn new(process: Process, control: Box<dyn Control + Send>) -> Self {
-        Self { process, control }
+        Self { process, control, notes: Vec::new() }
+    }
+
+    /// Adds to what there is to know about how it runs.
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// What there is to know about how the VMM runs it: where it is confined less than it should be.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The console's output, for those who wait for more than one thing. What is readable is read with

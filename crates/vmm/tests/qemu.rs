@@ -49,6 +49,12 @@ fn a_guest_ends_when_it_is_dropped() -> Result<()> {
     let mut guest = qemu()?.start(&machine(parts.kernel))?;
     read_until(&mut guest, "Linux version")?;
     assert!(guest.wait(Instant::now())?.is_none());
+    // Every thread of it is confined, those with the guest's processors too, and nobody in it gains rights.
+    for thread in std::fs::read_dir(format!("/proc/{}/task", guest.id()))? {
+        let status = std::fs::read_to_string(thread?.path().join("status"))?;
+        assert!(status.contains("\nSeccomp:\t2\n") && status.contains("\nNoNewPrivs:\t1\n"), "{status}");
+    }
+    assert!(guest.notes().is_empty(), "{:?}", guest.notes());
     assert!(guest.peak_memory() > Some(10 << 20), "{:?}", guest.peak_memory());
     let process = guest.id();
     drop(guest);

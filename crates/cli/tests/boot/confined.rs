@@ -1,12 +1,43 @@
-//! How safe the VMM is, and that what makes it less so is said: releases with known faults.
+//! How safe the VMM is, and that what makes it less so is said: releases with known faults, and a QEMU without seccomp.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use nex_testkit::tiny_guest::{self, Then};
 use nex_testkit::{Result, command, firecracker};
 use serde_json::{Value, json};
 
-use crate::place::{Place, console};
+use crate::place::{Place, console, report};
+
+/// QEMU as it is when it was built without seccomp.
+const WITHOUT_SECCOMP: &str = r#"#!/bin/sh
+for argument in "$@"; do
+    if [ "$argument" = -sandbox ]; then
+        echo "qemu-system-x86_64: -sandbox support is not enabled in this QEMU binary" >&2
+        exit 1
+    fi
+done
+exec /usr/bin/qemu-system-x86_64 "$@"
+"#;
+
+#[test]
+fn a_qemu_without_seccomp_runs_and_is_warned_of() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let programs = place.path("programs");
+    fs::create_dir(&programs)?;
+    fs::write(programs.join("qemu-system-x86_64"), WITHOUT_SECCOMP)?;
+    fs::set_permissions(programs.join("qemu-system-x86_64"), Permissions::from_mode(0o755))?;
+    let mut boot = place.boot()?;
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    let report = report(boot.args(["--vmm", "qemu"]).env("PATH", path))?;
+    assert_eq!(report["ready"], true, "{report}");
+    let [warning] = &report["vmm"]["warnings"].as_array().cloned().unwrap_or_default()[..] else {
+        return Err(nex_testkit::Failure::new(format!("not one warning: {report}")));
+    };
+    assert!(warning.as_str().is_some_and(|text| text.contains("built without seccomp")), "{warning}");
+    assert_eq!(report["vmm"]["advisories"], Value::Null);
+    Ok(())
+}
 
 /// The jailer of the real one has a fault that is known; it counts where it is used, and only there.
 #[test]
