@@ -6,8 +6,11 @@ use std::io::{self, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Deserialize;
 
 use super::auth_file::DOCKER_HUB_KEY;
@@ -36,8 +39,8 @@ pub(super) enum HelperError {
     Missing(String),
     #[error("docker-credential-{name} could not be run: {source}")]
     Run { name: String, source: io::Error },
-    #[error("docker-credential-{0} gave no answer within {seconds} s", seconds = PATIENCE.as_secs())]
-    Slow(String),
+    #[error("docker-credential-{name} did not answer and end within {} s", patience.as_secs())]
+    Slow { name: String, patience: Duration },
     #[error("docker-credential-{0} has no entry")]
     NoEntry(String),
     #[error("docker-credential-{name} failed: {said}")]
@@ -56,12 +59,16 @@ struct Answer {
 
 /// Asks the helper `name` for the registry's credential. `path` replaces `PATH` when given.
 pub(super) fn get(name: &str, registry: &str, path: Option<&OsStr>) -> Result<Credential, HelperError> {
+    get_within(PATIENCE, name, registry, path)
+}
+
+fn get_within(patience: Duration, name: &str, registry: &str, path: Option<&OsStr>) -> Result<Credential, HelperError> {
     // The name comes from a file and becomes a program's: it must not lead to another directory.
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if name.is_empty() || !name.chars().all(is_plain) {
         return Err(HelperError::Name);
     }
-    let (success, output) = run(name, registry, path)?;
+    let (success, output) = run(patience, name, registry, path)?;
     if !success {
         let said = String::from_utf8_lossy(&output);
         return Err(if said.to_ascii_lowercase().contains(NOT_FOUND) {
@@ -80,7 +87,8 @@ pub(super) fn get(name: &str, registry: &str, path: Option<&OsStr>) -> Result<Cr
 }
 
 /// Runs the helper; gives whether it succeeded, and its output.
-fn run(name: &str, registry: &str, path: Option<&OsStr>) -> Result<(bool, Vec<u8>), HelperError> {
+fn run(patience: Duration, name: &str, registry: &str, path: Option<&OsStr>) -> Result<(bool, Vec<u8>), HelperError> {
+    let end = Instant::now() + patience;
     let failed = |source: io::Error| HelperError::Run { name: name.to_owned(), source };
     let mut child = spawn(name, path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => HelperError::Missing(name.to_owned()),
@@ -91,12 +99,14 @@ fn run(name: &str, registry: &str, path: Option<&OsStr>) -> Result<(bool, Vec<u8
         // A helper that does not read its input says by its exit code what is wrong.
         let _ = input.write_all(key.as_bytes());
     }
-    let Some(output) = read_output(&mut child) else {
+    // One that has closed its output may still go on for ever.
+    let output = read_output(&mut child, end);
+    if output.is_none() || !has_ended(&child, end).map_err(failed)? {
         let _ = child.kill();
         let _ = child.wait();
-        return Err(HelperError::Slow(name.to_owned()));
-    };
-    let output = output.map_err(failed);
+        return Err(HelperError::Slow { name: name.to_owned(), patience });
+    }
+    let output = output.unwrap_or_else(|| Ok(Vec::new())).map_err(failed);
     let status = child.wait().map_err(failed)?;
     Ok((status.success(), output?))
 }
@@ -110,8 +120,20 @@ fn spawn(name: &str, path: Option<&OsStr>) -> io::Result<Child> {
     command.spawn()
 }
 
+/// Waits for the child to end; false when it takes too long.
+fn has_ended(child: &Child, end: Instant) -> io::Result<bool> {
+    let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    loop {
+        let left = Timespec::try_from(end.saturating_duration_since(Instant::now())).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&left)) {
+            Err(Errno::INTR) => {}
+            ended => return Ok(ended? > 0),
+        }
+    }
+}
+
 /// Everything that the child prints; `None` when it takes too long.
-fn read_output(child: &mut Child) -> Option<io::Result<Vec<u8>>> {
+fn read_output(child: &mut Child, end: Instant) -> Option<io::Result<Vec<u8>>> {
     let output = child.stdout.take()?;
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -120,25 +142,30 @@ fn read_output(child: &mut Child) -> Option<io::Result<Vec<u8>>> {
         // The receiver is gone when the helper was too slow; nobody wants the answer then.
         let _ = sender.send(result);
     });
-    receiver.recv_timeout(PATIENCE).ok()
+    receiver.recv_timeout(end.saturating_duration_since(Instant::now())).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::time::{Duration, Instant};
 
-    use super::{Credential, HelperError, get};
+    use super::{Credential, HelperError, PATIENCE, get, get_within};
 
     /// Asks a helper that is this shell script.
     fn ask(script: &str, registry: &str) -> Result<Credential, HelperError> {
+        ask_within(PATIENCE, script, registry)
+    }
+
+    fn ask_within(patience: Duration, script: &str, registry: &str) -> Result<Credential, HelperError> {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("docker-credential-test");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let mut path = directory.path().as_os_str().to_owned();
         path.push(":/usr/bin:/bin");
-        get("test", registry, Some(&path))
+        get_within(patience, "test", registry, Some(&path))
     }
 
     #[test]
@@ -163,6 +190,20 @@ mod tests {
         let failed = ask("printf 'key ring \\033[2Jlocked'; exit 1", "r.example").unwrap_err().to_string();
         assert!(failed.contains(r"key ring \u{1b}[2Jlocked"), "{failed}");
         assert!(matches!(ask("echo hello", "r.example"), Err(HelperError::Answer(_))));
+    }
+
+    #[test]
+    fn a_helper_that_hangs_is_cut_off() {
+        let answer = r#"echo '{"Username":"u","Secret":"s"}'"#;
+        for hanging in
+            ["exec sleep 60".to_owned(), format!("{answer}; exec sleep 60 >&-"), "exec sleep 60 >&-".to_owned()]
+        {
+            let start = Instant::now();
+            let slow = ask_within(Duration::from_millis(500), &hanging, "r.example");
+            assert!(matches!(slow, Err(HelperError::Slow { .. })), "{hanging}");
+            assert!(start.elapsed() < Duration::from_secs(30), "{hanging}");
+        }
+        assert!(ask_within(Duration::from_secs(60), &format!("{answer}; exec >&-; sleep 0.2"), "r.example").is_ok());
     }
 
     #[test]
