@@ -10,6 +10,7 @@ mod file_system;
 mod grow;
 mod guest;
 mod overlay;
+mod registry;
 mod run;
 mod set_agent;
 
@@ -28,6 +29,7 @@ pub use grow::GrowArgs;
 pub use guest::GuestArgs;
 use nex_image::Platform;
 pub use overlay::OverlayDriveArg;
+pub use registry::RegistryArgs;
 pub use run::RunArgs;
 pub use set_agent::SetAgentArgs;
 
@@ -165,9 +167,8 @@ pub struct RootfsArgs {
     #[arg(long, env = "NEX_OFFLINE", value_parser = FalseyValueParser::new())]
     pub offline: bool,
 
-    /// Talk http instead of https to the registry; for registries under test.
-    #[arg(long, env = "NEX_PLAIN_HTTP", value_parser = FalseyValueParser::new())]
-    pub plain_http: bool,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
 
     #[command(flatten)]
     pub file_system: FileSystemArgs,

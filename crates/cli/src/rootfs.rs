@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use nex_ext4::{BLOCK_SIZE, Journal, Size};
-use nex_image::{Platform, Reference, RegistryOptions};
+use nex_image::{Platform, Reference};
 use nex_rootfs::{
     Compression, Destination, Error, FileSystemOptions, GuestOptions, Limits, Options, OutputError, Report, VerityPlace,
 };
@@ -59,7 +59,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         image: nex_image::Options {
             platform: args.platform.clone().unwrap_or_else(Platform::host),
             offline: args.offline,
-            registry: RegistryOptions { plain_http: args.plain_http, ..RegistryOptions::default() },
+            registry: args.registry.options(),
             limits: image_limits(&args.limits),
             keep: None,
             aside: None,

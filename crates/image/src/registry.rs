@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! Registry ── blob (resumes) ──┐
-//!          ── tags (pages) ────┼── client (challenges, tokens) ── http (redirects, proxies, TLS)
+//!          ── tags (pages) ────┼── client (challenges, tokens) ── http (redirects, TLS) ── line (connections: deadline, fence)
 //!          ── manifest ────────┘        └── credentials (files, helpers)
 //! ```
 //!
@@ -12,14 +12,20 @@
 //! the memory, write to the terminal, or keep a request waiting for ever. Its bytes are verified by the caller, who has the digest.
 
 mod address;
+mod address_forms;
 mod auth_file;
 mod blob;
 mod challenge;
 mod client;
 mod credential_helper;
 mod credentials;
+mod deadline;
 mod error;
+mod fence;
 mod http;
+mod line;
+mod metadata;
+mod patience;
 mod proxy;
 mod rate_limit;
 mod reach;
@@ -45,7 +51,7 @@ use self::refusal::Wanted;
 
 pub use self::credentials::{CredentialFile, CredentialPlaces, Place};
 pub use self::error::Error;
-pub use self::http::Timeouts;
+pub use self::patience::{Throughput, Timeouts};
 pub use self::proxy::Proxies;
 pub use self::rate_limit::RateLimit;
 pub use self::retry::RetryPolicy;
@@ -73,7 +79,7 @@ pub struct Options {
     pub proxies: Proxies,
     /// Patience with failures.
     pub retry: RetryPolicy,
-    /// Patience with silence.
+    /// Patience with slowness.
     pub timeouts: Timeouts,
 }
 
@@ -122,7 +128,18 @@ impl Registry {
         let uri = address::below(&self.client.base, "manifests", tag_or_digest)?;
         let wanted = Wanted::Manifest(tag_or_digest.to_owned());
         let target = Target { uri, accept: Some(MANIFEST_TYPES), wanted };
-        self.client.document(&target, MAX_MANIFEST, |answer| answer.header(CONTENT_TYPE).map(str::to_owned))
+        self.client.document(&target, MAX_MANIFEST, &mut self.client.budget(), |answer| {
+            answer.header(CONTENT_TYPE).map(str::to_owned)
+        })
+    }
+
+    /// A blob that is a document, such as a config, of at most `limit` bytes, unverified. It has the time of a document.
+    ///
+    /// # Errors
+    /// See [`enum@Error`].
+    pub fn document(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, Error> {
+        let target = self.blob_target(digest)?;
+        Ok(self.client.document(&target, limit, &mut self.client.budget(), |_| ())?.1)
     }
 
     /// A blob's bytes, unverified. Broken connections are resumed inside; a blob with another number of bytes than
@@ -139,10 +156,14 @@ impl Registry {
     /// # Errors
     /// See [`enum@Error`].
     pub fn blob_from(&self, digest: &Digest, size: Option<u64>, offset: u64) -> Result<Box<dyn Read + Send>, Error> {
+        let target = self.blob_target(digest)?;
+        Ok(Box::new(BlobReader::open(Arc::clone(&self.client), target, size, offset)?))
+    }
+
+    fn blob_target(&self, digest: &Digest) -> Result<Target, Error> {
         let digest = digest.to_string();
         let uri = address::below(&self.client.base, "blobs", &digest)?;
-        let target = Target { uri, accept: None, wanted: Wanted::Blob(digest) };
-        Ok(Box::new(BlobReader::open(Arc::clone(&self.client), target, size, offset)?))
+        Ok(Target { uri, accept: None, wanted: Wanted::Blob(digest) })
     }
 
     /// The repository's tags, for messages: at most 10,000.

@@ -3,25 +3,29 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use ureq::BodyReader;
 use ureq::http::StatusCode;
 use ureq::http::header::CONTENT_RANGE;
 
 use super::address::place;
 use super::client::{Client, Target};
 use super::error::Error;
-use super::http::Answer;
+use super::http::{Answer, Download};
+use super::patience::Pace;
 use super::retry::{Attempts, Retry};
 use super::text::shown;
 
 /// Bytes that count as progress. Less could keep a server busy cutting us off for ever.
 const PROGRESS: u64 = 64 << 10;
 
+/// Bytes that are passed over at once.
+const SKIPPED: usize = 32 << 10;
+
 /// Reads a blob. The bytes are not verified; their number is, when it is known.
 pub(super) struct BlobReader {
     client: Arc<Client>,
     target: Target,
-    body: Option<BodyReader<'static>>,
+    body: Option<Download>,
+    pace: Pace,
     /// The next byte to give out.
     offset: u64,
     /// Bytes in all: by the manifest, or else by the registry's first answer.
@@ -43,11 +47,13 @@ impl BlobReader {
         offset: u64,
     ) -> Result<BlobReader, Error> {
         let attempts = Attempts::new(&client.retry);
+        let pace = Pace::new(client.timeouts.blob);
         let progress = offset;
         let mut reader = BlobReader {
             client,
             target,
             body: None,
+            pace,
             offset,
             size,
             takes_ranges: true,
@@ -55,15 +61,20 @@ impl BlobReader {
             progress,
             is_finished: false,
         };
-        while let Err(error) = reader.connect() {
-            reader.recover(error)?;
+        loop {
+            match reader.connect() {
+                Ok(body) => {
+                    reader.body = Some(body);
+                    return Ok(reader);
+                }
+                Err(error) => reader.recover(error)?,
+            }
         }
-        Ok(reader)
     }
 
     /// Asks for the bytes from the offset on. A blob never changes, so no `If-Range` is needed: whatever its parts came
     /// from, its digest tells whether they belong together.
-    fn connect(&mut self) -> Result<(), Error> {
+    fn connect(&mut self) -> Result<Download, Error> {
         let asked = if self.takes_ranges { self.offset } else { 0 };
         match self.connect_at(asked) {
             // 416, or another range than the one asked for. The whole blob has what we want, too.
@@ -75,8 +86,8 @@ impl BlobReader {
         }
     }
 
-    fn connect_at(&mut self, asked: u64) -> Result<(), Error> {
-        let answer = self.client.get(&self.target, asked)?;
+    fn connect_at(&mut self, asked: u64) -> Result<Download, Error> {
+        let answer = self.client.get(&self.target, asked, &mut self.client.budget())?;
         let is_partial = answer.status == StatusCode::PARTIAL_CONTENT;
         let total = if is_partial { self.check_range(&answer, asked)? } else { answer.body.content_length() };
         match (self.size, total) {
@@ -84,10 +95,10 @@ impl BlobReader {
             (None, total) => self.size = total,
             _ => {}
         }
-        let mut body = answer.body.into_reader();
+        let mut body = answer.into_download();
+        self.pace.start_again();
         self.skip(&mut body, if is_partial { self.offset - asked } else { self.offset })?;
-        self.body = Some(body);
-        Ok(())
+        Ok(body)
     }
 
     /// Checks that a 206 answer begins where it should; gives the blob's size if the answer tells it.
@@ -100,12 +111,28 @@ impl BlobReader {
     }
 
     /// Passes over what we have already, when the server ignores `Range` and begins anew.
-    fn skip(&self, body: &mut BodyReader<'static>, surplus: u64) -> Result<(), Error> {
-        let skipped = io::copy(&mut body.take(surplus), &mut io::sink());
-        match skipped.map_err(|source| self.broken(source))? {
-            bytes if bytes == surplus => Ok(()),
-            _ => Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+    fn skip(&mut self, body: &mut Download, surplus: u64) -> Result<(), Error> {
+        let mut buffer = [0; SKIPPED];
+        let mut left = surplus;
+        while left > 0 {
+            let room = usize::try_from(left).map_or(SKIPPED, |left| left.min(SKIPPED));
+            match self.read_from(body, &mut buffer[..room])? {
+                0 => return Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+                bytes => left -= bytes as u64,
+            }
         }
+        Ok(())
+    }
+
+    /// One read at the pace that is the least.
+    fn read_from(&mut self, body: &mut Download, buffer: &mut [u8]) -> Result<usize, Error> {
+        body.read(buffer, &mut self.pace).map_err(|source| match self.pace.shortfall() {
+            Some((received, least)) if body.is_too_slow() => {
+                let (offset, size) = (self.offset, self.size);
+                Error::SlowBlob { url: place(&self.target.uri), offset, size, received, least }
+            }
+            _ => self.broken(source),
+        })
     }
 
     /// One read from the connection, which is made anew if there is none. Zero is the end of the blob.
@@ -113,14 +140,15 @@ impl BlobReader {
         let Some(room) = self.room(buffer.len()) else {
             return self.end();
         };
-        if self.body.is_none() {
-            self.connect()?;
-        }
-        let read = self.body.as_mut().map_or(Ok(0), |body| body.read(&mut buffer[..room]));
-        let bytes = read.map_err(|source| self.broken(source))?;
+        let mut body = match self.body.take() {
+            Some(body) => body,
+            None => self.connect()?,
+        };
+        let bytes = self.read_from(&mut body, &mut buffer[..room])?;
         if bytes == 0 && self.size.is_some() {
             return Err(self.broken(io::ErrorKind::UnexpectedEof.into()));
         }
+        self.body = Some(body);
         self.advance(bytes);
         Ok(bytes)
     }
@@ -139,7 +167,7 @@ impl BlobReader {
     /// After the last byte nothing may follow. A connection that breaks here has done its work.
     fn end(&mut self) -> Result<usize, Error> {
         let mut probe = [0];
-        let more = self.body.take().map_or(Ok(0), |mut body| body.read(&mut probe));
+        let more = self.body.take().map_or(Ok(0), |mut body| body.read(&mut probe, &mut self.pace));
         match more {
             Ok(1) => Err(self.wrong_size(self.offset, "more".to_owned())),
             _ => Ok(0),
@@ -148,7 +176,7 @@ impl BlobReader {
 
     fn advance(&mut self, bytes: usize) {
         self.offset += bytes as u64;
-        if self.offset - self.progress >= PROGRESS {
+        if self.offset - self.progress >= PROGRESS.max(self.pace.quota()) {
             self.progress = self.offset;
             self.attempts.start_again();
         }

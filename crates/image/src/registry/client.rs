@@ -11,6 +11,8 @@ use super::challenge::Challenge;
 use super::credentials::{Credential, CredentialPlaces, Lookup};
 use super::error::Error;
 use super::http::{Answer, Get, Http};
+use super::patience::{Budget, Timeouts};
+use super::reach::Reach;
 use super::refusal::{Said, Subject, Wanted, refusal};
 use super::retry::{Attempts, Pause, Retry, RetryPolicy};
 use super::token::{TokenRequest, basic, bearer, read_token};
@@ -22,11 +24,14 @@ pub(super) struct Client {
     /// `https://HOST/v2/REPOSITORY`.
     pub(super) base: String,
     pub(super) retry: RetryPolicy,
+    pub(super) timeouts: Timeouts,
     /// What it asked for by `Retry-After`; all connections keep to it.
     pause: Pause,
     places: CredentialPlaces,
     /// Looked up when the registry first asks for it, once.
     lookup: OnceLock<Lookup>,
+    /// How far inside the network the registry was when it answered first.
+    reach: OnceLock<Reach>,
     /// What the registry accepted last. A token that has expired is answered with a new challenge.
     authorization: Mutex<Option<HeaderValue>>,
 }
@@ -46,11 +51,18 @@ impl Client {
             subject: Subject { registry: registry.to_owned(), repository: repository.to_owned() },
             base: repository_base(registry, repository, options.plain_http)?,
             retry: options.retry.clone(),
+            timeouts: options.timeouts.clone(),
             pause: Pause::default(),
             places: options.credentials.clone(),
             lookup: OnceLock::new(),
+            reach: OnceLock::new(),
             authorization: Mutex::new(None),
         })
+    }
+
+    /// The time for one document.
+    pub(super) fn budget(&self) -> Budget {
+        Budget::start(self.timeouts.document)
     }
 
     /// Gets a whole document of at most `limit` bytes, with retries. `pick` takes what is needed from the headers.
@@ -58,11 +70,12 @@ impl Client {
         &self,
         target: &Target,
         limit: u64,
+        budget: &mut Budget,
         pick: impl Fn(&Answer) -> T,
     ) -> Result<(T, Vec<u8>), Error> {
         let mut attempts = Attempts::new(&self.retry);
         loop {
-            let outcome = self.get(target, 0).and_then(|answer| {
+            let outcome = self.get(target, 0, budget).and_then(|answer| {
                 let picked = pick(&answer);
                 Ok((picked, answer.read(limit)?))
             });
@@ -70,7 +83,8 @@ impl Client {
                 Ok(document) => return Ok(document),
                 Err(error) => error,
             };
-            if !attempts.wait_after_failure(error.retry()) {
+            // Without time, another attempt would only hide what the last one met.
+            if budget.is_over() || !budget.stopped(|| attempts.wait_after_failure(error.retry())) {
                 return Err(match attempts.made() {
                     0 | 1 => error,
                     made => Error::GaveUp { attempts: made, source: Box::new(error) },
@@ -80,19 +94,19 @@ impl Client {
     }
 
     /// Asks once for a target from a byte on, and answers one challenge on the way. Only success is returned.
-    pub(super) fn get(&self, target: &Target, offset: u64) -> Result<Answer, Error> {
-        self.pause.wait();
-        self.get_now(target, offset).inspect_err(|error| match error.retry() {
+    pub(super) fn get(&self, target: &Target, offset: u64, budget: &mut Budget) -> Result<Answer, Error> {
+        budget.stopped(|| self.pause.wait());
+        self.get_now(target, offset, budget).inspect_err(|error| match error.retry() {
             Retry::After(wait) if wait <= self.retry.longest_wait => self.pause.extend(wait),
             _ => {}
         })
     }
 
-    fn get_now(&self, target: &Target, offset: u64) -> Result<Answer, Error> {
-        let mut answer = self.send(target, offset, self.authorization().as_ref())?;
+    fn get_now(&self, target: &Target, offset: u64, budget: &mut Budget) -> Result<Answer, Error> {
+        let mut answer = self.send(target, offset, self.authorization().as_ref(), budget)?;
         if is_challenge(&answer) {
-            let authorization = self.answer_challenge(answer, &target.uri)?;
-            answer = self.send(target, offset, Some(&authorization))?;
+            let authorization = self.answer_challenge(answer, &target.uri, budget)?;
+            answer = self.send(target, offset, Some(&authorization), budget)?;
             self.set_authorization(authorization);
         }
         if answer.status.is_success() {
@@ -104,21 +118,34 @@ impl Client {
         }
     }
 
-    fn send(&self, target: &Target, offset: u64, authorization: Option<&HeaderValue>) -> Result<Answer, Error> {
-        self.http.get(&Get { uri: &target.uri, accept: target.accept, offset, authorization })
+    fn send(
+        &self,
+        target: &Target,
+        offset: u64,
+        authorization: Option<&HeaderValue>,
+        budget: &Budget,
+    ) -> Result<Answer, Error> {
+        // The user has named the registry, so it may be anywhere. Once it has answered, its name must not lead further inside.
+        let innermost = self.reach.get().map_or(Reach::Metadata, |reach| (*reach).max(Reach::Private));
+        let get = Get { uri: &target.uri, accept: target.accept, offset, authorization, innermost };
+        let answer = self.http.get(&get, budget)?;
+        let _ = self.reach.set(answer.home_reach);
+        Ok(answer)
     }
 
     /// The header that answers a registry's challenges, the safest of them first.
-    fn answer_challenge(&self, answer: Answer, home: &Uri) -> Result<HeaderValue, Error> {
+    fn answer_challenge(&self, answer: Answer, home: &Uri, budget: &mut Budget) -> Result<HeaderValue, Error> {
         let headers = answer.headers.get_all(WWW_AUTHENTICATE).iter();
         let challenges: Vec<_> =
             headers.filter_map(|value| value.to_str().ok()).flat_map(Challenge::parse_all).collect();
         let of_scheme = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
-        match (of_scheme("bearer"), of_scheme("basic"), &self.lookup().found) {
+        match (of_scheme("bearer"), of_scheme("basic"), &budget.stopped(|| self.lookup()).found) {
             (Some(_), _, Some(Credential::RegistryToken(token))) => {
                 bearer(token).ok_or_else(|| self.unauthorized(answer))
             }
-            (Some(challenge), _, credential) => self.fetch_token(challenge, home, credential.as_ref()),
+            (Some(challenge), _, credential) => {
+                self.fetch_token(challenge, home, answer.home_reach, credential.as_ref(), budget)
+            }
             (None, Some(_), Some(Credential::Password { user, password })) => {
                 basic(user, password).ok_or_else(|| self.unauthorized(answer))
             }
@@ -130,11 +157,13 @@ impl Client {
         &self,
         challenge: &Challenge,
         home: &Uri,
+        reach: Reach,
         credential: Option<&Credential>,
+        budget: &Budget,
     ) -> Result<HeaderValue, Error> {
         let scope = format!("repository:{}:pull", self.subject.repository);
-        let request = TokenRequest::new(challenge, &self.subject.registry, home, scope, &self.http)?;
-        let answer = request.send(credential, &self.http)?;
+        let request = TokenRequest::new(challenge, &self.subject.registry, home, scope, reach)?;
+        let answer = request.send(credential, &self.http, budget)?;
         if answer.status.is_success() {
             read_token(answer)
         } else if is_denial(&answer) {

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::credentials::Place;
+use super::patience::Throughput;
 use super::rate_limit::RateLimit;
 use super::retry::Retry;
 
@@ -44,6 +46,36 @@ pub enum Error {
         url: String,
         /// What the HTTP library said.
         source: io::Error,
+    },
+    /// A document, a token or the beginning of a blob that did not come in its time.
+    #[error(
+        "{url}: no complete answer within {} s, though {received} bytes came: the server is too slow; try again, or give it more time (--registry-timeout)",
+        allowed.as_secs()
+    )]
+    Slow {
+        /// The address without its query.
+        url: String,
+        /// The time.
+        allowed: Duration,
+        /// Bytes received in it, of headers and body.
+        received: u64,
+    },
+    /// A blob that comes, but too slowly.
+    #[error(
+        "{url}: the download brought {received} bytes in {} s (at byte {offset}{}), and {} are the least: the server is too slow; try again, or ask less of it (--min-throughput)",
+        least.time.as_secs(), size.map(|size| format!(" of {size}")).unwrap_or_default(), least.bytes
+    )]
+    SlowBlob {
+        /// The address without its query.
+        url: String,
+        /// Bytes of the blob received in all.
+        offset: u64,
+        /// Bytes expected, when known.
+        size: Option<u64>,
+        /// Bytes of the blob received in the time of the least throughput.
+        received: u64,
+        /// The least throughput.
+        least: Throughput,
     },
     /// A temporary failure that did not go away.
     #[error("{source} (gave up after {attempts} attempts)")]
@@ -160,6 +192,14 @@ pub enum Error {
         realm: String,
         /// Why it is refused.
         reason: &'static str,
+    },
+    /// A name that a server sent us to, or that it answers to now, lies too far inside the network.
+    #[error("{url}: refused to connect: by its addresses, {leads}, further inside the network than the registry")]
+    Inside {
+        /// The address without its query.
+        url: String,
+        /// Where its name leads.
+        leads: &'static str,
     },
     /// A token server's answer that is no token.
     #[error("{realm}: the token server's answer is not understood: {reason}")]

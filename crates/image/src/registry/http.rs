@@ -1,47 +1,28 @@
 //! One HTTP exchange: proxies, TLS, timeouts, and redirects that give nothing away.
 
 use std::io::{self, Read};
-use std::net::ToSocketAddrs;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ureq::http::header::{self, HeaderMap, HeaderValue};
 use ureq::http::{Method, Request, Response, StatusCode, Uri};
-use ureq::{Agent, AsSendBody, Body, Proxy};
+use ureq::{AsSendBody, Body, BodyReader};
 
 use super::Options;
 use super::address::{host_of, is_https, place, resolve, same_origin};
 use super::error::Error;
-use super::proxy::Proxies;
+use super::fence::Fenced;
+use super::line::{HeldLine, Lines, NotFound};
+use super::patience::{Budget, Pace};
 use super::reach::Reach;
 use super::tls;
 
 /// Redirects that are followed at most.
 const MAX_REDIRECTS: usize = 5;
 
-/// How we name ourselves to servers.
-const USER_AGENT: &str = concat!("nex/", env!("CARGO_PKG_VERSION"));
-
-/// How long a server may keep us waiting.
-#[derive(Debug, Clone)]
-pub struct Timeouts {
-    /// For the name, the connection and the TLS handshake, each.
-    pub connect: Duration,
-    /// For each piece of an answer: a download may take any time while bytes keep coming.
-    pub idle: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts { connect: Duration::from_secs(15), idle: Duration::from_secs(30) }
-    }
-}
-
-/// Connections, kept open between requests.
+/// Exchanges with servers, over connections that are kept open in between.
 pub(super) struct Http {
-    direct: Agent,
-    via_https_proxy: Option<Agent>,
-    via_http_proxy: Option<Agent>,
-    proxies: Proxies,
+    lines: Arc<Lines>,
     has_authorities: bool,
 }
 
@@ -54,6 +35,8 @@ pub(super) struct Get<'a> {
     pub(super) offset: u64,
     /// Sent to the first address and to redirects at the same origin, never elsewhere.
     pub(super) authorization: Option<&'a HeaderValue>,
+    /// The innermost address that the name may have.
+    pub(super) innermost: Reach,
 }
 
 /// What a server answered, whatever its status.
@@ -61,10 +44,15 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Body,
+    /// Behind the body: a connection is free when its body is gone.
+    line: HeldLine,
+    allowed: Option<Duration>,
     /// The address that answered, after redirects.
     pub(super) uri: Uri,
     /// False when a redirect led to another origin.
     pub(super) is_home: bool,
+    /// How far inside the network the server is that was asked first.
+    pub(super) home_reach: Reach,
 }
 
 impl Http {
@@ -72,42 +60,26 @@ impl Http {
     pub(super) fn new(registry: &str, options: &Options) -> Result<Http, Error> {
         let authorities = options.certificates.load(registry)?;
         let tls = tls::configuration(&authorities);
-        let agent = |proxy: Option<Proxy>| -> Agent {
-            let timeouts = &options.timeouts;
-            Agent::config_builder()
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .max_redirects_will_error(false)
-                .user_agent(USER_AGENT)
-                .tls_config(tls.clone())
-                .proxy(proxy)
-                .timeout_resolve(Some(timeouts.connect))
-                .timeout_connect(Some(timeouts.connect))
-                .timeout_per_read(Some(timeouts.idle))
-                .timeout_per_write(Some(timeouts.idle))
-                .build()
-                .into()
-        };
-        Ok(Http {
-            direct: agent(None),
-            via_https_proxy: options.proxies.for_scheme("https")?.map(|proxy| agent(Some(proxy))),
-            via_http_proxy: options.proxies.for_scheme("http")?.map(|proxy| agent(Some(proxy))),
-            proxies: options.proxies.clone(),
-            has_authorities: !authorities.is_empty(),
-        })
+        let lines = Lines::new(tls, &options.timeouts, &options.proxies)?;
+        Ok(Http { lines, has_authorities: !authorities.is_empty() })
     }
 
     /// Asks, and follows redirects.
-    pub(super) fn get(&self, get: &Get<'_>) -> Result<Answer, Error> {
+    pub(super) fn get(&self, get: &Get<'_>, budget: &Budget) -> Result<Answer, Error> {
+        let line = self.line(budget);
+        line.fence().set(get.innermost);
         let mut uri = get.uri.clone();
-        let mut is_home = true;
+        let (mut is_home, mut home_reach) = (true, None);
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.get_once(&uri, get, is_home)?;
+            let response = self.get_once(&line, &uri, get, is_home, budget)?;
+            let home_reach = *home_reach.get_or_insert_with(|| line.reached(&uri));
             if !is_redirect(response.status()) {
-                let (parts, body) = response.into_parts();
-                return Ok(Answer { status: parts.status, headers: parts.headers, body, uri, is_home });
+                return Ok(Answer::new(response, line, uri, budget).from(is_home, home_reach));
             }
-            let next = self.redirect_target(&uri, get.uri, response.headers())?;
+            let next = redirect_target(&uri, home_reach, response.headers())?;
+            if !same_origin(&uri, &next) {
+                line.fence().set(innermost_redirect(home_reach));
+            }
             // Once away from home, the authorization stays away, even when a redirect leads back.
             is_home &= same_origin(&uri, &next);
             uri = next;
@@ -115,7 +87,14 @@ impl Http {
         Err(Error::Redirect { from: place(get.uri), to: Some(place(&uri)), reason: "more than 5 in a row" })
     }
 
-    fn get_once(&self, uri: &Uri, get: &Get<'_>, is_home: bool) -> Result<Response<Body>, Error> {
+    fn get_once(
+        &self,
+        line: &HeldLine,
+        uri: &Uri,
+        get: &Get<'_>,
+        is_home: bool,
+        budget: &Budget,
+    ) -> Result<Response<Body>, Error> {
         // Blobs are compressed already, and their digests are those of the bytes as they are stored.
         let mut request = Request::get(uri).header(header::ACCEPT_ENCODING, "identity");
         if let Some(accept) = get.accept {
@@ -127,54 +106,45 @@ impl Http {
         if let Some(authorization) = get.authorization.filter(|_| is_home) {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        self.run(uri, request.body(()))
+        self.run(line, uri, request.body(()), budget)
     }
 
     /// Sends a form. Redirects are not followed: the form holds a secret.
-    pub(super) fn post_form(&self, uri: &Uri, form: String) -> Result<Answer, Error> {
+    pub(super) fn post_form(
+        &self,
+        uri: &Uri,
+        form: String,
+        innermost: Reach,
+        budget: &Budget,
+    ) -> Result<Answer, Error> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(uri)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let (parts, body) = self.run(uri, request.body(form))?.into_parts();
-        Ok(Answer { status: parts.status, headers: parts.headers, body, uri: uri.clone(), is_home: true })
+        let line = self.line(budget);
+        line.fence().set(innermost);
+        let response = self.run(&line, uri, request.body(form), budget)?;
+        Ok(Answer::new(response, line, uri.clone(), budget))
     }
 
-    fn run<B: AsSendBody>(&self, uri: &Uri, request: ureq::http::Result<Request<B>>) -> Result<Response<Body>, Error> {
+    fn line(&self, budget: &Budget) -> HeldLine {
+        let line = self.lines.take();
+        line.deadline().begin(budget.end);
+        line
+    }
+
+    fn run<B: AsSendBody>(
+        &self,
+        line: &HeldLine,
+        uri: &Uri,
+        request: ureq::http::Result<Request<B>>,
+        budget: &Budget,
+    ) -> Result<Response<Body>, Error> {
         let request = request.map_err(|_| Error::Address { name: place(uri) })?;
-        self.agent(uri).run(request).map_err(|error| self.failure(uri, error))
-    }
-
-    fn agent(&self, uri: &Uri) -> &Agent {
-        self.proxy_agent(uri).unwrap_or(&self.direct)
-    }
-
-    fn proxy_agent(&self, uri: &Uri) -> Option<&Agent> {
-        let proxied = if is_https(uri) { &self.via_https_proxy } else { &self.via_http_proxy };
-        proxied.as_ref().filter(|_| !self.proxies.bypass(uri))
-    }
-
-    /// How far inside a host is. Behind a proxy only literal addresses tell.
-    pub(super) fn reach(&self, uri: &Uri) -> Reach {
-        Reach::of(uri, self.proxy_agent(uri).is_none())
-    }
-
-    /// Where a redirect leads, if we go there.
-    fn redirect_target(&self, from: &Uri, first: &Uri, headers: &HeaderMap) -> Result<Uri, Error> {
-        let refused = |to: Option<&Uri>, reason| Error::Redirect { from: place(from), to: to.map(place), reason };
-        let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let Some(next) = location.and_then(|location| resolve(from, location)) else {
-            return Err(refused(None, "it names no http or https address"));
-        };
-        if is_https(from) && !is_https(&next) {
-            return Err(refused(Some(&next), "it leads from https to http"));
-        }
-        // Storage in a private network is common; the loopback interface and metadata services are never meant.
-        let inner = |uri: &Uri| self.reach(uri).max(Reach::Private);
-        if !same_origin(from, &next) && inner(&next) > inner(first) {
-            return Err(refused(Some(&next), "it leads to this machine or to its local link"));
-        }
-        Ok(next)
+        line.agent(uri).run(request).map_err(|error| match too_slow(line, place(uri), budget.allowed) {
+            Some(slow) => slow,
+            None => self.failure(uri, error),
+        })
     }
 
     /// The library's error, as ours.
@@ -183,17 +153,20 @@ impl Http {
         if let Some(tls) = tls_error(&error) {
             return Error::Tls { host, problem: tls.to_string(), hint: self.tls_hint(tls) };
         }
-        let is_proxied = self.proxy_agent(uri).is_some();
+        let is_proxied = self.lines.proxy(uri).is_some();
+        if let ureq::Error::Other(other) = &error {
+            if let Some(Fenced(reach)) = other.downcast_ref() {
+                return Error::Inside { url: place(uri), leads: reach.place() };
+            }
+            // Behind a proxy it is the proxy's name that was looked up.
+            if let Some(NotFound { reason }) = other.downcast_ref() {
+                let host = if is_proxied { format!("the proxy for {host}") } else { host };
+                return Error::HostNotFound { host, reason: reason.clone() };
+            }
+        }
         let source = error.into_io();
         if source.kind() == io::ErrorKind::ConnectionRefused {
             return Error::ConnectionRefused { host: if is_proxied { format!("the proxy for {host}") } else { host } };
-        }
-        // A failed look-up has no kind of its own; a second one tells. Behind a proxy it is not our business.
-        if !is_proxied
-            && source.raw_os_error().is_none()
-            && let Err(error) = resolve_host(uri)
-        {
-            return Error::HostNotFound { host, reason: error.to_string() };
         }
         Error::Connection { url: place(uri), source }
     }
@@ -218,7 +191,25 @@ impl Http {
     }
 }
 
+/// The answer did not come in its time, if that is what the failure was.
+fn too_slow(line: &HeldLine, url: String, allowed: Option<Duration>) -> Option<Error> {
+    let allowed = allowed.filter(|_| line.deadline().has_passed())?;
+    Some(Error::Slow { url, allowed, received: line.deadline().received() })
+}
+
 impl Answer {
+    fn new(response: Response<Body>, line: HeldLine, uri: Uri, budget: &Budget) -> Answer {
+        let (parts, body) = response.into_parts();
+        let (allowed, home_reach) = (budget.allowed, line.reached(&uri));
+        let (status, headers) = (parts.status, parts.headers);
+        Answer { status, headers, body, line, allowed, uri, is_home: true, home_reach }
+    }
+
+    /// The same behind redirects.
+    fn from(self, is_home: bool, home_reach: Reach) -> Answer {
+        Answer { is_home, home_reach, ..self }
+    }
+
     /// A header's text.
     pub(super) fn header(&self, name: header::HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -233,17 +224,63 @@ impl Answer {
         }
         let mut content = Vec::new();
         match self.body.into_reader().take(limit.saturating_add(1)).read_to_end(&mut content) {
-            Err(source) => Err(Error::Connection { url, source }),
+            Err(source) => {
+                Err(too_slow(&self.line, url.clone(), self.allowed).unwrap_or(Error::Connection { url, source }))
+            }
             Ok(_) if content.len() as u64 > limit => too_large(url),
             Ok(_) => Ok(content),
         }
     }
+
+    /// The body, to be read at a pace.
+    pub(super) fn into_download(self) -> Download {
+        Download { body: self.body.into_reader(), line: self.line }
+    }
 }
 
-/// Fails when the host has no address.
-fn resolve_host(uri: &Uri) -> io::Result<()> {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    (host, 0).to_socket_addrs().map(|_| ())
+/// A body on its way.
+pub(super) struct Download {
+    body: BodyReader<'static>,
+    /// Behind the body: a connection is free when its body is gone.
+    line: HeldLine,
+}
+
+impl Download {
+    /// Reads what has come, or waits as long as the pace allows.
+    pub(super) fn read(&mut self, buffer: &mut [u8], pace: &mut Pace) -> io::Result<usize> {
+        let start = Instant::now();
+        self.line.deadline().set(pace.end());
+        let read = self.body.read(buffer);
+        pace.count(start.elapsed(), *read.as_ref().unwrap_or(&0));
+        read
+    }
+
+    /// Whether the pace was too slow for the last read.
+    pub(super) fn is_too_slow(&self) -> bool {
+        self.line.deadline().has_passed()
+    }
+}
+
+/// Where a redirect leads, if its address alone does not forbid to go there.
+fn redirect_target(from: &Uri, home_reach: Reach, headers: &HeaderMap) -> Result<Uri, Error> {
+    let refused = |to: Option<&Uri>, reason| Error::Redirect { from: place(from), to: to.map(place), reason };
+    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let Some(next) = location.and_then(|location| resolve(from, location)) else {
+        return Err(refused(None, "it names no http or https address"));
+    };
+    if is_https(from) && !is_https(&next) {
+        return Err(refused(Some(&next), "it leads from https to http"));
+    }
+    let reach = Reach::of_host(&next);
+    if !same_origin(from, &next) && reach > innermost_redirect(home_reach) {
+        return Err(refused(Some(&next), reach.place()));
+    }
+    Ok(next)
+}
+
+/// Storage in a private network is common; the loopback interface and metadata services are never meant.
+fn innermost_redirect(home_reach: Reach) -> Reach {
+    home_reach.max(Reach::Private)
 }
 
 fn is_redirect(status: StatusCode) -> bool {

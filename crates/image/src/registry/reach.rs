@@ -1,58 +1,73 @@
 //! How far inside a network an address lies, so that a server outside cannot send us to one inside.
 //!
-//! A token realm or a redirect is an address that a server chooses. The metadata services of clouds
-//! (169.254.169.254) and daemons on the loopback interface trust whoever can reach them.
+//! A token realm or a redirect is an address that a server chooses. The metadata services of clouds and daemons on the loopback
+//! interface trust whoever can reach them. What a URL tells by itself is looked at here; what its name resolves to, by [`super::fence`]
+//! at the moment of the connection.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ureq::http::Uri;
+
+use super::address_forms::{embedded, literal};
+use super::metadata;
 
 /// Kinds of addresses, the most public first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
-    /// Routed on the Internet, or unknown because the name does not resolve here.
+    /// Routed on the Internet, or unknown because a name tells nothing.
     Public,
     /// RFC 1918, RFC 6598 and RFC 4193 networks.
     Private,
     /// This machine.
     Loopback,
-    /// The local link, where metadata services are.
+    /// The local link.
     LinkLocal,
+    /// What a cloud tells its machines.
+    Metadata,
 }
 
 impl Reach {
-    /// The innermost address that the URI's host has. A name is resolved when `resolve` says so; behind a proxy our
-    /// own resolver tells nothing.
-    pub(super) fn of(uri: &Uri, resolve: bool) -> Reach {
-        let host = uri.host().unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if let Ok(address) = bare.parse::<IpAddr>() {
-            return Reach::of_address(address);
+    /// What the URI's host tells without a look-up: an address in any spelling, or a name with a fixed meaning.
+    pub(super) fn of_host(uri: &Uri) -> Reach {
+        let host = uri.host().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+        match literal(&host) {
+            Some(address) => Reach::of_address(address),
+            None if metadata::is_named(&host) => Reach::Metadata,
+            None if is_localhost(&host) => Reach::Loopback,
+            None => Reach::Public,
         }
-        if is_localhost(bare) {
-            return Reach::Loopback;
-        }
-        if !resolve {
-            return Reach::Public;
-        }
-        let port = uri.port_u16().unwrap_or(443);
-        let addresses = (bare, port).to_socket_addrs().into_iter().flatten();
-        addresses.map(|address| Reach::of_address(address.ip())).max().unwrap_or(Reach::Public)
     }
 
-    fn of_address(address: IpAddr) -> Reach {
+    /// That of an address.
+    pub(super) fn of_address(address: IpAddr) -> Reach {
         match address {
             IpAddr::V4(address) => Reach::of_v4(address),
-            IpAddr::V6(address) => Reach::of_v6(address),
+            IpAddr::V6(address) => {
+                let inner = embedded(address).into_iter().map(Reach::of_v4).max();
+                Reach::of_v6(address).max(inner.unwrap_or(Reach::Public))
+            }
+        }
+    }
+
+    /// Where that is, in words.
+    pub(super) fn place(self) -> &'static str {
+        match self {
+            Reach::Public => "it leads to the Internet",
+            Reach::Private => "it leads into a private network",
+            Reach::Loopback => "it leads to this machine",
+            Reach::LinkLocal => "it leads to this machine's local link",
+            Reach::Metadata => "it leads to a cloud's metadata service",
         }
     }
 
     fn of_v4(address: Ipv4Addr) -> Reach {
         let [first, second, ..] = address.octets();
         let is_shared = first == 100 && second & 0b1100_0000 == 64;
-        if address.is_link_local() {
+        if metadata::is_at_v4(address) {
+            Reach::Metadata
+        } else if address.is_link_local() {
             Reach::LinkLocal
-        } else if address.is_loopback() || address.is_unspecified() {
+        } else if address.is_loopback() || first == 0 {
             Reach::Loopback
         } else if address.is_private() || is_shared {
             Reach::Private
@@ -62,14 +77,14 @@ impl Reach {
     }
 
     fn of_v6(address: Ipv6Addr) -> Reach {
-        if let Some(mapped) = address.to_ipv4_mapped() {
-            return Reach::of_v4(mapped);
-        }
-        if address.is_unicast_link_local() {
+        let is_site_local = address.segments()[0] & 0xffc0 == 0xfec0;
+        if metadata::is_at_v6(address) {
+            Reach::Metadata
+        } else if address.is_unicast_link_local() {
             Reach::LinkLocal
         } else if address.is_loopback() || address.is_unspecified() {
             Reach::Loopback
-        } else if address.is_unique_local() {
+        } else if address.is_unique_local() || is_site_local {
             Reach::Private
         } else {
             Reach::Public
@@ -87,26 +102,72 @@ pub(super) fn is_localhost(host: &str) -> bool {
 mod tests {
     use super::Reach;
 
-    fn reach(uri: &str) -> Reach {
-        Reach::of(&uri.parse().unwrap(), false)
+    fn reach(host: &str) -> Reach {
+        Reach::of_host(&format!("http://{host}/latest").parse().unwrap())
     }
 
     #[test]
-    fn metadata_services_are_the_innermost() {
-        assert_eq!(reach("http://169.254.169.254/latest"), Reach::LinkLocal);
-        assert_eq!(reach("http://[fe80::1]/"), Reach::LinkLocal);
-        assert_eq!(reach("http://[::ffff:169.254.169.254]/"), Reach::LinkLocal);
-        assert!(Reach::LinkLocal > Reach::Loopback && Reach::Loopback > Reach::Private);
+    fn metadata_services_are_the_innermost_in_every_form() {
+        for host in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "[fd00:ec2::254]",
+            "[fd20:ce::254]",
+            "[fd00:c1::a9fe:a9fe]",
+            "[fe80::a9fe:a9fe]",
+            "[::ffff:169.254.169.254]",
+            "[::ffff:a83f:8110]",
+            "[64:ff9b::a9fe:a9fe]",
+            "[64:ff9b::6464:64c8]",
+            "[2002:a9fe:a9fe::]",
+            "[::192.0.0.192]",
+            "2852039166",
+            "0xa9fea9fe",
+            "0251.0376.0251.0376",
+            "168.63.33040",
+            "169.254.169.254.",
+            "metadata.google.internal",
+            "Metadata.Google.Internal.",
+            "instance-data.ec2.internal",
+        ] {
+            assert_eq!(reach(host), Reach::Metadata, "{host}");
+        }
     }
 
     #[test]
-    fn private_and_loopback_addresses_are_told_from_public_ones() {
-        assert_eq!(reach("https://127.0.0.1:5000/"), Reach::Loopback);
-        assert_eq!(reach("https://registry.localhost/"), Reach::Loopback);
-        assert_eq!(reach("https://10.1.2.3/"), Reach::Private);
-        assert_eq!(reach("https://100.64.0.1/"), Reach::Private);
-        assert_eq!(reach("https://[fd00::1]/"), Reach::Private);
-        assert_eq!(reach("https://93.184.216.34/"), Reach::Public);
-        assert_eq!(reach("https://registry.example/"), Reach::Public);
+    fn private_loopback_and_link_local_addresses_are_told_from_public_ones() {
+        for (host, expected) in [
+            ("169.254.1.1", Reach::LinkLocal),
+            ("[fe80::1]", Reach::LinkLocal),
+            ("[febf::1]", Reach::LinkLocal),
+            ("127.0.0.1:5000", Reach::Loopback),
+            ("2130706433", Reach::Loopback),
+            ("127.1", Reach::Loopback),
+            ("0.0.0.0", Reach::Loopback),
+            ("0", Reach::Loopback),
+            ("[::]", Reach::Loopback),
+            ("[::1]", Reach::Loopback),
+            ("[::ffff:127.0.0.1]", Reach::Loopback),
+            ("registry.localhost", Reach::Loopback),
+            ("LOCALHOST.", Reach::Loopback),
+            ("10.1.2.3", Reach::Private),
+            ("100.64.0.1", Reach::Private),
+            ("[fd00::1]", Reach::Private),
+            ("[fec0::1]", Reach::Private),
+            ("[2002:a01:203::]", Reach::Private),
+            ("93.184.216.34", Reach::Public),
+            ("168.63.129.17", Reach::Public),
+            ("[2606:4700::1111]", Reach::Public),
+            ("[64:ff9b::5db8:d822]", Reach::Public),
+            ("registry.example", Reach::Public),
+        ] {
+            assert_eq!(reach(host), expected, "{host}");
+        }
+        let mut inward = [Reach::Metadata, Reach::LinkLocal, Reach::Loopback, Reach::Private, Reach::Public];
+        inward.reverse();
+        assert!(inward.is_sorted());
     }
 }

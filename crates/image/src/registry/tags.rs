@@ -29,11 +29,13 @@ struct Page {
 /// Gets the list, cut at [`MAX_TAGS`].
 pub(super) fn list(client: &Client) -> Result<Vec<String>, Error> {
     let mut tags = Vec::new();
+    // One time for all pages: a list of them could go on for ever.
+    let mut budget = client.budget();
     let mut next = Some(parse(&format!("{}/tags/list", client.base))?);
     for _ in 0..MAX_PAGES {
         let Some(uri) = next.take() else { break };
         let target = Target { uri, accept: Some("application/json"), wanted: Wanted::Tags };
-        let (link, body) = client.document(&target, MAX_PAGE, |answer| next_page(&target.uri, answer))?;
+        let (link, body) = client.document(&target, MAX_PAGE, &mut budget, |answer| next_page(&target.uri, answer))?;
         let page: Page = serde_json::from_slice(&body)
             .map_err(|error| Error::Tags { url: place(&target.uri), reason: error.to_string() })?;
         tags.extend(page.tags.unwrap_or_default());

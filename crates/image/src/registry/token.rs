@@ -11,6 +11,8 @@ use super::challenge::Challenge;
 use super::credentials::Credential;
 use super::error::Error;
 use super::http::{Answer, Get, Http};
+use super::patience::Budget;
+use super::reach::Reach;
 use super::secret::Secret;
 use super::text::shown;
 
@@ -28,6 +30,8 @@ pub(super) struct TokenRequest {
     realm: Uri,
     service: Option<String>,
     scope: String,
+    /// How far inside the network the registry is: the token server may be no further.
+    innermost: Reach,
 }
 
 /// The answer; servers give one of the two fields, or both.
@@ -48,7 +52,7 @@ impl TokenRequest {
         registry: &str,
         home: &Uri,
         scope: String,
-        http: &Http,
+        innermost: Reach,
     ) -> Result<TokenRequest, Error> {
         let text = challenge.parameter("realm").unwrap_or_default();
         let refused = |reason| Error::Realm { registry: registry.to_owned(), realm: shown(text), reason };
@@ -63,26 +67,28 @@ impl TokenRequest {
         if !is_https(&realm) && !may_be_plain {
             return Err(refused("it is not https, and credentials must not travel unencrypted"));
         }
-        if http.reach(&realm) > http.reach(home) {
+        if Reach::of_host(&realm) > innermost {
             return Err(refused("it lies further inside the network than the registry"));
         }
         let service = challenge.parameter("service").map(str::to_owned);
         let scope = challenge.parameter("scope").map_or(scope, str::to_owned);
-        Ok(TokenRequest { realm, service, scope })
+        Ok(TokenRequest { realm, service, scope, innermost })
     }
 
     /// Asks with whatever the user has. The answer may be a refusal; see [`read_token`].
-    pub(super) fn send(&self, credential: Option<&Credential>, http: &Http) -> Result<Answer, Error> {
+    pub(super) fn send(&self, credential: Option<&Credential>, http: &Http, budget: &Budget) -> Result<Answer, Error> {
         match credential {
-            Some(Credential::IdentityToken(token)) => http.post_form(&self.realm, self.refresh_form(token)),
-            Some(Credential::Password { user, password }) => {
-                self.get(Some(&basic(user, password).ok_or_else(|| self.unsendable())?), http)
+            Some(Credential::IdentityToken(token)) => {
+                http.post_form(&self.realm, self.refresh_form(token), self.innermost, budget)
             }
-            Some(Credential::RegistryToken(_)) | None => self.get(None, http),
+            Some(Credential::Password { user, password }) => {
+                self.get(Some(&basic(user, password).ok_or_else(|| self.unsendable())?), http, budget)
+            }
+            Some(Credential::RegistryToken(_)) | None => self.get(None, http, budget),
         }
     }
 
-    fn get(&self, authorization: Option<&HeaderValue>, http: &Http) -> Result<Answer, Error> {
+    fn get(&self, authorization: Option<&HeaderValue>, http: &Http, budget: &Budget) -> Result<Answer, Error> {
         let mut uri = self.realm.to_string();
         let service = self.service.iter().map(|service| ("service", service.as_str()));
         // Several scopes stand in one parameter, separated by spaces; servers want them one by one.
@@ -92,7 +98,8 @@ impl TokenRequest {
             uri.push_str(&format!("{name}={}", encoded(value)));
         }
         let uri = uri.parse().map_err(|_| self.unsendable())?;
-        http.get(&Get { uri: &uri, accept: Some("application/json"), offset: 0, authorization })
+        let (accept, innermost) = (Some("application/json"), self.innermost);
+        http.get(&Get { uri: &uri, accept, offset: 0, authorization, innermost }, budget)
     }
 
     /// RFC 6749, section 6: refreshing an access token.

@@ -9,7 +9,7 @@ use std::io::{Cursor, Read};
 use std::sync::{Arc, OnceLock};
 
 use super::oci::{BlobStore, Resolver, check_digest};
-use super::{Ahead, Blob, Expected, read_document};
+use super::{Ahead, Blob, Expected};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::{Image, Options};
@@ -138,9 +138,14 @@ impl BlobStore for Kept {
         Ok(Box::new(Cursor::new(content)))
     }
 
-    fn config(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>, Error> {
+    fn config(&self, digest: &Digest, _size: u64) -> Result<Box<dyn Read + Send>, Error> {
         let content = self.fetch(digest, |registry| {
-            read_document(&format!("config {digest} of {}", self.name), registry.blob(digest, Some(size))?, self.limit)
+            registry.document(digest, self.limit).map_err(|error| match error {
+                crate::registry::Error::TooLarge { limit, .. } => {
+                    Error::Limit { what: format!("config {digest} of {}", self.name), limit, unit: "bytes" }
+                }
+                error => error.into(),
+            })
         })?;
         Ok(Box::new(Cursor::new(content)))
     }

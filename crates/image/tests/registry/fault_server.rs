@@ -1,6 +1,6 @@
 //! A small server that fails on demand, as no real registry does.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,7 +60,12 @@ pub struct Server {
 impl Server {
     /// Answers requests with the bytes that `handler` gives; it gets the number of requests before this one.
     pub fn start(handler: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static) -> Server {
-        Server::serve(handler, |stream| Box::new(stream))
+        Server::serve(at_once(handler), |stream| Box::new(stream))
+    }
+
+    /// Answers requests piece by piece, as slowly as `handler` likes.
+    pub fn start_slow(handler: impl Fn(&Request, &mut dyn Write) -> io::Result<()> + Send + 'static) -> Server {
+        Server::serve(move |_, request, stream| handler(request, stream), |stream| Box::new(stream))
     }
 
     /// The same over TLS, with a certificate and its key.
@@ -74,14 +79,14 @@ impl Server {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let config = Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap());
-        Server::serve(handler, move |stream| {
+        Server::serve(at_once(handler), move |stream| {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             Box::new(StreamOwned::new(connection, stream))
         })
     }
 
     fn serve(
-        handler: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static,
+        handler: impl Fn(usize, &Request, &mut dyn Write) -> io::Result<()> + Send + 'static,
         wrap: impl Fn(TcpStream) -> Box<dyn Stream> + Send + 'static,
     ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -101,7 +106,7 @@ impl Server {
                 let count = seen.lock().unwrap().len();
                 seen.lock().unwrap().push(request.clone());
                 // A client that stops reading is part of some tests.
-                let _ = stream.write_all(&handler(count, &request)).and_then(|()| stream.flush());
+                let _ = handler(count, &request, &mut stream).and_then(|()| stream.flush());
             }
         });
         Server { address, requests, is_stopped, thread: Some(thread) }
@@ -139,6 +144,12 @@ impl Drop for Server {
     }
 }
 
+fn at_once(
+    handler: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static,
+) -> impl Fn(usize, &Request, &mut dyn Write) -> io::Result<()> + Send + 'static {
+    move |count, request, stream| stream.write_all(&handler(count, request))
+}
+
 fn read_request(stream: &mut impl Read) -> Option<Request> {
     let mut lines = BufReader::new(stream);
     let mut next = || {
@@ -174,7 +185,7 @@ pub fn options() -> Options {
         certificates: CertificatePlaces::default(),
         proxies: Proxies::default(),
         retry: RetryPolicy { first_wait: Duration::from_millis(1), ..RetryPolicy::default() },
-        timeouts: Timeouts { connect: Duration::from_secs(5), idle: Duration::from_secs(5) },
+        timeouts: Timeouts { connect: Duration::from_secs(5), idle: Duration::from_secs(5), ..Timeouts::default() },
     }
 }
 

@@ -3,5 +3,6 @@
 mod distribution;
 mod fault_server;
 mod real_registry;
+mod slow;
 mod transfer;
 mod trust;

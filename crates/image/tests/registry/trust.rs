@@ -145,17 +145,51 @@ fn redirects_end_after_five() {
 
 #[test]
 fn redirects_to_metadata_services_are_refused() {
-    for target in ["http://169.254.169.254/latest", "http://[fe80::1]/", "file:///etc/passwd", "http://u:p@h/"] {
+    for target in ["http://169.254.1.1/latest", "http://[fe80::1]/", "file:///etc/passwd", "http://u:p@h/"] {
         let server = Server::start(move |_, _| answer("302 Found", &[("Location", target)], b""));
         let error = server.repository(|_| ()).manifest("latest").unwrap_err();
         assert!(matches!(error, Error::Redirect { .. }), "{error}");
     }
+    for host in METADATA {
+        let target = format!("http://{host}/latest");
+        let server = Server::start(move |_, _| answer("302 Found", &[("Location", &target)], b""));
+        let error = server.repository(|_| ()).manifest("latest").unwrap_err();
+        assert!(matches!(error, Error::Redirect { .. }), "{host}: {error}");
+        assert!(error.to_string().contains("it leads to a cloud's metadata service"), "{host}: {error}");
+    }
 }
+
+/// Metadata services in the forms that their addresses have.
+const METADATA: [&str; 16] = [
+    "169.254.169.254",
+    "169.254.169.254.",
+    "169.254.170.2",
+    "168.63.129.16",
+    "100.100.100.200",
+    "192.0.0.192",
+    "[fd00:ec2::254]",
+    "[fd20:ce::254]",
+    "[::ffff:169.254.169.254]",
+    "[::ffff:a9fe:a9fe]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[2002:a9fe:a9fe::]",
+    "2852039166",
+    "0xa9fea9fe",
+    "0251.0376.0251.0376",
+    "metadata.google.internal",
+];
 
 #[test]
 fn token_servers_inside_the_network_are_refused() {
     for (realm, reason) in [
         ("http://169.254.169.254/token", "further inside"),
+        ("http://168.63.129.16/token", "further inside"),
+        ("https://100.100.100.200/token", "further inside"),
+        ("http://192.0.0.192/token", "further inside"),
+        ("https://[fd00:ec2::254]/token", "further inside"),
+        ("https://[64:ff9b::a9fe:a9fe]/token", "further inside"),
+        ("http://2852039166/token", "further inside"),
+        ("http://metadata.google.internal./token", "further inside"),
         ("https://[fe80::1]/token", "further inside"),
         ("file:///etc/passwd", "no address"),
         ("/token", "no absolute address"),

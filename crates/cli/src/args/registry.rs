@@ -1,0 +1,88 @@
+//! The arguments that say how a registry is talked to.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use nex_image::RegistryOptions;
+use nex_image::registry::{Throughput, Timeouts};
+
+use super::script::duration;
+use crate::size;
+
+/// The registry.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registry")]
+pub struct RegistryArgs {
+    /// Talk http instead of https to the registry; for registries under test.
+    #[arg(long, env = "NEX_PLAIN_HTTP", value_parser = FalseyValueParser::new())]
+    pub plain_http: bool,
+
+    /// The time for a manifest, a config, a list or a token, and for a layer until its first byte; 0 is no limit.
+    #[arg(long, env = "NEX_REGISTRY_TIMEOUT", value_name = "TIME", value_parser = patience, default_value = "2m")]
+    pub registry_timeout: Patience,
+
+    /// The least that a layer has to bring in a time, such as 1MiB/30s; 0 is no limit.
+    #[arg(long, env = "NEX_MIN_THROUGHPUT", value_name = "SIZE/TIME", value_parser = throughput, default_value = "64KiB/60s")]
+    pub min_throughput: Least,
+}
+
+/// The value of `--registry-timeout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience(Option<Duration>);
+
+/// The value of `--min-throughput`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Least(Option<Throughput>);
+
+impl RegistryArgs {
+    /// How the registry is reached.
+    pub fn options(&self) -> RegistryOptions {
+        let (document, blob) = (self.registry_timeout.0, self.min_throughput.0);
+        let timeouts = Timeouts { document, blob, ..Timeouts::default() };
+        RegistryOptions { plain_http: self.plain_http, timeouts, ..RegistryOptions::default() }
+    }
+}
+
+fn patience(text: &str) -> Result<Patience, String> {
+    if text == "0" { Ok(Patience(None)) } else { duration(text).map(|time| Patience(Some(time))) }
+}
+
+fn throughput(text: &str) -> Result<Least, String> {
+    if text == "0" {
+        return Ok(Least(None));
+    }
+    let (bytes, time) = text.split_once('/').ok_or("a size and a time for it, such as 1MiB/30s; or 0")?;
+    let (bytes, time) = (size::parse(bytes)?, duration(time)?);
+    Ok(Least(Some(Throughput { bytes, time }).filter(|least| least.bytes > 0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_throughput_is_a_size_and_a_time() {
+        let least = |bytes, seconds| Ok(Least(Some(Throughput { bytes, time: Duration::from_secs(seconds) })));
+        assert_eq!(throughput("64KiB/60s"), least(65_536, 60));
+        assert_eq!(throughput("1/1m"), least(1, 60));
+        assert_eq!((throughput("0"), throughput("0/1s")), (Ok(Least(None)), Ok(Least(None))));
+        for text in ["", "1MiB", "1MiB/", "/1s", "1MiB/0", "1MiB/s", "-1/1s"] {
+            assert!(throughput(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_time_is_no_limit() {
+        assert_eq!((patience("0"), patience("2m")), (Ok(Patience(None)), Ok(Patience(Some(Duration::from_secs(120))))));
+        assert!(patience("soon").is_err());
+    }
+
+    /// The defaults of the flags are those of the library, which says why.
+    #[test]
+    fn the_defaults_are_the_library_s() {
+        let defaults = Timeouts::default();
+        assert_eq!(patience("2m"), Ok(Patience(defaults.document)));
+        assert_eq!(throughput("64KiB/60s"), Ok(Least(defaults.blob)));
+    }
+}
