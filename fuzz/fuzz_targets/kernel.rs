@@ -5,14 +5,14 @@
 use libfuzzer_sys::fuzz_target;
 use nex_diagnose::{Config, KernelFacts};
 use nex_fuzz::place;
-use nex_kernel::Kernel;
+use nex_kernel::{Kernel, MAX_KERNEL};
 
 fuzz_target!(|data: &[u8]| {
     if let Some(config) = Config::parse(data) {
         config.get("EXT4_FS");
         config.text("DEFAULT_INIT");
     }
-    let kernel = match Kernel::parse(data.to_vec()) {
+    let kernel = match Kernel::parse(data.to_vec(), MAX_KERNEL) {
         Ok(kernel) => kernel,
         Err(error) => return place::check_message(&error),
     };

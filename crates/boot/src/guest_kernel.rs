@@ -14,6 +14,8 @@ use crate::memory_file::MemoryFile;
 pub struct KernelOptions {
     /// The kernel's file.
     pub kernel: PathBuf,
+    /// Bytes that its file and each of its modules may have, and that they may unpack to.
+    pub max_kernel: u64,
     /// The user's own initramfs: none is made then.
     pub initrd: Option<PathBuf>,
     /// The kernel's modules. Without it they are looked for beside the kernel and in `/lib/modules`.
@@ -27,6 +29,8 @@ pub struct KernelOptions {
 pub struct GuestKernel {
     /// Its file.
     pub path: PathBuf,
+    /// Bytes that it may have, and that it may unpack to.
+    pub max: u64,
     /// What kind of file that is.
     pub form: Form,
     /// The processor that it is for.
@@ -59,14 +63,21 @@ impl GuestKernel {
     /// When there is no kernel in the file, its modules do not fit, or an initramfs is needed and there is no agent for it.
     pub fn prepare(options: &KernelOptions, bus: Bus, more: &[&str], wished: &[&str]) -> Result<Self, Error> {
         let path = &options.kernel;
-        let kernel = Kernel::read(path).map_err(|cause| match cause {
+        let kernel = Kernel::read(path, options.max_kernel).map_err(|cause| match cause {
             cause @ (nex_kernel::Error::Read { .. } | nex_kernel::Error::TooLarge { .. }) => Error::Kernel(cause),
             cause => Error::NoKernel { path: path.clone(), cause },
         })?;
         kernel.check_length().map_err(|cause| Error::CutOff { path: path.clone(), cause })?;
-        let release = kernel.release();
+        let release = match kernel.release() {
+            Err(cause @ nex_kernel::Error::UnpacksTooLarge { .. }) => {
+                return Err(Error::NoKernel { path: path.clone(), cause });
+            }
+            // What we cannot unpack, a VMM may.
+            release => release.ok().flatten(),
+        };
         let mut ready = Self {
             path: path.clone(),
+            max: options.max_kernel,
             form: kernel.form(),
             architecture: kernel.architecture(),
             bus,
@@ -81,8 +92,8 @@ impl GuestKernel {
             return Ok(ready);
         }
         let found = match (&options.modules, &ready.release) {
-            (Some(directory), release) => Some(Modules::open(directory, release.as_deref())?),
-            (None, Some(release)) => Modules::of(path, release)?,
+            (Some(directory), release) => Some(Modules::open(directory, release.as_deref(), options.max_kernel)?),
+            (None, Some(release)) => Modules::of(path, release, options.max_kernel)?,
             (None, None) => None,
         };
         let Some(found) = found else { return Ok(ready) };

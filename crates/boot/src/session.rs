@@ -337,6 +337,7 @@ mod tests {
         Machine {
             architecture: Architecture::X86_64,
             kernel,
+            max_kernel: nex_kernel::MAX_KERNEL,
             initramfs: None,
             command_line: "loglevel=0 root=/dev/none rootwait".into(),
             drives: Vec::new(),

@@ -62,6 +62,7 @@ impl Setup {
         let mut machine = Machine {
             architecture: kernel.architecture,
             kernel: kernel.path.clone(),
+            max_kernel: kernel.max,
             initramfs: kernel.initramfs(),
             command_line: format!("root={} {mode}", options.bus.device(0)),
             drives: vec![Drive { file: root.path, access, bus: options.bus }],

@@ -23,6 +23,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Diagnostic> {
     let report = nex_diagnose::check(&CheckOptions {
         image: args.file.clone(),
         kernel: args.kernel.clone(),
+        max_kernel: args.max_kernel,
         kernel_config: args.kernel_config.clone(),
         init: args.init.as_ref().map(|init| init.as_bytes().to_vec()),
         overlay: args.overlay,

@@ -49,18 +49,27 @@ pub const SCHEMA_VERSION: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What to check.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct CheckOptions {
     /// The root filesystem.
     pub image: PathBuf,
     /// The kernel that shall boot it.
     pub kernel: Option<PathBuf>,
+    /// Bytes that its file may have, and that it may unpack to.
+    pub max_kernel: u64,
     /// Its configuration, for a kernel that does not carry its own.
     pub kernel_config: Option<PathBuf>,
     /// `init=` of the kernel's command line.
     pub init: Option<Vec<u8>>,
     /// Whether the root will be an overlay over the image.
     pub overlay: bool,
+}
+
+impl Default for CheckOptions {
+    fn default() -> Self {
+        let (image, kernel, max_kernel) = (PathBuf::new(), None, nex_kernel::MAX_KERNEL);
+        Self { image, kernel, max_kernel, kernel_config: None, init: None, overlay: false }
+    }
 }
 
 /// Why nothing could be checked.
@@ -158,7 +167,10 @@ fn look(options: &CheckOptions) -> Result<Report, CheckError> {
     let failed = |cause| CheckError::Read { path: options.image.clone(), cause };
     let file = nex_file::open_disk(&options.image).map_err(failed)?;
     let mut report = Report::new(options.image.display().to_string(), nex_file::length(&file).map_err(failed)?);
-    let kernel = options.kernel.as_deref().map(|path| KernelFiles::read(path, options.kernel_config.as_deref()));
+    let kernel = options
+        .kernel
+        .as_deref()
+        .map(|path| KernelFiles::read(path, options.max_kernel, options.kernel_config.as_deref()));
     let kernel = kernel.transpose()?;
     report.kernel = kernel.as_ref().and_then(report::kernel);
     let mut findings = Findings::default();

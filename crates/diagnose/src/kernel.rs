@@ -28,12 +28,12 @@ pub struct KernelFacts {
 }
 
 impl KernelFacts {
-    /// Reads a kernel's file.
+    /// Reads a kernel's file, which may have and unpack to `most` bytes.
     ///
     /// # Errors
-    /// When it cannot be read, or is no kernel for a processor that microVMs have.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::of(&Kernel::read(path)?)
+    /// When it cannot be read, is too large, or is no kernel for a processor that microVMs have.
+    pub fn read(path: &Path, most: u64) -> Result<Self, Error> {
+        Self::of(&Kernel::read(path, most)?)
     }
 
     /// Looks at a kernel.
@@ -41,11 +41,13 @@ impl KernelFacts {
     /// # Errors
     /// When it is an ELF file of another kind: every kernel has its release in it.
     pub fn of(kernel: &Kernel) -> Result<Self, Error> {
-        let (config, unread) = match kernel.unpacked() {
-            Ok(content) => (ikconfig::find(&content), None),
+        let mut search = ikconfig::Search::default();
+        let (config, unread) = match kernel.windows(|window| search.look(&window)) {
+            Ok(()) => (search.found(), None),
+            Err(error @ Error::UnpacksTooLarge { .. }) => return Err(error),
             Err(error) => (None, Some(error.to_string())),
         };
-        let release = kernel.release();
+        let release = kernel.release().ok().flatten();
         if release.is_none() && kernel.form() == Form::Vmlinux {
             return Err(Error::NotAKernel { found: "an ELF file without a kernel's release in it" });
         }

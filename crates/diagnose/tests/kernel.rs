@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use nex_diagnose::{KernelFacts, Setting};
-use nex_kernel::{Error, Form, Kernel};
+use nex_kernel::{Error, Form, Kernel, MAX_KERNEL};
 use nex_testkit::guest::Parts;
 use nex_testkit::{command, layout};
 
@@ -25,7 +25,7 @@ fn vmlinux() -> Vec<u8> {
 }
 
 fn facts(bytes: Vec<u8>) -> Result<KernelFacts, Error> {
-    Kernel::parse(bytes).and_then(|kernel| KernelFacts::of(&kernel))
+    Kernel::parse(bytes, MAX_KERNEL).and_then(|kernel| KernelFacts::of(&kernel))
 }
 
 #[test]
@@ -44,19 +44,20 @@ fn the_configuration_is_found_however_it_is_packed() {
 
 #[test]
 fn programs_are_no_kernels() {
-    assert!(matches!(KernelFacts::read(Path::new("/bin/true")), Err(Error::NotAKernel { .. })));
-    assert!(matches!(KernelFacts::read(Path::new("/nonexistent")), Err(Error::Read { .. })));
+    assert!(matches!(KernelFacts::read(Path::new("/bin/true"), MAX_KERNEL), Err(Error::NotAKernel { .. })));
+    assert!(matches!(KernelFacts::read(Path::new("/nonexistent"), MAX_KERNEL), Err(Error::Read { .. })));
 }
 
 #[test]
 fn a_distribution_s_kernel_tells_what_it_is() {
     let Some(parts) = Parts::find().expect("readable") else { return };
-    let kernel = KernelFacts::read(&parts.kernel).expect("a kernel");
+    let kernel = KernelFacts::read(&parts.kernel, MAX_KERNEL).expect("a kernel");
     assert!(kernel.release.is_some_and(|release| release.ends_with("-cloud-amd64")));
     // Debian's kernels do not carry theirs, as the mark's absence shows to others too.
     assert!(kernel.config.is_none() && kernel.unread.is_none());
-    let unpacked =
-        Kernel::read(&parts.kernel).and_then(|kernel| Ok(kernel.unpacked()?.into_owned())).expect("a kernel");
+    let unpacked = Kernel::read(&parts.kernel, MAX_KERNEL)
+        .and_then(|kernel| Ok(kernel.unpacked()?.into_owned()))
+        .expect("a kernel");
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("vmlinux");
     std::fs::write(&path, unpacked).expect("writable");

@@ -59,6 +59,21 @@ pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads all of a regular file of at most `most` bytes; `None` when it has more.
+///
+/// # Errors
+/// As [`read_regular`].
+pub fn read_regular_within(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let file = open_regular(path)?;
+    // A file that says so itself is not read first.
+    if length(&file)? > most {
+        return Ok(None);
+    }
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
+}
+
 fn check_kind(kind: FileType, blocks: bool) -> io::Result<()> {
     let (found, error) = match kind {
         kind if kind.is_file() || blocks && kind.is_block_device() => return Ok(()),

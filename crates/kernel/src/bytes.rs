@@ -19,9 +19,3 @@ pub fn u16(bytes: &[u8], offset: usize) -> Option<u16> {
 pub fn offset(bytes: &[u8], offset: usize) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(slice(bytes, offset, 4)?.try_into().ok()?)).ok()
 }
-
-/// A text that a NUL ends, without it.
-pub fn text(bytes: &[u8], offset: usize) -> Option<&[u8]> {
-    let rest = bytes.get(offset..)?;
-    rest.get(..memchr::memchr(0, rest)?)
-}

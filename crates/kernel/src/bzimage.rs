@@ -36,10 +36,10 @@ pub fn has_64_bits(file: &[u8]) -> bool {
     bytes::u16(file, XLOADFLAGS).is_some_and(|flags| flags & KERNEL_64 != 0)
 }
 
-/// The text about its kernel: the release, who built it, and when.
+/// The text about its kernel, and what follows: the release, who built it, and when.
 pub fn banner(file: &[u8]) -> Option<&[u8]> {
     let offset = bytes::u16(file, KERNEL_VERSION).filter(|offset| *offset != 0)?;
-    bytes::text(file, usize::from(offset) + SECTOR)
+    file.get(usize::from(offset) + SECTOR..)
 }
 
 /// The compressed kernel.

@@ -18,12 +18,22 @@ pub enum Error {
         /// The system's word for it.
         cause: io::Error,
     },
-    /// It is larger than any kernel.
-    #[error("'{}' has more than {} MiB; no kernel is that large", .path.display(), .limit >> 20)]
+    /// It is larger than it may be.
+    #[error("'{}' has more than {limit} bytes; a kernel that is right and that large needs a higher --max-kernel", .path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
         /// The largest that is read, in bytes.
+        limit: u64,
+    },
+    /// The kernel inside is larger than it may be.
+    #[error(
+        "the kernel, which is compressed by {compression}, unpacks to more than {limit} bytes; one that is right and that large needs a higher --max-kernel"
+    )]
+    UnpacksTooLarge {
+        /// How it is compressed.
+        compression: Compression,
+        /// The largest that is unpacked, in bytes.
         limit: u64,
     },
     /// It is something else.

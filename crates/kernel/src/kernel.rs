@@ -2,17 +2,18 @@
 
 use std::borrow::Cow;
 use std::io::Read;
+use std::mem;
 use std::path::Path;
 
-use memchr::memmem;
-
 use crate::architecture::Architecture;
-use crate::compression::Compression;
+use crate::compression::{Compression, Unpacking};
 use crate::error::Error;
-use crate::{bytes, bzimage, image, other, pvh, segments};
+use crate::window::{self, Window};
+use crate::{banner, bytes, bzimage, image, other, pvh, segments};
 
-/// The largest file that is read, in bytes.
-const LIMIT: u64 = 1 << 30;
+/// The largest kernel that is read or unpacked, in bytes, where the user does not say otherwise. Distributions' kernels unpack to some
+/// 60 MiB; those with debug information may have more than this.
+pub const MAX_KERNEL: u64 = 256 << 20;
 /// What an ELF file begins with: the magic number, 64 bits, little endian.
 const ELF_64: &[u8] = b"\x7fELF\x02\x01";
 const ELF: &[u8] = b"\x7fELF";
@@ -20,8 +21,6 @@ const ELF: &[u8] = b"\x7fELF";
 const E_MACHINE: usize = 18;
 const EM_X86_64: u16 = 62;
 const EM_AARCH64: u16 = 183;
-/// What stands before the release in every kernel (`linux_banner`).
-const BANNER: &[u8] = b"Linux version ";
 
 /// What a kernel's file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,34 +43,35 @@ pub struct Kernel {
     file: Vec<u8>,
     form: Form,
     architecture: Architecture,
+    /// Bytes to which it may unpack.
+    most: u64,
 }
 
 impl Kernel {
-    /// Reads a kernel's file.
+    /// Reads a kernel's file of at most `most` bytes, which hold for what it unpacks to as well ([`MAX_KERNEL`]).
     ///
     /// # Errors
-    /// When it cannot be read, or is no Linux kernel for a processor that microVMs have.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let mut file = Vec::new();
-        let read = nex_file::open_regular(path).and_then(|opened| opened.take(LIMIT + 1).read_to_end(&mut file));
-        let length = read.map_err(|cause| Error::Read { path: path.into(), cause })?;
-        if u64::try_from(length).is_ok_and(|length| length > LIMIT) {
-            return Err(Error::TooLarge { path: path.into(), limit: LIMIT });
+    /// When it cannot be read, is too large, or is no Linux kernel for a processor that microVMs have.
+    pub fn read(path: &Path, most: u64) -> Result<Self, Error> {
+        let failed = |cause| Error::Read { path: path.into(), cause };
+        match nex_file::read_regular_within(path, most).map_err(failed)? {
+            Some(file) => Self::parse(file, most),
+            None => Err(Error::TooLarge { path: path.into(), limit: most }),
         }
-        Self::parse(file)
     }
 
-    /// Looks at a kernel's file.
+    /// Looks at a kernel's file, which may unpack to `most` bytes.
     ///
     /// # Errors
     /// When it is no Linux kernel for a processor that microVMs have.
-    pub fn parse(file: Vec<u8>) -> Result<Self, Error> {
+    pub fn parse(file: Vec<u8>, most: u64) -> Result<Self, Error> {
+        let kernel = |form, architecture, file| Self { file, form, architecture, most };
         if let Some((form, architecture)) = plain(&file)? {
-            return Ok(Self { file, form, architecture });
+            return Ok(kernel(form, architecture, file));
         }
         if bzimage::is_bzimage(&file) {
             return match bzimage::has_64_bits(&file) {
-                true => Ok(Self { file, form: Form::BzImage, architecture: Architecture::X86_64 }),
+                true => Ok(kernel(Form::BzImage, Architecture::X86_64, file)),
                 false => Err(Error::NotAKernel { found: "a kernel for x86 with 32 bits" }),
             };
         }
@@ -79,13 +79,13 @@ impl Kernel {
             if image::is_for_another(&file) {
                 return Err(Error::NotAKernel { found: "an EFI program with a kernel for another kind of processor" });
             }
-            return Ok(Self { file, form: Form::Zboot, architecture: Architecture::Aarch64 });
+            return Ok(kernel(Form::Zboot, Architecture::Aarch64, file));
         }
         if Compression::of(&file) == Some(Compression::Gzip) {
-            let inner = Compression::Gzip.unpack(&file)?;
+            let start = beginning(&mut Compression::Gzip.open(&file, most)?)?;
             let (_, architecture) =
-                plain(&inner)?.ok_or(Error::NotAKernel { found: "something compressed by gzip" })?;
-            return Ok(Self { file, form: Form::Gzip, architecture });
+                plain(&start)?.ok_or(Error::NotAKernel { found: "something compressed by gzip" })?;
+            return Ok(kernel(Form::Gzip, architecture, file));
         }
         Err(Error::NotAKernel { found: other::what_it_is(&file) })
     }
@@ -124,32 +124,64 @@ impl Kernel {
         self.form == Form::Vmlinux && pvh::has_entry(&self.file)
     }
 
-    /// The kernel itself: a vmlinux or an Image.
+    /// The kernel itself, whole in memory: a vmlinux or an Image.
     ///
     /// # Errors
     /// When it is compressed, and cannot be unpacked.
     pub fn unpacked(&self) -> Result<Cow<'_, [u8]>, Error> {
-        let Some(payload) = self.payload()? else { return Ok(Cow::Borrowed(&self.file)) };
-        let Some(compression) = Compression::of(payload) else {
-            return Err(Error::Damaged { what: "its payload is compressed by nothing that is known" });
+        let Some((compression, payload)) = self.compressed()? else { return Ok(Cow::Borrowed(&self.file)) };
+        // What is no kernel is not unpacked to its end.
+        self.check_inside(&beginning(&mut compression.open(payload, self.most)?)?)?;
+        compression.unpack(payload, self.most).map(Cow::Owned)
+    }
+
+    /// Shows the kernel itself from its beginning to its end, in windows, of which the memory holds one. `see` gets each place of the
+    /// kernel as one of the first `Window::fresh` bytes of one window, with 1 MiB or all that is left behind it.
+    ///
+    /// # Errors
+    /// When it is compressed, and cannot be unpacked.
+    pub fn windows(&self, mut see: impl FnMut(Window<'_>)) -> Result<(), Error> {
+        let Some((compression, payload)) = self.compressed()? else {
+            see(Window { bytes: &self.file, fresh: self.file.len() });
+            return Ok(());
         };
-        let inner = compression.unpack(payload)?;
-        match plain(&inner)? {
-            Some(_) => Ok(Cow::Owned(inner)),
-            None => Err(Error::Damaged { what: "there is no kernel in its payload" }),
-        }
+        let mut unpacking = compression.open(payload, self.most)?;
+        let mut is_first = true;
+        let mut wrong = None;
+        let shown = window::show(&mut unpacking, |window| {
+            if mem::take(&mut is_first) {
+                wrong = self.check_inside(window.bytes).err();
+            }
+            if wrong.is_none() {
+                see(window);
+            }
+            wrong.is_none()
+        });
+        shown.map_err(|cause| unpacking.error(cause))?;
+        wrong.map_or(Ok(()), Err)
     }
 
     /// The release, as `uname -r` prints it and as its modules' directory is called; `None` when the file does not tell.
-    pub fn release(&self) -> Option<String> {
+    ///
+    /// # Errors
+    /// When it is inside a compressed kernel that cannot be unpacked. A bzImage tells it outside.
+    pub fn release(&self) -> Result<Option<String>, Error> {
         if self.form == Form::BzImage {
-            return bzimage::banner(&self.file).and_then(first_word);
+            return Ok(bzimage::banner(&self.file).and_then(banner::first_word));
         }
-        let kernel = self.unpacked().ok()?;
-        // The words are also the start of messages, but there no number follows.
-        let places = memmem::find_iter(&kernel, BANNER).map(|place| place + BANNER.len());
-        let mut texts = places.filter_map(|place| bytes::text(&kernel, place));
-        texts.find(|text| text.first().is_some_and(u8::is_ascii_digit)).and_then(first_word)
+        let mut found = None;
+        self.windows(|window| found = found.take().or_else(|| banner::find(&window)))?;
+        Ok(found)
+    }
+
+    fn compressed(&self) -> Result<Option<(Compression, &[u8])>, Error> {
+        let Some(payload) = self.payload()? else { return Ok(None) };
+        let unknown = Error::Damaged { what: "its payload is compressed by nothing that is known" };
+        Compression::of(payload).map(|compression| Some((compression, payload))).ok_or(unknown)
+    }
+
+    fn check_inside(&self, start: &[u8]) -> Result<(), Error> {
+        plain(start)?.map(drop).ok_or(Error::Damaged { what: "there is no kernel in its payload" })
     }
 
     /// What is compressed; `None` where nothing is.
@@ -177,7 +209,10 @@ fn plain(file: &[u8]) -> Result<Option<(Form, Architecture)>, Error> {
     Ok(image::is_image(file).then_some((Form::Image, Architecture::Aarch64)))
 }
 
-fn first_word(text: &[u8]) -> Option<String> {
-    let word = text.split(u8::is_ascii_whitespace).next().filter(|word| !word.is_empty())?;
-    String::from_utf8(word.to_vec()).ok()
+/// Enough of an unpacked kernel to tell what it is.
+fn beginning(unpacking: &mut Unpacking<'_>) -> Result<Vec<u8>, Error> {
+    const ENOUGH: u64 = 64;
+    let mut start = Vec::new();
+    unpacking.by_ref().take(ENOUGH).read_to_end(&mut start).map_err(|cause| unpacking.error(cause))?;
+    Ok(start)
 }

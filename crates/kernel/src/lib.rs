@@ -17,6 +17,7 @@ pub mod cpio;
 pub mod initramfs;
 
 mod architecture;
+mod banner;
 mod bytes;
 mod bzimage;
 mod compression;
@@ -27,10 +28,12 @@ mod modules;
 mod other;
 mod pvh;
 mod segments;
+mod window;
 
 pub use architecture::Architecture;
 pub use compression::Compression;
 pub use error::Error;
-pub use kernel::{Form, Kernel};
+pub use kernel::{Form, Kernel, MAX_KERNEL};
 pub use modules::error::ModulesError;
 pub use modules::{Module, Modules};
+pub use window::Window;

@@ -11,6 +11,7 @@ use error::ModulesError as Error;
 use modinfo::{Modinfo, canonical};
 
 use crate::compression::Compression;
+use crate::error::Error as KernelError;
 
 /// The list of what a kernel has built in of what could be a module.
 const BUILTIN: &str = "modules.builtin";
@@ -26,6 +27,8 @@ pub struct Modules {
     files: BTreeMap<String, PathBuf>,
     /// `None` where the directory has no such list.
     builtin: Option<BTreeSet<String>>,
+    /// Bytes that one of them may have, unpacked.
+    most: u64,
 }
 
 /// A module, ready for the kernel.
@@ -38,12 +41,12 @@ pub struct Module {
 }
 
 impl Modules {
-    /// Finds the modules of a kernel's file where they usually are: in `lib/modules/RELEASE` beside the kernel or above it, in
+    /// Finds the modules of a kernel's file, of at most `most` bytes each, where they usually are: in `lib/modules/RELEASE` beside the kernel or above it, in
     /// `modules` beside it, in the kernel's own directory, or in `/lib/modules/RELEASE`. `None` when they are nowhere.
     ///
     /// # Errors
     /// When a directory that is there cannot be read.
-    pub fn of(kernel: &Path, release: &str) -> Result<Option<Self>, Error> {
+    pub fn of(kernel: &Path, release: &str, most: u64) -> Result<Option<Self>, Error> {
         let beside = kernel.parent().unwrap_or(Path::new(""));
         let installed = |root: PathBuf| root.join("lib/modules").join(release);
         let mut places = vec![installed(beside.into()), installed(beside.join("..")), installed(beside.join("../usr"))];
@@ -52,7 +55,7 @@ impl Modules {
             places.push(beside.into());
         }
         for place in places.into_iter().filter(|place| place.is_dir()) {
-            match Self::open(&place, Some(release)) {
+            match Self::open(&place, Some(release), most) {
                 Ok(modules) => return Ok(Some(modules)),
                 Err(Error::None(_) | Error::OfAnother { .. }) => {}
                 Err(error) => return Err(error),
@@ -61,11 +64,11 @@ impl Modules {
         Ok(None)
     }
 
-    /// The modules in a directory named by the user: `lib/modules/RELEASE`, or what it is in.
+    /// The modules, of at most `most` bytes each, in a directory named by the user: `lib/modules/RELEASE`, or what it is in.
     ///
     /// # Errors
     /// When there are none, or they are of another kernel than this release.
-    pub fn open(directory: &Path, release: Option<&str>) -> Result<Self, Error> {
+    pub fn open(directory: &Path, release: Option<&str>, most: u64) -> Result<Self, Error> {
         let inner = release.and_then(|release| {
             let places = [directory.join(release), directory.join("lib/modules").join(release)];
             places.into_iter().find(|place| place.is_dir())
@@ -75,16 +78,16 @@ impl Modules {
         find(&directory, &mut files, 0)?;
         let Some(first) = files.values().next() else { return Err(Error::None(directory)) };
         // The release that it was built for stands in every module.
-        if let (Some(found), Some(wanted)) = (Modinfo::read(&unpack(first)?).kernel, release)
+        if let (Some(found), Some(wanted)) = (Modinfo::read(&unpack(first, most)?).kernel, release)
             && found != wanted
         {
             return Err(Error::OfAnother { directory, found, wanted: wanted.into() });
         }
-        let builtin = match nex_file::read_regular(&directory.join(BUILTIN)) {
-            Ok(list) => Some(String::from_utf8_lossy(&list).lines().filter_map(builtin_name).collect()),
-            Err(_) => None,
+        let builtin = match nex_file::read_regular_within(&directory.join(BUILTIN), most) {
+            Ok(Some(list)) => Some(String::from_utf8_lossy(&list).lines().filter_map(builtin_name).collect()),
+            Ok(None) | Err(_) => None,
         };
-        Ok(Self { directory, files, builtin })
+        Ok(Self { directory, files, builtin, most })
     }
 
     /// Where they are.
@@ -137,7 +140,7 @@ impl Order<'_> {
             }
             return Ok(());
         };
-        let bytes = unpack(path)?;
+        let bytes = unpack(path, self.modules.most)?;
         let modinfo = Modinfo::read(&bytes);
         modinfo.wishes.iter().try_for_each(|other| self.add(other, Need::Wish))?;
         modinfo.needs.iter().try_for_each(|other| self.add(other, Need::Must))?;
@@ -174,11 +177,16 @@ fn module_name(file_name: &str) -> Option<&str> {
     SUFFIXES.iter().find_map(|suffix| file_name.strip_suffix(suffix))
 }
 
-/// The module as the kernel takes it.
-fn unpack(path: &Path) -> Result<Vec<u8>, Error> {
-    let file = nex_file::read_regular(path).map_err(Error::read(path))?;
+/// The module as the kernel takes it, of at most `most` bytes.
+fn unpack(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    let damaged = |cause| Error::Damaged { path: path.into(), cause };
+    let file = nex_file::read_regular_within(path, most).map_err(Error::read(path))?;
+    let file = file.ok_or_else(|| Error::TooLarge { path: path.into(), limit: most })?;
     match Compression::of(&file) {
-        Some(compression) => compression.unpack(&file).map_err(|cause| Error::Damaged { path: path.into(), cause }),
+        Some(compression) => match compression.unpack(&file, most) {
+            Err(KernelError::UnpacksTooLarge { limit, .. }) => Err(Error::TooLarge { path: path.into(), limit }),
+            unpacked => unpacked.map_err(damaged),
+        },
         None => Ok(file),
     }
 }

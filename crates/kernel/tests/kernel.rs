@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use nex_kernel::{Architecture, Compression, Error, Form, Kernel};
+use nex_kernel::{Architecture, Compression, Error, Form, Kernel, MAX_KERNEL};
 use nex_testkit::guest::Parts;
 use nex_testkit::{Result, command};
 
@@ -55,19 +55,21 @@ fn compressed(program: &[&str], content: &[u8]) -> Result<Vec<u8>> {
 #[test]
 fn a_distributions_kernel_is_understood() -> Result<()> {
     let Some(parts) = Parts::find()? else { return Ok(()) };
-    let kernel = Kernel::read(&parts.kernel)?;
+    let kernel = Kernel::read(&parts.kernel, MAX_KERNEL)?;
     assert_eq!((kernel.form(), kernel.architecture()), (Form::BzImage, Architecture::X86_64));
-    let release = kernel.release().unwrap_or_default();
+    let release = kernel.release()?.unwrap_or_default();
     assert!(release.ends_with("-cloud-amd64"), "{release}");
 
-    let inside = Kernel::parse(kernel.unpacked()?.into_owned())?;
+    let inside = Kernel::parse(kernel.unpacked()?.into_owned(), MAX_KERNEL)?;
     assert_eq!((inside.form(), inside.architecture()), (Form::Vmlinux, Architecture::X86_64));
-    assert_eq!((inside.release(), inside.compression()), (Some(release), None));
+    assert_eq!((inside.release()?, inside.compression()), (Some(release), None));
     assert!(inside.has_pvh_entry() && !kernel.has_pvh_entry());
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("vmlinux");
     fs::write(&path, inside.unpacked()?)?;
-    let cut = |kernel: &[u8]| Kernel::parse(kernel[..kernel.len() / 2].to_vec()).and_then(|half| half.check_length());
+    let cut = |kernel: &[u8]| {
+        Kernel::parse(kernel[..kernel.len() / 2].to_vec(), MAX_KERNEL).and_then(|half| half.check_length())
+    };
     kernel.check_length()?;
     inside.check_length()?;
     assert!(matches!(cut(&fs::read(&parts.kernel)?), Err(Error::Damaged { .. })));
@@ -88,14 +90,14 @@ fn each_compression_is_undone() -> Result<()> {
         (&["lz4", "-l", "-9"], Compression::Lz4),
     ];
     for (program, compression) in programs {
-        let kernel = Kernel::parse(bzimage(&compressed(program, &vmlinux())?))?;
+        let kernel = Kernel::parse(bzimage(&compressed(program, &vmlinux())?), MAX_KERNEL)?;
         assert_eq!((kernel.form(), kernel.compression()), (Form::BzImage, Some(compression)));
         assert!(kernel.unpacked()?.as_ref() == vmlinux(), "{compression}");
-        assert_eq!(kernel.release().as_deref(), Some("6.18.0-nex"));
+        assert_eq!(kernel.release()?.as_deref(), Some("6.18.0-nex"));
     }
-    let plain = Kernel::parse(compressed(&["gzip"], &vmlinux())?)?;
-    assert!(!Kernel::parse(vmlinux())?.has_pvh_entry());
-    assert_eq!((plain.form(), plain.release().as_deref()), (Form::Gzip, Some("6.18.0-nex")));
+    let plain = Kernel::parse(compressed(&["gzip"], &vmlinux())?, MAX_KERNEL)?;
+    assert!(!Kernel::parse(vmlinux(), MAX_KERNEL)?.has_pvh_entry());
+    assert_eq!((plain.form(), plain.release()?.as_deref()), (Form::Gzip, Some("6.18.0-nex")));
     Ok(())
 }
 
@@ -112,8 +114,10 @@ fn a_dictionary_that_takes_all_memory_is_refused() -> Result<()> {
     let mut crc = flate2::Crc::new();
     crc.update(&payload[header.start..header.end - 4]);
     payload[header.end - 4..header.end].copy_from_slice(&crc.sum().to_le_bytes());
-    let error =
-        Kernel::parse(bzimage(&payload)).and_then(|kernel| kernel.unpacked().map(drop)).unwrap_err().to_string();
+    let error = Kernel::parse(bzimage(&payload), MAX_KERNEL)
+        .and_then(|kernel| kernel.unpacked().map(drop))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("xz") && error.contains("memory"), "{error}");
     Ok(())
 }
@@ -131,17 +135,17 @@ fn a_kernel_for_arm_is_understood() -> Result<()> {
     zboot[12..16].copy_from_slice(&(payload.len() as u32).to_le_bytes());
     zboot.extend_from_slice(&payload);
     for (file, form) in [(image.clone(), Form::Image), (zboot, Form::Zboot)] {
-        let kernel = Kernel::parse(file)?;
+        let kernel = Kernel::parse(file, MAX_KERNEL)?;
         assert_eq!((kernel.form(), kernel.architecture()), (form, Architecture::Aarch64));
         assert!(kernel.unpacked()?.as_ref() == image);
-        assert_eq!(kernel.release().as_deref(), Some("6.18.0-a"));
+        assert_eq!(kernel.release()?.as_deref(), Some("6.18.0-a"));
     }
     Ok(())
 }
 
 #[test]
 fn other_files_are_refused_in_words() {
-    let refusal = |file: Vec<u8>| match Kernel::parse(file).and_then(|kernel| kernel.unpacked().map(drop)) {
+    let refusal = |file: Vec<u8>| match Kernel::parse(file, MAX_KERNEL).and_then(|kernel| kernel.unpacked().map(drop)) {
         Err(error) => error.to_string(),
         Ok(()) => "it is a kernel".to_owned(),
     };
@@ -190,18 +194,67 @@ fn no_damage_makes_the_reader_fall_over() -> Result<()> {
     {
         let whole = bzimage(&compressed(program, &vmlinux()[..32 << 10])?);
         for length in (0..whole.len()).step_by(7) {
-            let _ = Kernel::parse(whole[..length].to_vec()).map(|kernel| (kernel.release(), kernel.unpacked().is_ok()));
+            let _ = Kernel::parse(whole[..length].to_vec(), MAX_KERNEL)
+                .map(|kernel| (kernel.release().is_ok(), kernel.unpacked().is_ok()));
         }
         for place in (0x1f0..whole.len()).step_by(3) {
             let mut damaged = whole.clone();
             damaged[place] ^= 0x55;
-            if let Ok(kernel) = Kernel::parse(damaged) {
+            if let Ok(kernel) = Kernel::parse(damaged, MAX_KERNEL) {
                 // A checksum notices, or the damage is where nobody looks.
-                let _ = (kernel.release(), kernel.compression(), kernel.unpacked().is_ok());
+                let _ = (kernel.release().is_ok(), kernel.compression(), kernel.unpacked().is_ok());
             }
         }
     }
-    let missing = Kernel::read("/nonexistent/kernel".as_ref());
+    let missing = Kernel::read("/nonexistent/kernel".as_ref(), MAX_KERNEL);
     assert!(matches!(missing, Err(Error::Read { .. })));
+    Ok(())
+}
+
+/// A kernel that is nothing but room.
+fn bomb(program: &[&str], length: usize) -> Result<Vec<u8>> {
+    let mut content = vmlinux();
+    content.resize(length, 0);
+    compressed(program, &content)
+}
+
+#[test]
+fn what_unpacks_to_more_than_it_may_is_refused_and_no_more_is_unpacked() -> Result<()> {
+    const MOST: u64 = 3 << 20;
+    let programs: [&[&str]; 5] =
+        [&["gzip", "-9"], &["zstd", "-q"], &["xz", "--check=crc32"], &["xz", "--format=lzma"], &["lz4", "-l", "-9"]];
+    for program in programs {
+        for (length, fits) in [(MOST as usize, true), (MOST as usize + 1, false)] {
+            let kernel = Kernel::parse(bzimage(&bomb(program, length)?), MOST)?;
+            let mut seen = 0;
+            let shown = kernel.windows(|window| seen += window.fresh);
+            assert_eq!((shown.is_ok(), kernel.unpacked().is_ok()), (fits, fits), "{program:?}");
+            assert!(seen as u64 <= MOST, "{program:?}");
+            if let Err(error) = shown {
+                assert!(matches!(error, Error::UnpacksTooLarge { limit: MOST, .. }), "{error}");
+                assert!(error.to_string().contains("--max-kernel"), "{error}");
+            }
+        }
+    }
+    let plain = Kernel::parse(bomb(&["gzip"], MOST as usize + 1)?, MOST)?;
+    assert!(matches!(plain.release(), Err(Error::UnpacksTooLarge { .. })));
+    let directory = tempfile::tempdir()?;
+    let sparse = directory.path().join("vmlinux");
+    fs::File::create(&sparse)?.set_len(1 << 40)?;
+    assert!(matches!(Kernel::read(&sparse, MOST), Err(Error::TooLarge { limit: MOST, .. })));
+    Ok(())
+}
+
+/// The release and what is around it are found wherever the pieces end in which a kernel is looked at.
+#[test]
+fn a_release_is_found_far_inside() -> Result<()> {
+    for place in [(3 << 20) - 20, (3 << 20) - 5, 3 << 20, (4 << 20) - 10, 9 << 20] {
+        let mut content = vmlinux();
+        content[9000..10000].fill(0);
+        content.resize(10 << 20, 0);
+        content[place..place + 25].copy_from_slice(b"Linux version 6.18.0-far\0");
+        let kernel = Kernel::parse(compressed(&["gzip", "-1"], &content)?, MAX_KERNEL)?;
+        assert_eq!(kernel.release()?.as_deref(), Some("6.18.0-far"), "at {place}");
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use nex_kernel::{Kernel, Modules, ModulesError};
+use nex_kernel::{Kernel, MAX_KERNEL, Modules, ModulesError};
 use nex_testkit::guest::Parts;
 use nex_testkit::{Failure, Result, command};
 use tempfile::TempDir;
@@ -23,7 +23,7 @@ impl Place {
         let root = tempfile::tempdir()?;
         fs::create_dir_all(root.path().join("boot"))?;
         fs::copy(&parts.kernel, root.path().join("boot/vmlinuz"))?;
-        let release = Kernel::read(&parts.kernel)?.release().unwrap_or_default();
+        let release = Kernel::read(&parts.kernel, MAX_KERNEL)?.release()?.unwrap_or_default();
         let place = Self { root, release };
         let drivers = place.directory().join("kernel/drivers");
         fs::create_dir_all(&drivers)?;
@@ -50,7 +50,7 @@ fn names(modules: &Modules, wanted: &[&str]) -> Result<Vec<String>> {
 #[test]
 fn modules_come_behind_what_they_need() -> Result<()> {
     let Some(place) = Place::new()? else { return Ok(()) };
-    let modules = Modules::of(&place.root.path().join("boot/vmlinuz"), &place.release)?
+    let modules = Modules::of(&place.root.path().join("boot/vmlinuz"), &place.release, MAX_KERNEL)?
         .ok_or_else(|| Failure::new("no modules are found"))?;
     let order = names(&modules, &["virtio_blk", "virtio-pci", "ext4"])?;
     let position = |name: &str| order.iter().position(|other| other == name);
@@ -71,7 +71,7 @@ fn modules_are_unpacked_however_they_are_compressed() -> Result<()> {
         let [program, options @ ..] = compress else { unreachable!() };
         command::run(Command::new(program).args(options).arg(place.file("virtio/virtio.ko")))?;
         assert!(!place.file("virtio/virtio.ko").exists());
-        let modules = Modules::open(&place.directory(), Some(&place.release))?;
+        let modules = Modules::open(&place.directory(), Some(&place.release), MAX_KERNEL)?;
         let loaded = modules.in_order(&["virtio"])?;
         assert!(loaded.last().is_some_and(|module| module.bytes == plain), "{program}");
         // One that is cut off is an error, and no module.
@@ -90,26 +90,26 @@ fn modules_are_unpacked_however_they_are_compressed() -> Result<()> {
 #[test]
 fn a_directory_that_does_not_fit_is_refused() -> Result<()> {
     let Some(place) = Place::new()? else { return Ok(()) };
-    let refusal = |directory: &Path, version: &str| match Modules::open(directory, Some(version)) {
+    let refusal = |directory: &Path, version: &str| match Modules::open(directory, Some(version), MAX_KERNEL) {
         Ok(modules) => Err(Failure::new(format!("taken: {modules:?}"))),
         Err(error) => Ok(error.to_string()),
     };
     // By the directory, and by what it is in.
-    Modules::open(&place.directory(), Some(&place.release))?;
-    Modules::open(place.root.path(), Some(&place.release))?;
-    Modules::open(&place.root.path().join("lib/modules"), Some(&place.release))?;
+    Modules::open(&place.directory(), Some(&place.release), MAX_KERNEL)?;
+    Modules::open(place.root.path(), Some(&place.release), MAX_KERNEL)?;
+    Modules::open(&place.root.path().join("lib/modules"), Some(&place.release), MAX_KERNEL)?;
     let text = refusal(&place.directory(), "5.4.0")?;
     assert!(text.contains(&format!("of the kernel {}, and this kernel is 5.4.0", place.release)), "{text}");
     assert!(refusal(&place.root.path().join("boot"), "5.4.0")?.contains("no kernel modules"));
     assert!(refusal(Path::new("/nonexistent"), "5.4.0")?.contains("cannot read '/nonexistent'"));
 
-    let modules = Modules::open(&place.directory(), Some(&place.release))?;
+    let modules = Modules::open(&place.directory(), Some(&place.release), MAX_KERNEL)?;
     let text = modules.in_order(&["nvme_of_mars"]).map(drop).map_err(|error| error.to_string()).unwrap_err();
     assert!(text.contains("the kernel has no nvme_of_mars"), "{text}");
     // Without the list, it may be built in.
     fs::remove_file(place.directory().join("modules.builtin"))?;
-    assert_eq!(names(&Modules::open(&place.directory(), None)?, &["nvme_of_mars"])?, Vec::<String>::new());
+    assert_eq!(names(&Modules::open(&place.directory(), None, MAX_KERNEL)?, &["nvme_of_mars"])?, Vec::<String>::new());
 
-    assert!(Modules::of(&place.root.path().join("boot/vmlinuz"), "5.4.0")?.is_none());
+    assert!(Modules::of(&place.root.path().join("boot/vmlinuz"), "5.4.0", MAX_KERNEL)?.is_none());
     Ok(())
 }

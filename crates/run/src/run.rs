@@ -132,6 +132,7 @@ fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
     let report = nex_diagnose::check(&CheckOptions {
         image: options.root.clone(),
         kernel: is_alone.then(|| kernel.clone()),
+        max_kernel: options.guest.kernel.max_kernel,
         kernel_config: None,
         init: Some(AGENT.to_vec()),
         overlay: true,

@@ -12,6 +12,8 @@ pub struct Machine {
     pub architecture: Architecture,
     /// The kernel's file: a bzImage or vmlinux for x86, an Image for ARM.
     pub kernel: PathBuf,
+    /// Bytes that it may have, and that it may unpack to.
+    pub max_kernel: u64,
     /// The archive that the kernel unpacks into its first root file system.
     pub initramfs: Option<PathBuf>,
     /// The kernel's command line, but for what only the VMM can know: it puts the console's name and what makes a panic

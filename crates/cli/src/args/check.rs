@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 
 use super::Format;
+use crate::size;
 
 /// `nex rootfs check`.
 #[derive(Debug, Args)]
@@ -18,6 +19,10 @@ pub struct CheckArgs {
     /// The kernel that shall boot it: vmlinux, bzImage or Image, compressed or not.
     #[arg(long, env = "NEX_KERNEL", value_name = "KERNEL")]
     pub kernel: Option<PathBuf>,
+
+    /// The most bytes that the kernel may have or unpack to.
+    #[arg(long, env = "NEX_MAX_KERNEL", value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
+    pub max_kernel: u64,
 
     /// The kernel's configuration, where the kernel does not carry its own [default: config-VERSION beside it].
     #[arg(long, env = "NEX_KERNEL_CONFIG", value_name = "FILE", requires = "kernel")]
@@ -52,6 +57,6 @@ Examples:
   nex rootfs check rootfs.ext4 --kernel vmlinuz-6.1.0 --kernel-config config-6.1.0 --format json
 
 Environment:
-  NEX_KERNEL, NEX_KERNEL_CONFIG, NEX_INIT, NEX_OVERLAY, NEX_FORMAT, NEX_QUIET
+  NEX_KERNEL, NEX_MAX_KERNEL, NEX_KERNEL_CONFIG, NEX_INIT, NEX_OVERLAY, NEX_FORMAT, NEX_QUIET
 
 Exit codes: 0 nothing speaks against a boot, 1 an error was found, 2 wrong usage, 3 something could not be looked at.";

@@ -16,6 +16,10 @@ pub struct GuestArgs {
     #[arg(long, env = "NEX_KERNEL", value_name = "KERNEL")]
     pub kernel: PathBuf,
 
+    /// The most bytes that the kernel or one of its modules may have or unpack to.
+    #[arg(long, env = "NEX_MAX_KERNEL", value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
+    pub max_kernel: u64,
+
     /// The kernel's modules [default: lib/modules/RELEASE near the kernel, or /lib/modules/RELEASE].
     #[arg(long, env = "NEX_MODULES", value_name = "DIR")]
     pub modules: Option<PathBuf>,
@@ -82,6 +86,7 @@ impl GuestArgs {
         GuestOptions {
             kernel: KernelOptions {
                 kernel: self.kernel.clone(),
+                max_kernel: self.max_kernel,
                 initrd: self.initrd.clone(),
                 modules: self.modules.clone(),
                 agent: self.agent.clone().or_else(rootfs::own_agent),

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nex_kernel::Modules;
 use nex_kernel::initramfs::archive;
+use nex_kernel::{MAX_KERNEL, Modules};
 use nex_protocol::{Decoder, Event, Exit, Item, Output, Source, Stream};
 use nex_testkit::guest::Parts;
 use nex_testkit::layer::Entry;
@@ -110,6 +110,7 @@ impl Boot {
         let machine = Machine {
             architecture: Architecture::X86_64,
             kernel: self.parts.kernel.clone(),
+            max_kernel: MAX_KERNEL,
             initramfs: Some(initramfs),
             command_line: self.command_line.clone(),
             drives: self.drives.clone(),
@@ -125,7 +126,7 @@ impl Boot {
     }
 
     fn initramfs(&self) -> Result<Vec<u8>> {
-        let modules = Modules::open(&self.parts.modules, None)?.in_order(&MODULES)?;
+        let modules = Modules::open(&self.parts.modules, None, MAX_KERNEL)?.in_order(&MODULES)?;
         Ok(archive(&fs::read(nex::agent()?)?, &modules))
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use nex_kernel::Kernel;
+use nex_kernel::{Kernel, MAX_KERNEL};
 use nex_testkit::{Result, command};
 
 use crate::nex;
@@ -14,7 +14,7 @@ fn a_vmlinux_that_has_its_drivers_built_in_needs_no_initramfs() -> Result<()> {
     let Some(place) = Place::scratch()? else { return Ok(()) };
     // Debian's kernels have the drivers of NVMe and ext4 built in. Away from its modules, it shows how a kernel does that has
     // all built in.
-    let kernel = Kernel::read(&place.parts.kernel)?;
+    let kernel = Kernel::read(&place.parts.kernel, MAX_KERNEL)?;
     fs::write(place.path("vmlinux"), kernel.unpacked()?)?;
     let mut boot = place.boot_with(&place.path("vmlinux"))?;
     let found = report(boot.args(["--quiet", "--accel", "emulation", "--bus", "nvme"]))?;
@@ -26,7 +26,7 @@ fn a_vmlinux_that_has_its_drivers_built_in_needs_no_initramfs() -> Result<()> {
 #[test]
 fn modules_are_found_where_they_are_installed_and_taken_compressed() -> Result<()> {
     let Some(place) = Place::scratch()? else { return Ok(()) };
-    let release = Kernel::read(&place.parts.kernel)?.release().unwrap_or_default();
+    let release = Kernel::read(&place.parts.kernel, MAX_KERNEL)?.release()?.unwrap_or_default();
     // As a package has it: the kernel in boot, its modules beside that.
     let modules = place.path("root/lib/modules").join(&release);
     fs::create_dir_all(modules.join("kernel/drivers"))?;

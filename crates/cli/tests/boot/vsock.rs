@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
 use nex_boot::{GuestKernel, KernelOptions};
+use nex_kernel::MAX_KERNEL;
 use nex_testkit::{Failure, Result, firecracker};
 use nex_vmm::{Access, Bus, Drive, Firecracker, Machine, Reading, Vmm};
 
@@ -27,6 +28,7 @@ fn the_agents_lines_come_by_vsock() -> Result<()> {
     let Some(place) = Place::scratch()? else { return Ok(()) };
     let options = KernelOptions {
         kernel: place.parts.kernel.clone(),
+        max_kernel: MAX_KERNEL,
         initrd: None,
         modules: Some(place.parts.modules.clone()),
         agent: Some(nex::agent()?.to_owned()),
@@ -35,6 +37,7 @@ fn the_agents_lines_come_by_vsock() -> Result<()> {
     let machine = Machine {
         architecture: kernel.architecture,
         kernel: kernel.path.clone(),
+        max_kernel: kernel.max,
         initramfs: kernel.initramfs(),
         command_line: format!("root=/dev/vda rw nex.vsock={PORT}"),
         drives: vec![Drive { file: place.file(), access: Access::CopyOnWrite, bus: Bus::Virtio }],

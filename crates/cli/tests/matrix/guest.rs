@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nex_kernel::MAX_KERNEL;
 use nex_protocol::{Decoder, Event, Item, Ready};
 use nex_testkit::e2fsck::E2fsck;
 use nex_testkit::{Failure, Result, command, fsck, places};
@@ -83,6 +84,7 @@ impl Guest {
         let machine = Machine {
             architecture,
             kernel: place.join("vmlinuz"),
+            max_kernel: MAX_KERNEL,
             initramfs: None,
             command_line: format!("root=/dev/nvme0n1 rw {words}{more}"),
             drives: vec![Drive { file: image.to_owned(), access: Access::Write, bus: Bus::Nvme }],

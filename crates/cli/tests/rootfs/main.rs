@@ -15,6 +15,7 @@ mod grow;
 mod growth;
 mod guest;
 mod hostile;
+mod kernel_bombs;
 mod layers;
 mod links;
 mod nex;

@@ -17,9 +17,9 @@ pub(super) struct KernelFiles {
 }
 
 impl KernelFiles {
-    /// Reads the kernel, and its configuration: its own, the one that is named, or the one beside it.
-    pub(super) fn read(path: &Path, config: Option<&Path>) -> Result<Self, CheckError> {
-        let kernel = match KernelFacts::read(path) {
+    /// Reads the kernel, of at most `most` bytes, and its configuration: its own, the one that is named, or the one beside it.
+    pub(super) fn read(path: &Path, most: u64, config: Option<&Path>) -> Result<Self, CheckError> {
+        let kernel = match KernelFacts::read(path, most) {
             Err(KernelError::Read { path, cause }) => return Err(CheckError::Read { path, cause }),
             kernel => kernel,
         };

@@ -4,6 +4,8 @@ use std::io::Read;
 
 use memchr::memmem;
 
+use nex_kernel::Window;
+
 use super::Config;
 
 const START: &[u8] = b"IKCFG_ST";
@@ -11,12 +13,37 @@ const START: &[u8] = b"IKCFG_ST";
 /// Ten times what a kernel with everything has.
 const LONGEST: u64 = 4 << 20;
 
-/// The first text behind a mark that is gzip and holds options. The mark's own text stands in kernels that have none.
-pub(super) fn find(kernel: &[u8]) -> Option<Config> {
-    memmem::find_iter(kernel, START).find_map(|at| {
-        let packed = kernel.get(at + START.len()..)?;
-        let mut text = Vec::new();
-        flate2::bufread::GzDecoder::new(packed).take(LONGEST).read_to_end(&mut text).ok()?;
-        Config::parse(&text)
-    })
+/// What gzip begins with.
+const GZIP: &[u8] = b"\x1f\x8b";
+
+/// Marks with gzip behind them that are looked at: a file full of them would keep us for hours.
+const MOST: usize = 16;
+
+/// A search through a kernel's windows.
+#[derive(Default)]
+pub(super) struct Search {
+    found: Option<Config>,
+    tried: usize,
+}
+
+impl Search {
+    /// Looks for the first text behind a mark that is gzip and holds options. The mark's own text stands in kernels that have none.
+    pub(super) fn look(&mut self, window: &Window<'_>) {
+        let places = memmem::find_iter(window.bytes, START).take_while(|place| *place < window.fresh);
+        let texts = places.filter_map(|place| window.bytes.get(place + START.len()..));
+        for packed in texts.filter(|text| text.starts_with(GZIP)) {
+            if self.found.is_some() || self.tried == MOST {
+                return;
+            }
+            self.tried += 1;
+            let mut text = Vec::new();
+            let unpacked = flate2::bufread::GzDecoder::new(packed).take(LONGEST).read_to_end(&mut text);
+            self.found = unpacked.ok().and_then(|_| Config::parse(&text));
+        }
+    }
+
+    /// What was found.
+    pub(super) fn found(self) -> Option<Config> {
+        self.found
+    }
 }

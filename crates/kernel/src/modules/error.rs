@@ -40,6 +40,14 @@ pub enum ModulesError {
         /// What is wrong.
         cause: crate::Error,
     },
+    /// A module is larger than it may be.
+    #[error("the kernel module '{}' has more than {limit} bytes; one that is right and that large needs a higher --max-kernel", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The largest that is read or unpacked, in bytes.
+        limit: u64,
+    },
     /// The kernel has neither built in nor as a module what a guest needs.
     #[error(
         "the kernel has no {name}: there is no such module in '{}', and its list of what is built in lacks it; take \

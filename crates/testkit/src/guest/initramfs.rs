@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nex_kernel::Modules;
 use nex_kernel::cpio::Archive;
+use nex_kernel::{MAX_KERNEL, Modules};
 
 use crate::failure::Context;
 use crate::{Failure, Result, command};
@@ -60,7 +60,7 @@ impl Initramfs<'_> {
         archive.program("script", self.script.as_bytes());
         archive.program("bin/busybox", &read(self.busybox)?);
         let wanted = [&MODULES, self.more_modules].concat();
-        for (place, module) in Modules::open(self.modules, None)?.in_order(&wanted)?.iter().enumerate() {
+        for (place, module) in Modules::open(self.modules, None, MAX_KERNEL)?.in_order(&wanted)?.iter().enumerate() {
             archive.program(&format!("modules/{place:02}"), &module.bytes);
         }
         self.add_programs(&mut archive)?;

@@ -11,7 +11,7 @@ use crate::machine::Machine;
 /// Hands the machine's kernel over, unpacked if need be, and says under which name.
 pub fn hand_over(machine: &Machine, room: &mut impl Room) -> Result<String, Error> {
     let trouble = |cause| Error::Kernel { path: machine.kernel.clone(), cause };
-    let kernel = Kernel::read(&machine.kernel).map_err(trouble)?;
+    let kernel = Kernel::read(&machine.kernel, machine.max_kernel).map_err(trouble)?;
     if kernel.architecture() != machine.architecture {
         let found = "a kernel for another kind of processor";
         return Err(trouble(nex_kernel::Error::NotAKernel { found }));

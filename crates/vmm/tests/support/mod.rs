@@ -20,6 +20,7 @@ pub fn machine(kernel: impl Into<PathBuf>) -> Machine {
     Machine {
         architecture: Architecture::X86_64,
         kernel: kernel.into(),
+        max_kernel: nex_kernel::MAX_KERNEL,
         initramfs: None,
         command_line: "some words".to_owned(),
         drives: Vec::new(),
