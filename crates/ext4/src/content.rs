@@ -50,10 +50,12 @@ impl Content {
     /// ([`Writer::take_over`](crate::Writer::take_over)). `None` when extents overlap, are not in order, are too long, or are
     /// not all in `blocks`.
     pub fn placed_before(size: u64, extents: Vec<Extent>, blocks: Range<u64>) -> Option<Self> {
-        let mut logical = 0;
+        // The data phase goes forward only, on the disk too.
+        let (mut logical, mut physical) = (0, blocks.start);
         for extent in &extents {
             let end = extent.physical.checked_add(extent.length.into())?;
-            let is_inside = blocks.start <= extent.physical && end <= blocks.end;
+            let is_inside = physical <= extent.physical && end <= blocks.end;
+            physical = end;
             let is_whole = extent.length > 0 && u64::from(extent.length) <= MAX_EXTENT_LENGTH;
             if extent.logical < logical || !is_inside || !is_whole {
                 return None;
@@ -98,6 +100,8 @@ mod tests {
             (4096, vec![extent(0, 99, 1)]),
             (4096, vec![extent(0, 200, 1)]),
             (9000, vec![extent(0, 150, 2), extent(1, 160, 1)]),
+            (9000, vec![extent(0, 150, 2), extent(2, 151, 1)]),
+            (9000, vec![extent(0, 150, 1), extent(1, 140, 1)]),
             (4096, vec![extent(0, 150, 2)]),
             (4096, vec![extent(0, 150, 0)]),
             (4096, vec![extent(0, u64::MAX, 1)]),

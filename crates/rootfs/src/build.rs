@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use nex_ext4::Size;
-use nex_image::{Keep, Progress, ReadAhead, Reference};
+use nex_image::{Keep, LayerError, Progress, ReadAhead, Reference};
 
 use crate::agent_file::AgentFile;
 use crate::cache::{Cache, CacheOptions};
@@ -73,6 +73,50 @@ pub struct GuestOptions {
 /// # Errors
 /// When there is none; the output is then as it was before.
 pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Error> {
+    let (cache, cache_note) = match options.cache.as_ref().map(Cache::open).transpose() {
+        Ok(cache) => (cache, None),
+        Err(error) => (None, Some(format!("built without a cache: {error}"))),
+    };
+    let mut report = match attempt(options, events, cache.as_ref()) {
+        Ok(report) => report,
+        Err(error) => begin_again(error, options, events, cache.as_ref())?,
+    };
+    report.notes.extend(cache_note);
+    Ok(report)
+}
+
+/// After a failure that may be the fault of what the cache gave: builds without that. Whatever a cache holds, a build ends as it
+/// would without one.
+fn begin_again(
+    failure: Error,
+    options: &Options,
+    events: &Arc<dyn Events>,
+    cache: Option<&Cache>,
+) -> Result<Report, Error> {
+    let Some(cache) = cache else { return Err(failure) };
+    match &failure {
+        Error::Cached { shelf, key, what } => {
+            cache.discard(*shelf, key, what);
+            cache.give_nothing(None);
+            attempt(options, events, Some(cache))
+        }
+        // What only layers that contradict each other, or the limits, can lead to.
+        Error::Layer { .. }
+        | Error::Image(nex_image::Error::Layer { problem: LayerError::TooManyBytes { .. }, .. })
+        | Error::Dress(_)
+        | Error::Links(_)
+        | Error::Ext4(_)
+            if cache.has_given() =>
+        {
+            cache.give_nothing(Some(failure.to_string()));
+            attempt(options, events, Some(cache)).map_err(|_| failure)
+        }
+        _ => Err(failure),
+    }
+}
+
+/// Builds, with what the cache gives.
+fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -> Result<Report, Error> {
     let mut phases = Phases::start("resolve");
     let agent = AgentFile::open(&options.agent)?;
     let unfinished = options.output.create()?;
@@ -80,11 +124,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
         Some(verity::Place::File(path)) => Some(HashFile::create(path, &options.output)?),
         Some(verity::Place::Appended) | None => None,
     };
-    let (cache, cache_note) = match options.cache.as_ref().map(Cache::open).transpose() {
-        Ok(cache) => (cache, None),
-        Err(error) => (None, Some(format!("built without a cache: {error}"))),
-    };
-    let keep = cache.clone().map(|cache| Arc::new(cache) as Arc<dyn Keep>);
+    let keep = cache.map(|cache| Arc::new(cache.clone()) as Arc<dyn Keep>);
     let aside = Some(unfinished.directory().to_owned());
     let image = nex_image::open(&options.reference, &nex_image::Options { keep, aside, ..options.image.clone() })?;
     agent.program.check_platform(image.platform.architecture())?;
@@ -92,7 +132,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     phases.next("layers");
     let write_back = WriteBack::start(unfinished.file()).map_err(|cause| options.output.error(cause))?;
     let mut build = Build::new(options, &image, &agent, &unfinished)?;
-    let layers = cache.as_ref().map(|cache| LayerCache::new(cache, &build, unfinished.file())).transpose();
+    let layers = cache.map(|cache| LayerCache::new(cache, &build, unfinished.file())).transpose();
     let mut layers = layers.map_err(|cause| options.output.error(cause))?;
     let missing = layers.as_ref().map(|layers| layers.missing(&image.layers));
     let missing = missing.unwrap_or_else(|| Vec::from_iter(0..image.layers.len()));
@@ -112,7 +152,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
                 // The scripts would find zeros where there was no room for content.
                 return Err(build.no_room());
             }
-            Some(build.run_script(script, unfinished.file(), cache.as_ref(), events.as_ref())?)
+            Some(build.run_script(script, unfinished.file(), cache, events.as_ref())?)
         }
         None => None,
     };
@@ -146,12 +186,11 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     let published = publication.publish(&options.output)?;
     let script = script.map(|ran| ran.finish(&mut notes));
     let verity = verity_report(options, verity.as_ref(), published.root_hash.as_ref());
-    if let Some(cache) = &cache {
+    if let Some(cache) = cache {
         phases.next("cache");
         drop(layers);
         notes.extend(cache.finish());
     }
-    notes.extend(cache_note);
     Ok(Report {
         schema_version: SCHEMA_VERSION,
         output: options.output.to_string(),

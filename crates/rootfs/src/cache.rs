@@ -3,10 +3,14 @@
 //! A cache is a directory of *entries*. An entry is a directory with some files and a header, found by a [`Key`], and
 //! never changed once it has its name. Nothing depends on an entry being there: one that is damaged, or that another
 //! process removes, is as if it had never been.
+//!
+//! Paths lead to a cache once, when it is opened ([`way`]). From then on everything goes through handles of directories that are
+//! the caller's alone ([`directory`], [`trust`]): a new part of this module takes a `Directory` and names in it, and no path.
 
 mod blobs;
 mod clone;
 mod directory;
+mod doubt;
 mod entry;
 mod error;
 mod evict;
@@ -21,6 +25,8 @@ mod record;
 mod share;
 mod store;
 mod sum;
+mod trust;
+mod way;
 
 pub use clone::{Means, clone_range};
 pub use directory::default_directory;
@@ -33,6 +39,6 @@ pub use manage::{
     CacheReport, CacheUsage, CollectReport, Damage, KindUsage, Listed, VerifyReport, age, collect, list, verify,
 };
 pub use new_entry::NewEntry;
-pub(crate) use placed_layer::{Chain, Facts, NewPlacedLayer, PlacedLayer};
+pub(crate) use placed_layer::{Chain, Expected, Facts, NewPlacedLayer, PlacedLayer};
 pub(crate) use record::{Record, entries};
 pub use store::{Cache, CacheOptions, DEFAULT_LIMIT};

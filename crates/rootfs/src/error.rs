@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::bytes::human;
+use crate::cache::{Key, Shelf};
 use crate::dress::DressError;
 use crate::existing_file::ExistingFileError;
 use crate::links::LinkError;
@@ -55,13 +56,16 @@ pub enum Error {
     /// A file has too many names.
     #[error(transparent)]
     Links(LinkError),
-    /// A layer in the cache is not what was kept, and nothing shows it but what is in it.
-    #[error("layer {number} in the cache makes no sense: {cause}; build with --no-cache, and run 'nex cache gc --all'")]
+    /// An entry of the cache makes no sense, and that shows only after parts of it were taken. [`build`](crate::build) never ends
+    /// with it: it removes the entry and begins again.
+    #[error("an entry of the cache makes no sense: {what}; build with --no-cache")]
     Cached {
-        /// The layer's number, from 1 on.
-        number: usize,
+        /// The entry's shelf.
+        shelf: Shelf,
+        /// Its key.
+        key: Key,
         /// What is wrong with it.
-        cause: io::Error,
+        what: String,
     },
     /// The file to be changed cannot be.
     #[error(transparent)]

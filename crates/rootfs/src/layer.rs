@@ -7,6 +7,6 @@ mod tar;
 mod whiteout;
 
 pub use entry::{Entry, EntryKind, Node, NodeKind};
-pub use path::{LayerPath, NAME_MAX, PATH_MAX, PathError};
+pub use path::{LayerPath, NAME_MAX, PATH_MAX, PathError, symlink_target};
 pub use tar::{ContentSink, CopyError, TarError, TarHeader, TarKind, TarReader};
 pub use whiteout::{Marker, marker};

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::cache::Record;
 use crate::layer::{
     ContentSink, CopyError, Entry, EntryKind, LayerPath, Marker, Node, NodeKind, PATH_MAX, PathError, TarError,
-    TarHeader, TarKind, TarReader, marker,
+    TarHeader, TarKind, TarReader, marker, symlink_target,
 };
 use crate::merge::{Merge, MergeError};
 
@@ -57,10 +57,10 @@ pub struct Placed {
 impl Placed {
     /// Counts more.
     pub fn add(&mut self, more: &Self) {
-        self.entries += more.entries;
+        self.entries = self.entries.saturating_add(more.entries);
         self.metadata = self.metadata.saturating_add(more.metadata);
-        self.blocks += more.blocks;
-        self.foreign_xattrs += more.foreign_xattrs;
+        self.blocks = self.blocks.saturating_add(more.blocks);
+        self.foreign_xattrs = self.foreign_xattrs.saturating_add(more.foreign_xattrs);
     }
 
     /// What has come since it was `before`.
@@ -200,7 +200,7 @@ fn place_entry<R: BufRead>(
             NodeKind::File(content)
         }
         TarKind::Directory => NodeKind::Directory,
-        TarKind::Symlink(target) => NodeKind::Symlink(symlink_target(target)?),
+        TarKind::Symlink(target) => NodeKind::Symlink(symlink_target(target).map_err(PlaceCause::SymlinkTarget)?),
         TarKind::CharacterDevice(device) => NodeKind::CharacterDevice(device),
         TarKind::BlockDevice(device) => NodeKind::BlockDevice(device),
         TarKind::Fifo => NodeKind::Fifo,
@@ -244,13 +244,6 @@ fn meaning(raw: &[u8]) -> Result<Meaning, PlaceCause> {
         }
         Marker::Malformed => return Err(PlaceCause::Whiteout),
     })
-}
-
-fn symlink_target(target: Vec<u8>) -> Result<Box<[u8]>, PlaceCause> {
-    if target.is_empty() || target.len() > PATH_MAX || target.contains(&0) {
-        return Err(PlaceCause::SymlinkTarget(target.len()));
-    }
-    Ok(target.into())
 }
 
 /// Whether ext4 has a place for an attribute of this name. macOS's tar writes `com.apple.*`; containerd leaves such out too.

@@ -16,7 +16,7 @@ use nex_ext4::{Timestamp, Writer};
 use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_sockets, only_one_id};
 use thiserror::Error;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Key};
 use crate::events::Events;
 use crate::layer::PathError;
 use crate::merge::{Merge, MergeError};
@@ -72,9 +72,17 @@ pub enum ScriptError {
     /// The directory that is to be the result.
     #[error("the setup script left no directory {0}, which --snapshot names")]
     NoSnapshot(String),
-    /// What is kept of an earlier run cannot be read, although it was whole a moment ago.
-    #[error("cannot read the setup script's changes in the cache: {0}; leave the cache out with --no-cache")]
+    /// What the cache has kept of an earlier run ends before it should.
+    #[error("its bytes cannot be read: {0}")]
     Record(std::io::Error),
+    /// What the cache has kept of an earlier run makes no sense.
+    #[error("the setup script's changes in the cache make no sense: {what}; build with --no-cache")]
+    Kept {
+        /// The key of the run.
+        key: Key,
+        /// What is wrong with them.
+        what: String,
+    },
     /// The image under way cannot be read back.
     #[error("cannot read the image back: {0}")]
     Source(std::io::Error),
@@ -144,7 +152,13 @@ pub fn run(
         }
     };
     merge.start_layer();
-    let (mut report, digest, blocks) = Apply::new(options, writer, merge).all(&mut feed)?;
+    let applied = Apply::new(options, writer, merge).all(&mut feed);
+    let (mut report, digest, blocks) = applied.map_err(|error| match (error, &feed, &kept) {
+        // A disk that fails is none of the record's faults, and everything else is.
+        (error @ ScriptError::Output(nex_ext4::Error::Io { .. }), ..) => error,
+        (error, Feed::Record(_), Some(kept)) => ScriptError::Kept { key: kept.key().clone(), what: error.to_string() },
+        (error, ..) => error,
+    })?;
     let changes = match feed {
         Feed::Record(_) => None,
         Feed::Run(changes, recorder) => {

@@ -5,6 +5,7 @@
 //! umoci, skopeo, docker-registry) or by hand, entry by entry. Each judge has a test that shows it objecting to damage.
 
 pub mod backup;
+pub mod cache_entry;
 pub mod command;
 pub mod corpus;
 pub mod debian;

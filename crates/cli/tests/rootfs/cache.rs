@@ -4,6 +4,8 @@ mod at_once;
 mod commands;
 mod faults;
 mod mounted;
+mod nonsense;
+mod planted;
 mod reflink;
 mod same_bytes;
 mod world;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use nex_testkit::cache_entry::reseal;
 use nex_testkit::{Failure, Result, command, fsck};
 
 use crate::nex::names;
@@ -158,5 +159,37 @@ fn who_has_one_id_has_layers_of_his_own() -> Result<()> {
     assert_eq!(built.iter().map(|(cached, ..)| *cached).collect::<Vec<_>>(), [false, false, true, true]);
     assert_eq!(built.iter().map(|(_, one, _)| *one).collect::<Vec<_>>(), [false, true, false, true]);
     assert!(built[0].2 == built[2].2 && built[1].2 == built[3].2 && built[0].2 != built[1].2);
+    Ok(())
+}
+
+#[test]
+fn a_record_that_makes_no_sense_runs_the_script_again() -> Result<()> {
+    /// A change in postcard's form, behind its length: a hard link to what is not there.
+    const LINK: &[u8] = b"\x11\0\0\0\0\x01a\xa4\x03\0\0\0\0\0\x03\x04gone\x01";
+    const SCRIPT: &str = "echo new > /etc/new; rm /old/kept; mkdir /a\n";
+    let end = |count: u64| [[0; 4].as_slice(), &count.to_le_bytes()].concat();
+    let world = World::new()?;
+    build(&world, SCRIPT, &[])?;
+    let shelf = world.path("cache/v1/scripts");
+    let entry = shelf.join(&names(&shelf)?[0]);
+    let whole = fs::read(entry.join("changes"))?;
+    let nonsense = [
+        ("nothing at all", vec![]),
+        ("changes cut short", whole[..whole.len() / 2].to_vec()),
+        ("garbage", vec![0xff; 100]),
+        ("a link to nothing", [LINK, &end(1)].concat()),
+    ];
+    for (what, changes) in nonsense {
+        fs::write(entry.join("changes"), &changes)?;
+        if what.starts_with("a link") {
+            // Bytes that belong to no change are damage by themselves.
+            fs::write(entry.join("data"), "")?;
+        }
+        reseal(&entry, |_| ())?;
+        let built = build(&world, SCRIPT, &[])?;
+        assert!(!built.cached && built.report.contains("is removed: "), "{what}: {}", built.report);
+        assert_eq!(text(&world.path("image"), "/etc/new")?, "new\n", "{what}");
+        assert!(build(&world, SCRIPT, &[])?.cached, "{what}");
+    }
     Ok(())
 }

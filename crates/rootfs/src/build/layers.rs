@@ -1,16 +1,16 @@
 //! The image's layers: taken from the cache, or each read once and placed.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use nex_ext4::BLOCK_SIZE;
 use nex_image::{LayerReader, ReadAhead, Reference};
 
 use super::stages::{Build, ext4_error};
-use crate::cache::{Cache, Chain, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, Shelf, entries};
+use crate::cache::{Cache, Chain, Expected, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, Shelf, entries};
 use crate::error::Error;
 use crate::layer::TarError;
-use crate::place::{Ground, PlaceCause, PlaceError, Rules, place_layer};
+use crate::place::{Ground, PlaceCause, PlaceError, Placed, Rules, place_layer};
 use crate::report::LayerReport;
 
 /// The cache as a build's layers use it.
@@ -93,8 +93,8 @@ impl Build<'_> {
             self.place_layer(index, ahead, None)?;
             return Ok(false);
         };
-        if let Some(layer) = PlacedLayer::get(cache.cache, &key, self.writer.taken_end())
-            && self.take_layer(index, &layer, cache)?
+        if let Some(layer) = self.cached_layer(index, cache, &key)
+            && self.take_layer(index, &layer, cache, &key)?
         {
             return Ok(true);
         }
@@ -109,23 +109,59 @@ impl Build<'_> {
         Ok(false)
     }
 
+    /// A layer that the cache has, as far as it can be told before it is taken.
+    fn cached_layer(&self, index: usize, cache: &LayerCache, key: &Key) -> Option<PlacedLayer> {
+        let (limits, image_limits) = (&self.options.limits, &self.options.image.limits);
+        let tar_bytes = self.layers.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.tar_bytes));
+        let expected = Expected {
+            start: self.writer.taken_end(),
+            diff_id: self.image.layers[index].diff_id.as_ref()?,
+            most: Placed {
+                entries: limits.entries.saturating_sub(self.placed.entries),
+                metadata: limits.metadata.saturating_sub(self.placed.metadata),
+                ..Placed::default()
+            },
+            most_tar_bytes: image_limits.uncompressed_bytes.saturating_sub(tar_bytes),
+        };
+        PlacedLayer::get(cache.cache, key, &expected)
+    }
+
     /// Takes a layer from the cache. False when that did not do; nothing has changed then.
-    fn take_layer(&mut self, index: usize, layer: &PlacedLayer, cache: &LayerCache) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Cached`] when the layer makes no sense, and else when the output cannot be written.
+    fn take_layer(&mut self, index: usize, layer: &PlacedLayer, cache: &LayerCache, key: &Key) -> Result<bool, Error> {
         let PlacedLayer { facts, record, .. } = layer;
+        let nonsense = |what: String| Error::Cached { shelf: Shelf::Layers, key: key.clone(), what };
         let limit = self.options.file_system.layout(self.options.size).size_limit;
         self.writer.flush().map_err(|error| ext4_error(self.options, error))?;
         if let Err(error) = layer.put_into(&cache.image, limit.map_or(u64::MAX, |size| size / BLOCK_SIZE)) {
             // Blocks of zeros are not written, and must not find others' bytes.
             let end = self.writer.taken_end() * BLOCK_SIZE;
             cache.image.set_len(end).map_err(|cause| self.options.output.error(cause))?;
-            cache.cache.note(format!("layer {} could not be taken from the cache: {error}", index + 1));
+            // Where the output has no room for it, the layer is none the worse.
+            if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+                cache.cache.note(format!("layer {} could not be taken from the cache: {error}", index + 1));
+            } else {
+                cache.cache.discard(Shelf::Layers, key, &error.to_string());
+            }
             return Ok(false);
         }
-        self.writer.take_over(facts.blocks.end).map_err(|error| ext4_error(self.options, error))?;
+        self.writer.take_over(facts.blocks.end).map_err(|error| match error {
+            error @ nex_ext4::Error::Io { .. } => ext4_error(self.options, error),
+            error => nonsense(error.to_string()),
+        })?;
         self.merge.start_layer();
+        let mut applied = 0;
         for entry in entries(record, facts.blocks.clone()) {
-            let applied = entry.and_then(|entry| self.merge.apply(entry).map_err(io::Error::other));
-            applied.map_err(|cause| Error::Cached { number: index + 1, cause })?;
+            let entry = entry.map_err(|error| nonsense(error.to_string()))?;
+            let path = entry.path.clone();
+            let contradicts = |error| nonsense(format!("'{}' {error}", path.as_bytes().escape_ascii()));
+            self.merge.apply(entry).map_err(contradicts)?;
+            applied += 1;
+        }
+        if applied != facts.recorded {
+            return Err(nonsense(format!("it has {applied} entries, not {}", facts.recorded)));
         }
         self.placed.add(&facts.placed);
         self.image.skip_layer(facts.tar_bytes);
@@ -138,14 +174,14 @@ impl Build<'_> {
         &mut self,
         index: usize,
         ahead: &mut ReadAhead,
-        kept: Option<&mut NewPlacedLayer>,
+        mut kept: Option<&mut NewPlacedLayer>,
     ) -> Result<Facts, Error> {
         let mut reader = ahead.take(index)?;
         let is_plain = matches!(self.options.reference, Reference::Tar(_) | Reference::Directory(_));
         let rules = Rules { limits: self.options.limits, whiteouts: !is_plain };
         let (start, before) = (self.writer.taken_end(), self.placed);
         let Self { writer, merge, placed, .. } = self;
-        let mut ground = Ground { writer, merge, placed, record: kept.map(|kept| &mut kept.record) };
+        let mut ground = Ground { writer, merge, placed, record: kept.as_mut().map(|kept| &mut kept.record) };
         if let Err(error) = place_layer(&mut reader, &mut ground, &rules) {
             return Err(self.layer_error(index, reader, error));
         }
@@ -157,6 +193,7 @@ impl Build<'_> {
             bytes: summary.compressed,
             tar_bytes: summary.uncompressed,
             placed: self.placed.since(&before),
+            recorded: kept.map_or(0, |kept| kept.record.entries()),
         };
         self.report_layer(index, &facts, false);
         Ok(facts)

@@ -8,7 +8,7 @@ use nex_workload::BOOT_SCRIPT;
 
 use super::Options;
 use crate::agent_file::AgentFile;
-use crate::cache::Cache;
+use crate::cache::{Cache, Shelf};
 use crate::dress::{DressError, dress};
 use crate::error::Error;
 use crate::events::Events;
@@ -179,6 +179,7 @@ pub fn ext4_error(options: &Options, error: nex_ext4::Error) -> Error {
 fn script_error(options: &Options, error: ScriptError) -> Error {
     match error {
         ScriptError::Output(error) => ext4_error(options, error),
+        ScriptError::Kept { key, what } => Error::Cached { shelf: Shelf::Scripts, key, what },
         error => Error::Script(error),
     }
 }

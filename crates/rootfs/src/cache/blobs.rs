@@ -1,14 +1,18 @@
 //! What registries have sent, kept by digest, and the digests that names had: enough to build again without a network.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 
+use nex_image::digest::Hasher;
 use nex_image::{Digest, Keep, Known, NewBlob};
 use serde::{Deserialize, Serialize};
 
 use super::key::{Key, Shelf};
 use super::new_entry::NewEntry;
 use super::store::Cache;
+
+/// How much is read at once.
+const BUFFER: usize = 256 << 10;
 
 /// The only file of such entries.
 const CONTENT: &str = "content";
@@ -25,8 +29,9 @@ impl Keep for Cache {
     fn blob(&self, digest: &Digest) -> Option<File> {
         let key = Key::digest(digest);
         let entry = self.get(Shelf::Blobs, &key)?;
-        // Checked as a whole: once a layer is half placed, it is too late to ask the registry.
-        match entry.check(CONTENT).and_then(|()| entry.file(CONTENT)?.try_clone()) {
+        // Checked as a whole: once a layer is half placed, it is too late to ask the registry. And by its digest: a checksum that
+        // was made for other bytes is right too.
+        match entry.file(CONTENT).and_then(|file| checked(file, digest)) {
             Ok(file) => Some(file),
             Err(error) => {
                 self.discard(Shelf::Blobs, &key, &error.to_string());
@@ -48,8 +53,12 @@ impl Keep for Cache {
 
     fn reference(&self, name: &str) -> Option<Known> {
         let entry = self.get(Shelf::References, &reference_key(name))?;
-        let reference: Reference = serde_json::from_slice(&entry.read(CONTENT).ok()?).ok()?;
-        Some(Known { digest: reference.digest.parse().ok()?, media_type: reference.media_type })
+        let read = || -> io::Result<Known> {
+            let reference: Reference = serde_json::from_slice(&entry.read(CONTENT)?)?;
+            let digest = reference.digest.parse().map_err(io::Error::other)?;
+            Ok(Known { digest, media_type: reference.media_type })
+        };
+        read().map_err(|error| self.discard(Shelf::References, &reference_key(name), &error.to_string())).ok()
     }
 
     fn keep_reference(&self, name: &str, known: &Known) {
@@ -70,6 +79,22 @@ impl Keep for Cache {
             }
         }
     }
+}
+
+/// Reads a file to its end. Gives it at its beginning if it has this digest.
+fn checked(mut file: &File, digest: &Digest) -> io::Result<File> {
+    let (mut hasher, mut buffer) = (Hasher::new(digest.algorithm()), vec![0; BUFFER]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+    if hasher.finish() != *digest {
+        return Err(io::Error::other("its bytes are not those that its digest names"));
+    }
+    file.rewind()?;
+    file.try_clone()
 }
 
 fn reference_key(name: &str) -> Key {

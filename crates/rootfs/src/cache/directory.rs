@@ -1,18 +1,22 @@
-//! Which directory is the cache, and whether it can be trusted: what others can write to, they can fill with anything.
+//! The directories of a cache, by their handles: whatever becomes of a name, the directory that was looked at is the one that is
+//! read and written.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nex_file::private;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::error::CacheError;
+use super::trust;
 
-/// What nobody but the owner may have: write permission.
-const OTHERS_WRITE: u32 = 0o022;
+/// The mode of what nex makes in a cache.
+const DIRECTORY: Mode = Mode::RWXU;
+const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// `$XDG_CACHE_HOME/nex`, or `~/.cache/nex` where there is a home; `None` when the environment names neither.
 pub fn default_directory() -> Option<PathBuf> {
@@ -21,89 +25,147 @@ pub fn default_directory() -> Option<PathBuf> {
     Some(absolute("XDG_CACHE_HOME").or_else(home)?.join("nex"))
 }
 
-/// Opens the directory of a cache, made where it is missing, if nobody else can write to it.
-///
-/// # Errors
-/// When it cannot be had, or not be trusted.
-pub fn open(path: &Path) -> Result<File, CacheError> {
-    let directory = match open_directory(path) {
-        Err(Errno::NOENT) => {
-            private::create_directories(path).map_err(CacheError::io(path))?;
-            open_directory(path)
-        }
-        result => result,
-    };
-    let directory = directory.map_err(|error| match error {
-        Errno::NOTDIR | Errno::LOOP => CacheError::NotADirectory(path.into()),
-        error => CacheError::Io { path: path.into(), cause: error.into() },
-    })?;
-    check(path, &directory)?;
-    Ok(directory)
+/// A directory of a cache.
+#[derive(Debug)]
+pub struct Directory {
+    handle: File,
+    /// Where it was, for messages.
+    path: PathBuf,
 }
 
-fn check(path: &Path, directory: &File) -> Result<(), CacheError> {
-    let metadata = directory.metadata().map_err(CacheError::io(path))?;
-    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
-    if owner != user {
-        return Err(CacheError::Owner { path: path.into(), owner, user });
+impl Directory {
+    /// One whose handle is at hand.
+    pub(super) fn new(handle: File, path: &Path) -> Self {
+        Self { handle, path: path.into() }
     }
-    if metadata.mode() & OTHERS_WRITE != 0 {
-        return Err(CacheError::Writable(path.into()));
-    }
-    Ok(())
-}
 
-/// Makes a directory that may be there already.
-///
-/// # Errors
-/// When it can be neither made nor found.
-pub fn create(path: &Path) -> Result<(), CacheError> {
-    match private::create_directory(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.is_dir() => {
-            Err(CacheError::Io { path: path.into(), cause: error })
+    /// Where it was, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The handle.
+    pub fn handle(&self) -> &File {
+        &self.handle
+    }
+
+    /// Opens a directory in it, made where it is missing, that must be the caller's alone.
+    ///
+    /// # Errors
+    /// When it cannot be had, or not be trusted.
+    pub fn level(&self, name: &str) -> Result<Self, CacheError> {
+        let path = self.path.join(name);
+        let directory = match self.open(name) {
+            Err(Errno::NOENT) => {
+                // Another process may just make it.
+                self.make(name)
+                    .or_else(|error| if error == Errno::EXIST { Ok(()) } else { Err(error) })
+                    .and_then(|()| self.open(name))
+            }
+            result => result,
+        };
+        let directory = directory.map_err(|error| CacheError::of_opening(&path, error))?;
+        let metadata = directory.handle.metadata().map_err(CacheError::io(&path))?;
+        trust::is_the_callers(&metadata).map_err(CacheError::distrust(&path))?;
+        if metadata.mode() & 0o777 != DIRECTORY.as_raw_mode() {
+            // Who can read it can hold its lock. Where it cannot be changed, nothing is written either.
+            let _ = rustix::fs::fchmod(&directory.handle, DIRECTORY);
         }
-        _ => Ok(()),
-    }
-}
-
-/// Opens a directory, but no symbolic link to one.
-///
-/// # Errors
-/// What the system says.
-pub fn open_directory(path: &Path) -> Result<File, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, path, flags, Mode::empty()).map(File::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn a_cache_is_the_callers_alone() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("a/b");
-        open(&path).unwrap();
-        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700);
-        for mode in [0o770, 0o702] {
-            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert!(matches!(open(&path), Err(CacheError::Writable(_))), "{mode:o}");
-        }
-        std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-        open(&path).unwrap();
+        Ok(directory)
     }
 
-    #[test]
-    fn what_is_no_directory_is_no_cache() {
-        let place = tempfile::tempdir().unwrap();
-        let (link, file) = (place.path().join("link"), place.path().join("file"));
-        std::os::unix::fs::symlink(place.path(), &link).unwrap();
-        std::fs::write(&file, "").unwrap();
-        for path in [link, file] {
-            assert!(matches!(open(&path), Err(CacheError::NotADirectory(_))), "{path:?}");
+    /// Makes a directory in it that nobody else may enter.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn make(&self, name: &str) -> Result<(), Errno> {
+        rustix::fs::mkdirat(&self.handle, name, DIRECTORY)
+    }
+
+    /// Opens a directory in it, but no symbolic link to one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(&self, name: impl AsRef<OsStr>) -> Result<Self, Errno> {
+        let name = name.as_ref();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = rustix::fs::openat(&self.handle, name, flags, Mode::empty())?;
+        Ok(Self { handle: handle.into(), path: self.path.join(name) })
+    }
+
+    /// A handle of its own for the same directory: locks belong to handles.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn again(&self) -> Result<Self, Errno> {
+        Ok(Self { handle: self.open(".")?.handle, path: self.path.clone() })
+    }
+
+    /// Opens a file in it for reading, whatever it is; a symbolic link is none, and nothing is waited for.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn file(&self, name: &str) -> Result<File, Errno> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.handle, name, flags, Mode::empty()).map(File::from)
+    }
+
+    /// Makes a file in it, open for reading and writing.
+    ///
+    /// # Errors
+    /// What the system says, also when the name is taken.
+    pub fn new_file(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(&self.handle, name, flags, FILE)?);
+        // The umask takes from the mode above.
+        rustix::fs::fchmod(&file, FILE)?;
+        Ok(file)
+    }
+
+    /// What stands at a name; no link is followed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stat(&self, name: impl AsRef<OsStr>) -> Result<Stat, Errno> {
+        rustix::fs::statat(&self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// Takes a name away that is no directory's.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn unlink(&self, name: impl AsRef<OsStr>) -> Result<(), Errno> {
+        rustix::fs::unlinkat(&self.handle, name.as_ref(), AtFlags::empty())
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove_directory(&self, name: impl AsRef<OsStr>) -> Result<(), Errno> {
+        rustix::fs::unlinkat(&self.handle, name.as_ref(), AtFlags::REMOVEDIR)
+    }
+
+    /// Gives something the name `new` in another directory.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn rename(&self, name: impl AsRef<OsStr>, target: &Self, new: &str) -> Result<(), Errno> {
+        rustix::fs::renameat(&self.handle, name.as_ref(), &target.handle, new)
+    }
+
+    /// All names in it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.handle)? {
+            let name = entry?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
         }
+        Ok(names)
     }
 }

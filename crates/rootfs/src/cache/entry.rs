@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
 use rustix::io::Errno;
 
-use super::directory::open_directory;
+use super::directory::Directory;
 use super::header::{self, FileFacts, Header};
 use super::key::{Key, Shelf};
-use super::sum;
+use super::{sum, trust};
 
 /// An entry. Its files stay readable when another process removes it meanwhile.
 #[derive(Debug)]
 pub struct Entry {
-    path: PathBuf,
+    header_file: File,
     header: Header,
     files: BTreeMap<String, File>,
 }
@@ -32,21 +31,26 @@ pub enum Missing {
 }
 
 impl Entry {
-    /// Opens the entry at `path`. Its header must be whole, and its files must have their lengths.
-    pub(super) fn open(path: &Path, shelf: Shelf, key: &Key) -> Result<Self, Missing> {
-        let directory = match open_directory(path) {
-            Ok(directory) => directory,
+    /// Opens an entry of a shelf. Its directory, its header and its files must be the caller's alone, the header whole, and the
+    /// files as long as it says.
+    pub(super) fn open(directory: &Directory, shelf: Shelf, key: &Key) -> Result<Self, Missing> {
+        let damaged = |error: &dyn std::fmt::Display| Missing::Damaged(error.to_string());
+        let entry = match directory.open(key.as_str()) {
+            Ok(entry) => entry,
             Err(Errno::NOENT) => return Err(Missing::NotThere),
             Err(Errno::NOTDIR | Errno::LOOP) => return Err(Missing::Damaged("it is not a directory".into())),
-            Err(error) => return Err(Missing::Damaged(error.to_string())),
+            Err(error) => return Err(damaged(&error)),
         };
-        let header = Header::read(&open_file(&directory, header::NAME)?).map_err(Missing::Damaged)?;
+        let metadata = entry.handle().metadata().map_err(|error| damaged(&error))?;
+        trust::is_the_callers(&metadata).map_err(|why| Missing::Damaged(format!("it {why}")))?;
+        let header_file = open_file(&entry, header::NAME)?;
+        let header = Header::read(&header_file).map_err(Missing::Damaged)?;
         if header.shelf != shelf.name() || header.key != key.as_str() {
             return Err(Missing::Damaged("it is another entry".into()));
         }
         let mut files = BTreeMap::new();
         for facts in &header.files {
-            let file = open_file(&directory, &facts.name)?;
+            let file = open_file(&entry, &facts.name)?;
             let length = file.metadata().map_err(|error| Missing::Damaged(error.to_string()))?.len();
             if length != facts.length {
                 let FileFacts { name, length: expected, .. } = facts;
@@ -54,7 +58,7 @@ impl Entry {
             }
             files.insert(facts.name.clone(), file);
         }
-        Ok(Self { path: path.into(), header, files })
+        Ok(Self { header_file, header, files })
     }
 
     /// Says that the entry was of use: those that were not for the longest time go first.
@@ -63,7 +67,7 @@ impl Entry {
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let times = Timestamps { last_access: omit, last_modification: now };
         // In a cache that cannot be written to, nothing goes at all.
-        let _ = utimensat(CWD, self.path.join(header::NAME), &times, AtFlags::SYMLINK_NOFOLLOW);
+        let _ = futimens(&self.header_file, &times);
     }
 
     /// What it is, for people.
@@ -116,20 +120,27 @@ fn damaged(name: &str) -> io::Error {
     io::Error::other(format!("the bytes of {name} are not those that were kept"))
 }
 
-/// Opens a regular file of the caller's own in an entry.
-fn open_file(directory: &File, name: &str) -> Result<File, Missing> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+/// Opens a regular file in an entry that is the caller's alone, under no other name.
+fn open_file(directory: &Directory, name: &str) -> Result<File, Missing> {
     let damaged = |what: String| Missing::Damaged(format!("{name} {what}"));
-    let file = match rustix::fs::openat(directory, name, flags, Mode::empty()) {
-        Ok(file) => File::from(file),
+    // A name with a slash would lead out of the entry.
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+        return Err(Missing::Damaged("its header names what cannot be in it".into()));
+    }
+    let file = match directory.file(name) {
+        Ok(file) => file,
         // An entry that is being removed by another process looks the same.
         Err(Errno::NOENT) => return Err(damaged("is missing".into())),
         Err(Errno::LOOP) => return Err(damaged("is a symbolic link".into())),
         Err(error) => return Err(damaged(format!("cannot be opened: {error}"))),
     };
     let metadata = file.metadata().map_err(|error| damaged(format!("cannot be looked at: {error}")))?;
-    if !metadata.is_file() || metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(damaged("is not a regular file of the user".into()));
+    if !metadata.is_file() {
+        return Err(damaged("is not a regular file".into()));
+    }
+    trust::is_the_callers(&metadata).map_err(|why| damaged(why.to_string()))?;
+    if metadata.nlink() > 1 {
+        return Err(damaged("has other names, which may be anywhere".into()));
     }
     Ok(file)
 }

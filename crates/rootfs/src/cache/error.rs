@@ -3,7 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use thiserror::Error;
+
+use super::trust::Distrust;
 
 /// Why a directory cannot be a cache. A build goes on without one.
 #[derive(Debug, Error)]
@@ -24,6 +27,19 @@ pub enum CacheError {
     /// It is there, but is no directory.
     #[error("the cache '{}' is not a directory, or a symbolic link; name a directory with --cache-dir", .0.display())]
     NotADirectory(PathBuf),
+    /// Others could put another directory into its place.
+    #[error(
+        "the cache '{}' is reached through '{}', which {why}; name a place with --cache-dir that only you and root can change",
+        .path.display(), .through.display()
+    )]
+    Way {
+        /// The cache.
+        path: PathBuf,
+        /// The directory or symbolic link on the way there.
+        through: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The system refuses.
     #[error("cannot use the cache '{}': {cause}", .path.display())]
     Io {
@@ -43,5 +59,26 @@ impl CacheError {
     /// An error of the system, about a path.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { path: path.into(), cause }
+    }
+
+    /// An error of opening a directory.
+    pub(super) fn of_opening(path: &Path, error: Errno) -> Self {
+        match error {
+            Errno::NOTDIR | Errno::LOOP => Self::NotADirectory(path.into()),
+            error => Self::Io { path: path.into(), cause: error.into() },
+        }
+    }
+
+    /// A part of the cache that is not the caller's alone.
+    pub(super) fn distrust(path: &Path) -> impl FnOnce(Distrust) -> Self {
+        move |why| match why {
+            Distrust::Owner { owner, user } => Self::Owner { path: path.into(), owner, user },
+            Distrust::Writable => Self::Writable(path.into()),
+        }
+    }
+
+    /// A part of the way there that another user can change.
+    pub(super) fn way(path: &Path, through: &Path) -> impl FnOnce(Distrust) -> Self {
+        move |why| Self::Way { path: path.into(), through: through.into(), why: why.to_string() }
     }
 }

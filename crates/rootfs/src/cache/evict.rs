@@ -1,14 +1,13 @@
 //! How large a cache may become, and what goes first when it is larger.
 
+use std::ffi::OsStr;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FileType, FlockOperation, Stat, flock};
 use rustix::io::Errno;
 
-use super::directory::open_directory;
+use super::directory::Directory;
 use super::header;
 use super::key::{Key, Shelf};
 use super::store::Cache;
@@ -41,11 +40,11 @@ pub struct Room {
 pub fn all(cache: &Cache) -> io::Result<Vec<Room>> {
     let mut rooms = Vec::new();
     for shelf in Shelf::ALL {
-        for entry in std::fs::read_dir(cache.shelf(shelf))? {
-            let entry = entry?;
-            let Some(key) = Key::parse(entry.file_name().as_encoded_bytes()) else { continue };
+        let directory = cache.shelf(shelf);
+        for name in directory.names()? {
+            let Some(key) = Key::parse(name.as_encoded_bytes()) else { continue };
             // Another process may just remove it.
-            let Ok((bytes, used)) = measure(&entry.path()) else { continue };
+            let Ok((bytes, used)) = measure(directory, &name) else { continue };
             rooms.push(Room { shelf, key, bytes, used });
         }
     }
@@ -53,17 +52,25 @@ pub fn all(cache: &Cache) -> io::Result<Vec<Room>> {
     Ok(rooms)
 }
 
-fn measure(path: &Path) -> io::Result<(u64, SystemTime)> {
-    let metadata = path.symlink_metadata()?;
-    let mut bytes = metadata.blocks() * SECTOR;
-    if metadata.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            bytes += entry?.metadata()?.blocks() * SECTOR;
+fn measure(directory: &Directory, name: &OsStr) -> io::Result<(u64, SystemTime)> {
+    let bytes_of = |stat: &Stat| u64::try_from(stat.st_blocks).unwrap_or_default() * SECTOR;
+    let stat = directory.stat(name)?;
+    let mut bytes = bytes_of(&stat);
+    // What has no header was of no use at all.
+    let mut used = SystemTime::UNIX_EPOCH;
+    if FileType::from_raw_mode(stat.st_mode).is_dir()
+        && let Ok(entry) = directory.open(name)
+    {
+        for name in entry.names()? {
+            bytes += bytes_of(&entry.stat(name)?);
+        }
+        if let Ok(header) = entry.stat(header::NAME) {
+            let seconds = Duration::from_secs(u64::try_from(header.st_mtime).unwrap_or_default());
+            let time = seconds + Duration::from_nanos(u64::try_from(header.st_mtime_nsec).unwrap_or_default());
+            used = SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(used);
         }
     }
-    // What has no header was of no use at all.
-    let used = path.join(header::NAME).symlink_metadata().and_then(|header| header.modified());
-    Ok((bytes, used.unwrap_or(SystemTime::UNIX_EPOCH)))
+    Ok((bytes, used))
 }
 
 /// Removes entries until the rest takes `limit` bytes at most, and gives those that went. While another process is at it,
@@ -72,34 +79,42 @@ fn measure(path: &Path) -> io::Result<(u64, SystemTime)> {
 /// # Errors
 /// When the cache cannot be read or changed.
 pub fn evict(cache: &Cache, limit: u64, lock: FlockOperation) -> io::Result<Vec<Room>> {
-    let root = open_directory(cache.root())?;
-    match flock(&root, lock) {
+    let root = cache.root().again()?;
+    match flock(root.handle(), lock) {
         Err(Errno::WOULDBLOCK) => return Ok(Vec::new()),
         result => result?,
     }
     let rooms = all(cache)?;
     let mut total: u64 = rooms.iter().map(|room| room.bytes).sum();
-    let mut gone = Vec::new();
+    let (mut gone, mut stays) = (Vec::new(), None);
     for room in rooms {
         if total <= limit {
             break;
         }
-        cache.remove(room.shelf, &room.key)?;
-        total -= room.bytes;
-        gone.push(room);
+        match cache.remove(room.shelf, &room.key) {
+            Ok(()) => {
+                total -= room.bytes;
+                gone.push(room);
+            }
+            // One that stays must not keep the others.
+            Err(error) => stays = Some(error),
+        }
     }
-    Ok(gone)
+    match stays {
+        Some(error) if total > limit => Err(error),
+        _ => Ok(gone),
+    }
 }
 
 /// Refuses what would not stay, or would take the last of the disk from others.
 ///
 /// # Errors
 /// In words, why.
-pub fn check_room(root: &Path, bytes: u64, limit: u64) -> io::Result<()> {
+pub fn check_room(root: &Directory, bytes: u64, limit: u64) -> io::Result<()> {
     if bytes > limit {
         return Err(io::Error::other(format!("{bytes} bytes are more than its limit of {limit} (--cache-limit)")));
     }
-    let disk = rustix::fs::statvfs(root)?;
+    let disk = rustix::fs::fstatvfs(root.handle())?;
     let [total, free] = [disk.f_blocks, disk.f_bavail].map(|blocks| blocks.saturating_mul(disk.f_frsize));
     let for_others = (total / PART_FOR_OTHERS).min(MOST_FOR_OTHERS);
     if free.saturating_sub(bytes) < for_others {

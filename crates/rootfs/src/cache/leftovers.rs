@@ -1,100 +1,150 @@
 //! The directory of what is in the making and what is being removed.
 //!
-//! Whatever has a lock there lives; the rest was left behind by a process that was killed, and the next one removes it.
+//! Whatever has a lock there lives; the rest was left behind by a process that was killed, and the next one removes it. Nobody
+//! waits for a lock: who makes something and does not get it at once takes another name.
 
-use std::fs::File;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nex_file::private::create_directory;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, fstat};
 use rustix::io::Errno;
 
-use super::directory::open_directory;
+use super::directory::Directory;
 
 /// Makes names of one process differ.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
-/// A directory that lives as long as the lock is held.
+/// How often something is begun again that another process has taken for left behind.
+const ATTEMPTS: usize = 100;
+
+/// A directory that lives as long as its handle is there, which has the lock.
 #[derive(Debug)]
 pub struct Living {
-    /// Its path.
-    pub path: PathBuf,
-    _lock: File,
+    /// Its name.
+    pub name: String,
+    /// The directory.
+    pub directory: Directory,
 }
 
-/// Makes a directory below `making` and locks it. Nobody looks for leftovers meanwhile.
+/// Makes a directory in `making` and locks it.
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn create(making: &Path) -> io::Result<Living> {
-    let all = open_directory(making)?;
-    flock(&all, FlockOperation::LockShared)?;
-    loop {
-        let path = new_name(making);
-        match create_directory(&path) {
+pub fn create(making: &Directory) -> io::Result<Living> {
+    for _ in 0..ATTEMPTS {
+        let name = new_name();
+        match making.make(&name) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
-            Err(error) => return Err(error),
+            Err(Errno::EXIST) => continue,
+            Err(error) => return Err(error.into()),
         }
-        let lock = open_directory(&path)?;
-        flock(&lock, FlockOperation::LockExclusive)?;
-        return Ok(Living { path, _lock: lock });
+        let directory = match making.open(&name) {
+            Err(Errno::NOENT) => continue,
+            directory => directory?,
+        };
+        match flock(directory.handle(), FlockOperation::NonBlockingLockExclusive) {
+            // Another process may have looked for leftovers before the lock was there. What it has removed has no links any more.
+            Ok(()) if fstat(directory.handle())?.st_nlink > 0 => return Ok(Living { name, directory }),
+            Ok(()) | Err(Errno::WOULDBLOCK) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Err(io::Error::other("other processes remove whatever is begun"))
 }
 
-/// Removes something, whatever it is. It has no name any more before the first of its files goes.
+/// Removes something from `directory`, whatever it is. It has no name there any more before the first of its files goes.
 ///
 /// # Errors
 /// When it cannot be renamed or removed; that somebody else has done so already is no error.
-pub fn remove(making: &Path, path: &Path) -> io::Result<()> {
-    let doomed = new_name(making);
-    match std::fs::rename(path, &doomed) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => unlink(&doomed),
+pub fn remove(making: &Directory, directory: &Directory, name: &str) -> io::Result<()> {
+    let doomed = new_name();
+    match directory.rename(name, making, &doomed) {
+        Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(()) => unlink(making, OsStr::new(&doomed)),
     }
 }
 
 /// Removes what nobody has a lock on, and says how much that was.
 ///
 /// # Errors
-/// When it cannot be looked at or removed.
-pub fn remove_abandoned(making: &Path) -> io::Result<usize> {
-    let all = open_directory(making)?;
-    let mut abandoned = Vec::new();
-    {
-        flock(&all, FlockOperation::LockExclusive)?;
-        for entry in std::fs::read_dir(making)? {
-            let path = entry?.path();
-            match open_directory(&path) {
-                Ok(directory) => match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-                    Ok(()) => abandoned.push((path, Some(directory))),
-                    Err(Errno::WOULDBLOCK) => {}
-                    Err(error) => return Err(error.into()),
-                },
-                Err(Errno::NOENT) => {}
-                Err(_) => abandoned.push((path, None)),
+/// When it cannot be looked at, or not all of it be removed.
+pub fn remove_abandoned(making: &Directory) -> io::Result<usize> {
+    let (mut removed, mut result) = (0, Ok(()));
+    for name in making.names()? {
+        let lock = match making.open(&name) {
+            Ok(directory) => Some(directory),
+            Err(Errno::NOENT) => continue,
+            // No directory, or not the caller's.
+            Err(_) => None,
+        };
+        let is_free = |lock: &Directory| flock(lock.handle(), FlockOperation::NonBlockingLockExclusive).is_ok();
+        if lock.as_ref().is_none_or(is_free) {
+            match unlink(making, &name) {
+                Ok(()) => removed += 1,
+                Err(error) => result = Err(error),
             }
         }
-        flock(&all, FlockOperation::Unlock)?;
     }
-    abandoned.iter().try_for_each(|(path, _)| unlink(path))?;
-    Ok(abandoned.len())
+    result.map(|()| removed)
 }
 
-/// Somebody else may be at it too.
-fn unlink(path: &Path) -> io::Result<()> {
-    let is_directory = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
-    let removed = if is_directory { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+/// Removes something from `making`. What is nested moves up first, so that no depth of it takes descriptors or stack. Somebody
+/// else may be at it too.
+fn unlink(making: &Directory, name: &OsStr) -> io::Result<()> {
+    let mut doomed: Vec<OsString> = vec![name.to_owned()];
+    while let Some(name) = doomed.pop() {
+        if !is_directory(making.unlink(&name))? {
+            continue;
+        }
+        match making.open(&name) {
+            Ok(directory) => doomed.extend(empty(&directory, making)?),
+            Err(Errno::NOENT) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        gone(making.remove_directory(&name))?;
+    }
+    Ok(())
+}
+
+/// Empties a directory, and gives the names in `making` of the directories that were in it and not empty.
+fn empty(directory: &Directory, making: &Directory) -> io::Result<Vec<OsString>> {
+    let mut moved = Vec::new();
+    for name in directory.names()? {
+        if !is_directory(directory.unlink(&name))? {
+            continue;
+        }
+        match directory.remove_directory(&name) {
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                let beside = new_name();
+                gone(directory.rename(&name, making, &beside))?;
+                moved.push(beside.into());
+            }
+            result => gone(result)?,
+        }
+    }
+    Ok(moved)
+}
+
+/// Whether a name stays after unlink(2) because it is a directory's.
+fn is_directory(unlinked: Result<(), Errno>) -> io::Result<bool> {
+    match unlinked {
+        Ok(()) | Err(Errno::NOENT) => Ok(false),
+        // Linux says the first, POSIX the second.
+        Err(Errno::ISDIR | Errno::PERM) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn gone(removed: Result<(), Errno>) -> io::Result<()> {
     match removed {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        result => result,
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
-fn new_name(making: &Path) -> PathBuf {
+fn new_name() -> String {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    making.join(format!("{}-{number}", std::process::id()))
+    format!("{}-{number}", std::process::id())
 }

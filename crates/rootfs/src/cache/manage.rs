@@ -1,17 +1,17 @@
 //! What is in a cache, for its owner: listed, counted, checked, removed.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::FlockOperation;
 use serde::Serialize;
 
-use super::directory;
 use super::entry::{Entry, Missing};
 use super::error::CacheError;
 use super::evict;
 use super::key::Shelf;
-use super::store::{Cache, CacheOptions, LAYOUT};
+use super::store::{Cache, CacheOptions};
 use crate::report::SCHEMA_VERSION;
 
 /// An entry as it is listed.
@@ -120,7 +120,7 @@ pub struct VerifyReport {
     pub checked: u64,
     /// The bytes that they take.
     pub bytes: u64,
-    /// Entries that were damaged, and are removed.
+    /// Entries that were damaged. They are removed, unless the problem says why not.
     pub damaged: Vec<Damage>,
     /// Files that are no entries. They stay.
     pub foreign: Vec<String>,
@@ -142,9 +142,9 @@ pub struct Damage {
 /// When it cannot be read, or not be trusted.
 pub fn list(options: &CacheOptions) -> Result<CacheReport, CacheError> {
     let mut entries = Vec::new();
-    if let Some(cache) = open(options)? {
+    if let Some(cache) = Cache::open_existing(options)? {
         for room in all(&cache)?.into_iter().rev() {
-            let entry = Entry::open(&cache.path(room.shelf, &room.key), room.shelf, &room.key);
+            let entry = Entry::open(cache.shelf(room.shelf), room.shelf, &room.key);
             let used = room.used.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
             entries.push(Listed {
                 kind: room.shelf.name(),
@@ -167,8 +167,8 @@ pub fn list(options: &CacheOptions) -> Result<CacheReport, CacheError> {
 pub fn collect(options: &CacheOptions) -> Result<CollectReport, CacheError> {
     let directory = options.directory.display().to_string();
     let (mut removed, mut removed_bytes, mut bytes) = (0, 0, 0);
-    if let Some(cache) = open(options)? {
-        let at_root = |cause| CacheError::Io { path: cache.root().into(), cause };
+    if let Some(cache) = Cache::open_existing(options)? {
+        let at_root = |cause| CacheError::Io { path: cache.root().path().into(), cause };
         // Opening has removed what killed processes have left. A build that removes just now is waited for.
         let gone = evict::evict(&cache, options.limit, FlockOperation::LockExclusive).map_err(at_root)?;
         removed = gone.len() as u64;
@@ -191,19 +191,22 @@ pub fn verify(options: &CacheOptions) -> Result<VerifyReport, CacheError> {
         damaged: Vec::new(),
         foreign: Vec::new(),
     };
-    let Some(cache) = open(options)? else { return Ok(report) };
+    let Some(cache) = Cache::open_existing(options)? else { return Ok(report) };
     for room in all(&cache)? {
         let path = cache.path(room.shelf, &room.key);
-        let problem = match Entry::open(&path, room.shelf, &room.key) {
+        let problem = match Entry::open(cache.shelf(room.shelf), room.shelf, &room.key) {
             Ok(entry) => entry.check_all().err().map(|error| error.to_string()),
-            Err(Missing::Damaged(problem)) if path.symlink_metadata().is_ok() => Some(problem),
+            Err(Missing::Damaged(problem)) if cache.is_there(room.shelf, &room.key) => Some(problem),
             // Another process has removed it.
             Err(_) => continue,
         };
         report.checked += 1;
         report.bytes += room.bytes;
         if let Some(problem) = problem {
-            cache.remove(room.shelf, &room.key).map_err(CacheError::io(&path))?;
+            let problem = match cache.remove(room.shelf, &room.key) {
+                Ok(()) => problem,
+                Err(error) => format!("{problem}; it cannot be removed: {error}"),
+            };
             report.damaged.push(Damage { path: path.display().to_string(), problem });
         }
     }
@@ -215,29 +218,16 @@ pub fn verify(options: &CacheOptions) -> Result<VerifyReport, CacheError> {
 fn foreign(cache: &Cache) -> Result<Vec<PathBuf>, CacheError> {
     let mut foreign = Vec::new();
     for shelf in Shelf::ALL.map(|shelf| cache.shelf(shelf)) {
-        for entry in std::fs::read_dir(&shelf).map_err(CacheError::io(&shelf))? {
-            let path = entry.map_err(CacheError::io(&shelf))?.path();
-            if path.file_name().and_then(|name| super::Key::parse(name.as_encoded_bytes())).is_none() {
-                foreign.push(path);
-            }
-        }
+        let names = shelf.names().map_err(CacheError::io(shelf.path()))?;
+        let is_foreign = |name: &OsString| super::Key::parse(name.as_encoded_bytes()).is_none();
+        foreign.extend(names.into_iter().filter(is_foreign).map(|name| shelf.path().join(name)));
     }
     foreign.sort();
     Ok(foreign)
 }
 
-/// `None` when there is no such directory, or no cache in it; none is made.
-fn open(options: &CacheOptions) -> Result<Option<Cache>, CacheError> {
-    let is_there = |path: &Path| path.symlink_metadata().is_ok();
-    if !is_there(&options.directory) {
-        return Ok(None);
-    }
-    directory::open(&options.directory)?;
-    is_there(&options.directory.join(LAYOUT)).then(|| Cache::open(options)).transpose()
-}
-
 fn all(cache: &Cache) -> Result<Vec<evict::Room>, CacheError> {
-    evict::all(cache).map_err(CacheError::io(cache.root()))
+    evict::all(cache).map_err(CacheError::io(cache.root().path()))
 }
 
 /// How long something was of no use.

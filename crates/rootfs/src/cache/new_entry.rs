@@ -1,23 +1,21 @@
 //! An entry in the making. It gets its name when it is whole and on the disk.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
 
-use nex_file::private::create_file;
+use rustix::io::Errno;
 
 use super::header::{self, FileFacts, Header};
 use super::key::{Key, Shelf};
 use super::leftovers::{self, Living};
+use super::store::Cache;
 use super::sum;
 
 /// An entry in the making; dropped, it leaves nothing.
 #[derive(Debug)]
 pub struct NewEntry {
-    making: PathBuf,
-    /// The name that it will have.
-    path: PathBuf,
-    directory: Living,
+    cache: Cache,
+    living: Living,
     shelf: Shelf,
     key: Key,
     about: String,
@@ -25,9 +23,9 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
-    pub(super) fn create(making: &Path, path: PathBuf, shelf: Shelf, key: Key, about: &str) -> io::Result<Self> {
-        let directory = leftovers::create(making)?;
-        Ok(Self { making: making.into(), path, directory, shelf, key, about: about.into(), files: Vec::new() })
+    pub(super) fn create(cache: &Cache, shelf: Shelf, key: &Key, about: &str) -> io::Result<Self> {
+        let living = leftovers::create(cache.making())?;
+        Ok(Self { cache: cache.clone(), living, shelf, key: key.clone(), about: about.into(), files: Vec::new() })
     }
 
     /// Makes a file in it, open for reading and writing.
@@ -35,7 +33,7 @@ impl NewEntry {
     /// # Errors
     /// When it cannot be made.
     pub fn file(&mut self, name: &str) -> io::Result<File> {
-        let file = create_file(&self.directory.path.join(name))?;
+        let file = self.living.directory.new_file(name)?;
         self.files.push((name.into(), file.try_clone()?));
         Ok(file)
     }
@@ -53,12 +51,12 @@ impl NewEntry {
             facts.push(FileFacts { name: name.clone(), length: file.metadata()?.len(), sum: sum::of_file(file)? });
         }
         let header = Header::new(self.shelf.name(), self.key.as_str(), &self.about, facts).to_bytes()?;
-        let mut file = create_file(&self.directory.path.join(header::NAME))?;
+        let mut file = self.living.directory.new_file(header::NAME)?;
         file.write_all(&header)?;
         file.sync_data()?;
-        match std::fs::rename(&self.directory.path, &self.path) {
-            Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => Ok(()),
-            result => result,
+        match self.cache.making().rename(&self.living.name, self.cache.shelf(self.shelf), self.key.as_str()) {
+            Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -66,6 +64,6 @@ impl NewEntry {
 impl Drop for NewEntry {
     fn drop(&mut self) {
         // Once it is published, nothing is there any more. What stays for another reason, the next process removes.
-        drop(leftovers::remove(&self.making, &self.directory.path));
+        drop(leftovers::remove(self.cache.making(), self.cache.making(), &self.living.name));
     }
 }

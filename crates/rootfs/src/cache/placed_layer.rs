@@ -21,7 +21,7 @@ use super::store::Cache;
 use crate::place::Placed;
 
 /// Changes whenever the same layers would be placed in another way, or written down in another way.
-const FORMAT: &str = "nex placed layer 1";
+const FORMAT: &str = "nex placed layer 2";
 
 /// The entry's files.
 const FACTS: &str = "layer";
@@ -74,6 +74,38 @@ pub struct Facts {
     pub tar_bytes: u64,
     /// What it brings.
     pub placed: Placed,
+    /// The entries of its record.
+    pub recorded: u64,
+}
+
+/// What is known of a layer before it is taken from the cache.
+pub struct Expected<'a> {
+    /// The block where its content begins.
+    pub start: u64,
+    /// The digest of its tar.
+    pub diff_id: &'a Digest,
+    /// What it may bring at the most.
+    pub most: Placed,
+    /// The length that its tar may have at the most.
+    pub most_tar_bytes: u64,
+}
+
+impl Facts {
+    /// Whether a layer like this can have been placed there. What the checksums let pass may still be nonsense.
+    fn are_possible(&self, expected: &Expected, data: u64) -> bool {
+        let Self { blocks, digest, diff_id, bytes: _, tar_bytes, placed, recorded } = self;
+        let length = blocks.end.checked_sub(blocks.start).and_then(|blocks| blocks.checked_mul(BLOCK_SIZE));
+        blocks.start == expected.start
+            && length == Some(data)
+            && digest.parse::<Digest>().is_ok()
+            && *diff_id == expected.diff_id.to_string()
+            && *tar_bytes <= expected.most_tar_bytes
+            && placed.entries <= expected.most.entries
+            && placed.metadata <= expected.most.metadata
+            && *recorded <= placed.entries
+            && placed.blocks <= blocks.end - blocks.start
+            && placed.foreign_xattrs <= placed.metadata
+    }
 }
 
 /// A placed layer in the cache.
@@ -86,14 +118,13 @@ pub struct PlacedLayer {
 }
 
 impl PlacedLayer {
-    /// Finds a layer whose content begins at block `start`. One that cannot be used is removed.
-    pub fn get(cache: &Cache, key: &Key, start: u64) -> Option<Self> {
+    /// Finds a layer. One that cannot be used is removed.
+    pub fn get(cache: &Cache, key: &Key, expected: &Expected) -> Option<Self> {
         let entry = cache.get(Shelf::Layers, key)?;
         let read = || -> io::Result<_> {
             let facts: Facts = serde_json::from_slice(&entry.read(FACTS)?)?;
-            let Range { start: first, end } = facts.blocks;
-            if first != start || end < start || entry.file(DATA)?.metadata()?.len() != (end - start) * BLOCK_SIZE {
-                return Err(io::Error::other("its blocks are others"));
+            if !facts.are_possible(expected, entry.file(DATA)?.metadata()?.len()) {
+                return Err(io::Error::other("its facts contradict each other, or the image"));
             }
             Ok((facts, entry.read(ENTRIES)?))
         };

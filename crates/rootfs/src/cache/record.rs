@@ -10,7 +10,13 @@ use std::ops::Range;
 use nex_ext4::{Content, Device, Extent, Metadata, Timestamp, Xattr};
 use serde::{Deserialize, Serialize};
 
-use crate::layer::{Entry, EntryKind, LayerPath, Node, NodeKind};
+use crate::layer::{Entry, EntryKind, LayerPath, Node, NodeKind, symlink_target};
+
+/// The bits of a mode that a layer decides.
+const PERMISSIONS: u16 = 0o7777;
+
+/// In nanoseconds.
+const SECOND: u32 = 1_000_000_000;
 
 /// An entry as it is written.
 #[derive(Serialize, Deserialize)]
@@ -57,20 +63,27 @@ enum WrittenNodeKind<'a> {
 pub struct Record {
     file: BufWriter<File>,
     buffer: Vec<u8>,
+    entries: u64,
     result: io::Result<()>,
 }
 
 impl Record {
     /// Begins in an empty file.
     pub fn new(file: File) -> Self {
-        Self { file: BufWriter::new(file), buffer: Vec::new(), result: Ok(()) }
+        Self { file: BufWriter::new(file), buffer: Vec::new(), entries: 0, result: Ok(()) }
     }
 
     /// Takes down the next entry. What fails is told in the end.
     pub fn add(&mut self, entry: &Entry) {
         if self.result.is_ok() {
             self.result = self.write(&Written::of(entry));
+            self.entries += 1;
         }
+    }
+
+    /// How many entries there are so far.
+    pub fn entries(&self) -> u64 {
+        self.entries
     }
 
     /// Ends it.
@@ -89,9 +102,10 @@ impl Record {
     }
 }
 
-/// Reads the entries of a record; all content must be in `blocks`.
+/// Reads the entries of a record. They must be what the layers of an image can say, and their content must be in `blocks`, each
+/// file's behind that of the one before.
 pub fn entries(record: &[u8], blocks: Range<u64>) -> impl Iterator<Item = io::Result<Entry>> {
-    let mut rest = record;
+    let (mut rest, mut blocks) = (record, blocks);
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
@@ -99,7 +113,7 @@ pub fn entries(record: &[u8], blocks: Range<u64>) -> impl Iterator<Item = io::Re
         let entry = match postcard::take_from_bytes::<Written>(rest) {
             Ok((written, behind)) => {
                 rest = behind;
-                written.entry(&blocks)
+                written.entry(&mut blocks)
             }
             Err(_) => None,
         };
@@ -122,9 +136,12 @@ impl<'a> Written<'a> {
     }
 
     /// `None` when no layer says such a thing.
-    fn entry(self, blocks: &Range<u64>) -> Option<Entry> {
-        // The name of a directory to be hidden may be longer than a name can be; it hides nothing then.
-        let path = LayerPath::with_marks(self.path).ok()?;
+    fn entry(self, blocks: &mut Range<u64>) -> Option<Entry> {
+        let path = match self.kind {
+            // The name of a directory to be hidden may be longer than a name can be; it hides nothing then.
+            WrittenKind::Whiteout | WrittenKind::Opaque => LayerPath::with_marks(self.path).ok()?,
+            WrittenKind::Node(_) | WrittenKind::HardLink(_) => LayerPath::new(self.path).ok()?,
+        };
         let kind = match self.kind {
             WrittenKind::Node(node) => EntryKind::Node(node.node(blocks)?),
             WrittenKind::HardLink(target) => EntryKind::HardLink(LayerPath::new(target).ok()?),
@@ -153,19 +170,28 @@ impl<'a> WrittenNode<'a> {
         Self { mode, uid, gid, seconds, nanoseconds, xattrs, kind }
     }
 
-    fn node(self, blocks: &Range<u64>) -> Option<Node> {
+    /// `None` when no layer describes such a node.
+    fn node(self, blocks: &mut Range<u64>) -> Option<Node> {
+        if self.mode & !PERMISSIONS != 0 || self.nanoseconds >= SECOND {
+            return None;
+        }
         let time = Timestamp { seconds: self.seconds, nanoseconds: self.nanoseconds };
         let metadata = Metadata { mode: self.mode, uid: self.uid, gid: self.gid, time };
         let xattr = |(name, value): (&[u8], &[u8])| Xattr { name: name.into(), value: value.into() };
-        let xattrs = self.xattrs.into_iter().map(xattr).collect();
+        let xattrs: Box<[_]> = self.xattrs.into_iter().map(xattr).collect();
+        nex_ext4::check_xattrs(&xattrs).ok()?;
         let kind = match self.kind {
             WrittenNodeKind::Directory => NodeKind::Directory,
             WrittenNodeKind::File(size, extents) => {
                 let extent = |(logical, physical, length)| Extent { logical, physical, length };
-                let extents = extents.into_iter().map(extent).collect();
-                NodeKind::File(Content::placed_before(size, extents, blocks.clone())?)
+                let extents: Vec<_> = extents.into_iter().map(extent).collect();
+                // A block belongs to one file: where the last one ends, the next may begin.
+                let behind = extents.last().map(|last| last.physical.saturating_add(last.length.into()));
+                let content = Content::placed_before(size, extents, blocks.clone())?;
+                blocks.start = behind.unwrap_or(blocks.start);
+                NodeKind::File(content)
             }
-            WrittenNodeKind::Symlink(target) => NodeKind::Symlink(target.into()),
+            WrittenNodeKind::Symlink(target) => NodeKind::Symlink(symlink_target(target.into()).ok()?),
             WrittenNodeKind::CharacterDevice(major, minor) => NodeKind::CharacterDevice(Device { major, minor }),
             WrittenNodeKind::BlockDevice(major, minor) => NodeKind::BlockDevice(Device { major, minor }),
             WrittenNodeKind::Fifo => NodeKind::Fifo,
@@ -214,8 +240,9 @@ mod tests {
         let read: io::Result<Vec<_>> = entries(&bytes, 33..90).collect();
         assert_eq!(read.unwrap(), written);
 
-        // Blocks of others, and an end within an entry.
+        // Blocks of others, blocks of the file before, and an end within an entry.
         assert!(entries(&bytes, 33..41).any(|entry| entry.is_err()));
+        assert!(entries(&bytes.repeat(2), 33..90).any(|entry| entry.is_err()));
         assert!(entries(&bytes[..bytes.len() - 1], 33..90).any(|entry| entry.is_err()));
     }
 }

@@ -110,6 +110,15 @@ impl LayerPath {
     }
 }
 
+/// A symbolic link's target, if a file system can hold it.
+///
+/// # Errors
+/// Its length, when it is empty, too long, or has a NUL byte.
+pub fn symlink_target(target: Vec<u8>) -> Result<Box<[u8]>, usize> {
+    let is_possible = !target.is_empty() && target.len() <= PATH_MAX && !target.contains(&0);
+    if is_possible { Ok(target.into()) } else { Err(target.len()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

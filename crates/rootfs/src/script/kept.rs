@@ -30,6 +30,11 @@ impl<'a> Kept<'a> {
             .ok()
     }
 
+    /// What it is found by.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// What an earlier run has left.
     pub fn record(&self) -> Option<Record> {
         Record::get(self.cache, &self.key)

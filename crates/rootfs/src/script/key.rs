@@ -17,7 +17,7 @@ use crate::cache::Key;
 use crate::output::hex;
 
 /// Changes when layers of earlier versions with the same key would be others.
-const FORM: &str = "setup scripts 1";
+const FORM: &str = "setup scripts 2";
 
 /// How much is read at once.
 const CHUNK: usize = 256 << 10;

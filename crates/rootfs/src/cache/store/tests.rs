@@ -1,8 +1,9 @@
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::{FileExt, symlink};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
 use super::*;
@@ -29,7 +30,7 @@ fn get(cache: &Cache, name: &str) -> Option<Vec<u8>> {
 
 /// What stands in the directory of the making.
 fn in_the_making(cache: &Cache) -> usize {
-    fs::read_dir(cache.root().join(MAKING)).unwrap().count()
+    fs::read_dir(cache.root().path().join(MAKING)).unwrap().count()
 }
 
 #[test]
@@ -62,7 +63,7 @@ type Damage<'a> = &'a dyn Fn(&Path);
 
 #[test]
 fn whatever_is_wrong_with_an_entry_it_is_removed_and_told() {
-    let damages: [(&str, Damage); 8] = [
+    let mut damages: Vec<(&str, Damage)> = vec![
         ("its header is damaged", &|entry| flip(&entry.join("entry"), 20)),
         ("its header is cut short", &|entry| truncate(&entry.join("entry"), 0)),
         ("its header is damaged", &|entry| truncate(&entry.join("entry"), 200)),
@@ -81,7 +82,32 @@ fn whatever_is_wrong_with_an_entry_it_is_removed_and_told() {
             fs::remove_dir_all(entry).unwrap();
             fs::write(entry, "a file").unwrap();
         }),
+        ("it is not a directory", &|entry| {
+            fs::remove_dir_all(entry).unwrap();
+            fifo(entry);
+        }),
+        ("data is not a regular file", &|entry| {
+            fs::remove_file(entry.join("data")).unwrap();
+            fifo(&entry.join("data"));
+        }),
+        ("entry is not a regular file", &|entry| {
+            fs::remove_file(entry.join("entry")).unwrap();
+            fifo(&entry.join("entry"));
+        }),
+        ("data is not a regular file", &|entry| {
+            fs::remove_file(entry.join("data")).unwrap();
+            // What stands deep in it does not keep it there.
+            fs::create_dir_all(entry.join("data/a/b").join("c/".repeat(300))).unwrap();
+        }),
+        ("it can be written to by others", &|entry| set_mode(entry, 0o720)),
+        ("data can be written to by others", &|entry| set_mode(&entry.join("data"), 0o602)),
+        ("entry can be written to by others", &|entry| set_mode(&entry.join("entry"), 0o660)),
+        ("data has other names", &|entry| fs::hard_link(entry.join("data"), entry.with_file_name("other")).unwrap()),
     ];
+    if rustix::process::geteuid().is_root() {
+        damages.push(("it belongs to user 12, not to user 0", &|entry| chown(entry, Some(12), None).unwrap()));
+        damages.push(("data belongs to user 12", &|entry| chown(entry.join("data"), Some(12), None).unwrap()));
+    }
     for (number, (what, damage)) in damages.into_iter().enumerate() {
         let (_place, cache) = cache(DEFAULT_LIMIT);
         put(&cache, "a", b"data");
@@ -106,6 +132,83 @@ fn bytes_that_changed_are_found_when_they_are_read() {
     let entry = cache.get(Shelf::Scripts, &key("a")).unwrap();
     assert!(entry.check_all().is_err());
     assert!(entry.read("data").is_err());
+}
+
+fn fifo(path: &Path) {
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn nothing_of_a_cache_may_be_others_or_a_link() {
+    for level in ["v1", "v1/making", "v1/blobs", "v1/references", "v1/layers", "v1/scripts"] {
+        let (place, first) = cache(DEFAULT_LIMIT);
+        let path = place.path().join("cache").join(level);
+        let again = || Cache::open(&CacheOptions { directory: place.path().join("cache"), limit: DEFAULT_LIMIT });
+        put(&first, "a", b"data");
+        for mode in [0o770, 0o702] {
+            set_mode(&path, mode);
+            assert!(matches!(again(), Err(CacheError::Writable(_))), "{level} {mode:o}");
+        }
+        // Who can read a directory can hold its lock, so it is closed again.
+        set_mode(&path, 0o755);
+        again().unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700, "{level}");
+        if rustix::process::geteuid().is_root() {
+            chown(&path, Some(12), None).unwrap();
+            assert!(matches!(again(), Err(CacheError::Owner { owner: 12, .. })), "{level}");
+            chown(&path, Some(0), None).unwrap();
+        }
+        let moved = place.path().join("moved");
+        fs::rename(&path, &moved).unwrap();
+        let plants: [&dyn Fn(); 3] =
+            [&|| symlink(&moved, &path).unwrap(), &|| fifo(&path), &|| fs::write(&path, "").unwrap()];
+        for plant in plants {
+            plant();
+            assert!(matches!(again(), Err(CacheError::NotADirectory(_))), "{level}");
+            fs::remove_file(&path).unwrap();
+        }
+        // Where names lead later does not matter to who has opened it before.
+        symlink("/nonexistent", &path).unwrap();
+        assert_eq!(get(&first, "a").as_deref(), Some(&b"data"[..]), "{level}");
+        put(&first, "b", b"more");
+        assert_eq!((get(&first, "b").as_deref(), first.finish()), (Some(&b"more"[..]), Vec::new()), "{level}");
+    }
+}
+
+#[test]
+fn a_tag_is_written_through_no_link_and_no_lock_is_waited_for() {
+    let place = tempfile::tempdir().unwrap();
+    let (directory, victim) = (place.path().join("cache"), place.path().join("victim"));
+    fs::create_dir_all(directory.join("v1/making")).unwrap();
+    set_mode(&directory, 0o700);
+    set_mode(&directory.join("v1"), 0o700);
+    set_mode(&directory.join("v1/making"), 0o700);
+    symlink(&victim, directory.join("v1").join(TAG_NAME)).unwrap();
+    let locks = ["v1", "v1/making"].map(|name| File::open(directory.join(name)).unwrap());
+    for lock in &locks {
+        rustix::fs::flock(lock, FlockOperation::LockExclusive).unwrap();
+    }
+    let cache = Cache::open(&CacheOptions { directory, limit: DEFAULT_LIMIT }).unwrap();
+    put(&cache, "a", b"data");
+    assert_eq!(get(&cache, "a").as_deref(), Some(&b"data"[..]));
+    assert!(cache.finish().is_empty() && !victim.exists());
+}
+
+#[test]
+fn a_header_leads_nowhere_else() {
+    for name in ["../b", "/etc/passwd", "", ".", "..", "a\0b"] {
+        let (_place, cache) = cache(DEFAULT_LIMIT);
+        put(&cache, "a", b"data");
+        fs::write(cache.shelf(Shelf::Scripts).path().join("b"), "data").unwrap();
+        let entry = cache.path(Shelf::Scripts, &key("a"));
+        nex_testkit::cache_entry::reseal(&entry, |header| header["files"][0]["name"] = name.into()).unwrap();
+        assert_eq!(get(&cache, "a"), None, "{name}");
+        assert!(cache.finish()[0].contains("its header names what cannot be in it"), "{name}");
+    }
 }
 
 fn flip(path: &Path, offset: u64) {
@@ -161,7 +264,7 @@ fn what_was_of_no_use_for_the_longest_time_goes_first() {
 #[test]
 fn what_killed_processes_leave_is_removed_and_what_lives_stays() {
     let (place, cache) = cache(DEFAULT_LIMIT);
-    let making = cache.root().join(MAKING);
+    let making = cache.root().path().join(MAKING);
     fs::create_dir(making.join("1-0")).unwrap();
     fs::write(making.join("1-0/data"), "left behind").unwrap();
     fs::write(making.join("1-1"), "left behind").unwrap();
@@ -178,8 +281,8 @@ fn a_cache_that_cannot_be_written_to_serves_and_keeps_nothing() {
     let (place, cache) = cache(DEFAULT_LIMIT);
     put(&cache, "a", b"data");
     // Root may write where the mode forbids it; so the directory of the making goes.
-    fs::remove_dir_all(cache.root().join(MAKING)).unwrap();
-    fs::write(cache.root().join(MAKING), "").unwrap();
+    fs::remove_dir_all(cache.root().path().join(MAKING)).unwrap();
+    fs::write(cache.root().path().join(MAKING), "").unwrap();
     assert_eq!(get(&cache, "a").as_deref(), Some(&b"data"[..]));
     assert!(cache.begin(Shelf::Scripts, &key("b"), "b", 0).is_none());
     assert!(cache.begin(Shelf::Scripts, &key("c"), "c", 0).is_none());

@@ -1,0 +1,74 @@
+//! Who may change something of a cache: what others can write to, they can fill with anything.
+
+use std::fmt;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+
+/// What nobody but the owner may have: write permission. The mask of an access control list stands in the group's bits.
+const GROUP_WRITES: u32 = 0o020;
+const OTHERS_WRITE: u32 = 0o002;
+
+/// Where only the owner of a name, the directory's and root may take it away.
+const STICKY: u32 = 0o1000;
+
+/// Why something is not the caller's alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// It is another user's.
+    Owner {
+        /// Whose it is.
+        owner: u32,
+        /// Who asks.
+        user: u32,
+    },
+    /// The group or everybody may write to it.
+    Writable,
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner { owner, user } => write!(f, "belongs to user {owner}, not to user {user}"),
+            Self::Writable => f.write_str("can be written to by others"),
+        }
+    }
+}
+
+/// Finds what a part of a cache must not be: another user's, or writable for anybody else.
+///
+/// # Errors
+/// When it is.
+pub fn is_the_callers(metadata: &Metadata) -> Result<(), Distrust> {
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != user {
+        return Err(Distrust::Owner { owner, user });
+    }
+    if metadata.mode() & (GROUP_WRITES | OTHERS_WRITE) != 0 { Err(Distrust::Writable) } else { Ok(()) }
+}
+
+/// The same for a directory on the way to a cache, or a symbolic link there: it may be root's as well, and writable for others
+/// where the sticky bit keeps names in their places. A group that has its user's number is that user's alone, as most
+/// distributions make it.
+///
+/// # Errors
+/// When another user could put something else into its place.
+pub fn leads_safely(metadata: &Metadata) -> Result<(), Distrust> {
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != 0 && owner != user && !is_of_nobody_here(owner) {
+        return Err(Distrust::Owner { owner, user });
+    }
+    let mode = if metadata.is_symlink() { 0 } else { metadata.mode() };
+    let group_writes = mode & GROUP_WRITES != 0 && metadata.gid() != owner;
+    let is_open = mode & STICKY == 0 && (mode & OTHERS_WRITE != 0 || group_writes);
+    if is_open { Err(Distrust::Writable) } else { Ok(()) }
+}
+
+/// In a user namespace, the machine's root has no id of its own: his directories look as if they were the overflow user's, and
+/// so do those of all others who have no id there.
+fn is_of_nobody_here(owner: u32) -> bool {
+    const EVERYBODY: u32 = u32::MAX;
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let overflow = read("/proc/sys/kernel/overflowuid").trim().parse() == Ok(owner);
+    // `/proc/self/uid_map` of the machine's own namespace maps all ids to themselves.
+    overflow && !read("/proc/self/uid_map").split_whitespace().eq(["0", "0", &EVERYBODY.to_string()])
+}
