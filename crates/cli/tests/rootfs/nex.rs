@@ -100,7 +100,7 @@ pub fn build(image: &str, output: &Path) -> Result<()> {
 /// A directory for one test, open to every user.
 pub fn directory() -> Result<TempDir> {
     let directory = tempfile::tempdir()?;
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777))?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o1777))?;
     Ok(directory)
 }
 

@@ -11,6 +11,9 @@ use super::key::{Key, Shelf};
 use super::new_entry::NewEntry;
 use super::store::Cache;
 
+/// The longest of what is known of a name, in bytes.
+const MOST_REFERENCE: u64 = 64 << 10;
+
 /// How much is read at once.
 const BUFFER: usize = 256 << 10;
 
@@ -54,7 +57,7 @@ impl Keep for Cache {
     fn reference(&self, name: &str) -> Option<Known> {
         let entry = self.get(Shelf::References, &reference_key(name))?;
         let read = || -> io::Result<Known> {
-            let reference: Reference = serde_json::from_slice(&entry.read(CONTENT)?)?;
+            let reference: Reference = serde_json::from_slice(&entry.read(CONTENT, MOST_REFERENCE)?)?;
             let digest = reference.digest.parse().map_err(io::Error::other)?;
             Ok(Known { digest, media_type: reference.media_type })
         };

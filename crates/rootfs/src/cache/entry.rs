@@ -83,13 +83,17 @@ impl Entry {
         self.files.get(name).ok_or_else(|| io::Error::other(format!("the cache's entry has no file {name}")))
     }
 
-    /// All bytes of one of its files, checked.
+    /// All bytes of one of its files, which must be `most` at the most, checked.
     ///
     /// # Errors
     /// When it cannot be read, or is damaged.
-    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+    pub fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
+        let file = self.file(name)?;
+        if file.metadata()?.len() > most {
+            return Err(io::Error::other(format!("{name} is longer than it can be")));
+        }
         let mut bytes = Vec::new();
-        self.file(name)?.read_to_end(&mut bytes)?;
+        file.take(most).read_to_end(&mut bytes)?;
         let expected = self.header.files.iter().find(|facts| facts.name == name).map(|facts| facts.sum);
         if expected == Some(sum::of_bytes(&bytes)) { Ok(bytes) } else { Err(damaged(name)) }
     }

@@ -66,7 +66,7 @@ fn measure(directory: &Directory, name: &OsStr) -> io::Result<(u64, SystemTime)>
         }
         if let Ok(header) = entry.stat(header::NAME) {
             let seconds = Duration::from_secs(u64::try_from(header.st_mtime).unwrap_or_default());
-            let time = seconds + Duration::from_nanos(u64::try_from(header.st_mtime_nsec).unwrap_or_default());
+            let time = seconds + Duration::from_nanos(header.st_mtime_nsec);
             used = SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(used);
         }
     }

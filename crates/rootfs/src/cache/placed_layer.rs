@@ -28,6 +28,16 @@ const FACTS: &str = "layer";
 const ENTRIES: &str = "entries";
 const DATA: &str = "data";
 
+/// The longest facts, in bytes.
+const MOST_FACTS: u64 = 64 << 10;
+
+/// What an entry takes in a record beside its names and attributes, and what one of its extents takes, in bytes at the most.
+const MOST_ENTRY: u64 = 96;
+const MOST_EXTENT: u64 = 20;
+
+/// More extents than all layers of an image have.
+const MOST_EXTENTS: u64 = 64 << 20;
+
 /// The layers so far, as the image specification names a chain of them.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -91,6 +101,14 @@ pub struct Expected<'a> {
 }
 
 impl Facts {
+    /// The longest record of such a layer, in bytes.
+    fn most_record(&self) -> u64 {
+        let extents = self.placed.blocks.min(MOST_EXTENTS) * MOST_EXTENT;
+        // Attributes have their lengths in front; the shortest doubles.
+        let names = self.placed.metadata.saturating_mul(2);
+        self.recorded.saturating_mul(MOST_ENTRY).saturating_add(names).saturating_add(extents)
+    }
+
     /// Whether a layer like this can have been placed there. What the checksums let pass may still be nonsense.
     fn are_possible(&self, expected: &Expected, data: u64) -> bool {
         let Self { blocks, digest, diff_id, bytes: _, tar_bytes, placed, recorded } = self;
@@ -122,11 +140,12 @@ impl PlacedLayer {
     pub fn get(cache: &Cache, key: &Key, expected: &Expected) -> Option<Self> {
         let entry = cache.get(Shelf::Layers, key)?;
         let read = || -> io::Result<_> {
-            let facts: Facts = serde_json::from_slice(&entry.read(FACTS)?)?;
+            let facts: Facts = serde_json::from_slice(&entry.read(FACTS, MOST_FACTS)?)?;
             if !facts.are_possible(expected, entry.file(DATA)?.metadata()?.len()) {
                 return Err(io::Error::other("its facts contradict each other, or the image"));
             }
-            Ok((facts, entry.read(ENTRIES)?))
+            let record = entry.read(ENTRIES, facts.most_record())?;
+            Ok((facts, record))
         };
         match read() {
             Ok((facts, record)) => Some(Self { entry, facts, record }),

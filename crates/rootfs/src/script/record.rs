@@ -14,6 +14,9 @@ use crate::layer::symlink_target;
 /// The file of the changes: each one in postcard's form, behind its length; then a length of 0, and how many there were.
 const CHANGES: &str = "changes";
 
+/// More bytes of changes than any script makes: they are kept in memory, as those of a run are.
+const MOST_CHANGES: u64 = 1 << 30;
+
 /// The length that no change has.
 pub(super) const END: u32 = 0;
 
@@ -107,7 +110,7 @@ impl Record {
     }
 
     fn open(entry: &Entry) -> io::Result<Self> {
-        Self::of(&entry.read(CHANGES)?, |_| {
+        Self::of(&entry.read(CHANGES, MOST_CHANGES)?, |_| {
             entry.check(DATA)?;
             entry.file(DATA)?.try_clone()
         })

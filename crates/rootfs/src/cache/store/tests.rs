@@ -25,7 +25,7 @@ fn put(cache: &Cache, name: &str, bytes: &[u8]) {
 }
 
 fn get(cache: &Cache, name: &str) -> Option<Vec<u8>> {
-    cache.get(Shelf::Scripts, &key(name))?.read("data").ok()
+    cache.get(Shelf::Scripts, &key(name))?.read("data", u64::MAX).ok()
 }
 
 /// What stands in the directory of the making.
@@ -127,11 +127,12 @@ fn bytes_that_changed_are_found_when_they_are_read() {
     put(&cache, "a", &[7; 10_000]);
     let entry = cache.get(Shelf::Scripts, &key("a")).unwrap();
     entry.check_all().unwrap();
-    assert_eq!(entry.read("data").unwrap().len(), 10_000);
+    assert!(entry.read("data", 9_999).is_err(), "longer than it can be");
+    assert_eq!(entry.read("data", 10_000).unwrap().len(), 10_000);
     flip(&cache.path(Shelf::Scripts, &key("a")).join("data"), 5000);
     let entry = cache.get(Shelf::Scripts, &key("a")).unwrap();
     assert!(entry.check_all().is_err());
-    assert!(entry.read("data").is_err());
+    assert!(entry.read("data", u64::MAX).is_err());
 }
 
 fn fifo(path: &Path) {
