@@ -1,6 +1,7 @@
 //! What the fuzz targets share: places for files, tars and images with right checksums, and an independent reader of the
 //! results.
 
+pub mod build;
 pub mod damage;
 pub mod guest_image;
 pub mod memory;

@@ -54,6 +54,8 @@ pub use report::{
     SCHEMA_VERSION, ScriptReport, Usage, VerityReport,
 };
 pub use resolve::ResolveError;
+#[doc(hidden)]
+pub use script::fuzzing;
 pub use script::{SNAPSHOT, ScriptError, ScriptOptions, network_note};
 pub use set_agent::{SetAgentError, SetAgentOptions, SetAgentReport, set_agent};
 pub use usage::DirectoryUsage;

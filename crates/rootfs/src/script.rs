@@ -2,6 +2,7 @@
 
 mod apply;
 mod feed;
+pub mod fuzzing;
 mod kept;
 mod key;
 mod lay_out;

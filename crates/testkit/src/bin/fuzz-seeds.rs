@@ -19,6 +19,8 @@ fn main() -> Result<()> {
     write(directory, "reference", references())?;
     write(directory, "edit", edits())?;
     write(directory, "check", checks())?;
+    write(directory, "set_agent", checks())?;
+    write(directory, "cache", records())?;
     write(directory, "kernel", kernels()?)?;
     write(directory, "wire", nex_sandbox::fuzz::seeds())
 }
@@ -189,6 +191,27 @@ fn checks() -> Vec<Vec<u8>> {
     let damage = |number: u8| [number, 0, number.wrapping_mul(37), 0, number.wrapping_mul(11)];
     let damaged = |guest: u8, from: u8| std::iter::once(guest).chain((from..from + 8).flat_map(damage)).collect();
     (0..3).flat_map(|guest| [vec![guest], damaged(guest, 0), damaged(guest, 40), damaged(guest, 120)]).collect()
+}
+
+/// Changes of the records of the cache, as `fuzz_targets/cache.rs` reads them.
+fn records() -> Vec<Vec<u8>> {
+    const CHANGED: u8 = 0x10;
+    let layers = (0..2u8).flat_map(|layer| (0..3u8).map(move |file| layer << 1 | file << 2));
+    let replaced = layers.clone().map(|choice| vec![choice, b'{', b'}']);
+    let changed = layers.flat_map(|choice| {
+        let change = |at: u8| [at, 0, at.wrapping_mul(37)];
+        [vec![], change(3).to_vec(), (0..8).flat_map(|at| change(at * 9)).collect()]
+            .map(|changes| [&[choice | CHANGED], &changes[..]].concat())
+    });
+    // Changes of scripts in postcard's form: what was done (0 sets a name, 1 removes one), path, mode, owner, group, time, extended
+    // attributes, type, and whether it is new.
+    let set = |path: u8, kind: &[u8]| [&[0, 1, path, 0xa4, 3, 0, 0, 2, 0, 0], kind, &[1]].concat();
+    let kinds: [&[u8]; 7] = [&[0], &[1, 9, 1, 2, 0, 4], &[1, 0, 0], &[2, 1, b'a'], &[3, 1, b'b'], &[4, 1, 3], &[6]];
+    let framed = |change: Vec<u8>| [&[change.len() as u8], &change[..]].concat();
+    let all: Vec<u8> = (b'a'..).zip(kinds).flat_map(|(path, kind)| framed(set(path, kind))).collect();
+    let removed = framed(vec![1, 1, b'b']);
+    let scripts = [all.clone(), [&all[..], &removed].concat(), removed].map(|changes| [&[1], &changes[..]].concat());
+    replaced.chain(changed).chain(scripts).collect()
 }
 
 /// Small kernels in every form, and configurations.
