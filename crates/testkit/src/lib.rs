@@ -17,6 +17,7 @@ pub mod firecracker;
 pub mod fsck;
 pub mod guest;
 pub mod host_tree;
+pub mod hostile_text;
 pub mod image_tree;
 pub mod kernel;
 pub mod kernel_log;
