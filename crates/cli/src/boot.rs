@@ -8,10 +8,11 @@ use nex_terminal::Lent;
 use nex_text::printable;
 
 use crate::args::{BootArgs, Format};
-use crate::diagnostic::{Diagnostic, StandardError, tell};
+use crate::console::Console;
+use crate::diagnostic::Diagnostic;
 use crate::interrupt::{self, Grace, Interrupt};
-use crate::terminal::Harmless;
-use crate::{output, render};
+use crate::output::{tell, tell_lines};
+use crate::{json, output, render};
 
 /// Boots the root filesystem, and reports it.
 ///
@@ -23,7 +24,11 @@ pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
             interrupt::end_when_overdue(Grace::CLEAN_UP)?;
             Ok(interrupt)
         })?,
-        console: Console::choose(args),
+        console: match (args.quiet, args.interactive) {
+            (true, _) => Console::Nowhere,
+            (false, true) => Console::Plain,
+            (false, false) => Console::to_look_at(),
+        },
         terminal: (args.interactive && io::stdin().is_terminal()).then(Lent::new).transpose()?,
     };
     let report = nex_boot::boot(&options(args), &mut user);
@@ -33,13 +38,13 @@ pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
     };
     // First why, then all that there is to know.
     if let Some(explanation) = report.explanation.as_ref().filter(|_| args.format == Format::Text) {
-        tell(render::explanation(explanation, None).trim_end());
+        tell_lines(&render::explanation(explanation, None));
     }
     let text = match args.format {
         Format::Text => render::boot(&report),
-        Format::Json => serde_json::to_string(&report)? + "\n",
+        Format::Json => json::line(&report)?,
     };
-    output::print("the report", text)?;
+    output::print("the report", &text)?;
     if report.ready { Ok(()) } else { Err(Diagnostic::reported(why_not(&report, args))) }
 }
 
@@ -67,41 +72,6 @@ fn why_not(report: &Report, args: &BootArgs) -> String {
     format!("the agent of '{}' {what}{why}", report.file)
 }
 
-/// Where the console goes.
-enum Console {
-    /// To nobody.
-    Nowhere,
-    /// To a file or program, byte for byte.
-    Plain,
-    /// To a terminal that somebody only looks at.
-    Shown(Harmless),
-}
-
-impl Console {
-    fn choose(args: &BootArgs) -> Self {
-        match args.quiet {
-            true => Self::Nowhere,
-            false if !args.interactive && io::stderr().is_terminal() => Self::Shown(Harmless::default()),
-            false => Self::Plain,
-        }
-    }
-
-    /// Who does not take it has had enough of it.
-    fn write(&mut self, bytes: &[u8]) {
-        let _ = match self {
-            Self::Nowhere => Ok(()),
-            Self::Plain => StandardError.write_all(bytes),
-            Self::Shown(harmless) => StandardError.write_all(harmless.take(bytes).as_bytes()),
-        };
-    }
-
-    fn finish(&mut self) {
-        if let Self::Shown(harmless) = self {
-            let _ = StandardError.write_all(harmless.finish().as_bytes());
-        }
-    }
-}
-
 /// The user before the guest.
 struct User {
     interrupt: Interrupt,
@@ -119,16 +89,15 @@ impl User {
 
 impl Watcher for User {
     fn started(&mut self, vmm: &VmmReport) {
-        // A raw terminal does not go back to the first column by itself.
-        let end = if self.terminal.is_some() { "\r" } else { "" };
         if !matches!(self.console, Console::Nowhere) {
-            tell(format_args!("boot: {} ({}){end}", vmm.name, vmm.why));
+            tell(format_args!("boot: {} ({})", vmm.name, vmm.why));
         }
-        vmm.warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}{end}")));
+        vmm.warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}")));
     }
 
     fn console(&mut self, bytes: &[u8]) {
-        self.console.write(bytes);
+        // Who does not take it has had enough of it.
+        let _ = self.console.write_all(bytes);
     }
 
     fn keyboard(&self) -> Option<BorrowedFd<'_>> {

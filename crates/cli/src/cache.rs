@@ -6,7 +6,7 @@ use nex_rootfs::cache::{CacheError, CacheOptions, collect, default_directory, li
 
 use crate::args::{CacheAction, CachePlace, Format};
 use crate::diagnostic::Diagnostic;
-use crate::{output, render};
+use crate::{json, output, render};
 
 /// Where a build's cache is; `None` where there is no place for one.
 pub fn options(place: &CachePlace) -> Option<CacheOptions> {
@@ -24,29 +24,25 @@ pub fn run(action: &CacheAction) -> Result<ExitCode, Diagnostic> {
     let is_json = view.format == Format::Json;
     let mut code = ExitCode::SUCCESS;
     let text = match action {
-        CacheAction::Ls(_) if is_json => json(&list(&options)?)?,
+        CacheAction::Ls(_) if is_json => json::line(&list(&options)?)?,
         CacheAction::Ls(_) => render::cache::entries(&list(&options)?),
-        CacheAction::Du(_) if is_json => json(&list(&options)?.usage())?,
+        CacheAction::Du(_) if is_json => json::line(&list(&options)?.usage())?,
         CacheAction::Du(_) => render::cache::usage(&list(&options)?.usage()),
         CacheAction::Gc { all, .. } => {
             if *all {
                 options.limit = 0;
             }
             let report = collect(&options)?;
-            if is_json { json(&report)? } else { render::cache::collected(&report) }
+            if is_json { json::line(&report)? } else { render::cache::collected(&report) }
         }
         CacheAction::Verify(_) => {
             let report = verify(&options)?;
             if !report.damaged.is_empty() {
                 code = ExitCode::FAILURE;
             }
-            if is_json { json(&report)? } else { render::cache::verified(&report) }
+            if is_json { json::line(&report)? } else { render::cache::verified(&report) }
         }
     };
-    output::print("the report", text)?;
+    output::print("the report", &text)?;
     Ok(code)
-}
-
-fn json(report: &impl serde::Serialize) -> Result<String, Diagnostic> {
-    Ok(serde_json::to_string(report)? + "\n")
 }

@@ -7,7 +7,7 @@ use nex_diagnose::{CheckOptions, Verdict};
 
 use crate::args::{CheckArgs, Format};
 use crate::diagnostic::Diagnostic;
-use crate::{output, render};
+use crate::{json, output, render};
 
 /// An error was found.
 const FAILING: u8 = 1;
@@ -30,9 +30,9 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Diagnostic> {
     })?;
     let text = match args.format {
         Format::Text => render::check(&report, args.quiet),
-        Format::Json => serde_json::to_string(&report)? + "\n",
+        Format::Json => json::line(&report)?,
     };
-    output::print("the report", text)?;
+    output::print("the report", &text)?;
     Ok(match report.verdict() {
         Verdict::Sound => ExitCode::SUCCESS,
         Verdict::Failing => ExitCode::from(FAILING),

@@ -1,51 +1,24 @@
 //! The one form in which errors reach the user.
 
-use std::fmt::Display;
-use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::error::Error;
 
-use serde::Serialize;
+use nex_text::Lines;
+use serde_json::json;
 
-/// A failure: what went wrong and why.
-#[derive(Debug, Serialize)]
+use crate::json;
+
+/// A failure: what went wrong and why, as a terminal may see it.
+#[derive(Debug)]
 pub struct Diagnostic {
     message: String,
     causes: Vec<String>,
-    #[serde(skip)]
+    /// What stands below.
+    lines: Vec<String>,
     exit_code: u8,
     /// A report for programs says it already.
-    #[serde(skip)]
     is_reported: bool,
     /// Nobody is to be told.
-    #[serde(skip)]
     is_silent: bool,
-}
-
-/// Writes a line to standard error. When that is closed or full, there is nobody to tell.
-pub fn tell(line: impl Display) {
-    let mut lines = StandardError;
-    let start = if IS_IN_LINE.load(Ordering::Relaxed) { "\n" } else { "" };
-    let _ = writeln!(lines, "{start}{line}");
-}
-
-/// Whether the last line on standard error has no end yet.
-static IS_IN_LINE: AtomicBool = AtomicBool::new(false);
-
-/// Standard error for what others write, a guest or its program: [`tell`] begins a new line behind it.
-pub struct StandardError;
-
-impl Write for StandardError {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = io::stderr().write(bytes)?;
-        if let Some(last) = count.checked_sub(1).and_then(|last| bytes.get(last)) {
-            IS_IN_LINE.store(*last != b'\n', Ordering::Relaxed);
-        }
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
-    }
 }
 
 /// Something failed.
@@ -61,7 +34,9 @@ const USAGE: u8 = 2;
 impl Diagnostic {
     /// A failure that has no cause but itself.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), causes: Vec::new(), exit_code: FAILED, is_reported: false, is_silent: false }
+        let message = nex_text::message(&message.into());
+        let (causes, lines) = (Vec::new(), Vec::new());
+        Self { message, causes, lines, exit_code: FAILED, is_reported: false, is_silent: false }
     }
 
     /// Arguments that do not go together.
@@ -100,29 +75,53 @@ impl Diagnostic {
         self.exit_code
     }
 
-    /// One line for people, with the causes behind it.
+    /// For people: a line with the causes behind it, and the lines below it.
     pub fn text(&self) -> String {
-        let mut text = format!("error: {}", self.message);
-        for cause in &self.causes {
-            text.push_str(": ");
-            text.push_str(cause);
-        }
-        text
+        format!("error: {}", self.words())
     }
 
-    /// One JSON object for programs.
+    /// The same, where it is known to be a failure.
+    pub fn words(&self) -> String {
+        let mut line = self.message.clone();
+        for cause in &self.causes {
+            line.push_str(": ");
+            line.push_str(cause);
+        }
+        nex_text::message(&line) + &self.below()
+    }
+
+    fn below(&self) -> String {
+        self.lines.iter().map(|line| format!("\n  {line}")).collect()
+    }
+
+    /// One JSON object for programs, in a line.
     pub fn json(&self) -> String {
-        let object = serde_json::json!({ "schemaVersion": nex_rootfs::SCHEMA_VERSION, "error": self });
-        object.to_string()
+        let message = self.message.clone() + &self.below();
+        let error = json!({ "message": message, "causes": self.causes });
+        json::line(&json!({ "schemaVersion": nex_rootfs::SCHEMA_VERSION, "error": error })).unwrap_or_default()
+    }
+
+    /// What an error and its sources say.
+    pub fn of(error: &dyn Error) -> Self {
+        let message = error.to_string();
+        let (mut causes, mut lines) = (Vec::new(), Vec::new());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            match cause.downcast_ref::<Lines>() {
+                Some(below) => lines.extend(below.shown()),
+                None => causes.push(cause.to_string()),
+            }
+            source = cause.source();
+        }
+        // Many errors already say in their message what their source says.
+        causes.retain(|cause| !message.contains(cause));
+        let causes = causes.iter().map(|cause| nex_text::message(cause)).collect();
+        Self { causes, lines, ..Self::new(message) }
     }
 }
 
-impl<E: std::error::Error> From<E> for Diagnostic {
+impl<E: Error> From<E> for Diagnostic {
     fn from(error: E) -> Self {
-        let message = error.to_string();
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
-        // Many errors already say in their message what their source says.
-        let causes = causes.map(ToString::to_string).filter(|cause| !message.contains(cause)).collect();
-        Self { message, causes, exit_code: FAILED, is_reported: false, is_silent: false }
+        Self::of(&error)
     }
 }

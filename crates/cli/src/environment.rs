@@ -23,6 +23,6 @@ pub fn source_date_epoch() -> Result<Option<i64>, Diagnostic> {
 fn bad_epoch(text: &str) -> Diagnostic {
     Diagnostic::new(format!(
         "SOURCE_DATE_EPOCH is '{}', which is not a number of seconds since 1970; correct it or unset it",
-        text.escape_debug()
+        nex_text::short_name(text)
     ))
 }

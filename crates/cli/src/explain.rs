@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::args::{ExplainArgs, Format};
 use crate::diagnostic::Diagnostic;
-use crate::{output, render};
+use crate::{json, output, render};
 
 /// The longest log that is read, in bytes; a boot writes less than a megabyte.
 const LONGEST: u64 = 256 << 20;
@@ -45,11 +45,9 @@ pub fn run(args: &ExplainArgs) -> Result<(), Diagnostic> {
     let explanation = explain(&console, &Known { image: image.as_ref(), command_line, end: None });
     let text = match args.format {
         Format::Text => render::explanation(&explanation, unread_image.as_deref()),
-        Format::Json => {
-            serde_json::to_string(&Report { schema_version: SCHEMA_VERSION, explanation, unread_image })? + "\n"
-        }
+        Format::Json => json::line(&Report { schema_version: SCHEMA_VERSION, explanation, unread_image })?,
     };
-    output::print("the report", text)
+    output::print("the report", &text)
 }
 
 fn read(args: &ExplainArgs) -> Result<Vec<u8>, Diagnostic> {

@@ -4,7 +4,7 @@ use nex_rootfs::GrowOptions;
 
 use crate::args::{Format, GrowArgs};
 use crate::diagnostic::Diagnostic;
-use crate::{output, render};
+use crate::{json, output, render};
 
 /// Grows the root filesystem, and reports it.
 ///
@@ -14,9 +14,9 @@ pub fn run(args: &GrowArgs) -> Result<(), Diagnostic> {
     let report = nex_rootfs::grow(&GrowOptions { file: args.file.clone(), size: args.size })?;
     let text = match args.format {
         Format::Text => render::grow(&report),
-        Format::Json => serde_json::to_string(&report)? + "\n",
+        Format::Json => json::line(&report)?,
     };
-    output::print_or(text, |error| {
+    output::print_or(&text, |error| {
         format!("'{}' is as large as was asked, but no report can be printed: {error}", report.file)
     })
 }

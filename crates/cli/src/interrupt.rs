@@ -15,7 +15,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
-use crate::diagnostic::tell;
+use crate::output::tell;
 
 /// The signals that end nex.
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];

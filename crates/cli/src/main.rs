@@ -1,14 +1,18 @@
 //! `nex`: makes root filesystems for microVMs.
+// Nothing is shown but through output.rs.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 mod boot;
 mod cache;
 mod check;
+mod console;
 mod diagnostic;
 mod environment;
 mod explain;
 mod grow;
 mod interrupt;
+mod json;
 mod output;
 mod progress;
 mod render;
@@ -17,15 +21,14 @@ mod run;
 mod script;
 mod set_agent;
 mod size;
-mod terminal;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use args::{Change, Cli, Command, Stream};
+use clap::error::ContextValue;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use diagnostic::{Diagnostic, tell};
+use diagnostic::Diagnostic;
 
 fn main() -> ExitCode {
     // The processes around a setup script are this program too.
@@ -38,7 +41,7 @@ fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return explain_usage(&error),
+        Err(error) => return explain_usage(error),
     };
     let result = interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| run(&cli.command));
     match result {
@@ -51,9 +54,16 @@ fn main() -> ExitCode {
 }
 
 /// Says what is wrong with the arguments, or what was asked about them.
-fn explain_usage(error: &clap::Error) -> ExitCode {
-    // When standard error is closed, there is nobody to tell.
-    let _ = error.print();
+fn explain_usage(mut error: clap::Error) -> ExitCode {
+    // Arguments may be names that somebody else has chosen.
+    let quoted = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, ContextValue::String(nex_text::short_name(text)))),
+        _ => None,
+    });
+    for (kind, value) in quoted.collect::<Vec<_>>() {
+        error.insert(kind, value);
+    }
+    output::answer_arguments(&error);
     // Every other exit code may be the program's own.
     let is_run = std::env::args_os().nth(1).is_some_and(|command| command == "run");
     match error.exit_code() {
@@ -88,11 +98,11 @@ fn report(diagnostic: &Diagnostic, command: &Command) {
     if diagnostic.is_silent() {
         return;
     }
-    tell(diagnostic.text());
+    output::tell_lines(&diagnostic.text());
     match command.json().filter(|_| !diagnostic.is_reported()) {
-        Some(Stream::Error) => tell(diagnostic.json()),
+        Some(Stream::Error) => output::tell_lines(&diagnostic.json()),
         // Who does not take it was told on standard error.
-        Some(Stream::Output) => _ = writeln!(std::io::stdout(), "{}", diagnostic.json()),
+        Some(Stream::Output) => _ = output::print("the error", &diagnostic.json()),
         None => {}
     }
 }
@@ -106,7 +116,7 @@ fn interruptible(run: impl FnOnce() -> Result<(), Diagnostic>) -> Result<(), Dia
 fn completion(shell: Shell) -> Result<(), Diagnostic> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "nex", &mut script);
-    output::print("the script", script)
+    output::print("the script", &String::from_utf8(script)?)
 }
 
 /// Prints a manual page in roff.
@@ -116,12 +126,12 @@ fn manual(command: Option<&str>) -> Result<(), Diagnostic> {
     let page = match command {
         None => &nex,
         Some(name) => find(&nex, name).ok_or_else(|| {
-            Diagnostic::usage(format!("there is no command '{}'; see nex --help", name.escape_debug()))
+            Diagnostic::usage(format!("there is no command '{}'; see nex --help", nex_text::short_name(name)))
         })?,
     };
     let mut roff = Vec::new();
     clap_mangen::Man::new(page.clone()).render(&mut roff)?;
-    output::print("the manual page", roff)
+    output::print("the manual page", &String::from_utf8(roff)?)
 }
 
 /// The command of this name; `rootfs-set-agent` is the command `set-agent` of `rootfs`, as its page is called.

@@ -1,26 +1,108 @@
-//! Standard output.
+//! Standard output and standard error: nothing of nex comes to them but through here.
+//!
+//! Whatever was forgotten elsewhere, a message and a report have no character in them that steers a terminal. The lints of this
+//! crate (`clippy.toml`, `main.rs`) keep others from the streams.
+#![expect(clippy::disallowed_methods, reason = "this is the place that the others are led to")]
 
-use std::io::{self, Write};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::termios::{OutputModes, tcgetattr};
 
 use crate::diagnostic::Diagnostic;
 
-/// Writes all that a command has to say.
+/// Writes a message to standard error. When that is closed or full, there is nobody to tell.
+pub fn tell(message: impl Display) {
+    tell_lines(&nex_text::message(&message.to_string()));
+}
+
+/// Writes a text of our own lines to standard error.
+pub fn tell_lines(text: &str) {
+    // Nobody is told of this failure, either.
+    let _ = write_error(text);
+}
+
+/// Writes our own lines to standard error.
+///
+/// # Errors
+/// When standard error is closed or full.
+pub fn write_error(text: &str) -> io::Result<()> {
+    let mut lines = StandardError;
+    let start = if IS_IN_LINE.load(Ordering::Relaxed) { "\n" } else { "" };
+    let (text, end) = (nex_text::lines(text.strip_suffix('\n').unwrap_or(text)), line_end());
+    write!(lines, "{}{end}", format!("{start}{text}").replace('\n', end))
+}
+
+/// What ends a line on standard error. A terminal that is lent to a guest does not go back to the first column by itself.
+fn line_end() -> &'static str {
+    let is_raw =
+        tcgetattr(rustix::stdio::stderr()).is_ok_and(|terminal| !terminal.output_modes.contains(OutputModes::OPOST));
+    if is_raw { "\r\n" } else { "\n" }
+}
+
+/// Writes what the arguments are answered with, a refusal or the help, in the form that clap gives it.
+pub fn answer_arguments(error: &clap::Error) {
+    if error.use_stderr() {
+        tell_lines(&error.render().to_string());
+    } else {
+        // The help is our own text. When standard output is closed, there is nobody to tell.
+        let _ = error.print();
+    }
+}
+
+/// Writes all that a command has to say, in our own lines.
 ///
 /// # Errors
 /// When standard output is full, or nobody reads it any more.
-pub fn print(what: &str, bytes: impl AsRef<[u8]>) -> Result<(), Diagnostic> {
-    print_or(bytes, |error| format!("cannot write {what} to standard output: {error}"))
+pub fn print(what: &str, text: &str) -> Result<(), Diagnostic> {
+    print_or(text, |error| format!("cannot write {what} to standard output: {error}"))
 }
 
 /// Writes the report of what is done already; `failed` says so where the report cannot be written.
 ///
 /// # Errors
 /// When standard output is full, or nobody reads it any more.
-pub fn print_or(bytes: impl AsRef<[u8]>, failed: impl FnOnce(io::Error) -> String) -> Result<(), Diagnostic> {
+pub fn print_or(text: &str, failed: impl FnOnce(io::Error) -> String) -> Result<(), Diagnostic> {
     let mut output = io::stdout();
-    let written = output.write_all(bytes.as_ref()).and_then(|()| output.flush());
+    let written = output.write_all(nex_text::lines(text).as_bytes()).and_then(|()| output.flush());
     written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Diagnostic::enough(),
         _ => Diagnostic::new(failed(error)),
     })
+}
+
+/// Standard output for what a guest's program writes, byte for byte.
+pub fn raw_output() -> StdoutLock<'static> {
+    io::stdout().lock()
+}
+
+/// Whether standard output is a terminal.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether standard error is one.
+pub fn is_error_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Whether the last line on standard error has no end yet.
+static IS_IN_LINE: AtomicBool = AtomicBool::new(false);
+
+/// Standard error for what others write, a guest or its program, byte for byte: [`tell`] begins a new line behind it.
+pub struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = io::stderr().write(bytes)?;
+        if let Some(last) = count.checked_sub(1).and_then(|last| bytes.get(last)) {
+            IS_IN_LINE.store(*last != b'\n', Ordering::Relaxed);
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }

@@ -1,16 +1,17 @@
 //! Progress of the layers on stderr: bars on a terminal, plain lines in a log.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nex_image::{NoProgress, Progress};
 use nex_rootfs::{Events, human};
-use nex_text::printable;
+use nex_text::{printable, short_name};
 
-use crate::diagnostic::tell;
+use crate::diagnostic::Diagnostic;
+use crate::output::{is_error_terminal, tell, tell_lines};
 
 const BAR: &str = "{prefix:<9} [{bar:30}] {bytes:>11} of {total_bytes:<11} {binary_bytes_per_sec}";
 const BAR_OF_UNKNOWN_LENGTH: &str = "{prefix:<9} {spinner} {bytes:>11} {binary_bytes_per_sec}";
@@ -22,7 +23,7 @@ const NOTABLE_OUTPUT: u64 = 1 << 30;
 pub fn choose(quiet: bool) -> Arc<dyn Events> {
     if quiet {
         Arc::new(NoProgress)
-    } else if std::io::stderr().is_terminal() {
+    } else if is_error_terminal() {
         Arc::new(Bars::default())
     } else {
         Arc::new(Lines::default())
@@ -76,8 +77,8 @@ impl Events for Bars {
         self.all.println(script_line(line)).ok();
     }
 
-    fn shell_started(&self, failure: Option<&str>) {
-        tell(shell_line(failure));
+    fn shell_started(&self, failure: Option<&dyn Error>) {
+        tell_of_shell(failure);
     }
 
     fn output_started(&self, total_bytes: u64) {
@@ -103,10 +104,12 @@ fn script_line(line: &[u8]) -> String {
     format!("script: {}", printable(line.strip_suffix(b"\r").unwrap_or(line)))
 }
 
-/// What stands above a shell.
-fn shell_line(failure: Option<&str>) -> String {
-    let why = failure.map_or_else(String::new, |failure| format!("{failure}\n"));
-    format!("{why}a shell in the image; 'exit' ends it, and what is changed in it is not kept")
+/// Says what stands above a shell.
+fn tell_of_shell(failure: Option<&dyn Error>) {
+    if let Some(failure) = failure {
+        tell_lines(&Diagnostic::of(failure).words());
+    }
+    tell("a shell in the image; 'exit' ends it, and what is changed in it is not kept");
 }
 
 /// A line when a layer starts and when it is done.
@@ -146,11 +149,11 @@ impl Events for Lines {
     }
 
     fn script_cached(&self, name: &str) {
-        tell(format_args!("script: {}: from the cache", name.escape_debug()));
+        tell(format_args!("script: {}: from the cache", short_name(name)));
     }
 
-    fn shell_started(&self, failure: Option<&str>) {
-        tell(shell_line(failure));
+    fn shell_started(&self, failure: Option<&dyn Error>) {
+        tell_of_shell(failure);
     }
 
     fn output_started(&self, total_bytes: u64) {

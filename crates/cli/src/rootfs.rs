@@ -1,6 +1,6 @@
 //! `nex rootfs`: from arguments to a build, and from its report to the user.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use nex_ext4::{BLOCK_SIZE, Journal, Size};
@@ -10,9 +10,10 @@ use nex_rootfs::{
 };
 
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
-use crate::diagnostic::{Diagnostic, tell};
+use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
-use crate::{cache, output, progress, render, script, size};
+use crate::output::tell;
+use crate::{cache, json, output, progress, render, script, size};
 
 /// The agent that is taken when none is named: the program of this name beside `nex`.
 const DEFAULT_AGENT: &str = "nex-agent";
@@ -197,13 +198,11 @@ fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {
 fn print(report: &Report, format: Format, destination: &Destination) -> Result<(), Diagnostic> {
     let text = match format {
         Format::Text => render::text(report),
-        Format::Json => serde_json::to_string(report)? + "\n",
+        Format::Json => json::line(report)?,
     };
     let failed = |error| format!("the output '{destination}' is complete, but its report cannot be printed: {error}");
     match destination {
-        Destination::Stdout => {
-            std::io::stderr().write_all(text.as_bytes()).map_err(|error| Diagnostic::new(failed(error)))
-        }
-        Destination::File { .. } => output::print_or(text, failed),
+        Destination::Stdout => output::write_error(&text).map_err(|error| Diagnostic::new(failed(error))),
+        Destination::File { .. } => output::print_or(&text, failed),
     }
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use nex_boot::{Overlay, VmmReport};
 use nex_run::{Bounds, Error, FollowError, Missing, Options, Report, Stop, Streams, User, Wishes};
-use nex_text::printable;
 
 use crate::args::{Format, RunArgs};
-use crate::diagnostic::{Diagnostic, StandardError, tell};
+use crate::console::Console;
+use crate::diagnostic::Diagnostic;
 use crate::interrupt::{self, Grace, Interrupt};
-use crate::render;
+use crate::output::{StandardError, raw_output, tell, tell_lines};
+use crate::{json, render};
 
 /// How much longer than asked for nex may take to end a run.
 const MARGIN: Duration = Duration::from_secs(20);
@@ -36,9 +37,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Diagnostic> {
     let mut stop = UserStop(interrupt.map_err(|error| failed(error.into()))?);
     let mut user = Terminal {
         args,
-        out: BufWriter::new(io::stdout().lock()),
+        out: BufWriter::new(raw_output()),
         err: BufWriter::new(StandardError),
-        console: StandardError,
+        console: Console::to_look_at(),
     };
     let report = nex_run::run(&options, &mut user, &mut stop).map_err(|error| match &error {
         // The guest has ended with its session.
@@ -48,11 +49,11 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Diagnostic> {
             Diagnostic::from(error).with_exit_code(code)
         }
     })?;
-    let mut words = words(&report, args);
+    user.console.finish();
+    words(&report, args).iter().for_each(tell);
     if args.format == Format::Json {
-        words.push(serde_json::to_string(&report).map_err(|error| failed(error.into()))?);
+        tell_lines(&json::line(&report).map_err(failed)?);
     }
-    words.iter().for_each(tell);
     Ok(ExitCode::from(report.exit_code))
 }
 
@@ -88,7 +89,7 @@ fn words(report: &Report, args: &RunArgs) -> Vec<String> {
         words.extend(report.console.iter().map(|line| format!("  {line}")));
     }
     if let Some(explanation) = &report.explanation {
-        words.push(render::explanation(explanation, None).trim_end().to_owned());
+        words.extend(render::explanation(explanation, None).lines().map(str::to_owned));
     }
     let Missing { dropped_bytes, lost_lines, damaged_lines, out_of_order } = report.missing;
     if report.missing.is_some() {
@@ -104,7 +105,7 @@ fn words(report: &Report, args: &RunArgs) -> Vec<String> {
         words.push(format!("run: {}", render::run(report)));
     }
     if let Some(failure) = &report.failure {
-        words.push(format!("error: {}", printable(failure)));
+        words.push(format!("error: {}", failure));
     }
     words
 }
@@ -114,7 +115,7 @@ struct Terminal<'a> {
     args: &'a RunArgs,
     out: BufWriter<StdoutLock<'static>>,
     err: BufWriter<StandardError>,
-    console: StandardError,
+    console: Console,
 }
 
 impl User for Terminal<'_> {

@@ -12,6 +12,7 @@ use nex_sandbox::{
 
 use crate::args::{NetworkArg, ScriptArgs, SecretArg};
 use crate::diagnostic::Diagnostic;
+use crate::output;
 
 /// The name of the machine that scripts see, unless the guest has another.
 const HOSTNAME: &str = "nex";
@@ -31,7 +32,7 @@ pub fn options(
     if args.scripts.is_empty() && !args.shell {
         return Ok(None);
     }
-    if args.shell && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+    if args.shell && !(std::io::stdin().is_terminal() && output::is_terminal()) {
         return Err(Diagnostic::new(
             "--shell needs a terminal as standard input and output; run nex in one, or take --keep-failed in its place",
         ));

@@ -5,7 +5,7 @@ use nex_rootfs::SetAgentOptions;
 use crate::args::{Format, SetAgentArgs};
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
-use crate::{output, render};
+use crate::{json, output, render};
 
 /// Replaces the agent, and reports it.
 ///
@@ -17,9 +17,9 @@ pub fn run(args: &SetAgentArgs) -> Result<(), Diagnostic> {
     let report = nex_rootfs::set_agent(&options)?;
     let text = match args.format {
         Format::Text => render::set_agent(&report),
-        Format::Json => serde_json::to_string(&report)? + "\n",
+        Format::Json => json::line(&report)?,
     };
-    output::print_or(text, |error| {
+    output::print_or(&text, |error| {
         format!("the agent of '{}' is replaced, but no report can be printed: {error}", report.file)
     })
 }

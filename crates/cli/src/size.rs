@@ -1,5 +1,7 @@
 //! Sizes as people write them: `157286400`, `150MiB`, `1G`.
 
+use nex_text::short_name;
+
 /// Reads a size in bytes. Units count in steps of 1,024, with or without `iB` or `B` behind their letter.
 ///
 /// # Errors
@@ -16,7 +18,7 @@ pub fn parse(text: &str) -> Result<u64, String> {
         "t" | "tb" | "tib" => 40,
         _ => return Err(expected(text)),
     };
-    number.checked_mul(1 << shift).ok_or_else(|| format!("'{text}' does not fit in 64 bits"))
+    number.checked_mul(1 << shift).ok_or_else(|| format!("'{}' does not fit in 64 bits", short_name(text)))
 }
 
 /// What a virtual disk counts in; it would not show what is left over.
@@ -35,7 +37,7 @@ pub fn whole_sectors(bytes: u64) -> Result<u64, String> {
 }
 
 fn expected(text: &str) -> String {
-    format!("'{text}' is not a size; write bytes (157286400) or a unit of 1,024 (150MiB, 1G)")
+    format!("'{}' is not a size; write bytes (157286400) or a unit of 1,024 (150MiB, 1G)", short_name(text))
 }
 
 #[cfg(test)]

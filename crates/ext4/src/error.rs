@@ -201,16 +201,16 @@ pub enum XattrError {
     },
     /// A name has no prefix that ext4 knows, is too long, or is empty behind its prefix.
     #[error(
-        "the extended attribute {:?} cannot be stored: ext4 takes user., trusted., security. and the POSIX ACLs, \
+        "the extended attribute '{}' cannot be stored: ext4 takes user., trusted., security. and the POSIX ACLs, \
          with something behind the prefix and 255 bytes at most; drop it",
-        String::from_utf8_lossy(.name)
+        nex_text::short_name(.name)
     )]
     IllegalName {
         /// The full name.
         name: Box<[u8]>,
     },
     /// A POSIX ACL's value does not follow the form of version 2.
-    #[error("the value of {:?} is not a POSIX ACL of version 2; repair or drop it", String::from_utf8_lossy(.name))]
+    #[error("the value of '{}' is not a POSIX ACL of version 2; repair or drop it", nex_text::short_name(.name))]
     IllegalAcl {
         /// The attribute's full name.
         name: Box<[u8]>,
@@ -236,11 +236,7 @@ impl From<Vec<u8>> for EscapedPath {
 
 impl fmt::Display for EscapedPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            write!(f, "{}", chunk.valid().escape_debug())?;
-            write!(f, "{}", chunk.invalid().escape_ascii())?;
-        }
-        Ok(())
+        f.write_str(&nex_text::short_name(&self.0))
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use nex_text::short_name;
 use serde::Deserialize;
 
 use crate::digest::Digest;
@@ -111,7 +112,7 @@ impl Config {
         let diff_ids = diff_ids.map_err(|error| wrong(format!("has a wrong diff_id: {error}")))?;
         let created = raw.created.as_deref().filter(|text| !text.is_empty()).map(|text| {
             timestamp::seconds(text)
-                .ok_or_else(|| wrong(format!("has {text:?} for a creation time; expected RFC 3339")))
+                .ok_or_else(|| wrong(format!("has '{}' for a creation time; expected RFC 3339", short_name(text))))
         });
         let config = Config {
             entrypoint: raw.config.entrypoint,
@@ -130,7 +131,7 @@ impl Config {
             history: raw.history,
         };
         if let Some(text) = config.texts().find(|text| text.contains('\0')) {
-            return Err(wrong(format!("has a NUL in {text:?}")));
+            return Err(wrong(format!("has a NUL in '{}'", short_name(text))));
         }
         Ok((config, diff_ids))
     }

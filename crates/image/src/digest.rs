@@ -45,7 +45,10 @@ pub struct Digest {
 
 /// Why a text is no digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no digest: expected sha256: and 64, or sha512: and 128 lower case hex digits")]
+#[error(
+    "'{}' is no digest: expected sha256: and 64, or sha512: and 128 lower case hex digits",
+    nex_text::short_name(text)
+)]
 pub struct DigestError {
     /// The text, cut when it is long.
     text: String,

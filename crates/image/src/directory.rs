@@ -17,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nex_text::name;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -76,7 +77,7 @@ impl Walk<'_> {
         let path = trail.path();
         if trail.depth() > TREE_LEVELS {
             return Err(tree_error(Error::Limit {
-                what: self.shown(path).display().to_string(),
+                what: name(self.shown(path).as_os_str().as_bytes()),
                 limit: TREE_LEVELS as u64,
                 unit: "directories inside one another",
             }));
@@ -174,7 +175,7 @@ impl Walk<'_> {
     }
 
     fn broken(&self, path: &[u8], problem: &str) -> Stop {
-        tree_error(Error::document(self.shown(path).display().to_string(), problem))
+        tree_error(Error::document(name(self.shown(path).as_os_str().as_bytes()), problem))
     }
 
     fn stop(&self, action: &'static str, path: &[u8], errno: Errno) -> Stop {

@@ -4,6 +4,7 @@
 //! Docker writes null where OCI has nothing, `mediaType` may be missing, and a document that could be read as two
 //! kinds must be refused (CVE-2021-41190).
 
+use nex_text::short_name;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
@@ -134,7 +135,10 @@ impl Document {
         if let (Some(inner), Some(outer)) = (&raw.media_type, outer.filter(|outer| is_known(outer)))
             && inner != outer
         {
-            return Err(Error::document(what, format!("calls itself {inner:?} but is described as {outer:?}")));
+            return Err(Error::document(
+                what,
+                format!("calls itself '{}' but is described as '{}'", short_name(inner), short_name(outer)),
+            ));
         }
         let named = raw.media_type.as_deref().or(outer.filter(|outer| is_known(outer)));
         match (raw.manifests, raw.layers, raw.config) {
@@ -165,7 +169,7 @@ fn is_known(media_type: &str) -> bool {
 impl Manifest {
     fn new(what: &str, config: Descriptor, layers: Vec<Descriptor>) -> Result<Manifest, Error> {
         if !["", OCI_CONFIG, DOCKER_CONFIG].contains(&config.media_type.as_str()) {
-            let kind = config.media_type.escape_debug();
+            let kind = nex_text::short_name(&config.media_type);
             return Err(Error::document(
                 what,
                 format!("is not a container image but an artifact (its config is a {kind})"),
@@ -178,7 +182,8 @@ impl Manifest {
 
 /// Reads JSON, and says in whose document it is wrong.
 pub(crate) fn json<T: DeserializeOwned>(what: &str, content: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(content).map_err(|error| Error::document(what, format!("is not valid: {error}")))
+    serde_json::from_slice(content)
+        .map_err(|error| Error::document(what, format!("is not valid: {}", nex_text::excerpt(error.to_string()))))
 }
 
 /// Go writes null for an empty list or map.

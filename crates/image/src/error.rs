@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+use nex_text::{name, short_name};
 
 use crate::digest::Digest;
 use crate::layer::Compression;
@@ -252,7 +255,7 @@ impl From<registry::Error> for Error {
 impl Error {
     /// A closure for `map_err` that says what was done where.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-        move |source| Error::Io { action, place: path.display().to_string(), source }
+        move |source| Error::Io { action, place: name(path.as_os_str().as_bytes()), source }
     }
 
     /// A document that breaks its format.
@@ -301,8 +304,7 @@ impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
         if items.is_empty() {
             return f.write_str(nothing);
         }
-        let names: Vec<String> =
-            items.iter().take(MAX_LISTED).map(|item| item.to_string().escape_debug().to_string()).collect();
+        let names: Vec<String> = items.iter().take(MAX_LISTED).map(|item| short_name(item.to_string())).collect();
         write!(f, "{lead} {}", names.join(", "))?;
         match items.len().checked_sub(MAX_LISTED) {
             Some(more) if more > 0 => write!(f, " and {more} more"),

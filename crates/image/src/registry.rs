@@ -33,7 +33,6 @@ mod refusal;
 mod retry;
 mod secret;
 mod tags;
-mod text;
 mod tls;
 mod token;
 

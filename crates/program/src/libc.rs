@@ -49,7 +49,7 @@ impl Display for Libc {
 /// The newest interface that the library defines, which carries the number of its release.
 fn glibc_version(view: &dyn View, path: &[u8]) -> Option<String> {
     let elf: Elf = library::read(view, path).ok().flatten()?;
-    newest(&elf.provides, b"GLIBC_").map(|name| String::from_utf8_lossy(&name[b"GLIBC_".len()..]).into_owned())
+    newest(&elf.provides, b"GLIBC_").map(|name| nex_text::short_name(&name[b"GLIBC_".len()..]))
 }
 
 /// musl has no version in its file that could be told from other text; Alpine's package database has it.
@@ -58,7 +58,7 @@ fn musl_version(view: &dyn View) -> Option<String> {
     let database = view.read(b"/lib/apk/db/installed", LONGEST).ok().flatten()?;
     let mut lines = database.split(|&byte| byte == b'\n').skip_while(|line| line != b"P:musl");
     let version = lines.find_map(|line| line.strip_prefix(b"V:"))?;
-    Some(version.escape_ascii().to_string())
+    Some(nex_text::short_name(version))
 }
 
 /// The newest of the versions that begin with `family`, by their numbers.

@@ -21,6 +21,6 @@ const LONGEST: u64 = 48 << 20;
 /// The library that a path leads to; `None` when there is none, or something that is no program.
 pub fn read(view: &dyn View, path: &[u8]) -> Result<Option<Elf>, ReadError> {
     let read = view.read(path, LONGEST);
-    let bytes = read.map_err(|source| ReadError { path: path.escape_ascii().to_string(), source })?;
+    let bytes = read.map_err(|source| ReadError { path: nex_text::short_name(path), source })?;
     Ok(bytes.and_then(|bytes| Elf::parse(bytes.as_slice()).ok()))
 }

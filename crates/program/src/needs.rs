@@ -138,5 +138,5 @@ fn own_runpath(object: &Object) -> Vec<Vec<u8>> {
 }
 
 fn shown(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
+    nex_text::short_name(bytes)
 }

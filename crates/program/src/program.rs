@@ -86,7 +86,7 @@ impl Program {
             return Err(NotAProgram::Broken(Broken::CutShort));
         }
         if elf.interpreter.is_none() && !elf.needed.is_empty() {
-            let needed = elf.needed.iter().map(|needed| needed.escape_ascii().to_string()).collect();
+            let needed = elf.needed.iter().map(nex_text::short_name).collect();
             return Err(NotAProgram::NoLoader { needed, machine: elf.machine });
         }
         Ok(Self::Elf(Box::new(elf)))
@@ -103,9 +103,9 @@ impl Program {
     /// How it gets the code that it does not bring along.
     pub fn linkage(&self) -> Linkage {
         match self {
-            Self::Script(script) => Linkage::Script { interpreter: script.interpreter.escape_ascii().to_string() },
+            Self::Script(script) => Linkage::Script { interpreter: nex_text::short_name(&script.interpreter) },
             Self::Elf(elf) => match &elf.interpreter {
-                Some(loader) => Linkage::Dynamic { loader: loader.escape_ascii().to_string() },
+                Some(loader) => Linkage::Dynamic { loader: nex_text::short_name(loader) },
                 None => Linkage::Static,
             },
         }

@@ -27,7 +27,7 @@ impl Script {
 
     /// What the script needs and the image lacks: the interpreter, or what `env` would look for.
     pub fn missing(&self, view: &dyn View) -> Option<String> {
-        let missing = |path: &[u8]| Some(path.escape_ascii().to_string());
+        let missing = |path: &[u8]| Some(nex_text::short_name(path));
         if !is_executable(view, &self.interpreter) {
             return missing(&self.interpreter);
         }

@@ -71,7 +71,7 @@ pub fn dress(
             }
         };
         let node = Node { metadata: Metadata { mode, uid, gid, time }, xattrs: Box::default(), kind };
-        let shown = || path.escape_ascii().to_string();
+        let shown = || nex_text::short_name(&path);
         let clean = LayerPath::new(&path).map_err(|cause| DressError::Path { path: shown(), cause })?;
         let entry = Entry { path: clean, kind: EntryKind::Node(node) };
         merge.apply(entry).map_err(|cause| DressError::Merge { path: shown(), cause })?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use nex_text::Lines;
 use thiserror::Error;
 
 use crate::bytes::human;
@@ -114,7 +115,7 @@ impl Error {
 #[error(
     "the content does not fit: {} in {inodes} inodes{}{} need {needed} bytes, but the size is {size}; \
      ask for --size {} or more, or for --size auto{}",
-    human(*.content), and_deleted(*.deleted), and_journal(*.journal), in_mebibytes(*.needed), largest(self)
+    human(*.content), and_deleted(*.deleted), and_journal(*.journal), in_mebibytes(*.needed), if largest.is_some() { "; the largest are:" } else { "" }
 )]
 pub struct TooSmall {
     /// The smallest size in bytes that holds everything.
@@ -129,10 +130,9 @@ pub struct TooSmall {
     pub journal: Option<u64>,
     /// Bytes of blocks whose files later layers delete or replace; they are free in the image, but take their place.
     pub deleted: u64,
-    /// The largest directories of the image.
-    pub directories: Vec<DirectoryUsage>,
-    /// The largest layers: what each is, and the length of its tar in bytes.
-    pub layers: Vec<(String, u64)>,
+    /// The largest directories and layers of the image.
+    #[source]
+    pub largest: Option<Lines>,
 }
 
 /// The next size that people would write.
@@ -148,13 +148,9 @@ fn and_journal(bytes: Option<u64>) -> String {
     bytes.map_or_else(String::new, |bytes| format!(", and a journal of {},", human(bytes)))
 }
 
-fn largest(error: &TooSmall) -> String {
-    let directories = error.directories.iter().map(|usage| (&usage.path, usage.bytes));
-    let layers = error.layers.iter().map(|(name, bytes)| (name, *bytes));
-    let named: Vec<_> = directories
-        .chain(layers)
-        .filter(|(_, bytes)| *bytes > 0)
-        .map(|(name, bytes)| format!("\n  {:>10}  {name}", human(bytes)))
-        .collect();
-    if named.is_empty() { String::new() } else { format!("; the largest are:{}", named.concat()) }
+/// The largest directories, and the largest layers: what each is, and how many bytes it takes.
+pub(crate) fn largest(directories: &[DirectoryUsage], layers: &[(String, u64)]) -> Option<Lines> {
+    let directories = directories.iter().map(|usage| (&usage.path, usage.bytes));
+    let named = directories.chain(layers.iter().map(|(name, bytes)| (name, *bytes))).filter(|(_, bytes)| *bytes > 0);
+    Lines::new(named.map(|(name, bytes)| format!("{:>10}  {name}", human(bytes))))
 }

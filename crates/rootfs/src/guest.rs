@@ -177,5 +177,5 @@ fn start_agent(view: &dyn View, found: &mut Found, layer: &mut Layer) -> String 
 
 /// A path or name of the image as a message may show it: what could disturb a terminal is escaped.
 fn lossy(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
+    nex_text::short_name(bytes)
 }

@@ -133,7 +133,7 @@ fn path_of(tree: &Tree, parents: &[InodeId], id: InodeId) -> String {
     while below != Tree::ROOT {
         let parent = parents[below.index()];
         let name = tree.directory(parent).into_iter().flatten().find(|(_, id)| **id == below);
-        names.extend(name.map(|(name, _)| format!("/{}", name.escape_ascii())));
+        names.extend(name.map(|(name, _)| format!("/{}", nex_text::name(name))));
         below = parent;
     }
     names.reverse();

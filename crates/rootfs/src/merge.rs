@@ -312,7 +312,7 @@ fn inode(node: Node) -> Inode {
 }
 
 fn shown(path: &LayerPath) -> String {
-    path.as_bytes().escape_ascii().to_string()
+    nex_text::short_name(path.as_bytes())
 }
 
 #[cfg(test)]

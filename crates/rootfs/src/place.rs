@@ -267,5 +267,5 @@ impl ContentSink for Sink<'_> {
 }
 
 fn shown(path: &[u8]) -> String {
-    if path.is_empty() { String::new() } else { format!(" '{}'", path.escape_ascii()) }
+    if path.is_empty() { String::new() } else { format!(" '{}'", nex_text::short_name(path)) }
 }

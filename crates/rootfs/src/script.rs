@@ -209,7 +209,7 @@ pub fn shell(
 ) -> Result<(), ScriptError> {
     let laying = start(options, image, writer, merge, events)?;
     laying.shell(&mut |line| events.script_output(line), &mut |failure| {
-        events.shell_started(failure.map(ToString::to_string).as_deref());
+        events.shell_started(failure.map(|failure| failure as &dyn std::error::Error));
     })?;
     Ok(())
 }

@@ -59,7 +59,7 @@ pub fn largest_layers(layers: &[LayerReport]) -> Vec<(String, u64)> {
         .enumerate()
         .map(|(index, layer)| {
             let made_by: String = layer.created_by.as_deref().unwrap_or(&layer.diff_id).chars().take(COMMAND).collect();
-            (format!("layer {} ({})", index + 1, made_by.escape_debug()), layer.tar_bytes)
+            (format!("layer {} ({})", index + 1, nex_text::printable(made_by)), layer.tar_bytes)
         })
         .collect();
     named.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
@@ -105,7 +105,7 @@ fn below(
     if depth >= DEPTH {
         return (id, named, depth + 1, String::new());
     }
-    let path = format!("{path}/{}", name.escape_ascii());
+    let path = format!("{path}/{}", nex_text::name(name));
     directories.push(DirectoryUsage { path: path.clone(), bytes: 0 });
     (id, Some(directories.len() - 1), depth + 1, path)
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nex_text::Lines;
 use thiserror::Error;
 
 /// Why there are no changes.
@@ -40,6 +41,9 @@ pub enum Error {
         code: i32,
         /// What the user may not know.
         hint: String,
+        /// The last lines that it wrote.
+        #[source]
+        last_lines: Option<Lines>,
     },
     /// The script was killed by a signal, its own or of the kernel.
     #[error("the setup script '{name}' was ended by signal {signal}{hint}")]
@@ -50,6 +54,9 @@ pub enum Error {
         signal: i32,
         /// What the user may not know.
         hint: String,
+        /// The last lines that it wrote.
+        #[source]
+        last_lines: Option<Lines>,
     },
     /// Over [`Limits::time`](crate::Limits::time).
     #[error("the setup script '{name}' was still running after {} s{reached}, and was ended; give it longer with --script-timeout", .limit.as_secs())]

@@ -178,7 +178,10 @@ fn run_tool(tool: &str, pid: u32, extents: &[Extent]) -> Result<(), Error> {
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         Err(cause) => cause.to_string(),
     };
-    Err(Error::Ids(format!("{tool} says '{}'; it must be setuid root and /etc/subuid must agree", why.escape_debug())))
+    Err(Error::Ids(format!(
+        "{tool} says '{}'; it must be setuid root and /etc/subuid must agree",
+        nex_text::excerpt(why)
+    )))
 }
 
 /// The lines of `/etc/subuid` that name the user by number or name: `name:first:count`.

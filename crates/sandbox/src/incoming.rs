@@ -27,7 +27,7 @@ pub fn answer(keeper: &mut Channel) -> Result<Answer, Error> {
 
 /// What to say of an answer to another question.
 pub fn unexpected(answer: &Answer) -> Error {
-    Error::Keeper(io::Error::other(format!("it said {answer:?} out of turn")))
+    Error::Keeper(io::Error::other(nex_text::excerpt(format!("it said {answer:?} out of turn"))))
 }
 
 /// Changes, and behind each the bytes of its file.

@@ -27,7 +27,9 @@ pub fn keep(changes: &mut Incoming, keeper: &mut Channel, directory: &Path) -> i
         if let Change::Set { node, .. } = change
             && !node.path.is_empty()
         {
-            let at = |error: io::Error| io::Error::new(error.kind(), format!("/{}: {error}", node.path.escape_ascii()));
+            let at = |error: io::Error| {
+                io::Error::new(error.kind(), format!("/{}: {error}", nex_text::short_name(&node.path)))
+            };
             write(root.as_fd(), &node, |buffer| changes.read(keeper, buffer)).map_err(at)?;
         }
     }

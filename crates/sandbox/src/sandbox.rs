@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use nex_text::printable;
+use nex_text::{Lines, printable};
 use rustix::process::Pid;
 
 use crate::error::Error;
@@ -134,17 +134,18 @@ impl Sandbox {
         if let Some(directory) = &self.options.keep_failed {
             hint += &format!("; what it left is in '{}'", directory.display());
         }
-        if !last_lines.is_empty() {
-            hint += &format!("; its last lines were:\n  {}", last_lines.join("\n  "));
+        let last_lines = Lines::new(last_lines.iter().cloned());
+        if last_lines.is_some() {
+            hint += "; its last lines were:";
         }
         let reached = |script| self.reached(script, ending.line);
         Err(match ending.outcome {
             Outcome::Done => return Ok(()),
             Outcome::Exit { script, code } => {
-                Error::Failed { name: self.script(script), code, hint: reached(script) + &hint }
+                Error::Failed { name: self.script(script), code, hint: reached(script) + &hint, last_lines }
             }
             Outcome::Signal { script, signal } => {
-                Error::Killed { name: self.script(script), signal, hint: reached(script) + &hint }
+                Error::Killed { name: self.script(script), signal, hint: reached(script) + &hint, last_lines }
             }
             Outcome::Limit { script, limit: Limit::Time } => Error::Time {
                 name: self.script(script),

@@ -1,7 +1,22 @@
-//! Text for people: what somebody else has written, so that it steers no terminal, and what is to be typed into a shell.
+//! Text for people: what somebody else has written, so that it steers no terminal and forges no line, and what a shell takes
+//! for one word.
+//!
+//! Two layers, so that a place that forgets the first one shows nothing harmful:
+//!
+//! 1. Where a text that nex did not write enters a message, it is escaped, and cut where it may be long: [`name`] and
+//!    [`short_name`] for names, [`printable`], [`excerpt`] and [`in_one_line`] for lines. No line break is left in it.
+//! 2. Where a message leaves nex, it goes through [`message`] once more with all that is in it, and a report through [`lines`].
+//!
+//! Nothing that the first layer writes is changed by the second.
 
-mod printable;
+mod character;
+mod cut;
+mod escape;
+mod message;
 mod shell;
 
-pub use printable::printable;
+pub use character::is_printable;
+pub use cut::{excerpt, in_one_line, short_name};
+pub use escape::{name, printable};
+pub use message::{Lines, lines, message};
 pub use shell::shell_word;

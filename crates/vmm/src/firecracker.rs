@@ -157,7 +157,7 @@ impl Firecracker {
                 // It answers nobody when it has ended, and then it has said why.
                 let talk = |cause| Error::Talk { vmm: self.name(), cause };
                 let ended = process.wait(Instant::now() + Duration::from_secs(1)).map_err(talk)?;
-                let said = [room.log(), process.said()].join("\n").trim().to_owned();
+                let said = nex_text::in_one_line([room.log(), process.said()].join("\n"));
                 Err(if ended.is_none() || said.is_empty() { talk(cause) } else { self.refused(said) })
             }
         }
@@ -224,7 +224,7 @@ impl Firecracker {
 fn version_of(program: &Path) -> Result<String, Error> {
     let told = version::ask(program)?;
     let version = told.split_whitespace().find_map(|word| word.strip_prefix('v'));
-    Ok(version.unwrap_or("(no version)").to_owned())
+    Ok(version.map_or_else(|| "(no version)".into(), nex_text::short_name))
 }
 
 impl Vmm for Firecracker {

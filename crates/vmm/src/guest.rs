@@ -144,10 +144,10 @@ impl Guest {
         self.process.id()
     }
 
-    /// What the VMM itself has said, beside the guest's console.
+    /// What the VMM itself has said, in one line that a terminal may see, beside the guest's console.
     pub fn said(&mut self) -> String {
         let (log, said) = (self.control.log(), self.process.said());
-        [log, said].join("\n").trim().to_owned()
+        nex_text::in_one_line([log, said].join("\n"))
     }
 
     /// The most memory that the VMM, and the guest in it, have had so far, in bytes; `None` when they have ended.

@@ -62,7 +62,7 @@ impl Qemu {
         };
         let told = version::ask(&program)?;
         let version = told.split_whitespace().skip_while(|word| *word != "version").nth(1).unwrap_or("(no version)");
-        Ok(Self { version: version.to_owned(), program, architecture, accelerator })
+        Ok(Self { version: nex_text::short_name(version), program, architecture, accelerator })
     }
 
     fn command(&self, machine: &Machine, monitor: &UnixStream, seccomp: Seccomp) -> Command {
@@ -183,7 +183,7 @@ impl Qemu {
             let after = |start: &str| line.strip_prefix(start).and_then(|line| line.strip_prefix(": "));
             after(&path).or_else(|| after(&name)).unwrap_or(line).to_owned()
         };
-        said.lines().map(line).collect::<Vec<_>>().join("; ")
+        nex_text::in_one_line(said.lines().map(line).collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -29,7 +29,7 @@ pub struct ParseRestartError {
 
 impl fmt::Display for ParseRestartError {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let text = self.text.escape_debug();
+        let text = nex_text::short_name(&self.text);
         write!(formatter, "\"{text}\" is no restart policy; there are no, on-failure, on-failure:NUMBER and always")
     }
 }

@@ -3,6 +3,7 @@
 //! The agent decides it in the guest, and nex before the guest boots, by the same functions: what differs is the [`Root`].
 
 use std::fmt::{self, Display, Formatter};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Where programs are looked for, when nothing else is said.
@@ -100,13 +101,15 @@ pub fn find_program(name: &str, env: &[String], directory: &Path, root: &dyn Roo
         Some((place, Found::Directory)) => Unstarted::new(NOT_EXECUTABLE, format!("{} is a directory", shown(place))),
         Some((place, _)) => Unstarted::new(NOT_EXECUTABLE, format!("{} is not executable", shown(place))),
         None if name.contains('/') => Unstarted::new(NOT_FOUND, format!("there is no {}", shown(Path::new(name)))),
-        None => Unstarted::new(NOT_FOUND, format!("there is no {name:?} in {}", shown(Path::new(path)))),
+        None => {
+            Unstarted::new(NOT_FOUND, format!("there is no '{}' in {}", shown(Path::new(name)), shown(Path::new(path))))
+        }
     })
 }
 
 /// A path as a message may show it, whoever has chosen it.
 fn shown(path: &Path) -> String {
-    path.to_string_lossy().escape_debug().to_string()
+    nex_text::short_name(path.as_os_str().as_bytes())
 }
 
 #[cfg(test)]
@@ -170,7 +173,7 @@ mod tests {
         assert_eq!(unstarted("text", "/bin"), (126, "/bin/text is not executable".into()));
         assert_eq!(unstarted("/bin/tree", ""), (126, "/bin/tree is a directory".into()));
         assert_eq!(unstarted("/bin/none", ""), (127, "there is no /bin/none".into()));
-        assert_eq!(unstarted("tool", "/usr/bin"), (127, "there is no \"tool\" in /usr/bin".into()));
+        assert_eq!(unstarted("tool", "/usr/bin"), (127, "there is no 'tool' in /usr/bin".into()));
         assert_eq!(find_program("tool", &[], Path::new("/"), &root()), Ok("/bin/tool".into()));
     }
 }

@@ -22,10 +22,9 @@ pub fn stop_signal(text: &str) -> Result<i32, Unstarted> {
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
     let by_number = || text.parse().ok().filter(|number| (1..=RTMAX).contains(number));
     let by_name = || format!("SIG{name}").parse().ok().map(|signal: Signal| signal as i32);
-    by_number()
-        .or_else(by_name)
-        .or_else(|| real_time(name))
-        .ok_or_else(|| Unstarted::new(NOT_STARTED, format!("the stop signal {text:?} is not known")))
+    by_number().or_else(by_name).or_else(|| real_time(name)).ok_or_else(|| {
+        Unstarted::new(NOT_STARTED, format!("the stop signal '{}' is not known", nex_text::short_name(text)))
+    })
 }
 
 /// `RTMIN`, `RTMIN+N`, `RTMAX`, `RTMAX-N`.

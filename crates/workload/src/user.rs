@@ -44,7 +44,7 @@ impl User {
         let by_number = || entries(passwd).find(|fields| number.is_some() && self::number(fields, 2) == number);
         let entry = by_name.or_else(by_number);
         let uid = entry.as_ref().and_then(|fields| self::number(fields, 2)).or(number);
-        let uid = uid.ok_or_else(|| format!("there is no user {user:?} in /etc/passwd"))?;
+        let uid = uid.ok_or_else(|| format!("there is no user '{}' in /etc/passwd", nex_text::short_name(user)))?;
         let gid = match own_group {
             None => entry.as_ref().and_then(|fields| self::number(fields, 3)).unwrap_or(0),
             Some(name) => find_group(name, group)?,
@@ -63,7 +63,7 @@ impl User {
 fn find_group(name: &str, group: &str) -> Result<u32, String> {
     let entry = entries(group).find(|fields| fields.first() == Some(&name));
     let found = entry.and_then(|fields| number(&fields, 2)).or_else(|| name.parse().ok());
-    found.ok_or_else(|| format!("there is no group {name:?} in /etc/group"))
+    found.ok_or_else(|| format!("there is no group '{}' in /etc/group", nex_text::short_name(name)))
 }
 
 /// The groups that list a user.
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn who_is_not_there_is_named() {
-        assert!(User::find_in("nobody", PASSWD, GROUP).unwrap_err().contains("no user \"nobody\""));
-        assert!(User::find_in("web:wheel", PASSWD, GROUP).unwrap_err().contains("no group \"wheel\""));
+        assert!(User::find_in("nobody", PASSWD, GROUP).unwrap_err().contains("no user 'nobody'"));
+        assert!(User::find_in("web:wheel", PASSWD, GROUP).unwrap_err().contains("no group 'wheel'"));
     }
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use nex_ext4::{BLOCK_SIZE, Reserved};
+use nex_text::short_name;
 use uuid::Uuid;
 
 use crate::size;
@@ -51,7 +52,7 @@ fn label(text: &str) -> Result<Label, String> {
     let mut label = [0; 16];
     let field = label.get_mut(..text.len());
     field
-        .ok_or_else(|| format!("'{text}' has {} bytes, and a label has 16 at most", text.len()))?
+        .ok_or_else(|| format!("'{}' has {} bytes, and a label has 16 at most", short_name(text), text.len()))?
         .copy_from_slice(text.as_bytes());
     Ok(Label(label))
 }
@@ -60,7 +61,7 @@ fn uuid(text: &str) -> Result<Uuid, String> {
     match Uuid::try_parse(text) {
         Ok(uuid) if uuid.is_nil() => Err("the nil UUID stands for none; name another, or leave --uuid out".into()),
         Ok(uuid) => Ok(uuid),
-        Err(error) => Err(format!("'{text}' is not a UUID: {error}")),
+        Err(error) => Err(format!("'{}' is not a UUID: {error}", short_name(text))),
     }
 }
 
@@ -73,7 +74,8 @@ fn reserved(text: &str) -> Result<Reserved, String> {
 
 /// Parts of 10,000 from a percentage with at most two decimals.
 fn share(percentage: &str) -> Result<u16, String> {
-    let expected = || format!("'{percentage}%' is not a percentage from 0% to {MAX_PERCENT}%, such as 5% or 2.5%");
+    let expected =
+        || format!("'{}%' is not a percentage from 0% to {MAX_PERCENT}%, such as 5% or 2.5%", short_name(percentage));
     let (whole, decimals) = percentage.split_once('.').unwrap_or((percentage, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(whole) || !is_number(decimals) || decimals.len() > 2 {

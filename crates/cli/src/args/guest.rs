@@ -180,7 +180,7 @@ fn memory(text: &str) -> Result<u32, String> {
     if !bytes.is_multiple_of(MIB) || mib < LEAST {
         return Err(format!("a guest's memory is a number of whole MiB, and {LEAST}MiB or more"));
     }
-    u32::try_from(mib).map_err(|_| format!("'{text}' is more than any machine has"))
+    u32::try_from(mib).map_err(|_| format!("'{}' is more than any machine has", nex_text::short_name(text)))
 }
 
 #[cfg(test)]

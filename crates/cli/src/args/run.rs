@@ -85,7 +85,10 @@ fn variable(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.into()),
         None => match std::env::var(text) {
             Ok(value) if !text.is_empty() => Ok(format!("{text}={value}")),
-            _ => Err(format!("there is no variable {text} here to take the value from; write {text}=VALUE")),
+            _ => {
+                let name = nex_text::short_name(text);
+                Err(format!("there is no variable {name} here to take the value from; write {name}=VALUE"))
+            }
         },
     }
 }

@@ -14,7 +14,7 @@ fn a_workload_that_cannot_be_had_is_told_and_ends_the_machine() -> Result<()> {
     let exits = seen.is_whole().exits(Source::Workload);
     assert_eq!(exits.iter().map(|exit| exit.end).collect::<Vec<_>>(), [Ended::Unstarted(127)]);
     let failures = seen.failures();
-    assert_eq!(failures, ["there is no \"serve\" in /bin"]);
+    assert_eq!(failures, ["there is no 'serve' in /bin"]);
     let notes = seen.events().filter_map(|event| match event {
         Event::Note(note) => Some(String::from_utf8_lossy(&note.text)),
         _ => None,

@@ -64,15 +64,15 @@ fn programs_that_cannot_run_are_refused() -> Result<()> {
 fn what_the_agent_would_not_start_is_refused_in_the_same_way_before_a_boot() -> Result<()> {
     let config = json!({ "Env": ["PATH=/bin"], "Cmd": ["sh"], "StopSignal": "SIGNOVA" });
     let Some(place) = Place::new(config)? else { return Ok(()) };
-    refused(&mut place.nex()?, 125, &["the stop signal \"SIGNOVA\" is not known"])?;
+    refused(&mut place.nex()?, 125, &["the stop signal 'SIGNOVA' is not known"])?;
     let Some(place) = Place::new(json!({ "Env": ["PATH=/bin"] }))? else { return Ok(()) };
     let cases: [(&[&str], i32, &str); 7] = [
-        (&["--", "no-such-program"], 127, "there is no \"no-such-program\" in /bin"),
+        (&["--", "no-such-program"], 127, "there is no 'no-such-program' in /bin"),
         (&["--", "/bin/none"], 127, "there is no /bin/none"),
         (&["--", "/etc/passwd"], 126, "/etc/passwd is not executable"),
         (&["--", "/bin"], 126, "/bin is a directory"),
-        (&["--user", "nobody-here", "--", "id"], 125, "there is no user \"nobody-here\" in /etc/passwd"),
-        (&["--user", "web:wheel", "--", "id"], 125, "there is no group \"wheel\" in /etc/group"),
+        (&["--user", "nobody-here", "--", "id"], 125, "there is no user 'nobody-here' in /etc/passwd"),
+        (&["--user", "web:wheel", "--", "id"], 125, "there is no group 'wheel' in /etc/group"),
         (&["--workdir", "/none", "--", "id"], 125, "the working directory /none is not there"),
     ];
     // Standard error of a guest that has booted would have other words.

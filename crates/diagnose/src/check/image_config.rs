@@ -14,14 +14,14 @@ pub(super) fn check(view: &dyn View, kernel: Option<Machine>, findings: &mut Fin
         Ok(None) => return,
         Ok(Some(config)) => config,
         Err(error) => {
-            let evidence = format!("{IMAGE_FILE}: {}", error.escape_debug());
+            let evidence = format!("{IMAGE_FILE}: {}", nex_text::excerpt(error));
             findings.report(&rules::IMAGE_CONFIG, evidence, "make the root filesystem again with nex rootfs");
             return;
         }
     };
     let has_name = |variable: &str| variable.split_once('=').is_some_and(|(name, _)| !name.is_empty());
     if let Some(variable) = config.env.iter().find(|variable| !has_name(variable)) {
-        let evidence = format!("{IMAGE_FILE} has {variable:?} among the variables");
+        let evidence = format!("{IMAGE_FILE} has '{}' among the variables", nex_text::short_name(variable));
         findings.report(&rules::IMAGE_ENV, evidence, "write it as NAME=value");
     }
     let workload = config.workload(Vec::new());

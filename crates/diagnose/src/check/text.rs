@@ -23,5 +23,5 @@ pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
 
 /// A path or a text of the image as a message may show it.
 pub(super) fn shown(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
+    nex_text::short_name(bytes)
 }

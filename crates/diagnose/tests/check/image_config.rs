@@ -47,13 +47,13 @@ fn files_that_cannot_be_read() {
 #[test]
 fn programs_that_do_not_start() {
     for (fields, id, why) in [
-        (r#""stopSignal":"SIGNOVA""#, "image-stop-signal", "\"SIGNOVA\" is not known"),
-        (r#""user":"web""#, "image-user", "no user \"web\" in /etc/passwd"),
-        (r#""user":"nex:wheel""#, "image-user", "no group \"wheel\" in /etc/group"),
+        (r#""stopSignal":"SIGNOVA""#, "image-stop-signal", "'SIGNOVA' is not known"),
+        (r#""user":"web""#, "image-user", "no user 'web' in /etc/passwd"),
+        (r#""user":"nex:wheel""#, "image-user", "no group 'wheel' in /etc/group"),
         (r#""workingDir":"/none""#, "image-workdir", "/none is not there"),
         (r#""workingDir":"/etc/passwd""#, "image-workdir", "/etc/passwd is no directory"),
-        (r#""env":["A"]"#, "image-env", "has \"A\" among"),
-        (r#""env":["=x\u001b"]"#, "image-env", r#"has "=x\u{1b}" among"#),
+        (r#""env":["A"]"#, "image-env", "has 'A' among"),
+        (r#""env":["=x\u001b"]"#, "image-env", r#"has '=x\u{1b}' among"#),
     ] {
         let report = tree(&format!(r#"{{"cmd":["/usr/bin/serve"],{fields}}}"#)).checked();
         expect(&report, &[id]);
@@ -65,7 +65,7 @@ fn programs_that_do_not_start() {
         assert!(evidence(&report, "image-program").contains(why), "{:?}", report.findings);
     };
     program(tree(r#"{"cmd":["/none\u001b"]}"#), r"there is no /none\u{1b}");
-    program(tree(r#"{"cmd":["none"],"env":["PATH=/bin"]}"#), "there is no \"none\" in /bin");
+    program(tree(r#"{"cmd":["none"],"env":["PATH=/bin"]}"#), "there is no 'none' in /bin");
     program(tree(r#"{"cmd":["/etc/passwd"]}"#), "/etc/passwd is not executable");
     program(tree(r#"{"cmd":["/usr"]}"#), "/usr is a directory");
     let serve = || tree(r#"{"cmd":["/usr/bin/serve"]}"#);

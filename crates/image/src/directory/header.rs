@@ -107,8 +107,8 @@ impl Entry<'_> {
         }
         for (name, value) in self.xattrs {
             let text = str::from_utf8(name).ok().filter(|text| !text.contains('='));
-            let shown = String::from_utf8_lossy(name);
-            let text = text.ok_or_else(|| format!("has an xattr {shown:?}, whose name no tar can hold"))?;
+            let text = text
+                .ok_or_else(|| format!("has an xattr '{}', whose name no tar can hold", nex_text::short_name(name)))?;
             pax.add(&format!("{XATTR_PREFIX}{text}"), value);
         }
         Ok(pax.finish())

@@ -1,10 +1,10 @@
 //! Addresses of a registry: how they are made, compared, followed and shown.
 
+use nex_text::short_name;
 use ureq::http::Uri;
 use ureq::http::uri::Scheme;
 
 use super::error::Error;
-use super::text::shown;
 
 /// Docker Hub's name in references, and the host that serves it.
 const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
@@ -26,13 +26,13 @@ pub(super) fn below(base: &str, kind: &str, last: &str) -> Result<Uri, Error> {
 
 /// Reads an address that we made ourselves.
 pub(super) fn parse(text: &str) -> Result<Uri, Error> {
-    text.parse().map_err(|_| Error::Address { name: shown(text) })
+    text.parse().map_err(|_| Error::Address { name: short_name(text) })
 }
 
 /// Names become parts of a path: nothing in them may end the path or climb out of it.
 fn check(name: &str, is_allowed: impl Fn(char) -> bool) -> Result<(), Error> {
     let is_good = !name.is_empty() && name.chars().all(is_allowed) && !name.contains("..") && !name.contains("//");
-    if is_good { Ok(()) } else { Err(Error::Address { name: shown(name) }) }
+    if is_good { Ok(()) } else { Err(Error::Address { name: short_name(name) }) }
 }
 
 /// The target of a `Location` or `Link` header, which may be relative (RFC 3986, section 5.2). `None` when it is no
@@ -91,7 +91,7 @@ pub(super) fn host_of(uri: &Uri) -> String {
 
 /// The address for a message: the query stays out, because signed addresses hold secrets there.
 pub(super) fn place(uri: &Uri) -> String {
-    shown(&format!("{}://{}{}", uri.scheme_str().unwrap_or_default(), host_of(uri), uri.path()))
+    short_name(format!("{}://{}{}", uri.scheme_str().unwrap_or_default(), host_of(uri), uri.path()))
 }
 
 #[cfg(test)]

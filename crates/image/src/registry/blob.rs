@@ -12,7 +12,6 @@ use super::error::Error;
 use super::http::{Answer, Download};
 use super::patience::Pace;
 use super::retry::{Attempts, Retry};
-use super::text::shown;
 
 /// Bytes that count as progress. Less could keep a server busy cutting us off for ever.
 const PROGRESS: u64 = 64 << 10;
@@ -106,7 +105,7 @@ impl BlobReader {
         let told = answer.header(CONTENT_RANGE).unwrap_or_default();
         match ContentRange::parse(told) {
             Some(range) if range.first == asked => Ok(range.size),
-            _ => Err(Error::Range { url: place(&self.target.uri), offset: asked, told: shown(told) }),
+            _ => Err(Error::Range { url: place(&self.target.uri), offset: asked, told: nex_text::excerpt(told) }),
         }
     }
 

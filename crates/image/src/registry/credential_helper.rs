@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nex_text::excerpt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -16,7 +17,6 @@ use serde::Deserialize;
 use super::auth_file::DOCKER_HUB_KEY;
 use super::credentials::Credential;
 use super::secret::Secret;
-use super::text::shown;
 
 /// Bytes of an answer that are read at most.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -74,7 +74,7 @@ fn get_within(patience: Duration, name: &str, registry: &str, path: Option<&OsSt
         return Err(if said.to_ascii_lowercase().contains(NOT_FOUND) {
             HelperError::NoEntry(name.to_owned())
         } else {
-            HelperError::Failed { name: name.to_owned(), said: shown(&said) }
+            HelperError::Failed { name: name.to_owned(), said: excerpt(&output) }
         });
     }
     let answer: Answer = serde_json::from_slice(&output).map_err(|_| HelperError::Answer(name.to_owned()))?;

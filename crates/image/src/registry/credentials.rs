@@ -100,7 +100,7 @@ impl CredentialPlaces {
 
     fn ask_helper(&self, setting: &str, helper: &str, registry: &str) -> Result<Credential, String> {
         credential_helper::get(helper, registry, self.helper_path.as_deref())
-            .map_err(|problem| format!("{setting} {helper:?}: {problem}"))
+            .map_err(|problem| format!("{setting} '{}': {problem}", nex_text::short_name(helper)))
     }
 }
 

@@ -184,7 +184,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// A token server that we do not ask.
-    #[error("{registry}: refused the token server {realm:?}: {reason}")]
+    #[error("{registry}: refused the token server '{realm}': {reason}")]
     Realm {
         /// The registry as the user named it.
         registry: String,
@@ -238,7 +238,7 @@ pub enum Error {
         got: String,
     },
     /// A 206 answer with another range than the one asked for.
-    #[error("{url}: asked for the bytes from {offset} on, but the answer has Content-Range {told:?}")]
+    #[error("{url}: asked for the bytes from {offset} on, but the answer has Content-Range '{told}'")]
     Range {
         /// The address without its query.
         url: String,
@@ -276,7 +276,7 @@ pub enum Error {
         reason: String,
     },
     /// A registry or repository name that makes no address.
-    #[error("{name:?} cannot be part of a registry's address")]
+    #[error("'{name}' cannot be part of a registry's address")]
     Address {
         /// The name, escaped.
         name: String,

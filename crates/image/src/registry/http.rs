@@ -151,7 +151,7 @@ impl Http {
     fn failure(&self, uri: &Uri, error: ureq::Error) -> Error {
         let host = host_of(uri);
         if let Some(tls) = tls_error(&error) {
-            return Error::Tls { host, problem: tls.to_string(), hint: self.tls_hint(tls) };
+            return Error::Tls { host, problem: nex_text::excerpt(tls.to_string()), hint: self.tls_hint(tls) };
         }
         let is_proxied = self.lines.proxy(uri).is_some();
         if let ureq::Error::Other(other) = &error {

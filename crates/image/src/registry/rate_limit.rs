@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use ureq::http::HeaderMap;
 
 use super::retry::Retry;
-use super::text::shown;
 
 /// The limits named in an answer. All fields may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,9 +27,9 @@ impl RateLimit {
         let named = |name: &str| text(&format!("ratelimit-{name}")).or_else(|| text(&format!("x-ratelimit-{name}")));
         RateLimit {
             retry_after: text("retry-after").and_then(|value| delay(value, now)),
-            limit: named("limit").map(shown),
-            remaining: named("remaining").map(shown),
-            reset: named("reset").map(shown),
+            limit: named("limit").map(nex_text::excerpt),
+            remaining: named("remaining").map(nex_text::excerpt),
+            reset: named("reset").map(nex_text::excerpt),
         }
     }
 

@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
+use nex_text::excerpt;
 use serde::Deserialize;
 
 use super::address::place;
 use super::error::Error;
 use super::http::Answer;
 use super::rate_limit::RateLimit;
-use super::text::shown;
 
 /// Bytes of an error's body that are read at most.
 const MAX_BODY: u64 = 64 << 10;
@@ -70,9 +70,8 @@ impl Said {
         match serde_json::from_slice::<Body>(&body) {
             Ok(body) => Said::of_json(body),
             Err(_) => {
-                let text = String::from_utf8_lossy(&body);
-                let is_markup = text.trim_start().starts_with('<');
-                Said { text: if is_markup { String::new() } else { shown(&text) }, code: String::new() }
+                let is_markup = body.trim_ascii_start().starts_with(b"<");
+                Said { text: if is_markup { String::new() } else { excerpt(&body) }, code: String::new() }
             }
         }
     }
@@ -80,11 +79,11 @@ impl Said {
     fn of_json(body: Body) -> Said {
         let code = body.errors.first().map(|reason| reason.code.clone()).unwrap_or_default();
         let reasons = body.errors.iter().take(MAX_SHOWN).map(|reason| match reason.code.as_str() {
-            "" => shown(&reason.message),
-            code => format!("{}: {}", shown(code), shown(&reason.message)),
+            "" => excerpt(&reason.message),
+            code => format!("{}: {}", excerpt(code), excerpt(&reason.message)),
         });
         let others = [body.details, body.error_description, body.message].into_iter().flatten();
-        let text = reasons.chain(others.take(1).map(|text| shown(&text))).collect::<Vec<_>>().join("; ");
+        let text = reasons.chain(others.take(1).map(|text| excerpt(&text))).collect::<Vec<_>>().join("; ");
         Said { text, code }
     }
 }

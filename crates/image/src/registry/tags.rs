@@ -37,7 +37,7 @@ pub(super) fn list(client: &Client) -> Result<Vec<String>, Error> {
         let target = Target { uri, accept: Some("application/json"), wanted: Wanted::Tags };
         let (link, body) = client.document(&target, MAX_PAGE, &mut budget, |answer| next_page(&target.uri, answer))?;
         let page: Page = serde_json::from_slice(&body)
-            .map_err(|error| Error::Tags { url: place(&target.uri), reason: error.to_string() })?;
+            .map_err(|error| Error::Tags { url: place(&target.uri), reason: nex_text::excerpt(error.to_string()) })?;
         tags.extend(page.tags.unwrap_or_default());
         if tags.len() >= MAX_TAGS {
             tags.truncate(MAX_TAGS);

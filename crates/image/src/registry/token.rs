@@ -14,7 +14,6 @@ use super::http::{Answer, Get, Http};
 use super::patience::Budget;
 use super::reach::Reach;
 use super::secret::Secret;
-use super::text::shown;
 
 /// Bytes of a token server's answer that are read at most.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -55,7 +54,8 @@ impl TokenRequest {
         innermost: Reach,
     ) -> Result<TokenRequest, Error> {
         let text = challenge.parameter("realm").unwrap_or_default();
-        let refused = |reason| Error::Realm { registry: registry.to_owned(), realm: shown(text), reason };
+        let refused =
+            |reason| Error::Realm { registry: registry.to_owned(), realm: nex_text::short_name(text), reason };
         let realm: Uri = text.parse().map_err(|_| refused("it is no address"))?;
         let Some(authority) = realm.authority() else {
             return Err(refused("it is no absolute address"));
@@ -124,7 +124,7 @@ impl TokenRequest {
 /// The `Authorization` header in a token server's good answer.
 pub(super) fn read_token(answer: Answer) -> Result<HeaderValue, Error> {
     let realm = place(&answer.uri);
-    let wrong = |reason: &str| Error::Token { realm: realm.clone(), reason: reason.to_owned() };
+    let wrong = |reason: &str| Error::Token { realm: realm.clone(), reason: nex_text::excerpt(reason) };
     let body = answer.read(MAX_ANSWER)?;
     // The parser's own words are left out: they could repeat a token.
     let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| wrong("it is not the JSON expected"))?;

@@ -62,7 +62,7 @@ impl Archive {
     /// Opens a member that the image refers to.
     pub(super) fn member(&self, name: &[u8]) -> Result<MemberReader, Error> {
         self.find(name).ok_or_else(|| {
-            let name = String::from_utf8_lossy(name).escape_debug().to_string();
+            let name = nex_text::short_name(name);
             let problem = format!("has no file {name}, which the image needs; fetch or copy the image again");
             Error::document(self.path.display().to_string(), problem)
         })
@@ -119,8 +119,11 @@ fn list(path: &Path, file: &File, form: &Form) -> Result<BTreeMap<Vec<u8>, Membe
             return Err(broken("is compressed; unpack it with gunzip first".to_owned()));
         }
         let event = parser.parse(&headers).map_err(|error| match offset {
-            0 => form.missing(path, format!("it is no tar ({error})")),
-            _ => broken(format!("is damaged at byte {offset}: {error}; fetch or copy it again")),
+            0 => form.missing(path, format!("it is no tar ({})", nex_text::excerpt(error.to_string()))),
+            _ => broken(format!(
+                "is damaged at byte {offset}: {}; fetch or copy it again",
+                nex_text::excerpt(error.to_string())
+            )),
         })?;
         let consumed = match event {
             ParseEvent::NeedData { min_bytes } if min_bytes > headers.len() => {

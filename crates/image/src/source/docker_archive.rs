@@ -41,7 +41,7 @@ pub(super) fn open(file: &Path, image: Option<&ImageName>, name: &str, options: 
     let items: Vec<Item> = json(&what, &content)?;
     let item = choose(&items, image, &file.display().to_string())?;
 
-    let what = format!("config {} in {}", item.config.escape_debug(), file.display());
+    let what = format!("config {} in {}", nex_text::short_name(&item.config), file.display());
     let content = read_document(&what, archive.member(item.config.as_bytes())?, limit)?;
     if let Some(digest) = digest_in_name(&item.config) {
         check_digest(&what, &content, digest)?;

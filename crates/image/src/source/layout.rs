@@ -70,7 +70,7 @@ fn open<L: Layout + 'static>(
     if !version.image_layout_version.starts_with("1.") {
         return Err(Error::document(
             what,
-            format!("is of version {:?}; only 1.x is known", version.image_layout_version),
+            format!("is of version '{}'; only 1.x is known", nex_text::short_name(&version.image_layout_version)),
         ));
     }
     let what = format!("{INDEX_FILE} in {place}");

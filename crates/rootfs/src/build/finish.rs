@@ -3,7 +3,7 @@
 use std::io;
 
 use super::stages::{Build, ext4_error, image_config};
-use crate::error::{Error, TooSmall};
+use crate::error::{Error, TooSmall, largest};
 use crate::identity::Identity;
 use crate::report::LayerReport;
 use crate::usage::{TreeUsage, largest_directories, largest_layers};
@@ -65,8 +65,7 @@ impl Build<'_> {
                     inodes: usage.inodes.max(file_system.inodes.unwrap_or(0)),
                     journal: file_system.journal_bytes(),
                     deleted: self.placed.blocks.saturating_sub(usage.blocks) * nex_ext4::BLOCK_SIZE,
-                    directories: largest_directories(&tree),
-                    layers: largest_layers(&self.layers),
+                    largest: largest(&largest_directories(&tree), &largest_layers(&self.layers)),
                 })))
             }
             Err(error) => Err(ext4_error(self.options, error)),

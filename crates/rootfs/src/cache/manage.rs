@@ -1,6 +1,7 @@
 //! What is in a cache, for its owner: listed, counted, checked, removed.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -210,7 +211,7 @@ pub fn verify(options: &CacheOptions) -> Result<VerifyReport, CacheError> {
             report.damaged.push(Damage { path: path.display().to_string(), problem });
         }
     }
-    report.foreign = foreign(&cache)?.iter().map(|path| path.display().to_string()).collect();
+    report.foreign = foreign(&cache)?.iter().map(|path| nex_text::name(path.as_os_str().as_bytes())).collect();
     Ok(report)
 }
 

@@ -1,6 +1,7 @@
 //! Which init the kernel would start, and whether it would work.
 
 use nex_program::{View, end_of_links, exists, is_executable, name};
+use nex_text::short_name;
 
 use super::Error;
 use super::inittab::Inittab;
@@ -46,7 +47,7 @@ pub(crate) fn find(view: &dyn View) -> Result<Found, Error> {
     };
     let program = end_of_links(view, place);
     let unusable = |why: String| {
-        let replaced = format!("{} ({}): {why}", place.escape_ascii(), program.escape_ascii());
+        let replaced = format!("{} ({}): {why}", short_name(place), short_name(&program));
         Ok(Found { replaced: Some(replaced), ..Found::new(Init::Agent) })
     };
     match name(&program) {
@@ -59,7 +60,7 @@ pub(crate) fn find(view: &dyn View) -> Result<Found, Error> {
         return unusable("it needs /etc/inittab, which the image lacks".into());
     };
     if let Some(missing) = table.missing_program(view) {
-        return unusable(format!("/etc/inittab starts {}, which the image lacks", missing.escape_ascii()));
+        return unusable(format!("/etc/inittab starts {}, which the image lacks", short_name(missing)));
     }
     let found = match table.openrc_runlevel(view)?.filter(|_| has_openrc(view)) {
         Some(runlevel) => Found { runlevel, ..Found::new(Init::OpenRc) },

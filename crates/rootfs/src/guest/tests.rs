@@ -345,7 +345,7 @@ fn another_user_1000_is_joined_and_named() {
     let image = alpine().file("/etc/passwd", 0o644, "root:x:0:0::/:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n");
     let (guest, wiring) = wired(image);
     assert!(guest.text("/etc/passwd").contains("\nnode:x:1000:1000::/home/node:/bin/sh\nnex:x:1000:1000:"));
-    assert!(wiring.notes.iter().any(|note| note.contains("\"node\"")), "{:?}", wiring.notes);
+    assert!(wiring.notes.iter().any(|note| note.contains("'node'")), "{:?}", wiring.notes);
 }
 
 #[test]

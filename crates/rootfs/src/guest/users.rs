@@ -67,7 +67,7 @@ fn add_group(group: &mut Text, gshadow: &mut Text, layer: &mut Layer) -> u32 {
         return gid;
     }
     if let Some(other) = name_of(group, NUMBER) {
-        layer.note(format!("group {NUMBER} is {other:?} in the image; nex is a second name for it"));
+        layer.note(format!("group {NUMBER} is '{other}' in the image; nex is a second name for it"));
     }
     group.append(format!("nex:x:{NUMBER}:").as_bytes());
     NUMBER
@@ -85,7 +85,7 @@ fn add_user(view: &dyn View, passwd: &mut Text, shadow: &mut Text, gid: u32, lay
         return user;
     }
     if let Some(other) = name_of(passwd, NUMBER) {
-        layer.note(format!("user {NUMBER} is {other:?} in the image; nex is a second name for it"));
+        layer.note(format!("user {NUMBER} is '{other}' in the image; nex is a second name for it"));
     }
     let home = String::from_utf8_lossy(HOME);
     passwd.append(format!("nex:x:{NUMBER}:{gid}:nex:{home}:{}", no_login(view)).as_bytes());

@@ -174,7 +174,7 @@ fn optional<T>(key: &'static str, value: &[u8], parse: fn(&[u8]) -> Option<T>) -
 }
 
 fn number<T>(key: &'static str, value: &[u8], parse: fn(&[u8]) -> Option<T>) -> Result<T, PaxError> {
-    parse(value).ok_or_else(|| PaxError::Number { key, value: value.escape_ascii().to_string() })
+    parse(value).ok_or_else(|| PaxError::Number { key, value: nex_text::short_name(value) })
 }
 
 /// A decimal number, digits only.

@@ -185,7 +185,7 @@ fn layer_path(path: &[u8]) -> Result<LayerPath, ScriptError> {
 }
 
 fn shown(path: &[u8]) -> String {
-    format!("/{}", path.escape_ascii())
+    format!("/{}", nex_text::name(path))
 }
 
 /// The directory of a file, as far as the report names it.
@@ -199,7 +199,7 @@ fn type_name(kind: &NodeKind) -> String {
     match kind {
         NodeKind::Directory => "directory".into(),
         NodeKind::File(_) => "file".into(),
-        NodeKind::Symlink(target) => format!("-> {}", target.escape_ascii()),
+        NodeKind::Symlink(target) => format!("-> {}", nex_text::name(target)),
         NodeKind::CharacterDevice(device) => format!("character {device:?}"),
         NodeKind::BlockDevice(device) => format!("block {device:?}"),
         NodeKind::Fifo => "fifo".into(),

@@ -13,7 +13,7 @@ pub const SNAPSHOT: &[u8] = b"/my-rootfs";
 /// Gives its path, escaped.
 pub fn choose(asked: Option<&[u8]>, merge: &mut Merge) -> Result<Option<String>, ScriptError> {
     let path = asked.unwrap_or(SNAPSHOT);
-    let shown = path.escape_ascii().to_string();
+    let shown = nex_text::name(path);
     let tree = merge.tree();
     let directory = resolve_parent(tree, path).filter(|id| tree.directory(*id).is_some_and(|names| !names.is_empty()));
     match (directory, asked) {

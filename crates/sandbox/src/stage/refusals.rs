@@ -1,5 +1,7 @@
 //! What scripts cannot do where there is one id only, in words.
 
+use nex_text::short_name;
+
 use super::call::Call;
 use super::seccomp;
 
@@ -11,7 +13,7 @@ pub fn describe(call: &Call) -> Option<String> {
     let wanted = |id: &u32| *id != 0 && *id != u32::MAX;
     let named = |kind: &str, argument: u8| Some(call.word(argument)).filter(wanted).map(|id| format!("{kind} {id}"));
     let program = std::fs::read_to_string(call.path("comm")).unwrap_or_default();
-    let program = program.trim_end().escape_debug().to_string();
+    let program = short_name(program.trim_end());
     let what = match file(call, number) {
         Some(path) => {
             let owners: Vec<_> = [named("user", ids[0]), named("group", *ids.last()?)].into_iter().flatten().collect();
@@ -37,7 +39,7 @@ fn file(call: &Call, number: i64) -> Option<String> {
         libc::SYS_chown | libc::SYS_lchown => call.text(0).ok(),
         _ => return None,
     };
-    Some(path.map_or_else(|| "a file".into(), |path| path.escape_ascii().to_string()))
+    Some(path.map_or_else(|| "a file".into(), short_name))
 }
 
 fn descriptor(call: &Call) -> Option<Vec<u8>> {

@@ -26,7 +26,7 @@ pub fn enter(setup: &Setup, mut files: impl Iterator<Item = OwnedFd>) -> Result<
         attach(tree.as_fd(), mount, file.as_fd()).map_err(doing(format_args!(
             "mounting '{}' at {}",
             mount.source.display(),
-            mount.target.escape_ascii()
+            nex_text::short_name(&mount.target)
         )))?;
     }
     (|| {

@@ -45,7 +45,7 @@ fn run_script(number: usize, script: &Script, setup: &Setup) -> Result<ExitStatu
 }
 
 fn cannot_start(script: &Script, error: &io::Error) -> String {
-    let name = script.name.escape_debug();
+    let name = nex_text::short_name(&script.name);
     // The script itself is there: ENOENT is about what runs it, and ENOEXEC too.
     if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOEXEC)) {
         return format!("starting '{name}': {error}");
@@ -54,7 +54,7 @@ fn cannot_start(script: &Script, error: &io::Error) -> String {
         Some(line) => {
             let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
             let interpreter = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-            format!("its interpreter '{}'", interpreter.escape_ascii())
+            format!("its interpreter '{}'", nex_text::short_name(interpreter))
         }
         None if script.content.starts_with(b"\x7fELF") => "what the program needs".into(),
         None => "a shell, /bin/sh".into(),

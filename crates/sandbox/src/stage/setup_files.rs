@@ -44,11 +44,11 @@ pub fn add(root: BorrowedFd, setup: &Setup, mounts: &[OwnedFd]) -> Result<(), St
         add_directory(root, SECRETS.as_bytes()).map_err(doing("making /run/secrets in the image"))?;
     }
     for path in &setup.world.directories {
-        add_directory(root, path).map_err(doing(format_args!("making {} in the image", path.escape_ascii())))?;
+        add_directory(root, path).map_err(doing(format_args!("making {} in the image", nex_text::short_name(path))))?;
     }
     for (mount, file) in setup.world.mounts.iter().zip(mounts) {
         add_place(root, &mount.target, file.as_fd())
-            .map_err(doing(format_args!("making {} in the image", mount.target.escape_ascii())))?;
+            .map_err(doing(format_args!("making {} in the image", nex_text::short_name(&mount.target))))?;
     }
     if let Some(resolver) = &setup.resolver {
         replace(root, b"resolv.conf", resolver).map_err(doing("making /etc/resolv.conf in the image"))?;

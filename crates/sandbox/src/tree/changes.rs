@@ -29,7 +29,7 @@ pub fn send_changes(
         Fate::Same => Ok(()),
         fate => sender
             .send(&visit, fate == Fate::New)
-            .map_err(|error| format!("reading the changed /{}: {error}", visit.path.escape_ascii())),
+            .map_err(|error| format!("reading the changed /{}: {error}", nex_text::short_name(visit.path))),
     })?;
     for path in before.gone() {
         // Below what is a file or a symbolic link now, nothing is hidden, and through a link something else would be.

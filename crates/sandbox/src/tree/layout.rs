@@ -69,7 +69,7 @@ impl<'a> Layout<'a> {
             return Err(format!(
                 "/{} belongs to user {} and group {}, and only ids below {} can be given to it; have root give you more \
                  in /etc/subuid and /etc/subgid",
-                node.path.escape_ascii(),
+                nex_text::short_name(&node.path),
                 node.uid,
                 node.gid,
                 self.ids
@@ -79,7 +79,7 @@ impl<'a> Layout<'a> {
             let full = error.kind() == io::ErrorKind::StorageFull || error.kind() == io::ErrorKind::QuotaExceeded;
             let way_out =
                 if full { "; free space in the work directory, or choose another with --work-dir" } else { "" };
-            format!("laying out /{}: {error}{way_out}", node.path.escape_ascii())
+            format!("laying out /{}: {error}{way_out}", nex_text::short_name(&node.path))
         })
     }
 
@@ -91,7 +91,7 @@ impl<'a> Layout<'a> {
                     xattrs::set(directory.as_fd(), default_acl.iter())?;
                     rustix::fs::futimens(&directory, &times)
                 })
-                .map_err(|error| format!("finishing the directory /{}: {error}", path.escape_ascii()))?;
+                .map_err(|error| format!("finishing the directory /{}: {error}", nex_text::short_name(path)))?;
         }
         Ok(self.hidden)
     }

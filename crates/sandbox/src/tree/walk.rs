@@ -47,7 +47,7 @@ struct Level {
 ///
 /// Nobody else changes the tree meanwhile. Errors name the path.
 pub fn walk<E: From<String>>(root: BorrowedFd, visit: &mut dyn FnMut(Visit) -> Result<(), E>) -> Result<(), E> {
-    let at = |path: &[u8], error: io::Error| E::from(format!("reading /{}: {error}", path.escape_ascii()));
+    let at = |path: &[u8], error: io::Error| E::from(format!("reading /{}: {error}", nex_text::short_name(path)));
     let mut path = Vec::new();
     let here = c".".to_owned();
     let stat = rustix::fs::statx(root, c"", AtFlags::EMPTY_PATH, WANTED).map_err(|error| at(b"", error.into()))?;

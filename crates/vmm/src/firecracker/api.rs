@@ -58,7 +58,7 @@ impl Api {
         let fault = serde_json::from_slice::<Value>(&answer).ok();
         let fault = fault.as_ref().and_then(|fault| fault["fault_message"].as_str());
         Err(Trouble::Fault(match fault {
-            Some(message) => message.to_owned(),
+            Some(message) => nex_text::in_one_line(message),
             None => format!("{method} {path}: status {status}"),
         }))
     }
@@ -147,5 +147,16 @@ mod tests {
         };
         assert_eq!(ask(slow)?, io::ErrorKind::TimedOut.to_string());
         Ok(())
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_for_a_terminal() {
+        let body = r#"{"fault_message":"Cannot start.\nKernel: \u001b[2J\u202e'x'\n\n  error: forged"}"#;
+        let answer = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+        theirs.write_all(answer.as_bytes()).expect("an answer");
+        let asked = Api::over(ours, Duration::from_secs(5)).map(|mut api| api.ask("PUT", "/actions", &Value::Null));
+        let Ok(Err(Trouble::Fault(said))) = asked else { panic!("no refusal") };
+        assert_eq!(said, r"Cannot start.; Kernel: \u{1b}[2J\u{202e}'x'; error: forged");
     }
 }

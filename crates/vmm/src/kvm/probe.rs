@@ -49,7 +49,7 @@ pub fn run() -> Verdict {
     let Ok(mut process) = Process::start(command, &[]) else { return Verdict::Unproven };
     match process.wait(Instant::now() + PATIENCE) {
         Ok(Some(status)) if status.success() => Verdict::Unproven,
-        Ok(Some(_)) => Verdict::Fails(process.said()),
+        Ok(Some(_)) => Verdict::Fails(nex_text::in_one_line(process.said())),
         Ok(None) => Verdict::Fails(format!("four million instructions take it longer than {} s", PATIENCE.as_secs())),
         Err(_) => Verdict::Unproven,
     }

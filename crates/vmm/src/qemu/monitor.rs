@@ -40,7 +40,9 @@ impl Monitor {
                 return Ok(());
             }
             if let Some(error) = answer.get("error") {
-                return Err(io::Error::other(error["desc"].as_str().unwrap_or("an error without words").to_owned()));
+                return Err(io::Error::other(nex_text::in_one_line(
+                    error["desc"].as_str().unwrap_or("an error without words"),
+                )));
             }
         }
     }

@@ -173,7 +173,7 @@ fn text(field: &[u8]) -> &[u8] {
 }
 
 fn wrong(field: &'static str, value: &[u8]) -> TarError {
-    TarError::Field { field, value: value.escape_ascii().to_string() }
+    TarError::Field { field, value: nex_text::short_name(value) }
 }
 
 #[cfg(test)]
