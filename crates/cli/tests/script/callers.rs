@@ -1,12 +1,13 @@
-//! The four kinds of callers that a sandbox knows, and a command as one of them.
+//! The kinds of callers that a sandbox knows, and commands as one of them: what holds for one need not hold for another.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
-use nex_testkit::{Result, places};
+use nex_testkit::{Failure, Result, command, places};
 
 use crate::nex::NEX;
 use crate::world::{World, as_user};
@@ -14,46 +15,52 @@ use crate::world::{World, as_user};
 /// What a user without rights gets from `/etc/subuid`.
 const SUBORDINATE: &str = "700000:65536";
 
-/// The first id outside of a container whose root is not the machine's.
-const CONTAINER: u32 = 1_000_000;
+/// Root of a container without root on the host, as Podman and Docker make it: root is a user of the host, and the rest are
+/// ids subordinate to that user.
+pub const ROOTLESS: &str = "0 65534 1\n1 700000 65536\n";
 
-/// Becomes root of a user namespace with ids of its own, and nothing else, as root of a rootless container is.
+/// Root of a user namespace with that one id.
+pub const ROOT_ALONE: &str = "0 65534 1\n";
+
+/// Becomes root of a user namespace with this map of users and groups, in a mount namespace of that.
 const BECOME_ROOT_OF_CONTAINER: &str = "
     unshare --user sleep 60 & holder=$!
     until [ \"$(readlink /proc/$holder/ns/user)\" != \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.01; done
-    for map in uid_map gid_map; do echo \"0 $0 65536\" > /proc/$holder/$map || exit; done
+    for map in uid_map gid_map; do printf %s \"$0\" > /proc/$holder/$map || exit; done
     exec 9< /proc/$holder/ns/user; kill $holder
-    exec nsenter --user=/proc/self/fd/9 --setuid 0 --setgid 0 \"$@\"";
+    exec nsenter --user=/proc/self/fd/9 --setuid 0 --setgid 0 unshare --mount \"$@\"";
 
 /// Who runs nex.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
+    /// Root of the machine.
     Root,
     /// A user with subordinate ids.
     Subordinate,
     /// A user with one id.
     OneId,
-    /// Root of a user namespace that has ids of its own.
-    RootOfContainer,
+    /// Root of a user namespace with this map of users and groups.
+    Container(&'static str),
 }
 
 impl Caller {
-    pub const ALL: [Self; 4] = [Self::Root, Self::Subordinate, Self::OneId, Self::RootOfContainer];
+    /// One of each kind.
+    pub const ALL: [Self; 4] = [Self::Root, Self::Subordinate, Self::OneId, Self::Container(ROOTLESS)];
 
     /// Whether scripts of this caller have more ids than one.
     pub fn has_ids(self) -> bool {
-        self != Self::OneId
+        !matches!(self, Self::OneId | Self::Container(ROOT_ALONE))
     }
 
     /// The command as this caller; `None` where only root could become one.
-    pub fn run(self, run: &Command, world: &World) -> Result<Option<Command>> {
+    pub fn command(self, run: &Command, world: &World) -> Result<Option<Command>> {
         match self {
-            Self::Root => Ok(places::is_root().then(|| again(run, run.get_program()))),
+            Self::Root => Ok(places::is_root().then(|| same(run, run.get_program()))),
             Self::Subordinate => as_user(run, world, Some(SUBORDINATE)),
             Self::OneId => as_user(run, world, None),
-            Self::RootOfContainer => {
+            Self::Container(map) => {
                 let mut container = Command::new("bash");
-                container.args(["-c", BECOME_ROOT_OF_CONTAINER, &CONTAINER.to_string()]);
+                container.args(["-c", BECOME_ROOT_OF_CONTAINER, map]);
                 container.args(["env", "-i", "PATH=/usr/bin:/bin"]).args(variables(run));
                 container.arg(run.get_program()).args(run.get_args());
                 Ok(places::is_root().then_some(container))
@@ -61,16 +68,51 @@ impl Caller {
         }
     }
 
+    /// Runs the command as this caller, after commands of root's shell in a mount namespace of its own, and before others
+    /// there. `None` where there is no way to be one.
+    pub fn run_between(self, run: &Command, world: &World, before: &str, after: &str) -> Result<Option<Output>> {
+        if !places::is_root() {
+            eprintln!("LEFT OUT: only root can become another caller");
+            return Ok(None);
+        }
+        let run = self.command(run, world)?.ok_or_else(|| Failure::new("there is no way to become another caller"))?;
+        let commands = format!("{before}\nset +e; \"$@\"; code=$?; {after}\nexit $code");
+        let mut machine = Command::new("unshare");
+        machine.args(["--mount", "sh", "-ec", &commands, "sh"]).arg(run.get_program()).args(run.get_args());
+        let set = run.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        machine.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").envs(set);
+        command::output(&mut machine).map(Some)
+    }
+
+    /// Runs the command as this caller. `None` where there is no way to be one.
+    pub fn run(self, run: &Command, world: &World) -> Result<Option<Output>> {
+        self.run_between(run, world, ":", ":")
+    }
+
+    /// A work directory of this caller's own.
+    pub fn work_dir(self) -> String {
+        format!("work-{self:?}")
+    }
+
     /// A copy of nex at this path that belongs to the caller, who may change it.
     pub fn own_nex(self, path: &Path) -> Result<()> {
         fs::copy(NEX, path)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-        let owner = match self {
-            Self::Root => 0,
-            Self::Subordinate | Self::OneId => 65534,
-            Self::RootOfContainer => CONTAINER,
-        };
+        let owner = if self == Self::Root { 0 } else { 65534 };
         Ok(chown(path, Some(owner), Some(owner))?)
+    }
+}
+
+/// As parts of file names are.
+impl fmt::Debug for Caller {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Root => "root",
+            Self::Subordinate => "subordinate",
+            Self::OneId => "one-id",
+            Self::Container(ROOT_ALONE) => "container-with-one-id",
+            Self::Container(_) => "container",
+        })
     }
 }
 
@@ -79,7 +121,14 @@ fn variables(command: &Command) -> impl Iterator<Item = String> {
     command.get_envs().filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display())))
 }
 
-/// A command once more, by another program, with all that it says, and with nothing that an earlier run has found.
+/// A command once more, by another program, with all that it says.
+fn same(command: &Command, program: impl AsRef<OsStr>) -> Command {
+    let mut same = Command::new(program);
+    same.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).args(command.get_args());
+    same
+}
+
+/// The same, with nothing that an earlier run has found.
 pub fn again(command: &Command, program: impl AsRef<OsStr>) -> Command {
     let mut again = Command::new(program);
     again.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use nex_testkit::{Failure, Result, command, places};
 
+use crate::callers::Caller;
 use crate::nex::{failed, names};
-use crate::world::{World, as_user, messages, text};
+use crate::world::{World, messages, text};
 
 /// How long a busy machine may take to begin a script.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -105,32 +106,19 @@ impl Host {
     }
 }
 
-/// The command as each kind of caller has it.
-const CALLERS: [&str; 3] = ["root", "subordinate", "one"];
-
-fn as_caller(caller: &str, run: &Command, world: &World) -> Result<Option<Command>> {
-    match caller {
-        "root" => {
-            let mut same = Command::new(run.get_program());
-            same.args(run.get_args()).env_clear();
-            same.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            Ok(Some(same))
-        }
-        "subordinate" => as_user(run, world, Some("700000:65536")),
-        _ => as_user(run, world, None),
-    }
-}
+/// Root of a container is none of them: it has a network of its own.
+const CALLERS: [Caller; 3] = [Caller::Root, Caller::Subordinate, Caller::OneId];
 
 #[test]
 fn no_abstract_socket_connects_a_script_and_the_host() -> Result<()> {
     for caller in CALLERS {
         let host = Host::new()?;
-        let Some(mut run) = as_caller(caller, &host.outward("work")?, &host.world)? else { continue };
+        let Some(mut run) = caller.command(&host.outward("work")?, &host.world)? else { continue };
         let report = String::from_utf8_lossy(&command::run(&mut run)?).into_owned();
-        assert_eq!(host.seen()?, APART, "{caller}");
-        assert!(!report.contains("--script-network"), "{caller}: {report}");
-        assert!(host.datagram.recv(&mut [0; 8]).is_err(), "{caller}");
-        assert_eq!(host.reaches_in(|run| as_caller(caller, run, &host.world), "work")?, Some(false), "{caller}");
+        assert_eq!(host.seen()?, APART, "{caller:?}");
+        assert!(!report.contains("--script-network"), "{caller:?}: {report}");
+        assert!(host.datagram.recv(&mut [0; 8]).is_err(), "{caller:?}");
+        assert_eq!(host.reaches_in(|run| caller.command(run, &host.world), "work")?, Some(false), "{caller:?}");
         host.world.is_clean("work")?;
     }
     Ok(())
@@ -143,11 +131,11 @@ fn the_hosts_network_is_there_for_scripts() -> Result<()> {
         let server = TcpListener::bind("127.0.0.1:0")?;
         let port = server.local_addr()?.port();
         let script = format!("nc 127.0.0.1 {port} < /dev/null > /seen; sockets internet >> /seen\n");
-        let Some(mut run) = as_caller(caller, &host.world.command("image", &script)?, &host.world)? else { continue };
+        let Some(mut run) = caller.command(&host.world.command("image", &script)?, &host.world)? else { continue };
         let serving = thread::spawn(move || -> std::io::Result<()> { server.accept()?.0.write_all(b"served\n") });
         command::run(&mut run)?;
         serving.join().map_err(|_| Failure::new("the server failed"))??;
-        assert_eq!(host.seen()?, format!("served\n{INTERNET}"), "{caller}");
+        assert_eq!(host.seen()?, format!("served\n{INTERNET}"), "{caller:?}");
     }
     Ok(())
 }
@@ -171,8 +159,8 @@ impl Machine {
     }
 
     /// The command of a caller on a machine without these.
-    fn without(&self, hidden: &[&str], caller: &str, run: &Command) -> Result<Option<Command>> {
-        let Some(run) = as_caller(caller, run, &self.host.world)? else { return Ok(None) };
+    fn without(&self, hidden: &[&str], caller: Caller, run: &Command) -> Result<Option<Command>> {
+        let Some(run) = caller.command(run, &self.host.world)? else { return Ok(None) };
         let mut machine = Command::new(&self.program);
         machine.args(hidden).arg("--").arg(run.get_program()).args(run.get_args());
         for (name, value) in run.get_envs() {
@@ -189,7 +177,7 @@ fn without_landlock_nothing_crosses_either() -> Result<()> {
         let run = machine.host.outward("work")?;
         let Some(mut run) = machine.without(&["landlock"], caller, &run)? else { continue };
         command::run(&mut run)?;
-        assert_eq!(machine.host.seen()?, APART, "{caller}");
+        assert_eq!(machine.host.seen()?, APART, "{caller:?}");
         fs::remove_dir_all(machine.host.world.path("work"))?;
     }
     Ok(())
@@ -202,11 +190,11 @@ fn landlock_keeps_scripts_in_where_their_network_cannot_be_kept_apart() -> Resul
         let run = machine.host.outward("work")?;
         let Some(mut run) = machine.without(&["told"], caller, &run)? else { continue };
         let report = String::from_utf8_lossy(&command::run(&mut run)?).into_owned();
-        assert_eq!(machine.host.seen()?, APART, "{caller}");
+        assert_eq!(machine.host.seen()?, APART, "{caller:?}");
         // What cannot be kept out is told.
-        assert!(report.contains("could connect to abstract Unix sockets of the setup script"), "{caller}: {report}");
+        assert!(report.contains("could connect to abstract Unix sockets of the setup script"), "{caller:?}: {report}");
         let reached = machine.host.reaches_in(|run| machine.without(&["told"], caller, run), "work")?;
-        assert_eq!(reached, Some(true), "{caller}: the tests see what crosses");
+        assert_eq!(reached, Some(true), "{caller:?}: the tests see what crosses");
         fs::remove_dir_all(machine.host.world.path("work"))?;
     }
     Ok(())
@@ -218,7 +206,7 @@ fn where_nothing_keeps_sockets_apart_it_is_told_and_one_id_is_not_enough() -> Re
     let hidden = ["told", "landlock"];
     for caller in CALLERS {
         let mut run = machine.host.outward("work")?;
-        if caller == "one" {
+        if caller == Caller::OneId {
             let Some(mut unasked) = machine.without(&hidden, caller, &run)? else { continue };
             let words = ["with your own user id", "--script-network none", "--script-network host", "Linux 6.12"];
             failed(&command::output(&mut unasked)?, &words)?;
@@ -227,14 +215,14 @@ fn where_nothing_keeps_sockets_apart_it_is_told_and_one_id_is_not_enough() -> Re
         }
         let Some(mut run) = machine.without(&hidden, caller, &run)? else { continue };
         let report = String::from_utf8_lossy(&command::run(&mut run)?).into_owned();
-        assert_eq!(machine.host.seen()?, CROSSED, "{caller}: the probe sees what is granted");
-        assert!(report.contains("--script-network none keeps them apart"), "{caller}: {report}");
+        assert_eq!(machine.host.seen()?, CROSSED, "{caller:?}: the probe sees what is granted");
+        assert!(report.contains("--script-network none keeps them apart"), "{caller:?}: {report}");
         let mut run = machine.host.outward("work")?;
         run.args(["--script-network", "none"]);
         let Some(mut run) = machine.without(&hidden, caller, &run)? else { continue };
         let report = String::from_utf8_lossy(&command::run(&mut run)?).into_owned();
-        assert_eq!(machine.host.seen()?, APART, "{caller}");
-        assert!(!report.contains("--script-network"), "{caller}: {report}");
+        assert_eq!(machine.host.seen()?, APART, "{caller:?}");
+        assert!(!report.contains("--script-network"), "{caller:?}: {report}");
         fs::remove_dir_all(machine.host.world.path("work"))?;
     }
     Ok(())

@@ -25,8 +25,8 @@ fn a_script_opens_its_output_by_name() -> Result<()> {
         } else {
             (AS_ROOT.to_owned(), "1 2 3 4 5 6 0_0")
         };
-        let run = again(&world.command_in("image", &script, &format!("work-{caller:?}"))?, crate::nex::NEX);
-        let Some(mut run) = caller.run(&run, &world)? else { return Ok(()) };
+        let run = again(&world.command_in("image", &script, &caller.work_dir())?, crate::nex::NEX);
+        let Some(mut run) = caller.command(&run, &world)? else { return Ok(()) };
         let result = command::output(&mut run)?;
         let said = messages(&result);
         assert!(result.status.success(), "{caller:?}: {said}");

@@ -34,8 +34,8 @@ const LOOK: &str = "cd /proc
 fn proc_shows_what_programs_need_and_no_more_of_the_machine() -> Result<()> {
     let world = World::new()?;
     for caller in Caller::ALL {
-        let run = again(&world.command_in("image", LOOK, &format!("work-{caller:?}"))?, NEX);
-        let Some(mut run) = caller.run(&run, &world)? else { return Ok(()) };
+        let run = again(&world.command_in("image", LOOK, &caller.work_dir())?, NEX);
+        let Some(mut run) = caller.command(&run, &world)? else { return Ok(()) };
         command::run(&mut run)?;
         let image = world.path("image");
         // Writing to /dev/full fails, as it must.
@@ -75,8 +75,8 @@ fn nobody_gets_a_core_dump_to_see() -> Result<()> {
     let world = World::new()?;
     let script = "grep 'Max core' /proc/self/limits; ulimit -c unlimited; ulimit -Hc 0 && ulimit -Hc unlimited; true\n";
     for caller in Caller::ALL {
-        let run = again(&world.command_in("image", script, &format!("work-{caller:?}"))?, NEX);
-        let Some(run) = caller.run(&run, &world)? else { return Ok(()) };
+        let run = again(&world.command_in("image", script, &caller.work_dir())?, NEX);
+        let Some(run) = caller.command(&run, &world)? else { return Ok(()) };
         // Whatever limit it is started with.
         for limit in ["unlimited", "1"] {
             let mut limited = Command::new("bash");
@@ -118,8 +118,8 @@ fn netlink_is_for_routes_only() -> Result<()> {
     let probe = world.base().join("bin/netlink");
     command::run(Command::new("cc").args(["-static", "-w", "-o"]).arg(&probe).arg(source))?;
     for caller in Caller::ALL {
-        let run = world.command_in("image", "netlink > /seen\n", &format!("work-{caller:?}"))?;
-        let Some(mut run) = caller.run(&again(&run, NEX), &world)? else { return Ok(()) };
+        let run = world.command_in("image", "netlink > /seen\n", &caller.work_dir())?;
+        let Some(mut run) = caller.command(&again(&run, NEX), &world)? else { return Ok(()) };
         command::run(&mut run)?;
         assert_eq!(text(&world.path("image"), "/seen")?, "0: open\n", "{caller:?}");
         std::fs::remove_file(world.path("image"))?;

@@ -10,7 +10,7 @@ use nex_testkit::failure::Context;
 use nex_testkit::{Failure, Result, command};
 use rustix::fs::StatVfsMountFlags;
 
-use crate::callers::{Caller, again};
+use crate::callers::{Caller, ROOT_ALONE, again};
 use crate::nex::NEX;
 use crate::terminal::Terminal;
 use crate::world::{World, messages};
@@ -69,21 +69,21 @@ fn judge(said: &str, nex: &Path) -> Result<()> {
 #[test]
 fn no_code_of_an_image_comes_to_the_program_s_own_file() -> Result<()> {
     let world = hostile_image()?;
-    for caller in Caller::ALL {
+    for caller in Caller::ALL.into_iter().chain([Caller::Container(ROOT_ALONE)]) {
         let nex = world.path(&format!("nex-{caller:?}"));
         caller.own_nex(&nex)?;
         let before = state(&nex)?;
         // By the image's shell, by a script's own interpreter, and by the shell of --shell.
         for (number, script) in ["true\n", "#!/proc/self/exe\n", "#!/bin/sh\n"].iter().enumerate() {
             let output = format!("{caller:?}-{number}");
-            let run = again(&world.command_in(&output, script, &format!("work-{caller:?}"))?, &nex);
-            let Some(mut run) = caller.run(&run, &world)? else { return Ok(()) };
+            let run = again(&world.command_in(&output, script, &caller.work_dir())?, &nex);
+            let Some(mut run) = caller.command(&run, &world)? else { return Ok(()) };
             let result = command::output(&mut run)?;
             judge(&messages(&result), &nex).context(format_args!("{caller:?}, {script:?}"))?;
             assert_eq!(state(&nex)?, before, "{caller:?}, {script:?}");
         }
-        let run = again(&without_script(&world.command_in("shell", "", &format!("work-{caller:?}"))?), &nex);
-        let Some(mut run) = caller.run(&run, &world)? else { return Ok(()) };
+        let run = again(&without_script(&world.command_in("shell", "", &caller.work_dir())?), &nex);
+        let Some(mut run) = caller.command(&run, &world)? else { return Ok(()) };
         let mut terminal = Terminal::new(24, 80)?;
         let mut shell = terminal.start(run.arg("--shell"))?;
         let said = terminal.until("tried")? + "tried";
@@ -91,7 +91,7 @@ fn no_code_of_an_image_comes_to_the_program_s_own_file() -> Result<()> {
         judge(&said, &nex).context(format_args!("{caller:?}, --shell"))?;
         assert_eq!(state(&nex)?, before, "{caller:?}, --shell");
         command::run(Command::new("cmp").arg(&nex).arg(NEX))?;
-        world.is_clean(&format!("work-{caller:?}"))?;
+        world.is_clean(&caller.work_dir())?;
     }
     Ok(())
 }
@@ -108,9 +108,9 @@ fn init_is_executed_from_a_copy_that_cannot_be_changed() -> Result<()> {
         let input = world.path("input");
         fs::create_dir_all(&input)?;
         let script = "i=0; while [ ! -e /input/seen ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done\n";
-        let mut run = world.command_in("image", script, &format!("work-{caller:?}"))?;
+        let mut run = world.command_in("image", script, &caller.work_dir())?;
         run.arg("--mount").arg(format!("{}:/input", input.display()));
-        let Some(mut run) = caller.run(&again(&run, &nex), &world)? else { return Ok(()) };
+        let Some(mut run) = caller.command(&again(&run, &nex), &world)? else { return Ok(()) };
         let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let found = program_of_init(&child);
         fs::write(input.join("seen"), "")?;
