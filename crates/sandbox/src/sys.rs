@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rustix::mount::MountAttrFlags;
 use rustix::thread::UnshareFlags;
 use seccompiler::sock_filter;
 
@@ -157,4 +158,18 @@ pub fn raise_loopback() -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Takes rights away from a mount and from all that is mounted below it: from each of them, or from none. It need not be
+/// attached.
+pub fn restrict_mounts(mount: BorrowedFd, restrictions: MountAttrFlags) -> io::Result<()> {
+    let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    let attributes =
+        libc::mount_attr { attr_set: restrictions.bits().into(), attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let (path, length) = (c"", size_of_val(&attributes));
+    // SAFETY: the kernel reads the path and the attributes, which live for the call and have this length.
+    let result = unsafe {
+        libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), path.as_ptr(), flags, &raw const attributes, length)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

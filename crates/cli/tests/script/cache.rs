@@ -101,11 +101,35 @@ fn what_a_script_does_outside_is_done_each_time() -> Result<()> {
     let mount = format!("{}:/input", world.path("input").display());
     for _ in 0..2 {
         let built = build(&world, "cat /proc/sys/kernel/random/uuid > /input/new\n", &["--mount", &mount])?;
-        assert!(!built.cached && built.report.contains("it has changed what --mount shows it"));
+        assert!(!built.cached && built.report.contains("what --mount shows it changed meanwhile"));
     }
     // One that only looks is kept.
     assert!(!build(&world, "ls /input > /seen\n", &["--mount", &mount])?.cached);
     assert!(build(&world, "ls /input > /seen\n", &["--mount", &mount])?.cached);
+    Ok(())
+}
+
+#[test]
+fn what_others_change_meanwhile_is_not_kept() -> Result<()> {
+    let world = World::new()?;
+    fs::create_dir(world.path("input"))?;
+    fs::write(world.path("input/file"), "before")?;
+    let mount = format!("{}:/input:ro", world.path("input").display());
+    // The script waits until somebody outside has changed its input.
+    let script = "until grep after /input/file; do sleep 0.1; done\n";
+    let file = world.path("input/file");
+    let waits = world.path("work");
+    let somebody = std::thread::spawn(move || {
+        while names(&waits).unwrap_or_default().is_empty() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        fs::write(file, "after")
+    });
+    let built = build(&world, script, &["--mount", &mount, "--script-timeout", "60s"])?;
+    somebody.join().expect("the thread that changes the input")?;
+    assert!(built.report.contains("what --mount shows it changed meanwhile"), "{}", built.report);
+    assert!(!build(&world, script, &["--mount", &mount])?.cached);
+    assert!(build(&world, script, &["--mount", &mount])?.cached);
     Ok(())
 }
 

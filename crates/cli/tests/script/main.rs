@@ -18,6 +18,7 @@ mod kills;
 mod limits;
 mod lines;
 mod links;
+mod mounts;
 mod output;
 mod proc;
 mod program;

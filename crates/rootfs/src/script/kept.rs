@@ -45,15 +45,14 @@ impl<'a> Kept<'a> {
         Recorder::begin(self.cache, &self.key, &format!("setup scripts {}", names.join(", ")))
     }
 
-    /// Keeps the run, unless it has changed what is mounted: nobody would do that again in its place.
+    /// Keeps the run, unless what is mounted has changed meanwhile. By the script itself: nobody would do that again in its
+    /// place. By somebody else, who may write to what is read-only for the script too: it may not have seen what the key says.
     pub fn publish(&self, recorder: Recorder, world: &World) {
-        let is_unchanged = world.mounts.iter().all(|mount| mount.read_only)
-            || mounts_digest(&world.mounts).is_ok_and(|mounts| mounts == self.mounts);
-        if is_unchanged {
+        if mounts_digest(&world.mounts).is_ok_and(|mounts| mounts == self.mounts) {
             recorder.publish();
         } else {
             self.cache
-                .note("the setup script is not kept in the cache, as it has changed what --mount shows it".into());
+                .note("the setup script is not kept in the cache, as what --mount shows it changed meanwhile".into());
         }
     }
 }

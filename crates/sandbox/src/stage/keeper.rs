@@ -7,17 +7,17 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
 use rustix::thread::{Gid, Uid, UnshareFlags};
 
 use super::watch::Watch;
-use super::{INIT, die_with_parent, doing, limits, line_up, program, setup_files};
+use super::{INIT, die_with_parent, doing, limits, line_up, mounts, program, setup_files};
 use crate::protocol::{Answer, Ending, Order, Outcome, Report, Setup};
+use crate::sys;
 use crate::tree::{Changed, Layout, Snapshot, remove, send_changes};
 use crate::wire::{Channel, receive_files, send_files};
 use crate::work_dir::BOX;
-use crate::{Mount, sys};
 
 /// The tree's directory in the [`BOX`].
 const ROOT: &str = "root";
@@ -115,7 +115,8 @@ impl<'a> Keeper<'a> {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         rustix::mount::mount_change("/", private).map_err(doing("making the mounts private"))?;
         let place = open_place(setup.place.join(BOX))?;
-        let mounts = setup.world.mounts.iter().map(take_mount).collect::<Result<_, _>>()?;
+        // By the caller's rights, while this process has them.
+        let mounts = setup.world.mounts.iter().map(mounts::take).collect::<Result<_, _>>()?;
         let program = program::open().map_err(doing("opening the file of nex, which must be readable"))?;
         become_root(setup.groups)?;
         let output = Some(make_output(&passage).map_err(doing("making the scripts' output"))?);
@@ -229,11 +230,4 @@ fn make_output(passage: &UnixStream) -> io::Result<OwnedFd> {
     rustix::fs::fchmod(&output, Mode::from_raw_mode(0o666))?;
     send_files(passage, &[other_side.as_fd()])?;
     Ok(output.into())
-}
-
-/// Takes a file or directory of the host, by the caller's rights.
-fn take_mount(mount: &Mount) -> Result<OwnedFd, String> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-    rustix::mount::open_tree(CWD, &mount.source, flags)
-        .map_err(doing(format_args!("mounting '{}'", mount.source.display())))
 }

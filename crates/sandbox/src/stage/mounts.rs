@@ -3,12 +3,14 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, StatVfsMountFlags};
-use rustix::io::Result;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags};
+use rustix::io::{Errno, Result};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
     fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
+
+use crate::{Mount, sys};
 
 /// What no mount of ours allows.
 pub const LOCKED: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NODEV);
@@ -49,6 +51,35 @@ fn context(kind: &str, options: &[(&str, &str)]) -> Result<OwnedFd> {
 /// One more mount of what a path below a directory names, not attached yet.
 pub fn another(directory: impl AsFd, path: &str) -> Result<OwnedFd> {
     open_tree(directory, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
+}
+
+/// One more mount of a file or directory of the host, and of all that is mounted below it, not attached yet. Setuid programs
+/// and devices mean nothing in any of them, and none can be written to if the mount is read-only.
+///
+/// Before Linux 5.12 rights can be taken from one mount alone, once it is attached ([`restrict`]). What has others below it
+/// is refused then.
+pub fn take(mount: &Mount) -> std::result::Result<OwnedFd, String> {
+    let restrictions = if mount.read_only { LOCKED | MountAttrFlags::MOUNT_ATTR_RDONLY } else { LOCKED };
+    let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let failed = |cause: io::Error| format!("mounting '{}': {cause}", mount.source.display());
+    let all =
+        open_tree(CWD, &mount.source, clone | OpenTreeFlags::AT_RECURSIVE).map_err(|cause| failed(cause.into()))?;
+    match sys::restrict_mounts(all.as_fd(), restrictions) {
+        Ok(()) => return Ok(all),
+        // Containers forbid calls that they do not know by either.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {}
+        Err(error) => return Err(failed(error)),
+    }
+    // What this namespace has not mounted itself, it cannot leave out either: the kernel refuses to show what is below.
+    open_tree(CWD, &mount.source, clone).map_err(|error| match error {
+        Errno::INVAL => format!(
+            "mounting '{}': other file systems are mounted below it, and this kernel cannot keep scripts from writing to \
+             them and from their setuid programs and devices (mount_setattr, Linux 5.12, which a container may forbid \
+             too); give --mount directories that have nothing mounted below them",
+            mount.source.display()
+        ),
+        error => failed(error.into()),
+    })
 }
 
 /// Attaches a mount over a file or directory.
