@@ -1,11 +1,16 @@
 //! Which ids of the host stand for those of the tree.
 //!
-//! None of them is an id that anybody uses: a script that gets out of its world owns nothing and may signal nobody.
-//! Only a caller without subordinate ids has but his own to give.
+//! None of them is an id that anybody uses: a script that gets out of its world owns nothing and may signal nobody, and what
+//! `--mount` shows belongs to others. Only a caller without any other id has but his own to give.
+
+mod ranges;
 
 use std::io;
 use std::process::Command;
 
+use serde::{Deserialize, Serialize};
+
+use self::ranges::{Extent, Inside, Range};
 use crate::error::Error;
 
 /// Where root takes ids from: above what distributions, containers and directory services give away.
@@ -14,10 +19,7 @@ const ROOT_FIRST: u32 = 0x6000_0000;
 /// How many; 28 bits, so that images with the ids of a directory service work too.
 const ROOT_COUNT: u32 = 0x1000_0000;
 
-/// The most extents that `/proc/PID/uid_map` takes (`UID_GID_MAP_MAX_EXTENTS`).
-const MAX_EXTENTS: usize = 340;
-
-/// The ids of a user namespace. Inside, they count from 0.
+/// The ids of a user namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ids {
     users: Vec<Extent>,
@@ -25,11 +27,15 @@ pub struct Ids {
     writer: Writer,
 }
 
-/// Consecutive ids of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Extent {
-    first: u32,
-    count: u32,
+/// The ids that a tree can have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeIds {
+    /// Its users.
+    pub users: Inside,
+    /// Its groups.
+    pub groups: Inside,
+    /// How to have more.
+    pub remedy: String,
 }
 
 /// Who may write the maps.
@@ -46,52 +52,62 @@ enum Writer {
 impl Ids {
     /// What the caller may give away.
     pub fn choose() -> Self {
-        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let uid = rustix::process::geteuid().as_raw();
         if uid == 0 {
             return Self::of_root();
         }
-        let single = |why: String| {
-            let own = |first| vec![Extent { first, count: 1 }];
-            Self { users: own(uid), groups: own(gid), writer: Writer::Single(why) }
-        };
         let name = user_name(&read("/etc/passwd"), uid);
-        let users = subordinate(&read("/etc/subuid"), uid, name.as_deref());
-        let groups = subordinate(&read("/etc/subgid"), uid, name.as_deref());
-        if users.is_empty() || groups.is_empty() {
-            let file = if users.is_empty() { "/etc/subuid" } else { "/etc/subgid" };
-            let name = name.unwrap_or_else(|| uid.to_string());
-            return single(format!(
-                "{file} gives '{name}' no subordinate ids; have root run 'usermod --add-subuids 100000-165535 \
-                 --add-subgids 100000-165535 {name}' with numbers that nobody else has"
-            ));
+        let shown = name.clone().unwrap_or_else(|| uid.to_string());
+        let remedy = add_subordinate(&shown);
+        let mut kinds = Vec::new();
+        for (file, map) in [("/etc/subuid", "/proc/self/uid_map"), ("/etc/subgid", "/proc/self/gid_map")] {
+            let given = subordinate(&read(file), uid, name.as_deref());
+            let spare = ranges::spare(&ranges::common(&given, &ranges::of_map(&read(map))));
+            if given.is_empty() {
+                return Self::single(format!("{file} gives '{shown}' no subordinate ids; {remedy}"));
+            }
+            if spare.is_empty() {
+                return Self::single(format!(
+                    "of the subordinate ids that {file} gives '{shown}' there are not two in this user namespace ({map}); \
+                     {remedy}"
+                ));
+            }
+            kinds.push(ranges::number(spare));
         }
         if let Some(missing) = ["newuidmap", "newgidmap"].into_iter().find(|tool| !is_installed(tool)) {
-            return single(format!("{missing} is not installed; it comes with the package uidmap or shadow-utils"));
+            return Self::single(format!(
+                "{missing} is not installed; it comes with the package uidmap or shadow-utils"
+            ));
         }
-        Self { users, groups, writer: Writer::Tools }
+        let groups = kinds.pop().unwrap_or_default();
+        Self { users: kinds.pop().unwrap_or_default(), groups, writer: Writer::Tools }
     }
 
-    /// A range of its own. Root of a container may not have it, and gives what he has.
+    /// The caller's own ids, as there are no others.
+    fn single(why: String) -> Self {
+        let own = |outside| vec![Extent { inside: 0, outside, count: 1 }];
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        Self { users: own(uid), groups: own(gid), writer: Writer::Single(why) }
+    }
+
+    /// A range of its own. Root of a container may not have it, and gives what nobody has there.
     fn of_root() -> Self {
-        let extents = |map: &str| {
-            let reach = map.lines().filter_map(MapLine::parse).collect::<Vec<_>>();
-            let wanted = Extent { first: ROOT_FIRST, count: ROOT_COUNT };
-            let has =
-                |line: &MapLine| line.first <= wanted.first && line.end() >= u64::from(wanted.first + wanted.count);
-            if reach.iter().any(has) {
-                return vec![wanted];
-            }
-            let count = reach.iter().find(|line| line.first == 0).map_or(1, |line| line.count);
-            vec![Extent { first: 0, count }]
-        };
-        let users = extents(&read("/proc/self/uid_map"));
-        let groups = extents(&read("/proc/self/gid_map"));
-        Self { users, groups, writer: Writer::Root }
+        let [users, groups] = ["/proc/self/uid_map", "/proc/self/gid_map"].map(|map| of_root(&read(map)));
+        if users.is_empty() || groups.is_empty() {
+            return Self::single(format!(
+                "this user namespace has no ids but root's (/proc/self/uid_map); {CONTAINER}"
+            ));
+        }
+        Self { users: ranges::number(users), groups: ranges::number(groups), writer: Writer::Root }
     }
 
-    /// The tree can have user and group ids below this.
-    pub fn count(&self) -> u32 {
-        total(&self.users).min(total(&self.groups))
+    /// What the tree can have.
+    pub fn in_tree(&self) -> TreeIds {
+        let remedy = match self.writer {
+            Writer::Root => CONTAINER.into(),
+            Writer::Tools | Writer::Single(_) => "have root give you more in /etc/subuid and /etc/subgid".into(),
+        };
+        TreeIds { users: Inside::of(&self.users), groups: Inside::of(&self.groups), remedy }
     }
 
     /// Why there is only one id, if that is so, and what to do about it.
@@ -115,7 +131,7 @@ impl Ids {
                     // Without this, a group that denies access could be dropped (user_namespaces(7)).
                     write_map(pid, "setgroups", "deny")?;
                 }
-                maps.into_iter().try_for_each(|(file, _, extents)| write_map(pid, file, &lines(extents)))
+                maps.into_iter().try_for_each(|(file, _, extents)| write_map(pid, file, &ranges::lines(extents)))
             }
         }
     }
@@ -126,42 +142,22 @@ pub fn only_one_id() -> Option<String> {
     Ids::choose().only_one().map(str::to_owned)
 }
 
-/// A line of `/proc/PID/uid_map`.
-struct MapLine {
-    first: u32,
-    count: u32,
+/// What root of a container can do about too few ids.
+const CONTAINER: &str = "run nex outside of the container, or give the container more ids: rootless Podman and Docker have those \
+                         that /etc/subuid and /etc/subgid of the machine give to their user";
+
+/// What root of a user namespace with this map gives.
+fn of_root(map: &str) -> Vec<Range> {
+    let there = ranges::of_map(map);
+    let own = ranges::common(&[Range { first: ROOT_FIRST, count: ROOT_COUNT }], &there);
+    if ranges::total(&own) == ROOT_COUNT.into() { own } else { ranges::spare(&there) }
 }
 
-impl MapLine {
-    fn parse(line: &str) -> Option<Self> {
-        let mut fields = line.split_ascii_whitespace().map(str::parse);
-        let (first, _, count) = (fields.next()?.ok()?, fields.next()?.ok()?, fields.next()?.ok()?);
-        let _: u32 = count;
-        Some(Self { first, count })
-    }
-
-    fn end(&self) -> u64 {
-        u64::from(self.first) + u64::from(self.count)
-    }
-}
-
-fn total(extents: &[Extent]) -> u32 {
-    extents.iter().fold(0, |sum: u32, extent| sum.saturating_add(extent.count))
-}
-
-/// The extents as triples: inside, outside, how many.
-fn triples(extents: &[Extent]) -> Vec<[u32; 3]> {
-    let mut inside = 0;
-    let each = extents.iter().map(|extent| {
-        let triple = [inside, extent.first, extent.count];
-        inside = inside.saturating_add(extent.count);
-        triple
-    });
-    each.collect()
-}
-
-fn lines(extents: &[Extent]) -> String {
-    triples(extents).iter().map(|[inside, outside, count]| format!("{inside} {outside} {count}\n")).collect()
+fn add_subordinate(name: &str) -> String {
+    format!(
+        "have root run 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}' with numbers that nobody \
+         else has"
+    )
 }
 
 fn write_map(pid: u32, file: &str, text: &str) -> Result<(), Error> {
@@ -171,8 +167,8 @@ fn write_map(pid: u32, file: &str, text: &str) -> Result<(), Error> {
 }
 
 fn run_tool(tool: &str, pid: u32, extents: &[Extent]) -> Result<(), Error> {
-    let numbers = triples(extents).into_iter().flatten().map(|number| number.to_string());
-    let output = Command::new(tool).arg(pid.to_string()).args(numbers).output();
+    let map = ranges::lines(extents);
+    let output = Command::new(tool).arg(pid.to_string()).args(map.split_ascii_whitespace()).output();
     let why = match output {
         Ok(output) if output.status.success() => return Ok(()),
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
@@ -185,16 +181,16 @@ fn run_tool(tool: &str, pid: u32, extents: &[Extent]) -> Result<(), Error> {
 }
 
 /// The lines of `/etc/subuid` that name the user by number or name: `name:first:count`.
-fn subordinate(text: &str, uid: u32, name: Option<&str>) -> Vec<Extent> {
+fn subordinate(text: &str, uid: u32, name: Option<&str>) -> Vec<Range> {
     let number = uid.to_string();
-    let extents = text.lines().filter_map(|line| {
+    let ranges = text.lines().filter_map(|line| {
         let mut fields = line.trim().split(':');
         let owner = fields.next()?;
-        let extent = Extent { first: fields.next()?.parse().ok()?, count: fields.next()?.parse().ok()? };
-        let is_valid = extent.count > 0 && extent.first.checked_add(extent.count).is_some();
-        (is_valid && (owner == number || Some(owner) == name)).then_some(extent)
+        let range = Range { first: fields.next()?.parse().ok()?, count: fields.next()?.parse().ok()? };
+        let is_valid = range.count > 0 && range.first.checked_add(range.count).is_some();
+        (is_valid && (owner == number || Some(owner) == name)).then_some(range)
     });
-    extents.take(MAX_EXTENTS).collect()
+    ranges.collect()
 }
 
 fn user_name(passwd: &str, uid: u32) -> Option<String> {
@@ -247,11 +243,22 @@ mod tests {
     #[test]
     fn subordinate_ids_go_by_name_and_number() {
         let text = "other:1:2\nme:100000:65536\n1000:300000:10\n# no line\nme:x:1\nme:4294967295:2\nme:5:0\n";
-        let wanted = [Extent { first: 100_000, count: 65536 }, Extent { first: 300_000, count: 10 }];
+        let wanted = [Range { first: 100_000, count: 65536 }, Range { first: 300_000, count: 10 }];
         assert_eq!(subordinate(text, 1000, Some("me")), wanted);
         assert_eq!(subordinate(text, 7, None), []);
-        assert_eq!(lines(&wanted), "0 100000 65536\n65536 300000 10\n");
-        assert_eq!(total(&wanted), 65546);
+    }
+
+    #[test]
+    fn root_gives_a_range_of_its_own_and_in_a_container_never_its_own_id() {
+        let map = |map: &str| ranges::lines(&ranges::number(of_root(map)));
+        assert_eq!(map("0 0 4294967295\n"), "0 1610612736 268435456\n");
+        // The parent's extents may meet in the range.
+        assert_eq!(
+            map("0 0 1700000000\n1700000000 1700000000 2000000000\n"),
+            "0 1610612736 89387264\n89387264 1700000000 179048192\n"
+        );
+        assert_eq!(map("0 1000 1\n1 100000 65536\n"), "0 1000 64534\n64534 65535 1\n65534 65536 1\n");
+        assert_eq!(map("0 1000 1\n"), "");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TreeIds;
 use crate::node::{Change, Node};
 use crate::options::World;
 use crate::uplink::Uplink;
@@ -50,8 +51,8 @@ pub enum Answer {
 pub struct Setup {
     /// The directory that belongs to this run alone.
     pub place: PathBuf,
-    /// The user ids, and as many group ids, that the tree can have: those below this number.
-    pub ids: u32,
+    /// The ids that the tree can have.
+    pub ids: TreeIds,
     /// Whether the process may set its supplementary groups.
     pub groups: bool,
     /// What runs, and what it finds beside the tree.

@@ -79,7 +79,7 @@ impl Sandbox {
         let mut keeper = Keeper::spawn(&run, &[source.as_fd(), other_side.as_fd()], &ids)?;
         let setup = Setup {
             place: std::path::absolute(&run.path).map_err(Error::Keeper)?,
-            ids: ids.count(),
+            ids: ids.in_tree(),
             groups: ids.only_one().is_none(),
             world: options.world.clone(),
             uplink: Uplink::choose(options.world.network),

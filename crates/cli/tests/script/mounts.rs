@@ -6,7 +6,7 @@ use nex_testkit::{Result, command, places};
 
 use crate::callers::Caller;
 use crate::nex::failed;
-use crate::world::{World, messages, text};
+use crate::world::{REFUSED, World, messages, text};
 
 /// A directory with another file system mounted in it, with a setuid program and a device there.
 fn mounted_below(world: &World) -> String {
@@ -28,11 +28,11 @@ fn with_mounts<'a>(run: &'a mut Command, world: &World) -> &'a mut Command {
 fn restrictions_hold_for_what_is_mounted_below() -> Result<()> {
     let world = World::new()?;
     let script = "set -e
-        ! touch /read/below/new; ! rm /read/below/setuid; touch /write/below/new
-        ! echo x > /read/below/null; ! echo x > /write/below/null
+        refused touch /read/below/new; refused rm /read/below/setuid; touch /write/below/new
+        refused sh -c 'echo x > /read/below/null'; refused sh -c 'echo x > /write/below/null'
         sed -n 's,.* \\(/[a-z]*/below\\) \\([a-z]*\\)\\,\\(nosuid\\)\\,\\(nodev\\).*,\\1 \\2 \\3 \\4,p' /proc/self/mountinfo > /seen\n";
     for caller in Caller::ALL {
-        let mut run = world.command_in("image", script, &caller.work_dir())?;
+        let mut run = world.command_in("image", &format!("{REFUSED}{script}"), &caller.work_dir())?;
         let after = format!("ls {}", world.path("input/below").display());
         let result = caller.run_between(with_mounts(&mut run, &world), &world, &mounted_below(&world), &after)?;
         let Some(result) = result else { return Ok(()) };
@@ -65,8 +65,8 @@ fn a_kernel_that_cannot_restrict_them_shows_none() -> Result<()> {
             .envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
         old
     };
-    let script = "! touch /read/new; ls -A /read /write > /seen\n";
-    let mut run = world.command("image", script)?;
+    let script = format!("{REFUSED}refused touch /read/new; ls -A /read /write > /seen\n");
+    let mut run = world.command("image", &script)?;
     let run = old(with_mounts(&mut run, &world));
     let result = Caller::Root.run_between(&run, &world, &mounted_below(&world), ":")?.unwrap();
     let words = ["other file systems are mounted below it", "Linux 5.12", "nothing mounted below"];

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use nex_testkit::{Result, command};
 
+use crate::callers::{Caller, ROOT_ALONE, ROOTLESS};
 use crate::nex::failed;
-use crate::world::{World, as_user, messages, text};
+use crate::world::{REFUSED, World, as_user, as_user_with, messages, text};
 
 const SCRIPT: &str =
     "set -e; id > /seen; echo x > /etc/new; chown 12:34 /etc/new; chmod 640 /etc/new; mkdir /d; chown 1000 /d
@@ -109,4 +110,82 @@ fn closed_user_namespaces_are_named() -> Result<()> {
         failed(&result, &words)?;
     }
     Ok(())
+}
+
+/// Uses ids from all over what there is, `nobody` among them.
+const MANY_IDS: &str =
+    "set -e; echo x > /new; chown 65534:65534 /new; mkdir /d; chown 1500:39000 /d; su user -c id > /seen
+    [ $(stat -c %u:%g /new) = 65534:65534 ]\n";
+
+#[test]
+fn several_lines_of_subordinate_ids_are_one_set() -> Result<()> {
+    let world = World::new()?;
+    let one = ["700000:65536"];
+    let cases: [(&str, &[&str], &[&str]); 7] = [
+        ("adjoining", &["700000:1000", "701000:64536"], &one),
+        ("crossing", &["700000:40000", "720000:60000"], &["700000:40000", "720000:60000"]),
+        ("out of order", &["800000:30000", "700000:40000"], &one),
+        ("twice the same", &["700000:65536", "700000:65536"], &["700000:65536", "700000:65536"]),
+        ("of another shape", &one, &["700000:10", "700010:200", "900000:65326"]),
+        ("with the machine's own", &["0:2000", "700000:50000"], &["0:2000", "700000:50000"]),
+        ("short", &["700000:1000", "701000:700"], &["700000:39000", "800000:2"]),
+    ];
+    for (case, users, groups) in cases {
+        let run = world.command("image", MANY_IDS)?;
+        let Some(mut user) = as_user_with(&run, &world, users, groups)? else { return Ok(()) };
+        let result = command::output(&mut user)?;
+        assert!(result.status.success(), "{case}: {}", messages(&result));
+        let found = nex_testkit::image_tree::read(&world.path("image"))?;
+        let owner = |path: &[u8]| (found[path].uid, found[path].gid);
+        assert_eq!((owner(b"new"), owner(b"d")), ((65534, 65534), (1500, 39000)), "{case}");
+        fs::remove_file(world.path("image"))?;
+    }
+    world.is_clean("work")?;
+    // What cannot be given is told with what can.
+    let run = world.command("image", MANY_IDS)?;
+    std::os::unix::fs::lchown(world.base().join("etc/text"), Some(77), Some(0))?;
+    let Some(mut user) = as_user_with(&run, &world, &["700000:50"], &one)? else { return Ok(()) };
+    world.fails(&mut user, "image", &["belongs to user 77 and group 0", "users 0 to 48 and 65534", "/etc/subuid"])
+}
+
+#[test]
+fn root_of_a_container_gives_ids_that_are_nobodys_there() -> Result<()> {
+    let world = World::new()?;
+    // Of root there, of a service, and of nobody: users of the host.
+    fs::create_dir(world.path("input"))?;
+    for (name, owner) in [("root", 65534), ("service", 700_098), ("nobody", 765_533), ("other", 12)] {
+        let path = world.path("input").join(name);
+        fs::write(&path, "secret\n")?;
+        command::run(Command::new("chmod").arg("0600").arg(&path))?;
+        std::os::unix::fs::lchown(&path, Some(owner), Some(owner))?;
+    }
+    let several = "0 65534 1\n1 700000 1000\n1001 701000 40000\n41001 741000 24535\n65536 900000 5\n";
+    for map in [ROOTLESS, several] {
+        let read = "for name in root service nobody other; do refused cat /input/$name; done";
+        let script = format!("{REFUSED}{read}\n{MANY_IDS}");
+        let mut run = world.command("image", &script)?;
+        run.arg("--mount").arg(format!("{}:/input", world.path("input").display()));
+        let Some(result) = Caller::Container(map).run(&run, &world)? else { return Ok(()) };
+        assert!(result.status.success(), "{}", messages(&result));
+        assert!(text(&world.path("image"), "/seen")?.contains("uid=1000(user)"));
+        world.is_clean("work")?;
+        fs::remove_file(world.path("image"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn root_with_no_other_id_is_a_user_with_one() -> Result<()> {
+    let world = World::new()?;
+    let container = Caller::Container(ROOT_ALONE);
+    let Some(built) = container.run(&world.command("image", "echo x > /new; rm /old/link\n")?, &world)? else {
+        return Ok(());
+    };
+    assert!(built.status.success(), "{}", messages(&built));
+    let report = String::from_utf8_lossy(&built.stdout);
+    let words = ["as there is only one user id", "no ids but root's", "give the container more ids"];
+    assert!(words.iter().all(|word| report.contains(word)), "{report}");
+    let refused = container.run(&world.command("other", "chown 12:34 /etc/text\n")?, &world)?.unwrap();
+    failed(&refused, &["could not give '/etc/text' to user 12 and group 34", words[1], words[2]])?;
+    world.is_clean("work")
 }

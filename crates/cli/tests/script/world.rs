@@ -18,6 +18,10 @@ pub const EPOCH: i64 = 1_700_000_000;
 /// A user of the host without rights, who is on every Debian.
 const NOBODY: &str = "65534";
 
+/// A function for scripts: `refused COMMAND` ends the script when the command succeeds. (`! COMMAND` does not, whatever
+/// `set -e` says.)
+pub const REFUSED: &str = "refused() { if \"$@\" 2>/dev/null; then echo \"not refused: $*\" >&2; exit 99; fi; }\n";
+
 /// Programs that scripts need here.
 const PROGRAMS: [&str; 42] = [
     "sh", "cat", "chmod", "chown", "chroot", "cp", "dd", "echo", "env", "false", "find", "grep", "head", "hostname",
@@ -129,16 +133,23 @@ pub fn text(image: &Path, path: &str) -> Result<String> {
 
 /// The command as a user of the host, with or without subordinate ids. `None` where there is no way to become one.
 pub fn as_user(command: &Command, world: &World, subordinate: Option<&str>) -> Result<Option<Command>> {
+    let ids: Vec<_> = subordinate.into_iter().collect();
+    as_user_with(command, world, &ids, &ids)
+}
+
+/// The same with lines of `/etc/subuid` and of `/etc/subgid`, as far as they stand behind the user's name.
+pub fn as_user_with(command: &Command, world: &World, users: &[&str], groups: &[&str]) -> Result<Option<Command>> {
     if !places::is_root() {
         eprintln!("LEFT OUT: only root can become another user");
         return Ok(None);
     }
     // Every file of /etc stays as it is on the host: the user's own are mounted over it for this command alone.
-    let ids = world.write("subordinate", &subordinate.map_or_else(String::new, |ids| format!("nobody:{ids}\n")))?;
+    let lines = |ids: &[&str]| ids.iter().map(|ids| format!("nobody:{ids}\n")).collect::<String>();
     let mut user = Command::new("unshare");
-    let become_user = "mount --bind \"$0\" /etc/subuid && mount --bind \"$0\" /etc/subgid && exec setpriv \
-                       --reuid=$1 --regid=$1 --clear-groups \"${@:2}\"";
-    user.args(["--mount", "bash", "-c", become_user]).arg(ids).arg(NOBODY);
+    let become_user = "mount --bind \"$0\" /etc/subuid && mount --bind \"$1\" /etc/subgid && exec setpriv \
+                       --reuid=$2 --regid=$2 --clear-groups \"${@:3}\"";
+    user.args(["--mount", "bash", "-c", become_user]);
+    user.arg(world.write("subuid", &lines(users))?).arg(world.write("subgid", &lines(groups))?).arg(NOBODY);
     user.args(["env", "-i", "PATH=/usr/bin:/bin"]);
     user.args(command.get_envs().filter_map(|(name, value)| Some(format!("{}={}", name.display(), value?.display()))));
     user.arg(command.get_program()).args(command.get_args());

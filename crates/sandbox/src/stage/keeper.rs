@@ -145,7 +145,7 @@ impl<'a> Keeper<'a> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let root = rustix::fs::openat(&self.place, ROOT, flags, Mode::empty());
         let root = root.map_err(doing("opening the tree's directory"))?;
-        let mut layout = Layout::new(root.as_fd(), &self.source, self.setup.ids, !self.setup.groups);
+        let mut layout = Layout::new(root.as_fd(), &self.source, &self.setup.ids, !self.setup.groups);
         let shell = loop {
             match caller.receive().map_err(doing("waiting for the tree"))? {
                 Order::Place(node) => layout.place(&node)?,
@@ -196,9 +196,9 @@ impl<'a> Keeper<'a> {
                 Report::Failed(message) => return Err(message),
                 report => return Err(format!("init said {report:?} out of turn")),
             }
-            let map = format!("0 0 {}\n", self.setup.ids);
-            for file in ["uid_map", "gid_map"] {
-                std::fs::write(format!("/proc/{}/{file}", child.id()), &map)
+            let ids = &self.setup.ids;
+            for (file, ids) in [("uid_map", &ids.users), ("gid_map", &ids.groups)] {
+                std::fs::write(format!("/proc/{}/{file}", child.id()), ids.same())
                     .map_err(doing("setting the ids of init"))?;
             }
             init.send_now(&()).map_err(doing("speaking to init"))?;

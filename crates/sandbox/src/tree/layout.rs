@@ -10,6 +10,7 @@ use rustix::io::Result;
 
 use super::identity::{Identity, WANTED};
 use super::xattrs;
+use crate::ids::TreeIds;
 use crate::node::{Kind, Node, Piece, Xattr};
 
 /// What the tree on the disk cannot show, and is still so: by the inode, whatever name it has in the end.
@@ -44,8 +45,8 @@ impl Finish {
 pub struct Layout<'a> {
     root: BorrowedFd<'a>,
     source: &'a File,
-    /// Owners are below this.
-    ids: u32,
+    /// The owners that there can be.
+    ids: &'a TreeIds,
     /// Everything belongs to root, because there is no other id.
     single: bool,
     /// The last node's directory; most nodes are in the same as the one before.
@@ -57,22 +58,22 @@ pub struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     /// Begins in an empty directory.
-    pub fn new(root: BorrowedFd<'a>, source: &'a File, ids: u32, single: bool) -> Self {
+    pub fn new(root: BorrowedFd<'a>, source: &'a File, ids: &'a TreeIds, single: bool) -> Self {
         let (parent, directories, hidden) = (None, Vec::new(), Changed::new());
         Self { root, source, ids, single, parent, directories, hidden }
     }
 
     /// Adds a node.
     pub fn place(&mut self, node: &Node) -> std::result::Result<(), String> {
-        let owner = node.uid.max(node.gid);
-        if !self.single && owner >= self.ids && !matches!(node.kind, Kind::HardLink(_)) {
+        let TreeIds { users, groups, remedy } = self.ids;
+        let has_owner = users.contains(node.uid) && groups.contains(node.gid);
+        if !self.single && !has_owner && !matches!(node.kind, Kind::HardLink(_)) {
             return Err(format!(
-                "/{} belongs to user {} and group {}, and only ids below {} can be given to it; have root give you more \
-                 in /etc/subuid and /etc/subgid",
+                "/{} belongs to user {} and group {}, and there are only the users {users} and the groups {groups} to give \
+                 it to; {remedy}",
                 nex_text::short_name(&node.path),
                 node.uid,
-                node.gid,
-                self.ids
+                node.gid
             ));
         }
         self.try_place(node).map_err(|error| {
