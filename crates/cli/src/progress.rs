@@ -72,6 +72,10 @@ impl Progress for Bars {
 }
 
 impl Events for Bars {
+    fn note(&self, note: &str) {
+        self.all.println(note_line(note)).ok();
+    }
+
     fn script_output(&self, line: &[u8]) {
         // A terminal that is gone is nobody to tell.
         self.all.println(script_line(line)).ok();
@@ -97,6 +101,10 @@ impl Events for Bars {
             bar.finish_and_clear();
         }
     }
+}
+
+fn note_line(note: &str) -> String {
+    format!("note: {note}")
 }
 
 /// A line of a setup script, made harmless for the terminal.
@@ -140,6 +148,10 @@ impl Progress for Lines {
 }
 
 impl Events for Lines {
+    fn note(&self, note: &str) {
+        tell(note_line(note));
+    }
+
     fn layer_cached(&self, index: usize) {
         tell(format_args!("layer {}: from the cache", index + 1));
     }

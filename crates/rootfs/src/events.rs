@@ -41,6 +41,11 @@ pub trait Events: Progress {
         let _ = failure;
     }
 
+    /// The caller may want to know this, and no report follows that tells it.
+    fn note(&self, note: &str) {
+        let _ = note;
+    }
+
     /// All of them have been taken.
     fn output_finished(&self) {}
 }

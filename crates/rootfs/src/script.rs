@@ -141,6 +141,7 @@ pub fn run(
     let names: Vec<_> = world.scripts.iter().map(|script| script.name.clone()).collect();
     let record = kept.as_ref().and_then(Kept::record);
     let cached = record.is_some();
+    let mut left_behind = Vec::new();
     let mut feed = match record {
         Some(record) => {
             names.iter().for_each(|name| events.script_cached(name));
@@ -148,7 +149,11 @@ pub fn run(
         }
         None => {
             let laying = start(options, image, writer, merge, events)?;
-            let changes = laying.run(&mut |line| events.script_output(line))?;
+            left_behind = laying.left_behind().to_vec();
+            let changes = laying.run(&mut |line| events.script_output(line)).inspect_err(|_| {
+                // There is no report that could tell.
+                left_behind.iter().for_each(|note| events.note(note));
+            })?;
             Feed::Run(Box::new(changes), kept.as_ref().map(|kept| kept.begin(&names)))
         }
     };
@@ -174,7 +179,7 @@ pub fn run(
     report.snapshot = result::choose(options.snapshot.as_deref(), merge)?;
     let note =
         |why| format!("everything that the setup script made belongs to root, as there is only one user id: {why}");
-    report.notes = only_one_id.map(note).into_iter().collect();
+    report.notes = only_one_id.map(note).into_iter().chain(left_behind).collect();
     if !cached {
         report.notes.extend(network_note(world.network));
     }
@@ -208,6 +213,7 @@ pub fn shell(
     events: &dyn Events,
 ) -> Result<(), ScriptError> {
     let laying = start(options, image, writer, merge, events)?;
+    laying.left_behind().iter().for_each(|note| events.note(note));
     laying.shell(&mut |line| events.script_output(line), &mut |failure| {
         events.shell_started(failure.map(|failure| failure as &dyn std::error::Error));
     })?;

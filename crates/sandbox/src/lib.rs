@@ -45,4 +45,4 @@ pub use options::{Limits, Mount, Network, Options, Script, Secret, World};
 pub use sandbox::{Changes, Laying, Sandbox};
 pub use stage::enter_stage;
 pub use uplink::{AbstractSockets, abstract_sockets};
-pub use work_dir::{default_work_dir, remove_abandoned};
+pub use work_dir::{Abandoned, default_work_dir, remove_abandoned};

@@ -40,6 +40,8 @@ pub struct Sandbox {
     run: RunDir,
     options: Options,
     ids: Ids,
+    /// What earlier runs have left and nobody can remove, in words.
+    left_behind: Vec<String>,
 }
 
 /// A run whose tree is being laid out.
@@ -72,7 +74,7 @@ impl Sandbox {
     /// # Errors
     /// When the machine does not allow it.
     pub fn start(options: Options, source: &File) -> Result<Laying, Error> {
-        remove_abandoned(&options.work_dir)?;
+        let left_behind = remove_abandoned(&options.work_dir)?.notes;
         let run = RunDir::create(&options.work_dir)?;
         let ids = Ids::choose();
         let (passage, other_side) = UnixStream::pair().map_err(Error::Keeper)?;
@@ -87,7 +89,7 @@ impl Sandbox {
             resolver: (options.world.network == Network::Host).then(resolver),
         };
         keeper.order(&Order::Start(Box::new(setup)))?;
-        let sandbox = Self { keeper, run, options, ids };
+        let sandbox = Self { keeper, run, options, ids, left_behind };
         Ok(Laying { sandbox, passage })
     }
 
@@ -172,6 +174,11 @@ impl Sandbox {
 }
 
 impl Laying {
+    /// What earlier runs have left and cannot be removed: where, why, and what to do about it.
+    pub fn left_behind(&self) -> &[String] {
+        &self.sandbox.left_behind
+    }
+
     /// Adds the next node to the tree: a directory before what is in it.
     ///
     /// # Errors
@@ -197,7 +204,8 @@ impl Laying {
                     keep(&mut changes.incoming, keeper, &directory)
                         .map_err(|cause| Error::Keep { directory, cause })?;
                 }
-                changes.finish()?;
+                // A tree that stays is told by the next run; this one has something better to say.
+                changes.finish().ok();
                 Err(error)
             }
         }

@@ -1,14 +1,16 @@
 //! Where trees are laid out: a directory of the caller's own, and in it one for each run.
 //!
 //! A run's directory is locked as long as anybody of the run lives. One that is not locked was left behind by a run
-//! that was killed, and the next run removes it.
+//! that was killed, and the next run removes it. What cannot be removed stays, and is told.
 
+use std::fmt::Display;
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nex_file::private;
+use nex_text::{printable, shell_word};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
@@ -32,13 +34,24 @@ pub fn default_work_dir() -> PathBuf {
     }
 }
 
-/// Removes what killed runs have left in a work directory, and says how many they were.
+/// What became of what killed runs have left.
+#[derive(Debug, Default)]
+pub struct Abandoned {
+    /// How many runs were removed.
+    pub removed: usize,
+    /// What cannot be removed, why, and what to do about it, in words.
+    pub notes: Vec<String>,
+}
+
+/// Removes what killed runs have left in a work directory. What cannot be removed is no fault of the next run, which takes
+/// another place there.
 ///
 /// # Errors
-/// When one cannot be removed.
-pub fn remove_abandoned(work_dir: &Path) -> Result<usize, Error> {
+/// When the work directory is not the caller's own, or cannot be read.
+pub fn remove_abandoned(work_dir: &Path) -> Result<Abandoned, Error> {
     let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
-    let Ok(lock) = open_directory(work_dir) else { return Ok(0) };
+    let mut result = Abandoned::default();
+    let Ok(lock) = open_directory(work_dir) else { return Ok(result) };
     check(work_dir, &lock).map_err(failed)?;
     let abandoned = (|| {
         rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
@@ -49,11 +62,10 @@ pub fn remove_abandoned(work_dir: &Path) -> Result<usize, Error> {
             if !is_run {
                 continue;
             }
-            let run = open_directory(&path)?;
-            match rustix::fs::flock(&run, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => abandoned.push(RunDir { path, lock: run }),
-                Err(Errno::WOULDBLOCK) => {}
-                Err(error) => return Err(error.into()),
+            match lock_abandoned(&path) {
+                Ok(Some(lock)) => abandoned.push(RunDir { path, lock }),
+                Ok(None) => {}
+                Err(cause) => result.notes.push(stays(&path, &cause)),
             }
         }
         rustix::fs::flock(&lock, FlockOperation::Unlock)?;
@@ -61,12 +73,44 @@ pub fn remove_abandoned(work_dir: &Path) -> Result<usize, Error> {
     })()
     .map_err(|cause| failed(cause.to_string()))?;
     for run in &abandoned {
-        if run.path.join(BOX).exists() {
-            remove_tree(run)?;
+        let removed = if run.path.join(BOX).exists() { remove_tree(run).map_err(cause_of) } else { Ok(()) };
+        match removed.and_then(|()| run.remove().map_err(|error| error.to_string())) {
+            Ok(()) => result.removed += 1,
+            Err(cause) => result.notes.push(stays(&run.path, &cause)),
         }
-        run.remove().map_err(|cause| failed(format!("cannot remove '{}': {cause}", run.path.display())))?;
     }
-    Ok(abandoned.len())
+    Ok(result)
+}
+
+/// What the keeper says is about the tree, and not about a script.
+fn cause_of(error: Error) -> String {
+    match error {
+        Error::SetUp(message) => message,
+        error => error.to_string(),
+    }
+}
+
+/// The lock of a run of which nobody lives any more.
+fn lock_abandoned(run: &Path) -> io::Result<Option<File>> {
+    let lock = match open_directory(run) {
+        // It has just ended.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        lock => lock?,
+    };
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(lock)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn stays(run: &Path, cause: &impl Display) -> String {
+    let word = shell_word(run);
+    format!(
+        "what an earlier setup script has left in '{}' cannot be removed: {cause}; have root unmount what is mounted there, \
+         and run 'chattr -R -ia {word}; rm -rf {word}'",
+        printable(run.as_os_str().as_encoded_bytes())
+    )
 }
 
 /// The directory of one run.
@@ -191,14 +235,33 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         std::fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
         let run = RunDir::create(place.path()).unwrap();
-        assert_eq!(remove_abandoned(place.path()).unwrap(), 0);
+        assert_eq!(remove_abandoned(place.path()).unwrap().removed, 0);
         assert!(run.path.exists());
         std::fs::remove_dir(run.path.join(BOX)).unwrap();
         std::fs::write(run.path.join("file"), "left behind").unwrap();
         let path = run.path.clone();
         drop(run);
         std::fs::remove_file(path.join("file")).unwrap();
-        assert_eq!(remove_abandoned(place.path()).unwrap(), 1);
+        assert_eq!(remove_abandoned(place.path()).unwrap().removed, 1);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_removed_is_told_and_keeps_nobody_from_running() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
+        std::fs::write(place.path().join("run-file"), "no directory").unwrap();
+        std::os::unix::fs::symlink("/", place.path().join("run-link")).unwrap();
+        std::fs::create_dir(place.path().join("run-full")).unwrap();
+        std::fs::write(place.path().join("run-full/file"), "").unwrap();
+        std::fs::create_dir(place.path().join("run-empty")).unwrap();
+        let Abandoned { removed, mut notes } = remove_abandoned(place.path()).unwrap();
+        notes.sort();
+        assert_eq!((removed, notes.len()), (1, 3), "{notes:?}");
+        for (note, name) in notes.iter().zip(["run-file", "run-full", "run-link"]) {
+            let path = place.path().join(name);
+            assert!(note.contains(&format!("'{}'", path.display())) && note.contains("rm -rf"), "{note}");
+        }
+        RunDir::create(place.path()).unwrap().remove().unwrap();
     }
 }

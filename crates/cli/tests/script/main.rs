@@ -15,6 +15,7 @@ mod failures;
 mod inputs;
 mod ipc;
 mod kills;
+mod leftovers;
 mod limits;
 mod lines;
 mod links;

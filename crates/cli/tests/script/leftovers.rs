@@ -1,0 +1,58 @@
+//! What a run has left and nobody can remove: a note in later runs, and nobody's error.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use nex_testkit::Result;
+
+use crate::callers::Caller;
+use crate::world::{World, messages};
+
+/// A note on this run's directory, with what to do about it.
+fn notes(text: &str, run: &Path) -> bool {
+    let word = run.display().to_string();
+    text.lines()
+        .any(|line| line.contains(&format!("'{word}' cannot be removed")) && line.contains(&format!("rm -rf {word}")))
+}
+
+fn report(result: &Output) -> String {
+    String::from_utf8_lossy(&result.stdout).into_owned()
+}
+
+#[test]
+fn what_cannot_be_removed_stops_no_later_run() -> Result<()> {
+    let world = World::new()?;
+    for caller in Caller::ALL {
+        let work_dir = caller.work_dir();
+        let run = || world.command_in("image", "true\n", &work_dir);
+        let Some(first) = caller.run(&run()?, &world)? else { return Ok(()) };
+        assert!(first.status.success() && !report(&first).contains("cannot be removed"), "{}", messages(&first));
+        // As a killed run leaves it, with a directory of somebody else in it, or another file system.
+        let left = world.path(&work_dir).join("run-1-0");
+        let kept = left.join("box/root/deep/kept");
+        fs::create_dir_all(&kept)?;
+        fs::write(kept.join("file"), "kept")?;
+        fs::create_dir(left.join("box/root/deep/empty"))?;
+        let before = match caller {
+            Caller::Root => format!("mount -t tmpfs other {0}; touch {0}/file", kept.display()),
+            _ => ":".into(),
+        };
+        for _ in 0..2 {
+            let again = caller.run_between(&run()?, &world, &before, ":")?.unwrap();
+            assert!(again.status.success(), "{caller:?}: {}", messages(&again));
+            assert!(notes(&report(&again), &left), "{caller:?}: {}", report(&again));
+        }
+        // Where there is no report, it is told on the way; and what was wrong is told as ever.
+        let fails = world.command_in("image", "exit 3\n", &work_dir)?;
+        let fails = caller.run_between(&fails, &world, &before, ":")?.unwrap();
+        assert!(messages(&fails).contains("exit code 3"), "{caller:?}: {}", messages(&fails));
+        assert!(!messages(&fails).contains("work directory"), "{caller:?}: {}", messages(&fails));
+        // Once it can be removed, it is.
+        fs::remove_dir_all(&left)?;
+        let last = caller.run(&run()?, &world)?.unwrap();
+        assert!(last.status.success() && !report(&last).contains("cannot be removed"), "{caller:?}: {}", report(&last));
+        world.is_clean(&work_dir)?;
+    }
+    Ok(())
+}
