@@ -1,13 +1,10 @@
 //! A directory as a layer: one tar stream, the same for the same tree whatever order the disk has it in.
 //!
-//! Nothing is opened by a path of several parts: from the root on, each name is opened in its parent's handle without
-//! following links, so a tree that changes meanwhile cannot lead elsewhere (CVE-2018-15664). However deep the tree is,
-//! the walk takes no more stack and no more open files than in a flat one.
+//! It is read by handles: a tree that changes meanwhile cannot lead elsewhere.
 
 mod file;
 mod header;
 mod sink;
-mod trail;
 mod xattr;
 
 use std::collections::BTreeMap;
@@ -17,13 +14,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nex_file::tree::{self, Child, Lost, Problem, Trail, open_below};
 use nex_text::name;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use self::header::{Entry, Kind};
 use self::sink::Sink;
-use self::trail::{Child, Lost, Trail};
 use self::xattr::Xattrs;
 use crate::error::{Error, LayerError};
 use crate::layer::pipe::{PipeReader, Stop, spawn_stage};
@@ -31,8 +28,6 @@ use crate::limits::TREE_LEVELS;
 
 /// Pieces that wait for the next stage; the sink's pool is as large.
 const DEPTH: usize = 4;
-/// Flags for everything that is opened below the root. A fifo must not block.
-const BELOW: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
 
 /// Opens the tree's root. Here links are followed: the user named it.
 pub(crate) fn open_root(path: &Path) -> Result<OwnedFd, Error> {
@@ -91,16 +86,7 @@ impl Walk<'_> {
     }
 
     fn names(&self, here: &OwnedFd, path: &[u8]) -> Result<Vec<CString>, Stop> {
-        let entries = Dir::read_from(here).map_err(|errno| self.stop("list", path, errno))?;
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|errno| self.stop("list", path, errno))?;
-            if ![c".", c".."].contains(&entry.file_name()) {
-                names.push(entry.file_name().to_owned());
-            }
-        }
-        names.sort();
-        Ok(names)
+        tree::names(here).map_err(|errno| self.stop("list", path, errno))
     }
 
     /// Writes what is no directory; gives back what is one.
@@ -152,10 +138,7 @@ impl Walk<'_> {
         seen: &Stat,
         flags: OFlags,
     ) -> Result<OwnedFd, Stop> {
-        let handle = open_below(parent, name, flags).map_err(|errno| self.stop("open", path, errno))?;
-        let stat = rustix::fs::fstat(&handle).map_err(|errno| self.stop("look at", path, errno))?;
-        let same = (stat.st_dev, stat.st_ino, stat.st_mode) == (seen.st_dev, seen.st_ino, seen.st_mode);
-        if same { Ok(handle) } else { Err(self.changed(path)) }
+        tree::reopen(parent, name, seen, flags).map_err(|problem| self.problem("open", path, problem))
     }
 
     fn entry(&mut self, path: &[u8], stat: &Stat, kind: Kind<'_>, xattrs: &Xattrs) -> Result<(), Stop> {
@@ -164,9 +147,13 @@ impl Walk<'_> {
     }
 
     fn lost(&self, lost: &Lost) -> Stop {
-        match lost.errno {
-            Some(errno) => self.stop("go back to", &lost.path, errno),
-            None => self.changed(&lost.path),
+        self.problem("go back to", &lost.path, lost.problem)
+    }
+
+    fn problem(&self, action: &'static str, path: &[u8], problem: Problem) -> Stop {
+        match problem {
+            Problem::System(errno) => self.stop(action, path, errno),
+            Problem::Changed => self.changed(path),
         }
     }
 
@@ -193,10 +180,6 @@ impl Walk<'_> {
 
 fn tree_error(error: Error) -> Stop {
     Stop::Failed(LayerError::Tree(Box::new(error)))
-}
-
-fn open_below(parent: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
-    rustix::fs::openat(parent, name, BELOW | flags, Mode::empty())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod fuzzing;
 mod kept;
 mod key;
 mod lay_out;
+mod mounted;
 mod record;
 mod result;
 mod volatile;

@@ -9,16 +9,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::vec;
 
 use rustix::fs::{OFlags, Stat};
-use rustix::io::Errno;
 
-use super::open_below;
+use super::{Problem, open_below};
 
 /// Handles that are open at once. Most trees are never so deep.
 const OPEN_LEVELS: usize = 32;
 
 /// Directories inside one another, all of them being read.
 #[derive(Default)]
-pub(super) struct Trail {
+pub struct Trail {
     levels: Vec<Level>,
     /// The handles of the lowest levels, the lowest last. Empty only when `levels` is.
     open: VecDeque<OwnedFd>,
@@ -37,7 +36,7 @@ struct Level {
 type Identity = (u64, u64);
 
 /// What is next on the trail.
-pub(super) struct Child<'a> {
+pub struct Child<'a> {
     /// The directory that it is in.
     pub parent: BorrowedFd<'a>,
     /// Its name there.
@@ -47,16 +46,17 @@ pub(super) struct Child<'a> {
 }
 
 /// There is no way back to a directory.
-pub(super) struct Lost {
+#[derive(Debug)]
+pub struct Lost {
     /// Its path relative to the root.
     pub path: Vec<u8>,
-    /// What the system says; `None` if another directory is there now.
-    pub errno: Option<Errno>,
+    /// Why.
+    pub problem: Problem,
 }
 
 impl Trail {
     /// Goes down into the directory that the path leads to. `names` are those in it, in the order wanted.
-    pub(super) fn enter(&mut self, handle: OwnedFd, stat: &Stat, names: Vec<CString>) {
+    pub fn enter(&mut self, handle: OwnedFd, stat: &Stat, names: Vec<CString>) {
         self.levels.push(Level { path_length: self.path.len(), identity: identity(stat), names: names.into_iter() });
         self.open.push_back(handle);
         if self.open.len() > OPEN_LEVELS {
@@ -65,9 +65,12 @@ impl Trail {
     }
 
     /// Goes to the next name, up the trail where a directory has no more; `None` at the end of the tree.
-    pub(super) fn advance(&mut self) -> Result<Option<Child<'_>>, Lost> {
+    ///
+    /// # Errors
+    /// When there is no way back up.
+    pub fn advance(&mut self) -> Result<Option<Child<'_>>, Lost> {
         while self.levels.last().is_some_and(|level| level.names.as_slice().is_empty()) {
-            self.leave().map_err(|errno| Lost { path: self.path.clone(), errno })?;
+            self.leave().map_err(|problem| Lost { path: self.path.clone(), problem })?;
         }
         let (Some(level), Some(parent)) = (self.levels.last_mut(), self.open.back()) else { return Ok(None) };
         let Some(name) = level.names.next() else { return Ok(None) };
@@ -77,17 +80,17 @@ impl Trail {
     }
 
     /// The path of what was reached last, relative to the root, whose own is empty.
-    pub(super) fn path(&self) -> &[u8] {
+    pub fn path(&self) -> &[u8] {
         &self.path
     }
 
     /// How many directories are above what was reached last.
-    pub(super) fn depth(&self) -> usize {
+    pub fn depth(&self) -> usize {
         self.levels.len()
     }
 
-    /// Goes up one level. Fails with what the system says, or with nothing if `..` is another directory.
-    fn leave(&mut self) -> Result<(), Option<Errno>> {
+    /// Goes up one level, where `..` must be the directory that it was.
+    fn leave(&mut self) -> Result<(), Problem> {
         self.levels.pop();
         let below = self.open.pop_back();
         let Some(level) = self.levels.last() else { return Ok(()) };
@@ -95,7 +98,7 @@ impl Trail {
         if let (true, Some(below)) = (self.open.is_empty(), below) {
             let parent = open_below(below.as_fd(), c"..", OFlags::DIRECTORY)?;
             if identity(&rustix::fs::fstat(&parent)?) != level.identity {
-                return Err(None);
+                return Err(Problem::Changed);
             }
             self.open.push_back(parent);
         }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::Stat;
+use nex_file::tree::is_same_state;
 
 use super::header::{Kind, padding};
 use super::{Walk, xattr};
@@ -32,10 +32,4 @@ impl Walk<'_> {
         let after = rustix::fs::fstat(&file).map_err(|errno| self.stop("look at", path, errno))?;
         if is_same_state(&before, &after) { Ok(()) } else { Err(self.changed(path)) }
     }
-}
-
-/// Any write changes the size or the change time.
-fn is_same_state(before: &Stat, after: &Stat) -> bool {
-    let state = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec);
-    state(before) == state(after)
 }

@@ -3,7 +3,8 @@
 use nex_sandbox::World;
 
 use super::ScriptCache;
-use super::key::{key, mounts_digest};
+use super::key::key;
+use super::mounted::mounts_digest;
 use super::record::{Record, Recorder};
 use crate::cache::{Cache, Key};
 
