@@ -10,6 +10,7 @@ pub use boot::boot;
 use nex_diagnose::console::{Explanation, Symptom};
 use nex_diagnose::{Finding, Severity, Verdict};
 use nex_rootfs::{GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human};
+use nex_sandbox::MemoryBound;
 use nex_text::printable;
 pub use run::run;
 
@@ -74,6 +75,9 @@ fn add_script(lines: &mut Lines, script: &ScriptReport) {
     gained.sort_by_key(|directory| std::cmp::Reverse(directory.bytes));
     for directory in gained.iter().take(NAMED) {
         lines.add("", &format!("+ {}  {}", human(directory.bytes), directory.path));
+    }
+    if script.memory == Some(MemoryBound::Cgroup) {
+        lines.add("", "its memory was held by a cgroup");
     }
     if let Some(snapshot) = &script.snapshot {
         lines.add("", &format!("the result is what it left in {snapshot}"));

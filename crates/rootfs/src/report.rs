@@ -1,5 +1,6 @@
 //! What a build did, for people and for programs.
 
+use nex_sandbox::MemoryBound;
 use serde::Serialize;
 
 /// The version of [`Report`]'s JSON form; changes when a key changes its meaning or goes.
@@ -130,6 +131,8 @@ pub struct LayerReport {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScriptReport {
+    /// What held their memory below its limit, if they ran.
+    pub memory: Option<MemoryBound>,
     /// Their names, in the order in which they ran.
     pub scripts: Vec<String>,
     /// Whether what they change came from the cache, and they did not run.

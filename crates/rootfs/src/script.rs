@@ -176,6 +176,7 @@ pub fn run(
         }
     };
     report.scripts = names;
+    report.memory = changes.as_ref().map(Changes::memory_bound);
     report.cached = cached;
     report.snapshot = result::choose(options.snapshot.as_deref(), merge)?;
     let note =

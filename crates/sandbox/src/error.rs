@@ -91,6 +91,30 @@ pub enum Error {
         /// What is never taken.
         reserve: u64,
     },
+    /// The file system of the work directory has nearly no room for more files.
+    #[error(
+        "the setup script '{name}' was ended because fewer than {reserve} files can still be made in '{}'; remove some, or \
+         choose another place with --work-dir", .path.display()
+    )]
+    Files {
+        /// The script.
+        name: String,
+        /// The work directory.
+        path: PathBuf,
+        /// How many are never made.
+        reserve: u64,
+    },
+    /// More devices than any image has.
+    #[error(
+        "the setup script '{name}' made more than {limit} device nodes, those that it has removed among them, and was ended; \
+         an image needs few, as a guest's kernel makes those of its /dev"
+    )]
+    Devices {
+        /// The script.
+        name: String,
+        /// How many may be made.
+        limit: usize,
+    },
     /// The tree of a script that failed cannot be kept.
     #[error("the setup script failed, and its tree cannot be kept in '{}': {cause}; name another directory with --keep-failed", .directory.display())]
     Keep {

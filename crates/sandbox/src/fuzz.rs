@@ -14,9 +14,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::ids::TreeIds;
 use crate::incoming::Incoming;
 use crate::keep::keep;
 use crate::node::{Change, Node};
+use crate::options::MemoryBound;
 use crate::protocol::{Answer, Order, Report, Setup};
 use crate::tree::{Changed, Layout, Snapshot, remove, send_changes};
 use crate::wire::Channel;
@@ -66,7 +68,7 @@ pub fn listen(listener: Listener, bytes: &[u8], directory: &Path) -> Vec<String>
             remove(&place, "kept").expect("our own directory");
         }
         Listener::KeeperOfInit => while hear::<Report>(&mut channel) {},
-        Listener::Init => while hear::<(Setup, Option<String>)>(&mut channel) {},
+        Listener::Init => while hear::<(Setup, Option<String>, MemoryBound)>(&mut channel) {},
     }
     Vec::new()
 }
@@ -123,8 +125,9 @@ fn lay_out(place: &OwnedFd, name: &str, nodes: &[Node], source: &File) -> Result
     rustix::fs::mkdirat(place, name, Mode::RWXU).expect("our own directory");
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::openat(place, name, flags, Mode::empty()).expect("our own directory");
-    // With one id, so that whoever fuzzes need not be root.
-    let mut layout = Layout::new(root.as_fd(), source, IDS, true);
+    let ids = TreeIds::first(IDS);
+    // With one id, so that who fuzzes need not be root.
+    let mut layout = Layout::new(root.as_fd(), source, &ids, true);
     nodes.iter().try_for_each(|node| layout.place(node))?;
     tell(&root, &layout.finish()?)
 }

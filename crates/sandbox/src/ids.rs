@@ -38,6 +38,15 @@ pub struct TreeIds {
     pub remedy: String,
 }
 
+#[cfg(feature = "fuzz")]
+impl TreeIds {
+    /// So many users and groups, from root on.
+    pub fn first(count: u32) -> Self {
+        let inside = Inside::of(&[Extent { inside: 0, outside: 0, count }]);
+        Self { users: inside.clone(), groups: inside, remedy: "there are no more".into() }
+    }
+}
+
 /// Who may write the maps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Writer {

@@ -81,12 +81,22 @@ pub enum Network {
     None,
 }
 
+/// What holds the scripts' memory below its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MemoryBound {
+    /// The kernel, by a cgroup of their own: whatever it is, and at every moment.
+    Cgroup,
+    /// The keeper, who adds up what each process has, many times a second.
+    Sampled,
+}
+
 /// Bounds on what all scripts together take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// How long they may run.
     pub time: Duration,
-    /// Bytes of memory: a hard bound on each process, and one on all together that is checked many times a second.
+    /// Bytes of memory: a hard bound on the data of each process, and one on all together; see [`MemoryBound`].
     pub memory: u64,
     /// Processes and threads at once.
     pub processes: u64,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::TreeIds;
 use crate::node::{Change, Node};
-use crate::options::World;
+use crate::options::{MemoryBound, World};
 use crate::uplink::Uplink;
 
 /// From the caller to the keeper.
@@ -61,6 +61,8 @@ pub struct Setup {
     pub uplink: Uplink,
     /// Whether the caller wants the whole tree when a script fails.
     pub keep_failed: bool,
+    /// Whether there is a cgroup for the scripts, whose files the caller passes.
+    pub has_memory_group: bool,
     /// What `/etc/resolv.conf` says to the scripts.
     pub resolver: Option<Vec<u8>>,
 }
@@ -72,6 +74,8 @@ pub struct Ending {
     pub outcome: Outcome,
     /// The line of the last script that its shell had come to, from 1 on, if it could be told.
     pub line: Option<u64>,
+    /// What held their memory.
+    pub memory: MemoryBound,
     /// The first thing that a program could not do for want of ids, in words.
     pub refused: Option<String>,
 }
@@ -113,6 +117,10 @@ pub enum Limit {
     Memory,
     /// Room on the disk: less than so many bytes are left.
     Disk(u64),
+    /// Room for names on the disk: fewer than so many files can be made.
+    Files(u64),
+    /// Devices: so many may be made.
+    Devices(usize),
 }
 
 /// From init to the keeper.

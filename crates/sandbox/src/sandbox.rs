@@ -1,14 +1,14 @@
 //! The caller's side of a run.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use nex_text::{Lines, printable};
+use nex_text::Lines;
 use rustix::process::Pid;
 
 use crate::error::Error;
@@ -16,8 +16,10 @@ use crate::ids::{self, Ids};
 use crate::incoming::{self, Incoming, unexpected};
 use crate::interrupt;
 use crate::keep::keep;
+use crate::memory_group::MemoryGroup;
 use crate::node::{Change, Node};
-use crate::options::{Network, Options};
+use crate::options::{MemoryBound, Network, Options};
+use crate::output::{read_lines, shown};
 use crate::protocol::{Answer, Ending, Limit, Order, Outcome, Setup};
 use crate::stage::KEEPER;
 use crate::terminal;
@@ -25,18 +27,11 @@ use crate::uplink::Uplink;
 use crate::wire::{Channel, receive_files, send_files};
 use crate::work_dir::{RunDir, remove_abandoned};
 
-/// The longest line of output that is passed on in one piece.
-const LONGEST_LINE: u64 = 64 << 10;
-
-/// How many of the last lines an error shows.
-const SHOWN_LINES: usize = 10;
-
-/// And how much of each.
-const SHOWN_CHARACTERS: usize = 200;
-
 /// A run, from the start of its keeper to the removal of its tree.
 pub struct Sandbox {
     keeper: Keeper,
+    /// It is removed after the keeper has ended, and with it all that is in it.
+    _memory_group: Option<MemoryGroup>,
     run: RunDir,
     options: Options,
     ids: Ids,
@@ -55,6 +50,7 @@ pub struct Laying {
 pub struct Changes {
     sandbox: Sandbox,
     incoming: Incoming,
+    memory: MemoryBound,
 }
 
 /// How the scripts have ended.
@@ -78,7 +74,10 @@ impl Sandbox {
         let run = RunDir::create(&options.work_dir)?;
         let ids = Ids::choose();
         let (passage, other_side) = UnixStream::pair().map_err(Error::Keeper)?;
-        let mut keeper = Keeper::spawn(&run, &[source.as_fd(), other_side.as_fd()], &ids)?;
+        let memory_group = MemoryGroup::make(options.world.limits.memory);
+        let mut files = vec![source.as_fd(), other_side.as_fd()];
+        files.extend(memory_group.iter().flat_map(|group| [group.processes.as_fd(), group.events.as_fd()]));
+        let mut keeper = Keeper::spawn(&run, &files, &ids)?;
         let setup = Setup {
             place: std::path::absolute(&run.path).map_err(Error::Keeper)?,
             ids: ids.in_tree(),
@@ -86,10 +85,11 @@ impl Sandbox {
             world: options.world.clone(),
             uplink: Uplink::choose(options.world.network),
             keep_failed: options.keep_failed.is_some(),
+            has_memory_group: memory_group.is_some(),
             resolver: (options.world.network == Network::Host).then(resolver),
         };
         keeper.order(&Order::Start(Box::new(setup)))?;
-        let sandbox = Self { keeper, run, options, ids, left_behind };
+        let sandbox = Self { keeper, _memory_group: memory_group, run, options, ids, left_behind };
         Ok(Laying { sandbox, passage })
     }
 
@@ -160,6 +160,12 @@ impl Sandbox {
             Outcome::Limit { script, limit: Limit::Disk(reserve) } => {
                 Error::Disk { name: self.script(script), path: self.options.work_dir.clone(), reserve }
             }
+            Outcome::Limit { script, limit: Limit::Files(reserve) } => {
+                Error::Files { name: self.script(script), path: self.options.work_dir.clone(), reserve }
+            }
+            Outcome::Limit { script, limit: Limit::Devices(limit) } => {
+                Error::Devices { name: self.script(script), limit }
+            }
         })
     }
 
@@ -195,10 +201,11 @@ impl Laying {
         let Self { mut sandbox, passage } = self;
         sandbox.keeper.order(&Order::Run { shell: None })?;
         let Ended { ending, last_lines, .. } = sandbox.until_ended(&passage, line)?;
+        let memory = ending.memory;
         match sandbox.check(&ending, &last_lines) {
-            Ok(()) => Ok(Changes { sandbox, incoming: Incoming::default() }),
+            Ok(()) => Ok(Changes { sandbox, incoming: Incoming::default(), memory }),
             Err(error) => {
-                let mut changes = Changes { sandbox, incoming: Incoming::default() };
+                let mut changes = Changes { sandbox, incoming: Incoming::default(), memory };
                 if let Some(directory) = changes.sandbox.options.keep_failed.clone() {
                     let keeper = &mut changes.sandbox.keeper.channel;
                     keep(&mut changes.incoming, keeper, &directory)
@@ -242,6 +249,11 @@ impl Laying {
 }
 
 impl Changes {
+    /// What held the memory of the scripts.
+    pub fn memory_bound(&self) -> MemoryBound {
+        self.memory
+    }
+
     /// The next change, in the order of the paths; removals come last. `None` when there are no more.
     ///
     /// # Errors
@@ -346,28 +358,6 @@ impl Drop for Keeper {
         self.channel.socket().shutdown(Shutdown::Both).ok();
         self.child.wait().ok();
     }
-}
-
-/// Passes lines on, and gives the last ones, made fit for a message.
-fn read_lines(output: File, line: &mut (dyn FnMut(&[u8]) + Send)) -> Vec<String> {
-    let mut output = BufReader::new(output);
-    let mut last = std::collections::VecDeque::new();
-    let mut bytes = Vec::new();
-    while output.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
-        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        line(text);
-        if last.len() == SHOWN_LINES {
-            last.pop_front();
-        }
-        last.push_back(shown(text));
-        bytes.clear();
-    }
-    last.into()
-}
-
-/// A line as a message shows it.
-fn shown(line: &[u8]) -> String {
-    printable(line.strip_suffix(b"\r").unwrap_or(line)).chars().take(SHOWN_CHARACTERS).collect()
 }
 
 /// What the scripts need to know of the host's `/etc/resolv.conf`.

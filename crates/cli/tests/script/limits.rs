@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use nex_testkit::failure::Context;
 use nex_testkit::{Result, command, places};
 
+use crate::callers::Caller;
+use crate::nex::failed;
 use crate::world::{World, messages};
 
 #[test]
@@ -53,6 +55,27 @@ fn a_fork_bomb_stays_small() -> Result<()> {
 fn processes_of_the_bomb() -> Result<usize> {
     let listed = command::run(Command::new("ps").args(["-eo", "comm"])).context("ps")?;
     Ok(String::from_utf8_lossy(&listed).lines().filter(|name| *name == "busybox-bomb").count())
+}
+
+#[test]
+fn room_for_files_is_left_too() -> Result<()> {
+    if !places::is_root() {
+        eprintln!("LEFT OUT: only root can mount a small disk");
+        return Ok(());
+    }
+    let world = World::new()?;
+    let disk = world.path("disk");
+    fs::create_dir(&disk)?;
+    let script = "i=0; while [ $i -lt 8000 ]; do i=$((i+1)); : > /file-$i; [ $((i % 100)) -ne 0 ] || sleep 0.1; done; sleep 1000\n";
+    let command = world.command_in("image", script, "disk/work")?;
+    let mount = format!("mount -t tmpfs -o size=256m,nr_inodes=4000,mode=700 tmpfs {}", disk.display());
+    let mut limited = command;
+    limited.args(["--script-timeout", "60s"]);
+    let after = format!("ls {}/work", disk.display());
+    let result = Caller::Root.run_between(&limited, &world, &mount, &after)?.unwrap();
+    failed(&result, &["fewer than 256 files can still be made", "--work-dir"])?;
+    assert!(result.stdout.is_empty(), "left behind: {}", String::from_utf8_lossy(&result.stdout));
+    Ok(())
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod leftovers;
 mod limits;
 mod lines;
 mod links;
+mod memory;
 mod mounts;
 mod output;
 mod proc;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Listener;
+use crate::ids::TreeIds;
 use crate::protocol::{Answer, Ending, Limit, Order, Outcome, Report, Setup};
 use crate::uplink::Uplink;
-use crate::{Change, Kind, Limits, Mount, Network, Node, Piece, Script, Secret, World, Xattr};
+use crate::{Change, Kind, Limits, MemoryBound, Mount, Network, Node, Piece, Script, Secret, World, Xattr};
 
 /// Inputs for the target, each with its listener.
 pub fn seeds() -> Vec<Vec<u8>> {
@@ -18,7 +19,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let orders = [said(&Order::Start(Box::new(setup()))), said(&Order::Run { shell: Some("vt102".into()) })];
     let places = nodes().into_iter().map(|node| said(&Order::Place(node)));
     let tree: Vec<Said> = places.clone().collect();
-    let init = [said(&(setup(), Some("vt102"))), said(&(setup(), None::<String>))];
+    let init =
+        [said(&(setup(), Some("vt102"), MemoryBound::Cgroup)), said(&(setup(), None::<String>, MemoryBound::Sampled))];
     let mut seeds = vec![
         input(Listener::Keeper, tree.concat()),
         input(Listener::Keeper, orders.concat()),
@@ -92,7 +94,7 @@ fn nodes() -> Vec<Node> {
 fn setup() -> Setup {
     Setup {
         place: "/work/run-1".into(),
-        ids: 65536,
+        ids: TreeIds::first(65536),
         groups: true,
         world: World {
             scripts: vec![Script { name: "setup.sh".into(), content: b"#!/bin/sh\n".to_vec() }],
@@ -106,14 +108,21 @@ fn setup() -> Setup {
         },
         keep_failed: true,
         uplink: Uplink::Sockets,
+        has_memory_group: true,
         resolver: Some(b"nameserver 127.0.0.1\n".to_vec()),
     }
 }
 
 fn endings() -> [Ending; 4] {
     let limit = Outcome::Limit { script: 2, limit: Limit::Disk(1 << 30) };
-    [Outcome::Done, Outcome::Exit { script: 0, code: -1 }, Outcome::Signal { script: 1, signal: 9 }, limit]
-        .map(|outcome| Ending { outcome, line: Some(7), refused: Some("'chown' could not".into()) })
+    [Outcome::Done, Outcome::Exit { script: 0, code: -1 }, Outcome::Signal { script: 1, signal: 9 }, limit].map(
+        |outcome| Ending {
+            outcome,
+            line: Some(7),
+            memory: MemoryBound::Sampled,
+            refused: Some("'chown' could not".into()),
+        },
+    )
 }
 
 fn reports() -> Said {

@@ -9,7 +9,8 @@ use rustix::process::DumpableBehavior;
 use rustix::thread::UnshareFlags;
 
 use super::shell::{self, Terminal};
-use super::{capabilities, die_with_parent, doing, limits, line_up, root, scopes, scripts, seccomp};
+use super::{capabilities, die_with_parent, doing, ipc, limits, line_up, root, scopes, scripts, seccomp};
+use crate::options::MemoryBound;
 use crate::protocol::{Report, Setup};
 use crate::sys;
 use crate::uplink::Uplink;
@@ -25,33 +26,41 @@ pub fn run() -> io::Result<()> {
     let socket = line_up()?;
     let files = receive_files(&socket)?;
     let mut keeper = Channel::new(socket)?;
-    let (setup, shell): (Setup, Option<String>) = keeper.receive()?;
-    match serve(&mut keeper, &setup, shell.as_deref(), files) {
+    let (setup, shell, memory): (Setup, Option<String>, MemoryBound) = keeper.receive()?;
+    match serve(&mut keeper, &setup, shell.as_deref(), memory, files) {
         Ok(()) => Ok(()),
         Err(message) => keeper.send_now(&Report::Failed(message)),
     }
 }
 
 /// Runs the scripts, and then a shell on a terminal of this kind, if there is one.
-fn serve(keeper: &mut Channel, setup: &Setup, shell: Option<&str>, files: Vec<OwnedFd>) -> Result<(), String> {
+fn serve(
+    keeper: &mut Channel,
+    setup: &Setup,
+    shell: Option<&str>,
+    memory: MemoryBound,
+    files: Vec<OwnedFd>,
+) -> Result<(), String> {
     let mut files = files.into_iter();
     let mut next = || files.next().ok_or("the keeper has passed too few files");
     let (caller, calls) = (next()?, UnixStream::from(next()?));
-    enter(setup, files)?;
+    let unbounded = enter(setup, files)?;
+    let unbounded = if memory == MemoryBound::Cgroup { None } else { Some(unbounded) };
     let terminal = shell.map(|kind| Terminal::open(kind, caller)).transpose().map_err(doing("making a terminal"))?;
-    lock_in(keeper, setup, &calls)?;
+    lock_in(keeper, setup, &calls, unbounded)?;
     scripts::run(keeper, setup)?;
     terminal.map_or(Ok(()), |terminal| shell::run(keeper, setup, terminal))
 }
 
-/// Enters the scripts' world.
-fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<(), String> {
+/// Enters the scripts' world. Gives the calls that must not be made there unless something else bounds what they take.
+fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<Vec<i64>, String> {
     let mut namespaces = UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
     let is_apart = setup.uplink != Uplink::Namespace;
     if is_apart {
         namespaces |= UnshareFlags::NEWNET;
     }
     sys::unshare(namespaces).map_err(doing("making namespaces"))?;
+    let has_bounded_ipc = ipc::bound().is_ok();
     if is_apart {
         sys::raise_loopback().map_err(doing("raising the loopback interface"))?;
     }
@@ -60,11 +69,17 @@ fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<(), Stri
     // No terminal of the host controls the scripts, so that they cannot put words into it.
     rustix::process::setsid().map_err(doing("leaving the terminal"))?;
     rustix::process::umask(UMASK);
-    limits::set(&setup.world.limits).map_err(doing("setting limits"))
+    limits::set(&setup.world.limits).map_err(doing("setting limits"))?;
+    Ok(if has_bounded_ipc { Vec::new() } else { ipc::CALLS.into() })
 }
 
 /// Takes away from this process, and from all that it starts, what scripts must not have.
-fn lock_in(keeper: &mut Channel, setup: &Setup, calls: &UnixStream) -> Result<(), String> {
+fn lock_in(
+    keeper: &mut Channel,
+    setup: &Setup,
+    calls: &UnixStream,
+    mut unbounded: Option<Vec<i64>>,
+) -> Result<(), String> {
     // In this namespace root has no rights over the mounts and the other namespaces, which belong to the first.
     sys::unshare(UnshareFlags::NEWUSER).map_err(doing("making the second user namespace"))?;
     keeper.send_now(&Report::Unshared).map_err(doing("speaking to the keeper"))?;
@@ -82,7 +97,10 @@ fn lock_in(keeper: &mut Channel, setup: &Setup, calls: &UnixStream) -> Result<()
         }
         Err(error) if told.sockets => return Err(doing("lending the host's network")(error)),
         // Where something outside listens already, nobody else may; scripts run without.
-        Err(_) => {}
+        Err(_) => unbounded.iter_mut().for_each(|calls| calls.push(libc::SYS_memfd_create)),
+    }
+    if let Some(calls) = unbounded.filter(|calls| !calls.is_empty()) {
+        sys::install_filter(&seccomp::without(&calls)?).map_err(doing("filtering system calls"))?;
     }
     capabilities::drop_others().map_err(doing("dropping capabilities"))?;
     // No script may look into this process: its program's libraries are files of the host, and so may be what it has open.

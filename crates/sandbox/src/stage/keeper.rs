@@ -1,7 +1,7 @@
 //! The keeper: owns the tree. It lays it out, starts init in it, watches the scripts, and tells what has changed.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -13,6 +13,7 @@ use rustix::thread::{Gid, Uid, UnshareFlags};
 
 use super::watch::Watch;
 use super::{INIT, die_with_parent, doing, limits, line_up, mounts, program, setup_files};
+use crate::options::MemoryBound;
 use crate::protocol::{Answer, Ending, Order, Outcome, Report, Setup};
 use crate::sys;
 use crate::tree::{Changed, Layout, Snapshot, remove, send_changes};
@@ -93,6 +94,16 @@ struct Keeper<'a> {
     output: Option<OwnedFd>,
     /// Where the caller takes files that are made in here: the other side of the output, and then of a shell's terminal.
     passage: UnixStream,
+    /// The scripts' cgroup, if there is one.
+    memory_group: Option<GroupFiles>,
+}
+
+/// The files of a cgroup.
+struct GroupFiles {
+    /// Where numbers of processes are written that come into it.
+    processes: File,
+    /// Tells of processes that were killed.
+    events: File,
 }
 
 /// A tree on the disk.
@@ -109,6 +120,10 @@ impl<'a> Keeper<'a> {
         let mut files = files.into_iter();
         let mut next = || files.next().ok_or_else(|| "the caller has passed too few files".to_owned());
         let (source, passage) = (File::from(next()?), UnixStream::from(next()?));
+        let memory_group = match setup.has_memory_group {
+            true => Some(GroupFiles { processes: next()?.into(), events: next()?.into() }),
+            false => None,
+        };
         // The run's lock stays open as long as this process lives.
         std::mem::forget(next()?);
         // Nothing that is mounted below may reach the host.
@@ -120,7 +135,7 @@ impl<'a> Keeper<'a> {
         let program = program::open().map_err(doing("opening the file of nex, which must be readable"))?;
         become_root(setup.groups)?;
         let output = Some(make_output(&passage).map_err(doing("making the scripts' output"))?);
-        Ok(Self { setup, place, mounts, source, program, output, passage })
+        Ok(Self { setup, place, mounts, source, program, output, passage, memory_group })
     }
 
     fn serve(&mut self, caller: &mut Channel) -> Result<(), String> {
@@ -184,13 +199,17 @@ impl<'a> Keeper<'a> {
             .env_clear()
             .spawn()
             .map_err(doing("starting init"))?;
+        // Before anything of the image runs. Where the kernel does not let us, all is as without a group.
+        let group = self.memory_group.take();
+        let group = group.filter(|group| write!(&group.processes, "{}", child.id()).is_ok());
+        let memory = if group.is_some() { MemoryBound::Cgroup } else { MemoryBound::Sampled };
         let (calls, told) = UnixStream::pair().map_err(doing("making a socket"))?;
         let mut files = vec![self.passage.as_fd(), told.as_fd(), tree.as_fd()];
         files.extend(self.mounts.iter().map(AsFd::as_fd));
         let result = (|| {
             send_files(&ours, &files).map_err(doing("passing mounts on"))?;
             let mut init = Channel::new(ours).map_err(doing("speaking to init"))?;
-            init.send_now(&(self.setup, shell)).map_err(doing("speaking to init"))?;
+            init.send_now(&(self.setup, shell, memory)).map_err(doing("speaking to init"))?;
             match init.receive().map_err(doing("starting the scripts"))? {
                 Report::Unshared => {}
                 Report::Failed(message) => return Err(message),
@@ -209,6 +228,7 @@ impl<'a> Keeper<'a> {
                 setup: self.setup,
                 shell: shell.is_some(),
                 place: self.place.as_fd(),
+                memory_events: group.map(|group| group.events),
                 caller,
                 hidden,
             };

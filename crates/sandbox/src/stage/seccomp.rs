@@ -70,6 +70,18 @@ pub fn netlink() -> Result<BpfProgram, String> {
     .map_err(|error: seccompiler::BackendError| format!("making the filter of netlink: {error}"))
 }
 
+/// A filter that takes these calls away too.
+pub fn without(calls: &[i64]) -> Result<BpfProgram, String> {
+    let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32), MACHINE);
+    filter.and_then(TryInto::try_into).map_err(|error| format!("making the filter of system calls: {error}"))
+}
+
+/// What tells a kind of mapping, among the flags of mmap(2); and those that are shared and have no file.
+const MAPPING: u64 = (libc::MAP_TYPE | libc::MAP_ANONYMOUS) as u64;
+const SHARED_MAPPINGS: [u64; 2] =
+    [(libc::MAP_SHARED | libc::MAP_ANONYMOUS) as u64, (libc::MAP_SHARED_VALIDATE | libc::MAP_ANONYMOUS) as u64];
+
 /// The descriptors under which shells have the script that they run: dash and busybox take the first from 10 on, bash the
 /// last below 256.
 const SCRIPT_FILES: [u64; 3] = [10, 11, 255];
@@ -99,6 +111,9 @@ fn told_calls(told: Told) -> Result<BpfProgram, seccompiler::BackendError> {
         .iter()
         .map(|file| SeccompRule::new(vec![argument(0, Is::Eq, *file)?, argument(2, Is::Le, SHELL_BUFFER)?]));
     rules.insert(libc::SYS_read, reads.collect::<Result<_, _>>()?);
+    rules.insert(libc::SYS_memfd_create, Vec::new());
+    let shared = SHARED_MAPPINGS.iter().map(|kind| SeccompRule::new(vec![argument(3, Is::MaskedEq(MAPPING), *kind)?]));
+    rules.insert(libc::SYS_mmap, shared.collect::<Result<_, _>>()?);
     for (call, mode) in mknod() {
         let devices = [libc::S_IFCHR, libc::S_IFBLK].map(u64::from);
         let devices = devices
@@ -181,6 +196,7 @@ mod tests {
     fn the_filter_is_one_that_the_kernel_takes() {
         // BPF_MAXINSNS.
         assert!(program().unwrap().len() + netlink().unwrap().len() <= 4096);
+        assert!(!without(&[libc::SYS_memfd_create]).unwrap().is_empty());
         for asked in [false, true] {
             let told = told(Told { ids: asked, sockets: asked }).unwrap();
             assert!(told.iter().any(|step| step.k == libc::SECCOMP_RET_USER_NOTIF));

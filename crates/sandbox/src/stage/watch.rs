@@ -1,14 +1,19 @@
 //! Watches the scripts while they run: their calls, time, memory of all processes together, and room on the disk.
 
+use std::fs::File;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::doing;
+use super::memory::Memory;
 use super::script_lines::ScriptLines;
-use super::supervisor::Supervisor;
+use super::supervisor::{MOST_DEVICES, Supervisor};
+use crate::memory_group;
+use crate::options::MemoryBound;
 use crate::protocol::{Answer, Ending, Limit, Outcome, Report, Setup};
 use crate::tree::Changed;
 use crate::wire::{Channel, receive_files};
@@ -18,6 +23,8 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The part of a file system that scripts leave free, and its bounds in bytes.
 const RESERVE_PART: u64 = 50;
+/// The same for files, in numbers.
+const RESERVE_FILES: std::ops::RangeInclusive<u64> = 256..=65_536;
 const RESERVE: std::ops::RangeInclusive<u64> = (16 << 20)..=(1 << 30);
 
 /// Scripts that run.
@@ -34,6 +41,8 @@ pub struct Watch<'a> {
     pub shell: bool,
     /// The work directory.
     pub place: BorrowedFd<'a>,
+    /// What the scripts' cgroup tells, if they are in one.
+    pub memory_events: Option<File>,
     /// The line to the caller.
     pub caller: &'a mut Channel,
     /// What the disk does not show.
@@ -44,14 +53,23 @@ impl Watch<'_> {
     /// Waits until init has told how the last script ended, or the shell after it has, or a limit is reached. A shell has
     /// all the time that it wants.
     pub fn until_done(self) -> Result<Ending, String> {
-        let Self { init, pid, calls, setup, shell, place, caller, hidden } = self;
+        let Self { init, pid, calls, setup, shell, place, memory_events, caller, hidden } = self;
+        let memory = if memory_events.is_some() { MemoryBound::Cgroup } else { MemoryBound::Sampled };
+        let has_run_out = || memory_events.as_ref().is_some_and(has_run_out);
         let scripts = &setup.world.scripts;
         let (start, mut looked) = (Instant::now(), Instant::now());
         let (mut hidden, mut supervisor, mut lines) = (Some(hidden), None::<Supervisor>, None::<ScriptLines>);
+        let mut sampled = Memory::default();
         let (mut current, mut ended, mut in_shell) = (0, Outcome::Done, false);
+        let most = setup.world.limits.memory;
+        let bounded = (memory == MemoryBound::Sampled).then_some(most);
+        let taken = |sampled: &mut Memory, supervisor: Option<&mut Supervisor>| {
+            sampled.below(pid, most).saturating_add(supervisor.map_or(0, Supervisor::memory_files))
+        };
         loop {
             let refused = supervisor.as_ref().and_then(|supervisor| supervisor.refused.clone());
-            let ending = |outcome| Ending { outcome, line: lines.as_ref().and_then(ScriptLines::line), refused };
+            let ending =
+                |outcome| Ending { outcome, memory, line: lines.as_ref().and_then(ScriptLines::line), refused };
             if looked.elapsed() >= INTERVAL {
                 looked = Instant::now();
                 if caller.is_closed().map_err(doing("looking for the caller"))? {
@@ -59,8 +77,12 @@ impl Watch<'_> {
                 }
                 let limit = if !in_shell && start.elapsed() > setup.world.limits.time {
                     Some(Limit::Time)
-                } else if memory_below(pid) > setup.world.limits.memory {
+                } else if has_run_out()
+                    || memory == MemoryBound::Sampled && taken(&mut sampled, supervisor.as_mut()) > most
+                {
                     Some(Limit::Memory)
+                } else if supervisor.as_ref().is_some_and(Supervisor::has_too_many_devices) {
+                    Some(Limit::Devices(MOST_DEVICES))
                 } else {
                     disk_limit(place)?
                 };
@@ -76,10 +98,16 @@ impl Watch<'_> {
                 }
                 continue;
             }
-            match init.receive().map_err(doing("waiting for the scripts"))? {
+            let said = init.receive();
+            // Init itself may be killed for want of memory, and how a script ends may come of that.
+            if matches!(said, Err(_) | Ok(Report::Ended { .. })) && has_run_out() {
+                return Ok(ending(Outcome::Limit { script: current, limit: Limit::Memory }));
+            }
+            match said.map_err(doing("waiting for the scripts"))? {
                 Report::Told => {
                     let listener = receive_files(calls).map_err(doing("listening to the scripts"))?.pop();
-                    supervisor = listener.zip(hidden.take()).map(|(file, hidden)| Supervisor::new(file, pid, hidden));
+                    supervisor =
+                        listener.zip(hidden.take()).map(|(file, hidden)| Supervisor::new(file, pid, hidden, bounded));
                 }
                 Report::Began { script, file } => {
                     current = script;
@@ -134,32 +162,21 @@ fn news(init: &Channel, supervisor: Option<&Supervisor>) -> Result<News, String>
     Ok(News { call, report })
 }
 
-/// The memory that a process and all its descendants have to themselves, in bytes. Orphans are init's children, so that
-/// nobody is missed.
-fn memory_below(pid: u32) -> u64 {
-    let mut pending = vec![pid.to_string()];
-    let mut sum: u64 = 0;
-    while let Some(pid) = pending.pop() {
-        sum = sum.saturating_add(memory_of(&pid));
-        for task in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            pending.extend(children.split_ascii_whitespace().map(str::to_owned));
-        }
-    }
-    sum
-}
-
-/// 0 for a process that has just ended.
-fn memory_of(pid: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let counted = |line: &&str| line.starts_with("RssAnon:") || line.starts_with("RssShmem:");
-    let kibibytes = |line: &str| line.split_ascii_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok());
-    status.lines().filter(counted).filter_map(kibibytes).fold(0, u64::saturating_add).saturating_mul(1024)
-}
-
 fn disk_limit(place: BorrowedFd) -> Result<Option<Limit>, String> {
     let disk = rustix::fs::fstatvfs(place).map_err(doing("looking at the work directory's disk"))?;
     let reserve = disk.f_blocks.saturating_mul(disk.f_frsize) / RESERVE_PART;
     let reserve = reserve.clamp(*RESERVE.start(), *RESERVE.end());
-    Ok((disk.f_bavail.saturating_mul(disk.f_frsize) < reserve).then_some(Limit::Disk(reserve)))
+    if disk.f_bavail.saturating_mul(disk.f_frsize) < reserve {
+        return Ok(Some(Limit::Disk(reserve)));
+    }
+    // File systems that make room for files as they come say that they have none.
+    let files = (disk.f_files / RESERVE_PART).clamp(*RESERVE_FILES.start(), *RESERVE_FILES.end());
+    Ok((disk.f_files > 0 && disk.f_favail < files).then_some(Limit::Files(files)))
+}
+
+/// Whether the kernel has killed a process of a cgroup.
+fn has_run_out(events: &File) -> bool {
+    let mut text = [0; 512];
+    let length = events.read_at(&mut text, 0).unwrap_or(0);
+    memory_group::has_run_out(&String::from_utf8_lossy(&text[..length]))
 }
