@@ -19,10 +19,15 @@ const BLOCK: usize = 4096;
 pub fn reseal(entry: &Path, change: impl FnOnce(&mut Value)) -> Result<()> {
     let header = fs::read_to_string(entry.join("entry"))?;
     let mut header: Value = serde_json::from_str(header.lines().next().unwrap_or_default())?;
-    for file in header["files"].as_array_mut().ok_or_else(|| Failure::new("a header without files"))? {
-        let bytes = fs::read(entry.join(file["name"].as_str().unwrap_or_default()))?;
-        file["length"] = bytes.len().into();
-        file["sum"] = sum(&bytes).into();
+    let files = header.get_mut("files").and_then(Value::as_array_mut);
+    for file in files.ok_or_else(|| Failure::new("a header without files"))?.iter_mut().filter_map(Value::as_object_mut)
+    {
+        // What leads out of the entry stays as it is.
+        let name = file.get("name").and_then(Value::as_str).filter(|name| !name.contains('/'));
+        if let Some(bytes) = name.and_then(|name| fs::read(entry.join(name)).ok()) {
+            file.insert("length".into(), bytes.len().into());
+            file.insert("sum".into(), sum(&bytes).into());
+        }
     }
     change(&mut header);
     let line = header.to_string();
