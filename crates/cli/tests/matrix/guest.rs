@@ -44,7 +44,7 @@ pub fn rootfs(image: &str, agent: &Path, output: &Path) -> Command {
 /// Two generations of e2fsck have nothing to say of an image that a guest has left in order. Its mounts are counted,
 /// which is all that a repair would change.
 pub fn in_order(image: &Path) -> Result<()> {
-    E2fsck::all()?.iter().try_for_each(|e2fsck| fsck::check_by(e2fsck, image))
+    E2fsck::all()?.into_iter().try_for_each(|e2fsck| fsck::check_by(&e2fsck.tomorrow(), image))
 }
 
 /// What a power cut has left of an image is in order once e2fsck has replayed its journal. Returns whether there was something to
