@@ -4,8 +4,8 @@
 //! never changed once it has its name. Nothing depends on an entry being there: one that is damaged, or that another
 //! process removes, is as if it had never been.
 //!
-//! Paths lead to a cache once, when it is opened ([`way`]). From then on everything goes through handles of directories that are
-//! the caller's alone ([`directory`], [`trust`]): a new part of this module takes a `Directory` and names in it, and no path.
+//! Paths lead to a cache once, when it is opened (`way`). From then on everything goes through handles of directories that are
+//! the caller's alone (`directory`, `trust`): a new part of this module takes a `Directory` and names in it, and no path.
 
 mod blobs;
 mod clone;
