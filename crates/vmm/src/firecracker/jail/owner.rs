@@ -22,9 +22,9 @@ impl Owner {
         fchown(file, Some(self.uid), Some(self.gid))
     }
 
-    /// Whether this user may read a file.
-    pub fn may_read(self, file: &Metadata) -> bool {
-        self.may(file, READ)
+    /// Whether this user may read a file, and do no more with it: an owner gives himself the right to write.
+    pub fn may_read_only(self, file: &Metadata) -> bool {
+        self.uid != 0 && file.uid() != self.uid && self.may(file, READ) && !self.may(file, WRITE)
     }
 
     /// Whether this user may read and write a file.
@@ -41,5 +41,30 @@ impl Owner {
             () => 0,
         };
         file.mode() >> shift & rights == rights
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn only_what_its_user_cannot_change_is_for_reading_only() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("file");
+        fs::write(&path, "x").expect("a file");
+        let own = fs::metadata(&path).expect("it is there");
+        let stranger = Owner { uid: own.uid() + 1, gid: own.gid() + 1 };
+        let itself = Owner { uid: own.uid(), gid: own.gid() };
+        for (mode, stranger_may) in [(0o644, true), (0o444, true), (0o646, false), (0o666, false), (0o640, false)] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).expect("it is ours");
+            let file = fs::metadata(&path).expect("it is there");
+            assert_eq!(stranger.may_read_only(&file), stranger_may, "{mode:o}");
+            // An owner can change the mode first.
+            assert!(!itself.may_read_only(&file), "{mode:o}");
+        }
     }
 }
