@@ -22,7 +22,10 @@ pub enum Order {
         shell: Option<String>,
     },
     /// Remove the tree of an earlier run; there is nothing else to do.
-    Remove,
+    Remove {
+        /// Whether the process may set its supplementary groups.
+        groups: bool,
+    },
 }
 
 /// From the keeper to the caller.

@@ -281,8 +281,9 @@ impl Changes {
 
 /// Removes the tree that a killed run has left.
 pub fn remove_tree(run: &RunDir) -> Result<(), Error> {
-    let mut keeper = Keeper::spawn(run, &[], &Ids::choose())?;
-    keeper.order(&Order::Remove)?;
+    let ids = Ids::choose();
+    let mut keeper = Keeper::spawn(run, &[], &ids)?;
+    keeper.order(&Order::Remove { groups: ids.only_one().is_none() })?;
     match keeper.answer()? {
         Answer::Removed => Ok(()),
         answer => Err(unexpected(&answer)),

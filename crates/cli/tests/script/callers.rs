@@ -26,7 +26,8 @@ pub const ROOT_ALONE: &str = "0 65534 1\n";
 const BECOME_ROOT_OF_CONTAINER: &str = "
     unshare --user sleep 60 & holder=$!
     until [ \"$(readlink /proc/$holder/ns/user)\" != \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.01; done
-    for map in uid_map gid_map; do printf %s \"$0\" > /proc/$holder/$map || exit; done
+    # The kernel takes a map in one piece, and the shell itself writes line by line.
+    for map in uid_map gid_map; do env printf %s \"$0\" > /proc/$holder/$map || exit; done
     exec 9< /proc/$holder/ns/user; kill $holder
     exec nsenter --user=/proc/self/fd/9 --setuid 0 --setgid 0 unshare --mount \"$@\"";
 

@@ -1,6 +1,7 @@
 //! Devices that scripts make: the kernel gives them none, and the image has them.
 
 use std::fs;
+use std::process::Command;
 
 use nex_testkit::manifest::Kind;
 use nex_testkit::{Result, command, fsck, image_tree};
@@ -17,6 +18,26 @@ const SCRIPT: &str = "set -e
     mkdir -p /jail/etc; cp /bin/busybox /jail; chroot /jail /busybox mknod /etc/inside b 7 0
     ! mknod /twice c 1 3 2> /seen; ! mknod /none/x c 1 3 2>> /seen; ! mknod /etc/ c 1 3 2>> /seen
     ! mknod /dev/new c 1 3 2>> /seen; ! mknod /input/new c 1 3 2>> /seen; ! su user -c 'mknod /tmp/x c 1 3' 2>> /seen\n";
+
+/// Makes a device below directories that are none.
+const NOWHERE: &str = "#include <errno.h>\n#include <fcntl.h>\n#include <stdio.h>\n#include <sys/stat.h>
+    #include <sys/sysmacros.h>\n#include <unistd.h>\n#include <sys/syscall.h>
+    int main(void) {
+        int directories[] = {-1, -5, 0x80000000, 77};
+        for (int i = 0; i < 4; i++)
+            printf(\"%d\\n\", syscall(SYS_mknodat, directories[i], \"x\", S_IFCHR | 0600, makedev(1, 3)) ? errno : 0);
+    }\n";
+
+#[test]
+fn a_directory_that_is_none_is_the_callers_mistake() -> Result<()> {
+    let world = World::new()?;
+    let source = world.write("nowhere.c", NOWHERE)?;
+    command::run(Command::new("cc").args(["-static", "-w", "-o"]).arg(world.base().join("bin/nowhere")).arg(source))?;
+    world.run("image", "nowhere > /seen\n")?;
+    let bad_descriptor = "9\n";
+    assert_eq!(text(&world.path("image"), "/seen")?, bad_descriptor.repeat(4));
+    Ok(())
+}
 
 #[test]
 fn devices_that_a_script_makes_are_in_the_image() -> Result<()> {

@@ -6,7 +6,7 @@ use std::process::Output;
 
 use nex_testkit::Result;
 
-use crate::callers::Caller;
+use crate::callers::{Caller, ROOT_ALONE};
 use crate::world::{World, messages};
 
 /// A note on this run's directory, with what to do about it.
@@ -25,6 +25,8 @@ fn what_cannot_be_removed_stops_no_later_run() -> Result<()> {
     let world = World::new()?;
     for caller in Caller::ALL {
         let work_dir = caller.work_dir();
+        // Nobody replaces another user's file in a directory that all may write to.
+        drop(fs::remove_file(world.path("image")));
         let run = || world.command_in("image", "true\n", &work_dir);
         let Some(first) = caller.run(&run()?, &world)? else { return Ok(()) };
         assert!(first.status.success() && !report(&first).contains("cannot be removed"), "{}", messages(&first));
@@ -52,6 +54,26 @@ fn what_cannot_be_removed_stops_no_later_run() -> Result<()> {
         fs::remove_dir_all(&left)?;
         let last = caller.run(&run()?, &world)?.unwrap();
         assert!(last.status.success() && !report(&last).contains("cannot be removed"), "{caller:?}: {}", report(&last));
+        world.is_clean(&work_dir)?;
+    }
+    Ok(())
+}
+
+/// As a run with one id leaves it that is killed: all in it is the caller's.
+#[test]
+fn callers_with_one_id_remove_what_killed_runs_left() -> Result<()> {
+    let world = World::new()?;
+    for caller in [Caller::OneId, Caller::Container(ROOT_ALONE)] {
+        let work_dir = caller.work_dir();
+        drop(fs::remove_file(world.path("image")));
+        let run = || world.command_in("image", "true\n", &work_dir);
+        let Some(first) = caller.run(&run()?, &world)? else { return Ok(()) };
+        assert!(first.status.success(), "{}", messages(&first));
+        let left = world.path(&work_dir).join("run-1-0");
+        let leave = format!("mkdir -p {0}/box/root/deep; chown -R 65534:65534 {0}", left.display());
+        let again = caller.run_between(&run()?, &world, &leave, ":")?.unwrap();
+        assert!(again.status.success(), "{caller:?}: {}", messages(&again));
+        assert!(!report(&again).contains("cannot be removed"), "{caller:?}: {}", report(&again));
         world.is_clean(&work_dir)?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 
 use crate::sys::{self, CallAnswer};
@@ -64,8 +65,9 @@ impl<'a> Call<'a> {
     /// A file that the process has open: the same open file, position and all.
     pub fn file(&self, descriptor: u32) -> io::Result<OwnedFd> {
         let pid = i32::try_from(self.told.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
+        let descriptor = i32::try_from(descriptor).map_err(|_| Errno::BADF)?;
         let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        let file = rustix::process::pidfd_getfd(process, descriptor as i32, PidfdGetfdFlags::empty())?;
+        let file = rustix::process::pidfd_getfd(process, descriptor, PidfdGetfdFlags::empty())?;
         self.waits().then_some(file).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 

@@ -52,9 +52,9 @@ fn serve(caller: &mut Channel, files: Vec<OwnedFd>) -> Result<(), String> {
             let removed = remove(&keeper.place, ROOT).map_err(doing("removing the tree"));
             result.and(removed)
         }
-        Order::Remove => {
+        Order::Remove { groups } => {
             let place = open_place(BOX)?;
-            become_root(true)?;
+            become_root(groups)?;
             remove(&place, ROOT).map_err(doing("removing the tree"))
         }
         order => Err(format!("the caller said {order:?} out of turn")),
