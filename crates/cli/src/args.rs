@@ -42,7 +42,7 @@ const DEFAULT_SIZE: &str = "157286400";
 
 /// Makes root filesystems for microVMs: no Docker, no root, no mount, no mkfs.
 #[derive(Debug, Parser)]
-#[command(name = "nex", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "nex", bin_name = "nex", version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -55,9 +55,12 @@ fn main() -> ExitCode {
 
 /// Says what is wrong with the arguments, or what was asked about them.
 fn explain_usage(mut error: clap::Error) -> ExitCode {
-    // Arguments may be names that somebody else has chosen.
+    // Arguments may be names that somebody else has chosen. A tip that quotes such a one in its own words helps nobody.
     let quoted = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) => Some((kind, ContextValue::String(nex_text::short_name(text)))),
+        ContextValue::StyledStrs(tips) if !tips.iter().all(|tip| is_plain(&tip.to_string())) => {
+            Some((kind, ContextValue::None))
+        }
         _ => None,
     });
     for (kind, value) in quoted.collect::<Vec<_>>() {
@@ -71,6 +74,11 @@ fn explain_usage(mut error: clap::Error) -> ExitCode {
         _ if is_run => ExitCode::from(nex_run::FAILED),
         code => ExitCode::from(u8::try_from(code).unwrap_or(nex_run::FAILED)),
     }
+}
+
+/// Whether a message can show a text as it stands.
+fn is_plain(text: &str) -> bool {
+    nex_text::short_name(text) == text
 }
 
 fn run(command: &Command) -> Result<ExitCode, Diagnostic> {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::sync::{Arc, Mutex};
 
 use nex_testkit::layer::Entry;
@@ -54,7 +55,12 @@ fn arguments() -> Result<()> {
             }
             shows(what, &mut nex, "error: ")?;
         }
+        // Where a file may stand, there is a tip that says how to name one that looks like a flag.
+        shows(what, place.nex(&["rootfs", "boot"]).arg(argument("--")), "error: ")?;
         shows(what, place.nex(&[]).arg(argument("")), "error: ")?;
+        for arguments in [&["--help"][..], &["rootfs", "--none"], &[]] {
+            shows(what, place.nex(arguments).arg0(argument("")), "nex")?;
+        }
         shows(what, place.nex(&["manual"]).arg(argument("")), "error: ")?;
         shows(
             what,
