@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nex_file::private;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -15,8 +16,8 @@ use super::error::CacheError;
 use super::trust;
 
 /// The mode of what nex makes in a cache.
-const DIRECTORY: Mode = Mode::RWXU;
-const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
+const DIRECTORY: Mode = Mode::from_bits_retain(private::DIRECTORY);
+const FILE: Mode = Mode::from_bits_retain(private::FILE);
 
 /// `$XDG_CACHE_HOME/nex`, or `~/.cache/nex` where there is a home; `None` when the environment names neither.
 pub fn default_directory() -> Option<PathBuf> {
