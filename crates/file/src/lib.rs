@@ -1,10 +1,13 @@
 //! Opens the files that users name. Only regular files, or for a guest's drive block devices, will do where a file is read out of
 //! order or more than once, and nobody may be kept waiting by another kind. Trees that users name are read by handles ([`tree`]).
 //!
-//! And makes what is the user's alone: see [`private`].
+//! And makes what is the user's alone: see [`private`]. Who else can change something is told by [`trust`], and by [`way`]
+//! for all that leads there.
 
 pub mod private;
 pub mod tree;
+pub mod trust;
+pub mod way;
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};

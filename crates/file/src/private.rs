@@ -3,15 +3,16 @@
 //! The mode is given when the thing is made, so that there is no moment in which others get in. A umask can only take from
 //! that; what it took of the user's own rights is given back. A umask that takes nothing adds nothing.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tempfile::TempDir;
 
@@ -28,7 +29,20 @@ const BACKLOG: i32 = 128;
 /// When it cannot be made.
 pub fn create_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(DIRECTORY).create(path)?;
-    settle_directory(path)
+    settle_directory(CWD, path)
+}
+
+/// Makes a directory in another; one that is there stays as it is.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_directory_in(parent: &File, name: &OsStr) -> io::Result<()> {
+    match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(DIRECTORY)) {
+        Ok(()) => settle_directory(parent, name),
+        // Another process may just make it.
+        Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Makes a directory, and those above it, as far as they are missing. Those that are there stay as they are.
@@ -59,7 +73,7 @@ pub fn temporary_directory(place: &Path, beginning: &str) -> io::Result<TempDir>
     let mut builder = tempfile::Builder::new();
     builder.prefix(beginning).rand_bytes(CHANCE).permissions(Permissions::from_mode(DIRECTORY));
     let directory = builder.tempdir_in(place)?;
-    settle_directory(directory.path())?;
+    settle_directory(CWD, directory.path())?;
     Ok(directory)
 }
 
@@ -133,9 +147,9 @@ fn settle(file: &File, mode: u32) -> io::Result<()> {
 }
 
 /// The same for a new directory, which its owner may not even open yet.
-fn settle_directory(path: &Path) -> io::Result<()> {
+fn settle_directory(place: impl AsFd, path: impl rustix::path::Arg) -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let directory = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+    let directory = rustix::fs::openat(place, path, flags, Mode::empty())?;
     if rustix::fs::fstat(&directory)?.st_mode & 0o777 != DIRECTORY {
         let held = format!("/proc/self/fd/{}", directory.as_raw_fd());
         rustix::fs::chmod(held, Mode::from_raw_mode(DIRECTORY))?;

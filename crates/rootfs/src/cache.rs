@@ -25,8 +25,6 @@ mod record;
 mod share;
 mod store;
 mod sum;
-mod trust;
-mod way;
 
 pub use clone::{Means, clone_range};
 pub use directory::default_directory;

@@ -8,12 +8,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nex_file::private;
+use nex_file::way::{self, Missing, Reached};
+use nex_file::{private, trust};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::error::CacheError;
-use super::trust;
 
 /// The mode of what nex makes in a cache.
 const DIRECTORY: Mode = Mode::from_bits_retain(private::DIRECTORY);
@@ -35,9 +35,13 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// One whose handle is at hand.
-    pub(super) fn new(handle: File, path: &Path) -> Self {
-        Self { handle, path: path.into() }
+    /// The directory that a cache is in; `None` when it is missing and stays so.
+    ///
+    /// # Errors
+    /// When it cannot be had, or not be trusted.
+    pub fn reach(path: &Path, missing: Missing) -> Result<Option<Self>, CacheError> {
+        let reached = way::open(path, missing).map_err(CacheError::way(path))?;
+        Ok(reached.map(|Reached { handle, .. }| Self { handle, path: path.into() }))
     }
 
     /// Where it was, for messages.

@@ -5,13 +5,14 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 
+use nex_file::trust;
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
 use rustix::io::Errno;
 
 use super::directory::Directory;
 use super::header::{self, FileFacts, Header};
 use super::key::{Key, Shelf};
-use super::{sum, trust};
+use super::sum;
 
 /// An entry. Its files stay readable when another process removes it meanwhile.
 #[derive(Debug)]

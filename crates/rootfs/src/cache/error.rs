@@ -3,10 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nex_file::trust::Distrust;
+use nex_file::way::WayError;
 use rustix::io::Errno;
 use thiserror::Error;
-
-use super::trust::Distrust;
 
 /// Why a directory cannot be a cache. A build goes on without one.
 #[derive(Debug, Error)]
@@ -77,8 +77,13 @@ impl CacheError {
         }
     }
 
-    /// A part of the way there that another user can change.
-    pub(super) fn way(path: &Path, through: &Path) -> impl FnOnce(Distrust) -> Self {
-        move |why| Self::Way { path: path.into(), through: through.into(), why: why.to_string() }
+    /// Why the way to the cache was not gone.
+    pub(super) fn way(path: &Path) -> impl FnOnce(WayError) -> Self {
+        move |error| match error {
+            WayError::Distrust(why) => Self::distrust(path)(why),
+            WayError::Through { through, why } => Self::Way { path: path.into(), through, why: why.to_string() },
+            WayError::NotADirectory => Self::NotADirectory(path.into()),
+            WayError::Io(cause) => Self::Io { path: path.into(), cause },
+        }
     }
 }

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use nex_file::way;
 use rustix::fs::FlockOperation;
 
 use super::directory::Directory;
@@ -23,7 +24,6 @@ use super::evict;
 use super::key::{Key, Shelf};
 use super::leftovers;
 use super::new_entry::NewEntry;
-use super::way::{self, Missing as MissingDirectory};
 
 /// The size that a cache may have when nobody says another: some ten large images with their layers, or a hundred small
 /// ones, and less than a container engine's own store takes for them.
@@ -74,7 +74,7 @@ impl Cache {
     /// # Errors
     /// When there is none to be had, or others can write to it.
     pub fn open(options: &CacheOptions) -> Result<Self, CacheError> {
-        match way::open(&options.directory, MissingDirectory::Made)? {
+        match Directory::reach(&options.directory, way::Missing::Made)? {
             Some(directory) => Self::within(&directory, options.limit),
             None => Err(CacheError::NotADirectory(options.directory.clone())),
         }
@@ -85,7 +85,7 @@ impl Cache {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_existing(options: &CacheOptions) -> Result<Option<Self>, CacheError> {
-        let Some(directory) = way::open(&options.directory, MissingDirectory::NoCache)? else { return Ok(None) };
+        let Some(directory) = Directory::reach(&options.directory, way::Missing::Left)? else { return Ok(None) };
         directory.stat(LAYOUT).is_ok().then(|| Self::within(&directory, options.limit)).transpose()
     }
 

@@ -1,4 +1,4 @@
-//! Who may change something of a cache: what others can write to, they can fill with anything.
+//! Who may change a file or a directory: what others can write to, they can fill with anything.
 
 use std::fmt;
 use std::fs::Metadata;
@@ -34,7 +34,7 @@ impl fmt::Display for Distrust {
     }
 }
 
-/// Finds what a part of a cache must not be: another user's, or writable for anybody else.
+/// Finds what the caller's own must not be: another user's, or writable for anybody else.
 ///
 /// # Errors
 /// When it is.
@@ -46,7 +46,7 @@ pub fn is_the_callers(metadata: &Metadata) -> Result<(), Distrust> {
     if metadata.mode() & (GROUP_WRITES | OTHERS_WRITE) != 0 { Err(Distrust::Writable) } else { Ok(()) }
 }
 
-/// The same for a directory on the way to a cache, or a symbolic link there: it may be root's as well, and writable for others
+/// The same for a directory on the way to it, or a symbolic link there: it may be root's as well, and writable for others
 /// where the sticky bit keeps names in their places. A group that has its user's number is that user's alone, as most
 /// distributions make it.
 ///

@@ -1,0 +1,198 @@
+//! The way to a directory of the caller's own: from the root on, name by name, and through no directory in which another user
+//! could put something else into the place of the next one. `sshd` asks the same of the files of a user's keys, and `sudo` of
+//! its plugins.
+//!
+//! Who has come there so may use the path as well: nobody but root and the caller can lead it elsewhere.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use thiserror::Error;
+
+use crate::private;
+use crate::trust::{self, Distrust};
+
+/// As many links as the kernel follows in one path.
+const MOST_LINKS: usize = 40;
+
+/// What becomes of directories that are not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// They are made, for nobody but the caller.
+    Made,
+    /// They stay missing.
+    Left,
+}
+
+/// Why a directory is not to be used.
+#[derive(Debug, Error)]
+pub enum WayError {
+    /// It is another user's, or others can write to it.
+    #[error("it {0}")]
+    Distrust(Distrust),
+    /// Another user could put another directory into its place.
+    #[error("it is reached through '{}', which {why}", .through.display())]
+    Through {
+        /// The directory or symbolic link on the way there.
+        through: PathBuf,
+        /// What is wrong with it.
+        why: Distrust,
+    },
+    /// It is there, but is no directory, or a symbolic link.
+    #[error("it is not a directory, or a symbolic link")]
+    NotADirectory,
+    /// The system refuses.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<Errno> for WayError {
+    fn from(error: Errno) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+/// A directory of the caller's own.
+#[derive(Debug)]
+pub struct Reached {
+    /// A handle that names it (`O_PATH`).
+    pub handle: File,
+    /// Where it is, absolute and with no symbolic link in it.
+    pub path: PathBuf,
+}
+
+/// Goes to a directory that only root and the caller can change; `None` when it is missing and stays so. Symbolic links may lead
+/// there, if nobody else could have put them up, but it must not be one itself.
+///
+/// # Errors
+/// When it cannot be had, or not be trusted.
+pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> {
+    let mut rest = names(&std::path::absolute(path)?);
+    let mut links = 0;
+    let root =
+        File::from(rustix::fs::openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
+    let mut here = Reached { handle: root.try_clone()?, path: "/".into() };
+    while let Some(name) = rest.pop() {
+        trust::leads_safely(&here.handle.metadata()?)
+            .map_err(|why| WayError::Through { through: here.path.clone(), why })?;
+        let next = match look_up(&here.handle, &name) {
+            Err(Errno::NOENT) if missing == Missing::Left => return Ok(None),
+            Err(Errno::NOENT) => {
+                private::create_directory_in(&here.handle, &name)?;
+                look_up(&here.handle, &name)
+            }
+            result => result,
+        };
+        let next = next?;
+        let metadata = next.metadata()?;
+        if metadata.is_symlink() && !rest.is_empty() {
+            trust::leads_safely(&metadata).map_err(|why| WayError::Through { through: here.path.join(&name), why })?;
+            links += 1;
+            if links > MOST_LINKS {
+                return Err(Errno::LOOP.into());
+            }
+            let target = rustix::fs::readlinkat(&next, "", Vec::new())?;
+            let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+            if target.is_absolute() {
+                here = Reached { handle: root.try_clone()?, path: "/".into() };
+            }
+            rest.extend(names(&target));
+        } else if metadata.is_dir() {
+            here.handle = next;
+            if name == ".." {
+                here.path.pop();
+            } else {
+                here.path.push(name);
+            }
+        } else {
+            return Err(WayError::NotADirectory);
+        }
+    }
+    trust::is_the_callers(&here.handle.metadata()?).map_err(WayError::Distrust)?;
+    Ok(Some(here))
+}
+
+/// The names of a path, the first one last.
+fn names(path: &Path) -> Vec<OsString> {
+    let is_name = |component: &Component| matches!(component, Component::Normal(_) | Component::ParentDir);
+    path.components().rev().filter(is_name).map(|component| component.as_os_str().to_owned()).collect()
+}
+
+/// What stands at a name, a symbolic link itself.
+fn look_up(directory: &File, name: &OsString) -> Result<File, Errno> {
+    rustix::fs::openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        .map(File::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    fn made(path: &Path) -> Result<Option<Reached>, WayError> {
+        open(path, Missing::Made)
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_directory_is_the_callers_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a/b");
+        assert!(open(&path, Missing::Left).unwrap().is_none());
+        assert!(!place.path().join("a").exists());
+        made(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700);
+        for mode in [0o770, 0o702] {
+            set_mode(&path, mode);
+            assert!(matches!(made(&path), Err(WayError::Distrust(Distrust::Writable))), "{mode:o}");
+        }
+        set_mode(&path, 0o755);
+        made(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_directory_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let (link, file) = (place.path().join("link"), place.path().join("file"));
+        symlink(place.path(), &link).unwrap();
+        fs::write(&file, "").unwrap();
+        for path in [&link, &file, &file.join("below")] {
+            assert!(matches!(made(path), Err(WayError::NotADirectory)), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_else_may_change_the_way_there() {
+        let place = tempfile::tempdir().unwrap();
+        let (parent, path) = (place.path().join("parent"), place.path().join("parent/own"));
+        made(&path).unwrap();
+        for (mode, leads) in [(0o707, false), (0o1777, true), (0o755, true)] {
+            set_mode(&parent, mode);
+            let opened = made(&path);
+            assert_eq!(opened.is_ok(), leads, "{mode:o}: {opened:?}");
+            assert!(leads || matches!(opened, Err(WayError::Through { .. })), "{mode:o}");
+        }
+        // Links lead there, through "..", relative and absolute ones, but not in circles.
+        symlink("parent/../parent", place.path().join("relative")).unwrap();
+        symlink(&parent, place.path().join("absolute")).unwrap();
+        symlink("circle", place.path().join("circle")).unwrap();
+        for name in ["relative", "absolute"] {
+            let opened = made(&place.path().join(name).join("own")).unwrap().unwrap();
+            assert_eq!(opened.handle.metadata().unwrap().ino(), path.metadata().unwrap().ino(), "{name}");
+            assert_eq!(opened.path, path.canonicalize().unwrap(), "{name}");
+        }
+        assert!(made(&place.path().join("circle/own")).is_err());
+        set_mode(&parent, 0o707);
+        assert!(matches!(made(&place.path().join("absolute/own")), Err(WayError::Through { .. })));
+    }
+}
