@@ -1,8 +1,11 @@
 //! Who may change a file or a directory: what others can write to, they can fill with anything.
 
-use std::fmt;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
+use std::{fmt, io};
+
+use rustix::io::Errno;
 
 /// What nobody but the owner may have: write permission. The mask of an access control list stands in the group's bits.
 const GROUP_WRITES: u32 = 0o020;
@@ -48,19 +51,31 @@ pub fn is_the_callers(metadata: &Metadata) -> Result<(), Distrust> {
 
 /// The same for a directory on the way to it, or a symbolic link there: it may be root's as well, and writable for others
 /// where the sticky bit keeps names in their places. A group that has its user's number is that user's alone, as most
-/// distributions make it.
+/// distributions make it; but not where an access control list names more, which the group's bits stand for then.
 ///
 /// # Errors
-/// When another user could put something else into its place.
-pub fn leads_safely(metadata: &Metadata) -> Result<(), Distrust> {
+/// When another user could put something else into its place, or the system tells nothing of it.
+pub fn leads_safely(handle: &File) -> io::Result<Result<(), Distrust>> {
+    let metadata = handle.metadata()?;
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner != 0 && owner != user && !is_of_nobody_here(owner) {
-        return Err(Distrust::Owner { owner, user });
+        return Ok(Err(Distrust::Owner { owner, user }));
     }
     let mode = if metadata.is_symlink() { 0 } else { metadata.mode() };
-    let group_writes = mode & GROUP_WRITES != 0 && metadata.gid() != owner;
+    let group_writes = mode & GROUP_WRITES != 0 && (metadata.gid() != owner || has_access_list(handle)?);
     let is_open = mode & STICKY == 0 && (mode & OTHERS_WRITE != 0 || group_writes);
-    if is_open { Err(Distrust::Writable) } else { Ok(()) }
+    Ok(if is_open { Err(Distrust::Writable) } else { Ok(()) })
+}
+
+/// Whether users and groups beside the mode's have rights: acl(5).
+fn has_access_list(handle: &File) -> io::Result<bool> {
+    // A handle that only names a file gives no attributes itself.
+    let held = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    match rustix::fs::getxattr(held, "system.posix_acl_access", &mut [0; 1]) {
+        Ok(_) | Err(Errno::RANGE) => Ok(true),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// In a user namespace, the machine's root has no id of its own: his directories look as if they were the overflow user's, and

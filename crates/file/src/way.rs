@@ -78,8 +78,7 @@ pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> 
         File::from(rustix::fs::openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
     let mut here = Reached { handle: root.try_clone()?, path: "/".into() };
     while let Some(name) = rest.pop() {
-        trust::leads_safely(&here.handle.metadata()?)
-            .map_err(|why| WayError::Through { through: here.path.clone(), why })?;
+        leads_safely(&here.handle, &here.path)?;
         let next = match look_up(&here.handle, &name) {
             Err(Errno::NOENT) if missing == Missing::Left => return Ok(None),
             Err(Errno::NOENT) => {
@@ -91,7 +90,7 @@ pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> 
         let next = next?;
         let metadata = next.metadata()?;
         if metadata.is_symlink() && !rest.is_empty() {
-            trust::leads_safely(&metadata).map_err(|why| WayError::Through { through: here.path.join(&name), why })?;
+            leads_safely(&next, &here.path.join(&name))?;
             links += 1;
             if links > MOST_LINKS {
                 return Err(Errno::LOOP.into());
@@ -115,6 +114,10 @@ pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> 
     }
     trust::is_the_callers(&here.handle.metadata()?).map_err(WayError::Distrust)?;
     Ok(Some(here))
+}
+
+fn leads_safely(handle: &File, path: &Path) -> Result<(), WayError> {
+    trust::leads_safely(handle)?.map_err(|why| WayError::Through { through: path.into(), why })
 }
 
 /// The names of a path, the first one last.
@@ -194,5 +197,36 @@ mod tests {
         assert!(made(&place.path().join("circle/own")).is_err());
         set_mode(&parent, 0o707);
         assert!(matches!(made(&place.path().join("absolute/own")), Err(WayError::Through { .. })));
+    }
+
+    #[test]
+    fn an_access_control_list_is_looked_behind() {
+        let place = tempfile::tempdir().unwrap();
+        let (parent, path) = (place.path().join("parent"), place.path().join("parent/own"));
+        made(&path).unwrap();
+        let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        if user != group {
+            eprintln!(
+                "LEFT OUT: the caller's group has not the number of the caller, so that its rights are never trusted"
+            );
+            return;
+        }
+        set_mode(&parent, 0o770);
+        made(&path).unwrap();
+        // Version 2; the owner has all, user 64322 may write, the group nothing, the mask lets that be, and others have nothing.
+        const UNDEFINED: u32 = u32::MAX;
+        let entries: [(u16, u16, u32); 5] =
+            [(1, 7, UNDEFINED), (2, 7, 64_322), (4, 0, UNDEFINED), (16, 7, UNDEFINED), (32, 0, UNDEFINED)];
+        let mut list = 2u32.to_le_bytes().to_vec();
+        for (tag, rights, id) in entries {
+            list.extend([&tag.to_le_bytes()[..], &rights.to_le_bytes(), &id.to_le_bytes()].concat());
+        }
+        match rustix::fs::setxattr(&parent, "system.posix_acl_access", &list, rustix::fs::XattrFlags::empty()) {
+            Err(Errno::OPNOTSUPP) => eprintln!("LEFT OUT: this file system has no access control lists"),
+            result => {
+                result.unwrap();
+                assert!(matches!(made(&path), Err(WayError::Through { .. })));
+            }
+        }
     }
 }
