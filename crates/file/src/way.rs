@@ -33,10 +33,15 @@ pub enum Missing {
 #[derive(Debug, Error)]
 pub enum WayError {
     /// It is another user's, or others can write to it.
-    #[error("it {0}")]
-    Distrust(Distrust),
+    #[error("it {why}{}", remedy(*.why, .path))]
+    Distrust {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: Distrust,
+    },
     /// Another user could put another directory into its place.
-    #[error("it is reached through '{}', which {why}", .through.display())]
+    #[error("it is reached through '{}', which {why}{}", .through.display(), remedy(*.why, .through))]
     Through {
         /// The directory or symbolic link on the way there.
         through: PathBuf,
@@ -49,6 +54,14 @@ pub enum WayError {
     /// The system refuses.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+/// What makes a directory trustworthy, if others have done nothing there yet.
+fn remedy(why: Distrust, path: &Path) -> String {
+    match why {
+        Distrust::Owner { .. } => String::new(),
+        Distrust::Writable => format!("; run 'chmod go-w {}' if they did not", path.display()),
+    }
 }
 
 impl From<Errno> for WayError {
@@ -112,8 +125,10 @@ pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> 
             return Err(WayError::NotADirectory);
         }
     }
-    trust::is_the_callers(&here.handle.metadata()?).map_err(WayError::Distrust)?;
-    Ok(Some(here))
+    match trust::is_the_callers(&here.handle.metadata()?) {
+        Ok(()) => Ok(Some(here)),
+        Err(why) => Err(WayError::Distrust { path: here.path, why }),
+    }
 }
 
 fn leads_safely(handle: &File, path: &Path) -> Result<(), WayError> {
@@ -157,7 +172,7 @@ mod tests {
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700);
         for mode in [0o770, 0o702] {
             set_mode(&path, mode);
-            assert!(matches!(made(&path), Err(WayError::Distrust(Distrust::Writable))), "{mode:o}");
+            assert!(matches!(made(&path), Err(WayError::Distrust { why: Distrust::Writable, .. })), "{mode:o}");
         }
         set_mode(&path, 0o755);
         made(&path).unwrap();

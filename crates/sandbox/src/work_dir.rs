@@ -1,15 +1,18 @@
 //! Where trees are laid out: a directory of the caller's own, and in it one for each run.
 //!
+//! Only root and the caller can change the way there (`nex_file::way`), so that paths below it lead nobody elsewhere.
+//!
 //! A run's directory is locked as long as anybody of the run lives. One that is not locked was left behind by a run
 //! that was killed, and the next run removes it. What cannot be removed stays, and is told.
 
 use std::fmt::Display;
 use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nex_file::private;
+use nex_file::way::{self, Missing};
 use nex_text::{printable, shell_word};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -51,12 +54,12 @@ pub struct Abandoned {
 pub fn remove_abandoned(work_dir: &Path) -> Result<Abandoned, Error> {
     let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
     let mut result = Abandoned::default();
-    let Ok(lock) = open_directory(work_dir) else { return Ok(result) };
-    check(work_dir, &lock).map_err(failed)?;
+    let Some(work_dir) = reach(work_dir, Missing::Left).map_err(failed)? else { return Ok(result) };
     let abandoned = (|| {
+        let lock = open_directory(&work_dir)?;
         rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
         let mut abandoned = Vec::new();
-        for entry in std::fs::read_dir(work_dir)? {
+        for entry in std::fs::read_dir(&work_dir)? {
             let path = entry?.path();
             let is_run = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
             if !is_run {
@@ -129,11 +132,12 @@ impl RunDir {
     pub fn create(work_dir: &Path) -> Result<Self, Error> {
         let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
         (|| {
-            private::create_directories(work_dir)?;
-            let lock = open_directory(work_dir)?;
-            check(work_dir, &lock).map_err(io::Error::other)?;
+            let work_dir = reach(work_dir, Missing::Made).map_err(io::Error::other)?;
+            let work_dir = work_dir.ok_or(io::ErrorKind::NotFound)?;
+            let lock = open_directory(&work_dir)?;
+            can_run_programs(&lock)?;
             rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
-            let run = Self::create_in(work_dir)?;
+            let run = Self::create_in(&work_dir)?;
             rustix::fs::flock(&lock, FlockOperation::Unlock)?;
             io::Result::Ok(run)
         })()
@@ -193,25 +197,25 @@ fn open_directory(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(path)
 }
 
-/// Nobody else may put anything there, and programs must be able to run there.
-fn check(path: &Path, directory: &File) -> Result<(), String> {
-    let metadata = directory.metadata().map_err(|error| error.to_string())?;
-    let euid = rustix::process::geteuid().as_raw();
-    if metadata.uid() != euid {
-        return Err(format!("it belongs to user {}, not to user {euid}", metadata.uid()));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return Err(format!("others can write to it; run 'chmod 700 {}'", path.display()));
-    }
-    let flags = rustix::fs::fstatvfs(directory).map_err(|error| error.to_string())?.f_flag;
-    if flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC) {
-        return Err("its file system is mounted noexec, so that no program of an image can run in it".into());
+/// Where the work directory is, by a way that nobody else can change: paths below it are then the caller's. `None` when it is
+/// missing and stays so.
+fn reach(work_dir: &Path, missing: Missing) -> Result<Option<PathBuf>, String> {
+    let reached = way::open(work_dir, missing).map_err(|error| error.to_string())?;
+    Ok(reached.map(|directory| directory.path))
+}
+
+fn can_run_programs(directory: &File) -> io::Result<()> {
+    if rustix::fs::fstatvfs(directory)?.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC) {
+        let why = "its file system is mounted noexec, so that no program of an image can run in it";
+        return Err(io::Error::other(why));
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]
@@ -224,10 +228,23 @@ mod tests {
         run.remove().unwrap();
 
         std::fs::set_permissions(&work_dir, Permissions::from_mode(0o777)).unwrap();
-        assert!(RunDir::create(&work_dir).err().unwrap().to_string().contains("others can write to it"));
+        assert!(RunDir::create(&work_dir).err().unwrap().to_string().contains("can be written to by others"));
         assert!(remove_abandoned(&work_dir).is_err());
         std::os::unix::fs::symlink(&work_dir, place.path().join("link")).unwrap();
         assert!(RunDir::create(&place.path().join("link")).is_err());
+    }
+
+    #[test]
+    fn nobody_else_can_change_the_way_to_a_work_directory() {
+        let place = tempfile::tempdir().unwrap();
+        let (parent, work_dir) = (place.path().join("parent"), place.path().join("parent/work"));
+        RunDir::create(&work_dir).unwrap().remove().unwrap();
+        std::fs::set_permissions(&parent, Permissions::from_mode(0o777)).unwrap();
+        let refused = [RunDir::create(&work_dir).err().unwrap(), remove_abandoned(&work_dir).err().unwrap()];
+        for error in refused.map(|error| error.to_string()) {
+            let reached = format!("reached through '{}', which can be written to by others", parent.display());
+            assert!(error.contains(&reached), "{error}");
+        }
     }
 
     #[test]

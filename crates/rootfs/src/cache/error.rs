@@ -80,7 +80,7 @@ impl CacheError {
     /// Why the way to the cache was not gone.
     pub(super) fn way(path: &Path) -> impl FnOnce(WayError) -> Self {
         move |error| match error {
-            WayError::Distrust(why) => Self::distrust(path)(why),
+            WayError::Distrust { why, .. } => Self::distrust(path)(why),
             WayError::Through { through, why } => Self::Way { path: path.into(), through, why: why.to_string() },
             WayError::NotADirectory => Self::NotADirectory(path.into()),
             WayError::Io(cause) => Self::Io { path: path.into(), cause },
