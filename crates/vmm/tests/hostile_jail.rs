@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::mpsc;
@@ -160,12 +160,42 @@ fn a_directory_that_others_can_write_to_takes_no_jails() -> Result<()> {
     for path in [jails.join("firecracker"), jails.clone()] {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777))?;
         let said = refusal(&firecracker, PATIENCE)?;
-        assert!(said.contains(&format!("chmod go-w '{}'", path.display())), "{said}");
+        assert!(said.contains(&format!("chmod go-w {}'", path.display())), "{said}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         std::os::unix::fs::chown(&path, Some(USER), None)?;
         let said = refusal(&firecracker, PATIENCE)?;
         assert!(said.contains(&format!("belongs to user {USER}")), "{said}");
         std::os::unix::fs::chown(&path, Some(0), None)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn no_jail_is_made_where_others_can_lead_root_elsewhere() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let Some(firecracker) = hostile(&directory, "exit 1")? else { return Ok(()) };
+    let refused = refusal(&firecracker, PATIENCE)?;
+    assert!(!refused.contains("reached through"), "{refused}");
+
+    // Its jails are below a directory of another user, or of all users, or behind a link that another user has put up.
+    let precious = directory.path().join("precious");
+    fs::create_dir(&precious)?;
+    let (parent, base) = (directory.path().join("parent"), directory.path().join("jails"));
+    fs::create_dir(&parent)?;
+    fs::remove_dir_all(&base)?;
+    symlink(parent.join("base"), &base)?;
+    symlink(&precious, parent.join("base"))?;
+    lchown(&base, Some(0), Some(0))?;
+    let spoils: [Plant; 3] = [
+        &|parent| fs::set_permissions(parent, fs::Permissions::from_mode(0o777)),
+        &|parent| fs::set_permissions(parent, fs::Permissions::from_mode(0o755)).and(chown(parent, Some(USER), None)),
+        &|parent| chown(parent, Some(0), None).and(lchown(parent.join("base"), Some(USER), None)),
+    ];
+    for spoil in spoils {
+        spoil(&parent)?;
+        let refused = refusal(&firecracker, PATIENCE)?;
+        assert!(refused.contains(&format!("it is reached through '{}", parent.display())), "{refused}");
+        assert_eq!(fs::read_dir(&precious)?.count(), 0);
     }
     Ok(())
 }

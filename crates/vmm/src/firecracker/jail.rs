@@ -24,12 +24,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nex_file::private;
+use nex_file::way::{self, Missing};
 use owner::Owner;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use tempfile::TempDir;
@@ -96,9 +97,9 @@ impl Cell {
         let place = jail.base.join(&name);
         let owner = Owner { uid: jail.uid, gid: jail.gid };
         let make = || {
-            private::create_directories(&place)?;
-            check(&jail.base)?;
-            check(&place)?;
+            // Root goes by paths from here on, and so does the jailer: nobody else may lead them elsewhere.
+            let reached = way::open(&place, Missing::Made).map_err(io::Error::other)?;
+            let place = reached.ok_or(io::ErrorKind::NotFound)?.path;
             remove_abandoned(&place, &name);
             let directory = private::temporary_directory(&place, PREFIX)?;
             let lock = open_directory(CWD, directory.path())?;
@@ -107,10 +108,10 @@ impl Cell {
             let root = open_directory(lock.as_fd(), Path::new(ROOT))?;
             let log = private::create_file(&directory.path().join(ROOT).join(LOG))?;
             owner.take(&log)?;
-            Ok((directory, root, log, lock))
+            let base = place.parent().unwrap_or(&place).to_owned();
+            io::Result::Ok(Self { jail: Jail { base, ..jail.clone() }, name, directory, root, log, _lock: lock })
         };
-        let (directory, root, log, lock) = make().map_err(|cause| Error::Prepare { place: place.clone(), cause })?;
-        Ok(Self { jail: jail.clone(), name, directory, root, log, _lock: lock })
+        make().map_err(|cause| Error::Prepare { place, cause })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -254,22 +255,6 @@ fn remove_abandoned(place: &Path, name: &OsStr) {
 fn open_directory(place: impl AsFd, path: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(place, path, flags, Mode::empty())?.into())
-}
-
-/// Makes sure that only root can put something into a directory in which jails are, or take it away.
-fn check(directory: &Path) -> io::Result<()> {
-    const OTHERS_WRITE: u32 = 0o022;
-    const STICKY: u32 = 0o1000;
-    let metadata = fs::metadata(directory)?;
-    if metadata.uid() != 0 {
-        let (path, owner) = (directory.display(), metadata.uid());
-        return Err(io::Error::other(format!("'{path}' belongs to user {owner}, who could put anything there")));
-    }
-    if metadata.mode() & OTHERS_WRITE != 0 && metadata.mode() & STICKY == 0 {
-        let path = directory.display();
-        return Err(io::Error::other(format!("others than root can write to '{path}'; run: chmod go-w '{path}'")));
-    }
-    Ok(())
 }
 
 /// Whether a directory was made so lately that who has made it may not have locked it yet.

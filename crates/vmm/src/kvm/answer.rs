@@ -1,16 +1,23 @@
 //! What has been learned about KVM, kept between runs.
 //!
 //! A text file: the first line says of which machine, boot, kernel and device all of it was learned, each other line what
-//! about a VMM. It is written whole and renamed into place; what cannot be read was never learned.
+//! about a VMM. It is written whole and renamed into place; what cannot be read, or could be another user's, was never learned.
 
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use nex_file::way::{self, Missing, WayError};
+use nex_file::{private, trust};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::Verdict;
 
 const FILE: &str = "kvm";
+/// More than all VMMs of a machine could fill, in bytes.
+const LONGEST_FILE: u64 = 64 << 10;
 const WORKS: &str = "works";
 const FAILS: &str = "fails: ";
 /// Longer reasons are cut.
@@ -19,7 +26,7 @@ const LONGEST: usize = 400;
 /// The file, and what must be its first line.
 #[derive(Debug)]
 pub struct Answers {
-    path: PathBuf,
+    directory: PathBuf,
     key: String,
 }
 
@@ -33,7 +40,7 @@ impl Answers {
         // A container that starts anew gets another node, as does a module that is loaded again.
         let node = format!("{}:{}:{}", device.dev(), device.ino(), device.rdev());
         let key = format!("boot {} kernel {release} {version} device {node}", boot.trim());
-        Some(Self { path: directory.join(FILE), key })
+        Some(Self { directory: directory.into(), key })
     }
 
     /// What is known about a VMM.
@@ -58,19 +65,32 @@ impl Answers {
         let _ = self.write(text.as_bytes());
     }
 
-    fn write(&self, text: &[u8]) -> std::io::Result<()> {
-        if let Some(directory) = self.path.parent() {
-            nex_file::private::create_directories(directory)?;
-        }
-        let new = self.path.with_extension(format!("{}.new", rustix::process::getpid().as_raw_nonzero()));
+    fn write(&self, text: &[u8]) -> Result<(), WayError> {
+        let Some(place) = way::open(&self.directory, Missing::Made)? else { return Ok(()) };
+        let new = place.path.join(format!("{FILE}.{}.new", rustix::process::getpid().as_raw_nonzero()));
         // Somebody with this number was killed just here.
         let _ = fs::remove_file(&new);
-        let written = nex_file::private::create_file(&new).and_then(|mut file| file.write_all(text));
-        written.and_then(|()| fs::rename(&new, &self.path)).inspect_err(|_| _ = fs::remove_file(&new))
+        let written = private::create_file(&new).and_then(|mut file| file.write_all(text));
+        let renamed = written.and_then(|()| fs::rename(&new, place.path.join(FILE)));
+        Ok(renamed.inspect_err(|_| _ = fs::remove_file(&new))?)
+    }
+
+    /// All that was kept, in no more time and memory than that takes.
+    fn read(&self) -> Result<String, WayError> {
+        let place = way::open(&self.directory, Missing::Left)?.ok_or(Errno::NOENT)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(&place.handle, FILE, flags, Mode::empty())?);
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || trust::is_the_callers(&metadata).is_err() {
+            return Err(Errno::INVAL.into());
+        }
+        let mut text = String::new();
+        file.take(LONGEST_FILE).read_to_string(&mut text)?;
+        Ok(text)
     }
 
     fn lines(&self) -> Vec<(String, Verdict)> {
-        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        let text = self.read().unwrap_or_default();
         let Some(rest) = text.strip_prefix(&self.key).and_then(|rest| rest.strip_prefix('\n')) else {
             return Vec::new();
         };
@@ -93,6 +113,11 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use rustix::fs::FileType;
+
     use super::*;
 
     #[test]
@@ -121,5 +146,43 @@ mod tests {
         fs::write(directory.join(FILE), b"\xff\0").expect("it is ours");
         assert_eq!(answers.of("Firecracker"), None);
         fs::remove_dir_all(&directory).expect("it is ours");
+    }
+
+    #[test]
+    fn what_others_could_have_put_there_is_no_answer_and_is_not_waited_for() {
+        let place = tempfile::tempdir().expect("a directory");
+        let directory = place.path().join("nex");
+        let answers = Answers::new(&directory, Path::new("/dev/null")).expect("Linux tells its boot");
+        let file = directory.join(FILE);
+        let known = || answers.of("QEMU 9").is_some();
+        let learn = || {
+            answers.remember("QEMU 9", &Verdict::Works);
+            assert!(known());
+        };
+        learn();
+        let elsewhere = place.path().join("elsewhere");
+        fs::rename(&file, &elsewhere).expect("it is ours");
+        symlink(&elsewhere, &file).expect("the name is free");
+        assert!(!known());
+        learn();
+        assert!(fs::symlink_metadata(&elsewhere).expect("it stays").is_file());
+
+        fs::remove_file(&file).expect("it is ours");
+        rustix::fs::mknodat(rustix::fs::CWD, &file, FileType::Fifo, Mode::RUSR, 0).expect("the name is free");
+        assert!(!known());
+        learn();
+        fs::remove_file(&file).expect("it is ours");
+        File::create(&file).and_then(|file| file.set_len(1 << 40)).expect("sparse");
+        assert!(!known());
+        learn();
+
+        for (path, open, closed) in [(&file, 0o666, 0o600), (&directory, 0o777, 0o700)] {
+            fs::set_permissions(path, Permissions::from_mode(open)).expect("it is ours");
+            assert!(!known(), "{path:?}");
+            fs::set_permissions(path, Permissions::from_mode(closed)).expect("it is ours");
+            assert!(known(), "{path:?}");
+        }
+        fs::set_permissions(place.path(), Permissions::from_mode(0o777)).expect("it is ours");
+        assert!(!known());
     }
 }
