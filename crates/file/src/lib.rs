@@ -1,9 +1,12 @@
 //! Opens the files that users name. Only regular files, or for a guest's drive block devices, will do where a file is read out of
 //! order or more than once, and nobody may be kept waiting by another kind. Trees that users name are read by handles ([`tree`]).
 //!
+//! What a file is that was named in the place of another tells [`kind`].
+//!
 //! And makes what is the user's alone: see [`private`]. Who else can change something is told by [`trust`], and by [`way`]
 //! for all that leads there.
 
+pub mod kind;
 pub mod private;
 pub mod tree;
 pub mod trust;

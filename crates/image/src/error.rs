@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nex_file::kind::FileKind;
 use nex_text::{name, short_name};
 
 use crate::digest::Digest;
@@ -129,7 +130,7 @@ pub enum Error {
         unit: &'static str,
     },
     /// A layer is not what the manifest says.
-    #[error("layer {}{}: {problem}", index + 1, InBrackets(digest))]
+    #[error("{}{problem}", Which(*index, digest, problem))]
     Layer {
         /// The layer, counted from 0, the lowest; people count from 1.
         index: usize,
@@ -196,6 +197,16 @@ pub enum LayerError {
         /// What it looks like.
         found: &'static str,
     },
+    /// What was named as the tar of a root filesystem is none.
+    #[error("{}", no_root(name, found, *compression))]
+    NoRoot {
+        /// The reference.
+        name: String,
+        /// What is there.
+        found: Instead,
+        /// What it was compressed with.
+        compression: Compression,
+    },
     /// More bytes than allowed come out of all layers.
     #[error("the layers unpack to more than the limit of {limit} bytes")]
     TooManyBytes {
@@ -229,6 +240,54 @@ pub enum LayerError {
     /// No thread could be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
+}
+
+/// What is there in the place of a root filesystem's tar.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Instead {
+    /// Not a byte.
+    Nothing,
+    /// Zeros, as a tar of nothing has them, too.
+    Zeros,
+    /// A tar in which nothing is named.
+    NoEntries,
+    /// Another kind of file.
+    Other(&'static FileKind),
+    /// Something that is not known.
+    Unknown,
+}
+
+/// What was named, what it is, and what to name instead.
+fn no_root(name: &str, found: &Instead, compression: Compression) -> String {
+    let place = if name == "tar:-" { "the standard input" } else { name };
+    let place = match compression {
+        Compression::None => short_name(place),
+        compression => format!("what {compression} has compressed in {}", short_name(place)),
+    };
+    let scratch = "a root filesystem of nothing is made with --image scratch";
+    match found {
+        Instead::Nothing if name == "tar:-" => {
+            format!(
+                "{place} ended without a byte, so that there is no tar: what writes to the pipe may have failed; {scratch}"
+            )
+        }
+        Instead::Nothing => format!("{place} is empty, so that there is no tar; {scratch}"),
+        Instead::Zeros => format!("{place} begins with zeros, where the first entry of a tar should stand; {scratch}"),
+        Instead::NoEntries => format!("{place} is a tar without entries; {scratch}"),
+        Instead::Other(FileKind { what, unpack: Some(unpack), .. }) => {
+            format!("{place} is {what}, which nex does not undo: {unpack} FILE | nex rootfs --image tar:-")
+        }
+        Instead::Other(FileKind { what, .. }) => {
+            format!(
+                "{place} is {what}, and no tar; tar: wants a tar of a root filesystem, plain or compressed with gzip, zstd or xz"
+            )
+        }
+        Instead::Unknown => {
+            format!(
+                "{place} is no tar; tar: wants a tar of a root filesystem, plain or compressed with gzip, zstd or xz"
+            )
+        }
+    }
 }
 
 /// Two digests that should be equal.
@@ -283,12 +342,16 @@ impl LayerError {
     }
 }
 
-/// ` (sha256:...)`, or nothing.
-struct InBrackets<'a>(&'a Option<Digest>);
+/// `layer 3 (sha256:...): `, or nothing before a problem that names the place itself.
+struct Which<'a>(usize, &'a Option<Digest>, &'a LayerError);
 
-impl fmt::Display for InBrackets<'_> {
+impl fmt::Display for Which<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|digest| write!(f, " ({digest})"))
+        match self {
+            Self(_, _, LayerError::NoRoot { .. }) => Ok(()),
+            Self(index, Some(digest), _) => write!(f, "layer {} ({digest}): ", index + 1),
+            Self(index, None, _) => write!(f, "layer {}: ", index + 1),
+        }
     }
 }
 

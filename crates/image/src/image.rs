@@ -131,8 +131,9 @@ impl Image {
                 problem: LayerError::NoSuchLayer { layers: self.layers.len() },
             });
         };
+        let root = (layer.digest.is_none() && layer.diff_id.is_none()).then(|| self.name.clone());
         let (limits, unpacked) = (self.limits.clone(), Arc::clone(&self.unpacked));
-        LayerReader::start(open()?, Job { index, layer: layer.clone(), limits, unpacked, progress })
+        LayerReader::start(open()?, Job { index, layer: layer.clone(), root, limits, unpacked, progress })
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Compression {
     Gzip,
     /// RFC 8878, one or several frames.
     Zstd,
+    /// The .xz file format, one or several streams; of root filesystems only, as layers of images never have it.
+    Xz,
 }
 
 impl fmt::Display for Compression {
@@ -45,6 +47,7 @@ impl fmt::Display for Compression {
             Compression::None => "uncompressed",
             Compression::Gzip => "gzip",
             Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
         })
     }
 }
@@ -84,6 +87,8 @@ pub(crate) struct Job {
     /// The layer's place in the image, for errors and progress.
     pub index: usize,
     pub layer: Layer,
+    /// What messages call it, where it is a root filesystem and no layer of an image.
+    pub root: Option<String>,
     pub limits: Limits,
     /// Decompressed bytes of all layers of the image that were taken so far.
     pub unpacked: Arc<AtomicU64>,

@@ -18,6 +18,9 @@ pub struct Limits {
 /// The largest window of a zstd frame, as a power of two: 128 MiB, which is what `zstd --long` takes without asking.
 pub(crate) const ZSTD_WINDOW_LOG: u32 = 27;
 
+/// Memory for a dictionary of xz, in KiB: 64 MiB is what `xz -9` asks for, and twice that is there for others.
+pub(crate) const XZ_MEMORY: u32 = 128 << 10;
+
 /// Members of an archive that holds an image (not of a layer), against endless lists of empty ones.
 pub(crate) const ARCHIVE_MEMBERS: usize = 65_536;
 

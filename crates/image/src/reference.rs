@@ -94,6 +94,17 @@ pub enum ReferenceError {
         /// The reference that was probably meant.
         suggestion: String,
     },
+    /// A file of this machine that holds no image in any form.
+    #[error(
+        "{} is a file here, {what}, and no image; an image is a name such as alpine:3.20, or oci:DIR, oci-archive:FILE, \
+         docker-archive:FILE, tar:FILE, rootfs:DIR", path.display()
+    )]
+    OtherFile {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the file is.
+        what: &'static str,
+    },
     /// A text that can only be a path, and nothing is there.
     #[error("{} does not exist (a local image is named by oci:DIR, oci-archive:FILE, docker-archive:FILE, tar:FILE or rootfs:DIR)", path.display())]
     NoSuchPath {

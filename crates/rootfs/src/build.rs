@@ -144,6 +144,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
     }
     // From here on, what is deleted may be punched out of the image.
     layers.iter_mut().for_each(LayerCache::wait);
+    let machine_note = build.check_root()?;
 
     let script = match &options.script {
         Some(script) => {
@@ -166,6 +167,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
 
     phases.next("metadata");
     let mut notes = build.notes(wiring.notes, script.as_ref());
+    notes.extend(machine_note);
     notes.extend(build.split_links()?);
     let (file_system, layer_reports, identity) = build.finish()?;
     let verity = options.verity.as_ref().map(|_| verity::Parameters {

@@ -10,6 +10,7 @@ use crate::bytes::human;
 use crate::cache::{Key, Shelf};
 use crate::dress::DressError;
 use crate::existing_file::ExistingFileError;
+use crate::foreign::ForeignError;
 use crate::links::LinkError;
 use crate::output::OutputError;
 use crate::place::PlaceError;
@@ -34,6 +35,9 @@ pub enum Error {
         /// The entry and what is wrong with it.
         cause: PlaceError,
     },
+    /// What was named as a root filesystem is something else.
+    #[error(transparent)]
+    Foreign(#[from] ForeignError),
     /// The agent's file cannot be opened.
     #[error("cannot open the agent '{}': {cause}; name a program for the guest", .path.display())]
     OpenAgent {

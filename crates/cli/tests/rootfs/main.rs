@@ -19,6 +19,7 @@ mod kernel_bombs;
 mod layers;
 mod links;
 mod nex;
+mod not_a_root;
 mod options;
 mod privileges;
 mod read_ahead;

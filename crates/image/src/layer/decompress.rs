@@ -1,13 +1,16 @@
 //! The second stage: finds out how the blob is compressed, and undoes it.
 
 use std::io::{self, BufRead, Read};
+use std::ops::Range;
+
+use nex_file::kind;
 
 use super::blob::BlobFacts;
 use super::gzip::GzipReader;
 use super::pipe::{PipeReader, PipeWriter, Pool, Stop, spawn_stage};
 use super::{Compression, Job};
-use crate::error::LayerError;
-use crate::limits::{Limits, ZSTD_WINDOW_LOG};
+use crate::error::{Instead, LayerError};
+use crate::limits::{Limits, XZ_MEMORY, ZSTD_WINDOW_LOG};
 
 const BUFFER_BYTES: usize = 512 << 10;
 const BUFFERS: usize = 8;
@@ -19,16 +22,7 @@ const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// The magic numbers of zstd's skippable frames end so, and begin with 0x50 to 0x5f.
 const ZSTD_SKIPPABLE_MAGIC: &[u8] = &[0x2a, 0x4d, 0x18];
 
-/// What else people might hand over, by its first bytes.
-const OTHER_FORMS: [(&[u8], &str); 7] = [
-    (b"BZh", "compressed by bzip2"),
-    (b"\xfd7zXZ\0", "compressed by xz"),
-    (b"\x04\x22\x4d\x18", "compressed by lz4"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"hsqs", "a squashfs image"),
-    (b"{", "a JSON document"),
-    (b"<", "an HTML or XML document"),
-];
+const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";
 
 /// What is known when all is decompressed.
 #[derive(Clone, Copy)]
@@ -42,26 +36,36 @@ pub(super) struct TarFacts {
 pub(super) fn start(mut blob: PipeReader<BlobFacts>, job: &Job) -> Result<PipeReader<TarFacts>, LayerError> {
     let mut budget = Budget { limits: job.limits.clone(), here: 0 };
     let is_promised = job.layer.digest.is_some();
-    spawn_stage("decompress", BUFFERS, move |pipe| match unpack(&mut blob, &mut budget, pipe) {
+    let root = job.root.clone();
+    spawn_stage("decompress", BUFFERS, move |pipe| match unpack(&mut blob, &mut budget, root.as_deref(), pipe) {
         Ok(compression) => finish(&mut blob, budget.here, compression),
         Err(Stop::Failed(error)) if is_promised && error.is_of_content() => Err(blame(&mut blob, error)),
         Err(stop) => Err(stop),
     })
 }
 
-/// Decompresses all of the blob into the pipe.
+/// Decompresses all of the blob into the pipe. `root` is what messages call a tar that is a root filesystem itself: people who
+/// name one may mean another kind of file, and never mean nothing.
 fn unpack(
     blob: &mut PipeReader<BlobFacts>,
     budget: &mut Budget,
+    root: Option<&str>,
     pipe: &PipeWriter<TarFacts>,
 ) -> Result<Compression, Stop> {
     let pool = Pool::new(BUFFERS, BUFFER_BYTES);
-    let compression = detect(blob.piece()?)?;
+    let compression = match root {
+        Some(name) => detect_root(blob.piece()?, name)?,
+        None => detect(blob.piece()?)?,
+    };
     let mut source = Counted { inner: blob, bytes: 0 };
     let mut tar = decoder(&mut source, compression)?;
+    let mut unseen_root = root;
     loop {
         let mut buffer = pool.take();
         let read = buffer.fill(&mut tar).map_err(|error| failure(error, compression))?;
+        if let Some(name) = unseen_root.take() {
+            begins_with_an_entry(buffer.filled(), name, compression)?;
+        }
         if read == 0 {
             return Ok(compression);
         }
@@ -120,6 +124,7 @@ enum Decoder<'a, 'b> {
     Plain(&'a mut Counted<'b>),
     Gzip(GzipReader<&'a mut Counted<'b>>),
     Zstd(Box<zstd::Decoder<'static, &'a mut Counted<'b>>>),
+    Xz(Box<lzma_rust2::XzReader<&'a mut Counted<'b>>>),
 }
 
 fn decoder<'a, 'b>(blob: &'a mut Counted<'b>, compression: Compression) -> Result<Decoder<'a, 'b>, LayerError> {
@@ -131,6 +136,7 @@ fn decoder<'a, 'b>(blob: &'a mut Counted<'b>, compression: Compression) -> Resul
             decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(LayerError::Read)?;
             Decoder::Zstd(Box::new(decoder))
         }
+        Compression::Xz => Decoder::Xz(Box::new(lzma_rust2::XzReader::new_mem_limit(blob, true, XZ_MEMORY))),
     })
 }
 
@@ -141,6 +147,7 @@ impl Decoder<'_, '_> {
             Decoder::Plain(blob) => blob.bytes,
             Decoder::Gzip(reader) => reader.get_ref().bytes,
             Decoder::Zstd(decoder) => decoder.get_ref().bytes,
+            Decoder::Xz(reader) => reader.inner().bytes,
         }
     }
 }
@@ -151,6 +158,7 @@ impl Read for Decoder<'_, '_> {
             Decoder::Plain(blob) => blob.read(out),
             Decoder::Gzip(reader) => reader.read(out),
             Decoder::Zstd(decoder) => decoder.read(out),
+            Decoder::Xz(reader) => reader.read(out),
         }
     }
 }
@@ -182,17 +190,54 @@ fn detect(start: &[u8]) -> Result<Compression, LayerError> {
     } else if start.is_empty() || start.get(..TAR_BLOCK).is_some_and(is_tar_block) {
         Ok(Compression::None)
     } else {
-        let known = OTHER_FORMS.iter().find(|(magic, _)| start.starts_with(magic));
-        Err(LayerError::NotALayer { found: known.map_or("of an unknown form", |&(_, name)| name) })
+        Err(LayerError::NotALayer { found: kind::of(start).map_or("of an unknown form", |kind| kind.what) })
     }
+}
+
+/// The same for a tar that is a root filesystem: any compression will do that this program can undo, and nothing will not.
+fn detect_root(start: &[u8], name: &str) -> Result<Compression, LayerError> {
+    if start.starts_with(XZ_MAGIC) {
+        return Ok(Compression::Xz);
+    }
+    detect(start).or_else(|_| {
+        begins_with_an_entry(start, name, Compression::None)?;
+        Ok(Compression::None)
+    })
+}
+
+/// Makes sure that a root filesystem's tar begins with the header of an entry.
+fn begins_with_an_entry(start: &[u8], name: &str, compression: Compression) -> Result<(), LayerError> {
+    let block = start.get(..TAR_BLOCK);
+    if block.is_some_and(|block| block.iter().any(|&byte| byte != 0) && is_tar_block(block)) {
+        return Ok(());
+    }
+    let found = match kind::of(start) {
+        // Its first header is damaged: what reads it says so.
+        Some(kind) if kind.what == "a tar" => return Ok(()),
+        Some(kind) => Instead::Other(kind),
+        None if start.is_empty() => Instead::Nothing,
+        None if start.iter().all(|&byte| byte == 0) => Instead::Zeros,
+        None => Instead::Unknown,
+    };
+    Err(LayerError::NoRoot { name: name.to_owned(), found, compression })
 }
 
 /// Whether a tar may begin so: with the two zero blocks of its end, or with a header whose checksum is right.
 fn is_tar_block(block: &[u8]) -> bool {
-    block.iter().all(|&byte| byte == 0)
-        || tar_core::Header::from_bytes(block.first_chunk::<TAR_BLOCK>().expect("a whole block"))
-            .verify_checksum()
-            .is_ok()
+    block.iter().all(|&byte| byte == 0) || has_right_checksum(block)
+}
+
+/// The sum of a header's bytes, its own field taken as spaces, stands in it in octal digits. Old Solaris and BSD tars took bytes
+/// as signed numbers.
+fn has_right_checksum(block: &[u8]) -> bool {
+    const FIELD: Range<usize> = 148..156;
+    let digits = block[FIELD].trim_ascii_start();
+    let digits = digits.split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default();
+    let Ok(stated) = i64::from_str_radix(str::from_utf8(digits).unwrap_or_default(), 8) else { return false };
+    let bytes = || block.iter().enumerate().map(|(at, &byte)| if FIELD.contains(&at) { b' ' } else { byte });
+    let unsigned: i64 = bytes().map(i64::from).sum();
+    let signed: i64 = bytes().map(|byte| i64::from(byte.cast_signed())).sum();
+    stated == unsigned || stated == signed
 }
 
 /// Tells the errors of the earlier stage, which pass through the decoder, from the decoder's own.
@@ -224,5 +269,39 @@ mod tests {
         assert_eq!(detect(&[0; 1024]).expect("an empty tar"), Compression::None);
         assert!(detect(&[b'a'; 1024]).is_err());
         assert!(detect(&[0; 100]).is_err());
+    }
+
+    #[test]
+    fn a_root_filesystem_is_no_other_file_and_not_nothing() {
+        let mut ext4 = [0; 2048];
+        ext4[1080..1082].copy_from_slice(&[0x53, 0xef]);
+        for (start, said) in [
+            (&b""[..], "tar:x is empty"),
+            (&[0; 1024], "begins with zeros"),
+            (&ext4, "tar:x is an ext4 file system, and no tar"),
+            (b"BZh91AY", "bzip2 -dc FILE | nex rootfs --image tar:-"),
+            (b"hello", "no tar"),
+        ] {
+            let error = detect_root(start, "tar:x").and_then(|kind| begins_with_an_entry(start, "tar:x", kind));
+            let error = error.expect_err("no root filesystem").to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        assert_eq!(detect_root(b"\xfd7zXZ\0\0", "tar:x").expect("xz"), Compression::Xz);
+    }
+
+    #[test]
+    fn sums_of_signed_bytes_are_right_too() {
+        let mut block = [0; TAR_BLOCK];
+        block[..3].copy_from_slice("ä/".as_bytes());
+        for sum in ["001200\0 ", "000000\0 "] {
+            block[148..156].copy_from_slice(sum.as_bytes());
+            assert!(!has_right_checksum(&block));
+        }
+        // Two bytes above 127, a slash and eight spaces.
+        let unsigned: i64 = 0xc3 + 0xa4 + 0x2f + 8 * 0x20;
+        for sum in [unsigned, unsigned - 2 * 256] {
+            block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            assert!(has_right_checksum(&block), "{sum}");
+        }
     }
 }

@@ -63,7 +63,7 @@ fn plain(blob: impl Read + Send + 'static) -> Box<dyn Blob> {
 }
 
 fn start_within(blob: impl Read + Send + 'static, layer: Layer, limits: Limits) -> LayerReader {
-    let job = Job { index: 3, layer, limits, unpacked: Arc::default(), progress: Arc::new(NoProgress) };
+    let job = Job { index: 3, layer, root: None, limits, unpacked: Arc::default(), progress: Arc::new(NoProgress) };
     LayerReader::start(plain(blob), job).expect("threads")
 }
 
@@ -298,7 +298,7 @@ fn progress_tells_the_whole_story() {
     }
     let story = Arc::new(Story::default());
     let (layer, limits) = (Layer { size: Some(1024), ..unknown() }, Limits::default());
-    let job = Job { index: 0, layer, limits, unpacked: Arc::default(), progress: story.clone() };
+    let job = Job { index: 0, layer, root: None, limits, unpacked: Arc::default(), progress: story.clone() };
     LayerReader::start(plain(Cursor::new([0; 1024])), job).and_then(LayerReader::finish).expect("a summary");
     assert_eq!(*story.0.lock().expect("no panic"), ["start 0 Some(1024)", "at 0 1024", "end 0"]);
 }

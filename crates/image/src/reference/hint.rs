@@ -5,6 +5,8 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nex_file::kind;
+
 use super::ReferenceError;
 
 /// Bytes at the start of a file that tell an archive's kind.
@@ -20,8 +22,16 @@ pub(super) fn refuse_path(path: &Path) -> Result<(), ReferenceError> {
     };
     let (kind, transport) = if metadata.is_dir() {
         ("directory", if path.join("oci-layout").exists() { "oci" } else { "rootfs" })
+    } else if !metadata.is_file() {
+        ("file", "tar")
     } else {
-        ("file", if metadata.is_file() { archive_transport(path) } else { "tar" })
+        let (start, end) = ends(path).unwrap_or_default();
+        match kind::of(&start) {
+            Some(found) if found.unpack.is_none() && found.what != "a tar" => {
+                return Err(ReferenceError::OtherFile { path: path.to_owned(), what: found.what });
+            }
+            _ => ("file", archive_transport(&start, &end)),
+        }
     };
     Err(ReferenceError::LocalPath {
         path: path.to_owned(),
@@ -31,9 +41,8 @@ pub(super) fn refuse_path(path: &Path) -> Result<(), ReferenceError> {
 }
 
 /// Which archive a file looks like. The members that tell stand at either end, so both are looked at.
-fn archive_transport(path: &Path) -> &'static str {
-    let (start, end) = ends(path).unwrap_or_default();
-    let holds = |name: &[u8]| [&start, &end].into_iter().any(|part| has_member(part, name));
+fn archive_transport(start: &[u8], end: &[u8]) -> &'static str {
+    let holds = |name: &[u8]| [start, end].into_iter().any(|part| has_member(part, name));
     if holds(b"manifest.json") {
         "docker-archive"
     } else if holds(b"oci-layout") {

@@ -30,6 +30,7 @@ pub fn open_shell(options: &Options, events: &Arc<dyn Events>) -> Result<(), Err
     if build.writer.is_past_limit() {
         return Err(build.no_room());
     }
+    build.check_root()?;
     match &options.script {
         Some(script) => build.shell(script, unfinished.file(), events.as_ref()),
         None => Ok(()),

@@ -12,6 +12,7 @@ use crate::cache::{Cache, Shelf};
 use crate::dress::{DressError, dress};
 use crate::error::Error;
 use crate::events::Events;
+use crate::foreign;
 use crate::guest::{self, Init, Wiring, wire};
 use crate::links::{self, LinkError, Split};
 use crate::merge::Merge;
@@ -72,6 +73,21 @@ impl<'a> Build<'a> {
             layers: Vec::new(),
             script_digest: None,
         })
+    }
+
+    /// Whether the layers have made a root filesystem for the platform; a note where that is doubtful.
+    ///
+    /// # Errors
+    /// When it is no root filesystem, or one for other processors.
+    pub fn check_root(&self) -> Result<Option<String>, Error> {
+        if self.writer.is_past_limit() {
+            // What there was no room for cannot be looked at, and is an error of its own.
+            return Ok(None);
+        }
+        let view = MergedView { tree: self.merge.tree(), writer: &self.writer };
+        foreign::refuse_images(&view, &self.options.reference)?;
+        let architecture = self.image.platform.architecture();
+        Ok(foreign::check_machine(&view, &self.options.reference, architecture)?)
     }
 
     /// Runs the setup scripts in what the layers have made.

@@ -1,0 +1,191 @@
+//! What was named as a root filesystem, and is something else: an archive of an image, or a root filesystem for other processors.
+//!
+//! Both would make a file that no guest boots, and say so only there.
+
+use nex_image::{Reference, TarSource};
+use nex_program::{Elf, Machine, View, exists};
+use nex_text::{name, shell_word};
+use serde_json::Value;
+use thiserror::Error;
+
+/// Directories and files that each root filesystem has one of, and no archive of an image.
+const OF_ROOTS: [&[u8]; 8] = [b"/bin", b"/sbin", b"/usr", b"/etc", b"/lib", b"/init", b"/linuxrc", b"/nix"];
+
+/// Documents of an image are shorter, in bytes: its list of layers and names.
+const LONGEST_DOCUMENT: u64 = 4 << 20;
+
+/// Programs that a guest runs first, and what loads them. One of them is in each root filesystem that can start anything.
+const FIRST_PROGRAMS: [&[u8]; 12] = [
+    b"/sbin/init",
+    b"/init",
+    b"/bin/sh",
+    b"/bin/busybox",
+    b"/usr/bin/env",
+    b"/usr/lib/systemd/systemd",
+    b"/lib64/ld-linux-x86-64.so.2",
+    b"/lib/ld-linux-aarch64.so.1",
+    b"/lib/ld-linux-riscv64-lp64d.so.1",
+    b"/lib/ld-musl-x86_64.so.1",
+    b"/lib/ld-musl-aarch64.so.1",
+    b"/lib/ld-musl-riscv64.so.1",
+];
+
+/// Bytes of an ELF header.
+const ELF_HEADER: u64 = 64;
+
+/// Why a tar or a directory is no root filesystem for the guest.
+#[derive(Debug, Error)]
+pub enum ForeignError {
+    /// It holds an image, with its layers packed.
+    #[error("{} holds {form}, and no root filesystem; {instead}", name(.reference))]
+    Image {
+        /// The reference.
+        reference: String,
+        /// `a docker archive`, `an OCI layout`.
+        form: &'static str,
+        /// What to name instead.
+        instead: String,
+    },
+    /// Its programs are for other processors.
+    #[error(
+        "{} is for {found}, as its {} is, and not for {wanted}; ask for it with --platform linux/{found}, and for an agent of that \
+         kind with --agent", name(.reference), name(.program)
+    )]
+    Machine {
+        /// The reference.
+        reference: String,
+        /// The program that says so.
+        program: Vec<u8>,
+        /// What it is for.
+        found: Machine,
+        /// The platform's architecture, as an image index names it.
+        wanted: String,
+    },
+}
+
+/// Whether what a tar or a directory has brought is a root filesystem at all.
+///
+/// # Errors
+/// When it is an image.
+pub fn refuse_images(view: &dyn View, reference: &Reference) -> Result<(), ForeignError> {
+    let (Reference::Tar(_) | Reference::Directory(_)) = reference else { return Ok(()) };
+    if OF_ROOTS.iter().any(|path| exists(view, path)) {
+        return Ok(());
+    }
+    let (form, transport) = if is_docker_archive(view) {
+        ("a docker archive", "docker-archive")
+    } else if exists(view, b"/oci-layout") && exists(view, b"/index.json") {
+        ("an OCI layout", "oci-archive")
+    } else {
+        return Ok(());
+    };
+    let instead = match reference {
+        Reference::Tar(TarSource::File(file)) => format!("name it as {transport}:{}", shell_word(file)),
+        Reference::Directory(directory) if transport == "oci-archive" => {
+            format!("name it as oci:{}", shell_word(directory))
+        }
+        _ => format!("write the archive to a file, and name that as {transport}:FILE"),
+    };
+    Err(ForeignError::Image { reference: reference.to_string(), form, instead })
+}
+
+/// Whether there is docker's list of images: `manifest.json`, an array with layers. Keys have any case, as docker reads them.
+fn is_docker_archive(view: &dyn View) -> bool {
+    let Ok(Some(text)) = view.read(b"/manifest.json", LONGEST_DOCUMENT) else { return false };
+    let Ok(Value::Array(images)) = serde_json::from_slice(&text) else { return false };
+    let has_layers =
+        |image: &Value| image.as_object().is_some_and(|keys| keys.keys().any(|key| key.eq_ignore_ascii_case("layers")));
+    !images.is_empty() && images.iter().all(has_layers)
+}
+
+/// Whether the first programs are for the platform's processors. Gives a note where that is doubtful: where they are for several
+/// kinds, or an image says something else of itself.
+///
+/// # Errors
+/// When all of a tar's or a directory's are for processors that the platform does not have.
+pub fn check_machine(
+    view: &dyn View,
+    reference: &Reference,
+    architecture: &str,
+) -> Result<Option<String>, ForeignError> {
+    let machine = |path: &&'static [u8]| {
+        let start = view.read(path, ELF_HEADER).ok()??;
+        Elf::is_elf(&start).then(|| Elf::machine(&start)).flatten().map(|machine| (*path, machine))
+    };
+    let found: Vec<_> = FIRST_PROGRAMS.iter().filter_map(machine).collect();
+    let Some(&(program, other)) = found.iter().find(|(_, machine)| !machine.is(architecture)) else { return Ok(None) };
+    let is_mixed = found.iter().any(|(_, machine)| machine.is(architecture));
+    let is_plain = matches!(reference, Reference::Tar(_) | Reference::Directory(_));
+    if is_plain && !is_mixed && !runs_on(other, architecture) {
+        let (reference, program, wanted) = (reference.to_string(), program.to_vec(), architecture.to_owned());
+        return Err(ForeignError::Machine { reference, program, found: other, wanted });
+    }
+    Ok(Some(format!(
+        "{} is for {other}, and the platform is {architecture}: it runs only where the guest's kernel and processor take both",
+        name(program)
+    )))
+}
+
+/// Whether processors of a kind run programs of another one, where the kernel lets them.
+fn runs_on(program: Machine, architecture: &str) -> bool {
+    matches!(architecture, "amd64") && program.is("386") || matches!(architecture, "arm64") && program.is("arm")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::memory::Image;
+
+    fn tar(file: &str) -> Reference {
+        Reference::Tar(TarSource::File(file.into()))
+    }
+
+    /// The first bytes of a program for a kind of processor of 64 bits, or 32 for i386.
+    fn program(machine: u8) -> Vec<u8> {
+        let bits = if machine == 3 { 1 } else { 2 };
+        let mut header = [b"\x7fELF".as_slice(), &[bits, 1, 1]].concat();
+        header.resize(64, 0);
+        (header[16], header[18], header[20]) = (2, machine, 1);
+        header
+    }
+
+    #[test]
+    fn archives_of_images_are_told_by_what_is_at_their_top() {
+        let docker = Image::default().file("/manifest.json", 0o644, br#"[{"config":"c.json","layers":["l.tar"]}]"#);
+        let error = refuse_images(&docker, &tar("a b.tar")).unwrap_err().to_string();
+        assert!(error.contains("holds a docker archive") && error.ends_with("docker-archive:'a b.tar'"), "{error}");
+        let layout = || Image::default().file("/oci-layout", 0o644, "{}").file("/index.json", 0o644, "{}");
+        let error = refuse_images(&layout(), &Reference::Directory("here".into())).unwrap_err().to_string();
+        assert!(error.ends_with("name it as oci:here"), "{error}");
+        let error = refuse_images(&layout(), &Reference::Tar(TarSource::Stdin)).unwrap_err().to_string();
+        assert!(error.ends_with("oci-archive:FILE"), "{error}");
+        // A root filesystem may have files of these names; so may the layers of an image.
+        refuse_images(&layout().file("/etc/passwd", 0o644, ""), &tar("x")).unwrap();
+        refuse_images(&layout(), &Reference::Scratch).unwrap();
+        refuse_images(&Image::default().file("/manifest.json", 0o644, "[]"), &tar("x")).unwrap();
+    }
+
+    #[test]
+    fn programs_for_other_processors_are_refused_or_noted() {
+        let (amd64, arm64, i386) = (program(62), program(183), program(3));
+        let check = |files: &[(&str, &[u8])], reference: &Reference| {
+            let view = files.iter().fold(Image::default(), |view, (path, bytes)| view.file(path, 0o755, bytes));
+            check_machine(&view, reference, "amd64")
+        };
+        assert_eq!(check(&[("/bin/sh", &amd64)], &tar("x")).unwrap(), None);
+        assert_eq!(check(&[("/bin/sh", b"#!/bin/true")], &tar("x")).unwrap(), None);
+        let error = check(&[("/bin/sh", &arm64)], &tar("x")).unwrap_err().to_string();
+        assert!(
+            error.contains("tar:x is for arm64, as its /bin/sh is") && error.contains("--platform linux/arm64"),
+            "{error}"
+        );
+        for (files, reference) in [
+            (&[("/bin/sh", &*amd64), ("/sbin/init", &*arm64)][..], tar("x")),
+            (&[("/bin/sh", &*i386)], tar("x")),
+            (&[("/bin/sh", &*arm64)], "oci:x".parse().unwrap()),
+        ] {
+            let note = check(files, &reference).unwrap().expect("a note");
+            assert!(note.contains("the platform is amd64"), "{note}");
+        }
+    }
+}
