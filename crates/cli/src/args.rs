@@ -123,7 +123,7 @@ pub struct RootfsArgs {
     #[arg(long, env = "NEX_FREE", value_parser = size::parse, value_name = "SIZE")]
     pub free: Option<u64>,
 
-    /// The output: a file (.gz and .zst compress), or - for standard output.
+    /// The output: a file (.gz and .zst compress, names of other forms are refused), or - for standard output.
     #[arg(short, long, env = "NEX_OUTPUT", default_value = "rootfs.ext4", value_name = "FILE")]
     pub output: OsString,
 

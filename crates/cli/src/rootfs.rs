@@ -1,5 +1,6 @@
 //! `nex rootfs`: from arguments to a build, and from its report to the user.
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -69,7 +70,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         size,
         file_system: file_system(&args.file_system, size)?,
         script: script::options(&args.script, args.hostname.as_deref(), source_date_epoch()?)?,
-        output: Destination::new(&args.output),
+        output: destination(&args.output)?,
         digest: args.sha256,
         verity: verity(args)?,
         source_date_epoch: source_date_epoch()?,
@@ -85,6 +86,10 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         },
         cache: if args.cache.no_cache { None } else { cache::options(&args.cache.place) },
     })
+}
+
+fn destination(name: &OsStr) -> Result<Destination, Diagnostic> {
+    Destination::new(name).map_err(|error| Diagnostic::usage(error.to_string()))
 }
 
 fn image_limits(args: &LimitArgs) -> nex_image::Limits {
@@ -144,7 +149,7 @@ fn verity(args: &RootfsArgs) -> Result<Option<VerityPlace>, Diagnostic> {
         Some(_) if args.verity => Err(Diagnostic::usage(
             "--verity appends the hash tree and --verity-file writes it to a file of its own; leave one of them out",
         )),
-        Some(path) => match Destination::new(path.as_os_str()) {
+        Some(path) => match destination(path.as_os_str())? {
             Destination::Stdout => Err(Diagnostic::usage(
                 "the hash tree does not go to standard output; name a file with --verity-file, or append it with --verity",
             )),

@@ -49,7 +49,7 @@ pub use grow::{GrowOptions, GrowReport, NewSize, grow};
 pub use layer::{PathError, TarError};
 pub use links::LinkError;
 pub use merge::MergeError;
-pub use output::{Compression, Destination, OutputError, Role as OutputRole, remove_leftovers};
+pub use output::{Compression, Destination, OtherForm, OutputError, Role as OutputRole, remove_leftovers};
 pub use place::{Limits, PlaceCause, PlaceError};
 pub use report::{
     AgentReport, ChangeKind, ChangeReport, DirectoryReport, ImageReport, LayerReport, PhaseReport, Report,

@@ -9,7 +9,7 @@ mod target;
 mod unfinished;
 mod write_back;
 
-pub use destination::{Compression, Destination};
+pub use destination::{Compression, Destination, OtherForm};
 pub use error::{OutputError, Role};
 pub use hashed::{hex, sha256};
 pub use publish::{HashFile, Publication};

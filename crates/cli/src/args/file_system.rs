@@ -31,7 +31,7 @@ pub struct FileSystemArgs {
     #[arg(long, env = "NEX_LABEL", value_name = "TEXT", value_parser = label, default_value = "", hide_default_value = true)]
     pub label: Label,
 
-    /// The file system's UUID [default: follows from the inputs].
+    /// The file system's UUID [default: follows from the image's layers and the file system's parts].
     #[arg(long, env = "NEX_UUID", value_name = "UUID", value_parser = uuid)]
     pub uuid: Option<Uuid>,
 

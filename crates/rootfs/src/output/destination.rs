@@ -2,7 +2,9 @@
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
 
 use super::error::{OutputError, Role};
 use super::target::{Target, create_in};
@@ -33,19 +35,62 @@ pub enum Compression {
     Zstd,
 }
 
+/// Ends of names that stand for forms which are not written, what those are, and what makes them.
+const OTHER_FORMS: [(&[&str], &str, &str); 14] = [
+    (&["xz", "lzma"], "data compressed with xz", "write a raw file and run 'xz FILE'"),
+    (&["bz2"], "data compressed with bzip2", "write a raw file and run 'bzip2 FILE'"),
+    (&["lz4"], "data compressed with lz4", "write a raw file and run 'lz4 FILE'"),
+    (&["lzo", "lz", "br", "z"], "compressed data", "write a raw file and compress it"),
+    (&["zip", "7z", "rar"], "an archive", "write a raw file and pack it"),
+    (&["tar", "tgz", "tzst", "txz", "tbz", "tbz2", "cpio"], "an archive", "name it by what it is, such as rootfs.ext4"),
+    (&["qcow2", "qcow"], "a qcow2 image", "write a raw file and run 'qemu-img convert -O qcow2 FILE OUT'"),
+    (&["vmdk"], "a VMDK image", "write a raw file and run 'qemu-img convert -O vmdk FILE OUT'"),
+    (&["vdi"], "a VDI image", "write a raw file and run 'qemu-img convert -O vdi FILE OUT'"),
+    (&["vhd", "vhdx"], "a virtual disk of Hyper-V", "write a raw file and run 'qemu-img convert -O vhdx FILE OUT'"),
+    (&["iso"], "an ISO 9660 file system", "guests of nex boot from ext4"),
+    (&["squashfs", "sqfs", "sqsh"], "a squashfs file system", "guests of nex boot from ext4"),
+    (&["erofs"], "an EROFS file system", "guests of nex boot from ext4"),
+    (&["btrfs", "xfs", "f2fs"], "another file system", "guests of nex boot from ext4"),
+];
+
+/// The output's name is that of another form than any that is written.
+#[derive(Debug, Error)]
+#[error(
+    "the name '{}' is one for {form}, which nex does not write: an ext4 file system goes into names that end in .gz or .zst \
+     compressed, and into any other name as it is; {make}", .path.display()
+)]
+pub struct OtherForm {
+    path: PathBuf,
+    form: &'static str,
+    make: &'static str,
+}
+
+/// The end of a name, in small letters.
+fn extension(path: &Path) -> Option<String> {
+    path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase)
+}
+
 impl Destination {
-    /// Reads the value of `--output`: `-` is standard output, and the end of a name chooses the compression.
-    pub fn new(output: &OsStr) -> Self {
+    /// Reads the value of `--output`: `-` is standard output, and the end of a name chooses the compression. Any other end, or
+    /// none, is that of a file system as it is.
+    ///
+    /// # Errors
+    /// When the name promises a form that is not written: who finds such a file would take it for that.
+    pub fn new(output: &OsStr) -> Result<Self, OtherForm> {
         if output == "-" {
-            return Self::Stdout;
+            return Ok(Self::Stdout);
         }
         let path = PathBuf::from(output);
-        let compression = match path.extension().and_then(OsStr::to_str) {
-            Some("gz") => Compression::Gzip,
-            Some("zst" | "zstd") => Compression::Zstd,
-            _ => Compression::None,
+        let (compression, inner) = match extension(&path).as_deref() {
+            Some("gz") => (Compression::Gzip, path.with_extension("")),
+            Some("zst" | "zstd") => (Compression::Zstd, path.with_extension("")),
+            _ => (Compression::None, path.clone()),
         };
-        Self::File { path, compression }
+        let other = |end: &str| OTHER_FORMS.iter().find(|(ends, ..)| ends.contains(&end));
+        match extension(&inner).as_deref().and_then(other) {
+            Some(&(_, form, make)) => Err(OtherForm { path, form, make }),
+            None => Ok(Self::File { path, compression }),
+        }
     }
 
     /// Makes the file in which the image grows, where it can become the output. Whatever is wrong with the output shows
@@ -97,5 +142,32 @@ impl std::fmt::Display for Destination {
             Self::Stdout => f.write_str("-"),
             Self::File { path, .. } => path.display().fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_says_the_form() {
+        let form = |name: &str| match Destination::new(OsStr::new(name)) {
+            Ok(Destination::Stdout) => "stdout".to_owned(),
+            Ok(Destination::File { compression, .. }) => format!("{compression:?}"),
+            Err(error) => error.to_string(),
+        };
+        for name in ["x", "x.ext4", "x.img", "x.raw", "x.bin", "x.rootfs", "app.v1.2", ".xz", "dir.xz/x", "x.gz.ext4"] {
+            assert_eq!(form(name), "None", "{name}");
+        }
+        for (name, compression) in [("x.gz", "Gzip"), ("x.ext4.GZ", "Gzip"), ("x.zst", "Zstd"), ("x.ext4.zstd", "Zstd")]
+        {
+            assert_eq!(form(name), compression, "{name}");
+        }
+        for name in
+            ["x.ext4.xz", "x.bz2", "x.LZ4", "x.qcow2", "x.tar", "x.tar.gz", "x.tgz", "x.qcow2.zst", "x.squashfs"]
+        {
+            assert!(form(name).contains("which nex does not write"), "{name}");
+        }
+        assert_eq!(form("-"), "stdout");
     }
 }
