@@ -4,7 +4,6 @@ use nex_ext4::{BLOCK_SIZE, Journal, Layout, Reserved, Size, Sizes};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::output::hex;
 
 /// The parts of the file system, its names, and the growth that it is prepared for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,57 +52,5 @@ impl FileSystemOptions {
             Journal::Blocks(blocks) => Some(blocks.saturating_mul(BLOCK_SIZE)),
             Journal::Usual | Journal::None => None,
         }
-    }
-
-    /// What decides a byte of the image, beside the UUID itself; `None` when nothing was asked for.
-    ///
-    /// The text is written out here and must not change: the UUID follows from it.
-    pub(crate) fn identity(&self) -> Option<String> {
-        let decided = Self { uuid: None, ..*self };
-        let number = |number: Option<u64>| number.map_or_else(|| "usual".into(), |number| number.to_string());
-        let journal = match self.journal {
-            Journal::Usual => "usual".into(),
-            Journal::Blocks(blocks) => format!("{blocks} blocks"),
-            Journal::None => "none".into(),
-        };
-        let reserved = match self.reserved {
-            Reserved::Blocks(blocks) => format!("{blocks} blocks"),
-            Reserved::Share(share) => format!("{share} of 10000"),
-        };
-        (decided != Self::default()).then(|| {
-            format!(
-                "inodes {}, journal {journal}, reserved {reserved}, label {}, max size {}",
-                number(self.inodes),
-                hex(&self.label),
-                number(self.max_size),
-            )
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_text_that_decides_the_uuid_is_fixed() {
-        let usual = FileSystemOptions::default();
-        assert_eq!(usual.identity(), None);
-        assert_eq!(FileSystemOptions { uuid: Some(Uuid::max()), ..usual }.identity(), None);
-        let asked = FileSystemOptions {
-            inodes: Some(40),
-            journal: Journal::Blocks(4096),
-            reserved: Reserved::Share(250),
-            label: *b"root\0\0\0\0\0\0\0\0\0\0\0\0",
-            uuid: None,
-            max_size: Some(1 << 30),
-        };
-        let text = "inodes 40, journal 4096 blocks, reserved 250 of 10000, label 726f6f74000000000000000000000000, \
-                    max size 1073741824";
-        assert_eq!(asked.identity().as_deref(), Some(text));
-        let other = FileSystemOptions { journal: Journal::None, ..usual };
-        let text =
-            "inodes usual, journal none, reserved 0 blocks, label 00000000000000000000000000000000, max size usual";
-        assert_eq!(other.identity().as_deref(), Some(text));
     }
 }

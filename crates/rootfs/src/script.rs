@@ -99,8 +99,6 @@ pub struct Ran {
     changes: Option<Changes>,
     /// What there is to say about it.
     pub report: ScriptReport,
-    /// The digest of all that it brought, in hex.
-    pub digest: String,
     /// Blocks of content that it brought.
     pub blocks: u64,
 }
@@ -160,7 +158,7 @@ pub fn run(
     };
     merge.start_layer();
     let applied = Apply::new(options, writer, merge).all(&mut feed);
-    let (mut report, digest, blocks) = applied.map_err(|error| match (error, &feed, &kept) {
+    let (mut report, blocks) = applied.map_err(|error| match (error, &feed, &kept) {
         // A disk that fails is none of the record's faults, and everything else is.
         (error @ ScriptError::Output(nex_ext4::Error::Io { .. }), ..) => error,
         (error, Feed::Record(_), Some(kept)) => ScriptError::Kept { key: kept.key().clone(), what: error.to_string() },
@@ -185,7 +183,7 @@ pub fn run(
     if !cached {
         report.notes.extend(network_note(world.network));
     }
-    Ok(Ran { changes, report, digest, blocks })
+    Ok(Ran { changes, report, blocks })
 }
 
 /// What else of the machine scripts reach by its network, and who there reaches them.

@@ -50,13 +50,16 @@ fn each_flag_does_what_it_says() -> Result<()> {
 }
 
 #[test]
-fn a_flag_that_decides_bytes_decides_the_uuid_and_a_uuid_decides_nothing_else() -> Result<()> {
+fn a_flag_that_decides_bytes_decides_the_uuid_and_a_uuid_decides_the_seed() -> Result<()> {
     let usual = build(&[])?;
     let named = build(&["--label", "root"])?;
     assert_ne!(usual.0["uuid"], named.0["uuid"]);
     assert_eq!(build(&["--label", "root"])?.0["sha256"], named.0["sha256"]);
-    let other = build(&["--uuid", "01234567-89ab-4def-8123-456789abcdef"])?;
-    assert_eq!(usual.1["Directory Hash Seed"], other.1["Directory Hash Seed"]);
+    let seed = |flags: &[&str]| Ok::<_, nex_testkit::Failure>(build(flags)?.1["Directory Hash Seed"].clone());
+    let uuid = ["--uuid", "01234567-89ab-4def-8123-456789abcdef"];
+    assert_ne!(usual.1["Directory Hash Seed"], seed(&uuid)?);
+    assert_eq!(seed(&uuid)?, seed(&[&uuid[..], &["--label", "root"]].concat())?);
+    assert_ne!(seed(&uuid)?, seed(&["--uuid", "01234567-89ab-4def-8123-456789abcdee"])?);
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::stages::{Build, ext4_error, image_config};
+use super::stages::{Build, ext4_error};
 use crate::error::{Error, TooSmall, largest};
-use crate::identity::Identity;
+use crate::identity::{Base, Identity};
 use crate::report::LayerReport;
 use crate::usage::{TreeUsage, largest_directories, largest_layers};
 
@@ -20,22 +20,15 @@ impl Build<'_> {
         self.too_small().unwrap_or_else(|| Error::Output(output.error(io::ErrorKind::StorageFull.into())))
     }
 
-    /// Everything that decides a byte of the image.
+    /// The numbers of the file system: those that the user named, or else its base's.
     fn identity(&self) -> Identity {
-        let inputs = [
-            self.image.platform.to_string(),
-            self.agent.report.sha256.clone(),
-            self.time.seconds.to_string(),
-            format!("{:?}", self.options.size),
-            format!("{:?}", self.options.guest),
-            format!("{:?}", image_config(&self.image.config)),
-        ];
-        let diff_ids = self.layers.iter().map(|layer| &layer.diff_id);
-        let file_system = self.options.file_system.identity();
-        let script = &self.script_digest;
-        let boot_script = self.options.boot_script.as_ref().map(|script| format!("boot script {:?}", script.content));
-        let inputs = inputs.iter().chain(diff_ids).chain(&file_system).chain(script).chain(&boot_script);
-        Identity::of(inputs.map(String::as_str))
+        let file_system = &self.options.file_system;
+        if let Some(uuid) = file_system.uuid {
+            return Identity::named(uuid);
+        }
+        let diff_ids: Vec<_> = self.layers.iter().map(|layer| layer.diff_id.as_str()).collect();
+        let platform = self.image.platform.to_string();
+        Identity::of(&Base { platform: &platform, diff_ids: &diff_ids, size: self.options.size, file_system })
     }
 
     /// Writes the metadata.
@@ -44,8 +37,7 @@ impl Build<'_> {
     /// When the content does not fit, or the output cannot be written.
     pub fn finish(self) -> Result<(nex_ext4::Report, Vec<LayerReport>, Identity), Error> {
         let file_system = &self.options.file_system;
-        let derived = self.identity();
-        let identity = Identity { uuid: file_system.uuid.unwrap_or(derived.uuid), ..derived };
+        let identity = self.identity();
         let options = nex_ext4::Options {
             sizes: file_system.sizes(self.options.size),
             uuid: identity.uuid.into_bytes(),

@@ -41,8 +41,6 @@ pub struct Build<'a> {
     pub placed: Placed,
     /// The layers so far.
     pub layers: Vec<LayerReport>,
-    /// The digest of what the setup scripts brought.
-    pub script_digest: Option<String>,
 }
 
 impl<'a> Build<'a> {
@@ -62,17 +60,7 @@ impl<'a> Build<'a> {
         let writer =
             Writer::new(file, &options.file_system.layout(options.size)).map_err(|error| ext4_error(options, error))?;
         let merge = Merge::new(time);
-        Ok(Self {
-            options,
-            image,
-            agent,
-            time,
-            writer,
-            merge,
-            placed: Placed::default(),
-            layers: Vec::new(),
-            script_digest: None,
-        })
+        Ok(Self { options, image, agent, time, writer, merge, placed: Placed::default(), layers: Vec::new() })
     }
 
     /// Whether the layers have made a root filesystem for the platform; a note where that is doubtful.
@@ -105,7 +93,6 @@ impl<'a> Build<'a> {
         let ran = script::run(script, image, &mut self.writer, &mut self.merge, cache.as_ref(), events);
         let ran = ran.map_err(|error| script_error(self.options, error))?;
         self.placed.blocks += ran.blocks;
-        self.script_digest = Some(ran.digest.clone());
         Ok(ran)
     }
 
@@ -201,7 +188,7 @@ fn script_error(options: &Options, error: ScriptError) -> Error {
 }
 
 /// What the guest is told about the image's workload.
-pub fn image_config(config: &nex_image::Config) -> guest::ImageConfig {
+fn image_config(config: &nex_image::Config) -> guest::ImageConfig {
     guest::ImageConfig {
         entrypoint: config.entrypoint.clone(),
         cmd: config.cmd.clone(),

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use nex_ext4::{Content, Device, InodeId, Kind, Metadata, Timestamp, Tree, Writer, Xattr};
 use nex_sandbox::{Change, Node, Piece};
-use sha2::{Digest, Sha256};
 
 use super::feed::Feed;
 use super::volatile::is_volatile;
 use super::{ScriptError, ScriptOptions, clamp};
 use crate::layer::{self, Entry, EntryKind, LayerPath, NodeKind};
 use crate::merge::Merge;
-use crate::output::hex;
 use crate::report::{ChangeKind, ChangeReport, DirectoryReport, ScriptReport};
 use crate::resolve::resolve_parent;
 
@@ -26,7 +24,6 @@ pub struct Apply<'a> {
     options: &'a ScriptOptions,
     writer: &'a mut Writer,
     merge: &'a mut Merge,
-    hasher: Sha256,
     report: ScriptReport,
     /// Bytes of new and changed files, by directory.
     gained: BTreeMap<String, u64>,
@@ -39,11 +36,11 @@ impl<'a> Apply<'a> {
     /// Begins a layer that has begun in the merge too.
     pub fn new(options: &'a ScriptOptions, writer: &'a mut Writer, merge: &'a mut Merge) -> Self {
         let (report, gained, left_out) = (ScriptReport::default(), BTreeMap::new(), Vec::new());
-        Self { options, writer, merge, hasher: Sha256::new(), report, gained, left_out, blocks: 0 }
+        Self { options, writer, merge, report, gained, left_out, blocks: 0 }
     }
 
-    /// Applies all changes. Gives the report, the digest of what was applied, and its blocks.
-    pub fn all(mut self, feed: &mut Feed) -> Result<(ScriptReport, String, u64), ScriptError> {
+    /// Applies all changes. Gives the report, and the blocks of what was applied.
+    pub fn all(mut self, feed: &mut Feed) -> Result<(ScriptReport, u64), ScriptError> {
         while let Some(change) = feed.next_change()? {
             match change {
                 Change::Set { node, new } => self.set(node, new, feed)?,
@@ -55,12 +52,11 @@ impl<'a> Apply<'a> {
         }
         let directories = self.gained.into_iter().map(|(path, bytes)| DirectoryReport { path, bytes });
         self.report.directories = directories.collect();
-        Ok((self.report, hex(&self.hasher.finalize()), self.blocks))
+        Ok((self.report, self.blocks))
     }
 
     fn remove(&mut self, path: &[u8]) -> Result<(), ScriptError> {
         self.count(path, ChangeKind::Deleted);
-        self.hasher.update(format!("- {}\n", path.escape_ascii()));
         self.apply(path, EntryKind::Whiteout)
     }
 
@@ -69,9 +65,6 @@ impl<'a> Apply<'a> {
         let before = resolve_parent(self.merge.tree(), &node.path).filter(|_| !new);
         let is_directory = node.kind == nex_sandbox::Kind::Directory;
         let is_left_out = self.options.clean && is_volatile(&node.path, is_directory);
-        if !is_left_out {
-            self.hasher.update(format!("+ {} {:o} {} {}", node.path.escape_ascii(), node.mode, node.uid, node.gid));
-        }
         let kind = self.kind(&node, before, feed, is_left_out)?;
         if is_left_out {
             self.report.left_out.push(shown(&node.path));
@@ -97,12 +90,7 @@ impl<'a> Apply<'a> {
         let time = if is_old { time } else { clamp(time, self.options.latest) };
         let device = |major: &u32, minor: &u32| Device { major: *major, minor: *minor };
         let kind = match &node.kind {
-            Theirs::HardLink(target) => {
-                if !left_out {
-                    self.hasher.update(format!(" = {}\n", target.escape_ascii()));
-                }
-                return Ok(EntryKind::HardLink(layer_path(target)?));
-            }
+            Theirs::HardLink(target) => return Ok(EntryKind::HardLink(layer_path(target)?)),
             Theirs::Directory => NodeKind::Directory,
             Theirs::File { size, pieces } => NodeKind::File(self.place(*size, pieces, feed, left_out, &node.path)?),
             Theirs::Symlink(target) => NodeKind::Symlink(target.clone().into()),
@@ -114,9 +102,6 @@ impl<'a> Apply<'a> {
             |xattr: &nex_sandbox::Xattr| Xattr { name: xattr.name.clone().into(), value: xattr.value.clone().into() };
         let xattrs: Vec<_> = node.xattrs.iter().map(xattr).collect();
         nex_ext4::check_xattrs(&xattrs).map_err(|cause| ScriptError::Xattrs { path: shown(&node.path), cause })?;
-        if !left_out {
-            self.hasher.update(format!(" {time:?} {xattrs:?} {}\n", type_name(&kind)));
-        }
         let metadata = Metadata { mode: node.mode, uid: node.uid, gid: node.gid, time };
         Ok(EntryKind::Node(layer::Node { metadata, xattrs: xattrs.into(), kind }))
     }
@@ -130,18 +115,15 @@ impl<'a> Apply<'a> {
         path: &[u8],
     ) -> Result<Content, ScriptError> {
         let mut file = self.writer.file();
-        let mut content = Sha256::new();
         let mut buffer = vec![0; CHUNK];
         let mut end = 0;
         for piece in pieces {
             file.hole(piece.offset.saturating_sub(end))?;
-            content.update(format!("{} {}\n", piece.offset, piece.length));
             let mut left = piece.length;
             while left > 0 {
                 let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 let read = feed.read(&mut buffer[..most])?;
                 file.write(&buffer[..read])?;
-                content.update(&buffer[..read]);
                 left -= read as u64;
             }
             end = piece.offset.saturating_add(piece.length);
@@ -150,7 +132,6 @@ impl<'a> Apply<'a> {
         let placed = file.finish()?;
         self.blocks += placed.blocks();
         if !left_out {
-            self.hasher.update(format!(" {size} {}", hex(&content.finalize())));
             *self.gained.entry(top_directory(path)).or_default() += placed.size();
             self.report.bytes += placed.size();
         }
@@ -193,15 +174,4 @@ fn top_directory(path: &[u8]) -> String {
     let names: Vec<_> = path.split(|byte| *byte == b'/').collect();
     let directories = names.len().saturating_sub(1).min(DEPTH);
     shown(&names[..directories].join(&b'/'))
-}
-
-fn type_name(kind: &NodeKind) -> String {
-    match kind {
-        NodeKind::Directory => "directory".into(),
-        NodeKind::File(_) => "file".into(),
-        NodeKind::Symlink(target) => format!("-> {}", nex_text::name(target)),
-        NodeKind::CharacterDevice(device) => format!("character {device:?}"),
-        NodeKind::BlockDevice(device) => format!("block {device:?}"),
-        NodeKind::Fifo => "fifo".into(),
-    }
 }
