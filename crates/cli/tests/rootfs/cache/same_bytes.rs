@@ -1,9 +1,10 @@
 //! A build gives the same bytes whether the cache has all of its layers, some, or none.
 
+use std::fmt::Write;
 use std::fs;
 
 use nex_testkit::layer::Entry;
-use nex_testkit::layout::{Compression, Image};
+use nex_testkit::layout::{self, Compression, Image};
 use nex_testkit::{Failure, Result, command, fsck};
 
 use super::world::{World, cached, forty_layers};
@@ -138,4 +139,27 @@ fn the_blob_of_a_known_layer_is_not_read() -> Result<()> {
     world.build(&image, &[])?;
     assert!(world.bytes()? == expected);
     nex::fails(world.command(&image, "out.ext4")?.arg("--no-cache"), &world.path("layout"), &["layer 1"])
+}
+
+/// The digest of what the reference image's layers are in the cache: each key, which has the format in it, and what the entry holds.
+const REFERENCE: &str = "sha256:c436d579a42900f8af464bcc9d9cad424b4fc14ac62e737bf45f305b00d7dae2";
+
+#[test]
+fn placement_is_as_its_format_says() -> Result<()> {
+    let world = World::new()?;
+    let image = world.image("layout", &forty_layers()?)?;
+    world.build(&image, &[])?;
+    let mut sums = String::new();
+    for entry in world.entries()? {
+        let key = entry.file_name().unwrap_or_default().to_string_lossy();
+        let [entries, data] = ["entries", "data"].map(|file| fs::read(entry.join(file)));
+        writeln!(sums, "{key} {} {}", layout::digest(&entries?), layout::digest(&data?))?;
+    }
+    let found = layout::digest(sums.as_bytes());
+    assert_eq!(
+        found, REFERENCE,
+        "layers are placed, or written down, in another way: raise FORMAT in crates/rootfs/src/cache/placed_layer.rs, without which \
+         caches give what was placed before, and then put the new digest here"
+    );
+    Ok(())
 }
