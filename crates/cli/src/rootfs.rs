@@ -10,6 +10,9 @@ use nex_rootfs::{
     Compression, Destination, Error, FileSystemOptions, GuestOptions, Limits, Options, OutputError, Report, VerityPlace,
 };
 
+use nex_text::shell_word;
+use nex_workload::may_be_asked_for;
+
 use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
@@ -190,10 +193,13 @@ fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {
         Diagnostic::new(format!("cannot read the file '{}' of --root-password-file: {error}", path.display()))
     })?;
     let hash = hash.trim_ascii();
-    if hash.is_empty() || hash.len() > MAX_PASSWORD_FILE {
-        let path = path.display();
+    if hash.len() > MAX_PASSWORD_FILE || !may_be_asked_for(hash) {
+        // It may be the password, which no message shows.
         return Err(Diagnostic::new(format!(
-            "'{path}' holds no password hash; make one with 'openssl passwd -6 > {path}'"
+            "'{}' holds no password hash: one line as crypt(5) has it ($6$...), or ! or * for no password; make one with \
+             'openssl passwd -6 > {}'",
+            path.display(),
+            shell_word(path)
         )));
     }
     Ok(hash.to_vec())

@@ -66,6 +66,7 @@ rules! {
     USER_SHELL: Warning "user-shell" "root's shell is not there, so that root cannot log in."
     USER_SHADOW: Warning "user-shadow" "A user's password stands in /etc/shadow, which does not have it."
     USER_GROUP: Warning "user-group" "The group of a user is unknown."
+    USER_HASH: Warning "user-hash" "A password in /etc/passwd or /etc/shadow is no hash, so that nobody can log in with it; perhaps it is the password itself."
     USER_OPEN: Info "user-open" "root has no password: whoever has the console is root."
 
     RESOLVER_NONE: Info "resolver-none" "There is no name server in /etc/resolv.conf."

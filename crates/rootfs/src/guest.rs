@@ -90,12 +90,11 @@ pub enum Error {
         /// What was asked for.
         name: String,
     },
-    /// The password hash asked for would break the line it stands in.
-    #[error("{hash:?} is no password hash; make one with `openssl passwd -6`")]
-    PasswordHash {
-        /// What was asked for.
-        hash: String,
-    },
+    /// What was asked for as root's password is no hash. It may be a password, and is not said.
+    #[error(
+        "root's password is no hash as crypt(5) has it ($6$...), and not ! or *; make one with 'openssl passwd -6'"
+    )]
+    PasswordHash,
     /// The boot script is none.
     #[error("the boot script {script} is {cause}; begin it with a line such as #!/bin/sh")]
     BootScript {

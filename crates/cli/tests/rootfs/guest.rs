@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::ops::Range;
+use std::process::Command;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
@@ -99,5 +100,29 @@ fn openrc_starts_the_agent_in_the_boot_runlevel() -> Result<()> {
     assert!(tree.contains_key(&b"etc/init.d/agent"[..]));
     assert_eq!(link(&tree, "etc/runlevels/boot/agent"), Some(&b"/etc/init.d/agent"[..]));
     assert_eq!(link(&tree, "sbin/init"), Some(&b"openrc-init"[..]));
+    Ok(())
+}
+
+#[test]
+fn a_password_is_no_hash_and_is_not_shown() -> Result<()> {
+    let directory = nex::directory()?;
+    let (file, output) = (directory.path().join("password"), directory.path().join("out.ext4"));
+    let build = || -> Result<Command> {
+        let mut build = nex::rootfs("scratch", &output)?;
+        build.arg("--root-password-file").arg(&file);
+        Ok(build)
+    };
+    for wrong in ["hunter2\n", "", "hunter2:0:0", "$6$hunter2", "hunter2\nhunter2\n", "abJnggxhB/yWI"] {
+        fs::write(&file, wrong)?;
+        nex::fails(&mut build()?, directory.path(), &["openssl passwd -6"])?;
+        assert!(!String::from_utf8_lossy(&command::output(&mut build()?)?.stderr).contains("hunter2"));
+    }
+    for kind in ["-1", "-5", "-6"] {
+        let hash = command::run(Command::new("openssl").args(["passwd", kind, "-salt", "salt", "hunter2"]))?;
+        fs::write(&file, &hash)?;
+        command::run(&mut build()?)?;
+        let checked = command::run(Command::new(nex::NEX).args(["rootfs", "check"]).arg(&output))?;
+        assert!(!String::from_utf8_lossy(&checked).contains("user-hash"));
+    }
     Ok(())
 }

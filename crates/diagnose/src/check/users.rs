@@ -1,6 +1,7 @@
 //! The users that a boot needs, as passwd(5), group(5) and shadow(5) have them: root, and whom the agent runs as.
 
 use nex_program::{Kind, View, exists};
+use nex_workload::Password;
 
 use super::Findings;
 use super::agent::Service;
@@ -37,6 +38,8 @@ pub(super) fn check(view: &dyn View, has_login: bool, findings: &mut Findings) {
         return;
     };
     check_entry(root, &shadow, &Database::load(view, b"/etc/group"), findings);
+    check_hashes(&passwd, b"/etc/passwd", findings);
+    check_hashes(&shadow, b"/etc/shadow", findings);
     let shell = field(root, 6).filter(|shell| !shell.is_empty()).unwrap_or(b"/bin/sh");
     if has_login && !exists(view, shell) {
         let evidence = format!("root's shell in /etc/passwd is {}, which is not there", shown(shell));
@@ -73,6 +76,24 @@ pub(super) fn check_service(view: &dyn View, service: &Service, findings: &mut F
     if let Some(user) = user {
         check_entry(user, &Database::load(view, b"/etc/shadow"), &group, findings);
         check_home(view, user, findings);
+    }
+}
+
+/// Passwords are hashes, or say that there is none. What is no hash is not shown: it may be a password that is in use elsewhere.
+fn check_hashes(database: &Database, file: &[u8], findings: &mut Findings) {
+    let is_open = |line: &&Vec<u8>| {
+        let field = field(line, 1).filter(|&field| field != b"x");
+        field.is_some_and(|field| Password::of(field) == Password::NoHash)
+    };
+    let users: Vec<_> = database.0.iter().filter(is_open).filter_map(|line| field(line, 0)).map(shown).collect();
+    if let Some(first) = users.first() {
+        let others = if users.len() > 1 { format!(" and {} others", users.len() - 1) } else { String::new() };
+        let evidence = format!("the password of {first}{others} in {} is no hash as crypt(5) has it", shown(file));
+        findings.report(
+            &rules::USER_HASH,
+            evidence,
+            "put the output of 'openssl passwd -6' there, or ! for no password",
+        );
     }
 }
 

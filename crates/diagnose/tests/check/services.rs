@@ -44,3 +44,15 @@ fn root_s_line() {
     expect(&Tree::busybox().file("etc/shadow", "root:::0:::::\nnex:!::::::\n").checked(), &["user-open"]);
     expect(&Tree::busybox().file("etc/passwd", ROOT.replace(":x:", "::") + NEX).checked(), &["user-open"]);
 }
+
+#[test]
+fn a_password_that_is_no_hash_is_told_and_not_shown() {
+    for shadow in ["root:*::0:::::\nnex:secret::::::\n", "root:secret::0:::::\nnex:!::::::\n"] {
+        let report = Tree::busybox().file("etc/shadow", shadow).checked();
+        expect(&report, &["user-hash"]);
+        assert!(report.findings.iter().all(|finding| !finding.evidence.contains("secret")));
+    }
+    // Made by `openssl passwd -1 -salt salt`.
+    let hash = "root:$1$salt$ez2vlPGdaLYkJam5pWs/Y1::0:::::\nnex:!::::::\n";
+    expect(&Tree::busybox().file("etc/shadow", hash).checked(), &[]);
+}

@@ -362,11 +362,17 @@ fn root_without_a_password_is_locked() {
 
 #[test]
 fn root_gets_the_password_asked_for() {
-    let options = Options { root_password: Some(b"$6$salt$hash".to_vec()), ..Options::default() };
-    let (guest, _) = wired_with(alpine(), &options);
-    assert!(guest.text("/etc/shadow").starts_with("root:$6$salt$hash::0:::::\nguest:!::0:::::\n"));
-    let broken = Options { root_password: Some(b"x:0:0\n".to_vec()), ..Options::default() };
-    assert!(matches!(wire(&alpine(), &broken), Err(Error::PasswordHash { .. })));
+    // Of "secret", made by `openssl passwd -1 -salt salt`.
+    for field in ["$1$salt$ez2vlPGdaLYkJam5pWs/Y1", "!", "*"] {
+        let options = Options { root_password: Some(field.into()), ..Options::default() };
+        let (guest, _) = wired_with(alpine(), &options);
+        assert!(guest.text("/etc/shadow").starts_with(&format!("root:{field}::0:::::\nguest:!::0:::::\n")));
+    }
+    for broken in ["x:0:0\n", "secret", "$6$salt$hash"] {
+        let broken = Options { root_password: Some(broken.into()), ..Options::default() };
+        let error = wire(&alpine(), &broken).unwrap_err();
+        assert!(matches!(error, Error::PasswordHash) && !error.to_string().contains("secret"));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! The formats are those of passwd(5), group(5), shadow(5) and gshadow(5): lines of fields between colons.
 
 use nex_program::{View, is_executable};
+use nex_workload::may_be_asked_for;
 
 use super::change::Layer;
 use super::text::{Attributes, Text};
@@ -115,9 +116,8 @@ fn set_root(
     password: Option<&[u8]>,
     layer: &mut Layer,
 ) -> Result<(), Error> {
-    if let Some(hash) = password.filter(|hash| hash.is_empty() || hash.iter().any(|&byte| byte == b':' || byte < b' '))
-    {
-        return Err(Error::PasswordHash { hash: lossy(hash) });
+    if password.is_some_and(|field| !may_be_asked_for(field)) {
+        return Err(Error::PasswordHash);
     }
     let open_in_passwd = move_root_to_shadow(view, passwd, password.is_some());
     let in_shadow = entry(shadow, b"root").map(<[u8]>::to_vec);
