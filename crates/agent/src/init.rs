@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use nex_protocol::{Event, Ready, Role, Source, Start};
-use nex_workload::BOOT_SCRIPT;
+use nex_workload::{BOOT_SCRIPT, ImageConfig};
 use nix::sys::reboot::set_cad_enabled;
 use nix::sys::signal::Signal;
 
@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::mounts::{mount_first, mount_others};
 use crate::network::{bring_loopback_up, set_hostname};
 use crate::overlay::{self, become_init};
+use crate::root::OwnRoot;
 use crate::signals::Signals;
 use crate::spawn::Job;
 use crate::supervisor::Supervisor;
@@ -121,12 +122,14 @@ fn run_boot_script(supervisor: &mut Supervisor) -> Result<(), Signal> {
     if !Path::new(BOOT_SCRIPT).exists() {
         return Ok(());
     }
+    // What is wrong with the file is told by the image's program, if anybody asks for that.
+    let env = ImageConfig::of(&OwnRoot).ok().flatten().map(|config| config.env).unwrap_or_default();
     let job = Job {
         source: Source::BootScript,
         program: BOOT_SCRIPT.into(),
         argv0: BOOT_SCRIPT.into(),
         args: Vec::new(),
-        env: Vec::new(),
+        env,
         user: String::new(),
         working_dir: String::new(),
         stop_signal: Signal::SIGTERM as i32,

@@ -136,7 +136,7 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     layer.owned_file(AGENT, agent.mode(), agent.owner(), FileContent::Agent);
     console::wire(view, &mut found, &mut layer)?;
     if let Some(script) = &options.boot_script {
-        boot_script::wire(script, view, &mut found, &mut layer)?;
+        boot_script::wire(script, &options.config.env, view, &mut found, &mut layer)?;
     }
     let started_by = start_agent(view, &mut found, &mut layer);
     if let Some(table) = found.inittab {

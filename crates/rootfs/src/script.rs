@@ -9,6 +9,7 @@ mod lay_out;
 mod mounted;
 mod record;
 mod result;
+mod variables;
 mod volatile;
 
 use std::fs::File;
@@ -30,6 +31,7 @@ use kept::Kept;
 pub use result::SNAPSHOT;
 
 /// What to run in the image before it is dressed.
+#[derive(Clone, Debug)]
 pub struct ScriptOptions {
     /// The scripts, and the world in which they run.
     pub sandbox: nex_sandbox::Options,
@@ -39,6 +41,15 @@ pub struct ScriptOptions {
     pub snapshot: Option<Vec<u8>>,
     /// The latest time that anything of the scripts gets, in seconds since 1970.
     pub latest: Option<i64>,
+}
+
+impl ScriptOptions {
+    /// The same with variables of the image, `NAME=value` each, below those that the user gives.
+    pub(crate) fn above(&self, image: &[String]) -> Self {
+        let mut options = self.clone();
+        options.sandbox.world.env.splice(0..0, image.iter().filter_map(|variable| variables::split(variable)));
+        options
+    }
 }
 
 /// Why the scripts' changes are not in the image.

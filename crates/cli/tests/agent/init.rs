@@ -14,7 +14,7 @@ use crate::nex;
 
 /// Says what an init has set up, leaves orphans behind, and fails.
 const BOOT_SCRIPT: &str = r#"#!/bin/sh
-echo "I am $(id -u) in $PWD with $HOME on $(hostname)"
+echo "I am $(id -u) in $PWD with $HOME on $(hostname), greeted: $GREETING"
 while read -r source target kind options rest; do echo "mounted $target $kind $options"; done </proc/mounts
 ip addr show lo | grep -o 'inet [0-9.]*'
 ping -c 1 127.0.0.1 | grep -o '1 packets received'
@@ -50,7 +50,7 @@ fn the_agent_is_one_small_static_file() -> Result<()> {
 #[test]
 fn the_init_sets_up_runs_the_script_reaps_stops_and_leaves_the_disk_clean() -> Result<()> {
     let files = vec![Entry::file("workload", WORKLOAD).mode(RUNS)];
-    let config = json!({ "Entrypoint": ["/workload"], "StopSignal": "SIGQUIT" });
+    let config = json!({ "Entrypoint": ["/workload"], "StopSignal": "SIGQUIT", "Env": ["GREETING=hello, world"] });
     let directory = tempfile::tempdir()?;
     let script = directory.path().join("boot.sh");
     fs::write(&script, BOOT_SCRIPT)?;
@@ -76,7 +76,7 @@ fn the_init_sets_up_runs_the_script_reaps_stops_and_leaves_the_disk_clean() -> R
     assert_eq!(seen.written(Source::BootScript, Stream::Err), "trouble\n");
     let said = seen.written(Source::BootScript, Stream::Out);
     for line in [
-        "I am 0 in / with /root on nex",
+        "I am 0 in / with /root on nex, greeted: hello, world",
         "mounted /proc proc rw,nosuid,nodev,noexec",
         "mounted /dev devtmpfs rw,nosuid",
         "mounted /sys sysfs rw,nosuid,nodev,noexec",

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 pub const NEX: &str = env!("CARGO_BIN_EXE_nex");
 
 /// What the guest's layer may add to an image or change in it: names, and directories with all beneath them.
-const GUEST: [&str; 34] = [
+const GUEST: [&str; 35] = [
     "dev",
     "etc/group",
     "etc/gshadow",
@@ -33,6 +33,7 @@ const GUEST: [&str; 34] = [
     "etc/nex",
     "etc/nex/boot-script",
     "etc/nex/image.json",
+    "etc/nex/run-boot-script",
     "etc/passwd",
     "etc/resolv.conf",
     "etc/runlevels/",

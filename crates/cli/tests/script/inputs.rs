@@ -4,8 +4,12 @@ use std::fs;
 use std::io::Write;
 use std::process::Command;
 
+use nex_testkit::layer::Entry;
+use nex_testkit::layout::Image;
 use nex_testkit::{Result, command, image_tree};
+use serde_json::{Value, json};
 
+use crate::nex;
 use crate::world::{EPOCH, World, text};
 
 #[test]
@@ -21,6 +25,36 @@ fn a_script_has_the_variables_it_is_given_and_no_others() -> Result<()> {
     let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let epoch = format!("SOURCE_DATE_EPOCH={EPOCH}");
     assert_eq!(lines, ["/", "/run/nex/1/image.sh", "A=b=c", "HOME=/h", path, &epoch, "box"]);
+    Ok(())
+}
+
+#[test]
+fn a_script_has_the_images_variables_below_its_own() -> Result<()> {
+    let world = World::new()?;
+    let busybox = fs::read("/bin/busybox")?;
+    let files = vec![Entry::file("opt/bin/busybox", busybox).mode(0o755), Entry::symlink("bin/sh", "/opt/bin/busybox")];
+    let mut image = Image::of(&[files])?;
+    let build = |image: &Image, output: &str| -> Result<(bool, String)> {
+        image.write(&world.path(&format!("layout-{output}")), "image")?;
+        let script = world.write("env.sh", "busybox env > /seen\n")?;
+        let reference = format!("oci:{}:image", world.path(&format!("layout-{output}")).display());
+        let mut build = nex::rootfs(&reference, &world.path(output))?;
+        build.args(["--size", "auto", "--format", "json", "--env", "OVER=user", "--script"]).arg(script);
+        build.arg("--work-dir").arg(world.path("work")).arg("--cache-dir").arg(world.path("cache"));
+        let report: Value = serde_json::from_slice(&command::run(&mut build)?)?;
+        Ok((report["script"]["cached"] == true, text(&world.path(output), "/seen")?))
+    };
+    image.config = json!({ "Env": ["PATH=/opt/bin", "OVER=image", "GOPATH=/go", "EMPTY="] });
+    let (cached, seen) = build(&image, "one")?;
+    assert!(!cached);
+    for line in ["PATH=/opt/bin", "OVER=user", "GOPATH=/go", "EMPTY="] {
+        assert!(seen.lines().any(|seen| seen == line), "{line} in:\n{seen}");
+    }
+    // They are in the key of the cache.
+    assert!(build(&image, "two")?.0);
+    image.config = json!({ "Env": ["PATH=/opt/bin", "GOPATH=/other"] });
+    let (cached, seen) = build(&image, "three")?;
+    assert!(!cached && seen.contains("GOPATH=/other\n"), "{seen}");
     Ok(())
 }
 

@@ -90,7 +90,8 @@ impl<'a> Build<'a> {
         events: &dyn Events,
     ) -> Result<Ran, Error> {
         let cache = cache.map(|cache| ScriptCache { cache, base: self.base() });
-        let ran = script::run(script, image, &mut self.writer, &mut self.merge, cache.as_ref(), events);
+        let script = script.above(&self.image.config.env);
+        let ran = script::run(&script, image, &mut self.writer, &mut self.merge, cache.as_ref(), events);
         let ran = ran.map_err(|error| script_error(self.options, error))?;
         self.placed.blocks += ran.blocks;
         Ok(ran)
@@ -108,7 +109,8 @@ impl<'a> Build<'a> {
     /// # Errors
     /// When a script fails, or there is no terminal or no shell.
     pub fn shell(&mut self, script: &ScriptOptions, image: &File, events: &dyn Events) -> Result<(), Error> {
-        let ended = script::shell(script, image, &mut self.writer, &self.merge, events);
+        let script = script.above(&self.image.config.env);
+        let ended = script::shell(&script, image, &mut self.writer, &self.merge, events);
         ended.map_err(|error| script_error(self.options, error))
     }
 

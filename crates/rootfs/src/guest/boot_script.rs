@@ -22,16 +22,50 @@ pub struct BootScript {
 }
 
 /// Adds it, and has it started.
-pub(crate) fn wire(script: &BootScript, view: &dyn View, found: &mut Found, layer: &mut Layer) -> Result<(), Error> {
+///
+/// It has the image's variables, as the image's program has them: our agent reads them from the image's configuration, systemd from
+/// the unit, and elsewhere a shell script in front of it sets them.
+pub(crate) fn wire(
+    script: &BootScript,
+    env: &[String],
+    view: &dyn View,
+    found: &mut Found,
+    layer: &mut Layer,
+) -> Result<(), Error> {
     check(script, view)?;
     layer.file(BOOT_SCRIPT.as_bytes(), 0o755, script.content.clone());
     match (found.init, &mut found.inittab) {
-        (Init::OpenRc, _) => openrc::add_boot_script(found.runlevel, layer),
-        (Init::Systemd, _) => systemd::add_boot_script(layer),
-        (Init::Inittab, Some(table)) => table.add_boot_script(),
+        (Init::OpenRc, _) => {
+            layer.file(LAUNCHER.as_bytes(), 0o755, launcher(env));
+            openrc::add_boot_script(found.runlevel, layer);
+        }
+        (Init::Systemd, _) => systemd::add_boot_script(env, layer),
+        (Init::Inittab, Some(table)) => {
+            layer.file(LAUNCHER.as_bytes(), 0o755, launcher(env));
+            table.add_boot_script();
+        }
         (Init::Inittab | Init::Agent, _) => {}
     }
     Ok(())
+}
+
+/// The shell script in front of the boot script.
+pub(crate) const LAUNCHER: &str = "/etc/nex/run-boot-script";
+
+/// A shell script that sets these variables, `NAME=value` each, and becomes the boot script. A name that no shell takes is left out.
+fn launcher(env: &[String]) -> String {
+    let is_name = |name: &str| {
+        let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        name.chars().all(is_letter) && !name.starts_with(|first: char| first.is_ascii_digit()) && !name.is_empty()
+    };
+    let exports = env.iter().filter_map(|variable| {
+        let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+        is_name(name).then(|| format!("export {name}='{}'\n", value.replace('\'', r"'\''")))
+    });
+    format!(
+        "#!/bin/sh\n# The boot script with the variables of the image.\n{}exec {BOOT_SCRIPT}\n",
+        exports.collect::<String>()
+    )
 }
 
 /// It must be something that the guest's kernel starts: nobody looks when it runs.
@@ -48,5 +82,27 @@ fn check(script: &BootScript, view: &dyn View) -> Result<(), Error> {
         Err(NotAProgram::Unknown | NotAProgram::Read(_)) => {
             Err(Error::BootScript { script: name(), cause: "a text without #! at its start" })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_shell_sets_the_variables_as_they_are() {
+        let env =
+            ["A=b=c", "QUOTES='\"$(id)`id`\\\\", "LINES=one\ntwo", "EMPTY", "GO.VERSION=1", "=none", "1ST=x", "A;id=x"];
+        let launcher = launcher(&env.map(str::to_owned));
+        assert!(launcher.ends_with("exec /etc/nex/boot-script\n"));
+        let shown = launcher.replace(BOOT_SCRIPT, "/usr/bin/env -0");
+        let output = Command::new("sh").env_clear().arg("-c").arg(shown).output().unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        let mut set: Vec<_> = output.split('\0').filter(|variable| !variable.is_empty()).collect();
+        set.retain(|variable| !["PWD=", "OLDPWD=", "SHLVL=", "_="].iter().any(|own| variable.starts_with(own)));
+        set.sort_unstable();
+        assert_eq!(set, ["A=b=c", "EMPTY=", "LINES=one\ntwo", "QUOTES='\"$(id)`id`\\\\"]);
     }
 }

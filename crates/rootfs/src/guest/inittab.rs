@@ -5,11 +5,11 @@
 
 use nex_program::{View, exists, is_executable};
 
+use super::boot_script::LAUNCHER as BOOT_SCRIPT_LAUNCHER;
 use super::change::Layer;
 use super::openrc::Runlevel;
 use super::text::{Attributes, Text};
 use super::{AGENT, Error};
-use nex_workload::BOOT_SCRIPT;
 
 /// Where the program is that changes its user and becomes another. Debian's dpkg and BusyBox have it with the same options.
 const LAUNCHERS: [&[u8]; 2] = [b"/sbin/start-stop-daemon", b"/usr/sbin/start-stop-daemon"];
@@ -88,7 +88,7 @@ impl Inittab {
     /// Has the boot script run, and waited for, before what is respawned.
     pub(crate) fn add_boot_script(&mut self) {
         let prefix = if self.busybox { "::sysinit:" } else { "nexb:2345:wait:" };
-        self.text.append([prefix, BOOT_SCRIPT].concat().as_bytes());
+        self.text.append([prefix, BOOT_SCRIPT_LAUNCHER].concat().as_bytes());
     }
 
     /// Whether the table has a login on the serial console.

@@ -44,7 +44,7 @@ depend() {
 
 start() {
 	ebegin "Running /etc/nex/boot-script"
-	/etc/nex/boot-script </dev/null
+	/etc/nex/run-boot-script </dev/null
 	eend $? "/etc/nex/boot-script failed"
 }
 "#;

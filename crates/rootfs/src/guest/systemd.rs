@@ -22,7 +22,8 @@ StandardError=journal+console
 WantedBy=multi-user.target
 ";
 
-/// The service that runs the boot script. Whatever its end, the agent starts behind it.
+/// The service that runs the boot script, with lines for variables in the place of the word in capitals. Whatever its end, the agent
+/// starts behind it.
 const BOOT_SCRIPT: &str = "\
 [Unit]
 Description=Boot script of Nex
@@ -32,7 +33,7 @@ Before=agent.service
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/etc/nex/boot-script
-StandardOutput=journal+console
+ENVIRONMENTStandardOutput=journal+console
 StandardError=journal+console
 
 [Install]
@@ -54,11 +55,29 @@ pub(crate) fn wire(view: &dyn View, layer: &mut Layer) {
 }
 
 /// Adds the service of the boot script, and enables it.
-pub(crate) fn add_boot_script(layer: &mut Layer) {
+pub(crate) fn add_boot_script(env: &[String], layer: &mut Layer) {
     const NAME: &str = "nex-boot-script.service";
     let path = format!("/etc/systemd/system/{NAME}");
-    layer.file(path.as_bytes(), 0o644, BOOT_SCRIPT);
+    let environment: String = env.iter().map(|variable| environment(variable)).collect();
+    layer.file(path.as_bytes(), 0o644, BOOT_SCRIPT.replace("ENVIRONMENT", &environment));
     enable("multi-user.target", NAME, &path, layer);
+}
+
+/// A line that sets a variable, with what systemd.syntax(7) and systemd.exec(5) would replace in it kept from that.
+fn environment(variable: &str) -> String {
+    let mut quoted = String::new();
+    for character in variable.chars() {
+        match character {
+            '\\' | '"' => quoted.extend(['\\', character]),
+            '%' => quoted.push_str("%%"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
+            character => quoted.push(character),
+        }
+    }
+    let equals = if variable.contains('=') { "" } else { "=" };
+    format!("Environment=\"{quoted}{equals}\"\n")
 }
 
 /// Enables a login on the serial console, where the image has what it needs. Returns whether it has.
@@ -89,4 +108,23 @@ pub(crate) fn add_getty(view: &dyn View, layer: &mut Layer) -> bool {
 fn enable(target: &str, name: &str, unit: &str, layer: &mut Layer) {
     let link = format!("/etc/systemd/system/{target}.wants/{name}");
     layer.symlink(link.as_bytes(), unit.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_stand_in_a_unit_as_they_are() {
+        for (variable, line) in [
+            ("PATH=/a:/b c", "Environment=\"PATH=/a:/b c\"\n"),
+            (
+                "A=%n \\ \"x\" $HOME\nExecStart=/bin/evil",
+                "Environment=\"A=%%n \\\\ \\\"x\\\" $HOME\\nExecStart=/bin/evil\"\n",
+            ),
+            ("EMPTY", "Environment=\"EMPTY=\"\n"),
+        ] {
+            assert_eq!(environment(variable), line);
+        }
+    }
 }

@@ -263,7 +263,7 @@ fn the_boot_script_is_started_by_whom_the_image_has() {
     assert!(guest.text(unit).contains("\nBefore=agent.service\n"));
 
     let guest = with_shell(debian_with_sysvinit("#!/bin/sh\n"));
-    assert!(guest.text("/etc/inittab").contains("\nnexb:2345:wait:/etc/nex/boot-script\nnex:2345:respawn:"));
+    assert!(guest.text("/etc/inittab").contains("\nnexb:2345:wait:/etc/nex/run-boot-script\nnex:2345:respawn:"));
 }
 
 #[test]
