@@ -7,6 +7,7 @@ mod agent_user;
 mod boot_script;
 mod change;
 mod config;
+mod config_directories;
 mod console;
 mod files;
 mod init;
@@ -45,6 +46,8 @@ pub struct Options {
     pub root_password: Option<Vec<u8>>,
     /// What the image says about its workload.
     pub config: ImageConfig,
+    /// The directories that the image calls volumes.
+    pub volumes: Vec<String>,
     /// What to run at every boot.
     pub boot_script: Option<BootScript>,
 }
@@ -128,6 +131,9 @@ impl Error {
 pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     let mut layer = Layer::default();
     let mut found = init::find(view)?;
+    // Those that each guest has come later, with modes of their own.
+    let working_dir = Some(&options.config.working_dir).filter(|path| !path.is_empty());
+    config_directories::add(view, working_dir.into_iter().chain(&options.volumes), &mut layer);
     files::add_directories(view, &mut layer);
     files::add_network_names(view, options.hostname.as_deref(), &mut layer)?;
     users::wire(view, options.root_password.as_deref(), &mut layer)?;

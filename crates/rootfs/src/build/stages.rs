@@ -125,6 +125,7 @@ impl<'a> Build<'a> {
             hostname: self.options.guest.hostname.clone(),
             root_password: self.options.guest.root_password.clone(),
             config: image_config(&self.image.config),
+            volumes: self.image.config.volumes.clone(),
             boot_script: self.options.boot_script.clone(),
         };
         let mut wiring = wire(&view, &guest)?;
