@@ -198,15 +198,8 @@ pub enum LayerError {
         found: &'static str,
     },
     /// What was named as the tar of a root filesystem is none.
-    #[error("{}", no_root(name, found, *compression))]
-    NoRoot {
-        /// The reference.
-        name: String,
-        /// What is there.
-        found: Instead,
-        /// What it was compressed with.
-        compression: Compression,
-    },
+    #[error("{0}")]
+    NoRoot(Box<NoRoot>),
     /// More bytes than allowed come out of all layers.
     #[error("the layers unpack to more than the limit of {limit} bytes")]
     TooManyBytes {
@@ -242,6 +235,17 @@ pub enum LayerError {
     Thread(#[source] io::Error),
 }
 
+/// What was named as the tar of a root filesystem, and is none.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NoRoot {
+    /// The reference.
+    pub name: String,
+    /// What is there.
+    pub found: Instead,
+    /// What it was compressed with.
+    pub compression: Compression,
+}
+
 /// What is there in the place of a root filesystem's tar.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Instead {
@@ -258,34 +262,42 @@ pub enum Instead {
 }
 
 /// What was named, what it is, and what to name instead.
-fn no_root(name: &str, found: &Instead, compression: Compression) -> String {
-    let place = if name == "tar:-" { "the standard input" } else { name };
-    let place = match compression {
-        Compression::None => short_name(place),
-        compression => format!("what {compression} has compressed in {}", short_name(place)),
-    };
-    let scratch = "a root filesystem of nothing is made with --image scratch";
-    match found {
-        Instead::Nothing if name == "tar:-" => {
-            format!(
-                "{place} ended without a byte, so that there is no tar: what writes to the pipe may have failed; {scratch}"
-            )
-        }
-        Instead::Nothing => format!("{place} is empty, so that there is no tar; {scratch}"),
-        Instead::Zeros => format!("{place} begins with zeros, where the first entry of a tar should stand; {scratch}"),
-        Instead::NoEntries => format!("{place} is a tar without entries; {scratch}"),
-        Instead::Other(FileKind { what, unpack: Some(unpack), .. }) => {
-            format!("{place} is {what}, which nex does not undo: {unpack} FILE | nex rootfs --image tar:-")
-        }
-        Instead::Other(FileKind { what, .. }) => {
-            format!(
-                "{place} is {what}, and no tar; tar: wants a tar of a root filesystem, plain or compressed with gzip, zstd or xz"
-            )
-        }
-        Instead::Unknown => {
-            format!(
-                "{place} is no tar; tar: wants a tar of a root filesystem, plain or compressed with gzip, zstd or xz"
-            )
+impl fmt::Display for NoRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, found, compression } = self;
+        let place = if name == "tar:-" { "the standard input" } else { name };
+        let place = match compression {
+            Compression::None => short_name(place),
+            compression => format!("what {compression} has compressed in {}", short_name(place)),
+        };
+        let scratch = "a root filesystem of nothing is made with --image scratch";
+        match found {
+            Instead::Nothing if name == "tar:-" => {
+                write!(
+                    f,
+                    "{place} ended without a byte, so that there is no tar: what writes to the pipe may have failed; {scratch}"
+                )
+            }
+            Instead::Nothing => write!(f, "{place} is empty, so that there is no tar; {scratch}"),
+            Instead::Zeros => {
+                write!(f, "{place} begins with zeros, where the first entry of a tar should stand; {scratch}")
+            }
+            Instead::NoEntries => write!(f, "{place} is a tar without entries; {scratch}"),
+            Instead::Other(FileKind { what, unpack: Some(unpack), .. }) => {
+                write!(f, "{place} is {what}, which nex does not undo: {unpack} FILE | nex rootfs --image tar:-")
+            }
+            Instead::Other(FileKind { what, .. }) => {
+                write!(
+                    f,
+                    "{place} is {what}, and no tar; tar: wants a tar of a root filesystem, plain or compressed with gzip, zstd or xz"
+                )
+            }
+            Instead::Unknown => {
+                write!(
+                    f,
+                    "{place} is no tar; tar: wants a tar of a root filesystem, plain or compressed with gzip, zstd or xz"
+                )
+            }
         }
     }
 }
@@ -348,7 +360,7 @@ struct Which<'a>(usize, &'a Option<Digest>, &'a LayerError);
 impl fmt::Display for Which<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self(_, _, LayerError::NoRoot { .. }) => Ok(()),
+            Self(_, _, LayerError::NoRoot(_)) => Ok(()),
             Self(index, Some(digest), _) => write!(f, "layer {} ({digest}): ", index + 1),
             Self(index, None, _) => write!(f, "layer {}: ", index + 1),
         }

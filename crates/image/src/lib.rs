@@ -29,7 +29,7 @@ mod timestamp;
 
 pub use config::{Config, History};
 pub use digest::Digest;
-pub use error::{Error, Instead, LayerError, Mismatch};
+pub use error::{Error, Instead, LayerError, Mismatch, NoRoot};
 pub use image::{Image, Options, open};
 pub use keep::{Keep, Known, NewBlob};
 pub use layer::{Compression, Layer, LayerReader, LayerSummary};

@@ -9,7 +9,7 @@ use super::blob::BlobFacts;
 use super::gzip::GzipReader;
 use super::pipe::{PipeReader, PipeWriter, Pool, Stop, spawn_stage};
 use super::{Compression, Job};
-use crate::error::{Instead, LayerError};
+use crate::error::{Instead, LayerError, NoRoot};
 use crate::limits::{Limits, XZ_MEMORY, ZSTD_WINDOW_LOG};
 
 const BUFFER_BYTES: usize = 512 << 10;
@@ -219,7 +219,7 @@ fn begins_with_an_entry(start: &[u8], name: &str, compression: Compression) -> R
         None if start.iter().all(|&byte| byte == 0) => Instead::Zeros,
         None => Instead::Unknown,
     };
-    Err(LayerError::NoRoot { name: name.to_owned(), found, compression })
+    Err(LayerError::NoRoot(Box::new(NoRoot { name: name.to_owned(), found, compression })))
 }
 
 /// Whether a tar may begin so: with the two zero blocks of its end, or with a header whose checksum is right.

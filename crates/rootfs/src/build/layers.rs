@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 
 use nex_ext4::BLOCK_SIZE;
-use nex_image::{Instead, LayerError, LayerReader, ReadAhead, Reference};
+use nex_image::{Instead, LayerError, LayerReader, NoRoot, ReadAhead, Reference};
 
 use super::stages::{Build, ext4_error};
 use crate::cache::{Cache, Chain, Expected, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, Shelf, entries};
@@ -197,7 +197,7 @@ impl Build<'_> {
         };
         if is_plain && facts.placed.entries == 0 {
             let (name, compression) = (self.image.name.clone(), summary.compression);
-            let problem = LayerError::NoRoot { name, found: Instead::NoEntries, compression };
+            let problem = LayerError::NoRoot(Box::new(NoRoot { name, found: Instead::NoEntries, compression }));
             return Err(Error::Image(nex_image::Error::Layer { index, digest: None, problem }));
         }
         self.report_layer(index, &facts, false);
