@@ -20,7 +20,7 @@ use crate::signals::Signals;
 use crate::spawn::Job;
 use crate::supervisor::Supervisor;
 use crate::workload::{self, Outcome};
-use crate::{VERSION, initramfs, shutdown, vsock};
+use crate::{VERSION, initramfs, shutdown, sysctl, vsock};
 
 /// Sets the machine up, says so, and serves until it is asked to end the machine. Never returns: the kernel panics when
 /// its init does.
@@ -86,7 +86,7 @@ fn enter_overlay(line: &CommandLine, start_ms: u64, arguments: Vec<OsString>) {
 /// Nothing is to be done for random numbers: since Linux 5.6 the kernel gathers them by itself before it gives out the
 /// first, from the processor, the VMM's device, or its own timing.
 fn set_up(host: &mut Host) {
-    mount_others().into_iter().for_each(|problem| host.fail(problem));
+    mount_others().into_iter().chain(sysctl::set()).for_each(|problem| host.fail(problem));
     for result in [set_hostname(), bring_loopback_up(), set_time_of_day()] {
         if let Err(problem) = result {
             host.fail(problem);
@@ -133,6 +133,7 @@ fn run_boot_script(supervisor: &mut Supervisor) -> Result<(), Signal> {
         user: String::new(),
         working_dir: String::new(),
         stop_signal: Signal::SIGTERM as i32,
+        open_files: None,
     };
     let end = workload::run_once(supervisor, &job)?;
     workload::tell_end(supervisor, Source::BootScript, end, None);

@@ -17,6 +17,7 @@ mod init;
 mod initramfs;
 mod mounts;
 mod network;
+mod open_files;
 mod overlay;
 mod power;
 mod restart;
@@ -26,6 +27,7 @@ mod shutdown;
 mod signals;
 mod spawn;
 mod supervisor;
+mod sysctl;
 mod vsock;
 mod workload;
 

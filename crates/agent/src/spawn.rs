@@ -1,17 +1,20 @@
 //! Starts a program.
 
-use std::io;
+use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::fchown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nex_protocol::Source;
 use nex_workload::{NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Unstarted, User, find_directory, find_program};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setsid, setuid};
 use rustix::process::Pid;
 
+use crate::open_files;
 use crate::root::OwnRoot;
 
 /// What to start, and how.
@@ -33,6 +36,8 @@ pub struct Job {
     pub working_dir: String,
     /// The number of the signal that asks it to end.
     pub stop_signal: i32,
+    /// How many files it may have open; as many as container engines give without it.
+    pub open_files: Option<u64>,
 }
 
 /// A program that runs.
@@ -58,14 +63,23 @@ impl Job {
         command.arg0(&self.argv0).args(&self.args).current_dir(directory).env_clear().env("PATH", PATH);
         command.env("HOME", user.as_ref().map_or("/root", |user| &user.home));
         command.envs(self.env.iter().map(|variable| variable.split_once('=').unwrap_or((variable, ""))));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        prepare(&mut command, user.filter(|_| Uid::effective().is_root()));
-        let mut child = command.spawn().map_err(|error| refused(&program, &error))?;
-        let pid = Pid::from_child(&child);
-        match (child.stdout.take(), child.stderr.take()) {
-            (Some(out), Some(err)) => Ok(Spawned { pid, out: out.into(), err: err.into() }),
-            _ => Err(Unstarted::new(NOT_STARTED, "its output cannot be read")),
-        }
+        // Who is not root has its user's limits, and cannot become another.
+        let is_root = Uid::effective().is_root();
+        let user = user.filter(|_| is_root);
+        let open_files = match self.open_files {
+            asked if is_root => Some(open_files::limit(asked)?),
+            None => None,
+            Some(_) => {
+                let reason = "only an agent that is root can say how many files it may have open";
+                return Err(Unstarted::new(NOT_STARTED, reason));
+            }
+        };
+        let (out, out_end) = pipe(user.as_ref())?;
+        let (err, err_end) = pipe(user.as_ref())?;
+        command.stdin(Stdio::null()).stdout(out_end).stderr(err_end);
+        prepare(&mut command, user, open_files);
+        let child = command.spawn().map_err(|error| refused(&program, &error))?;
+        Ok(Spawned { pid: Pid::from_child(&child), out: out.into(), err: err.into() })
     }
 
     /// The user to become; `None` for whom the agent runs as.
@@ -83,9 +97,20 @@ impl Job {
     }
 }
 
+/// A pipe for the program's output. It is the program's user's: many open their output by its name, `/dev/stdout`.
+fn pipe(user: Option<&User>) -> Result<(PipeReader, PipeWriter), Unstarted> {
+    let made = io::pipe().and_then(|(reader, writer)| {
+        if let Some(user) = user {
+            fchown(&writer, Some(user.uid), Some(user.gid))?;
+        }
+        Ok((reader, writer))
+    });
+    made.map_err(|error| Unstarted::new(NOT_STARTED, format!("its output cannot be read: {error}")))
+}
+
 /// Has the new process give up what it has of the agent's, before it becomes the program.
 #[allow(unsafe_code, reason = "the standard library has no other way to unblock signals and to leave groups")]
-fn prepare(command: &mut Command, user: Option<User>) {
+fn prepare(command: &mut Command, user: Option<User>, open_files: Option<u64>) {
     let user = user.map(|user| {
         let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
         (user, groups)
@@ -93,6 +118,9 @@ fn prepare(command: &mut Command, user: Option<User>) {
     let become_the_user = move || -> io::Result<()> {
         SigSet::empty().thread_set_mask()?;
         setsid()?;
+        if let Some(number) = open_files {
+            setrlimit(Resource::RLIMIT_NOFILE, number, number)?;
+        }
         if let Some((user, groups)) = &user {
             setgroups(groups)?;
             setgid(Gid::from_raw(user.gid))?;

@@ -147,6 +147,7 @@ fn of_drive(workload: Workload) -> Result<Job, Unstarted> {
         user: workload.user,
         working_dir: workload.working_dir,
         stop_signal: stop_signal(&workload.stop_signal)?,
+        open_files: workload.open_files,
     })
 }
 

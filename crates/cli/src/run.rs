@@ -69,6 +69,7 @@ fn options(args: &RunArgs) -> Result<Options, Diagnostic> {
             env: args.env.clone(),
             user: args.user.clone(),
             working_dir: args.workdir.clone(),
+            open_files: args.open_files,
             restart: args.restart,
         },
         check: !args.no_check,

@@ -17,6 +17,8 @@ pub struct Wishes {
     pub user: Option<String>,
     /// The directory to start in, in place of the image's.
     pub working_dir: Option<String>,
+    /// How many files it may have open.
+    pub open_files: Option<u64>,
     /// Whether it is started again.
     pub restart: Restart,
 }
@@ -50,7 +52,7 @@ pub fn image_config(root: &dyn View) -> Result<ImageConfig, CommandError> {
 /// # Errors
 /// When neither the image nor the user names a program.
 pub fn workload(config: ImageConfig, wishes: Wishes, program: Option<&OwnProgram>) -> Result<Workload, CommandError> {
-    let Wishes { args, env, user, working_dir, restart } = wishes;
+    let Wishes { args, env, user, working_dir, open_files, restart } = wishes;
     let mut workload = match program {
         Some(program) => {
             Workload { program: String::new(), argv0: program.name.clone(), args, ..config.workload(Vec::new()) }
@@ -60,6 +62,7 @@ pub fn workload(config: ImageConfig, wishes: Wishes, program: Option<&OwnProgram
     workload.env.extend(env);
     workload.user = user.unwrap_or(workload.user);
     workload.working_dir = working_dir.unwrap_or(workload.working_dir);
+    workload.open_files = open_files;
     workload.restart = restart;
     Ok(workload)
 }
@@ -95,11 +98,13 @@ mod tests {
             env: strings(&["A=2"]),
             user: Some("0".into()),
             working_dir: Some("/".into()),
+            open_files: Some(64),
             ..Wishes::default()
         };
         let workload = super::workload(config(), wishes, None).unwrap();
         assert_eq!(workload.env, strings(&["PATH=/bin", "A=1", "A=2"]));
         assert_eq!((workload.user.as_str(), workload.working_dir.as_str()), ("0", "/"));
+        assert_eq!(workload.open_files, Some(64));
     }
 
     #[test]

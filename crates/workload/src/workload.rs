@@ -38,6 +38,9 @@ pub struct Workload {
     /// The signal that stops it, by name (`SIGQUIT`, `QUIT`) or number; `SIGTERM` without one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub stop_signal: String,
+    /// How many files it may have open, soft and hard; 1,048,576 without it, or as many as the guest's kernel gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
     /// Whether it is started again.
     pub restart: Restart,
 }

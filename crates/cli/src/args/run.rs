@@ -39,6 +39,10 @@ pub struct RunArgs {
     #[arg(short, long, env = "NEX_RUN_WORKDIR", value_name = "DIR")]
     pub workdir: Option<String>,
 
+    /// How many files the program may have open [default: 1048576, or as many as the guest's kernel gives].
+    #[arg(long, env = "NEX_RUN_OPEN_FILES", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub open_files: Option<u64>,
+
     /// Whether the program is started again when it has ended: no, on-failure, on-failure:NUMBER or always.
     #[arg(long, env = "NEX_RUN_RESTART", value_name = "POLICY", default_value_t = Restart::No)]
     pub restart: Restart,

@@ -33,6 +33,8 @@ fn drive(boot: &Boot, workload: &Workload, binary: Option<&str>) -> Result<PathB
 /// line. More would take long: an emulated serial port sends some hundred kilobytes in a second.
 const FLOOD: &str = r#"#!/bin/sh
 echo "I am $(id -u):$(id -g) in $PWD, $0 $1 $2, A=$A HOME=$HOME, stdin $(wc -c)"
+echo "$(ulimit -Sn) of $(ulimit -Hn) files, ports from $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start) on" >/dev/stdout
+echo "pings by groups $(tr '\t' ' ' </proc/sys/net/ipv4/ping_group_range)" >/dev/stdout
 printf 'a question? '
 sleep 2
 echo answered
@@ -66,7 +68,8 @@ fn a_flood_comes_through_to_the_last_byte_and_the_signal_is_told() -> Result<()>
 
     // The kernel gives a script its own path in place of the name that it was called by.
     let hello = "I am 1000:1000 in /srv, /run/nex/workload/binary -x a b, A=2 HOME=/home/nex, stdin 0\n";
-    let mut expected = [hello, "a question? answered\n"].concat().into_bytes();
+    let limits = "1048576 of 1048576 files, ports from 0 on\npings by groups 0 2147483647\n";
+    let mut expected = [hello, limits, "a question? answered\n"].concat().into_bytes();
     let mut pattern: Vec<u8> = (0..=u8::MAX).collect();
     pattern.extend(vec![b'x'; 100_000]);
     (1..=1000).for_each(|number| pattern.extend(format!("{number}\n").into_bytes()));
@@ -88,7 +91,7 @@ fn a_flood_comes_through_to_the_last_byte_and_the_signal_is_told() -> Result<()>
 const TURNS: &str = r#"#!/bin/sh
 echo . >>/tmp/turns
 turn=$(wc -l </tmp/turns)
-echo "turn $turn of $0"
+echo "turn $turn of $0, $(ulimit -Sn) of $(ulimit -Hn) files"
 sleep 100 &
 case $turn in 1) exit 42 ;; 2) kill -KILL $$ ;; *) exit 0 ;; esac
 "#;
@@ -97,7 +100,7 @@ case $turn in 1) exit 42 ;; 2) kill -KILL $$ ;; *) exit 0 ;; esac
 fn failures_are_started_again_until_one_succeeds() -> Result<()> {
     let Some(boot) = Boot::new(vec![Entry::file("bin/turns", TURNS).mode(RUNS)], json!({}))? else { return Ok(()) };
     let restart = Restart::OnFailure { times: Some(5) };
-    let workload = Workload { program: "turns".into(), restart, ..Workload::default() };
+    let workload = Workload { program: "turns".into(), open_files: Some(64), restart, ..Workload::default() };
     let drive = drive(&boot, &workload, None)?;
     let seen = boot
         .drive(&drive, Access::ReadOnly)
@@ -110,6 +113,7 @@ fn failures_are_started_again_until_one_succeeds() -> Result<()> {
     assert_eq!(ends, [(Ended::Code(42), Some(100)), (Ended::Signal(9), Some(200)), (Ended::Code(0), None)]);
     assert!(exits[1].uptime_ms >= exits[0].uptime_ms + 100 && exits[2].uptime_ms >= exits[1].uptime_ms + 200);
     let said = seen.written(Source::Workload, Stream::Out);
-    assert_eq!(said, "turn 1 of /bin/turns\nturn 2 of /bin/turns\nturn 3 of /bin/turns\n");
+    let turn = |number| format!("turn {number} of /bin/turns, 64 of 64 files\n");
+    assert_eq!(said, [1, 2, 3].map(turn).concat());
     Ok(())
 }
