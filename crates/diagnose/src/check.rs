@@ -3,6 +3,7 @@
 //! The order is that of a boot: the file system, the init, what the init starts, and then the kernel against all of it.
 
 mod agent;
+mod boot_script;
 mod console;
 mod directories;
 mod ext4;
@@ -249,6 +250,7 @@ fn check_content(
     }
     let agent = agent::check(image, init.as_ref(), request.machine, findings);
     let machine = request.machine.or_else(|| agent.as_ref()?.machine);
+    boot_script::check(image, machine, findings);
     image_config::check(image, machine, findings);
     let has_login = init.as_ref().is_some_and(|init| console::check(image, init, findings));
     users::check(image, has_login, findings);

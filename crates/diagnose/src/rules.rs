@@ -50,6 +50,8 @@ rules! {
     AGENT_USER: Error "agent-user" "The user or the group that the agent's service runs as is unknown."
     AGENT_HOME: Warning "agent-home" "The home directory of the agent's user is missing or somebody else's."
 
+    BOOT_SCRIPT: Error "boot-script" "The script that runs at every boot would not run."
+
     IMAGE_CONFIG: Warning "image-config" "/etc/nex/image.json cannot be read, so that the image's program is unknown."
     IMAGE_ENV: Warning "image-env" "A variable of the image's program is not NAME=value, and counts as empty."
     IMAGE_STOP_SIGNAL: Warning "image-stop-signal" "The signal that stops the image's program is unknown, so that the program is not started."

@@ -22,5 +22,5 @@ pub use machine::Machine;
 pub use missing::Missing;
 pub use needs::missing;
 pub use program::{Linkage, NotAProgram, Program};
-pub use script::{LONGEST_LINE, Script};
+pub use script::{BadScript, LONGEST_LINE, Script};
 pub use view::{Kind, Stat, View, end_of_links, exists, is_executable, name, parent};

@@ -7,7 +7,7 @@ use object::read::ReadCache;
 
 use crate::elf::{Broken, Elf};
 use crate::machine::Machine;
-use crate::script::{LONGEST_LINE, Script};
+use crate::script::{BadScript, LONGEST_LINE, Script};
 
 /// A program, as far as it concerns who can run it.
 #[derive(Clone, Debug)]
@@ -27,6 +27,9 @@ pub enum NotAProgram {
     /// It is neither ELF nor a script.
     #[error("it begins neither as an ELF file nor with #!")]
     Unknown,
+    /// It begins with `#!`, and the kernel makes nothing of that, or not what was meant.
+    #[error(transparent)]
+    Script(BadScript),
     /// It is ELF, but damaged or of another kind.
     #[error(transparent)]
     Broken(Broken),
@@ -74,7 +77,7 @@ impl Program {
     /// When no kernel would start it, or its first call would crash.
     pub fn inspect(mut file: impl Read + Seek) -> Result<Self, NotAProgram> {
         let start = read_start(&mut file)?;
-        if let Some(script) = Script::parse(&start) {
+        if let Some(script) = Script::parse(&start).map_err(NotAProgram::Script)? {
             return Ok(Self::Script(script));
         }
         if !Elf::is_elf(&start) {

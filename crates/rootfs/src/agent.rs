@@ -16,7 +16,7 @@ use std::path::Path;
 use nex_program::{Elf, NotAProgram, Program, View};
 
 pub use error::Error;
-pub use nex_program::{Broken, Libc, Linkage, Machine, Missing};
+pub use nex_program::{BadScript, Broken, Libc, Linkage, Machine, Missing};
 
 use crate::guest::AGENT;
 
@@ -41,6 +41,7 @@ impl Agent {
             Ok(program) => Ok(Self { name, program }),
             Err(NotAProgram::Read(source)) => Err(Error::Read { agent: name, source }),
             Err(NotAProgram::Unknown) => Err(Error::NoProgram { agent: name }),
+            Err(NotAProgram::Script(cause)) => Err(Error::Script { agent: name, cause }),
             Err(NotAProgram::Broken(cause)) => Err(Error::Broken { agent: name, cause }),
             Err(NotAProgram::NoLoader { needed, machine }) => Err(Error::NoLoader { agent: name, needed, machine }),
         }

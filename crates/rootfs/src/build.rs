@@ -119,6 +119,7 @@ fn begin_again(
 fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -> Result<Report, Error> {
     let mut phases = Phases::start("resolve");
     let agent = AgentFile::open(&options.agent)?;
+    options.script.as_ref().map_or(Ok(()), ScriptOptions::check).map_err(Error::Script)?;
     let unfinished = options.output.create()?;
     let hash_file = match &options.verity {
         Some(verity::Place::File(path)) => Some(HashFile::create(path, &options.output)?),

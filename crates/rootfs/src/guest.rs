@@ -32,6 +32,7 @@ pub use nex_workload::ImageConfig;
 
 use change::Layer;
 use init::Found;
+use nex_program::BadScript;
 
 /// Where the agent stands in the guest.
 pub const AGENT: &[u8] = b"/usr/local/bin/agent";
@@ -105,6 +106,14 @@ pub enum Error {
         script: String,
         /// What it is.
         cause: &'static str,
+    },
+    /// The first line of the boot script is not what was meant.
+    #[error("the boot script {script} would not run: {cause}")]
+    BadBootScript {
+        /// The script.
+        script: String,
+        /// What is wrong with its first line.
+        cause: BadScript,
     },
     /// Nobody in the image could run the boot script.
     #[error(

@@ -16,6 +16,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 
 use nex_ext4::{Timestamp, Writer};
+use nex_program::BadScript;
 use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_sockets, only_one_id};
 use thiserror::Error;
 
@@ -44,6 +45,24 @@ pub struct ScriptOptions {
 }
 
 impl ScriptOptions {
+    /// Looks at the scripts' first lines, before any work is done.
+    ///
+    /// # Errors
+    /// When the kernel, or the shell, would not run one as it was meant.
+    pub(crate) fn check(&self) -> Result<(), ScriptError> {
+        for script in &self.sandbox.world.scripts {
+            let cause = match nex_program::Script::parse(&script.content) {
+                Ok(None) => first_line_with_cr(&script.content).map(|line| BadScript::Crlf(line.to_vec())),
+                Ok(Some(_)) => None,
+                Err(cause) => Some(cause),
+            };
+            if let Some(cause) = cause {
+                return Err(ScriptError::FirstLine { script: script.name.clone(), cause });
+            }
+        }
+        Ok(())
+    }
+
     /// The same with variables of the image, `NAME=value` each, below those that the user gives.
     pub(crate) fn above(&self, image: &[String]) -> Self {
         let mut options = self.clone();
@@ -52,9 +71,23 @@ impl ScriptOptions {
     }
 }
 
+/// The first line of a text for the shell, if it ends as on Windows. Its commands would have a CR for a part of their last words.
+fn first_line_with_cr(content: &[u8]) -> Option<&[u8]> {
+    let end = content.iter().position(|&byte| byte == b'\n')?;
+    content[..end].last().filter(|&&byte| byte == b'\r').map(|_| &content[..end])
+}
+
 /// Why the scripts' changes are not in the image.
 #[derive(Debug, Error)]
 pub enum ScriptError {
+    /// The first line of one is not what was meant.
+    #[error("the script {} would not run: {cause}", nex_text::short_name(.script))]
+    FirstLine {
+        /// The script.
+        script: String,
+        /// What is wrong with the line.
+        cause: BadScript,
+    },
     /// They did not run, or not to the end.
     #[error(transparent)]
     Sandbox(#[from] nex_sandbox::Error),

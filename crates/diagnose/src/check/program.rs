@@ -73,7 +73,8 @@ fn inspect_nested(view: &dyn View, path: &[u8], kernel: Option<Machine>, left: u
         return Err(Flaw::NotExecutable(format!("the mode of {name}{} is {:o}", end(view, path), stat.mode)));
     }
     let start = read(view, path, LONGEST_LINE as u64);
-    if let Some(script) = Script::parse(&start) {
+    let script = Script::parse(&start).map_err(|cause| Flaw::NoProgram(format!("{name}: {cause}")))?;
+    if let Some(script) = script {
         return inspect_script(view, path, &script, kernel, left);
     }
     if !Elf::is_elf(&start) {

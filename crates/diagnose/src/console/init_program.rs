@@ -38,8 +38,11 @@ pub fn is_there(known: &Known, path: &str) -> Option<bool> {
 pub fn lacks(known: &Known, path: &str) -> Option<String> {
     let image = known.image?;
     let start = image.read(path.as_bytes(), START).ok()??;
-    if let Some(script) = Script::parse(&start) {
-        return script.missing(image);
+    match Script::parse(&start) {
+        Ok(Some(script)) => return script.missing(image),
+        Ok(None) => {}
+        // The kernel looks for a program of that name.
+        Err(cause) => return Some(cause.to_string()),
     }
     let bytes = image.read(path.as_bytes(), LONGEST).ok()??;
     let elf = Elf::parse(bytes.as_slice()).ok()?;

@@ -78,5 +78,6 @@ fn programs_that_do_not_start() {
 fn a_boot_script_may_make_what_is_missing() {
     let json = r#"{"cmd":["/none"],"user":"web","workingDir":"/none"}"#;
     expect(&tree(json).checked(), &["image-user", "image-workdir"]);
-    expect(&tree(json).file("etc/nex/boot-script", "#!/bin/sh\n").checked(), &[]);
+    let script = "etc/nex/boot-script";
+    expect(&tree(json).file(script, "#!/bin/sh\n").mode(script, 0o755).checked(), &[]);
 }

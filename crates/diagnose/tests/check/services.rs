@@ -56,3 +56,16 @@ fn a_password_that_is_no_hash_is_told_and_not_shown() {
     let hash = "root:$1$salt$ez2vlPGdaLYkJam5pWs/Y1::0:::::\nnex:!::::::\n";
     expect(&Tree::busybox().file("etc/shadow", hash).checked(), &[]);
 }
+
+#[test]
+fn scripts_with_the_line_ends_of_windows() {
+    let tree = |path: &str, text: &str| Tree::busybox().file(path, text).mode(path, 0o755);
+    let boot_script = "etc/nex/boot-script";
+    expect(&tree(boot_script, "#!/bin/sh\necho\n").checked(), &[]);
+    let report = tree(boot_script, "#!/bin/sh\r\necho\r\n").checked();
+    expect(&report, &["boot-script"]);
+    assert!(report.findings.iter().any(|finding| finding.evidence.contains("CRLF")));
+    for script in ["#!/bin/sh\r\n", "#!/bin/sh -e\r\n", "#!\n"] {
+        expect(&tree("usr/local/bin/agent", script).checked(), &["agent-no-program"]);
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io;
 
-use nex_program::{Broken, Libc, Machine, Missing, ReadError};
+use nex_program::{BadScript, Broken, Libc, Machine, Missing, ReadError};
 
 /// Why an agent cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,14 @@ pub enum Error {
     NoProgram {
         /// The agent's file.
         agent: String,
+    },
+    /// The file is a script whose first line is not what was meant.
+    #[error("the agent {agent} would not run: {cause}")]
+    Script {
+        /// The agent's file.
+        agent: String,
+        /// What is wrong with its first line.
+        cause: BadScript,
     },
     /// The file is ELF, but damaged or of another kind.
     #[error("the agent {agent} is no program: {cause}; build or copy it again")]

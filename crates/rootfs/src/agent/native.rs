@@ -13,7 +13,7 @@ const WITNESSES: [&[u8]; 3] = [AGENT, b"/sbin/init", b"/bin/sh"];
 pub(crate) fn machine(view: &dyn View) -> io::Result<Option<Machine>> {
     for path in WITNESSES {
         let start = view.read(path, LONGEST_LINE as u64)?.unwrap_or_default();
-        let start = match Script::parse(&start) {
+        let start = match Script::parse(&start).ok().flatten() {
             Some(script) => view.read(&script.interpreter, LONGEST_LINE as u64)?.unwrap_or_default(),
             None => start,
         };

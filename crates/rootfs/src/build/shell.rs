@@ -9,6 +9,7 @@ use super::stages::Build;
 use crate::agent_file::AgentFile;
 use crate::error::Error;
 use crate::events::Events;
+use crate::script::ScriptOptions;
 
 /// Runs the setup scripts as a build does, and then a shell on the terminal where they have ended, well or not. Nothing is
 /// published: what is typed cannot be typed again by the next build.
@@ -17,6 +18,7 @@ use crate::events::Events;
 /// When a script cannot run or fails, or there is no terminal or no shell.
 pub fn open_shell(options: &Options, events: &Arc<dyn Events>) -> Result<(), Error> {
     let agent = AgentFile::open(&options.agent)?;
+    options.script.as_ref().map_or(Ok(()), ScriptOptions::check).map_err(Error::Script)?;
     // As in a build, content goes where the output would be.
     let unfinished = options.output.create()?;
     let aside = Some(unfinished.directory().to_owned());

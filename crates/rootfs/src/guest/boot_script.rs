@@ -79,6 +79,7 @@ fn check(script: &BootScript, view: &dyn View) -> Result<(), Error> {
         Ok(Program::Elf(_)) | Err(NotAProgram::Broken(_) | NotAProgram::NoLoader { .. }) => {
             Err(Error::BootScript { script: name(), cause: "a program in place of a script" })
         }
+        Err(NotAProgram::Script(cause)) => Err(Error::BadBootScript { script: name(), cause }),
         Err(NotAProgram::Unknown | NotAProgram::Read(_)) => {
             Err(Error::BootScript { script: name(), cause: "a text without #! at its start" })
         }

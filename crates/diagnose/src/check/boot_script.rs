@@ -1,0 +1,24 @@
+//! The script that the guest runs at every boot: whether the kernel starts it.
+
+use nex_program::{Machine, View, exists};
+use nex_workload::BOOT_SCRIPT;
+
+use super::Findings;
+use super::program::inspect;
+use crate::rules;
+
+/// Reports what keeps it from running. Whoever runs it tells no more than that it has failed.
+pub(super) fn check(view: &dyn View, kernel: Option<Machine>, findings: &mut Findings) {
+    let path = BOOT_SCRIPT.as_bytes();
+    if !exists(view, path) {
+        return;
+    }
+    let flaw = match inspect(view, path, kernel) {
+        Ok(program) => program.flaw,
+        Err(flaw) => Some(flaw),
+    };
+    if let Some(flaw) = flaw {
+        let remedy = "give nex rootfs a script that runs in this image: --boot-script FILE";
+        findings.report(&rules::BOOT_SCRIPT, flaw.text(), remedy);
+    }
+}
