@@ -3,11 +3,12 @@
 //!
 //! What a file is that was named in the place of another tells [`kind`].
 //!
-//! And makes what is the user's alone: see [`private`]. Who else can change something is told by [`trust`], and by [`way`]
-//! for all that leads there.
+//! And makes what is the user's alone ([`private`]), and removes trees ([`remove`]). Who else can change something is told by
+//! [`trust`], and by [`way`] for all that leads there.
 
 pub mod kind;
 pub mod private;
+pub mod remove;
 pub mod tree;
 pub mod trust;
 pub mod way;

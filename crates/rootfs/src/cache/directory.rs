@@ -135,22 +135,6 @@ impl Directory {
         rustix::fs::statat(&self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)
     }
 
-    /// Takes a name away that is no directory's.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn unlink(&self, name: impl AsRef<OsStr>) -> Result<(), Errno> {
-        rustix::fs::unlinkat(&self.handle, name.as_ref(), AtFlags::empty())
-    }
-
-    /// Removes an empty directory.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn remove_directory(&self, name: impl AsRef<OsStr>) -> Result<(), Errno> {
-        rustix::fs::unlinkat(&self.handle, name.as_ref(), AtFlags::REMOVEDIR)
-    }
-
     /// Gives something the name `new` in another directory.
     ///
     /// # Errors

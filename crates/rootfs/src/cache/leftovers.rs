@@ -3,7 +3,6 @@
 //! Whatever has a lock there lives; the rest was left behind by a process that was killed, and the next one removes it. Nobody
 //! waits for a lock: who makes something and does not get it at once takes another name.
 
-use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -62,7 +61,7 @@ pub fn remove(making: &Directory, directory: &Directory, name: &str) -> io::Resu
     match directory.rename(name, making, &doomed) {
         Err(Errno::NOENT) => Ok(()),
         Err(error) => Err(error.into()),
-        Ok(()) => unlink(making, OsStr::new(&doomed)),
+        Ok(()) => Ok(nex_file::remove::tree(making.handle(), &doomed)?),
     }
 }
 
@@ -81,67 +80,13 @@ pub fn remove_abandoned(making: &Directory) -> io::Result<usize> {
         };
         let is_free = |lock: &Directory| flock(lock.handle(), FlockOperation::NonBlockingLockExclusive).is_ok();
         if lock.as_ref().is_none_or(is_free) {
-            match unlink(making, &name) {
+            match nex_file::remove::tree(making.handle(), &name) {
                 Ok(()) => removed += 1,
-                Err(error) => result = Err(error),
+                Err(stuck) => result = Err(stuck.into()),
             }
         }
     }
     result.map(|()| removed)
-}
-
-/// Removes something from `making`. What is nested moves up first, so that no depth of it takes descriptors or stack. Somebody
-/// else may be at it too.
-fn unlink(making: &Directory, name: &OsStr) -> io::Result<()> {
-    let mut doomed: Vec<OsString> = vec![name.to_owned()];
-    while let Some(name) = doomed.pop() {
-        if !is_directory(making.unlink(&name))? {
-            continue;
-        }
-        match making.open(&name) {
-            Ok(directory) => doomed.extend(empty(&directory, making)?),
-            Err(Errno::NOENT) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        gone(making.remove_directory(&name))?;
-    }
-    Ok(())
-}
-
-/// Empties a directory, and gives the names in `making` of the directories that were in it and not empty.
-fn empty(directory: &Directory, making: &Directory) -> io::Result<Vec<OsString>> {
-    let mut moved = Vec::new();
-    for name in directory.names()? {
-        if !is_directory(directory.unlink(&name))? {
-            continue;
-        }
-        match directory.remove_directory(&name) {
-            Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                let beside = new_name();
-                gone(directory.rename(&name, making, &beside))?;
-                moved.push(beside.into());
-            }
-            result => gone(result)?,
-        }
-    }
-    Ok(moved)
-}
-
-/// Whether a name stays after unlink(2) because it is a directory's.
-fn is_directory(unlinked: Result<(), Errno>) -> io::Result<bool> {
-    match unlinked {
-        Ok(()) | Err(Errno::NOENT) => Ok(false),
-        // Linux says the first, POSIX the second.
-        Err(Errno::ISDIR | Errno::PERM) => Ok(true),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn gone(removed: Result<(), Errno>) -> io::Result<()> {
-    match removed {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn new_name() -> String {
