@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nex_diagnose::Image;
 use nex_diagnose::console::{End, Explanation, Known, explain};
 use nex_protocol::Role;
-use nex_vmm::{Architecture, Ending};
+use nex_vmm::{Architecture, Ending, Interrupt};
 
 use crate::deadline::deadline;
 use crate::error::Error;
@@ -66,7 +66,10 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
         // There is no keyboard to ask it by, so our agent ends it when it has reported.
         setup.machine.add_words("nex.poweroff=1");
     }
-    let session = setup.start(&options.wish)?;
+    let session = match setup.start(&options.wish, Interrupt::by(watcher.interrupt())) {
+        Err(error) if error.is_interrupted() => return Ok(None),
+        session => session?,
+    };
     let mut attempt = Attempt::new(options, session);
     attempt.tell(watcher);
     let Some(outcome) = attempt.watch(watcher)? else { return Ok(None) };

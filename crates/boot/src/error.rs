@@ -116,3 +116,10 @@ pub enum Error {
     #[error("there is no jailer beside firecracker, nor on the PATH; name it with --jailer")]
     NoJailer,
 }
+
+impl Error {
+    /// Whether the guest was given up before it ran, because the interrupt came.
+    pub const fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Vmm(nex_vmm::Error::Interrupted))
+    }
+}

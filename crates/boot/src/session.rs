@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use nex_protocol::{Decoder, Item};
-use nex_vmm::{Ending, Guest, Machine, Reading};
+use nex_vmm::{Ending, Guest, Interrupt, Machine, Reading};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
@@ -75,10 +75,10 @@ impl Session {
     /// Starts a guest.
     ///
     /// # Errors
-    /// When the VMM does not run it.
-    pub fn start(choice: Choice, machine: Machine) -> Result<Self, Error> {
+    /// When the VMM does not run it, or the interrupt comes before it does.
+    pub fn start(choice: Choice, machine: Machine, interrupt: Interrupt<'_>) -> Result<Self, Error> {
         let started = Instant::now();
-        let (choice, guest) = start(choice, &machine)?;
+        let (choice, guest) = start(choice, &machine, interrupt)?;
         Ok(Self {
             choice,
             machine,
@@ -234,12 +234,12 @@ impl Session {
 }
 
 /// Starts a guest, without KVM where a VMM refuses to use it.
-fn start(mut choice: Choice, machine: &Machine) -> Result<(Choice, Guest), Error> {
-    match choice.vmm.start(&ear::told(&*choice.vmm, machine)) {
+fn start(mut choice: Choice, machine: &Machine, interrupt: Interrupt<'_>) -> Result<(Choice, Guest), Error> {
+    match choice.vmm.start_unless(&ear::told(&*choice.vmm, machine), interrupt) {
         Ok(guest) => Ok((choice, guest)),
-        Err(error) if choice.may_fall_back() => {
+        Err(error) if choice.may_fall_back() && !interrupt.has_come() => {
             choice.fall_back(&error.to_string(), machine.architecture)?;
-            let guest = choice.vmm.start(&ear::told(&*choice.vmm, machine))?;
+            let guest = choice.vmm.start_unless(&ear::told(&*choice.vmm, machine), interrupt)?;
             Ok((choice, guest))
         }
         Err(error) => Err(error.into()),
@@ -295,7 +295,7 @@ mod tests {
         let mut choice = on_trial()?;
         choice.vmm = Box::new(Firecracker::at(firecracker::double()?)?.with_vsock(&[ear::PORT]));
         choice.proved();
-        let mut session = Session::start(choice, standing_still(parts.kernel))?;
+        let mut session = Session::start(choice, standing_still(parts.kernel), Interrupt::never())?;
         assert!(session.command_line().contains(" nex.vsock=1024 loglevel=0 "), "{}", session.command_line());
         // The socket to which Firecracker connects for its guest, by the name that it has for it.
         let open = std::fs::read_dir(format!("/proc/{}/fd", session.guest().id()))?.flatten();
@@ -355,7 +355,7 @@ mod tests {
     #[ignore = "slow: waits until a guest has stood still for long enough"]
     fn a_guest_that_stands_still_is_started_again_without_kvm() -> nex_testkit::Result<()> {
         let Some(parts) = Parts::find()? else { return Ok(()) };
-        let mut session = Session::start(on_trial()?, standing_still(parts.kernel))?;
+        let mut session = Session::start(on_trial()?, standing_still(parts.kernel), Interrupt::never())?;
         let first = session.guest().id();
         let deadline = Instant::now() + 4 * TRIAL;
         let restarted = loop {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nex_vmm::{Access, Bus, Drive, Machine};
+use nex_vmm::{Access, Bus, Drive, Interrupt, Machine};
 
 use crate::choice::{Choice, Wish};
 use crate::ear;
@@ -79,8 +79,8 @@ impl Setup {
     /// Starts it. The user's words stand last on the kernel's command line, and so win.
     ///
     /// # Errors
-    /// When nobody can run it.
-    pub fn start(&self, wish: &Wish) -> Result<Session, Error> {
+    /// When nobody can run it, or the interrupt comes before it runs ([`Error::is_interrupted`]).
+    pub fn start(&self, wish: &Wish, interrupt: Interrupt<'_>) -> Result<Session, Error> {
         let choice = Choice::make(wish, &self.kernel)?;
         let mut machine = self.machine.clone();
         machine.add_words(&self.append);
@@ -88,6 +88,6 @@ impl Setup {
         if bytes >= COMMAND_LINE_SIZE {
             return Err(Error::CommandLine { bytes, most: COMMAND_LINE_SIZE - 1 });
         }
-        Session::start(choice, machine)
+        Session::start(choice, machine, interrupt)
     }
 }

@@ -6,7 +6,7 @@ use nex_boot::{DriveError, GuestOptions, Overlay, Session, Setup, VmmReport, Wis
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{AGENT, CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
 use nex_program::Machine;
-use nex_vmm::{Access, Ending};
+use nex_vmm::{Access, Ending, Interrupt};
 use nex_workload::{Unstarted, Workload};
 
 use crate::command::{self, CommandError, Wishes};
@@ -78,6 +78,9 @@ pub enum Error {
     /// The guest cannot be made or started.
     #[error(transparent)]
     Boot(#[from] nex_boot::Error),
+    /// A signal of this number came before the guest ran.
+    #[error("ended by signal {0} before the guest ran")]
+    Stopped(u8),
     /// The guest cannot be followed.
     #[error(transparent)]
     Follow(#[from] FollowError),
@@ -92,6 +95,7 @@ impl Error {
         match self {
             Self::Program(error) => error.exit_code(),
             Self::Unstarted { why, .. } => why.code,
+            Self::Stopped(signal) => End::Signal(*signal).exit_code(),
             _ => FAILED,
         }
     }
@@ -117,7 +121,12 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     let drive = workload_drive(&workload, program.map(|program| program.file))?;
     let device = setup.machine.add_drive(drive.path(), Access::ReadOnly);
     setup.machine.add_words(&format!("nex.workload={device} nex.poweroff=1"));
-    let mut session = setup.start(&options.wish)?;
+    let mut session = match setup.start(&options.wish, Interrupt::by(stop.file())) {
+        Err(error) if error.is_interrupted() => {
+            return Err(Error::Stopped(stop.take().map_err(FollowError::Stop)?));
+        }
+        session => session?,
+    };
     let mut record = Record::default();
     let end = follow(&mut session, &mut record, user, &options.bounds, stop)?;
     record.report.times.seconds = session.elapsed().as_secs_f64();

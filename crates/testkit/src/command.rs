@@ -1,5 +1,7 @@
 //! Running other people's programs.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::failure::Context;
@@ -29,4 +31,15 @@ pub fn run(command: &mut Command) -> Result<Vec<u8>> {
         String::from_utf8_lossy(&result.stdout),
         String::from_utf8_lossy(&result.stderr)
     )))
+}
+
+/// The numbers of the processes that have this word among their arguments. One that has ended has none.
+pub fn running(word: &str) -> Vec<u32> {
+    let of = |entry: &Path| {
+        let arguments = fs::read(entry.join("cmdline")).ok()?;
+        let has_word = arguments.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes());
+        has_word.then(|| entry.file_name()?.to_str()?.parse().ok()).flatten()
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| of(&entry.path())).collect()
 }

@@ -47,6 +47,9 @@ pub enum Error {
         /// Its own words.
         said: String,
     },
+    /// The guest was given up before it ran.
+    #[error("interrupted before the guest ran")]
+    Interrupted,
     /// Talking to the VMM fails.
     #[error("cannot talk to {vmm}: {cause}")]
     Talk {

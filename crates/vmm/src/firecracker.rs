@@ -35,6 +35,7 @@ pub use vsock::Vsock;
 use crate::advisory::{self, Advisory, Component};
 use crate::error::Error;
 use crate::guest::{Control, Ending, Guest};
+use crate::interrupt::{Interrupt, KeptInterrupt};
 use crate::machine::{Access, Bus, Machine};
 use crate::process::Process;
 use crate::version;
@@ -136,15 +137,23 @@ impl Firecracker {
     }
 
     /// Starts a machine whose files are handed over in this way.
-    fn start_in<R: Room + Send + 'static>(&self, machine: &Machine, mut room: R) -> Result<Guest, Error> {
+    fn start_in<R: Room + Send + 'static>(
+        &self,
+        machine: &Machine,
+        mut room: R,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Guest, Error> {
         let vsock = self.vsock_ports.as_deref().map(|ports| room.vsock(ports)).transpose()?;
-        let requests = self.requests(machine, &mut room, vsock.as_ref().map(|(name, _)| name.as_str()))?;
+        let vsock_name = vsock.as_ref().map(|(name, _)| name.as_str());
+        let requests = self.requests(machine, &mut room, vsock_name, interrupt)?;
         let process = Process::start(room.command(&self.program), &room.inherited());
         let mut process = process.map_err(|cause| Error::Run { program: self.program.clone(), cause })?;
         // Less room is what there is without asking; nothing else happens.
         let _ = rustix::pipe::fcntl_setpipe_size(&process.output, CONSOLE);
-        let asked = self.connect(&mut process, &mut room).and_then(|mut api| {
+        let asked = self.connect(&mut process, &mut room, interrupt).and_then(|mut api| {
+            api.end_at(interrupt.kept()?);
             requests.iter().try_for_each(|(method, path, body)| api.ask(method, path, body))?;
+            api.end_at(KeptInterrupt::default());
             Ok(api)
         });
         match asked {
@@ -152,6 +161,7 @@ impl Firecracker {
                 let (vsock, architecture) = (vsock.map(|(_, vsock)| vsock), machine.architecture);
                 Ok(Guest::new(process, Box::new(Running { api, room, vsock, architecture })))
             }
+            Err(_) if interrupt.has_come() => Err(Error::Interrupted),
             Err(Trouble::Fault(message)) => Err(self.refused(message)),
             Err(Trouble::Talk(cause)) => {
                 // It answers nobody when it has ended, and then it has said why.
@@ -163,9 +173,10 @@ impl Firecracker {
         }
     }
 
-    fn connect<R: Room>(&self, process: &mut Process, room: &mut R) -> Result<Api, Trouble> {
+    fn connect<R: Room>(&self, process: &mut Process, room: &mut R, interrupt: Interrupt<'_>) -> Result<Api, Trouble> {
         let deadline = Instant::now() + PATIENCE;
         loop {
+            interrupt.check()?;
             match room.connect() {
                 Ok(socket) => return Ok(Api::over(socket, PATIENCE)?),
                 Err(error) if Instant::now() > deadline || !may_come(&error) => return Err(error.into()),
@@ -181,14 +192,15 @@ impl Firecracker {
         machine: &Machine,
         room: &mut R,
         vsock: Option<&str>,
+        interrupt: Interrupt<'_>,
     ) -> Result<Vec<(&'static str, String, Value)>, Error> {
         let put = |path: &str, body| ("PUT", path.to_owned(), body);
         let mut boot = json!({
-            "kernel_image_path": kernel::hand_over(machine, room)?,
+            "kernel_image_path": kernel::hand_over(machine, room, interrupt)?,
             "boot_args": self.command_line(machine),
         });
         if let Some(initramfs) = &machine.initramfs {
-            boot["initrd_path"] = room.to_read("initramfs", initramfs)?.into();
+            boot["initrd_path"] = room.to_read("initramfs", initramfs, interrupt)?.into();
         }
         let mut requests = vec![
             put("/machine-config", json!({ "vcpu_count": machine.vcpus, "mem_size_mib": machine.memory_mib })),
@@ -197,8 +209,8 @@ impl Firecracker {
         for (number, drive) in machine.drives.iter().enumerate() {
             let id = format!("drive{number}");
             let path = match drive.access {
-                Access::ReadOnly => room.to_read(&id, &drive.file)?,
-                Access::CopyOnWrite => room.copy_to_write(&id, &drive.file)?,
+                Access::ReadOnly => room.to_read(&id, &drive.file, interrupt)?,
+                Access::CopyOnWrite => room.copy_to_write(&id, &drive.file, interrupt)?,
                 Access::Write => room.to_write(&id, &drive.file)?,
             };
             // None is a root device in Firecracker's words: of such a one it would tell the kernel behind all other words,
@@ -259,12 +271,14 @@ impl Vmm for Firecracker {
         self.vsock_ports.as_deref().unwrap_or_default()
     }
 
-    fn start(&self, machine: &Machine) -> Result<Guest, Error> {
+    fn start_unless(&self, machine: &Machine, interrupt: Interrupt<'_>) -> Result<Guest, Error> {
         self.check(machine)?;
-        match &self.jail {
-            None => self.start_in(machine, Descriptors::new()?),
-            Some(jail) => self.start_in(machine, Cell::new(jail, &self.program)?),
-        }
+        let started = match &self.jail {
+            None => self.start_in(machine, Descriptors::new()?, interrupt),
+            Some(jail) => self.start_in(machine, Cell::new(jail, &self.program)?, interrupt),
+        };
+        // Whatever that has made of it.
+        started.map_err(|error| if interrupt.has_come() { Error::Interrupted } else { error })
     }
 }
 

@@ -9,10 +9,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
+
+use crate::interrupt;
 
 /// The most that is kept of what a VMM says beside the console, in bytes.
 const SAID: u64 = 64 << 10;
@@ -111,15 +113,7 @@ impl Drop for Process {
 
 /// Whether something can be read, or the other end is closed, before the deadline.
 pub fn is_readable(file: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        match rustix::event::poll(&mut [PollFd::new(&file, PollFlags::IN)], Some(&timeout)) {
-            Ok(ready) => return Ok(ready > 0),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    interrupt::wait(&[(file, PollFlags::IN)], deadline).map(|first| first.is_some())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use nex_kernel::Architecture;
 
 use crate::error::Error;
 use crate::guest::Guest;
+use crate::interrupt::Interrupt;
 use crate::machine::{Accelerator, Access, Bus, Drive, Machine};
 use crate::process::Process;
 use crate::version;
@@ -123,13 +124,13 @@ impl Vmm for Qemu {
         format!("console={console} panic=-1 {}", machine.command_line)
     }
 
-    fn start(&self, machine: &Machine) -> Result<Guest, Error> {
+    fn start_unless(&self, machine: &Machine, interrupt: Interrupt<'_>) -> Result<Guest, Error> {
         if machine.drives.iter().any(|drive| drive.access == Access::CopyOnWrite) {
             check_temporary_place()?;
         }
-        match self.start_with(machine, Seccomp::Filtered) {
+        match self.start_with(machine, Seccomp::Filtered, interrupt) {
             Err(Error::Refused { said, .. }) if said.contains(NO_SECCOMP) => {
-                let mut guest = self.start_with(machine, Seccomp::Missing)?;
+                let mut guest = self.start_with(machine, Seccomp::Missing, interrupt)?;
                 guest.note(format!(
                     "{} was built without seccomp, so that a guest that takes it over may call all of the kernel; \
                      distributions build it with",
@@ -151,7 +152,7 @@ enum Seccomp {
 }
 
 impl Qemu {
-    fn start_with(&self, machine: &Machine, seccomp: Seccomp) -> Result<Guest, Error> {
+    fn start_with(&self, machine: &Machine, seccomp: Seccomp, interrupt: Interrupt<'_>) -> Result<Guest, Error> {
         let talk = |cause| Error::Talk { vmm: self.name(), cause };
         let (ours, theirs) = UnixStream::pair().map_err(talk)?;
         let command = self.command(machine, &theirs, seccomp);
@@ -160,8 +161,9 @@ impl Qemu {
         drop(theirs);
         // q35 has one; virt has none, and no kernel that would take notice of one on PCI without a module.
         let has_keyboard = self.architecture == Architecture::X86_64;
-        match Monitor::greet(ours, has_keyboard, PATIENCE) {
+        match Monitor::greet(ours, has_keyboard, PATIENCE, interrupt) {
             Ok(monitor) => Ok(Guest::new(process, Box::new(monitor))),
+            Err(_) if interrupt.has_come() => Err(Error::Interrupted),
             Err(cause) => {
                 // It greets nobody when it has ended, and then it has said why.
                 let ended = process.wait(Instant::now() + Duration::from_secs(1)).map_err(talk)?;

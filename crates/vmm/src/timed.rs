@@ -1,21 +1,32 @@
 //! A conversation that ends in time, and whose lines end, whoever is at the other end.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// A socket whose reads and writes all end at a deadline, however slowly bytes come.
+use rustix::event::PollFlags;
+
+use crate::interrupt::KeptInterrupt;
+
+/// A socket whose reads and writes all end at a deadline, however slowly bytes come, or at an interrupt.
 #[derive(Debug)]
 pub struct Timed {
     socket: UnixStream,
     deadline: Instant,
+    interrupt: KeptInterrupt,
 }
 
 impl Timed {
     /// A socket with this long for what comes first.
     pub fn new(socket: UnixStream, patience: Duration) -> io::Result<Self> {
-        socket.set_nonblocking(false)?;
-        Ok(Self { socket, deadline: Instant::now() + patience })
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, deadline: Instant::now() + patience, interrupt: KeptInterrupt::default() })
+    }
+
+    /// From now on it ends at this interrupt, too, and at no other.
+    pub fn end_at(&mut self, interrupt: KeptInterrupt) {
+        self.interrupt = interrupt;
     }
 
     /// Begins anew: what comes now may take so long.
@@ -25,39 +36,44 @@ impl Timed {
 
     /// The socket, whose reads and writes wait as long as they have to.
     pub fn into_socket(self) -> io::Result<UnixStream> {
-        self.socket.set_read_timeout(None)?;
-        self.socket.set_write_timeout(None)?;
+        self.socket.set_nonblocking(false)?;
         Ok(self.socket)
     }
 
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        // A timeout of 0 would be none.
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    /// Does something with the socket as soon as it can be done.
+    fn as_soon_as<T>(
+        &mut self,
+        ready: PollFlags,
+        mut does: impl FnMut(&mut UnixStream) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            // Who always has something to say is late, too.
+            self.interrupt.wait_for(self.socket.as_fd(), ready, self.deadline)?;
+            if Instant::now() >= self.deadline {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            match does(&mut self.socket) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
     }
 }
 
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(self.left()?)?;
-        self.socket.read(buffer).map_err(in_words)
+        self.as_soon_as(PollFlags::IN, |socket| socket.read(buffer))
     }
 }
 
 impl Write for Timed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(self.left()?)?;
-        self.socket.write(bytes).map_err(in_words)
+        self.as_soon_as(PollFlags::OUT, |socket| socket.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// The system calls the end of a timeout by the name of something else.
-fn in_words(error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
 }
 
 /// Reads a line with its end, of so many bytes at most.
@@ -75,6 +91,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::interrupt::Interrupt;
 
     #[test]
     fn who_says_a_byte_now_and_then_is_not_waited_for() -> io::Result<()> {
@@ -91,6 +108,23 @@ mod tests {
         drop(reader);
         other.join().map_err(|_| io::ErrorKind::Other)?;
         Ok(())
+    }
+
+    #[test]
+    fn an_interrupt_ends_what_waits() -> io::Result<()> {
+        let (ours, _theirs) = UnixStream::pair()?;
+        let (reader, mut writer) = io::pipe()?;
+        let mut timed = Timed::new(ours, Duration::from_secs(600))?;
+        timed.end_at(Interrupt::by(reader.as_fd()).kept()?);
+        let other = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            writer.write_all(b"x")
+        });
+        let started = Instant::now();
+        assert!(timed.read_exact(&mut [0]).is_err());
+        assert!(timed.write_all(&vec![0; 64 << 20]).is_err());
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+        other.join().map_err(|_| io::ErrorKind::Other)?
     }
 
     #[test]

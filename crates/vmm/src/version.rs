@@ -62,9 +62,9 @@ mod tests {
         assert_eq!(told("echo \"$1\"; echo words >&2")?, "--version\n");
         assert_eq!(told("while :; do echo again; done")?.len(), LONGEST);
         let started = Instant::now();
-        assert_eq!(told("exec >&-; sleep 600")?, "");
+        assert_eq!(told("exec >&-; exec sleep 600")?, "");
         assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
-        assert_eq!(told("sleep 600").map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
+        assert_eq!(told("exec sleep 600").map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
         Ok(())
     }
 }

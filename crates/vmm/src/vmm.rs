@@ -3,6 +3,7 @@
 use crate::advisory::Advisory;
 use crate::error::Error;
 use crate::guest::Guest;
+use crate::interrupt::Interrupt;
 use crate::machine::Machine;
 
 /// A program that runs guests.
@@ -32,5 +33,13 @@ pub trait Vmm {
     ///
     /// # Errors
     /// When the VMM cannot be started or refuses the description; in its own words.
-    fn start(&self, machine: &Machine) -> Result<Guest, Error>;
+    fn start(&self, machine: &Machine) -> Result<Guest, Error> {
+        self.start_unless(machine, Interrupt::never())
+    }
+
+    /// The same, given up when the interrupt comes before: nothing of the guest is left then.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and [`Error::Interrupted`].
+    fn start_unless(&self, machine: &Machine, interrupt: Interrupt<'_>) -> Result<Guest, Error>;
 }

@@ -12,6 +12,7 @@ mod kernels;
 mod place;
 mod ready;
 mod refusals;
+mod starts;
 #[allow(dead_code, reason = "scripts use the rest")]
 #[path = "../script/terminal.rs"]
 mod terminal;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::interrupt::KeptInterrupt;
 use crate::timed::{Timed, line};
 
 /// The longest head and the longest body of an answer, in bytes.
@@ -39,6 +40,11 @@ impl Api {
     /// Talks over a socket, and waits no longer than that for each answer.
     pub fn over(socket: UnixStream, patience: Duration) -> io::Result<Self> {
         Ok(Self { reader: BufReader::new(Timed::new(socket, patience)?), patience })
+    }
+
+    /// From now on nobody waits any more when this interrupt has come.
+    pub fn end_at(&mut self, interrupt: KeptInterrupt) {
+        self.reader.get_mut().end_at(interrupt);
     }
 
     /// Asks for something to be done.

@@ -10,21 +10,24 @@ use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
 use crate::error::Error;
+use crate::interrupt::Interrupt;
 
 /// How much is copied at once where the kernel does not copy, in bytes.
 const PIECE: usize = 1 << 20;
+/// How much the kernel copies at once, in bytes: nothing but its end ends that.
+const AT_ONCE: usize = 16 << 20;
 
 /// A copy without a name, which goes when nobody has it open any more.
 ///
 /// It shares the image's blocks where the file system can (Btrfs, XFS, bcachefs), and costs nothing then. Elsewhere it takes
 /// as much time and room as the image has content, its holes stay holes, and it is in `TMPDIR` or `/var/tmp`.
-pub fn unnamed(image: &Path) -> Result<File, Error> {
+pub fn unnamed(image: &Path, interrupt: Interrupt<'_>) -> Result<File, Error> {
     let from = File::open(image).map_err(|cause| Error::Open { path: image.into(), cause })?;
     if let Some(copy) = beside(image, &from) {
         return Ok(copy);
     }
     let place = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
-    let copied = unnamed_file(&place).and_then(|copy| sparse(&from, &copy).map(|()| copy));
+    let copied = unnamed_file(&place).and_then(|copy| sparse(&from, &copy, interrupt).map(|()| copy));
     copied.map_err(|cause| Error::Copy { path: image.into(), place, cause })
 }
 
@@ -37,7 +40,10 @@ fn beside(image: &Path, from: &File) -> Option<File> {
 }
 
 /// Copies what a file has, and leaves its holes out.
-pub fn sparse(from: &File, to: &File) -> io::Result<()> {
+///
+/// # Errors
+/// When the file cannot be read, or the copy not be written, or the interrupt comes.
+pub fn sparse(from: &File, to: &File, interrupt: Interrupt<'_>) -> io::Result<()> {
     if rustix::fs::ioctl_ficlone(to, from).is_ok() {
         return Ok(());
     }
@@ -53,16 +59,17 @@ pub fn sparse(from: &File, to: &File) -> io::Result<()> {
             Err(error) => return Err(error.into()),
         };
         let end = rustix::fs::seek(from, SeekFrom::Hole(start))?.min(length);
-        copy_range(from, to, start, end)?;
+        copy_range(from, to, start, end, interrupt)?;
         place = end;
     }
     Ok(())
 }
 
-fn copy_range(from: &File, to: &File, start: u64, end: u64) -> io::Result<()> {
+fn copy_range(from: &File, to: &File, start: u64, end: u64, interrupt: Interrupt<'_>) -> io::Result<()> {
     let (mut read, mut written) = (start, start);
     while read < end {
-        let left = usize::try_from(end - read).unwrap_or(usize::MAX);
+        interrupt.check()?;
+        let left = usize::try_from(end - read).unwrap_or(usize::MAX).min(AT_ONCE);
         match rustix::fs::copy_file_range(from, Some(&mut read), to, Some(&mut written), left) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(_) => {}
@@ -81,4 +88,29 @@ fn copy_range(from: &File, to: &File, start: u64, end: u64) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_ends_at_an_interrupt() -> io::Result<()> {
+        let place = tempfile::tempdir()?;
+        let from = File::options().read(true).write(true).create_new(true).open(place.path().join("from"))?;
+        from.write_all_at(&vec![7; PIECE], 0)?;
+        let (reader, mut writer) = io::pipe()?;
+        let interrupt = Interrupt::by(reader.as_fd());
+        let copy = |name: &str| {
+            let to = File::options().read(true).write(true).create_new(true).open(place.path().join(name))?;
+            copy_range(&from, &to, 0, PIECE as u64, interrupt).map(|()| to)
+        };
+        assert_eq!(copy("whole")?.metadata()?.len(), PIECE as u64);
+        writer.write_all(b"x")?;
+        assert!(copy("none").is_err());
+        Ok(())
+    }
 }

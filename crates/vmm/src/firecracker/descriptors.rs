@@ -16,6 +16,7 @@ use super::room::{Room, without_times};
 use super::socket;
 use super::vsock::{self, Vsock};
 use crate::error::Error;
+use crate::interrupt::Interrupt;
 
 /// The socket's name in our directory.
 const SOCKET: &str = "api";
@@ -47,7 +48,7 @@ impl Descriptors {
 }
 
 impl Room for Descriptors {
-    fn to_read(&mut self, _: &str, file: &Path) -> Result<String, Error> {
+    fn to_read(&mut self, _: &str, file: &Path, _: Interrupt<'_>) -> Result<String, Error> {
         let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
         Ok(self.hand_over(opened))
     }
@@ -58,8 +59,8 @@ impl Room for Descriptors {
         Ok(self.hand_over(opened))
     }
 
-    fn copy_to_write(&mut self, _: &str, file: &Path) -> Result<String, Error> {
-        let copy = copy::unnamed(file)?;
+    fn copy_to_write(&mut self, _: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
+        let copy = copy::unnamed(file, interrupt)?;
         Ok(self.hand_over(copy))
     }
 

@@ -40,6 +40,7 @@ use super::room::{Room, without_times};
 use super::socket;
 use super::vsock::{self, Vsock};
 use crate::error::Error;
+use crate::interrupt::Interrupt;
 
 /// What the names of our jails begin with. The rest is by chance; letters, digits and hyphens are allowed.
 const PREFIX: &str = "nex-";
@@ -135,10 +136,17 @@ impl Cell {
     }
 
     /// Makes a copy that is the jail's user's.
-    fn copy(&mut self, name: &str, from: &File, file: &Path, mode: u32) -> Result<String, Error> {
+    fn copy(
+        &mut self,
+        name: &str,
+        from: &File,
+        file: &Path,
+        mode: u32,
+        interrupt: Interrupt<'_>,
+    ) -> Result<String, Error> {
         let mut options = File::options();
         let made = options.read(true).write(true).create_new(true).mode(mode).open(self.path(name));
-        let copied = made.and_then(|copy| copy::sparse(from, &copy).and_then(|()| self.owner().take(&copy)));
+        let copied = made.and_then(|copy| copy::sparse(from, &copy, interrupt).and_then(|()| self.owner().take(&copy)));
         copied.map(|()| format!("/{name}")).map_err(|cause| Error::Copy {
             path: file.into(),
             place: self.jail.base.clone(),
@@ -148,12 +156,12 @@ impl Cell {
 }
 
 impl Room for Cell {
-    fn to_read(&mut self, name: &str, file: &Path) -> Result<String, Error> {
+    fn to_read(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
         let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
         let metadata = opened.metadata().map_err(|cause| Error::Open { path: file.into(), cause })?;
         let is_linked = self.owner().may_read_only(&metadata)
             && fs::canonicalize(file).and_then(|file| fs::hard_link(file, self.path(name))).is_ok();
-        if is_linked { Ok(format!("/{name}")) } else { self.copy(name, &opened, file, 0o400) }
+        if is_linked { Ok(format!("/{name}")) } else { self.copy(name, &opened, file, 0o400, interrupt) }
     }
 
     fn to_write(&mut self, name: &str, file: &Path) -> Result<String, Error> {
@@ -171,9 +179,9 @@ impl Room for Cell {
         })
     }
 
-    fn copy_to_write(&mut self, name: &str, file: &Path) -> Result<String, Error> {
+    fn copy_to_write(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
         let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
-        self.copy(name, &opened, file, 0o600)
+        self.copy(name, &opened, file, 0o600, interrupt)
     }
 
     fn bytes_to_read(&mut self, name: &str, bytes: &[u8]) -> Result<String, Error> {

@@ -6,10 +6,11 @@ use nex_kernel::{Architecture, Form, Kernel};
 
 use super::room::Room;
 use crate::error::Error;
+use crate::interrupt::Interrupt;
 use crate::machine::Machine;
 
 /// Hands the machine's kernel over, unpacked if need be, and says under which name.
-pub fn hand_over(machine: &Machine, room: &mut impl Room) -> Result<String, Error> {
+pub fn hand_over(machine: &Machine, room: &mut impl Room, interrupt: Interrupt<'_>) -> Result<String, Error> {
     let trouble = |cause| Error::Kernel { path: machine.kernel.clone(), cause };
     let kernel = Kernel::read(&machine.kernel, machine.max_kernel).map_err(trouble)?;
     if kernel.architecture() != machine.architecture {
@@ -23,7 +24,7 @@ pub fn hand_over(machine: &Machine, room: &mut impl Room) -> Result<String, Erro
     }
     match unpacked {
         Cow::Borrowed(_) if matches!(kernel.form(), Form::Vmlinux | Form::Image) => {
-            room.to_read("kernel", &machine.kernel)
+            room.to_read("kernel", &machine.kernel, interrupt)
         }
         unpacked => room.bytes_to_read("kernel", &unpacked),
     }

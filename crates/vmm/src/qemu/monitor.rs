@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::guest::{Control, Ending};
+use crate::interrupt::{Interrupt, KeptInterrupt};
 use crate::timed::{Timed, line};
 
 /// The longest answer or event, in bytes.
@@ -21,12 +22,20 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Waits for QEMU's greeting, which comes when it has made the machine, with a keyboard or without.
-    pub fn greet(socket: UnixStream, has_keyboard: bool, patience: Duration) -> io::Result<Self> {
-        let reader = BufReader::new(Timed::new(socket, patience)?);
-        let mut monitor = Self { reader, patience, has_keyboard, ending: Ending::Unknown };
+    /// Waits for QEMU's greeting, which comes when it has made the machine, with a keyboard or without; no longer when the
+    /// interrupt comes.
+    pub fn greet(
+        socket: UnixStream,
+        has_keyboard: bool,
+        patience: Duration,
+        interrupt: Interrupt<'_>,
+    ) -> io::Result<Self> {
+        let mut timed = Timed::new(socket, patience)?;
+        timed.end_at(interrupt.kept()?);
+        let mut monitor = Self { reader: BufReader::new(timed), patience, has_keyboard, ending: Ending::Unknown };
         while monitor.receive()?.get("QMP").is_none() {}
         monitor.order(&json!({ "execute": "qmp_capabilities" }))?;
+        monitor.reader.get_mut().end_at(KeptInterrupt::default());
         Ok(monitor)
     }
 
