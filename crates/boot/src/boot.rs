@@ -74,6 +74,7 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
     attempt.tell(watcher);
     let Some(outcome) = attempt.watch(watcher)? else { return Ok(None) };
     let Some(end) = attempt.end(outcome, watcher)? else { return Ok(None) };
+    attempt.session.clear();
     Ok(Some(attempt.report(&setup.kernel, outcome, end)))
 }
 

@@ -197,6 +197,11 @@ impl Session {
         &mut self.guest
     }
 
+    /// Ends the guest, and removes what stands on the disk for it. What stays is among the notes.
+    pub fn clear(&mut self) {
+        self.guest.clear();
+    }
+
     /// What there is to know about how the VMM runs it.
     pub fn notes(&self) -> &[String] {
         self.guest.notes()

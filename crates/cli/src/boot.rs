@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::interrupt::{self, Grace, Interrupt};
 use crate::output::{tell, tell_lines};
+use crate::warnings::Warnings;
 use crate::{json, output, render};
 
 /// Boots the root filesystem, and reports it.
@@ -30,12 +31,14 @@ pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
             (false, false) => Console::to_look_at(),
         },
         terminal: (args.interactive && io::stdin().is_terminal()).then(Lent::new).transpose()?,
+        warnings: Warnings::default(),
     };
     let report = nex_boot::boot(&options(args), &mut user);
     user.done();
     let Some(report) = report? else {
         return Err(Diagnostic::new(format!("interrupted by {}; the guest is ended", user.interrupt.name())));
     };
+    user.warnings.give(&report.vmm);
     // First why, then all that there is to know.
     if let Some(explanation) = report.explanation.as_ref().filter(|_| args.format == Format::Text) {
         tell_lines(&render::explanation(explanation, None));
@@ -77,6 +80,7 @@ struct User {
     interrupt: Interrupt,
     console: Console,
     terminal: Option<Lent>,
+    warnings: Warnings,
 }
 
 impl User {
@@ -92,7 +96,7 @@ impl Watcher for User {
         if !matches!(self.console, Console::Nowhere) {
             tell(format_args!("boot: {} ({})", vmm.name, vmm.why));
         }
-        vmm.warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}")));
+        self.warnings.give(vmm);
     }
 
     fn console(&mut self, bytes: &[u8]) {

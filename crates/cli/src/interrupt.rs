@@ -20,6 +20,9 @@ use crate::output::tell;
 /// The signals that end nex.
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
+/// How long the disk may take at a forced end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Lets a write past the limit on file sizes fail with EFBIG: uncaught, SIGXFSZ ends the process without a word.
 ///
 /// # Errors
@@ -61,7 +64,8 @@ impl Grace {
 }
 
 /// Lets the signals end nex that has not ended by itself in time. What holds the program's threads does not matter: this one
-/// waits for nothing but signals and time. Guests and setup scripts end with nex, and what they leave is removed by the next run.
+/// waits for nothing but signals and time. Guests and setup scripts end with nex, and what they leave that cannot be removed at
+/// once is removed by the next run.
 ///
 /// # Errors
 /// When the signals cannot be caught.
@@ -86,6 +90,7 @@ pub fn end_when_overdue(grace: Grace) -> io::Result<()> {
 /// Ends nex as if it had not caught the signal.
 fn end_by(signal: i32) -> ! {
     nex_terminal::give_back_at_once();
+    nex_vmm::end_guests(LAST_WORDS);
     // It returns for signals that are ignored without a handler, and these are none.
     drop(signal_hook::low_level::emulate_default_handler(signal));
     std::process::abort()

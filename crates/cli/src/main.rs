@@ -21,6 +21,7 @@ mod run;
 mod script;
 mod set_agent;
 mod size;
+mod warnings;
 
 use std::process::ExitCode;
 

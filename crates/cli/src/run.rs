@@ -14,6 +14,7 @@ use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::interrupt::{self, Grace, Interrupt};
 use crate::output::{StandardError, raw_output, tell, tell_lines};
+use crate::warnings::Warnings;
 use crate::{json, render};
 
 /// How much longer than asked for nex may take to end a run.
@@ -40,6 +41,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Diagnostic> {
         out: BufWriter::new(raw_output()),
         err: BufWriter::new(StandardError),
         console: Console::to_look_at(),
+        warnings: Warnings::default(),
     };
     let report = nex_run::run(&options, &mut user, &mut stop).map_err(|error| match &error {
         // The guest has ended with its session.
@@ -50,6 +52,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Diagnostic> {
         }
     })?;
     user.console.finish();
+    user.warnings.give(&report.vmm);
     words(&report, args).iter().for_each(tell);
     if args.format == Format::Json {
         tell_lines(&json::line(&report).map_err(failed)?);
@@ -117,6 +120,7 @@ struct Terminal<'a> {
     out: BufWriter<StdoutLock<'static>>,
     err: BufWriter<StandardError>,
     console: Console,
+    warnings: Warnings,
 }
 
 impl User for Terminal<'_> {
@@ -124,7 +128,7 @@ impl User for Terminal<'_> {
         if self.args.verbose {
             tell(format_args!("run: {} ({})", vmm.name, vmm.why));
         }
-        vmm.warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}")));
+        self.warnings.give(vmm);
     }
 
     fn streams(&mut self) -> Streams<'_> {

@@ -130,6 +130,7 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     let mut record = Record::default();
     let end = follow(&mut session, &mut record, user, &options.bounds, stop)?;
     record.report.times.seconds = session.elapsed().as_secs_f64();
+    session.clear();
     Ok(report(options, &session, record, &end, &image))
 }
 

@@ -15,6 +15,7 @@ mod descriptors;
 mod directory;
 mod jail;
 mod kernel;
+mod own;
 mod room;
 mod socket;
 mod vsock;
@@ -34,6 +35,7 @@ pub use vsock::Vsock;
 
 use crate::advisory::{self, Advisory, Component};
 use crate::error::Error;
+use crate::forced_end::AtForcedEnd;
 use crate::guest::{Control, Ending, Guest};
 use crate::interrupt::{Interrupt, KeptInterrupt};
 use crate::machine::{Access, Bus, Machine};
@@ -49,6 +51,8 @@ const VARIABLE: &str = "NEX_FIRECRACKER";
 const OLDEST: (u32, u32) = (1, 4);
 /// How long Firecracker may take until it listens, and for each answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it may take to end when it is killed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How often to look whether it listens. It takes some milliseconds.
 const PAUSE: Duration = Duration::from_millis(1);
 /// How much of the console waits for us, in bytes. Firecracker drops what does not fit.
@@ -143,11 +147,14 @@ impl Firecracker {
         mut room: R,
         interrupt: Interrupt<'_>,
     ) -> Result<Guest, Error> {
+        let run = |cause| Error::Run { program: self.program.clone(), cause };
+        let mut forced_end = vec![at_forced_end(&room).map_err(run)?];
         let vsock = self.vsock_ports.as_deref().map(|ports| room.vsock(ports)).transpose()?;
         let vsock_name = vsock.as_ref().map(|(name, _)| name.as_str());
         let requests = self.requests(machine, &mut room, vsock_name, interrupt)?;
-        let process = Process::start(room.command(&self.program), &room.inherited());
-        let mut process = process.map_err(|cause| Error::Run { program: self.program.clone(), cause })?;
+        let mut process = room.start(&self.program).map_err(run)?;
+        let killer = process.killer().map_err(run)?;
+        forced_end.push(AtForcedEnd::run(move || killer.kill(Instant::now() + LAST_WORDS)));
         // Less room is what there is without asking; nothing else happens.
         let _ = rustix::pipe::fcntl_setpipe_size(&process.output, CONSOLE);
         let asked = self.connect(&mut process, &mut room, interrupt).and_then(|mut api| {
@@ -158,8 +165,11 @@ impl Firecracker {
         });
         match asked {
             Ok(api) => {
-                let (vsock, architecture) = (vsock.map(|(_, vsock)| vsock), machine.architecture);
-                Ok(Guest::new(process, Box::new(Running { api, room, vsock, architecture })))
+                let (vsock, architecture, notes) = (vsock.map(|(_, vsock)| vsock), machine.architecture, room.notes());
+                let running = Running { api, room, vsock, architecture, _forced_end: forced_end };
+                let mut guest = Guest::new(process, Box::new(running));
+                notes.into_iter().for_each(|note| guest.note(note));
+                Ok(guest)
             }
             Err(_) if interrupt.has_come() => Err(Error::Interrupted),
             Err(Trouble::Fault(message)) => Err(self.refused(message)),
@@ -178,7 +188,10 @@ impl Firecracker {
         loop {
             interrupt.check()?;
             match room.connect() {
-                Ok(socket) => return Ok(Api::over(socket, PATIENCE)?),
+                Ok(socket) => {
+                    process.note_number(&socket);
+                    return Ok(Api::over(socket, PATIENCE)?);
+                }
                 Err(error) if Instant::now() > deadline || !may_come(&error) => return Err(error.into()),
                 Err(error) if process.wait(Instant::now() + PAUSE)?.is_some() => return Err(error.into()),
                 Err(_) => {}
@@ -282,6 +295,12 @@ impl Vmm for Firecracker {
     }
 }
 
+/// Has the room removed if the program ends by force.
+fn at_forced_end(room: &impl Room) -> io::Result<AtForcedEnd> {
+    let removal = room.removal()?;
+    Ok(AtForcedEnd::run(move || drop(removal())))
+}
+
 /// Whether Firecracker may still come to listen. What is not as it should be will not become so.
 fn may_come(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionRefused, NotFound, WouldBlock};
@@ -295,6 +314,8 @@ struct Running<R> {
     room: R,
     vsock: Option<Vsock>,
     architecture: Architecture,
+    // Held as long as there is something to be done.
+    _forced_end: Vec<AtForcedEnd>,
 }
 
 impl<R: Room> Control for Running<R> {
@@ -320,5 +341,9 @@ impl<R: Room> Control for Running<R> {
 
     fn vsock(&self) -> Option<&Vsock> {
         self.vsock.as_ref()
+    }
+
+    fn clear(&mut self) -> Option<String> {
+        self.room.removal().ok().and_then(|remove| remove())
     }
 }

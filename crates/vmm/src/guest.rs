@@ -31,6 +31,11 @@ pub trait Control {
         None
     }
 
+    /// Removes what stands on the disk for the guest, which has ended. Says what stays.
+    fn clear(&mut self) -> Option<String> {
+        None
+    }
+
     /// What the VMM has logged, where it has a log.
     fn log(&mut self) -> String {
         String::new()
@@ -132,6 +137,12 @@ impl Guest {
     /// Ends it at once, as a power cut does.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Ends it, and removes what stands on the disk for it, as dropping it does; what stays is added to the notes.
+    pub fn clear(&mut self) {
+        self.process.end();
+        self.notes.extend(self.control.clear());
     }
 
     /// The host's end of the guest's vsock; `None` when it has none.

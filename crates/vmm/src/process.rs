@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Instant;
@@ -14,7 +15,7 @@ use rustix::fs::OFlags;
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use crate::interrupt;
+use crate::{interrupt, pid_namespace};
 
 /// The most that is kept of what a VMM says beside the console, in bytes.
 const SAID: u64 = 64 << 10;
@@ -24,6 +25,8 @@ pub struct Process {
     child: Child,
     /// Readable when the process has ended.
     pidfd: OwnedFd,
+    /// The number of the program's own process, where another one holds it.
+    held: Option<u32>,
     /// The guest's keyboard.
     pub input: ChildStdin,
     /// The guest's console.
@@ -38,22 +41,41 @@ impl Process {
     ///
     /// It is a process group of its own, so that Ctrl-C reaches us and not it; and the kernel kills it when the calling
     /// thread ends, be it by SIGKILL.
-    pub fn start(mut command: Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
+    pub fn start(command: Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
+        let parent = rustix::process::getpid();
+        Self::start_with(command, inherited, move || {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            // Who has died before that call sends no signal any more.
+            if rustix::process::getppid() != Some(parent) {
+                return Err(Errno::CHILD.into());
+            }
+            Ok(())
+        })
+    }
+
+    /// The same for a program that becomes another user's, and loses that signal: it is held by the init of a pid namespace, and
+    /// ends with that, as does all that it has started. Root alone can do so.
+    pub fn start_held(command: Command) -> io::Result<Self> {
+        let parent = pid_namespace::own_number()?;
+        pid_namespace::within_new(|| Self::start_with(command, &[], move || pid_namespace::hold(parent)))
+    }
+
+    /// Starts a program that does this between fork and exec, which may be nothing but system calls.
+    fn start_with(
+        mut command: Command,
+        inherited: &[BorrowedFd<'_>],
+        prepare: impl Fn() -> io::Result<()> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let said = nex_file::private::bounded_memory_file(c"nex-vmm-errors", SAID)?;
         let descriptors: Vec<i32> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
-        let parent = rustix::process::getpid();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(said.try_clone()?).process_group(0);
         // SAFETY: between fork and exec only system calls are made, and the descriptors are open in the child, too.
         unsafe {
             command.pre_exec(move || {
-                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-                // Who has died before that call sends no signal any more.
-                if rustix::process::getppid() != Some(parent) {
-                    return Err(Errno::CHILD.into());
-                }
                 descriptors.iter().try_for_each(|descriptor| {
-                    Ok(rustix::io::fcntl_setfd(BorrowedFd::borrow_raw(*descriptor), FdFlags::empty())?)
-                })
+                    rustix::io::fcntl_setfd(BorrowedFd::borrow_raw(*descriptor), FdFlags::empty())
+                })?;
+                prepare()
             });
         }
         let mut child = command.spawn()?;
@@ -63,19 +85,36 @@ impl Process {
             let _ = child.wait();
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let process = Self { child, pidfd, input, output, said };
+        let process = Self { child, pidfd, held: None, input, output, said };
         rustix::fs::fcntl_setfl(&process.input, OFlags::NONBLOCK)?;
         Ok(process)
     }
 
-    /// Its number.
+    /// Its number: the program's own, once that is known.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.held.unwrap_or_else(|| self.child.id())
+    }
+
+    /// Takes note of the program's own number: of who listens at the other end of this socket.
+    pub fn note_number(&mut self, of: &UnixStream) {
+        let peer = rustix::net::sockopt::socket_peercred(of);
+        self.held = peer.ok().and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
+    }
+
+    /// Something that kills it without it.
+    pub fn killer(&self) -> io::Result<Killer> {
+        Ok(Killer(self.pidfd.try_clone()?))
     }
 
     /// Kills it. Nothing happens to one that has ended.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
+    }
+
+    /// Kills it, and waits for its end.
+    pub fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// Waits for its end, no longer than until then.
@@ -104,10 +143,20 @@ impl Process {
     }
 }
 
+/// Kills a process, whoever has it.
+pub struct Killer(OwnedFd);
+
+impl Killer {
+    /// Kills it, and waits for its end, no longer than until then.
+    pub fn kill(&self, deadline: Instant) {
+        let _ = rustix::process::pidfd_send_signal(&self.0, Signal::KILL);
+        let _ = is_readable(self.0.as_fd(), deadline);
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 

@@ -12,57 +12,17 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use nex_testkit::tiny_guest::Then;
-use nex_testkit::{Failure, Result, places};
-use nex_vmm::{Firecracker, Jail, Vmm};
+use nex_testkit::{Failure, Result};
+use nex_vmm::{Firecracker, Vmm};
 use rustix::fs::{CWD, FileType, Mode};
 use support::PATIENCE;
-use tempfile::TempDir;
+use support::hostile::{USER, hostile, no_jails};
 
-/// Nobody's on this machine.
-const USER: u32 = 57_321;
-const GROUP: u32 = 57_322;
 /// The most that is read of a log, in bytes, and something for the words around it.
 const MOST_SAID: usize = 66 << 10;
 
 /// Puts something where a name is.
 type Plant<'a> = &'a dyn Fn(&Path) -> std::io::Result<()>;
-
-/// A jailer that does what a jailer does to the root directory, and then runs this as the jail's user in it.
-const JAILER: &str = r#"#!/bin/sh
-if [ "$1" = --version ]; then
-    echo "Jailer v1.12.1"
-    exit
-fi
-while [ $# -gt 0 ]; do
-    case "$1" in
-    --id) id=$2 ;;
-    --uid) uid=$2 ;;
-    --gid) gid=$2 ;;
-    --chroot-base-dir) base=$2 ;;
-    esac
-    shift
-done
-cd "$base/firecracker/$id/root" || exit 9
-chown "$uid:$gid" .
-exec setpriv --reuid="$uid" --regid="$gid" --clear-groups sh -c "$HOSTILE"
-"#;
-
-/// A Firecracker in jails of its own, who does this there. `None` where we are not root.
-fn hostile(directory: &TempDir, does: &str) -> Result<Option<Firecracker>> {
-    if !places::is_root() {
-        eprintln!("LEFT OUT: jails are root's");
-        return Ok(None);
-    }
-    let program = directory.path().join("firecracker");
-    let jailer = directory.path().join("jailer");
-    let hostile = JAILER.replace("$HOSTILE", &does.replace('$', "\\$").replace('"', "\\\""));
-    for (file, text) in [(&program, "#!/bin/sh\necho Firecracker v1.12.1\n"), (&jailer, &hostile)] {
-        fs::write(file, text)?;
-        fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
-    }
-    let jail = Jail { base: directory.path().join("jails"), ..Jail::new(jailer, USER, GROUP) };
-    Ok(Some(Firecracker::at(&program)?.jailed(jail)?))
-}
 
 /// What starting a guest says, in a time in which nobody has waited for anything.
 fn refusal(firecracker: &Firecracker, within: Duration) -> Result<String> {
@@ -74,11 +34,6 @@ fn refusal(firecracker: &Firecracker, within: Duration) -> Result<String> {
         drop(kernel_directory);
     });
     words.recv_timeout(within).map_err(|_| Failure::new("it waits"))
-}
-
-fn no_jails(directory: &TempDir) -> Result<()> {
-    let left = fs::read_dir(directory.path().join("jails/firecracker"))?.count();
-    if left == 0 { Ok(()) } else { Err(Failure::new(format!("{left} jails are left"))) }
 }
 
 #[test]

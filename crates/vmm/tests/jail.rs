@@ -14,12 +14,10 @@ use std::time::{Duration, Instant, SystemTime};
 use nex_testkit::tiny_guest::Then;
 use nex_testkit::{Failure, Result, firecracker};
 use nex_vmm::{Access, Bus, Drive, Ending, Firecracker, Guest, Jail, Machine, Vmm};
+use rustix::mount::{MountFlags, UnmountFlags};
 use support::PATIENCE;
+use support::hostile::{GROUP, USER};
 use tempfile::TempDir;
-
-/// Nobody's on this machine.
-const USER: u32 = 57_321;
-const GROUP: u32 = 57_322;
 
 /// A jailed Firecracker, where root can have one, and the directory of its jails.
 fn jailed() -> Result<Option<(Firecracker, TempDir)>> {
@@ -74,6 +72,8 @@ fn a_jailed_guest_runs_and_nothing_of_the_jail_stays() -> Result<()> {
     assert_eq!(line("Uid:"), format!("Uid:\t{USER}\t{USER}\t{USER}\t{USER}"));
     assert_eq!(line("Gid:"), format!("Gid:\t{GROUP}\t{GROUP}\t{GROUP}\t{GROUP}"));
     assert_eq!(line("CapEff:"), "CapEff:\t0000000000000000");
+    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid"));
+    assert_ne!(namespace(&guest.id().to_string())?, namespace("self")?);
 
     let [jail] = &jails(&base)?[..] else { return Err(Failure::new("not one jail")) };
     let inside = |name: &str| fs::metadata(jail.join("root").join(name));
@@ -181,21 +181,21 @@ fn a_jail_that_a_killed_run_has_left_goes_with_the_next() -> Result<()> {
     let mut again = Command::new(std::env::current_exe()?);
     again.args(["--exact", "a_jail_that_a_killed_run_has_left_goes_with_the_next"]).env(KILLED, base.path());
     assert_eq!(again.stdout(Stdio::null()).stderr(Stdio::null()).status()?.signal(), Some(9));
-    let [abandoned] = &jails(&base)?[..] else { return Err(Failure::new("not one jail")) };
-    let process = fs::read_to_string(abandoned.join("root/firecracker.pid"))?;
-    let state = || fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
-    assert!(state().contains("(firecracker)"), "{}", state());
-
-    File::open(abandoned)?.set_modified(SystemTime::now() - PATIENCE)?;
-    let (machine, _directory) = machine(Then::Hang)?;
-    let next = jailed.start(&machine)?;
-    assert!(!abandoned.exists());
+    // Its Firecracker has ended with it, though it was another user's. Whoever has inherited it may not wait for it: then its
+    // entry stays.
+    let process = fs::read_to_string(base.path().join("number"))?;
+    let state = || fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let deadline = Instant::now() + PATIENCE;
-    // Whoever has inherited it may not wait for it: then its entry stays.
     while !(state().is_empty() || state().contains(") Z ")) {
         assert!(Instant::now() < deadline, "it still runs: {}", state());
         thread::sleep(Duration::from_millis(10));
     }
+    let [abandoned] = &jails(&base)?[..] else { return Err(Failure::new("not one jail")) };
+    File::open(abandoned)?.set_modified(SystemTime::now() - PATIENCE)?;
+    let (machine, _directory) = machine(Then::Hang)?;
+    let next = jailed.start(&machine)?;
+    assert!(!abandoned.exists());
+    assert_eq!(next.notes(), [""; 0]);
     drop(next);
     assert!(jails(&base)?.is_empty());
     Ok(())
@@ -203,11 +203,66 @@ fn a_jail_that_a_killed_run_has_left_goes_with_the_next() -> Result<()> {
 
 fn start_and_be_killed(base: PathBuf) -> Result<()> {
     let (Some(program), Some(jailer)) = (firecracker::real()?, firecracker::jailer()?) else { return Ok(()) };
-    let jail = Jail { base, ..Jail::new(jailer, USER, GROUP) };
+    let jail = Jail { base: base.clone(), ..Jail::new(jailer, USER, GROUP) };
     let (machine, directory) = machine(Then::Hang)?;
     let mut guest = Firecracker::at(&program)?.jailed(jail)?.start(&machine)?;
     console(&mut guest)?;
+    let stat = fs::read_to_string(format!("/proc/{}/stat", guest.id()))?;
+    assert!(stat.contains("(firecracker)"), "{stat}");
+    fs::write(base.join("number"), guest.id().to_string())?;
     drop(directory);
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?;
     Ok(())
+}
+
+#[test]
+fn what_cannot_be_removed_of_a_jail_is_told() -> Result<()> {
+    let Some((jailed, base)) = jailed()? else { return Ok(()) };
+    let (machine, _directory) = machine(Then::Hang)?;
+    let mount = |place: &Path| -> Result<Mount> {
+        fs::create_dir_all(place)?;
+        rustix::mount::mount(c"none", place, c"tmpfs", MountFlags::empty(), None)?;
+        Ok(Mount(place.into()))
+    };
+    let abandoned = base.path().join("firecracker/nex-abandoned");
+    fs::create_dir_all(abandoned.join("root"))?;
+    let earlier = mount(&abandoned.join("kept"))?;
+    File::open(&abandoned)?.set_modified(SystemTime::now() - PATIENCE)?;
+
+    let mut guest = jailed.start(&machine)?;
+    let notes = guest.notes().to_vec();
+    assert!(matches!(&notes[..], [note] if note.contains("nex-abandoned") && note.contains("'kept'")), "{notes:?}");
+    assert!(!abandoned.join("root").exists());
+    let own = jails(&base)?.into_iter().find(|jail| *jail != abandoned).ok_or_else(|| Failure::new("no jail"))?;
+    let later = mount(&own.join("root/kept"))?;
+    guest.clear();
+    let notes = guest.notes().to_vec();
+    let name = own.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    assert!(matches!(&notes[..], [_, note] if note.contains(&name) && note.contains("/kept'")), "{notes:?}");
+    drop((guest, earlier, later));
+
+    // Once it can be removed, it is.
+    for left in jails(&base)? {
+        File::open(&left)?.set_modified(SystemTime::now() - PATIENCE)?;
+    }
+    let mut last = jailed.start(&machine)?;
+    last.clear();
+    assert!(last.notes().is_empty() && jails(&base)?.is_empty(), "{:?}", last.notes());
+    Ok(())
+}
+
+/// A mounted file system, which goes with this.
+struct Mount(PathBuf);
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // What was moved up has another path.
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let base = self.0.ancestors().nth(2).unwrap_or(&self.0);
+        for place in mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new) {
+            if place.starts_with(base) && place.file_name() == self.0.file_name() {
+                let _ = rustix::mount::unmount(place, UnmountFlags::DETACH);
+            }
+        }
+    }
 }

@@ -1,7 +1,11 @@
-//! How safe the VMM is, and that what makes it less so is said: releases with known faults, and a QEMU without seccomp.
+//! How safe the VMM is, and that what makes it less so is said: releases with known faults, a QEMU without seccomp, and what cannot
+//! be removed of jails.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use nex_testkit::tiny_guest::{self, Then};
 use nex_testkit::{Result, command, firecracker};
@@ -75,5 +79,48 @@ fn a_release_with_a_known_fault_is_warned_of() -> Result<()> {
     assert_eq!(advisory["id"], "CVE-2026-1386");
     assert_eq!((&advisory["version"], &advisory["fixedIn"]), (&json!("1.12.1"), &json!(["1.13.2", "1.14.1"])));
     assert!(console(&ended).contains(warning), "{}", console(&ended));
+    Ok(())
+}
+
+/// A file system that is mounted there.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn at(place: PathBuf) -> Result<Self> {
+        fs::create_dir_all(&place)?;
+        command::run(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&place))?;
+        Ok(Self(place))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = command::output(Command::new("umount").arg(&self.0));
+    }
+}
+
+#[test]
+fn what_cannot_be_removed_of_a_jail_is_warned_of() -> Result<()> {
+    let (Some(place), Some(real)) = (Place::scratch()?, firecracker::real()?) else { return Ok(()) };
+    let Some(jailer) = firecracker::jailer()? else { return Ok(()) };
+    if !firecracker::has_kvm() {
+        return Ok(());
+    }
+    let kernel = place.path("vmlinux");
+    fs::write(&kernel, tiny_guest::vmlinux("Linux version 6.1.0 (not really)\n", Then::Reset))?;
+    let abandoned = place.path("jails/firecracker/nex-abandoned");
+    let mount = Mount::at(abandoned.join("kept"))?;
+    for format in ["text", "json"] {
+        File::open(&abandoned)?.set_modified(SystemTime::now() - Duration::from_secs(60))?;
+        let mut boot = place.boot_with(&kernel)?;
+        boot.env("NEX_FIRECRACKER", &real).args(["--quiet", "--format", format, "--vmm", "firecracker"]);
+        boot.args(["--jail-user", "57321:57322"]).arg("--jailer").arg(&jailer);
+        let ended = command::output(boot.arg("--jail-base").arg(place.path("jails")))?;
+        let (said, report) = (console(&ended), String::from_utf8_lossy(&ended.stdout).into_owned());
+        let warning = format!("what a VMM has left in '{}' cannot be removed: 'kept': ", abandoned.display());
+        assert_eq!(said.matches(&format!("warning: {warning}")).count(), 1, "{format}: {said}");
+        assert!(report.contains(&warning), "{format}: {report}");
+    }
+    drop(mount);
     Ok(())
 }

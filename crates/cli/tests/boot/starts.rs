@@ -2,14 +2,16 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nex_testkit::{Failure, Result, command, places};
+use nex_testkit::tiny_guest::{self, Then};
+use nex_testkit::{Failure, Result, command, firecracker, places};
 
-use crate::nex::{self, names};
+use crate::nex::{self, names, wait_until_caught};
 use crate::place::Place;
 
 /// How long anything may take.
@@ -17,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// In what time nobody loses patience, on a busy machine: less than the 10 s after which a signal ends nex by force, and the 20 s
 /// that a VMM has to answer.
 const SOON: Duration = Duration::from_secs(8);
+const SIGTERM: i32 = 15;
 
 /// VMMs that tell their versions, and then say nothing any more.
 const SILENT: &str = "#!/bin/sh
@@ -120,4 +123,49 @@ fn one_signal_ends_what_waits_for_its_vmm() -> Result<()> {
         no_jails(&jails(&place))?;
     }
     Ok(())
+}
+
+/// A boot that is ended by force, while a guest runs in a jail.
+#[test]
+fn a_forced_end_takes_a_jailed_guest_and_its_jail() -> Result<()> {
+    let (Some(place), Some(real)) = (Place::scratch()?, firecracker::real()?) else { return Ok(()) };
+    let Some(jailer) = firecracker::jailer()? else { return Ok(()) };
+    if !firecracker::has_kvm() {
+        return Ok(());
+    }
+    let kernel = place.path("vmlinux");
+    fs::write(&kernel, tiny_guest::vmlinux("Linux version 6.1.0 (not really)\n", Then::Hang))?;
+    let (_reader, full) = nex::full_pipe()?;
+    let mut boot = place.boot_with(&kernel)?;
+    boot.env("NEX_FIRECRACKER", &real).args(["--vmm", "firecracker", "--jail-user", "57321:57322", "--jailer"]);
+    boot.arg(&jailer).arg("--jail-base").arg(jails(&place)).stdout(Stdio::null()).stderr(full);
+    let mut nex = boot.spawn()?;
+    drop(boot);
+    wait_until_caught(nex.id())?;
+    let deadline = Instant::now() + PATIENCE;
+    let id = loop {
+        let jails = names(&jails(&place).join("firecracker")).unwrap_or_default();
+        if let [id] = &jails[..]
+            && !command::running(id).is_empty()
+            && jails_socket_is_gone(&place, id)
+        {
+            break id.clone();
+        }
+        assert!(Instant::now() < deadline && nex.try_wait()?.is_none(), "no guest: {jails:?}");
+        thread::sleep(Duration::from_millis(10));
+    };
+    // It has to say who runs the guest, to somebody who does not listen.
+    signal(&nex, "TERM")?;
+    thread::sleep(Duration::from_millis(300));
+    assert!(nex.try_wait()?.is_none(), "nothing keeps it from ending");
+    signal(&nex, "TERM")?;
+    assert_eq!(ends_soon(&mut nex)?.signal(), Some(SIGTERM));
+    assert!(command::running(&id).is_empty(), "the guest runs on");
+    no_jails(&jails(&place))
+}
+
+/// Once nex has connected to the API, it has no name any more, and the vsock has one.
+fn jails_socket_is_gone(place: &Place, id: &str) -> bool {
+    let root = jails(place).join("firecracker").join(id).join("root");
+    root.join("vsock").exists() && !root.join("api").exists()
 }

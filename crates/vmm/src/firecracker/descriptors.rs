@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
@@ -12,11 +12,13 @@ use rustix::fs::AtFlags;
 
 use super::copy;
 use super::directory::Directory;
+use super::own::Removal;
 use super::room::{Room, without_times};
 use super::socket;
 use super::vsock::{self, Vsock};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::process::Process;
 
 /// The socket's name in our directory.
 const SOCKET: &str = "api";
@@ -73,31 +75,28 @@ impl Room for Descriptors {
     fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error> {
         let failed = |cause| Error::Prepare { place: std::env::temp_dir(), cause };
         let directory = self.directory.as_ref().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
-        let vsock = Vsock::listen(directory.handle.as_fd(), user(), ports).map_err(failed)?;
+        let vsock = Vsock::listen(directory.handle(), user(), ports).map_err(failed)?;
         self.has_vsock = true;
-        Ok((format!("{}/{}", name(&directory.handle), vsock::NAME), vsock))
+        Ok((format!("{}/{}", name(directory.handle()), vsock::NAME), vsock))
     }
 
-    fn command(&self, program: &Path) -> Command {
+    fn start(&self, program: &Path) -> io::Result<Process> {
         let mut command = Command::new(program);
         // By the directory's descriptor: a socket's name has 107 bytes at most, and that of TMPDIR may be longer.
-        let socket = self.directory.as_ref().map(|directory| format!("{}/{SOCKET}", name(&directory.handle)));
+        let socket = self.directory.as_ref().map(|directory| format!("{}/{SOCKET}", name(directory.handle())));
         command.arg("--api-sock").arg(socket.unwrap_or_default());
         command.args(["--log-path", &name(&self.log), "--level", "Error"]);
-        command
-    }
-
-    fn inherited(&self) -> Vec<BorrowedFd<'_>> {
-        let directory = self.directory.iter().map(|directory| directory.handle.as_fd());
-        directory.chain(self.files.iter().map(File::as_fd)).chain([self.log.as_fd()]).collect()
+        let directory = self.directory.iter().map(Directory::handle);
+        let open = directory.chain(self.files.iter().map(File::as_fd)).chain([self.log.as_fd()]);
+        Process::start(command, &open.collect::<Vec<_>>())
     }
 
     fn connect(&mut self) -> io::Result<UnixStream> {
         let Some(directory) = &self.directory else { return Err(io::ErrorKind::NotFound.into()) };
-        let connected = socket::connect(directory.handle.as_fd(), SOCKET, user())?;
+        let connected = socket::connect(directory.handle(), SOCKET, user())?;
         // Nobody else shall connect, and nothing is to be left behind.
         if self.has_vsock {
-            rustix::fs::unlinkat(&directory.handle, SOCKET, AtFlags::empty())?;
+            rustix::fs::unlinkat(directory.handle(), SOCKET, AtFlags::empty())?;
         } else {
             self.directory = None;
         }
@@ -111,6 +110,14 @@ impl Room for Descriptors {
         // What cannot be read was not said.
         read.map(|_| without_times(&String::from_utf8_lossy(&bytes))).unwrap_or_default()
     }
+
+    fn removal(&self) -> io::Result<Removal> {
+        self.directory.as_ref().map_or_else(|| Ok(Box::new(|| None) as Removal), Directory::removal)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.directory.iter().flat_map(Directory::notes).cloned().collect()
+    }
 }
 
 /// Who runs it: we.
@@ -119,6 +126,6 @@ fn user() -> u32 {
 }
 
 /// The name under which a process that has a file open under our number opens it anew.
-fn name(file: &File) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
+fn name(file: impl AsFd) -> String {
+    format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())
 }

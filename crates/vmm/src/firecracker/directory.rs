@@ -1,59 +1,53 @@
-//! A directory of our own for sockets, which need names.
-//!
-//! It is locked as long as we live. One that is not locked was left behind by somebody who was killed, and the next one who
-//! makes such a directory removes it.
+//! The directory of our own for the sockets of a Firecracker that is in no jail.
 
-use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::FlockOperation;
-use tempfile::TempDir;
+
+use super::own::{Own, Removal, abandoned};
 
 /// What the names begin with.
 const PREFIX: &str = "nex-firecracker-";
 
 /// A directory; dropped, it goes.
 pub struct Directory {
-    // Held for its `Drop`.
-    _directory: TempDir,
-    /// Open, and locked.
-    pub handle: File,
+    own: Own,
+    /// What there is to know of those that were there before.
+    notes: Vec<String>,
 }
 
 impl Directory {
     /// Makes one in `TMPDIR` or `/tmp`, and removes what was left behind there.
     pub fn new() -> io::Result<Self> {
         let place = std::env::temp_dir();
-        remove_abandoned(&place);
+        let notes = abandoned(&place, PREFIX).filter_map(|own| own.remove_noting()).collect();
         let directory = nex_file::private::temporary_directory(&place, PREFIX)?;
-        let handle = File::open(directory.path())?;
+        let handle = std::fs::File::open(directory.path())?;
         rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self { _directory: directory, handle })
+        Ok(Self { own: Own::new(directory.keep(), handle), notes })
+    }
+
+    /// The directory.
+    pub fn handle(&self) -> BorrowedFd<'_> {
+        self.own.handle().as_fd()
+    }
+
+    /// What removes it.
+    pub fn removal(&self) -> io::Result<Removal> {
+        let own = self.own.again()?;
+        Ok(Box::new(move || own.remove_noting()))
+    }
+
+    /// What there is to know of those that were there before.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 }
 
-/// Removes directories of this user that nobody has locked. Whatever cannot be removed stays for the next one to try.
-fn remove_abandoned(place: &Path) {
-    let user = rustix::process::geteuid().as_raw();
-    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-        let is_ours = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes())
-            && entry.metadata().is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == user);
-        if is_ours && is_abandoned(&entry.path()) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // The next one finds what stays.
+        drop(self.own.remove());
     }
-}
-
-/// Whether nobody has locked a directory, and has had the time to do so.
-fn is_abandoned(directory: &Path) -> bool {
-    let Ok(handle) = File::open(directory) else { return false };
-    let is_new = || {
-        handle
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .is_ok_and(|made| made.elapsed().is_ok_and(|age| age.as_secs() < 1))
-    };
-    rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive).is_ok() && !is_new()
 }

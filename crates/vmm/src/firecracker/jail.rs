@@ -10,20 +10,20 @@
 //! ```
 //!
 //! The jailer closes what is open, so that files need names here. What changes its user loses the signal that ends it with
-//! us: so a jail that nobody has locked any more is ended and removed by the next one who makes a jail.
+//! us: so the jailer and all that comes of it are in a pid namespace of their own, whose init ends with us. A jail that nobody has
+//! locked any more has no processes, and is removed by the next one who makes a jail.
 //!
 //! Once the jailer has given the jail's root to its user, a Firecracker that its guest has taken over may put anything there
 //! under any name. From then on root opens nothing there by name but the API's socket, and that without following it: the log is read
-//! by the descriptor that it was made with, and whose processes are the jail's is not asked of its files.
+//! by the descriptor that it was made with.
 
 mod cgroup;
 mod owner;
-mod processes;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -33,14 +33,15 @@ use nex_file::private;
 use nex_file::way::{self, Missing};
 use owner::Owner;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
-use tempfile::TempDir;
 
 use super::copy;
+use super::own::{Own, Removal, abandoned};
 use super::room::{Room, without_times};
 use super::socket;
 use super::vsock::{self, Vsock};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::process::Process;
 
 /// What the names of our jails begin with. The rest is by chance; letters, digits and hyphens are allowed.
 const PREFIX: &str = "nex-";
@@ -79,13 +80,13 @@ pub struct Cell {
     jail: Jail,
     /// What the jailer calls Firecracker: the name of its file.
     name: OsString,
-    directory: TempDir,
+    own: Own,
     /// The jail's root directory, open.
     root: File,
     /// The log, open since it was made.
     log: File,
-    // Held for its lock.
-    _lock: File,
+    /// What there is to know of jails that were there before.
+    notes: Vec<String>,
 }
 
 impl Cell {
@@ -101,7 +102,7 @@ impl Cell {
             // Root goes by paths from here on, and so does the jailer: nobody else may lead them elsewhere.
             let reached = way::open(&place, Missing::Made).map_err(io::Error::other)?;
             let place = reached.ok_or(io::ErrorKind::NotFound)?.path;
-            remove_abandoned(&place, &name);
+            let notes = remove_abandoned(&place, &name);
             let directory = private::temporary_directory(&place, PREFIX)?;
             let lock = open_directory(CWD, directory.path())?;
             rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
@@ -110,13 +111,14 @@ impl Cell {
             let log = private::create_file(&directory.path().join(ROOT).join(LOG))?;
             owner.take(&log)?;
             let base = place.parent().unwrap_or(&place).to_owned();
-            io::Result::Ok(Self { jail: Jail { base, ..jail.clone() }, name, directory, root, log, _lock: lock })
+            let (jail, own) = (Jail { base, ..jail.clone() }, Own::new(directory.keep(), lock));
+            io::Result::Ok(Self { jail, name, own, root, log, notes })
         };
         make().map_err(|cause| Error::Prepare { place, cause })
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(ROOT).join(name)
+        self.own.path().join(ROOT).join(name)
     }
 
     fn owner(&self) -> Owner {
@@ -124,34 +126,21 @@ impl Cell {
     }
 
     fn failed(&self, cause: io::Error) -> Error {
-        Error::Prepare { place: self.directory.path().into(), cause }
+        Error::Prepare { place: self.own.path().into(), cause }
     }
 
-    /// Makes a file of the jail's user.
-    fn bytes(&mut self, name: &str, bytes: &[u8], mode: u32) -> Result<String, Error> {
-        let mut options = File::options();
-        let made = options.write(true).create_new(true).mode(mode).open(self.path(name));
-        let made = made.and_then(|mut file| file.write_all(bytes).and_then(|()| self.owner().take(&file)));
-        made.map(|()| format!("/{name}")).map_err(|cause| self.failed(cause))
+    /// Makes a file, fills it, and gives it to the jail's user.
+    fn make(&self, name: &str, mode: u32, fill: impl FnOnce(&File) -> io::Result<()>) -> io::Result<String> {
+        let file = File::options().read(true).write(true).create_new(true).mode(mode).open(self.path(name))?;
+        fill(&file)?;
+        self.owner().take(&file)?;
+        Ok(format!("/{name}"))
     }
 
     /// Makes a copy that is the jail's user's.
-    fn copy(
-        &mut self,
-        name: &str,
-        from: &File,
-        file: &Path,
-        mode: u32,
-        interrupt: Interrupt<'_>,
-    ) -> Result<String, Error> {
-        let mut options = File::options();
-        let made = options.read(true).write(true).create_new(true).mode(mode).open(self.path(name));
-        let copied = made.and_then(|copy| copy::sparse(from, &copy, interrupt).and_then(|()| self.owner().take(&copy)));
-        copied.map(|()| format!("/{name}")).map_err(|cause| Error::Copy {
-            path: file.into(),
-            place: self.jail.base.clone(),
-            cause,
-        })
+    fn copy(&self, name: &str, from: &File, file: &Path, mode: u32, interrupt: Interrupt<'_>) -> Result<String, Error> {
+        let copied = self.make(name, mode, |copy| copy::sparse(from, copy, interrupt));
+        copied.map_err(|cause| Error::Copy { path: file.into(), place: self.jail.base.clone(), cause })
     }
 }
 
@@ -185,7 +174,8 @@ impl Room for Cell {
     }
 
     fn bytes_to_read(&mut self, name: &str, bytes: &[u8]) -> Result<String, Error> {
-        self.bytes(name, bytes, 0o400)
+        let made = self.make(name, 0o400, |mut file| file.write_all(bytes));
+        made.map_err(|cause| self.failed(cause))
     }
 
     fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error> {
@@ -198,8 +188,8 @@ impl Room for Cell {
         owned.map(|vsock| (format!("/{}", vsock::NAME), vsock)).map_err(|cause| self.failed(cause))
     }
 
-    fn command(&self, program: &Path) -> Command {
-        let id = self.directory.path().file_name().unwrap_or_default();
+    fn start(&self, program: &Path) -> io::Result<Process> {
+        let id = self.own.path().file_name().unwrap_or_default();
         let mut command = Command::new(&self.jail.jailer);
         command.arg("--id").arg(id).arg("--exec-file").arg(program);
         command.args(["--uid", &self.jail.uid.to_string(), "--gid", &self.jail.gid.to_string()]);
@@ -211,11 +201,7 @@ impl Room for Cell {
             }
         }
         command.args(["--", "--api-sock", SOCKET, "--log-path", LOG, "--level", "Error"]);
-        command
-    }
-
-    fn inherited(&self) -> Vec<BorrowedFd<'_>> {
-        Vec::new()
+        Process::start_held(command)
     }
 
     fn connect(&mut self) -> io::Result<UnixStream> {
@@ -230,43 +216,37 @@ impl Room for Cell {
         // What cannot be read was not said.
         read.map(|_| without_times(&String::from_utf8_lossy(&text))).unwrap_or_default()
     }
+
+    fn removal(&self) -> io::Result<Removal> {
+        let (own, name) = (self.own.again()?, self.name.clone());
+        Ok(Box::new(move || remove(&own, &name)))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
 }
 
 impl Drop for Cell {
     fn drop(&mut self) {
-        // Firecracker has ended; what it may have started goes, too. The directory goes with its own `Drop`.
-        let _ = processes::end(&self.root);
-        cgroup::remove(&self.name, self.directory.path().file_name().unwrap_or_default());
+        // The next one finds what stays, and says so.
+        drop(remove(&self.own, &self.name));
     }
 }
 
-/// Ends and removes jails of ours that nobody has locked. What cannot be removed stays for the next one to try.
-fn remove_abandoned(place: &Path, name: &OsStr) {
-    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-        let (path, id) = (entry.path(), entry.file_name());
-        if !id.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
-            continue;
-        }
-        let Ok(lock) = open_directory(CWD, &path) else { continue };
-        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() || is_new(&lock) {
-            continue;
-        }
-        if let Ok(root) = open_directory(lock.as_fd(), Path::new(ROOT)) {
-            let _ = processes::end(&root);
-        }
-        cgroup::remove(name, &id);
-        let _ = fs::remove_dir_all(&path);
-    }
+/// Removes a jail in which nothing runs any more, and says what stays.
+fn remove(own: &Own, name: &OsStr) -> Option<String> {
+    cgroup::remove(name, own.path().file_name().unwrap_or_default());
+    own.remove_noting()
+}
+
+/// Removes jails of ours that nobody has locked, and says what stays of them.
+fn remove_abandoned(place: &Path, name: &OsStr) -> Vec<String> {
+    abandoned(place, PREFIX).filter_map(|own| remove(&own, name)).collect()
 }
 
 /// Opens a directory, and no link to one.
 fn open_directory(place: impl AsFd, path: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(place, path, flags, Mode::empty())?.into())
-}
-
-/// Whether a directory was made so lately that who has made it may not have locked it yet.
-fn is_new(directory: &File) -> bool {
-    let made = directory.metadata().and_then(|metadata| metadata.modified());
-    made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age.as_secs() < 1))
 }

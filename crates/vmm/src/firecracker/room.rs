@@ -1,13 +1,14 @@
 //! Where Firecracker runs, and how it gets at files: by what is open, or by names in a jail.
 
-use std::os::fd::BorrowedFd;
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Command;
 
+use super::own::Removal;
 use super::vsock::Vsock;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::process::Process;
 
 /// Where Firecracker runs.
 pub trait Room {
@@ -26,17 +27,20 @@ pub trait Room {
     /// Listens on ports of the host for its guest's vsock, and says under which name Firecracker has that.
     fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error>;
 
-    /// What starts it.
-    fn command(&self, program: &Path) -> Command;
-
-    /// What it must have open.
-    fn inherited(&self) -> Vec<BorrowedFd<'_>>;
+    /// Starts it.
+    fn start(&self, program: &Path) -> io::Result<Process>;
 
     /// Connects to its API.
-    fn connect(&mut self) -> std::io::Result<UnixStream>;
+    fn connect(&mut self) -> io::Result<UnixStream>;
 
     /// What it has logged: its errors. It also warns, of nothing that a user could change.
     fn log(&mut self) -> String;
+
+    /// What removes it once Firecracker has ended, for when it cannot be dropped.
+    fn removal(&self) -> io::Result<Removal>;
+
+    /// What there is to know of how it was made.
+    fn notes(&self) -> Vec<String>;
 }
 
 /// The log's lines without what stands before each: the time and the thread's name.

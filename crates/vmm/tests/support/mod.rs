@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod hostile;
+
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
