@@ -103,6 +103,18 @@ pub enum Error {
     /// The jailer makes device nodes and mount namespaces.
     #[error("Firecracker's jailer is root's; run nex as root, or without a jail")]
     JailIsRoots,
+    /// The jail's user would be root, or nobody.
+    #[error(
+        "a jail's user cannot be {uid}:{gid}: {why}; give it a user and a group that nobody else has, such as 1500:1500"
+    )]
+    NotForJails {
+        /// The user.
+        uid: u32,
+        /// The group.
+        gid: u32,
+        /// What speaks against it.
+        why: &'static str,
+    },
     /// The jailer belongs to another Firecracker.
     #[error("'{}' is version {version}, and Firecracker is {firecracker}; the two come together", .jailer.display())]
     OtherJailer {

@@ -101,8 +101,9 @@ impl Firecracker {
     /// The same in a jail for each guest, which root alone can make.
     ///
     /// # Errors
-    /// When the jailer does not run, or is not of Firecracker's release.
+    /// When the jail's user is root or nobody, or the jailer does not run or is not of Firecracker's release.
     pub fn jailed(mut self, jail: Jail) -> Result<Self, Error> {
+        jail.check()?;
         let version = version_of(&jail.jailer)?;
         if version != self.version {
             return Err(Error::OtherJailer { jailer: jail.jailer, version, firecracker: self.version });

@@ -266,3 +266,16 @@ impl Drop for Mount {
         }
     }
 }
+
+#[test]
+fn nobody_is_jailed_as_root_or_nobody() -> Result<()> {
+    let (Some(program), Some(jailer)) = (firecracker::real()?, firecracker::jailer()?) else { return Ok(()) };
+    for (uid, gid, words) in
+        [(0, 0, "is root"), (0, GROUP, "is root"), (USER, 0, "root's"), (u32::MAX, GROUP, "nobody's")]
+    {
+        let refused = Firecracker::at(&program)?.jailed(Jail::new(jailer.clone(), uid, gid));
+        let text = refused.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.contains(&format!("{uid}:{gid}")) && text.contains(words), "{text}");
+    }
+    Ok(())
+}

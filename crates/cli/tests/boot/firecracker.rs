@@ -65,6 +65,7 @@ fn what_cannot_be_is_refused_in_words() -> Result<()> {
         (refusal(double()?.args(["--accel", "emulation"]))?, "with KVM alone"),
         (refusal(double()?.args(["--bus", "nvme"]))?, "virtio's drives"),
         (refusal(any()?.args(["--vmm", "qemu", "--jail-user", "1500:1500"]))?, "only Firecracker can be jailed"),
+        (refusal(double()?.args(["--jailer", "/bin/true", "--jail-user", "0:0"]))?, "cannot be 0:0: user 0 is root"),
         (
             refusal(any()?.env("PATH", "/nowhere").args(["--vmm", "firecracker"]))?,
             "there is no firecracker on the PATH",

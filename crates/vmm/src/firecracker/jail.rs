@@ -73,6 +73,20 @@ impl Jail {
     pub fn new(jailer: PathBuf, uid: u32, gid: u32) -> Self {
         Self { jailer, uid, gid, base: "/srv/jailer".into(), cgroup_version: cgroup::version(), cgroups: Vec::new() }
     }
+
+    /// Refuses users and groups that would be no jail's.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        /// No file and no process can have it: it says that an id stays as it is.
+        const UNCHANGED: u32 = u32::MAX;
+        let (uid, gid) = (self.uid, self.gid);
+        let refused = |why| Err(Error::NotForJails { uid, gid, why });
+        match (uid, gid) {
+            (0, _) => refused("user 0 is root, who owns the machine's files and gets out of every root directory"),
+            (_, 0) => refused("group 0 is root's, and has files of the machine for its own"),
+            (UNCHANGED, _) | (_, UNCHANGED) => refused("4294967295 is nobody's id, and leaves root's where it is"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A jail that is being made, or in which Firecracker runs; dropped, it goes.
