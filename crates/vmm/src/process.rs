@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use rustix::event::PollFlags;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
@@ -19,6 +19,9 @@ use crate::{interrupt, pid_namespace};
 
 /// The most that is kept of what a VMM says beside the console, in bytes.
 const SAID: u64 = 64 << 10;
+
+/// What nobody but the user gets of the files and sockets that a VMM makes, and all that the user needs of them.
+const UMASK: u32 = 0o077;
 
 /// A process that runs.
 pub struct Process {
@@ -72,6 +75,7 @@ impl Process {
         // SAFETY: between fork and exec only system calls are made, and the descriptors are open in the child, too.
         unsafe {
             command.pre_exec(move || {
+                rustix::process::umask(Mode::from_raw_mode(UMASK));
                 descriptors.iter().try_for_each(|descriptor| {
                     rustix::io::fcntl_setfd(BorrowedFd::borrow_raw(*descriptor), FdFlags::empty())
                 })?;

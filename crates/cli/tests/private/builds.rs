@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nex_testkit::{Result, command};
 
-use crate::made::{Before, Running, with_open_umask};
+use crate::made::{Before, OPEN, Running, under};
 use crate::nex;
 use crate::world::World;
 
@@ -37,7 +37,7 @@ fn while_a_build_works_nobody_gets_at_what_it_makes() -> Result<()> {
         let output = if name == "-" { name.into() } else { world.path("place").join(name) };
         let build = build(&world, &output, "touch /seen/mark\nsleep 600\n")?;
         let before = Before::of(&world.path("place"))?;
-        let running = Running::until(&build, &world.path("seen/mark"))?;
+        let running = Running::until(OPEN, &build, &world.path("seen/mark"))?;
         // What will be the output itself is the user's own already.
         let is_output = |path: &Path| name == "image" && path.parent() == Some(&world.path("place"));
         before.is_private(Some(running.id()), |path| is_in_a_tree(path) || is_output(path))?;
@@ -55,7 +55,7 @@ fn what_a_build_leaves_is_private_but_for_the_files_that_the_user_names() -> Res
     let mut build_it = build(&world, &output, "cat /bin/busybox > /large\n")?;
     build_it.arg("--verity-file").arg(&hashes);
     let before = Before::of(&world.path("place"))?;
-    command::run(&mut with_open_umask(&build_it))?;
+    command::run(&mut under(OPEN, &build_it))?;
     before.is_private(None, |path| path == output || path == hashes)?;
     assert!(before.made()?.iter().any(|(path, _)| path.ends_with("entry")), "nothing is in the cache");
     // Those have what the umask leaves of 0666, as other tools' files do.
@@ -66,7 +66,7 @@ fn what_a_build_leaves_is_private_but_for_the_files_that_the_user_names() -> Res
     let kept = world.path("place/kept");
     let mut failing = build(&world, &output, "touch /tmp/secret\nfalse\n")?;
     failing.arg("--keep-failed").arg(&kept);
-    assert_eq!(command::output(&mut with_open_umask(&failing))?.status.code(), Some(1));
+    assert_eq!(command::output(&mut under(OPEN, &failing))?.status.code(), Some(1));
     assert_eq!(fs::metadata(&kept)?.mode() & 0o777, 0o700);
     before.is_private(None, |path| path == output || path == hashes || path.starts_with(kept.join("")) && path != kept)
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nex_testkit::{Result, places};
 
-use crate::made::{Before, Running};
+use crate::made::{Before, CLOSED, OPEN, Running};
 use crate::place::Place;
 
 /// A VMM that tells its version, leaves a mark, and never speaks.
@@ -53,8 +53,16 @@ fn boot(place: &Place, programs: &Path, arguments: &[&str]) -> Result<Command> {
 fn made_by(place: &Place, command: &Command, named: Option<&Path>) -> Result<Vec<PathBuf>> {
     let mark = place.path("mark");
     let before = Before::of(place.directory.path())?;
-    let running = Running::until(command, &mark)?;
-    before.is_private(Some(running.id()), |path| path == mark || Some(path) == named)?;
+    let closed = Running::until(CLOSED, command, &mark)?;
+    before.is_private(Some(closed.id()), |_| false)?;
+    before.is_its_owners(named)?;
+    drop(closed);
+    fs::remove_file(&mark)?;
+    if let Some(named) = named {
+        fs::remove_file(named)?;
+    }
+    let running = Running::until(OPEN, command, &mark)?;
+    before.is_private(Some(running.id()), |path| Some(path) == named)?;
     let made = before.made()?;
     for (path, found) in &made {
         if found.file_type().is_socket() {

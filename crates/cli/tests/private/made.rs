@@ -14,6 +14,13 @@ use nex_testkit::{Failure, Result};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What others may have of what is private: nothing.
 const OTHERS: u32 = 0o077;
+/// What its owner needs of anything.
+const READ: u32 = 0o400;
+
+/// The umask that takes nothing.
+pub const OPEN: &str = "000";
+/// The one that takes everything.
+pub const CLOSED: &str = "777";
 
 /// What is there in a place, so that what is made there later can be told from it.
 pub struct Before {
@@ -50,6 +57,13 @@ impl Before {
         Ok(found)
     }
 
+    /// Its owner can get at all that has been made, whoever that is, but for this: root asks for no rights.
+    pub fn is_its_owners(&self, but: Option<&Path>) -> Result<()> {
+        let mut made = self.made()?;
+        made.retain(|(path, metadata)| metadata.mode() & READ == 0 && Some(&**path) != but);
+        if made.is_empty() { Ok(()) } else { Err(Failure::new(format!("closed to their owners: {made:#?}"))) }
+    }
+
     /// Others can get at nothing that has been made, but for what this lets be.
     pub fn is_private(&self, process: Option<u32>, lets_be: impl Fn(&Path) -> bool) -> Result<()> {
         let mut made = self.made()?;
@@ -79,10 +93,11 @@ fn walk(place: &Path, found: &mut Vec<(PathBuf, Metadata)>) -> Result<()> {
     Ok(())
 }
 
-/// The same command under the umask that takes nothing.
-pub fn with_open_umask(command: &Command) -> Command {
+/// The same command under a umask.
+pub fn under(umask: &str, command: &Command) -> Command {
     let mut open = Command::new("/bin/sh");
-    open.args(["-c", "umask 000; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    open.args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"]);
+    open.arg(command.get_program()).args(command.get_args());
     open.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     open
 }
@@ -91,9 +106,9 @@ pub fn with_open_umask(command: &Command) -> Command {
 pub struct Running(Child);
 
 impl Running {
-    /// Starts it, and waits until this file is there.
-    pub fn until(command: &Command, mark: &Path) -> Result<Self> {
-        let mut command = with_open_umask(command);
+    /// Starts it under a umask, and waits until this file is there.
+    pub fn until(umask: &str, command: &Command, mark: &Path) -> Result<Self> {
+        let mut command = under(umask, command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let mut running = Self(command.spawn()?);
         let deadline = Instant::now() + PATIENCE;

@@ -24,7 +24,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -143,10 +143,11 @@ impl Cell {
         Error::Prepare { place: self.own.path().into(), cause }
     }
 
-    /// Makes a file, fills it, and gives it to the jail's user.
+    /// Makes a file, fills it, and gives it to the jail's user with a mode that no umask has a say in.
     fn make(&self, name: &str, mode: u32, fill: impl FnOnce(&File) -> io::Result<()>) -> io::Result<String> {
-        let file = File::options().read(true).write(true).create_new(true).mode(mode).open(self.path(name))?;
+        let file = private::create_file(&self.path(name))?;
         fill(&file)?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
         self.owner().take(&file)?;
         Ok(format!("/{name}"))
     }
