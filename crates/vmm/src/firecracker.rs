@@ -153,7 +153,7 @@ impl Firecracker {
         let vsock = self.vsock_ports.as_deref().map(|ports| room.vsock(ports)).transpose()?;
         let vsock_name = vsock.as_ref().map(|(name, _)| name.as_str());
         let requests = self.requests(machine, &mut room, vsock_name, interrupt)?;
-        let mut process = room.start(&self.program).map_err(run)?;
+        let mut process = room.start(&self.program, machine).map_err(run)?;
         let killer = process.killer().map_err(run)?;
         forced_end.push(AtForcedEnd::run(move || killer.kill(Instant::now() + LAST_WORDS)));
         // Less room is what there is without asking; nothing else happens.

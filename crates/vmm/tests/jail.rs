@@ -74,6 +74,10 @@ fn a_jailed_guest_runs_and_nothing_of_the_jail_stays() -> Result<()> {
     assert_eq!(line("CapEff:"), "CapEff:\t0000000000000000");
     let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid"));
     assert_ne!(namespace(&guest.id().to_string())?, namespace("self")?);
+    // No file of it can have more than the largest one that it needs: here its memory's, as no drive is larger.
+    let limits = fs::read_to_string(format!("/proc/{}/limits", guest.id()))?;
+    let most = limits.lines().find_map(|line| line.strip_prefix("Max file size"));
+    assert_eq!(most.and_then(|most| most.split_whitespace().next()), Some("268435456"), "{limits}");
 
     let [jail] = &jails(&base)?[..] else { return Err(Failure::new("not one jail")) };
     let inside = |name: &str| fs::metadata(jail.join("root").join(name));

@@ -18,6 +18,7 @@ use super::socket;
 use super::vsock::{self, Vsock};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::machine::Machine;
 use crate::process::Process;
 
 /// The socket's name in our directory.
@@ -80,7 +81,7 @@ impl Room for Descriptors {
         Ok((format!("{}/{}", name(directory.handle()), vsock::NAME), vsock))
     }
 
-    fn start(&self, program: &Path) -> io::Result<Process> {
+    fn start(&self, program: &Path, _: &Machine) -> io::Result<Process> {
         let mut command = Command::new(program);
         // By the directory's descriptor: a socket's name has 107 bytes at most, and that of TMPDIR may be longer.
         let socket = self.directory.as_ref().map(|directory| format!("{}/{SOCKET}", name(directory.handle())));

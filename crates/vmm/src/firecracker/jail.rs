@@ -41,6 +41,7 @@ use super::socket;
 use super::vsock::{self, Vsock};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::machine::Machine;
 use crate::process::Process;
 
 /// What the names of our jails begin with. The rest is by chance; letters, digits and hyphens are allowed.
@@ -99,6 +100,8 @@ pub struct Cell {
     root: File,
     /// The log, open since it was made.
     log: File,
+    /// The most bytes that it may write to one of its files by what it was given.
+    largest: u64,
     /// What there is to know of jails that were there before.
     notes: Vec<String>,
 }
@@ -126,13 +129,20 @@ impl Cell {
             owner.take(&log)?;
             let base = place.parent().unwrap_or(&place).to_owned();
             let (jail, own) = (Jail { base, ..jail.clone() }, Own::new(directory.keep(), lock));
-            io::Result::Ok(Self { jail, name, own, root, log, notes })
+            io::Result::Ok(Self { jail, name, own, root, log, largest: 0, notes })
         };
         make().map_err(|cause| Error::Prepare { place, cause })
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.own.path().join(ROOT).join(name)
+    }
+
+    /// The largest file that a Firecracker needs which does what it was asked for, in bytes.
+    ///
+    /// A guest's memory is in no file. One is allowed to be as large, so that a release that has it in one runs, too.
+    fn largest_file(&self, machine: &Machine) -> u64 {
+        self.largest.max(u64::from(machine.memory_mib) << 20).max(LONGEST_LOG)
     }
 
     fn owner(&self) -> Owner {
@@ -175,6 +185,7 @@ impl Room for Cell {
             let (uid, gid) = (self.jail.uid, self.jail.gid);
             return Err(Error::NotTheJails { path: file.into(), uid, gid });
         }
+        self.largest = self.largest.max(metadata.len());
         let linked = fs::canonicalize(file).and_then(|file| fs::hard_link(file, self.path(name)));
         linked.map(|()| format!("/{name}")).map_err(|cause| Error::Link {
             path: file.into(),
@@ -184,7 +195,9 @@ impl Room for Cell {
     }
 
     fn copy_to_write(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
-        let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
+        let open = |cause| Error::Open { path: file.into(), cause };
+        let opened = File::open(file).map_err(open)?;
+        self.largest = self.largest.max(nex_file::length(&opened).map_err(open)?);
         self.copy(name, &opened, file, 0o600, interrupt)
     }
 
@@ -203,7 +216,7 @@ impl Room for Cell {
         owned.map(|vsock| (format!("/{}", vsock::NAME), vsock)).map_err(|cause| self.failed(cause))
     }
 
-    fn start(&self, program: &Path) -> io::Result<Process> {
+    fn start(&self, program: &Path, machine: &Machine) -> io::Result<Process> {
         let id = self.own.path().file_name().unwrap_or_default();
         let mut command = Command::new(&self.jail.jailer);
         command.arg("--id").arg(id).arg("--exec-file").arg(program);
@@ -215,6 +228,7 @@ impl Room for Cell {
                 command.args(["--cgroup", limit]);
             }
         }
+        command.args(["--resource-limit", &format!("fsize={}", self.largest_file(machine))]);
         command.args(["--", "--api-sock", SOCKET, "--log-path", LOG, "--level", "Error"]);
         Process::start_held(command)
     }

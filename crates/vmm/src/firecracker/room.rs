@@ -8,6 +8,7 @@ use super::own::Removal;
 use super::vsock::Vsock;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::machine::Machine;
 use crate::process::Process;
 
 /// Where Firecracker runs.
@@ -27,8 +28,8 @@ pub trait Room {
     /// Listens on ports of the host for its guest's vsock, and says under which name Firecracker has that.
     fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error>;
 
-    /// Starts it.
-    fn start(&self, program: &Path) -> io::Result<Process>;
+    /// Starts it, for a machine that it has been given all files of.
+    fn start(&self, program: &Path, machine: &Machine) -> io::Result<Process>;
 
     /// Connects to its API.
     fn connect(&mut self) -> io::Result<UnixStream>;
