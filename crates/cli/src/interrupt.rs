@@ -17,11 +17,25 @@ use signal_hook::iterator::Signals;
 
 use crate::output::tell;
 
-/// The signals that end nex.
+/// The signals that end nex, but for those that its caller has it ignore.
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// How long the disk may take at a forced end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// The signals that end nex. What was ignored when nex was started stays so, as with all programs: nohup(1) asks for that, and
+/// shells without job control do so for what they run in the background.
+fn signals() -> impl Iterator<Item = i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = ignored(&status);
+    SIGNALS.into_iter().filter(move |signal| ignored >> (signal - 1) & 1 == 0)
+}
+
+/// The mask of ignored signals in a process's status; signal 1 is its lowest bit.
+fn ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
 
 /// Lets a write past the limit on file sizes fail with EFBIG: uncaught, SIGXFSZ ends the process without a word.
 ///
@@ -37,7 +51,7 @@ pub fn survive_file_size_limits() -> io::Result<()> {
 /// When the signals cannot be caught.
 pub fn clean_up_when_interrupted() -> io::Result<()> {
     end_when_overdue(Grace::CLEAN_UP)?;
-    let mut signals = Signals::new(SIGNALS)?;
+    let mut signals = Signals::new(signals())?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
             nex_rootfs::remove_leftovers();
@@ -70,7 +84,7 @@ impl Grace {
 /// # Errors
 /// When the signals cannot be caught.
 pub fn end_when_overdue(grace: Grace) -> io::Result<()> {
-    let mut signals = Signals::new(SIGNALS)?;
+    let mut signals = Signals::new(signals())?;
     std::thread::Builder::new().name("overdue".into()).spawn(move || {
         let mut graces = [Some(grace.first), grace.second].into_iter();
         for signal in signals.forever() {
@@ -100,6 +114,8 @@ fn end_by(signal: i32) -> ! {
 pub struct Interrupt {
     file: UnixStream,
     signal: Arc<AtomicUsize>,
+    // Where all signals are ignored, nobody else keeps the other end open.
+    _write: UnixStream,
 }
 
 impl Interrupt {
@@ -110,7 +126,7 @@ impl Interrupt {
     pub fn catch() -> io::Result<Self> {
         let (file, write) = UnixStream::pair()?;
         let signal = Arc::new(AtomicUsize::new(0));
-        for number in SIGNALS {
+        for number in signals() {
             // In this order: who wakes up finds the number.
             signal_hook::flag::register_usize(
                 number,
@@ -119,7 +135,7 @@ impl Interrupt {
             )?;
             signal_hook::low_level::pipe::register(number, write.try_clone()?)?;
         }
-        Ok(Self { file, signal })
+        Ok(Self { file, signal, _write: write })
     }
 
     /// Readable when one has come.

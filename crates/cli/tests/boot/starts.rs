@@ -125,6 +125,36 @@ fn one_signal_ends_what_waits_for_its_vmm() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_the_caller_has_nex_ignore_ends_no_boot() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let word = format!("600.2{}", std::process::id());
+    let ways = silent(&place, &word)?;
+    for ignored in ["HUP", "HUP INT TERM"] {
+        let boot = place.boot_with(&place.parts.kernel)?;
+        let mut ignoring = Command::new("sh");
+        ignoring.args(["-c", &format!("trap '' {ignored}; exec \"$@\""), "sh"]).arg(boot.get_program());
+        ignoring.args(boot.get_args()).args(&ways[0]).env_clear();
+        ignoring.envs(boot.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut nex = with_silent(&place, ignoring).spawn()?;
+        wait_for(&word)?;
+        for name in ignored.split(' ') {
+            signal(&nex, name)?;
+        }
+        // In a fraction of that time the others end it.
+        thread::sleep(Duration::from_secs(1));
+        assert!(nex.try_wait()?.is_none(), "{ignored} ends it");
+        if ignored == "HUP" {
+            signal(&nex, "TERM")?;
+            assert_eq!(ends_soon(&mut nex)?.code(), Some(1));
+        } else {
+            nex.kill()?;
+            nex.wait()?;
+        }
+    }
+    Ok(())
+}
+
 /// A boot that is ended by force, while a guest runs in a jail.
 #[test]
 fn a_forced_end_takes_a_jailed_guest_and_its_jail() -> Result<()> {

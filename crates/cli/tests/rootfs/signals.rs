@@ -72,6 +72,26 @@ fn one_signal_is_enough_wherever_a_build_waits() -> Result<()> {
     Ok(())
 }
 
+/// As nohup(1) has it, and a shell without job control for what it runs in the background.
+#[test]
+fn what_the_caller_has_nex_ignore_ends_no_build() -> Result<()> {
+    let place = nex::directory()?;
+    let build = nex::rootfs(&fifo(place.path())?, &place.path().join("image"))?;
+    let mut ignoring = Command::new("sh");
+    ignoring.env_clear().args(["-c", "trap '' HUP INT; exec \"$@\"", "sh"]);
+    ignoring.arg(build.get_program()).args(build.get_args()).stderr(Stdio::piped());
+    let mut nex = ignoring.spawn()?;
+    wait_until_caught(nex.id())?;
+    for name in ["HUP", "INT", "HUP", "INT"] {
+        command::run(Command::new("kill").args(["-s", name, &nex.id().to_string()]))?;
+    }
+    thread::sleep(Duration::from_millis(500));
+    assert!(nex.try_wait()?.is_none(), "it ends");
+    signal(&nex)?;
+    assert_eq!(ends_within(&mut nex, SOON)?.code(), Some(1));
+    Ok(())
+}
+
 /// A build that has to say that it was interrupted, to somebody who does not listen.
 fn stuck(place: &Path) -> Result<Child> {
     let (reader, full) = full_pipe()?;
