@@ -28,6 +28,7 @@ pub mod manifest;
 pub mod online_growth;
 pub mod packed;
 pub mod places;
+pub mod program;
 pub mod registry;
 pub mod skopeo;
 pub mod sparse;

@@ -1,12 +1,11 @@
 //! What the project's own scripts say and how they end, where that decides whether CI is green.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nex_testkit::{Result, command, places};
+use nex_testkit::{Result, command, places, program};
 
 /// Stands for cargo: its `deny fetch db` ends as `FETCH` says, and what else it is asked for is written down.
 const CARGO: &str = "#!/bin/sh\nif [ \"$*\" = 'deny fetch db' ]; then exit \"$FETCH\"; fi\necho \"asked for $*\"\n";
@@ -20,9 +19,7 @@ impl World {
     fn new() -> Result<Self> {
         let world = Self(tempfile::tempdir()?);
         fs::create_dir_all(world.0.path().join("home/advisory-dbs"))?;
-        let cargo = world.0.path().join("cargo");
-        fs::write(&cargo, CARGO)?;
-        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755))?;
+        program::write(world.0.path().join("cargo"), CARGO)?;
         Ok(world)
     }
 

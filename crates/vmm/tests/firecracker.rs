@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nex_testkit::guest::{self, Parts};
 use nex_testkit::tiny_guest::Then;
-use nex_testkit::{Failure, Result, firecracker};
+use nex_testkit::{Failure, Result, firecracker, program};
 use nex_vmm::{Access, Architecture, Bus, Drive, Ending, Error, Firecracker, Guest, Machine, Vmm};
 use support::{PATIENCE, ends_with_its_thread, machine, read_until, tiny};
 use tempfile::TempDir;
@@ -141,12 +141,11 @@ fn a_program_that_is_not_firecracker_is_none() -> Result<()> {
     assert!(text.contains("needs 1.4 or later"), "{text}");
     let directory = tempfile::tempdir()?;
     let old = directory.path().join("firecracker");
-    fs::write(&old, "#!/bin/sh\necho Firecracker v1.3.3\n")?;
-    fs::set_permissions(&old, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    program::write(&old, "#!/bin/sh\necho Firecracker v1.3.3\n")?;
     let text = refusal(&old.to_string_lossy()).err().unwrap_or_default();
     assert!(text.contains("is version 1.3.3"), "{text}");
     // One that ends before it listens.
-    fs::write(&old, "#!/bin/sh\n[ \"$1\" = --version ] && echo v1.9.0 && exit\necho no luck >&2\nexit 1\n")?;
+    program::write(&old, "#!/bin/sh\n[ \"$1\" = --version ] && echo v1.9.0 && exit\necho no luck >&2\nexit 1\n")?;
     let (_directory, kernel) = tiny(Then::Hang)?;
     let text = match Firecracker::at(&old)?.start(&machine(kernel)) {
         Err(error) => error.to_string(),

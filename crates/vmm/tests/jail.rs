@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use nex_testkit::tiny_guest::Then;
-use nex_testkit::{Failure, Result, firecracker};
+use nex_testkit::{Failure, Result, firecracker, program};
 use nex_vmm::{Access, Bus, Drive, Ending, Firecracker, Guest, Jail, Machine, Vmm};
 use rustix::mount::{MountFlags, UnmountFlags};
 use support::PATIENCE;
@@ -164,8 +164,7 @@ fn what_cannot_be_jailed_is_refused_in_words() -> Result<()> {
     assert!(jails(&base)?.is_empty());
 
     let other = directory.path().join("jailer");
-    fs::write(&other, "#!/bin/sh\necho Jailer v1.0.0\n")?;
-    fs::set_permissions(&other, fs::Permissions::from_mode(0o755))?;
+    program::write(&other, "#!/bin/sh\necho Jailer v1.0.0\n")?;
     let Some(program) = firecracker::real()? else { return Ok(()) };
     let text = Firecracker::at(&program)?.jailed(Jail::new(other, USER, GROUP)).err().map(|error| error.to_string());
     assert!(text.as_deref().is_some_and(|text| text.contains("is version 1.0.0")), "{text:?}");

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use nex_testkit::tiny_guest::{self, Then};
-use nex_testkit::{Result, command, firecracker};
+use nex_testkit::{Result, command, firecracker, program};
 use serde_json::{Value, json};
 
 use crate::place::{Place, console, report};
@@ -29,8 +29,7 @@ fn a_qemu_without_seccomp_runs_and_is_warned_of() -> Result<()> {
     let Some(place) = Place::scratch()? else { return Ok(()) };
     let programs = place.path("programs");
     fs::create_dir(&programs)?;
-    fs::write(programs.join("qemu-system-x86_64"), WITHOUT_SECCOMP)?;
-    fs::set_permissions(programs.join("qemu-system-x86_64"), Permissions::from_mode(0o755))?;
+    program::write(programs.join("qemu-system-x86_64"), WITHOUT_SECCOMP)?;
     let mut boot = place.boot()?;
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
     let report = report(boot.args(["--vmm", "qemu"]).env("PATH", path))?;

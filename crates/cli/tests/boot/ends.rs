@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nex_testkit::{Failure, Result, command};
+use nex_testkit::{Failure, Result, command, program};
 
 use crate::nex::{self, wait_until_caught};
 use crate::place::Place;
@@ -188,8 +187,7 @@ fn answers_of_the_terminal_do_not_reach_the_callers_shell() -> Result<()> {
 fn a_vmm_that_does_not_answer_keeps_nobody_waiting() -> Result<()> {
     let Some(place) = Place::scratch()? else { return Ok(()) };
     let vmm = place.path("vmm");
-    fs::write(&vmm, "#!/bin/sh\nexec sleep 20\n")?;
-    fs::set_permissions(&vmm, fs::Permissions::from_mode(0o755))?;
+    program::write(&vmm, "#!/bin/sh\nexec sleep 20\n")?;
     for name in ["INT", "TERM", "HUP"] {
         let mut boot = place.boot_with(&place.parts.kernel)?;
         boot.env("NEX_FIRECRACKER", &vmm).args(["--vmm", "firecracker"]);

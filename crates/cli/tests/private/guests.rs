@@ -1,11 +1,11 @@
 //! Boots and runs, with all that they make before the VMM has begun: sockets, drives, kernels, jails.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nex_testkit::{Result, places};
+use nex_testkit::{Result, places, program};
 
 use crate::made::{Before, CLOSED, OPEN, Running};
 use crate::place::Place;
@@ -31,8 +31,7 @@ fn place() -> Result<Option<(Place, PathBuf)>> {
     let programs = place.path("programs");
     fs::create_dir(&programs)?;
     for name in ["firecracker", "jailer", "qemu-system-x86_64"] {
-        fs::write(programs.join(name), SILENT)?;
-        fs::set_permissions(programs.join(name), Permissions::from_mode(0o755))?;
+        program::write(programs.join(name), SILENT)?;
     }
     Ok(Some((place, programs)))
 }

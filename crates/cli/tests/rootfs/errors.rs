@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nex_testkit::layer::{self, Entry};
 use nex_testkit::layout::{Compression, Image};
-use nex_testkit::{Failure, Result, command, fsck, places};
+use nex_testkit::{Failure, Result, command, fsck, places, program};
 use tempfile::TempDir;
 
 use crate::layers::five_layers;
@@ -188,7 +188,7 @@ fn an_agent_that_cannot_run_in_the_image_is_refused_before_the_build() -> Result
 fn no_agent_at_all_is_said() -> Result<()> {
     let place = Place::new()?;
     let lonely = place.directory.path().join("nex");
-    fs::copy(nex::NEX, &lonely)?;
+    program::copy(nex::NEX, &lonely)?;
     let mut build = Command::new(&lonely);
     build.args(["rootfs", "--quiet", "--image", "scratch", "-o"]).arg(place.output_directory().join("rootfs.ext4"));
     place.fails(&mut build, &["no agent", "--agent", "nex-agent"])

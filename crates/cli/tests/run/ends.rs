@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nex_testkit::{Failure, Result, command};
+use nex_testkit::{Failure, Result, command, program};
 use serde_json::json;
 
 use crate::nex::wait_until_caught;
@@ -128,8 +127,7 @@ fn time_is_limited_and_restarts_are_counted() -> Result<()> {
 fn a_vmm_that_does_not_answer_keeps_nobody_waiting() -> Result<()> {
     let Some(place) = Place::new(json!({}))? else { return Ok(()) };
     let vmm = place.path("vmm");
-    fs::write(&vmm, "#!/bin/sh\nexec sleep 20\n")?;
-    fs::set_permissions(&vmm, fs::Permissions::from_mode(0o755))?;
+    program::write(&vmm, "#!/bin/sh\nexec sleep 20\n")?;
     let mut run = place.in_firecracker(&vmm)?;
     let mut nex = run.args(["--", "/bin/true"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     wait_until_caught(nex.id())?;

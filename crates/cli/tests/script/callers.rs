@@ -2,12 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use nex_testkit::{Failure, Result, command, places};
+use nex_testkit::{Failure, Result, command, places, program};
 
 use crate::nex::NEX;
 use crate::world::{World, as_user};
@@ -97,8 +96,7 @@ impl Caller {
 
     /// A copy of nex at this path that belongs to the caller, who may change it.
     pub fn own_nex(self, path: &Path) -> Result<()> {
-        fs::copy(NEX, path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+        program::copy(NEX, path)?;
         let owner = if self == Self::Root { 0 } else { 65534 };
         Ok(chown(path, Some(owner), Some(owner))?)
     }

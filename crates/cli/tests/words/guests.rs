@@ -1,13 +1,12 @@
 //! What VMMs and consoles say.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::tiny_guest::{self, Then};
-use nex_testkit::{Result, hostile_text};
+use nex_testkit::{Result, hostile_text, program};
 
 use crate::{Place, shows};
 
@@ -55,8 +54,7 @@ fn vmm(directory: &Path, version: &[u8], said: &[u8]) -> Result<()> {
         directory.display()
     );
     for name in ["firecracker", "qemu-system-x86_64"] {
-        fs::write(directory.join(name), &script)?;
-        fs::set_permissions(directory.join(name), fs::Permissions::from_mode(0o755))?;
+        program::write(directory.join(name), &script)?;
     }
     Ok(())
 }

@@ -147,8 +147,6 @@ fn read_output(child: &mut Child, end: Instant) -> Option<io::Result<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
     use std::time::{Duration, Instant};
 
     use super::{Credential, HelperError, PATIENCE, get, get_within};
@@ -161,8 +159,7 @@ mod tests {
     fn ask_within(patience: Duration, script: &str, registry: &str) -> Result<Credential, HelperError> {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("docker-credential-test");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        nex_testkit::program::write(program, format!("#!/bin/sh\n{script}\n")).unwrap();
         let mut path = directory.path().as_os_str().to_owned();
         path.push(":/usr/bin:/bin");
         get_within(patience, "test", registry, Some(&path))

@@ -3,10 +3,9 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use nex_testkit::{Failure, Result, places};
+use nex_testkit::{Failure, Result, places, program};
 use nex_vmm::{Firecracker, Jail};
 use tempfile::TempDir;
 
@@ -45,8 +44,7 @@ pub fn hostile(directory: &TempDir, does: &str) -> Result<Option<Firecracker>> {
     let jailer = directory.path().join("jailer");
     let hostile = JAILER.replace("$HOSTILE", &does.replace('$', "\\$").replace('"', "\\\""));
     for (file, text) in [(&program, "#!/bin/sh\necho Firecracker v1.12.1\n"), (&jailer, &hostile)] {
-        fs::write(file, text)?;
-        fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
+        program::write(file, text)?;
     }
     found(directory.path()).map(Some)
 }
