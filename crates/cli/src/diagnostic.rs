@@ -10,6 +10,7 @@ use crate::json;
 /// A failure: what went wrong and why, as a terminal may see it.
 #[derive(Debug)]
 pub struct Diagnostic {
+    /// Whole: what is too long is cut when it is shown, with all that stands in its line.
     message: String,
     causes: Vec<String>,
     /// What stands below.
@@ -34,7 +35,7 @@ const USAGE: u8 = 2;
 impl Diagnostic {
     /// A failure that has no cause but itself.
     pub fn new(message: impl Into<String>) -> Self {
-        let message = nex_text::message(&message.into());
+        let message = nex_text::one_line(&message.into());
         let (causes, lines) = (Vec::new(), Vec::new());
         Self { message, causes, lines, exit_code: FAILED, is_reported: false, is_silent: false }
     }
@@ -77,12 +78,16 @@ impl Diagnostic {
 
     /// For people: a line with the causes behind it, and the lines below it.
     pub fn text(&self) -> String {
-        format!("error: {}", self.words())
+        self.after("error: ")
     }
 
     /// The same, where it is known to be a failure.
     pub fn words(&self) -> String {
-        let mut line = self.message.clone();
+        self.after("")
+    }
+
+    fn after(&self, start: &str) -> String {
+        let mut line = format!("{start}{}", self.message);
         for cause in &self.causes {
             line.push_str(": ");
             line.push_str(cause);
@@ -91,13 +96,14 @@ impl Diagnostic {
     }
 
     fn below(&self) -> String {
-        self.lines.iter().map(|line| format!("\n  {line}")).collect()
+        self.lines.iter().map(|line| format!("\n{}", nex_text::message(&format!("  {line}")))).collect()
     }
 
     /// One JSON object for programs, in a line.
     pub fn json(&self) -> String {
-        let message = self.message.clone() + &self.below();
-        let error = json!({ "message": message, "causes": self.causes });
+        let message = nex_text::message(&self.message) + &self.below();
+        let causes: Vec<_> = self.causes.iter().map(|cause| nex_text::message(cause)).collect();
+        let error = json!({ "message": message, "causes": causes });
         json::line(&json!({ "schemaVersion": nex_rootfs::SCHEMA_VERSION, "error": error })).unwrap_or_default()
     }
 
@@ -115,7 +121,7 @@ impl Diagnostic {
         }
         // Many errors already say in their message what their source says.
         causes.retain(|cause| !message.contains(cause));
-        let causes = causes.iter().map(|cause| nex_text::message(cause)).collect();
+        let causes = causes.iter().map(|cause| nex_text::one_line(cause)).collect();
         Self { causes, lines, ..Self::new(message) }
     }
 }
@@ -123,5 +129,27 @@ impl Diagnostic {
 impl<E: Error> From<E> for Diagnostic {
     fn from(error: E) -> Self {
         Self::of(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands before a message, and what stands behind it, are parts of its line.
+    #[test]
+    fn no_line_of_a_message_is_longer_than_4_kib() {
+        let lines = ["b".repeat(5000), "short".to_owned()];
+        for length in [10, 4085, 4086, 4096, 4097, 60_000] {
+            let (causes, lines) = (vec!["c".repeat(length)], lines.to_vec());
+            let diagnostic = Diagnostic { causes, lines, ..Diagnostic::new("m".repeat(length)) };
+            let text = diagnostic.text();
+            assert!(text.starts_with("error: mmmmmmmmmm") && text.ends_with("\n  short"), "{text}");
+            assert!(text.lines().chain(diagnostic.words().lines()).all(|line| line.len() <= 4096), "{length}");
+            let json: serde_json::Value = serde_json::from_str(&diagnostic.json()).expect("JSON");
+            let parts =
+                [&json["error"]["message"], &json["error"]["causes"][0]].map(|part| part.as_str().unwrap_or(""));
+            assert!(parts.iter().flat_map(|part| part.lines()).all(|line| !line.is_empty() && line.len() <= 4096));
+        }
     }
 }

@@ -44,7 +44,8 @@ fn line_end() -> &'static str {
 /// Writes what the arguments are answered with, a refusal or the help, in the form that clap gives it.
 pub fn answer_arguments(error: &clap::Error) {
     if error.use_stderr() {
-        tell_lines(&error.render().to_string());
+        let lines = error.render().to_string();
+        tell_lines(&lines.lines().map(|line| nex_text::message(line) + "\n").collect::<String>());
     } else {
         // The help is our own text. When standard output is closed, there is nobody to tell.
         let _ = error.print();

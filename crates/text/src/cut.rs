@@ -1,5 +1,6 @@
 //! Texts of any length, cut for a message.
 
+use crate::url::without_user_info;
 use crate::{name, printable};
 
 /// A name in a message, in bytes: more than the longest of a file, less than makes a reader lose the sentence.
@@ -13,24 +14,24 @@ const WORDS: usize = 2048;
 
 /// A name for a message: as [`name`] has it, and of a long one both ends.
 pub fn short_name(text: impl AsRef<[u8]>) -> String {
-    cut(name(text), NAME)
+    cut(&without_user_info(&name(text)), NAME)
 }
 
 /// The words of a server for a message: in one line, and of many both ends.
 pub fn excerpt(text: impl AsRef<[u8]>) -> String {
-    cut(printable(text.as_ref().trim_ascii()), EXCERPT)
+    cut(&without_user_info(&printable(text.as_ref().trim_ascii())), EXCERPT)
 }
 
 /// The lines of a program for a message: in one line, with `; ` between them, and of many both ends.
 pub fn in_one_line(text: impl AsRef<[u8]>) -> String {
     let lines = text.as_ref().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    cut(lines.map(printable).collect::<Vec<_>>().join("; "), WORDS)
+    cut(&without_user_info(&lines.map(printable).collect::<Vec<_>>().join("; ")), WORDS)
 }
 
 /// Both ends of a text of more bytes than `most`, and how many it has.
-pub(crate) fn cut(text: String, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
-        return text;
+        return text.to_owned();
     }
     let middle = format!("\u{2026} ({} bytes in all) \u{2026}", text.len());
     let room = most.saturating_sub(middle.len());
@@ -60,7 +61,7 @@ mod tests {
         for most in 0..100 {
             for text in ["\u{1f980}".repeat(60), "a".repeat(240)] {
                 let shortest = "\u{2026} (240 bytes in all) \u{2026}".len();
-                assert!(cut(text, most).len() <= most.max(shortest), "{most}");
+                assert!(cut(&text, most).len() <= most.max(shortest), "{most}");
             }
         }
     }

@@ -5,16 +5,24 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::cut::cut;
 use crate::printable;
+use crate::url::without_user_info;
 
 /// The longest line of a message, in bytes. No terminal shows more of one at once.
 const LINE: usize = 4096;
 
-/// A message for a terminal: one line, with nothing but printable characters in it, and cut where it is too long for anybody.
+/// A message for a terminal: one line of 4096 bytes at most, with nothing but printable characters in it. What stands before it, as
+/// `error: `, is a part of it.
 ///
 /// The last thing that happens to a message: what stands in it was to be escaped already, and a text that nobody has thought of is
 /// now. What a message has below it are [`Lines`].
 pub fn message(text: &str) -> String {
-    cut(printable(text.strip_suffix('\n').unwrap_or(text)), LINE)
+    cut(&one_line(text), LINE)
+}
+
+/// A message of any length: with nothing but printable characters in it, in one line, and without the users of URLs. It is to
+/// become a part of a [`message`].
+pub fn one_line(text: &str) -> String {
+    without_user_info(&printable(text.strip_suffix('\n').unwrap_or(text))).into_owned()
 }
 
 /// A text of nex's own lines, as a report is: printable, with its line breaks. Nothing else in it is changed or cut.
@@ -39,9 +47,9 @@ impl Lines {
         if lines.is_empty() { None } else { Some(Self(lines)) }
     }
 
-    /// Each as a terminal may see it.
+    /// Each as a terminal may see it, to be a part of a [`message`].
     pub fn shown(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|line| message(line))
+        self.0.iter().map(|line| one_line(line))
     }
 }
 
@@ -64,6 +72,12 @@ mod tests {
     }
 
     #[test]
+    fn who_the_user_of_a_url_is_is_in_no_message() {
+        let message = message("cannot get https://u:p@host/x?y, which 'http://t@other' names");
+        assert_eq!(message, "cannot get https://***@host/x?y, which 'http://***@other' names");
+    }
+
+    #[test]
     fn lines_stay_lines() {
         assert_eq!(lines("a\x1b\n\tb\r\n\nc"), "a\\u{1b}\n\tb\\r\n\nc");
         assert_eq!(lines(""), "");
@@ -74,7 +88,13 @@ mod tests {
 
     #[test]
     fn a_message_that_has_been_through_stays() {
-        for text in ["error: x:\n  one\x1b\n  two \\n", "a\u{202e}\nb", &"x".repeat(10_000), &"\x1b\n".repeat(5000)] {
+        for text in [
+            "error: x:\n  one\x1b\n  two \\n",
+            "a\u{202e}\nb",
+            &"x".repeat(10_000),
+            &"\x1b\n".repeat(5000),
+            "http://a:b@c/",
+        ] {
             let once = message(text);
             assert_eq!((message(&once), lines(&once)), (once.clone(), once.clone()));
             assert!(once.len() <= LINE && !once.contains('\n'));

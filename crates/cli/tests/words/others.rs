@@ -71,6 +71,42 @@ fn arguments() -> Result<()> {
     Ok(())
 }
 
+/// Whatever is wrong with what the user has written, a password in it is in no log.
+#[test]
+fn urls_of_users_are_shown_without_the_user() -> Result<()> {
+    const URL: &str = "https://user:hunter2@localhost:1/b";
+    let place = Place::new()?;
+    let below = place.path("https:/").join("user:hunter2@host");
+    let mut commands = vec![
+        place.build(URL),
+        place.build(format!("docker://{URL}")),
+        place.build("docker://user:hunter2@localhost:1/b:c"),
+        place.build(format!("tar:{URL}")),
+        place.build(format!("oci-archive:/none/{URL}")),
+    ];
+    for flag in ["--size=", "--uuid=", "--platform=", "--mount=", "--secret=", "--script=", "--script-timeout=", "--"] {
+        let mut build = place.build("scratch");
+        build.arg(format!("{flag}{URL}"));
+        commands.push(build);
+    }
+    for arguments in [&["rootfs", "check", URL][..], &["manual", URL], &["rootfs", "explain", URL], &[URL]] {
+        commands.push(place.nex(arguments));
+    }
+    let mut proxied = place.build("localhost:1/b:c");
+    proxied.arg("--no-cache").env("HTTPS_PROXY", "http://user:hunter2@no host/");
+    commands.push(proxied);
+    for mut command in commands {
+        let what = format!("{command:?}");
+        for format in ["text", "json"] {
+            let output = harmless(&what, command.env("NEX_FORMAT", format))?;
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(said.contains("error: ") && !said.contains("hunter2"), "{what}: {said}");
+        }
+    }
+    // A path is none, and is shown as it is.
+    shows("a path", place.nex(&["rootfs", "check"]).arg(&below), "hunter2@host").map(drop)
+}
+
 #[test]
 fn refusals_of_registries() -> Result<()> {
     let place = Place::new()?;

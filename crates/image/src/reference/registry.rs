@@ -58,9 +58,9 @@ pub enum RegistryReferenceError {
         tag: String,
     },
     /// A URL instead of a reference.
-    #[error("{text:?} is a URL; leave out the scheme")]
+    #[error("'{text}' is a URL; leave out the scheme")]
     Url {
-        /// The whole text.
+        /// The text for a message, without user information and query.
         text: String,
     },
     /// Behind the @ stands no digest.
@@ -85,7 +85,7 @@ impl FromStr for RegistryReference {
     fn from_str(text: &str) -> Result<RegistryReference, RegistryReferenceError> {
         let shown = || text.chars().take(300).collect::<String>();
         if text.contains("://") {
-            return Err(RegistryReferenceError::Url { text: shown() });
+            return Err(RegistryReferenceError::Url { text: nex_text::url(text) });
         }
         let (named, digest) = match text.split_once('@') {
             Some((named, digest)) => (named, Some(digest.parse()?)),

@@ -89,9 +89,9 @@ pub(super) fn host_of(uri: &Uri) -> String {
     uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// The address for a message: the query stays out, because signed addresses hold secrets there.
+/// The address for a message, without what may be secret in it.
 pub(super) fn place(uri: &Uri) -> String {
-    short_name(format!("{}://{}{}", uri.scheme_str().unwrap_or_default(), host_of(uri), uri.path()))
+    nex_text::url(uri.to_string())
 }
 
 #[cfg(test)]
@@ -139,7 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn signed_queries_are_not_shown() {
-        assert_eq!(place(&"https://cdn.example/b?X-Signature=secret".parse().unwrap()), "https://cdn.example/b");
+    fn what_may_be_secret_is_not_shown() {
+        for url in ["https://cdn.example/b?X-Signature=secret", "https://cdn.example/b"] {
+            assert_eq!(place(&url.parse().unwrap()), "https://cdn.example/b");
+        }
+        assert_eq!(
+            place(&"https://user:secret@cdn.example:8443/b?x".parse().unwrap()),
+            "https://***@cdn.example:8443/b"
+        );
     }
 }

@@ -54,8 +54,7 @@ impl TokenRequest {
         innermost: Reach,
     ) -> Result<TokenRequest, Error> {
         let text = challenge.parameter("realm").unwrap_or_default();
-        let refused =
-            |reason| Error::Realm { registry: registry.to_owned(), realm: nex_text::short_name(text), reason };
+        let refused = |reason| Error::Realm { registry: registry.to_owned(), realm: nex_text::url(text), reason };
         let realm: Uri = text.parse().map_err(|_| refused("it is no address"))?;
         let Some(authority) = realm.authority() else {
             return Err(refused("it is no absolute address"));

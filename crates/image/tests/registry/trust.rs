@@ -194,7 +194,8 @@ fn token_servers_inside_the_network_are_refused() {
         ("file:///etc/passwd", "no address"),
         ("/token", "no absolute address"),
         ("ftp://auth.example/", "not https"),
-        ("http://user:pass@auth.example/", "user information"),
+        ("http://user:hunter2@auth.example/", "http://***@auth.example/': it holds user information"),
+        ("http://user:hunter2 x@auth.example/?hunter2", "http://***@auth.example/': it is no address"),
         ("", "no address"),
     ] {
         let challenge = format!(r#"Bearer realm="{realm}""#);
@@ -202,6 +203,7 @@ fn token_servers_inside_the_network_are_refused() {
         let error = server.repository(|_| ()).manifest("latest").unwrap_err();
         assert!(matches!(error, Error::Realm { .. }), "{error}");
         assert!(error.to_string().contains(reason), "{realm}: {error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
 }
 
