@@ -32,6 +32,7 @@ mod reach;
 mod refusal;
 mod retry;
 mod secret;
+mod special_purpose;
 mod tags;
 mod tls;
 mod token;

@@ -19,6 +19,7 @@ pub mod guest;
 pub mod host_tree;
 pub mod hostile_text;
 pub mod image_tree;
+pub mod inner_addresses;
 pub mod kernel;
 pub mod kernel_log;
 pub mod layer;

@@ -1,6 +1,6 @@
 //! Requests to one repository, authorised as its registry asks.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ureq::http::header::WWW_AUTHENTICATE;
 use ureq::http::{HeaderValue, Uri};
@@ -10,6 +10,7 @@ use super::address::repository_base;
 use super::challenge::Challenge;
 use super::credentials::{Credential, CredentialPlaces, Lookup};
 use super::error::Error;
+use super::fence::{Home, Limit};
 use super::http::{Answer, Get, Http};
 use super::patience::{Budget, Timeouts};
 use super::reach::Reach;
@@ -30,8 +31,8 @@ pub(super) struct Client {
     places: CredentialPlaces,
     /// Looked up when the registry first asks for it, once.
     lookup: OnceLock<Lookup>,
-    /// How far inside the network the registry was when it answered first.
-    reach: OnceLock<Reach>,
+    /// How far inside the network the registry is.
+    home: Arc<Home>,
     /// What the registry accepted last. A token that has expired is answered with a new challenge.
     authorization: Mutex<Option<HeaderValue>>,
 }
@@ -55,7 +56,7 @@ impl Client {
             pause: Pause::default(),
             places: options.credentials.clone(),
             lookup: OnceLock::new(),
-            reach: OnceLock::new(),
+            home: Arc::default(),
             authorization: Mutex::new(None),
         })
     }
@@ -125,12 +126,8 @@ impl Client {
         authorization: Option<&HeaderValue>,
         budget: &Budget,
     ) -> Result<Answer, Error> {
-        // The user has named the registry, so it may be anywhere. Once it has answered, its name must not lead further inside.
-        let innermost = self.reach.get().map_or(Reach::Metadata, |reach| (*reach).max(Reach::Private));
-        let get = Get { uri: &target.uri, accept: target.accept, offset, authorization, innermost };
-        let answer = self.http.get(&get, budget)?;
-        let _ = self.reach.set(answer.home_reach);
-        Ok(answer)
+        let limit = Limit::Home(Arc::clone(&self.home));
+        self.http.get(&Get { uri: &target.uri, accept: target.accept, offset, authorization, limit }, budget)
     }
 
     /// The header that answers a registry's challenges, the safest of them first.

@@ -11,7 +11,7 @@ use ureq::{AsSendBody, Body, BodyReader};
 use super::Options;
 use super::address::{host_of, is_https, place, resolve, same_origin};
 use super::error::Error;
-use super::fence::Fenced;
+use super::fence::{Fenced, Limit};
 use super::line::{HeldLine, Lines, NotFound};
 use super::patience::{Budget, Pace};
 use super::reach::Reach;
@@ -35,8 +35,8 @@ pub(super) struct Get<'a> {
     pub(super) offset: u64,
     /// Sent to the first address and to redirects at the same origin, never elsewhere.
     pub(super) authorization: Option<&'a HeaderValue>,
-    /// The innermost address that the name may have.
-    pub(super) innermost: Reach,
+    /// The innermost addresses that the name may have.
+    pub(super) limit: Limit,
 }
 
 /// What a server answered, whatever its status.
@@ -67,7 +67,7 @@ impl Http {
     /// Asks, and follows redirects.
     pub(super) fn get(&self, get: &Get<'_>, budget: &Budget) -> Result<Answer, Error> {
         let line = self.line(budget);
-        line.fence().set(get.innermost);
+        line.fence().set(get.limit.clone());
         let mut uri = get.uri.clone();
         let (mut is_home, mut home_reach) = (true, None);
         for _ in 0..=MAX_REDIRECTS {
@@ -78,7 +78,7 @@ impl Http {
             }
             let next = redirect_target(&uri, home_reach, response.headers())?;
             if !same_origin(&uri, &next) {
-                line.fence().set(innermost_redirect(home_reach));
+                line.fence().set(Limit::Within(innermost_redirect(home_reach)));
             }
             // Once away from home, the authorization stays away, even when a redirect leads back.
             is_home &= same_origin(&uri, &next);
@@ -122,7 +122,7 @@ impl Http {
             .uri(uri)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         let line = self.line(budget);
-        line.fence().set(innermost);
+        line.fence().set(Limit::Within(innermost));
         let response = self.run(&line, uri, request.body(form), budget)?;
         Ok(Answer::new(response, line, uri.clone(), budget))
     }

@@ -17,7 +17,7 @@ use ureq::{Agent, Proxy};
 use super::address::is_https;
 use super::deadline::{Deadline, WatchSockets, Within};
 use super::error::Error;
-use super::fence::{Fence, FenceSockets};
+use super::fence::{Fence, FencedTcp, resolved};
 use super::patience::Timeouts;
 use super::proxy::Proxies;
 use super::reach::Reach;
@@ -29,6 +29,7 @@ const USER_AGENT: &str = concat!("nex/", env!("CARGO_PKG_VERSION"));
 pub(super) struct Lines {
     tls: TlsConfig,
     encryption: Arc<RustlsConnector>,
+    resolver: Arc<dyn Resolver>,
     timeouts: Timeouts,
     https_proxy: Option<Proxy>,
     http_proxy: Option<Proxy>,
@@ -48,9 +49,20 @@ struct Line {
 impl Lines {
     /// Nothing is connected yet.
     pub(super) fn new(tls: TlsConfig, timeouts: &Timeouts, proxies: &Proxies) -> Result<Arc<Lines>, Error> {
+        Lines::by(Arc::new(DefaultResolver::default()), tls, timeouts, proxies)
+    }
+
+    /// The same, with names looked up in this way.
+    fn by(
+        resolver: Arc<dyn Resolver>,
+        tls: TlsConfig,
+        timeouts: &Timeouts,
+        proxies: &Proxies,
+    ) -> Result<Arc<Lines>, Error> {
         Ok(Arc::new(Lines {
             tls,
             encryption: Arc::default(),
+            resolver,
             timeouts: timeouts.clone(),
             https_proxy: proxies.for_scheme("https")?,
             http_proxy: proxies.for_scheme("http")?,
@@ -105,12 +117,11 @@ impl Lines {
         let chain =
             ().chain(SocksConnector::default())
                 .chain(ConnectProxyConnector::default())
-                .chain(TcpConnector::default())
-                .chain(FenceSockets(own_fence))
+                .chain(FencedTcp { fence: own_fence, tcp: TcpConnector::default() })
                 .chain(WatchSockets(Arc::clone(deadline)))
                 .chain(Encryption(Arc::clone(&self.encryption)));
-        let names =
-            Names { resolver: DefaultResolver::default(), deadline: Arc::clone(deadline), fence: Arc::clone(fence) };
+        let resolver = Arc::clone(&self.resolver);
+        let names = Names { resolver, deadline: Arc::clone(deadline), fence: Arc::clone(fence) };
         Agent::with_parts(configuration, Within { inner: chain, deadline: Arc::clone(deadline) }, names)
     }
 }
@@ -169,7 +180,7 @@ impl<In: Transport> Connector<In> for Encryption {
 /// Looks names up, within the deadline and the fence.
 #[derive(Debug)]
 struct Names {
-    resolver: DefaultResolver,
+    resolver: Arc<dyn Resolver>,
     deadline: Arc<Deadline>,
     fence: Arc<Fence>,
 }
@@ -184,11 +195,21 @@ impl Resolver for Names {
             }
             other => other,
         })?;
-        // Proxies are the user's own, wherever they are.
-        if config.proxy().is_none_or(|proxy| proxy.uri() != uri) {
-            self.fence.check(&addresses).map_err(|fenced| ureq::Error::Other(Box::new(fenced)))?;
+        match config.proxy() {
+            // Proxies are the user's own, wherever they are.
+            Some(proxy) if proxy.uri() == uri => Ok(addresses),
+            // A proxy that takes addresses alone (SOCKS4) goes where we say, so this is the connection.
+            Some(_) => {
+                let places = self.fence.admitted(&addresses)?;
+                let (reach, outermost) = places.first_key_value().ok_or(ureq::Error::HostNotFound)?;
+                self.fence.enter(*reach)?;
+                Ok(resolved(self.resolver.empty(), outermost))
+            }
+            None => {
+                self.fence.admitted(&addresses)?;
+                Ok(addresses)
+            }
         }
-        Ok(addresses)
     }
 }
 
@@ -203,30 +224,37 @@ pub(super) struct NotFound {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpListener;
-    use std::sync::Arc;
+    use std::net::{SocketAddr, TcpListener};
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
     use std::thread;
 
+    use ureq::config::Config;
     use ureq::http::{Request, Uri};
+    use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+    use ureq::unversioned::transport::NextTimeout;
 
-    use super::super::fence::Fenced;
+    use super::super::fence::{Fenced, Home, Limit, resolved};
     use super::super::proxy::Proxies;
     use super::super::reach::Reach;
     use super::super::{Timeouts, tls};
     use super::{HeldLine, Lines};
 
-    fn ask(line: &HeldLine, uri: &str, innermost: Reach) -> Result<Reach, ureq::Error> {
+    fn ask(line: &HeldLine, uri: &str, limit: Limit) -> Result<Reach, ureq::Error> {
         let uri: Uri = uri.parse().unwrap();
-        line.fence().set(innermost);
+        line.fence().set(limit);
         let mut response = line.agent(&uri).run(Request::get(&uri).body(()).unwrap())?;
         response.body_mut().read_to_vec()?;
         Ok(line.reached(&uri))
     }
 
-    /// What a name leads to counts when it is looked up for the connection, and for a connection that is there already.
-    #[test]
-    fn a_name_that_leads_too_far_inside_is_not_connected_to() {
+    fn is_fenced(result: Result<Reach, ureq::Error>) -> bool {
+        matches!(result, Err(ureq::Error::Other(error)) if error.is::<Fenced>())
+    }
+
+    /// A server that answers whole, or closes each connection in the middle of its first answer. Gives its port and the number of
+    /// connections to it.
+    fn serve(answers: bool) -> (u16, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -236,26 +264,116 @@ mod tests {
                 count.fetch_add(1, Ordering::SeqCst);
                 thread::spawn(move || {
                     while stream.read(&mut [0; 4096]).is_ok_and(|bytes| bytes > 0) {
+                        if !answers {
+                            return stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Le").unwrap();
+                        }
                         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
                     }
                 });
             }
         });
-        let line = Lines::new(tls::configuration(&[]), &Timeouts::default(), &Proxies::default()).unwrap().take();
+        (port, connections)
+    }
+
+    fn lines(resolver: impl Resolver, proxies: &Proxies) -> Arc<Lines> {
+        Lines::by(Arc::new(resolver), tls::configuration(&[]), &Timeouts::default(), proxies).unwrap()
+    }
+
+    /// A name server that its owner turns to other addresses.
+    #[derive(Debug, Clone, Default)]
+    struct Turned(Arc<Mutex<Vec<SocketAddr>>>);
+
+    impl Turned {
+        fn to(&self, hosts: &[&str], port: u16) {
+            *self.0.lock().unwrap() = hosts.iter().map(|host| SocketAddr::new(host.parse().unwrap(), port)).collect();
+        }
+    }
+
+    impl Resolver for Turned {
+        fn resolve(&self, uri: &Uri, by: &Config, within: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+            if uri.host() != Some("registry.test") {
+                return DefaultResolver::default().resolve(uri, by, within);
+            }
+            Ok(resolved(self.empty(), &self.0.lock().unwrap()))
+        }
+    }
+
+    /// What a name leads to counts when it is looked up for the connection, and for a connection that is there already.
+    #[test]
+    fn a_name_that_leads_too_far_inside_is_not_connected_to() {
+        let (port, connections) = serve(true);
+        let line = lines(DefaultResolver::default(), &Proxies::default()).take();
         for host in ["localhost", "127.0.0.1", "2130706433", "[::ffff:127.0.0.1]"] {
             let uri = format!("http://{host}:{port}/");
             let made = connections.load(Ordering::SeqCst);
             for innermost in [Reach::Public, Reach::Private] {
-                let error = ask(&line, &uri, innermost).unwrap_err();
-                let ureq::Error::Other(error) = error else { panic!("{uri}: {error}") };
-                assert!(error.is::<Fenced>(), "{uri}: {error}");
+                assert!(is_fenced(ask(&line, &uri, Limit::Within(innermost))), "{uri}");
                 assert_eq!(connections.load(Ordering::SeqCst), made, "{uri}");
             }
             for innermost in [Reach::Loopback, Reach::Metadata] {
-                assert_eq!(ask(&line, &uri, innermost).unwrap(), Reach::Loopback, "{uri}");
+                assert_eq!(ask(&line, &uri, Limit::Within(innermost)).unwrap(), Reach::Loopback, "{uri}");
             }
             assert_eq!(connections.load(Ordering::SeqCst), made + 1, "{uri}: a connection is kept");
-            assert!(ask(&line, &uri, Reach::Private).is_err(), "{uri}: and is of no use behind the fence");
+            assert!(
+                is_fenced(ask(&line, &uri, Limit::Within(Reach::Private))),
+                "{uri}: and is no use behind the fence"
+            );
         }
+    }
+
+    /// DNS rebinding, before a single answer is complete: the first connection counts, and another line is no way around.
+    #[test]
+    fn a_registry_is_where_its_first_connection_led() {
+        let (port, connections) = serve(false);
+        let (uri, names, home) =
+            (format!("http://registry.test:{port}/"), Turned::default(), Arc::new(Home::default()));
+        let lines = lines(names.clone(), &Proxies::default());
+        let ask = |line: &HeldLine| ask(line, &uri, Limit::Home(Arc::clone(&home)));
+        names.to(&["127.0.0.1"], port);
+        let first = lines.take();
+        let cut_off = ask(&first).unwrap_err();
+        assert!(!matches!(cut_off, ureq::Error::Other(_)), "{cut_off}");
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+        for inside in ["169.254.1.1", "169.254.169.254", "::ffff:168.63.129.16"] {
+            names.to(&[inside], port);
+            assert!(is_fenced(ask(&first)), "{inside}");
+            assert!(is_fenced(ask(&lines.take())), "{inside}, by another line");
+        }
+        // The control: as far inside as before.
+        names.to(&["127.0.0.1"], port);
+        assert!(!is_fenced(ask(&first)));
+        assert_eq!(connections.load(Ordering::SeqCst), 2);
+    }
+
+    /// A proxy that takes addresses has them from us: the look-up is what decides.
+    #[test]
+    fn a_proxy_that_takes_addresses_is_no_way_around() {
+        let (port, connections) = serve(false);
+        let (names, home) = (Turned::default(), Arc::new(Home::default()));
+        let proxies = Proxies { http: Some(format!("socks4://127.0.0.1:{port}")), ..Proxies::default() };
+        let line = lines(names.clone(), &proxies).take();
+        let ask = || ask(&line, "http://registry.test/", Limit::Home(Arc::clone(&home)));
+        names.to(&["93.184.216.34"], 80);
+        assert!(!is_fenced(ask()));
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+        names.to(&["127.0.0.1"], 80);
+        assert!(is_fenced(ask()));
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+
+    /// A server is where it answers, and not where else its name leads.
+    #[test]
+    fn of_a_names_addresses_those_that_may_be_reached_are_tried_the_most_public_first() {
+        let (port, _) = serve(true);
+        let (uri, names) = (format!("http://registry.test:{port}/"), Turned::default());
+        let line = lines(names.clone(), &Proxies::default()).take();
+        names.to(&["169.254.169.254", "127.0.0.1"], port);
+        for innermost in [Reach::Loopback, Reach::Metadata] {
+            assert_eq!(ask(&line, &uri, Limit::Within(innermost)).unwrap(), Reach::Loopback);
+        }
+        let home = Arc::new(Home::default());
+        assert_eq!(ask(&line, &uri, Limit::Home(Arc::clone(&home))).unwrap(), Reach::Loopback);
+        names.to(&["169.254.169.254"], port);
+        assert!(is_fenced(ask(&line, &uri, Limit::Home(home))));
     }
 }

@@ -9,14 +9,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ureq::http::Uri;
 
 use super::address_forms::{embedded, literal};
-use super::metadata;
+use super::{metadata, special_purpose};
 
 /// Kinds of addresses, the most public first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// Routed on the Internet, or unknown because a name tells nothing.
     Public,
-    /// RFC 1918, RFC 6598 and RFC 4193 networks.
+    /// What the Internet does not reach: private networks (RFC 1918, RFC 6598, RFC 4193) and other blocks with a special purpose.
     Private,
     /// This machine.
     Loopback,
@@ -61,15 +61,13 @@ impl Reach {
     }
 
     fn of_v4(address: Ipv4Addr) -> Reach {
-        let [first, second, ..] = address.octets();
-        let is_shared = first == 100 && second & 0b1100_0000 == 64;
         if metadata::is_at_v4(address) {
             Reach::Metadata
         } else if address.is_link_local() {
             Reach::LinkLocal
-        } else if address.is_loopback() || first == 0 {
+        } else if address.is_loopback() || address.octets()[0] == 0 {
             Reach::Loopback
-        } else if address.is_private() || is_shared {
+        } else if !special_purpose::is_globally_reachable_v4(address) {
             Reach::Private
         } else {
             Reach::Public
@@ -77,14 +75,13 @@ impl Reach {
     }
 
     fn of_v6(address: Ipv6Addr) -> Reach {
-        let is_site_local = address.segments()[0] & 0xffc0 == 0xfec0;
         if metadata::is_at_v6(address) {
             Reach::Metadata
         } else if address.is_unicast_link_local() {
             Reach::LinkLocal
         } else if address.is_loopback() || address.is_unspecified() {
             Reach::Loopback
-        } else if address.is_unique_local() || is_site_local {
+        } else if !special_purpose::is_globally_reachable_v6(address) {
             Reach::Private
         } else {
             Reach::Public
@@ -100,6 +97,8 @@ pub(super) fn is_localhost(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use nex_testkit::inner_addresses::METADATA;
+
     use super::Reach;
 
     fn reach(host: &str) -> Reach {
@@ -108,31 +107,7 @@ mod tests {
 
     #[test]
     fn metadata_services_are_the_innermost_in_every_form() {
-        for host in [
-            "169.254.169.254",
-            "169.254.170.2",
-            "168.63.129.16",
-            "100.100.100.200",
-            "192.0.0.192",
-            "[fd00:ec2::254]",
-            "[fd20:ce::254]",
-            "[fd00:c1::a9fe:a9fe]",
-            "[fe80::a9fe:a9fe]",
-            "[::ffff:169.254.169.254]",
-            "[::ffff:a83f:8110]",
-            "[64:ff9b::a9fe:a9fe]",
-            "[64:ff9b::6464:64c8]",
-            "[2002:a9fe:a9fe::]",
-            "[::192.0.0.192]",
-            "2852039166",
-            "0xa9fea9fe",
-            "0251.0376.0251.0376",
-            "168.63.33040",
-            "169.254.169.254.",
-            "metadata.google.internal",
-            "Metadata.Google.Internal.",
-            "instance-data.ec2.internal",
-        ] {
+        for host in METADATA {
             assert_eq!(reach(host), Reach::Metadata, "{host}");
         }
     }
@@ -158,8 +133,22 @@ mod tests {
             ("[fd00::1]", Reach::Private),
             ("[fec0::1]", Reach::Private),
             ("[2002:a01:203::]", Reach::Private),
+            ("198.18.0.1", Reach::Private),
+            ("203.0.113.9:5000", Reach::Private),
+            ("192.88.99.1", Reach::Private),
+            ("224.0.0.1", Reach::Private),
+            ("240.0.0.1", Reach::Private),
+            ("0xffffffff", Reach::Private),
+            ("[2001:db8::1]", Reach::Private),
+            ("[100::1]", Reach::Private),
+            ("[::ffff:198.19.255.255]", Reach::Private),
             ("93.184.216.34", Reach::Public),
             ("168.63.129.17", Reach::Public),
+            ("192.0.0.9", Reach::Public),
+            ("192.31.196.1", Reach::Public),
+            ("[::ffff:93.184.216.34]", Reach::Public),
+            ("[2002:5db8:d822::]", Reach::Public),
+            ("[2001:4:112::1]", Reach::Public),
             ("[2606:4700::1111]", Reach::Public),
             ("[64:ff9b::5db8:d822]", Reach::Public),
             ("registry.example", Reach::Public),

@@ -10,6 +10,7 @@ use super::address::{is_https, place};
 use super::challenge::Challenge;
 use super::credentials::Credential;
 use super::error::Error;
+use super::fence::Limit;
 use super::http::{Answer, Get, Http};
 use super::patience::Budget;
 use super::reach::Reach;
@@ -97,8 +98,8 @@ impl TokenRequest {
             uri.push_str(&format!("{name}={}", encoded(value)));
         }
         let uri = uri.parse().map_err(|_| self.unsendable())?;
-        let (accept, innermost) = (Some("application/json"), self.innermost);
-        http.get(&Get { uri: &uri, accept, offset: 0, authorization, innermost }, budget)
+        let (accept, limit) = (Some("application/json"), Limit::Within(self.innermost));
+        http.get(&Get { uri: &uri, accept, offset: 0, authorization, limit }, budget)
     }
 
     /// RFC 6749, section 6: refreshing an access token.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nex_image::Digest;
 use nex_image::registry::Error;
+use nex_testkit::inner_addresses::METADATA;
 
 use crate::distribution::{certificates, has_openssl};
 use crate::fault_server::{Server, answer, connect, credentials, options, raw, reference};
@@ -158,26 +159,6 @@ fn redirects_to_metadata_services_are_refused() {
         assert!(error.to_string().contains("it leads to a cloud's metadata service"), "{host}: {error}");
     }
 }
-
-/// Metadata services in the forms that their addresses have.
-const METADATA: [&str; 16] = [
-    "169.254.169.254",
-    "169.254.169.254.",
-    "169.254.170.2",
-    "168.63.129.16",
-    "100.100.100.200",
-    "192.0.0.192",
-    "[fd00:ec2::254]",
-    "[fd20:ce::254]",
-    "[::ffff:169.254.169.254]",
-    "[::ffff:a9fe:a9fe]",
-    "[64:ff9b::a9fe:a9fe]",
-    "[2002:a9fe:a9fe::]",
-    "2852039166",
-    "0xa9fea9fe",
-    "0251.0376.0251.0376",
-    "metadata.google.internal",
-];
 
 #[test]
 fn token_servers_inside_the_network_are_refused() {
