@@ -3,10 +3,11 @@
 //!
 //! What a file is that was named in the place of another tells [`kind`].
 //!
-//! And makes what is the user's alone ([`private`]), and removes trees ([`remove`]). Who else can change something is told by
-//! [`trust`], and by [`way`] for all that leads there.
+//! And makes what is the user's alone ([`private`]), takes locks that others may have ([`lock`]), and removes trees ([`remove`]). Who
+//! else can change something is told by [`trust`], and by [`way`] for all that leads there.
 
 pub mod kind;
+pub mod lock;
 pub mod private;
 pub mod remove;
 pub mod tree;

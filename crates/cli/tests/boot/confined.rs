@@ -1,8 +1,7 @@
 //! How safe the VMM is, and that what makes it less so is said: releases with known faults, a QEMU without seccomp, and what cannot
 //! be removed of jails.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime};

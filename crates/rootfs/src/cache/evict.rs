@@ -4,8 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FileType, FlockOperation, Stat, flock};
-use rustix::io::Errno;
+use rustix::fs::{FileType, Stat};
 
 use super::directory::Directory;
 use super::header;
@@ -73,17 +72,14 @@ fn measure(directory: &Directory, name: &OsStr) -> io::Result<(u64, SystemTime)>
     Ok((bytes, used))
 }
 
-/// Removes entries until the rest takes `limit` bytes at most, and gives those that went. While another process is at it,
-/// this one waits, or nothing goes, as `lock` says.
+/// Removes entries until the rest takes `limit` bytes at most, and gives those that went. Another process that is at it is waited
+/// for as long as `patience` says.
 ///
 /// # Errors
-/// When the cache cannot be read or changed.
-pub fn evict(cache: &Cache, limit: u64, lock: FlockOperation) -> io::Result<Vec<Room>> {
+/// [`io::ErrorKind::WouldBlock`] when the other does not end; nothing went then. Otherwise when the cache cannot be read or changed.
+pub fn evict(cache: &Cache, limit: u64, patience: Duration) -> io::Result<Vec<Room>> {
     let root = cache.root().again()?;
-    match flock(root.handle(), lock) {
-        Err(Errno::WOULDBLOCK) => return Ok(Vec::new()),
-        result => result?,
-    }
+    nex_file::lock::exclusive(root.handle(), patience)?;
     let rooms = all(cache)?;
     let mut total: u64 = rooms.iter().map(|room| room.bytes).sum();
     let (mut gone, mut stays) = (Vec::new(), None);

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::FlockOperation;
+use nex_file::lock;
 use serde::Serialize;
 
 use super::entry::{Entry, Missing};
@@ -164,14 +164,18 @@ pub fn list(options: &CacheOptions) -> Result<CacheReport, CacheError> {
 /// Removes what is over the limit, and what killed processes have left.
 ///
 /// # Errors
-/// When the cache cannot be read or changed, or not be trusted.
+/// When the cache cannot be read or changed, or not be trusted, or another process keeps its lock.
 pub fn collect(options: &CacheOptions) -> Result<CollectReport, CacheError> {
+    collect_within(lock::PATIENCE, options)
+}
+
+pub(super) fn collect_within(patience: Duration, options: &CacheOptions) -> Result<CollectReport, CacheError> {
     let directory = options.directory.display().to_string();
     let (mut removed, mut removed_bytes, mut bytes) = (0, 0, 0);
     if let Some(cache) = Cache::open_existing(options)? {
         let at_root = |cause| CacheError::Io { path: cache.root().path().into(), cause };
         // Opening has removed what killed processes have left. A build that removes just now is waited for.
-        let gone = evict::evict(&cache, options.limit, FlockOperation::LockExclusive).map_err(at_root)?;
+        let gone = evict::evict(&cache, options.limit, patience).map_err(at_root)?;
         removed = gone.len() as u64;
         removed_bytes = gone.iter().map(|room| room.bytes).sum();
         bytes = all(&cache)?.iter().map(|room| room.bytes).sum();

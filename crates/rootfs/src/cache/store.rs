@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nex_file::way;
-use rustix::fs::FlockOperation;
 
 use super::directory::Directory;
 use super::doubt::Doubt;
@@ -219,7 +219,9 @@ impl Cache {
             drop(thread.join());
         }
         if self.0.has_grown.swap(false, Ordering::Relaxed)
-            && let Err(error) = evict::evict(self, self.0.limit, FlockOperation::NonBlockingLockExclusive)
+            && let Err(error) = evict::evict(self, self.0.limit, Duration::ZERO)
+            // Another process is at it.
+            && error.kind() != io::ErrorKind::WouldBlock
         {
             self.note(format!("the cache may be larger than its limit: {error}"));
         }

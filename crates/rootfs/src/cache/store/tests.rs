@@ -3,9 +3,10 @@ use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType, FlockOperation, Mode, mknodat};
 use tempfile::TempDir;
 
+use super::super::manage::{collect_within, list};
 use super::*;
 
 fn cache(limit: u64) -> (TempDir, Cache) {
@@ -193,10 +194,18 @@ fn a_tag_is_written_through_no_link_and_no_lock_is_waited_for() {
     for lock in &locks {
         rustix::fs::flock(lock, FlockOperation::LockExclusive).unwrap();
     }
-    let cache = Cache::open(&CacheOptions { directory, limit: DEFAULT_LIMIT }).unwrap();
+    let options = CacheOptions { directory: directory.clone(), limit: DEFAULT_LIMIT };
+    let cache = Cache::open(&options).unwrap();
     put(&cache, "a", b"data");
     assert_eq!(get(&cache, "a").as_deref(), Some(&b"data"[..]));
     assert!(cache.finish().is_empty() && !victim.exists());
+    // Who asks for nothing else is told why nothing goes, and who has the lock.
+    let collect = |limit| collect_within(Duration::from_millis(50), &CacheOptions { limit, ..options.clone() });
+    let said = collect(0).unwrap_err().to_string();
+    assert!(said.contains(&format!("'{}'", directory.join("v1").display())) && said.contains("lslocks"), "{said}");
+    assert_eq!(list(&options).unwrap().entries.len(), 1);
+    drop(locks);
+    assert_eq!(collect(0).unwrap().removed, 1);
 }
 
 #[test]
