@@ -1,5 +1,6 @@
 //! The guest's kernel, and the initramfs for one that has the drivers of the guest's drives in modules.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nex_kernel::{Architecture, Form, Kernel, Modules, initramfs};
@@ -8,6 +9,9 @@ use nex_vmm::Bus;
 
 use crate::error::Error;
 use crate::memory_file::MemoryFile;
+
+/// The largest agent, in bytes: all of it is read into memory.
+const MOST_AGENT: u64 = 256 << 20;
 
 /// The kernel, and what goes with it.
 #[derive(Clone, Debug)]
@@ -134,7 +138,9 @@ impl GuestKernel {
 /// The agent's bytes, once it is known to run on the kernel.
 fn agent(path: Option<&Path>, architecture: Architecture) -> Result<Vec<u8>, Error> {
     let path = path.ok_or(Error::NoAgent)?;
-    let agent = nex_file::read_regular(path).map_err(|cause| Error::Read { path: path.into(), cause })?;
+    let cannot_read = |cause| Error::Read { path: path.into(), cause };
+    let agent = nex_file::read_regular_within(path, MOST_AGENT).map_err(cannot_read)?;
+    let agent = agent.ok_or_else(|| cannot_read(io::Error::other("it has more than 256 MiB, which no agent has")))?;
     let wanted = match architecture {
         Architecture::X86_64 => "amd64",
         Architecture::Aarch64 => "arm64",

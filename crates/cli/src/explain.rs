@@ -1,7 +1,6 @@
 //! `nex rootfs explain`: from a console to the reason why a boot failed.
 
 use std::fmt::Display;
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -52,20 +51,18 @@ pub fn run(args: &ExplainArgs) -> Result<(), Diagnostic> {
 
 fn read(args: &ExplainArgs) -> Result<Vec<u8>, Diagnostic> {
     let name = if args.log == "-" { "standard input".into() } else { args.log.display().to_string() };
-    let read = |from: &mut dyn Read| -> io::Result<Vec<u8>> {
+    let console = if args.log == "-" {
         let mut console = Vec::new();
-        from.take(LONGEST + 1).read_to_end(&mut console)?;
-        Ok(console)
+        let read = io::stdin().take(LONGEST + 1).read_to_end(&mut console);
+        read.map(|_| (console.len() as u64 <= LONGEST).then_some(console))
+    } else {
+        nex_file::read_given_within(Path::new(&args.log), LONGEST)
     };
-    let console =
-        if args.log == "-" { read(&mut io::stdin()) } else { File::open(&args.log).and_then(|mut log| read(&mut log)) };
-    let console = console.map_err(|error| Diagnostic::new(format!("cannot read the log {name}: {error}")))?;
-    if console.len() as u64 > LONGEST {
-        let text =
-            format!("{name} is longer than 256 MiB; give its end alone: tail -c 100M LOG | nex rootfs explain -");
-        return Err(Diagnostic::new(text));
-    }
-    Ok(console)
+    console.map_err(|error| Diagnostic::new(format!("cannot read the log {name}: {error}")))?.ok_or_else(|| {
+        Diagnostic::new(format!(
+            "{name} is longer than 256 MiB; give its end alone: tail -c 100M LOG | nex rootfs explain -"
+        ))
+    })
 }
 
 /// The image, or why it is none that can be read.

@@ -28,7 +28,7 @@ const MAX_SIZE: u64 = 16 << 40;
 const TOO_LARGE: &str = "file systems are made up to 16TiB; ask for that or less";
 
 /// The longest file that can be a password's hash, in bytes.
-const MAX_PASSWORD_FILE: usize = 4096;
+const MAX_PASSWORD_FILE: u64 = 4096;
 
 /// Builds what the arguments ask for, and reports it.
 ///
@@ -189,11 +189,12 @@ pub fn own_agent() -> Option<PathBuf> {
 }
 
 fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {
-    let hash = std::fs::read(path).map_err(|error| {
+    let content = nex_file::read_given_within(path, MAX_PASSWORD_FILE).map_err(|error| {
         Diagnostic::new(format!("cannot read the file '{}' of --root-password-file: {error}", path.display()))
     })?;
-    let hash = hash.trim_ascii();
-    if hash.len() > MAX_PASSWORD_FILE || !may_be_asked_for(hash) {
+    let content = content.unwrap_or_default();
+    let hash = content.trim_ascii();
+    if !may_be_asked_for(hash) {
         // It may be the password, which no message shows.
         return Err(Diagnostic::new(format!(
             "'{}' holds no password hash: one line as crypt(5) has it ($6$...), or ! or * for no password; make one with \

@@ -123,9 +123,9 @@ fn read(path: &Path, flag: &str) -> Result<Vec<u8>, Diagnostic> {
     let cannot = |why: String| {
         Diagnostic::new(format!("cannot read '{}', which {flag} names: {why}; name another file", path.display()))
     };
-    let metadata = path.metadata().map_err(|error| cannot(error.to_string()))?;
-    if !metadata.is_file() || metadata.len() > LONGEST {
-        return Err(cannot(format!("it is not a regular file of at most {LONGEST} bytes")));
+    match nex_file::read_given_within(path, LONGEST) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(cannot(format!("it has more than {LONGEST} bytes"))),
+        Err(error) => Err(cannot(error.to_string())),
     }
-    std::fs::read(path).map_err(|error| cannot(error.to_string()))
 }

@@ -14,12 +14,15 @@ pub mod tree;
 pub mod trust;
 pub mod way;
 
-use std::fs::{self, File, FileType, OpenOptions};
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+/// Where a process finds what it has open.
+const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
 
 /// Opens a regular file to read it. Never waits: a FIFO makes its opener wait for a writer, and opening a device can do worse.
 ///
@@ -58,29 +61,58 @@ fn open(path: &Path, check: impl Fn(FileType) -> io::Result<()>) -> io::Result<F
     Ok(file)
 }
 
-/// Reads all of a regular file.
+/// Reads all of a regular file of at most `most` bytes; `None` when it has more. `/dev/null` is an empty file, as people mean it.
 ///
 /// # Errors
 /// As [`open_regular`], and when it cannot be read.
-pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open_regular(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Reads all of a regular file of at most `most` bytes; `None` when it has more.
-///
-/// # Errors
-/// As [`read_regular`].
 pub fn read_regular_within(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
+    if is_null(&fs::metadata(path)?) {
+        return Ok(Some(Vec::new()));
+    }
     let file = open_regular(path)?;
     // A file that says so itself is not read first.
     if length(&file)? > most {
         return Ok(None);
     }
+    read_within(file, most)
+}
+
+/// Reads all of a file that is read once, of at most `most` bytes; `None` when it has more.
+///
+/// It is a regular file, or a pipe that this process was started with, under its name there: `/dev/stdin`, or `/dev/fd/63`, as a
+/// shell writes it for `<(command)`. Who writes to such a pipe is waited for, as everybody does who reads from one. For who opens a
+/// FIFO by another name, there may never be anybody.
+///
+/// # Errors
+/// As [`open_regular`], and when it cannot be read.
+pub fn read_given_within(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    match given_pipe(path)? {
+        Some(pipe) => read_within(pipe, most),
+        None => read_regular_within(path, most),
+    }
+}
+
+/// Whether this is `/dev/null`, which has one number on every Linux.
+fn is_null(metadata: &Metadata) -> bool {
+    metadata.file_type().is_char_device() && metadata.rdev() == rustix::fs::makedev(1, 3)
+}
+
+fn read_within(file: File, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= most).then_some(bytes))
+}
+
+/// A pipe that this process has open, under the name that it has there.
+fn given_pipe(path: &Path) -> io::Result<Option<File>> {
+    let is_descriptor = path.parent().is_some_and(|parent| DESCRIPTORS.iter().any(|place| parent == Path::new(place)));
+    if !(is_descriptor || path == Path::new("/dev/stdin")) || !fs::metadata(path)?.file_type().is_fifo() {
+        return Ok(None);
+    }
+    // Opening does not wait, even for the end of a named FIFO that nobody has open any more. Reading does.
+    let pipe = open(path, |kind| if kind.is_fifo() { Ok(()) } else { check_kind(kind, false) })?;
+    rustix::fs::fcntl_setfl(&pipe, rustix::fs::fcntl_getfl(&pipe)? - OFlags::NONBLOCK)?;
+    Ok(Some(pipe))
 }
 
 fn check_kind(kind: FileType, blocks: bool) -> io::Result<()> {
@@ -98,6 +130,8 @@ fn check_kind(kind: FileType, blocks: bool) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixListener;
 
     use rustix::fs::{CWD, FileType, Mode};
@@ -110,7 +144,11 @@ mod tests {
         let (file, link) = (directory.path().join("file"), directory.path().join("link"));
         fs::write(&file, b"bytes").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        assert_eq!(read_regular(&link).unwrap(), b"bytes");
+        assert_eq!(read_regular_within(&link, 5).unwrap().unwrap(), b"bytes");
+        assert_eq!(read_regular_within(&link, 4).unwrap(), None);
+        assert_eq!(read_given_within(&link, 5).unwrap().unwrap(), b"bytes");
+        assert_eq!(read_given_within(Path::new("/dev/null"), 0).unwrap().unwrap(), b"");
+
         let mut disk = open_disk(&link).unwrap();
         disk.seek(SeekFrom::Start(2)).unwrap();
         assert_eq!((length(&disk).unwrap(), disk.stream_position().unwrap()), (5, 2));
@@ -131,8 +169,29 @@ mod tests {
         ] {
             let said = open_regular(path).unwrap_err().to_string();
             assert!(said.starts_with(found), "{said}");
+            let said = read_given_within(path, 1).unwrap_err().to_string();
+            assert!(said.starts_with(found), "{said}");
             let said = open_disk(path).unwrap_err().to_string();
             assert!(said.contains("must be a regular file or a block device"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_pipe_that_is_open_is_read_to_its_end_by_its_name() {
+        let read = |most, descriptor: Option<&str>, written: &'static [u8]| {
+            let (reader, mut writer) = io::pipe().unwrap();
+            let name = descriptor.map_or_else(|| format!("/dev/fd/{}", reader.as_raw_fd()), str::to_owned);
+            let writing = std::thread::spawn(move || writer.write_all(written));
+            let read = read_given_within(Path::new(&name), most);
+            drop((reader, writing.join().unwrap()));
+            read
+        };
+        assert_eq!(read(5, None, b"bytes").unwrap().unwrap(), b"bytes");
+        assert_eq!(read(4, None, b"bytes").unwrap(), None);
+        assert_eq!(read(4, None, b"").unwrap().unwrap(), b"");
+        assert!(read(4, Some("/dev/fd/none"), b"").is_err());
+        let (reader, _writer) = io::pipe().unwrap();
+        let other = format!("/proc/{}/fd/{}", std::process::id(), reader.as_raw_fd());
+        assert!(read_given_within(Path::new(&other), 4).unwrap_err().to_string().starts_with("it is a FIFO"));
     }
 }

@@ -9,7 +9,6 @@ pub(crate) mod native;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
@@ -31,7 +30,7 @@ impl Agent {
     /// Inspects the file at a path on this machine.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|source| Error::Read { agent: name.clone(), source })?;
+        let file = nex_file::open_regular(path).map_err(|source| Error::Read { agent: name.clone(), source })?;
         Self::inspect(name, file)
     }
 

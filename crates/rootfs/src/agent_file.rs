@@ -1,7 +1,7 @@
 //! The agent's file on the host: inspected, hashed, and ready to be placed.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek};
 use std::path::Path;
 
 use crate::agent::Agent;
@@ -25,9 +25,11 @@ impl AgentFile {
     /// # Errors
     /// When it cannot be read, or is no program.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        check_type(path)?;
         let open_agent = |cause| Error::OpenAgent { path: path.into(), cause };
-        let mut file = File::open(path).map_err(open_agent)?;
+        let mut file = nex_file::open_regular(path).map_err(|cause| match cause.kind() {
+            ErrorKind::IsADirectory | ErrorKind::InvalidInput => Error::AgentNotAFile(path.into()),
+            _ => open_agent(cause),
+        })?;
         let program = Agent::inspect(path.display().to_string(), &file)?;
         file.rewind().map_err(open_agent)?;
         let (sha256, bytes) = sha256(&mut file).map_err(open_agent)?;
@@ -58,13 +60,5 @@ impl AgentFile {
                 return Ok(true);
             }
         }
-    }
-}
-
-/// A pipe would keep us waiting for ever.
-fn check_type(path: &Path) -> Result<(), Error> {
-    match path.metadata() {
-        Ok(metadata) if !metadata.is_file() => Err(Error::AgentNotAFile(path.into())),
-        _ => Ok(()),
     }
 }

@@ -108,7 +108,7 @@ impl OwnProgram {
         if metadata.permissions().mode() & ANY_EXECUTE == 0 {
             return Err(ProgramError::NotExecutable(path.into()));
         }
-        let mut file = File::open(path).map_err(|cause| unreadable(path, cause))?;
+        let mut file = nex_file::open_regular(path).map_err(|cause| unreadable(path, cause))?;
         let program =
             Program::inspect(&file).map_err(|cause| ProgramError::NotAProgram { path: path.into(), cause })?;
         check_machine(path, &program, guest)?;

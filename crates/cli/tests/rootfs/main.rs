@@ -18,6 +18,7 @@ mod hostile;
 mod kernel_bombs;
 mod layers;
 mod links;
+mod named_files;
 mod nex;
 mod not_a_root;
 mod options;

@@ -1,11 +1,15 @@
 //! The files on this machine that a check reads beside the image: the kernel, and its configuration.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nex_kernel::Error as KernelError;
 
 use super::CheckError;
 use crate::kernel::{Config, KernelFacts};
+
+/// The longest configuration, in bytes. Those of distributions have 300 KiB.
+const MOST_CONFIG: u64 = 16 << 20;
 
 /// The kernel's file, and the configuration that goes with it.
 pub(super) struct KernelFiles {
@@ -37,7 +41,10 @@ impl KernelFiles {
 }
 
 fn read_config(path: &Path) -> Result<Config, CheckError> {
-    let text = nex_file::read_regular(path).map_err(|cause| CheckError::Read { path: path.into(), cause })?;
+    let cannot_read = |cause| CheckError::Read { path: path.into(), cause };
+    let text = nex_file::read_regular_within(path, MOST_CONFIG).map_err(cannot_read)?;
+    let text =
+        text.ok_or_else(|| cannot_read(io::Error::other("it has more than 16 MiB, which no configuration has")))?;
     Config::parse(&text).ok_or_else(|| CheckError::NoConfig(path.into()))
 }
 

@@ -1,6 +1,6 @@
 //! A path without a transport: what was probably meant.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -54,7 +54,7 @@ fn archive_transport(start: &[u8], end: &[u8]) -> &'static str {
 
 fn ends(path: &Path) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
     use std::os::unix::fs::FileExt;
-    let file = File::open(path)?;
+    let file = nex_file::open_regular(path)?;
     let length = file.metadata()?.len();
     let mut start = Vec::new();
     (&file).take(SNIFFED as u64).read_to_end(&mut start)?;

@@ -1,8 +1,7 @@
 //! The files that `docker login` and `podman login` write.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -68,12 +67,8 @@ pub(super) enum Unreadable {
 impl AuthFile {
     /// Reads a file.
     pub(super) fn read(path: &Path, form: Form) -> Result<AuthFile, Unreadable> {
-        let mut content = Vec::new();
-        let file = File::open(path).map_err(Unreadable::from)?;
-        file.take(MAX_BYTES + 1).read_to_end(&mut content).map_err(Unreadable::from)?;
-        if content.len() as u64 > MAX_BYTES {
-            return Err(Unreadable::TooLarge);
-        }
+        let content = nex_file::read_given_within(path, MAX_BYTES).map_err(Unreadable::from)?;
+        let mut content = content.ok_or(Unreadable::TooLarge)?;
         // An empty file is what `podman login` and some CI set-ups leave behind.
         if content.trim_ascii().is_empty() {
             content = b"{}".to_vec();

@@ -12,6 +12,9 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::error::Error;
 
+/// Bytes of a file that are read at most: a hundred times the certificates of all authorities there are.
+const MAX_BYTES: u64 = 16 << 20;
+
 /// Where certificate authorities are found, beside the system's own (and `SSL_CERT_FILE`, `SSL_CERT_DIR`, which
 /// replace the system's).
 #[derive(Debug, Clone, Default)]
@@ -63,45 +66,118 @@ pub(super) fn configuration(authorities: &[CertificateDer<'static>]) -> TlsConfi
         .build()
 }
 
-/// The machine's authorities. Single files that cannot be read are passed over, unless the user named them.
+/// The machine's authorities, or those that the user has named in their place, by OpenSSL's variables.
 fn system_certificates() -> Result<Vec<CertificateDer<'static>>, Error> {
-    let loaded = rustls_native_certs::load_native_certs();
-    let named = env::var_os("SSL_CERT_FILE").or_else(|| env::var_os("SSL_CERT_DIR"));
-    match (named, loaded.errors.first()) {
-        (Some(path), Some(error)) if loaded.certs.is_empty() => {
-            Err(Error::Certificates { path: path.into(), reason: error.to_string() })
-        }
-        _ => Ok(loaded.certs),
+    let (file, directories) = (env::var_os("SSL_CERT_FILE"), env::var_os("SSL_CERT_DIR"));
+    if file.is_none() && directories.is_none() {
+        // What cannot be read there is not the user's fault.
+        return Ok(rustls_native_certs::load_native_certs().certs);
     }
+    named_certificates(file.map(PathBuf::from), directories.iter().flat_map(env::split_paths))
+}
+
+/// What cannot be read is passed over, as long as there is something else.
+fn named_certificates(
+    file: Option<PathBuf>,
+    directories: impl Iterator<Item = PathBuf>,
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let mut outcomes = Vec::new();
+    let mut read_all = |file: &Path| match sections(file) {
+        Ok(sections) => outcomes.extend(sections),
+        Err(error) => outcomes.push(Err(error)),
+    };
+    file.iter().for_each(|file| read_all(file));
+    for directory in directories.filter(|directory| !directory.as_os_str().is_empty()) {
+        // Others stand there too: links of `openssl rehash`, lists of what is revoked.
+        let files = files_in(&directory).map_err(|error| unreadable(&directory, error))?;
+        files.iter().filter(|file| file.is_file()).for_each(|file| read_all(file));
+    }
+    let (mut found, mut failure) = (Vec::new(), Ok(()));
+    for outcome in outcomes {
+        match outcome {
+            Ok(certificate) => found.push(certificate),
+            Err(error) => failure = failure.and(Err(error)),
+        }
+    }
+    found.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+    found.dedup();
+    if found.is_empty() { failure.map(|()| found) } else { Ok(found) }
 }
 
 /// The `*.crt` files of a registry's directory, in order.
 fn certificate_files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
-    let failed = |error: io::Error| Error::Certificates { path: directory.to_owned(), reason: error.to_string() };
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
+    match files_in(directory) {
+        Ok(mut files) => {
+            files.retain(|path| path.extension().is_some_and(|extension| extension == "crt"));
+            Ok(files)
         }
-        Err(error) => return Err(failed(error)),
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "crt") {
-            files.push(path);
-        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) => Err(unreadable(directory, error)),
     }
+}
+
+/// What stands in a directory, in order.
+fn files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory)?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     files.sort();
     Ok(files)
 }
 
 /// The certificates of one PEM file; at least one.
 fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let failed = |reason: String| Error::Certificates { path: file.to_owned(), reason };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
-        .map_err(|error| failed(error.to_string()))?
-        .collect::<Result<_, _>>()
-        .map_err(|error| failed(error.to_string()))?;
-    if certificates.is_empty() { Err(failed("no certificate in it".to_owned())) } else { Ok(certificates) }
+    let certificates = sections(file)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+    if certificates.is_empty() { Err(unusable(file, "no certificate in it")) } else { Ok(certificates) }
+}
+
+/// What stands in a PEM file, certificate by certificate.
+fn sections(file: &Path) -> Result<Vec<Result<CertificateDer<'static>, Error>>, Error> {
+    let content = nex_file::read_regular_within(file, MAX_BYTES).map_err(|error| unreadable(file, error))?;
+    let content = content.ok_or_else(|| unusable(file, "it has more than 16 MiB"))?;
+    let sections = CertificateDer::pem_slice_iter(&content);
+    Ok(sections.map(|section| section.map_err(|error| unusable(file, &error.to_string()))).collect())
+}
+
+fn unusable(path: &Path, reason: &str) -> Error {
+    Error::Certificates { path: path.to_owned(), reason: reason.to_owned() }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Error {
+    unusable(path, &error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    /// A certificate as far as it is looked at before it is used.
+    const PEM: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+
+    #[test]
+    fn whatever_is_named_in_the_place_of_certificates_keeps_nobody_waiting() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        mknodat(CWD, path("fifo.crt"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        fs::File::create(path("endless")).unwrap().set_len(1 << 40).unwrap();
+        for (file, reason) in [
+            (path("fifo.crt"), "it is a FIFO, but must be a regular file"),
+            (PathBuf::from("/dev/zero"), "it is a device"),
+            (path("endless"), "it has more than 16 MiB"),
+            (path("missing"), "No such file"),
+        ] {
+            let said = named_certificates(Some(file.clone()), std::iter::empty()).unwrap_err().to_string();
+            assert!(said.contains(&file.display().to_string()) && said.contains(reason), "{said}");
+            let places = CertificatePlaces { files: vec![file], directories: Vec::new() };
+            assert!(places.load("r.example").unwrap_err().to_string().contains(reason));
+        }
+        let places = CertificatePlaces { files: Vec::new(), directories: vec![place.path().into()] };
+        assert!(places.load(".").unwrap_err().to_string().contains("it is a FIFO"));
+        // A directory of the machine's authorities may hold what is none.
+        fs::write(path("good"), PEM).unwrap();
+        let found = |file| named_certificates(file, [place.path().to_owned()].into_iter()).unwrap();
+        assert_eq!(found(None).len(), 1);
+        assert_eq!(found(Some(path("fifo.crt"))).len(), 1);
+    }
 }
