@@ -4,8 +4,9 @@ use nex_program::{View, exists};
 
 use super::change::Layer;
 
-/// The service. Its output goes to the files that Nex has always used. The console belongs to root, and the agent runs as
-/// `nex`: the right to write there lets it tell the host that it is ready.
+/// The service. Its output goes to the files that Nex has always used, in a directory of the agent's user: every release of
+/// supervise-daemon, from the first one (OpenRC 0.21) on, becomes `command_user` before it opens them, so that a link there leads root
+/// nowhere. The console belongs to root, and the agent runs as `nex`: the right to write there lets it tell the host that it is ready.
 const SERVICE: &str = r#"#!/sbin/openrc-run
 
 name="agent"
