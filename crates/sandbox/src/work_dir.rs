@@ -10,15 +10,19 @@ use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use nex_file::private;
 use nex_file::way::{self, Missing};
+use nex_file::{lock, private};
 use nex_text::{printable, shell_word};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::sandbox::remove_tree;
+
+/// How long another run may keep the work directory's lock, which it has while it looks around there or makes a directory.
+const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(100) } else { lock::PATIENCE };
 
 /// What the names of runs begin with.
 const PREFIX: &str = "run-";
@@ -57,7 +61,7 @@ pub fn remove_abandoned(work_dir: &Path) -> Result<Abandoned, Error> {
     let Some(work_dir) = reach(work_dir, Missing::Left).map_err(failed)? else { return Ok(result) };
     let abandoned = (|| {
         let lock = open_directory(&work_dir)?;
-        rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+        lock::exclusive(&lock, PATIENCE)?;
         let mut abandoned = Vec::new();
         for entry in std::fs::read_dir(&work_dir)? {
             let path = entry?.path();
@@ -136,7 +140,7 @@ impl RunDir {
             let work_dir = work_dir.ok_or(io::ErrorKind::NotFound)?;
             let lock = open_directory(&work_dir)?;
             can_run_programs(&lock)?;
-            rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+            lock::exclusive(&lock, PATIENCE)?;
             let run = Self::create_in(&work_dir)?;
             rustix::fs::flock(&lock, FlockOperation::Unlock)?;
             io::Result::Ok(run)
@@ -153,7 +157,7 @@ impl RunDir {
                 Err(error) => return Err(error),
             }
             let lock = open_directory(&path)?;
-            rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+            lock::exclusive(&lock, PATIENCE)?;
             let writable = path.join(BOX);
             private::create_directory(&writable)?;
             for inherited in ["system.posix_acl_default", "system.posix_acl_access"] {
@@ -232,6 +236,21 @@ mod tests {
         assert!(remove_abandoned(&work_dir).is_err());
         std::os::unix::fs::symlink(&work_dir, place.path().join("link")).unwrap();
         assert!(RunDir::create(&place.path().join("link")).is_err());
+    }
+
+    #[test]
+    fn a_run_that_keeps_the_lock_keeps_no_other_waiting_without_end() {
+        let place = tempfile::tempdir().unwrap();
+        let work_dir = place.path().join("work");
+        RunDir::create(&work_dir).unwrap().remove().unwrap();
+        let holder = open_directory(&work_dir).unwrap();
+        lock::exclusive(&holder, Duration::ZERO).unwrap();
+        for said in [RunDir::create(&work_dir).err().unwrap(), remove_abandoned(&work_dir).err().unwrap()] {
+            let said = said.to_string();
+            assert!(said.contains(&work_dir.display().to_string()) && said.contains("lslocks"), "{said}");
+        }
+        drop(holder);
+        RunDir::create(&work_dir).unwrap().remove().unwrap();
     }
 
     #[test]
