@@ -11,11 +11,8 @@ use nex_diagnose::console::{Explanation, Symptom};
 use nex_diagnose::{Finding, Severity, Verdict};
 use nex_rootfs::{GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human};
 use nex_sandbox::MemoryBound;
-use nex_text::printable;
+use nex_text::{printable, short_digest};
 pub use run::run;
-
-/// Hex digits of a digest that are enough to recognise it.
-const SHORT_DIGEST: usize = 12;
 
 /// The report for people.
 pub fn text(report: &Report) -> String {
@@ -38,7 +35,7 @@ pub fn text(report: &Report) -> String {
     for (index, layer) in report.image.layers.iter().enumerate() {
         let label = if index == 0 { "layers" } else { "" };
         let cached = if layer.cached { ", from the cache" } else { "" };
-        let (digest, bytes) = (short(&layer.digest), human(layer.tar_bytes));
+        let (digest, bytes) = (short_digest(&layer.digest), human(layer.tar_bytes));
         lines.add(label, &format!("{digest}  {bytes}, {} entries{cached}", layer.entries));
     }
     if let Some(script) = &report.script {
@@ -115,7 +112,7 @@ pub fn set_agent(report: &SetAgentReport) -> String {
     let mut lines = Lines::default();
     lines.add("file", &report.file);
     lines.add("agent", &format!("{} ({}, {})", report.agent.path, human(report.agent.bytes), report.agent.linkage));
-    lines.add("sha256", &report.agent.sha256);
+    lines.add("agent sha256", &report.agent.sha256);
     let pieces = if report.pieces == 1 { "piece" } else { "pieces" };
     lines.add(
         "blocks",
@@ -210,11 +207,6 @@ fn times(phases: &[PhaseReport], digits: usize) -> String {
     let total: f64 = phases.iter().map(|phase| phase.seconds).sum();
     let each: Vec<_> = phases.iter().map(|phase| format!("{} {:.digits$}", phase.name, phase.seconds)).collect();
     format!("{total:.digits$} s ({})", each.join(", "))
-}
-
-fn short(digest: &str) -> String {
-    let hex = digest.find(':').map_or(0, |colon| colon + 1);
-    digest.chars().take(hex + SHORT_DIGEST).collect()
 }
 
 /// Why a boot failed, for people; and why the image could not be looked at.

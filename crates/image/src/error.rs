@@ -9,7 +9,7 @@ use nex_file::kind::FileKind;
 use nex_text::{name, short_name};
 
 use crate::digest::Digest;
-use crate::layer::Compression;
+use crate::layer::{Compression, LayerDigest};
 use crate::platform::Platform;
 use crate::reference::ReferenceError;
 use crate::registry;
@@ -134,8 +134,8 @@ pub enum Error {
     Layer {
         /// The layer, counted from 0, the lowest; people count from 1.
         index: usize,
-        /// The digest of its blob or else of its tar, as far as one is promised.
-        digest: Option<Digest>,
+        /// What it is known by, as far as something is promised about it.
+        digest: Option<Box<LayerDigest>>,
         /// What is wrong.
         #[source]
         problem: LayerError,
@@ -329,6 +329,11 @@ impl Error {
         move |source| Error::Io { action, place: name(path.as_os_str().as_bytes()), source }
     }
 
+    /// What is wrong with a layer.
+    pub(crate) fn layer(index: usize, digest: Option<LayerDigest>, problem: LayerError) -> Error {
+        Error::Layer { index, digest: digest.map(Box::new), problem }
+    }
+
     /// A document that breaks its format.
     pub(crate) fn document(what: impl Into<String>, problem: impl Into<String>) -> Error {
         Error::Document { what: what.into(), problem: problem.into() }
@@ -355,7 +360,7 @@ impl LayerError {
 }
 
 /// `layer 3 (sha256:...): `, or nothing before a problem that names the place itself.
-struct Which<'a>(usize, &'a Option<Digest>, &'a LayerError);
+struct Which<'a>(usize, &'a Option<Box<LayerDigest>>, &'a LayerError);
 
 impl fmt::Display for Which<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -21,6 +21,8 @@ use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nex_text::short_digest;
+
 use self::pipe::PipeReader;
 use crate::digest::Digest;
 use crate::error::{Error, LayerError};
@@ -67,6 +69,31 @@ pub struct Layer {
     pub created_by: Option<String>,
 }
 
+/// What a message knows a layer by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerDigest {
+    /// The digest of its blob.
+    Blob(Digest),
+    /// The digest of its tar, where no manifest says that of its blob.
+    DiffId(Digest),
+}
+
+impl Layer {
+    /// What a message knows it by; `None` before it is read where nothing is promised about it.
+    pub fn known_by(&self) -> Option<LayerDigest> {
+        self.digest.map(LayerDigest::Blob).or(self.diff_id.map(LayerDigest::DiffId))
+    }
+}
+
+impl fmt::Display for LayerDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LayerDigest::Blob(digest) => f.write_str(&short_digest(&digest.to_string())),
+            LayerDigest::DiffId(digest) => write!(f, "diff id {}", short_digest(&digest.to_string())),
+        }
+    }
+}
+
 /// What a layer turned out to be, after all of it was read and every promise was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerSummary {
@@ -101,8 +128,8 @@ pub(crate) struct Job {
 /// An `io::Error` from here carries an [`enum@Error`].
 pub struct LayerReader {
     index: usize,
-    /// What errors call the layer.
-    digest: Option<Digest>,
+    /// What errors know the layer by.
+    digest: Option<LayerDigest>,
     progress: Arc<dyn Progress>,
     tar: PipeReader<LayerSummary>,
     total: Total,
@@ -127,11 +154,11 @@ impl LayerReader {
         let (index, progress) = (job.index, Arc::clone(&job.progress));
         progress.layer_started(index, job.layer.size);
         let diff_id = job.layer.diff_id;
-        let digest = job.layer.digest.or(diff_id);
+        let digest = job.layer.known_by();
         let tar = blob::start(blob, &job)
             .and_then(|blob| decompress::start(blob, &job))
             .and_then(|tar| tar_hash::start(tar, diff_id))
-            .map_err(|problem| Error::Layer { index, digest, problem })?;
+            .map_err(|problem| Error::layer(index, digest, problem))?;
         let total = Total { unpacked: job.unpacked, limit: job.limits.uncompressed_bytes };
         Ok(LayerReader { index, digest, progress, tar, total })
     }
@@ -139,7 +166,7 @@ impl LayerReader {
     /// Reads what is left, and gives the layer's facts once all of them are checked.
     pub fn finish(mut self) -> Result<LayerSummary, Error> {
         let (index, digest) = (self.index, self.digest);
-        let failed = |problem| Error::Layer { index, digest, problem };
+        let failed = |problem| Error::layer(index, digest, problem);
         loop {
             let rest = self.piece().map_err(failed)?.len();
             if rest == 0 {
@@ -161,7 +188,7 @@ impl LayerReader {
 impl BufRead for LayerReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let (index, digest) = (self.index, self.digest);
-        self.piece().map_err(|problem| io::Error::other(Error::Layer { index, digest, problem }))
+        self.piece().map_err(|problem| io::Error::other(Error::layer(index, digest, problem)))
     }
 
     fn consume(&mut self, amount: usize) {

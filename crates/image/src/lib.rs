@@ -32,7 +32,7 @@ pub use digest::Digest;
 pub use error::{Error, Instead, LayerError, Mismatch, NoRoot};
 pub use image::{Image, Options, open};
 pub use keep::{Keep, Known, NewBlob};
-pub use layer::{Compression, Layer, LayerReader, LayerSummary};
+pub use layer::{Compression, Layer, LayerDigest, LayerReader, LayerSummary};
 pub use limits::Limits;
 pub use platform::Platform;
 pub use progress::{NoProgress, Progress};

@@ -30,7 +30,7 @@ pub enum Error {
     Layer {
         /// The layer's number, from 1 on.
         number: usize,
-        /// The digest of its blob or tar in brackets, as far as it is known.
+        /// What it is known by, in brackets, as far as it is.
         digest: String,
         /// The entry and what is wrong with it.
         cause: PlaceError,

@@ -58,13 +58,23 @@ pub fn largest_layers(layers: &[LayerReport]) -> Vec<(String, u64)> {
         .iter()
         .enumerate()
         .map(|(index, layer)| {
-            let made_by: String = layer.created_by.as_deref().unwrap_or(&layer.diff_id).chars().take(COMMAND).collect();
-            (format!("layer {} ({})", index + 1, nex_text::printable(made_by)), layer.tar_bytes)
+            let made_by = layer.created_by.as_deref().map(command);
+            let named = made_by.unwrap_or_else(|| nex_text::short_digest(&layer.digest));
+            (format!("layer {} ({named})", index + 1), layer.tar_bytes)
         })
         .collect();
     named.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     named.truncate(NAMED);
     named
+}
+
+/// The beginning of a command.
+fn command(text: &str) -> String {
+    let text = nex_text::printable(text);
+    match text.char_indices().nth(COMMAND) {
+        Some((end, _)) => format!("{}\u{2026}", &text[..end]),
+        None => text,
+    }
 }
 
 /// The largest directories, largest first.

@@ -13,6 +13,7 @@
 
 mod character;
 mod cut;
+mod digest;
 mod escape;
 mod message;
 mod shell;
@@ -20,6 +21,7 @@ mod url;
 
 pub use character::is_printable;
 pub use cut::{excerpt, in_one_line, short_name};
+pub use digest::short_digest;
 pub use escape::{name, printable};
 pub use message::{Lines, lines, message, one_line};
 pub use shell::shell_word;

@@ -2,17 +2,15 @@
 
 use nex_rootfs::cache::{CacheReport, CacheUsage, CollectReport, VerifyReport, age};
 use nex_rootfs::human;
+use nex_text::short_digest;
 
 use super::Lines;
-
-/// Hex digits of a key that are enough to recognise it.
-const SHORT_KEY: usize = "sha256-".len() + 12;
 
 /// What is in the cache, a line for each entry.
 pub fn entries(report: &CacheReport) -> String {
     let mut lines = Lines::default();
     for entry in &report.entries {
-        let key: String = entry.key.chars().take(SHORT_KEY).collect();
+        let key = short_digest(&entry.key);
         let about = entry.about.as_deref().unwrap_or("damaged; nex cache verify removes it");
         let (bytes, age) = (human(entry.bytes), since(age(entry.used)));
         lines.add(entry.kind, &format!("{key}  {bytes:>10}  {age:>6}  {about}"));

@@ -199,7 +199,7 @@ fn a_size_too_small_says_what_is_needed_and_why() -> Result<()> {
     let big = |name: &str| Entry::file(format!("opt/{name}"), vec![7; 12 << 20]);
     let place = Place::with(&Image::of(&[vec![Entry::directory("opt"), big("a")], vec![big("b"), big("c")]])?)?;
     let image = place.image();
-    place.fails(place.build(&image)?.args(["--size", "30MiB"]), &["30", "--size", "/opt", "layer 2"])?;
+    place.fails(place.build(&image)?.args(["--size", "30MiB"]), &["31457280", "--size", "/opt", "layer 2"])?;
     place.fails(place.build(&image)?.args(["--size", "4096"]), &["--size"])
 }
 

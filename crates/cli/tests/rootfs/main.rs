@@ -34,3 +34,4 @@ mod sparse;
 mod sparse_forms;
 mod type_changes;
 mod verity;
+mod words;

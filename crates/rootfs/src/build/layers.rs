@@ -234,8 +234,7 @@ impl Build<'_> {
             cause => cause,
         };
         let layer = &self.image.layers[index];
-        let digest =
-            layer.digest.as_ref().or(layer.diff_id.as_ref()).map_or_else(String::new, |digest| format!(" ({digest})"));
+        let digest = layer.known_by().map_or_else(String::new, |digest| format!(" ({digest})"));
         Error::Layer { number: index + 1, digest, cause: PlaceError { number, path, cause } }
     }
 }

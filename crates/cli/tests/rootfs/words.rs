@@ -1,0 +1,52 @@
+//! What nex says about itself, and about digests.
+
+use std::fs;
+use std::process::Command;
+
+use nex_testkit::layer::Entry;
+use nex_testkit::layout::Image;
+use nex_testkit::{Result, command};
+use serde_json::Value;
+
+use crate::nex::{self, NEX, failed, rootfs};
+
+#[test]
+fn a_layer_is_called_by_its_blob_wherever_it_is_named() -> Result<()> {
+    let place = nex::directory()?;
+    let (layout, output) = (place.path().join("layout"), place.path().join("out.ext4"));
+    Image::of(&[vec![Entry::file("file", vec![7; 1 << 20])]])?.write(&layout, "image")?;
+    let manifest = fs::read_dir(layout.join("blobs/sha256"))?.flatten().find_map(|blob| {
+        let manifest: Value = serde_json::from_slice(&fs::read(blob.path()).ok()?).ok()?;
+        manifest["layers"][0]["digest"].as_str().map(str::to_owned)
+    });
+    let digest = manifest.unwrap_or_default();
+    let name = format!("{}\u{2026}", &digest[.."sha256:".len() + 12]);
+    let image = format!("oci:{}:image", layout.display());
+    let cache = place.path().join("cache");
+
+    let mut build = rootfs(&image, &output)?;
+    let report = String::from_utf8(command::run(build.args(["--size", "auto", "--cache-dir"]).arg(&cache))?)?;
+    let layers: Vec<_> = report.lines().filter(|line| line.starts_with("layers")).collect();
+    assert_eq!(layers.len(), 1, "{report}");
+    assert!(layers[0].contains(&format!("{name}  1.")), "{report}");
+
+    failed(&command::output(rootfs(&image, &output)?.args(["--size", "2MiB"]))?, &[&format!("layer 1 ({name})")])?;
+
+    let listed = command::run(Command::new(NEX).env_clear().args(["cache", "ls", "--cache-dir"]).arg(&cache))?;
+    let listed = String::from_utf8(listed)?;
+    let keys = || listed.lines().filter_map(|line| line.split_whitespace().nth(1));
+    let is_short = |key: &str| key.starts_with("sha256-") && key.ends_with('\u{2026}') && key.chars().count() == 20;
+    assert!(keys().count() > 0 && keys().all(is_short), "{listed}");
+
+    let blob = layout.join("blobs/sha256").join(&digest["sha256:".len()..]);
+    let mut bytes = fs::read(&blob)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&blob, bytes)?;
+    failed(&command::output(&mut rootfs(&image, &output)?)?, &[&format!("layer 1 ({name}): ")])?;
+
+    let changed = command::run(nex::change("set-agent", &output, nex::agent()?).args(["--format", "text"]))?;
+    let changed = String::from_utf8(changed)?;
+    assert!(changed.lines().any(|line| line.starts_with("agent sha256 ")), "{changed}");
+    Ok(())
+}
