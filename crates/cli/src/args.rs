@@ -139,8 +139,8 @@ pub struct RootfsArgs {
     #[arg(long, env = "NEX_VERITY_FILE", value_name = "FILE")]
     pub verity_file: Option<PathBuf>,
 
-    /// The platform of the image, such as linux/arm64 [default: this machine's].
-    #[arg(long, env = "NEX_PLATFORM", value_name = "OS/ARCH")]
+    /// The platform of the image, such as arm64 or linux/arm/v7 [default: this machine's].
+    #[arg(long, env = "NEX_PLATFORM", value_name = "[OS/]ARCH")]
     pub platform: Option<Platform>,
 
     /// The guest's name [default: the image's, else nex].

@@ -16,11 +16,18 @@ pub struct Platform {
 /// Why a text is no platform.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no platform: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/amd64 or linux/arm/v7"
+    "'{text}' is no platform: expected an architecture such as amd64, arm64 or arm/v7, or OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/arm64"
 )]
 pub struct PlatformError {
+    /// For a message.
     text: String,
 }
+
+/// The architectures that are known without a system before them, by Go's names.
+const ARCHITECTURES: [&str; 13] = [
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64",
+    "s390x",
+];
 
 impl Platform {
     /// A platform from its parts, in any of the usual spellings.
@@ -106,12 +113,19 @@ impl FromStr for Platform {
     type Err = PlatformError;
 
     fn from_str(text: &str) -> Result<Platform, PlatformError> {
-        let wrong = || PlatformError { text: text.chars().take(80).collect() };
+        let wrong = || PlatformError { text: nex_text::short_name(text) };
         let parts: Vec<&str> = text.split('/').collect();
         let plain = |part: &&str| {
             !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         };
+        // The guest's system is Linux, whatever else there is in the world.
+        let is_known = |name: &str| ARCHITECTURES.contains(&&*normal_architecture(&name.to_ascii_lowercase()).0);
         match parts.as_slice() {
+            [architecture] if is_known(architecture) => Ok(Platform::new("linux", architecture, None)),
+            [architecture, variant] if is_known(architecture) => match normal_variant(variant).strip_prefix('v') {
+                Some(level) if plain(&level) => Ok(Platform::new("linux", architecture, Some(variant))),
+                _ => Err(wrong()),
+            },
             [os, architecture] if parts.iter().all(plain) => Ok(Platform::new(os, architecture, None)),
             [os, architecture, variant] if parts.iter().all(plain) => {
                 Ok(Platform::new(os, architecture, Some(variant)))
@@ -146,6 +160,12 @@ mod tests {
             ("linux/arm64/8", "linux/arm64"),
             ("linux/armel", "linux/arm/v6"),
             ("linux/arm", "linux/arm/v7"),
+            ("arm64", "linux/arm64"),
+            ("AArch64", "linux/arm64"),
+            ("x86_64", "linux/amd64"),
+            ("arm/v6", "linux/arm/v6"),
+            ("arm64/v8", "linux/arm64"),
+            ("s390x", "linux/s390x"),
         ] {
             assert_eq!(platform(spelling).to_string(), normal);
         }
@@ -165,7 +185,18 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_platform() {
-        for text in ["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/am d64", "a\u{0}/b"] {
+        for text in [
+            "",
+            "linux",
+            "windows",
+            "linux/",
+            "arm64/",
+            "arm64/linux",
+            "/amd64",
+            "linux/arm/v7/x",
+            "linux/am d64",
+            "a\u{0}/b",
+        ] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
         }
     }

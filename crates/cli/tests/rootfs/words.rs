@@ -8,7 +8,27 @@ use nex_testkit::layout::Image;
 use nex_testkit::{Result, command};
 use serde_json::Value;
 
-use crate::nex::{self, NEX, failed, rootfs};
+use crate::nex::{self, NEX, failed, rootfs, rootfs_with};
+
+fn said(arguments: &[&str]) -> Result<(Option<i32>, String)> {
+    let output = command::output(Command::new(NEX).env_clear().args(arguments))?;
+    Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+#[test]
+fn an_architecture_alone_is_a_platform() -> Result<()> {
+    let place = nex::directory()?;
+    let agent = nex::agent_for_aarch64(place.path())?;
+    for name in ["arm64", "aarch64", "linux/arm64"] {
+        let mut build = rootfs_with(&agent, "scratch", &place.path().join("out.ext4"));
+        let report: Value =
+            serde_json::from_slice(&command::run(build.args(["--format", "json", "--platform", name]))?)?;
+        assert_eq!(report["image"]["platform"], "linux/arm64", "{name}");
+    }
+    let (ended, text) = said(&["rootfs", "--platform", "linux"])?;
+    assert!(ended == Some(2) && text.contains("'linux' is no platform: expected an architecture such as"), "{text}");
+    Ok(())
+}
 
 #[test]
 fn a_layer_is_called_by_its_blob_wherever_it_is_named() -> Result<()> {
