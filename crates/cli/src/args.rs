@@ -61,6 +61,12 @@ pub enum Command {
     /// Run a program in a virtual machine: its output and its exit code come out here.
     #[command(after_help = run::HELP)]
     Run(Box<RunArgs>),
+    /// Print the version, the commit that it was built from, and what it was built for.
+    Version {
+        /// The form of the report.
+        #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// Print the completion script for a shell.
     Completion {
         /// The shell.
@@ -233,6 +239,7 @@ impl Command {
             Self::Cache(cache) => return (cache.action.view().format == Format::Json).then_some(Stream::Output),
             // Standard output is the program's own.
             Self::Run(run) => return (run.format == Format::Json).then_some(Stream::Error),
+            Self::Version { format } => return (*format == Format::Json).then_some(Stream::Output),
             Self::Completion { .. } | Self::Manual { .. } => return None,
         };
         let (format, stream) = match &rootfs.change {

@@ -21,6 +21,7 @@ mod run;
 mod script;
 mod set_agent;
 mod size;
+mod version;
 mod warnings;
 
 use std::process::ExitCode;
@@ -96,6 +97,7 @@ fn run(command: &Command) -> Result<ExitCode, Diagnostic> {
         },
         Command::Cache(cache) => return cache::run(&cache.action),
         Command::Run(args) => return run::run(args),
+        Command::Version { format } => version::run(*format)?,
         Command::Completion { shell } => completion(*shell)?,
         Command::Manual { command } => manual(command.as_deref())?,
     }

@@ -16,6 +16,23 @@ fn said(arguments: &[&str]) -> Result<(Option<i32>, String)> {
 }
 
 #[test]
+fn the_version_is_said_with_the_commit_and_the_target() -> Result<()> {
+    let text = String::from_utf8(command::run(Command::new(NEX).env_clear().arg("version"))?)?;
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], concat!("nex ", env!("CARGO_PKG_VERSION")));
+    let json: Value =
+        serde_json::from_slice(&command::run(Command::new(NEX).env_clear().args(["version", "--format", "json"]))?)?;
+    assert_eq!((&json["schemaVersion"], &json["version"]), (&1.into(), &env!("CARGO_PKG_VERSION").into()));
+    let target = json["target"].as_str().unwrap_or_default();
+    assert!(target.contains("-linux-") && target.starts_with(std::env::consts::ARCH), "{target}");
+    // A debug build does not know its commit.
+    let commit = json["commit"].as_str();
+    assert!(commit.is_none_or(|commit| commit.len() >= 40), "{commit:?}");
+    assert_eq!(&lines[1..], [format!("commit      {}", commit.unwrap_or("unknown")), format!("target      {target}")]);
+    Ok(())
+}
+
+#[test]
 fn an_architecture_alone_is_a_platform() -> Result<()> {
     let place = nex::directory()?;
     let agent = nex::agent_for_aarch64(place.path())?;
