@@ -21,13 +21,14 @@ mod run;
 mod script;
 mod set_agent;
 mod size;
+mod tips;
 mod version;
 mod warnings;
 
 use std::process::ExitCode;
 
 use args::{Change, Cli, Command, Stream};
-use clap::error::ContextValue;
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use diagnostic::Diagnostic;
@@ -65,8 +66,13 @@ fn explain_usage(mut error: clap::Error) -> ExitCode {
         }
         _ => None,
     });
+    let tip = tips::tip(&error, &std::env::args_os().collect::<Vec<_>>());
     for (kind, value) in quoted.collect::<Vec<_>>() {
         error.insert(kind, value);
+    }
+    if let Some(tip) = tip {
+        error.remove(ContextKind::SuggestedSubcommand);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     output::answer_arguments(&error);
     // Every other exit code may be the program's own.

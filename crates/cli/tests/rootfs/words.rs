@@ -1,4 +1,4 @@
-//! What nex says about itself, and about digests.
+//! What nex says about itself, about digests, and to arguments that make no sense.
 
 use std::fs;
 use std::process::Command;
@@ -13,6 +13,54 @@ use crate::nex::{self, NEX, failed, rootfs, rootfs_with};
 fn said(arguments: &[&str]) -> Result<(Option<i32>, String)> {
     let output = command::output(Command::new(NEX).env_clear().args(arguments))?;
     Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+#[test]
+fn who_takes_another_word_for_a_command_is_told_the_right_one() -> Result<()> {
+    let place = nex::directory()?;
+    let (image, file) = (place.path().join("image.ext4"), place.path().join("file"));
+    nex::build("scratch", &image)?;
+    fs::write(&file, "no image")?;
+    let (image, file) = (image.display().to_string(), file.display().to_string());
+    let first = "say first what to do with a file: 'nex rootfs check ";
+    for (arguments, code, tip) in [
+        (&["boot"][..], 2, "the command is 'nex rootfs boot'"),
+        (&["boot", &image, "--kernel", "vmlinux"], 2, "the command is 'nex rootfs boot'"),
+        (&["check", &image], 2, "the command is 'nex rootfs check'"),
+        (&["grow", &image, "1G"], 2, "the command is 'nex rootfs grow'"),
+        (&["set-agent"], 2, "the command is 'nex rootfs set-agent'"),
+        (&["build"], 2, "the command is 'nex rootfs --image REF -o FILE'"),
+        (&["alpine:3.20"], 2, "name an image with --image: 'nex rootfs --image alpine:3.20'"),
+        (&[&image], 2, first),
+        (&["rootfs", "alpine:3.20"], 2, "name an image with --image: 'nex rootfs --image alpine:3.20'"),
+        (&["fs", "alpine"], 2, "name an image with --image: 'nex rootfs --image alpine'"),
+        (&["rootfs", &file], 2, "name an image with --image"),
+        (&["rootfs", &image], 2, first),
+        (&["rootfs", "build"], 2, "the command is 'nex rootfs --image REF -o FILE'"),
+        (&["rootfs", "run"], 2, "the command is 'nex run'"),
+        (&["rootfs", "cache", "ls"], 2, "the command is 'nex cache'"),
+        (&["run", &image], 125, &format!("the command is 'nex run --rootfs {image} --kernel KERNEL'")),
+        (&["run", "alpine"], 125, "of the image first: 'nex rootfs --image alpine -o rootfs.ext4'"),
+    ] {
+        let (ended, text) = said(arguments)?;
+        let tips: Vec<_> = text.lines().filter(|line| line.contains("tip: ")).collect();
+        assert!(ended == Some(code) && tips.len() == 1 && tips[0].contains(tip), "{arguments:?}: {text}");
+    }
+    // Where the library knows better, or nobody knows.
+    for (arguments, tip) in [
+        (&["rotfs"][..], Some("'rootfs'")),
+        (&["cahce", "ls"], Some("'cache'")),
+        (&["rootfs", "chek", &image], Some("'check'")),
+        (&["nonsense"], None),
+        (&["run", &file], None),
+    ] {
+        let text = said(arguments)?.1;
+        assert!(tip.map_or(!text.contains("tip: "), |tip| text.contains("similar") && text.contains(tip)), "{text}");
+    }
+    // What is told is what works.
+    let (ended, text) = said(&["rootfs", "check", &image])?;
+    assert_eq!(ended, Some(0), "{text}");
+    Ok(())
 }
 
 #[test]
@@ -47,6 +95,7 @@ fn an_architecture_alone_is_a_platform() -> Result<()> {
     Ok(())
 }
 
+/// A layer has one name, by which it is found in a registry and a layout, and what is left out of it is seen.
 #[test]
 fn a_layer_is_called_by_its_blob_wherever_it_is_named() -> Result<()> {
     let place = nex::directory()?;

@@ -1,0 +1,126 @@
+//! Tips on arguments that make no sense: what was probably meant. The library compares words, and knows no commands below others.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use nex_text::shell_word;
+
+/// The commands below `nex rootfs`.
+const BELOW_ROOTFS: [&str; 5] = ["boot", "check", "explain", "grow", "set-agent"];
+
+/// The commands beside it.
+const BESIDE_ROOTFS: [&str; 5] = ["cache", "completion", "manual", "run", "version"];
+
+/// What other tools call what `nex rootfs` does.
+const ROOTFS: [&str; 6] = ["build", "create", "image", "make", "mkfs", "pull"];
+
+/// The tip on arguments that were refused, in the place of the library's; `None` where that knows better.
+pub fn tip(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    // One that quotes what steers a terminal, or has no end, helps nobody.
+    meant(error, arguments).filter(|tip| nex_text::message(tip) == *tip)
+}
+
+fn meant(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    let words: Vec<&OsStr> = arguments.iter().skip(1).map(OsString::as_os_str).collect();
+    let command = *words.first()?;
+    match error.kind() {
+        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => {
+            let wrong = refused(error)?;
+            if command == wrong.as_str() { in_place_of(&wrong) } else { behind(command, &wrong) }
+        }
+        ErrorKind::MissingRequiredArgument if command == "run" => {
+            words.get(1).filter(|word| !word.as_bytes().starts_with(b"-")).and_then(|word| to_run(Path::new(word)))
+        }
+        _ => None,
+    }
+}
+
+/// The argument that was refused, as it stands.
+fn refused(error: &clap::Error) -> Option<String> {
+    let is_named = |kind| matches!(kind, ContextKind::InvalidSubcommand | ContextKind::InvalidArg);
+    error.context().find_map(|(kind, value)| match value {
+        ContextValue::String(text) if is_named(kind) => Some(text.clone()),
+        _ => None,
+    })
+}
+
+/// `nex WRONG`.
+fn in_place_of(wrong: &str) -> Option<String> {
+    if BELOW_ROOTFS.contains(&wrong) {
+        return Some(format!("the command is 'nex rootfs {wrong}'"));
+    }
+    if ROOTFS.contains(&wrong) {
+        return Some("the command is 'nex rootfs --image REF -o FILE'".into());
+    }
+    match kind_of(Path::new(wrong)) {
+        Kind::Ext4 => Some(named_first(wrong)),
+        Kind::Other | Kind::Missing if wrong.contains([':', '/', '.']) => Some(from_image(wrong)),
+        Kind::Other | Kind::Missing => None,
+    }
+}
+
+/// `nex COMMAND WRONG`.
+fn behind(command: &OsStr, wrong: &str) -> Option<String> {
+    if command != "rootfs" && command != "fs" || wrong.starts_with('-') {
+        return None;
+    }
+    if BESIDE_ROOTFS.contains(&wrong) {
+        return Some(format!("the command is 'nex {wrong}'"));
+    }
+    if ROOTFS.contains(&wrong) {
+        return Some("the command is 'nex rootfs --image REF -o FILE'".into());
+    }
+    // A letter too many or too few: the library has found the command that was meant.
+    let is_near = |name: &&str| name.len().abs_diff(wrong.len()) <= 2 && name.as_bytes()[..2] == *first_two(wrong);
+    match kind_of(Path::new(wrong)) {
+        Kind::Ext4 => Some(named_first(wrong)),
+        Kind::Missing if BELOW_ROOTFS.iter().any(is_near) => None,
+        Kind::Missing | Kind::Other => Some(from_image(wrong)),
+    }
+}
+
+fn first_two(text: &str) -> &[u8] {
+    text.as_bytes().get(..2).unwrap_or_default()
+}
+
+/// `nex run WHAT` without a root filesystem.
+fn to_run(what: &Path) -> Option<String> {
+    match kind_of(what) {
+        Kind::Ext4 => Some(format!("the command is 'nex run --rootfs {} --kernel KERNEL'", shell_word(what))),
+        Kind::Missing => Some(format!(
+            "make a root filesystem of the image first: 'nex rootfs --image {} -o rootfs.ext4'; then 'nex run --rootfs rootfs.ext4 --kernel KERNEL'",
+            shell_word(what)
+        )),
+        Kind::Other => None,
+    }
+}
+
+fn named_first(file: &str) -> String {
+    let file = shell_word(Path::new(file));
+    format!("say first what to do with a file: 'nex rootfs check {file}', or boot, grow, set-agent")
+}
+
+fn from_image(name: &str) -> String {
+    format!("name an image with --image: 'nex rootfs --image {}'", shell_word(Path::new(name)))
+}
+
+/// What a path leads to.
+enum Kind {
+    Missing,
+    Ext4,
+    Other,
+}
+
+fn kind_of(path: &Path) -> Kind {
+    /// Where ext4's magic number stands.
+    const MAGIC: (u64, [u8; 2]) = (1080, [0x53, 0xef]);
+    if !path.exists() {
+        return Kind::Missing;
+    }
+    let mut head = Vec::new();
+    let read = nex_file::open_disk(path).and_then(|file| file.take(MAGIC.0 + 2).read_to_end(&mut head));
+    if read.is_ok() && head.ends_with(&MAGIC.1) && head.len() as u64 == MAGIC.0 + 2 { Kind::Ext4 } else { Kind::Other }
+}
