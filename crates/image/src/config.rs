@@ -8,7 +8,7 @@ use nex_text::short_name;
 use serde::Deserialize;
 
 use crate::digest::Digest;
-use crate::document::{json, null_is_default};
+use crate::document::json;
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::timestamp;
@@ -48,58 +48,44 @@ pub struct Config {
 
 /// A build step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct History {
     /// The command.
-    #[serde(default, deserialize_with = "null_is_default")]
     pub created_by: String,
     /// Whether the step made no layer.
-    #[serde(default, deserialize_with = "null_is_default")]
     pub empty_layer: bool,
 }
 
 /// The document, with the names that the specification gives.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Raw {
     created: Option<String>,
-    #[serde(default, deserialize_with = "null_is_default")]
     os: String,
-    #[serde(default, deserialize_with = "null_is_default")]
     architecture: String,
     variant: Option<String>,
-    #[serde(default, deserialize_with = "null_is_default")]
     config: RawRun,
-    #[serde(default, deserialize_with = "null_is_default")]
-    rootfs: RawRootfs,
-    #[serde(default, deserialize_with = "null_is_default")]
+    rootfs: Rootfs,
     history: Vec<History>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct RawRun {
-    #[serde(deserialize_with = "null_is_default")]
     entrypoint: Vec<String>,
-    #[serde(deserialize_with = "null_is_default")]
     cmd: Vec<String>,
-    #[serde(deserialize_with = "null_is_default")]
     env: Vec<String>,
-    #[serde(deserialize_with = "null_is_default")]
     user: String,
-    #[serde(deserialize_with = "null_is_default")]
     working_dir: String,
-    #[serde(deserialize_with = "null_is_default")]
     stop_signal: String,
-    #[serde(deserialize_with = "null_is_default")]
     labels: BTreeMap<String, String>,
-    #[serde(deserialize_with = "null_is_default")]
     exposed_ports: BTreeMap<String, serde::de::IgnoredAny>,
-    #[serde(deserialize_with = "null_is_default")]
     volumes: BTreeMap<String, serde::de::IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
-struct RawRootfs {
-    #[serde(default, deserialize_with = "null_is_default")]
+#[serde(default)]
+struct Rootfs {
     diff_ids: Vec<String>,
 }
 

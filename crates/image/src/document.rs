@@ -4,13 +4,18 @@
 //! Docker writes null where OCI has nothing, `mediaType` may be missing, and a document that could be read as two
 //! kinds must be refused (CVE-2021-41190).
 
+mod json;
+
+use std::collections::BTreeMap;
+
 use nex_text::short_name;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::platform::Platform;
+
+pub(crate) use self::json::json;
 
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -20,58 +25,54 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1";
 
+/// The annotation that gives an image of a layout its name.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The annotation of what belongs to an image and is none, as `attestation-manifest`.
+const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+
 /// What a document points to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Descriptor {
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default)]
     pub media_type: String,
     #[serde(deserialize_with = "digest")]
     pub digest: Digest,
     pub size: u64,
-    #[serde(default, deserialize_with = "null_is_default")]
-    urls: Vec<String>,
-    #[serde(default, deserialize_with = "null_is_default")]
-    annotations: Annotations,
     #[serde(default)]
-    platform: Option<RawPlatform>,
+    urls: Vec<String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    #[serde(default)]
+    platform: RawPlatform,
 }
 
-/// The annotations that matter here.
 #[derive(Clone, Debug, Default, Deserialize)]
-struct Annotations {
-    #[serde(rename = "org.opencontainers.image.ref.name")]
-    ref_name: Option<String>,
-    #[serde(rename = "vnd.docker.reference.type")]
-    reference_type: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
 struct RawPlatform {
-    #[serde(default, deserialize_with = "null_is_default")]
     os: String,
-    #[serde(default, deserialize_with = "null_is_default")]
     architecture: String,
-    variant: Option<String>,
+    variant: String,
 }
 
 impl Descriptor {
-    /// The platform, if one is named.
+    /// The platform, if one is named: it is optional, and some write it without saying anything in it.
     pub(crate) fn platform(&self) -> Option<Platform> {
-        let raw = self.platform.as_ref()?;
-        Some(Platform::new(&raw.os, &raw.architecture, raw.variant.as_deref()))
+        let RawPlatform { os, architecture, variant } = &self.platform;
+        let is_said = !os.is_empty() && !architecture.is_empty();
+        is_said.then(|| Platform::new(os, architecture, Some(variant)))
     }
 
     /// The name that a layout's index gives.
     pub(crate) fn ref_name(&self) -> Option<&str> {
-        self.annotations.ref_name.as_deref()
+        self.annotations.get(REF_NAME).map(String::as_str)
     }
 
     /// Whether this is an image, or an index of some, rather than an attestation or another artifact.
     pub(crate) fn may_be_image(&self) -> bool {
-        let known = ["", OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].contains(&self.media_type.as_str());
+        let is_known = self.media_type.is_empty() || is_known(&self.media_type);
         let unknown = Platform::new("unknown", "unknown", None);
-        known && self.annotations.reference_type.is_none() && self.platform().is_none_or(|platform| platform != unknown)
+        is_known && !self.annotations.contains_key(REFERENCE_TYPE) && self.platform() != Some(unknown)
     }
 
     /// Refuses layers that are somewhere else (CVE-2020-15157), or no part of a root filesystem.
@@ -108,11 +109,12 @@ pub(crate) struct Index {
 }
 
 /// All the fields by which the two kinds are told apart.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Raw {
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Fields {
     schema_version: Option<u64>,
     media_type: Option<String>,
+    artifact_type: String,
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,
     manifests: Option<Vec<Descriptor>>,
@@ -123,7 +125,7 @@ impl Document {
     /// Reads a manifest or an index. `media_type` is what the descriptor, or else the server, calls it; `what` names it
     /// in errors.
     pub(crate) fn parse(what: &str, media_type: Option<&str>, content: &[u8]) -> Result<Document, Error> {
-        let raw: Raw = json(what, content)?;
+        let raw: Fields = json(what, content)?;
         let outer = media_type.map(|text| text.split(';').next().unwrap_or_default().trim());
         let is_schema_1 = |text: &str| text.starts_with(SCHEMA_1);
         if raw.fs_layers.is_some() || raw.schema_version == Some(1) || outer.is_some_and(is_schema_1) {
@@ -154,7 +156,7 @@ impl Document {
             (None, layers, Some(config))
                 if named.is_none_or(|named| [OCI_MANIFEST, DOCKER_MANIFEST].contains(&named)) =>
             {
-                Manifest::new(what, config, layers.unwrap_or_default())
+                Manifest::new(what, &raw.artifact_type, config, layers.unwrap_or_default())
                     .map(|manifest| Document::Manifest(Box::new(manifest)))
             }
             _ => Err(Error::document(what, "is neither an image manifest nor an index")),
@@ -167,32 +169,37 @@ fn is_known(media_type: &str) -> bool {
 }
 
 impl Manifest {
-    fn new(what: &str, config: Descriptor, layers: Vec<Descriptor>) -> Result<Manifest, Error> {
-        if !["", OCI_CONFIG, DOCKER_CONFIG].contains(&config.media_type.as_str()) {
-            let kind = nex_text::short_name(&config.media_type);
-            return Err(Error::document(
-                what,
-                format!("is not a container image but an artifact (its config is a {kind})"),
-            ));
+    fn new(what: &str, artifact_type: &str, config: Descriptor, layers: Vec<Descriptor>) -> Result<Manifest, Error> {
+        let manifest = Manifest { config, layers };
+        let is_plain = manifest.has_plain_config();
+        if !is_plain && !artifact_type.is_empty() {
+            let (what, part, kind) = (what.to_owned(), "artifactType", short_name(artifact_type));
+            return Err(Error::Artifact { what, part, kind });
         }
-        layers.iter().enumerate().try_for_each(|(index, layer)| layer.check_layer(what, index))?;
-        Ok(Manifest { config, layers })
+        if !is_plain && manifest.is_of_a_vendor() {
+            return Err(manifest.artifact(what));
+        }
+        manifest.layers.iter().enumerate().try_for_each(|(index, layer)| layer.check_layer(what, index))?;
+        Ok(manifest)
     }
-}
 
-/// Reads JSON, and says in whose document it is wrong.
-pub(crate) fn json<T: DeserializeOwned>(what: &str, content: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(content)
-        .map_err(|error| Error::document(what, format!("is not valid: {}", nex_text::excerpt(error.to_string()))))
-}
+    /// Whether the config is called one of an image. Where it is not, its content has to show that it is one: before 2017 pushes
+    /// gave it whatever type a server had for the bytes, as `application/octet-stream` and `text/html`.
+    pub(crate) fn has_plain_config(&self) -> bool {
+        ["", OCI_CONFIG, DOCKER_CONFIG].contains(&self.config.media_type.as_str())
+    }
 
-/// Go writes null for an empty list or map.
-pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+    /// Whether somebody has given the config's type a meaning: no server makes such a name up.
+    fn is_of_a_vendor(&self) -> bool {
+        let media_type = self.config.media_type.to_ascii_lowercase();
+        let name = media_type.split_once('/').map_or("", |(_, name)| name);
+        ["vnd.", "prs.", "x.", "x-"].iter().any(|tree| name.starts_with(tree))
+    }
+
+    /// That it is none of an image.
+    pub(crate) fn artifact(&self, what: &str) -> Error {
+        Error::Artifact { what: what.to_owned(), part: "config", kind: short_name(&self.config.media_type) }
+    }
 }
 
 fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
@@ -237,11 +244,49 @@ mod tests {
         assert!(refusal(None, r#"{"manifests":[],"layers":[]}"#).contains("neither"));
         assert!(refusal(None, r#"{"manifests":[],"config":{BLOB}}"#).contains("neither"));
         assert!(refusal(None, r#"{"layers":[]}"#).contains("neither"));
-        assert!(refusal(None, r#"{"layers":[],"layers":[]}"#).contains("duplicate"));
+        assert!(refusal(None, r#"{"layers":[],"layers":[]}"#).contains("neither"));
         let both = format!(r#"{{"mediaType":"{OCI_INDEX}","config":{{BLOB}}}}"#);
         assert!(refusal(None, &both).contains("neither"));
         let other = format!(r#"{{"mediaType":"{OCI_INDEX}","manifests":[]}}"#);
         assert!(refusal(Some(OCI_MANIFEST), &other).contains("calls itself"));
+    }
+
+    #[test]
+    fn two_digests_for_one_thing_are_refused() {
+        let other = BLOB.replace("sha256:44", "sha256:45");
+        let manifest =
+            |rest: &str| format!(r#"{{"config":{{BLOB}},"layers":[{{BLOB}}],{rest}}}"#).replace("OTHER", &other);
+        for (doubled, field) in [
+            (r#""Config":{OTHER}"#, "digest"),
+            (r#""config":{"size":3}"#, "size"),
+            (r#""layers":[]"#, "layers"),
+            (r#""LAYERS":[{OTHER}]"#, "layers"),
+            (r#""layers":null"#, "layers"),
+            (r#""x":0,"mediaType":"a","mediatype":"b""#, "mediaType"),
+        ] {
+            let error = refusal(None, &manifest(doubled));
+            assert!(error.contains(&format!("'{field}' 2 times, and not always the same")), "{error}");
+        }
+        let inside = format!(r#"{{"manifests":[{{BLOB,"Digest":"sha256:{}"}}]}}"#, "0".repeat(64));
+        assert!(refusal(None, &inside).contains("manifests: it has 'digest' 2 times"));
+        assert!(refusal(None, &manifest(r#""MANIFESTS":[]"#)).contains("neither"));
+        // Control: what says the same again is ambiguous to nobody.
+        let same = manifest(r#""Layers":[{BLOB}],"Config":{BLOB},"layers":[{BLOB}]"#).replace("BLOB", BLOB);
+        assert!(matches!(Document::parse("m", None, same.as_bytes()), Ok(Document::Manifest(_))));
+    }
+
+    #[test]
+    fn a_platform_without_words_is_none() {
+        let platform = |said: &str| {
+            let json = format!(r#"{{"manifests":[{{{BLOB}{said}}}]}}"#);
+            let Ok(Document::Index(index)) = Document::parse("m", None, json.as_bytes()) else { panic!("{said}") };
+            index.manifests[0].platform().map(|platform| platform.to_string())
+        };
+        for none in ["", r#","platform":null"#, r#","platform":{}"#, r#","platform":{"os":"","architecture":""}"#] {
+            assert_eq!(platform(none), None, "{none}");
+        }
+        let said = r#","Platform":{"OS":"linux","Architecture":"arm64","variant":null}"#;
+        assert_eq!(platform(said).as_deref(), Some("linux/arm64"));
     }
 
     #[test]
@@ -264,6 +309,16 @@ mod tests {
     fn artifacts_are_not_images() {
         let chart = r#"{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json",BLOB},"layers":[]}"#;
         assert!(refusal(None, chart).contains("artifact"));
+        for (config, artifact_type) in [
+            ("application/vnd.oci.empty.v1+json", ""),
+            ("application/vnd.wasm.config.v0+json", ""),
+            ("application/vnd.oci.empty.v1+json", "application/x"),
+            ("application/octet-stream", "application/x"),
+        ] {
+            let json = r#"{"artifactType":"TYPE","config":{"mediaType":"CONFIG",BLOB},"layers":[]}"#;
+            let error = refusal(None, &json.replace("TYPE", artifact_type).replace("CONFIG", config));
+            assert!(error.contains("is not a container image but an artifact"), "{error}");
+        }
     }
 
     #[test]

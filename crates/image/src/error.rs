@@ -101,6 +101,16 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A manifest is one of something else than an image.
+    #[error("{what} is not a container image but an artifact (its {part} is a {kind})")]
+    Artifact {
+        /// Which document, and where it is.
+        what: String,
+        /// Which part of it says so.
+        part: &'static str,
+        /// What it says.
+        kind: String,
+    },
     /// A document's content has another digest than the one by which it was asked for.
     #[error("{what} is not what its digest says: {mismatch}; fetch or copy the image again")]
     Digest {
@@ -201,13 +211,17 @@ pub enum LayerError {
     #[error("{0}")]
     NoRoot(Box<NoRoot>),
     /// More bytes than allowed come out of all layers.
-    #[error("the layers unpack to more than the limit of {limit} bytes")]
+    #[error(
+        "the layers unpack to more than the limit of {limit} bytes; where that is right, allow more with --max-unpacked"
+    )]
     TooManyBytes {
         /// The limit.
         limit: u64,
     },
     /// A little data unpacks to very much.
-    #[error("the layer unpacks to more than {limit} times its size, which only bombs do")]
+    #[error(
+        "the layer unpacks to more than {limit} times its size, which only bombs do; where it is none, allow more with --max-ratio"
+    )]
     Ratio {
         /// The limit.
         limit: u64,

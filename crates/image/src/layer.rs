@@ -11,6 +11,7 @@
 //! away closes the pipes, and each stage ends at its next buffer.
 
 mod blob;
+pub(crate) mod decoder;
 mod decompress;
 mod gzip;
 pub(crate) mod pipe;

@@ -153,7 +153,7 @@ const UNSUPPORTED: [(&str, &str); 7] = [
     ("ostree", COPY_TO_LAYOUT),
     ("sif", COPY_TO_LAYOUT),
     ("tarball", "use tar:FILE"),
-    ("docker-archive-gz", "unpack it and use docker-archive:FILE"),
+    ("docker-archive-gz", "use docker-archive:FILE, which is unpacked as it is read"),
 ];
 
 impl Reference {

@@ -7,6 +7,7 @@ mod layout;
 mod oci;
 mod plain;
 mod registry;
+mod unpack;
 
 use std::io::Read;
 use std::sync::Arc;

@@ -159,7 +159,7 @@ fn a_blob_that_was_changed_or_cut_is_refused() {
 #[test]
 fn an_archive_cut_short_never_panics_and_always_fails() {
     let Some((here, path)) = umoci_image() else { return };
-    run(here.path(), "skopeo copy -q oci:layout:one docker-archive:docker.tar:app:one; gzip -k docker.tar");
+    run(here.path(), "skopeo copy -q oci:layout:one docker-archive:docker.tar:app:one");
     let whole = fs::read(here.path().join("docker.tar")).expect("an archive");
     let cut = here.path().join("cut.tar");
     // The last two blocks only mark the end, and the padding before them may be longer.
@@ -168,8 +168,6 @@ fn an_archive_cut_short_never_panics_and_always_fails() {
         let result = open_text(&format!("docker-archive:{path}/cut.tar")).and_then(|image| read_all(&image));
         assert!(result.is_err(), "{length} bytes of {}", whole.len());
     }
-    let error = refusal(&format!("docker-archive:{path}/docker.tar.gz"));
-    assert!(error.contains("gunzip"), "{error}");
 }
 
 #[test]

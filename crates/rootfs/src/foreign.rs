@@ -2,6 +2,10 @@
 //!
 //! Both would make a file that no guest boots, and say so only there.
 
+use std::io::Read;
+use std::path::Path;
+
+use nex_file::{kind, open_regular};
 use nex_image::{Reference, TarSource};
 use nex_program::{Elf, Machine, View, exists};
 use nex_text::{name, shell_word};
@@ -10,6 +14,12 @@ use thiserror::Error;
 
 /// Directories and files that each root filesystem has one of, and no archive of an image.
 const OF_ROOTS: [&[u8]; 8] = [b"/bin", b"/sbin", b"/usr", b"/etc", b"/lib", b"/init", b"/linuxrc", b"/nix"];
+
+/// How archives of images may be compressed, in the words for kinds of files.
+const ARCHIVES_IN: [&str; 2] = ["compressed with gzip", "compressed with zstd"];
+
+/// Bytes of a tar's header, which tell a tar from what is compressed.
+const TAR_BLOCK: u64 = 512;
 
 /// Documents of an image are shorter, in bytes: its list of layers and names.
 const LONGEST_DOCUMENT: u64 = 4 << 20;
@@ -80,13 +90,26 @@ pub fn refuse_images(view: &dyn View, reference: &Reference) -> Result<(), Forei
         return Ok(());
     };
     let instead = match reference {
-        Reference::Tar(TarSource::File(file)) => format!("name it as {transport}:{}", shell_word(file)),
+        Reference::Tar(TarSource::File(file)) => match unpacked_with(file) {
+            Some(unpack) => {
+                format!("unpack it, {unpack} {} >image.tar, and name that as {transport}:image.tar", shell_word(file))
+            }
+            None => format!("name it as {transport}:{}", shell_word(file)),
+        },
         Reference::Directory(directory) if transport == "oci-archive" => {
             format!("name it as oci:{}", shell_word(directory))
         }
         _ => format!("write the archive to a file, and name that as {transport}:FILE"),
     };
     Err(ForeignError::Image { reference: reference.to_string(), form, instead })
+}
+
+/// What unpacks an archive, where it is compressed in a form that only tars of root filesystems are read in.
+fn unpacked_with(file: &Path) -> Option<&'static str> {
+    let mut start = Vec::new();
+    open_regular(file).ok()?.take(TAR_BLOCK).read_to_end(&mut start).ok()?;
+    let kind = kind::of(&start)?;
+    kind.unpack.filter(|_| !ARCHIVES_IN.contains(&kind.what))
 }
 
 /// Whether there is docker's list of images: `manifest.json`, an array with layers. Keys have any case, as docker reads them.

@@ -159,6 +159,20 @@ fn images_are_named_by_their_own_prefixes() -> Result<()> {
         place.refuses("tar:-", Stdio::from(File::open(place.input(name))?), &[&format!("{transport}:FILE")])?;
         // The advice is good.
         build(&right, &place.output())?;
+        let plain = fs::read(place.output())?;
+        // And where the archive is compressed.
+        place.compress(name, &["gzip", "-k"])?;
+        place.compress(name, &["xz", "-k"])?;
+        let compressed = |ending: &str| place.input(&format!("{name}.{ending}")).display().to_string();
+        let (gzip, xz) = (compressed("gz"), compressed("xz"));
+        let right = format!("{transport}:{gzip}");
+        place.refuses(&format!("tar:{gzip}"), Stdio::null(), &[&format!("name it as {right}")])?;
+        build(&right, &place.output())?;
+        assert!(fs::read(place.output())? == plain, "{right} gives another file than the plain archive");
+        let way = format!("xz -dc {xz} >image.tar");
+        for reference in [format!("tar:{xz}"), format!("{transport}:{xz}")] {
+            place.refuses(&reference, Stdio::null(), &[&way])?;
+        }
     }
     Ok(())
 }

@@ -1,28 +1,20 @@
 //! The second stage: finds out how the blob is compressed, and undoes it.
 
-use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
 use nex_file::kind;
 
 use super::blob::BlobFacts;
-use super::gzip::GzipReader;
+use super::decoder::{Budget, Decoder, compression_of, failure};
 use super::pipe::{PipeReader, PipeWriter, Pool, Stop, spawn_stage};
 use super::{Compression, Job};
 use crate::error::{Instead, LayerError, NoRoot};
-use crate::limits::{Limits, XZ_MEMORY, ZSTD_WINDOW_LOG};
 
 const BUFFER_BYTES: usize = 512 << 10;
 const BUFFERS: usize = 8;
 
 /// Bytes of a tar header.
 const TAR_BLOCK: usize = 512;
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// The magic numbers of zstd's skippable frames end so, and begin with 0x50 to 0x5f.
-const ZSTD_SKIPPABLE_MAGIC: &[u8] = &[0x2a, 0x4d, 0x18];
-
-const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";
 
 /// What is known when all is decompressed.
 #[derive(Clone, Copy)]
@@ -34,11 +26,11 @@ pub(super) struct TarFacts {
 
 /// Starts the stage.
 pub(super) fn start(mut blob: PipeReader<BlobFacts>, job: &Job) -> Result<PipeReader<TarFacts>, LayerError> {
-    let mut budget = Budget { limits: job.limits.clone(), here: 0 };
+    let mut budget = Budget::new(&job.limits);
     let is_promised = job.layer.digest.is_some();
     let root = job.root.clone();
     spawn_stage("decompress", BUFFERS, move |pipe| match unpack(&mut blob, &mut budget, root.as_deref(), pipe) {
-        Ok(compression) => finish(&mut blob, budget.here, compression),
+        Ok(compression) => finish(&mut blob, budget.spent(), compression),
         Err(Stop::Failed(error)) if is_promised && error.is_of_content() => Err(blame(&mut blob, error)),
         Err(stop) => Err(stop),
     })
@@ -57,8 +49,7 @@ fn unpack(
         Some(name) => detect_root(blob.piece()?, name)?,
         None => detect(blob.piece()?)?,
     };
-    let mut source = Counted { inner: blob, bytes: 0 };
-    let mut tar = decoder(&mut source, compression)?;
+    let mut tar = Decoder::new(blob, compression).map_err(LayerError::Read)?;
     let mut unseen_root = root;
     loop {
         let mut buffer = pool.take();
@@ -94,109 +85,18 @@ fn finish(blob: &mut PipeReader<BlobFacts>, bytes: u64, compression: Compression
     Ok(TarFacts { blob: facts, bytes, compression })
 }
 
-/// Counts what the decoder takes, for the ratio.
-struct Counted<'a> {
-    inner: &'a mut PipeReader<BlobFacts>,
-    bytes: u64,
-}
-
-impl BufRead for Counted<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.bytes += amount as u64;
-        self.inner.consume(amount);
-    }
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(out)?;
-        self.bytes += read as u64;
-        Ok(read)
-    }
-}
-
-/// A decompressor over the counted blob. Replacing one means one more arm here.
-enum Decoder<'a, 'b> {
-    Plain(&'a mut Counted<'b>),
-    Gzip(GzipReader<&'a mut Counted<'b>>),
-    Zstd(Box<zstd::Decoder<'static, &'a mut Counted<'b>>>),
-    Xz(Box<lzma_rust2::XzReader<&'a mut Counted<'b>>>),
-}
-
-fn decoder<'a, 'b>(blob: &'a mut Counted<'b>, compression: Compression) -> Result<Decoder<'a, 'b>, LayerError> {
-    Ok(match compression {
-        Compression::None => Decoder::Plain(blob),
-        Compression::Gzip => Decoder::Gzip(GzipReader::new(blob)),
-        Compression::Zstd => {
-            let mut decoder = zstd::Decoder::with_buffer(blob).map_err(LayerError::Read)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(LayerError::Read)?;
-            Decoder::Zstd(Box::new(decoder))
-        }
-        Compression::Xz => Decoder::Xz(Box::new(lzma_rust2::XzReader::new_mem_limit(blob, true, XZ_MEMORY))),
-    })
-}
-
-impl Decoder<'_, '_> {
-    /// Bytes of the blob taken so far.
-    fn compressed_bytes(&self) -> u64 {
-        match self {
-            Decoder::Plain(blob) => blob.bytes,
-            Decoder::Gzip(reader) => reader.get_ref().bytes,
-            Decoder::Zstd(decoder) => decoder.get_ref().bytes,
-            Decoder::Xz(reader) => reader.inner().bytes,
-        }
-    }
-}
-
-impl Read for Decoder<'_, '_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Decoder::Plain(blob) => blob.read(out),
-            Decoder::Gzip(reader) => reader.read(out),
-            Decoder::Zstd(decoder) => decoder.read(out),
-            Decoder::Xz(reader) => reader.read(out),
-        }
-    }
-}
-
-/// Counts the decompressed bytes against the limit on how much a blob may grow.
-struct Budget {
-    limits: Limits,
-    /// Bytes of this layer.
-    here: u64,
-}
-
-impl Budget {
-    fn spend(&mut self, bytes: u64, compressed: u64) -> Result<(), LayerError> {
-        self.here += bytes;
-        if self.here > self.limits.ratio_free_bytes && self.here > compressed.saturating_mul(self.limits.ratio) {
-            return Err(LayerError::Ratio { limit: self.limits.ratio });
-        }
-        Ok(())
-    }
-}
-
 /// Says by a blob's first piece how it is compressed. An empty blob is an empty tar, as for GNU tar.
 fn detect(start: &[u8]) -> Result<Compression, LayerError> {
-    let is_skippable = matches!(start, [0x50..=0x5f, rest @ ..] if rest.starts_with(ZSTD_SKIPPABLE_MAGIC));
-    if start.starts_with(GZIP_MAGIC) {
-        Ok(Compression::Gzip)
-    } else if start.starts_with(ZSTD_MAGIC) || is_skippable {
-        Ok(Compression::Zstd)
-    } else if start.is_empty() || start.get(..TAR_BLOCK).is_some_and(is_tar_block) {
-        Ok(Compression::None)
-    } else {
-        Err(LayerError::NotALayer { found: kind::of(start).map_or("of an unknown form", |kind| kind.what) })
+    match compression_of(start) {
+        Some(compression @ (Compression::Gzip | Compression::Zstd)) => Ok(compression),
+        None if start.is_empty() || start.get(..TAR_BLOCK).is_some_and(is_tar_block) => Ok(Compression::None),
+        _ => Err(LayerError::NotALayer { found: kind::of(start).map_or("of an unknown form", |kind| kind.what) }),
     }
 }
 
 /// The same for a tar that is a root filesystem: any compression will do that this program can undo, and nothing will not.
 fn detect_root(start: &[u8], name: &str) -> Result<Compression, LayerError> {
-    if start.starts_with(XZ_MAGIC) {
+    if compression_of(start) == Some(Compression::Xz) {
         return Ok(Compression::Xz);
     }
     detect(start).or_else(|_| {
@@ -238,16 +138,6 @@ fn has_right_checksum(block: &[u8]) -> bool {
     let unsigned: i64 = bytes().map(i64::from).sum();
     let signed: i64 = bytes().map(|byte| i64::from(byte.cast_signed())).sum();
     stated == unsigned || stated == signed
-}
-
-/// Tells the errors of the earlier stage, which pass through the decoder, from the decoder's own.
-fn failure(error: io::Error, compression: Compression) -> LayerError {
-    let own = error.get_ref().is_none_or(|inner| !inner.is::<LayerError>());
-    match (error.kind(), own) {
-        (_, false) => LayerError::from_io(error),
-        (io::ErrorKind::UnexpectedEof, true) => LayerError::Truncated { compression },
-        _ => LayerError::Corrupt { compression, detail: error.to_string() },
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ const WINDOW_BITS: u8 = 15;
 const MEMBER_START: u8 = 0x1f;
 
 /// Decompresses all members. Each one's CRC and length are checked by the inflater.
-pub(super) struct GzipReader<R> {
+pub(crate) struct GzipReader<R> {
     compressed: R,
     inflater: Decompress,
     state: State,

@@ -11,7 +11,9 @@ use tar_core::EntryType;
 use tar_core::parse::{ParseEvent, Parser};
 
 use super::form::Form;
+use super::unpack::tar_of;
 use crate::error::Error;
+use crate::image::Options;
 use crate::limits::ARCHIVE_MEMBERS;
 
 /// Bytes read at a time while listing. Most archives have all their headers far apart.
@@ -21,7 +23,6 @@ const MAX_HEADERS: usize = 4 << 20;
 const BLOCK: u64 = 512;
 /// Links to follow from one member to another.
 const MAX_LINKS: usize = 8;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// A tar with a table of its members.
 pub(super) struct Archive {
@@ -49,8 +50,8 @@ pub(super) struct MemberReader {
 
 impl Archive {
     /// Opens a tar and lists its members; of several with one name the last one counts.
-    pub(super) fn open(path: &Path, form: &Form) -> Result<Archive, Error> {
-        let file = form.open(path)?;
+    pub(super) fn open(path: &Path, form: &Form, options: &Options) -> Result<Archive, Error> {
+        let file = tar_of(form.open(path)?, path, form, options)?;
         let members = list(path, &file, form)?;
         Ok(Archive { path: path.to_owned(), file: Arc::new(file), members })
     }
@@ -115,9 +116,6 @@ fn list(path: &Path, file: &File, form: &Form) -> Result<BTreeMap<Vec<u8>, Membe
     let mut wanted = STEP;
     loop {
         read_to(file, offset, wanted, &mut headers).map_err(Error::io("read", path))?;
-        if offset == 0 && headers.starts_with(&GZIP_MAGIC) {
-            return Err(broken("is compressed; unpack it with gunzip first".to_owned()));
-        }
         let event = parser.parse(&headers).map_err(|error| match offset {
             0 => form.missing(path, format!("it is no tar ({})", nex_text::excerpt(error.to_string()))),
             _ => broken(format!(

@@ -14,7 +14,7 @@ use super::oci::{check_digest, pair_layers};
 use super::{OpenBlob, plain_blob, read_document};
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::document::{json, null_is_default};
+use crate::document::json;
 use crate::error::Error;
 use crate::image::{Found, Image, Options};
 use crate::layer::Layer;
@@ -27,14 +27,14 @@ const MANIFEST_FILE: &str = "manifest.json";
 #[serde(rename_all = "PascalCase")]
 struct Item {
     config: String,
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default)]
     repo_tags: Vec<String>,
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default)]
     layers: Vec<String>,
 }
 
 pub(super) fn open(file: &Path, image: Option<&ImageName>, name: &str, options: &Options) -> Result<Image, Error> {
-    let archive = Arc::new(Archive::open(file, &DOCKER_ARCHIVE)?);
+    let archive = Arc::new(Archive::open(file, &DOCKER_ARCHIVE, options)?);
     let what = format!("{MANIFEST_FILE} in {}", file.display());
     let limit = options.limits.document_bytes;
     let content = read_document(&what, archive.mark(MANIFEST_FILE, &DOCKER_ARCHIVE)?, limit)?;

@@ -22,12 +22,12 @@ pub(super) const OCI_LAYOUT: Form = Form {
 
 pub(super) const OCI_ARCHIVE: Form = Form {
     name: "OCI archive",
-    advice: "oci-archive: wants a tar that `skopeo copy ... oci-archive:FILE` made; for what docker save made use docker-archive:FILE, for a root filesystem tar:FILE",
+    advice: "oci-archive: wants a tar that `skopeo copy ... oci-archive:FILE` made, plain or compressed with gzip or zstd; for what docker save made use docker-archive:FILE, for a root filesystem tar:FILE",
 };
 
 pub(super) const DOCKER_ARCHIVE: Form = Form {
     name: "docker archive",
-    advice: "docker-archive: wants a tar that `docker save -o FILE` or `podman save -o FILE` made; for an OCI archive use oci-archive:FILE, for a root filesystem tar:FILE",
+    advice: "docker-archive: wants a tar that `docker save -o FILE` or `podman save -o FILE` made, plain or compressed with gzip or zstd; for an OCI archive use oci-archive:FILE, for a root filesystem tar:FILE",
 };
 
 impl Form {

@@ -43,7 +43,7 @@ pub(super) fn open_archive(
     name: &str,
     options: &Options,
 ) -> Result<Image, Error> {
-    open(Arc::new(Archive::open(file, &OCI_ARCHIVE)?), image, name, options)
+    open(Arc::new(Archive::open(file, &OCI_ARCHIVE, options)?), image, name, options)
 }
 
 /// A place with a layout's files.
@@ -78,12 +78,24 @@ fn open<L: Layout + 'static>(
     let Document::Index(index) = Document::parse(&what, None, &content)? else {
         return Err(Error::document(what, "is no index"));
     };
-    let candidates = named(&index.manifests, image, &place)?;
-    Resolver { store: layout, name, options }.choose(&candidates)
+    let Named { candidates, is_undecided, available } = named(&index.manifests, image, &place)?;
+    let resolver = Resolver::new(layout, name, options);
+    if !is_undecided {
+        return resolver.choose(&candidates);
+    }
+    resolver.choose_only(&candidates)?.ok_or(Error::SeveralImages { place, available })
 }
 
 /// The descriptors that a name means. Several may share a name, one for each platform.
-fn named(manifests: &[Descriptor], image: Option<&ImageName>, place: &str) -> Result<Vec<Descriptor>, Error> {
+struct Named {
+    candidates: Vec<Descriptor>,
+    /// Whether neither names nor platforms tell them apart.
+    is_undecided: bool,
+    /// All names that there are.
+    available: Vec<String>,
+}
+
+fn named(manifests: &[Descriptor], image: Option<&ImageName>, place: &str) -> Result<Named, Error> {
     let images: Vec<&Descriptor> = manifests.iter().filter(|descriptor| descriptor.may_be_image()).collect();
     let mut available: Vec<String> =
         images.iter().filter_map(|descriptor| descriptor.ref_name()).map(str::to_owned).collect();
@@ -107,11 +119,13 @@ fn named(manifests: &[Descriptor], image: Option<&ImageName>, place: &str) -> Re
     let is_ambiguous = candidates.iter().any(|other| other.ref_name() != candidates[0].ref_name());
     let has_no_platforms = candidates.len() > 1 && candidates.iter().all(|descriptor| descriptor.platform().is_none());
     let is_one = candidates.iter().all(|other| other.digest == candidates[0].digest);
-    match (image, is_one) {
-        (_, true) => Ok(candidates[..1].to_vec()),
-        (None, false) if is_ambiguous || has_no_platforms => Err(Error::SeveralImages { place, available }),
-        _ => Ok(candidates),
+    if is_one {
+        return Ok(Named { candidates: candidates[..1].to_vec(), is_undecided: false, available });
     }
+    if image.is_none() && is_ambiguous {
+        return Err(Error::SeveralImages { place, available });
+    }
+    Ok(Named { candidates, is_undecided: image.is_none() && has_no_platforms, available })
 }
 
 /// `blobs/sha256/HEX`. A digest is strict hex, so this cannot leave the layout.

@@ -1,5 +1,6 @@
 //! From a manifest to an image, the same for registries, layouts and archives: they differ only in where blobs are.
 
+use std::cell::Cell;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -10,9 +11,14 @@ use crate::document::{Descriptor, Document, Manifest};
 use crate::error::{Error, Mismatch};
 use crate::image::{Found, Image, Options};
 use crate::layer::Layer;
+use crate::platform::Platform;
 
 /// Indexes inside indexes, at most.
 const MAX_DEPTH: usize = 2;
+
+/// Manifests that are fetched at most because their indexes do not say what they are for. An honest index has one for each
+/// platform, and there are some 15.
+const MAX_LOOKED_AT: usize = 32;
 
 /// A place that has blobs by their digests. It need not be trusted: everything is verified here.
 pub(super) trait BlobStore: Send + Sync {
@@ -46,12 +52,39 @@ pub(super) struct Resolver<'a> {
     /// The image's canonical reference.
     pub name: &'a str,
     pub options: &'a Options,
+    /// Manifests that were fetched to see what they are for.
+    pub looked_at: Cell<usize>,
 }
 
-impl Resolver<'_> {
+/// What an index has for a platform.
+#[derive(Default)]
+struct Offer {
+    /// The best image, with what it is worth. Of equals it is the first.
+    best: Option<(u32, Image)>,
+    /// Whether another one is worth as much.
+    has_equal: bool,
+    /// What the others are for.
+    others: Vec<Platform>,
+    /// Why the first of those that are no images is none.
+    artifact: Option<Error>,
+}
+
+impl<'a> Resolver<'a> {
+    /// For the image of this name in a store.
+    pub(super) fn new(store: Arc<dyn BlobStore>, name: &'a str, options: &'a Options) -> Resolver<'a> {
+        Resolver { store, name, options, looked_at: Cell::new(0) }
+    }
+
     /// Chooses among descriptors by platform, and follows the one chosen.
     pub(super) fn choose(&self, candidates: &[Descriptor]) -> Result<Image, Error> {
         self.choose_at(candidates, 0)
+    }
+
+    /// The same among descriptors that nothing tells apart but what their configs say. `None` when that does not, either.
+    pub(super) fn choose_only(&self, candidates: &[Descriptor]) -> Result<Option<Image>, Error> {
+        let candidates: Vec<&Descriptor> = candidates.iter().collect();
+        let offer = self.look_at(&candidates, 0, false)?;
+        if offer.has_equal { Ok(None) } else { self.settle(offer).map(Some) }
     }
 
     /// Goes on from a first document that was found by its tag.
@@ -60,27 +93,72 @@ impl Resolver<'_> {
     }
 
     fn choose_at(&self, candidates: &[Descriptor], depth: usize) -> Result<Image, Error> {
-        let wanted = &self.options.platform;
-        let images: Vec<&Descriptor> = candidates.iter().filter(|descriptor| descriptor.may_be_image()).collect();
-        if let [descriptor] = images.as_slice()
-            && descriptor.platform().is_none()
-        {
-            return self.follow(descriptor, depth);
+        let images = candidates.iter().filter(|descriptor| descriptor.may_be_image());
+        let (mut named, mut unnamed) = (Vec::new(), Vec::new());
+        for descriptor in images {
+            match descriptor.platform() {
+                Some(platform) => named.push((descriptor, platform)),
+                None => unnamed.push(descriptor),
+            }
         }
         let mut best: Option<(u32, &Descriptor)> = None;
-        for descriptor in &images {
-            let score = descriptor.platform().and_then(|offered| wanted.suits(&offered));
+        for (descriptor, platform) in &named {
             // Of equals the first one wins.
+            let score = self.options.platform.suits(platform);
             if let Some(score) = score.filter(|&score| best.is_none_or(|(so_far, _)| score > so_far)) {
                 best = Some((score, descriptor));
             }
         }
-        match best {
-            Some((_, descriptor)) => self.follow(descriptor, depth),
-            None => Err(Error::NoSuchPlatform {
+        if let Some((_, descriptor)) = best {
+            return self.follow(descriptor, depth);
+        }
+        let mut offer = self.look_at(&unnamed, depth, true)?;
+        offer.others.splice(..0, named.into_iter().map(|(_, platform)| platform));
+        self.settle(offer)
+    }
+
+    /// Fetches manifests to see what they are for, as it is in their configs. `is_enough` says whether the first that fits
+    /// exactly ends the search.
+    fn look_at(&self, candidates: &[&Descriptor], depth: usize, is_enough: bool) -> Result<Offer, Error> {
+        let mut offer = Offer::default();
+        for descriptor in candidates {
+            self.looked_at.set(self.looked_at.get() + 1);
+            if candidates.len() > 1 && self.looked_at.get() > MAX_LOOKED_AT {
+                let what = format!("an index of {}, with manifests that it gives no platform,", self.name);
+                return Err(Error::Limit { what, limit: MAX_LOOKED_AT as u64, unit: "such manifests" });
+            }
+            match self.follow(descriptor, depth) {
+                Ok(image) => {
+                    // One that does not say what it is for fits where nothing else does.
+                    let score = image.config.platform().map_or(Some(0), |own| self.options.platform.suits(&own));
+                    let score = score.unwrap_or_default();
+                    let so_far = offer.best.as_ref().map(|(so_far, _)| *so_far);
+                    offer.has_equal = so_far == Some(score) || offer.has_equal && so_far > Some(score);
+                    if so_far.is_none_or(|so_far| score > so_far) {
+                        offer.best = Some((score, image));
+                    }
+                    if is_enough && score == u32::MAX {
+                        break;
+                    }
+                }
+                Err(Error::NoSuchPlatform { available, .. }) => offer.others.extend(available),
+                Err(error @ Error::Artifact { .. }) => offer.artifact = offer.artifact.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(offer)
+    }
+
+    /// The best image of an offer, or why there is none.
+    fn settle(&self, offer: Offer) -> Result<Image, Error> {
+        let Offer { best, others: available, artifact, .. } = offer;
+        match (best, artifact) {
+            (Some((_, image)), _) => Ok(image),
+            (None, Some(artifact)) if available.is_empty() => Err(artifact),
+            _ => Err(Error::NoSuchPlatform {
                 image: self.name.to_owned(),
-                wanted: wanted.clone(),
-                available: images.iter().filter_map(|descriptor| descriptor.platform()).collect(),
+                wanted: self.options.platform.clone(),
+                available,
             }),
         }
     }
@@ -115,7 +193,15 @@ impl Resolver<'_> {
         let what = format!("config {} of {}", manifest.config.digest, self.name);
         let source = self.store.config(&manifest.config.digest, manifest.config.size)?;
         let content = self.verified(&what, source, &manifest.config)?;
-        let (config, diff_ids) = Config::parse(&what, &content)?;
+        let parsed = Config::parse(&what, &content);
+        let (config, diff_ids) = if manifest.has_plain_config() {
+            parsed?
+        } else {
+            let is_image =
+                |(_, diff_ids): &(Config, Vec<Digest>)| !diff_ids.is_empty() && diff_ids.len() == manifest.layers.len();
+            let of = format!("manifest {digest} of {}", self.name);
+            parsed.ok().filter(is_image).ok_or_else(|| manifest.artifact(&of))?
+        };
         let layers = pair_layers((&what, self.name), &config, &diff_ids, manifest.layers.len())?;
         let blobs = manifest.layers.into_iter().enumerate().map(|(index, layer)| self.open_blob(index, layer));
         let layers = layers.into_iter().zip(blobs).map(|(layer, (descriptor, blob))| {

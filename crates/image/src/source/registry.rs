@@ -53,7 +53,7 @@ pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<I
         }
         (store, known, content)
     };
-    let resolver = Resolver { store, name: &name, options };
+    let resolver = Resolver::new(store, &name, options);
     resolver.document(known.media_type.as_deref(), &content, known.digest)
 }
 

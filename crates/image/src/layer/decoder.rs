@@ -1,0 +1,136 @@
+//! Decompressors: for each compression its own, with one count of what goes in and one bound on what may come out.
+
+use std::io::{self, BufRead, Read};
+
+use super::Compression;
+use super::gzip::GzipReader;
+use crate::error::LayerError;
+use crate::limits::{Limits, XZ_MEMORY, ZSTD_WINDOW_LOG};
+
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// The magic numbers of zstd's skippable frames end so, and begin with 0x50 to 0x5f.
+const ZSTD_SKIPPABLE_MAGIC: &[u8] = &[0x2a, 0x4d, 0x18];
+const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";
+
+/// How something is compressed that begins so. `None` for what none of the decompressors undoes.
+pub(crate) fn compression_of(start: &[u8]) -> Option<Compression> {
+    let is_skippable = matches!(start, [0x50..=0x5f, rest @ ..] if rest.starts_with(ZSTD_SKIPPABLE_MAGIC));
+    if start.starts_with(GZIP_MAGIC) {
+        Some(Compression::Gzip)
+    } else if start.starts_with(ZSTD_MAGIC) || is_skippable {
+        Some(Compression::Zstd)
+    } else if start.starts_with(XZ_MAGIC) {
+        Some(Compression::Xz)
+    } else {
+        None
+    }
+}
+
+/// Counts what the decoder takes, for the ratio.
+pub(crate) struct Counted<R> {
+    inner: R,
+    bytes: u64,
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.bytes += amount as u64;
+        self.inner.consume(amount);
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(out)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// A decompressor over counted bytes. Replacing one means one more arm here.
+pub(crate) enum Decoder<R: BufRead> {
+    Plain(Counted<R>),
+    Gzip(GzipReader<Counted<R>>),
+    Zstd(Box<zstd::Decoder<'static, Counted<R>>>),
+    Xz(Box<lzma_rust2::XzReader<Counted<R>>>),
+}
+
+impl<R: BufRead> Decoder<R> {
+    /// Nothing is read yet.
+    pub(crate) fn new(compressed: R, compression: Compression) -> io::Result<Decoder<R>> {
+        let compressed = Counted { inner: compressed, bytes: 0 };
+        Ok(match compression {
+            Compression::None => Decoder::Plain(compressed),
+            Compression::Gzip => Decoder::Gzip(GzipReader::new(compressed)),
+            Compression::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(compressed)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                Decoder::Zstd(Box::new(decoder))
+            }
+            Compression::Xz => Decoder::Xz(Box::new(lzma_rust2::XzReader::new_mem_limit(compressed, true, XZ_MEMORY))),
+        })
+    }
+
+    /// Compressed bytes taken so far.
+    pub(crate) fn compressed_bytes(&self) -> u64 {
+        match self {
+            Decoder::Plain(blob) => blob.bytes,
+            Decoder::Gzip(reader) => reader.get_ref().bytes,
+            Decoder::Zstd(decoder) => decoder.get_ref().bytes,
+            Decoder::Xz(reader) => reader.inner().bytes,
+        }
+    }
+}
+
+impl<R: BufRead> Read for Decoder<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Decoder::Plain(blob) => blob.read(out),
+            Decoder::Gzip(reader) => reader.read(out),
+            Decoder::Zstd(decoder) => decoder.read(out),
+            Decoder::Xz(reader) => reader.read(out),
+        }
+    }
+}
+
+/// Counts decompressed bytes against the limit on how much something may grow.
+pub(crate) struct Budget {
+    limits: Limits,
+    spent: u64,
+}
+
+impl Budget {
+    /// Nothing has been decompressed yet.
+    pub(crate) fn new(limits: &Limits) -> Budget {
+        Budget { limits: limits.clone(), spent: 0 }
+    }
+
+    /// Decompressed bytes so far.
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent
+    }
+
+    /// Counts bytes that came out of so many in all.
+    pub(crate) fn spend(&mut self, bytes: u64, compressed: u64) -> Result<(), LayerError> {
+        self.spent += bytes;
+        if self.spent > self.limits.ratio_free_bytes && self.spent > compressed.saturating_mul(self.limits.ratio) {
+            return Err(LayerError::Ratio { limit: self.limits.ratio });
+        }
+        Ok(())
+    }
+}
+
+/// Tells the errors of an earlier stage, which pass through the decoder, from the decoder's own.
+pub(crate) fn failure(error: io::Error, compression: Compression) -> LayerError {
+    let own = error.get_ref().is_none_or(|inner| !inner.is::<LayerError>());
+    match (error.kind(), own) {
+        (_, false) => LayerError::from_io(error),
+        (io::ErrorKind::UnexpectedEof, true) => LayerError::Truncated { compression },
+        _ => LayerError::Corrupt { compression, detail: error.to_string() },
+    }
+}
