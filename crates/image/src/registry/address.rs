@@ -1,6 +1,7 @@
 //! Addresses of a registry: how they are made, compared, followed and shown.
 
 use nex_text::short_name;
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use ureq::http::Uri;
 use ureq::http::uri::Scheme;
 
@@ -8,6 +9,10 @@ use super::error::Error;
 
 /// Docker Hub's name in references, and the host that serves it.
 const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+
+/// What no address holds as it is (RFC 3986), and servers write all the same. The sign of an encoding stays what it is.
+const NOT_IN_ADDRESSES: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
 
 /// The base of a repository's addresses: `https://HOST/v2/REPOSITORY`.
 pub(super) fn repository_base(registry: &str, repository: &str, plain_http: bool) -> Result<String, Error> {
@@ -35,10 +40,11 @@ fn check(name: &str, is_allowed: impl Fn(char) -> bool) -> Result<(), Error> {
     if is_good { Ok(()) } else { Err(Error::Address { name: short_name(name) }) }
 }
 
-/// The target of a `Location` or `Link` header, which may be relative (RFC 3986, section 5.2). `None` when it is no
-/// address, or one with user information.
-pub(super) fn resolve(base: &Uri, target: &str) -> Option<Uri> {
-    let target = target.split('#').next().unwrap_or_default().trim();
+/// The target of a `Location` or `Link` header, which may be relative (RFC 3986, section 5.2). Quotes, spaces and letters beyond
+/// ASCII are encoded, as browsers do it. `None` when it is no address, or one with user information.
+pub(super) fn resolve(base: &Uri, target: &[u8]) -> Option<Uri> {
+    let target = percent_encode(target.trim_ascii(), NOT_IN_ADDRESSES).to_string();
+    let target = target.split('#').next().unwrap_or_default();
     let scheme = base.scheme_str()?;
     let authority = base.authority()?;
     let text = if has_scheme(target) {
@@ -118,13 +124,18 @@ mod tests {
     #[test]
     fn relative_targets_are_resolved() {
         let base = "https://r.example:5000/v2/a/blobs/x?y=1".parse().unwrap();
-        let resolved = |target| resolve(&base, target).map(|uri| uri.to_string());
+        let resolved = |target: &str| resolve(&base, target.as_bytes()).map(|uri| uri.to_string());
         assert_eq!(resolved("/other?z").as_deref(), Some("https://r.example:5000/other?z"));
         assert_eq!(resolved("other:1").as_deref(), None);
         assert_eq!(resolved("other").as_deref(), Some("https://r.example:5000/v2/a/blobs/other"));
         assert_eq!(resolved("?n=2").as_deref(), Some("https://r.example:5000/v2/a/blobs/x?n=2"));
         assert_eq!(resolved("//cdn.example/b").as_deref(), Some("https://cdn.example/b"));
         assert_eq!(resolved("http://cdn.example/b#f").as_deref(), Some("http://cdn.example/b"));
+        let quoted = r#"/b?file="ä %22x.tar"{1}"#;
+        assert_eq!(resolved(quoted).as_deref(), Some("https://r.example:5000/b?file=%22%C3%A4%20%22x.tar%22%7B1%7D"));
+        for target in [r"https://good.example\@evil.example/", "https://ä.example/", "https://a b/"] {
+            assert_eq!(resolved(target), None, "{target}");
+        }
         for target in ["ftp://x/", "file:///etc/passwd", "https://u:p@x/", "https://", "javascript:x"] {
             assert_eq!(resolved(target), None, "{target}");
         }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use ureq::http::HeaderMap;
+use ureq::http::header::WWW_AUTHENTICATE;
+
 /// One challenge, such as `Bearer realm="https://auth.example/token",service="registry"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Challenge {
@@ -12,6 +15,12 @@ pub(super) struct Challenge {
 }
 
 impl Challenge {
+    /// Reads all challenges of an answer.
+    pub(super) fn of(headers: &HeaderMap) -> Vec<Challenge> {
+        let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(Challenge::parse_all).collect()
+    }
+
     /// Reads every challenge of one header's value. What does not follow the grammar ends the reading: the challenges
     /// before it still count.
     pub(super) fn parse_all(header: &str) -> Vec<Challenge> {
@@ -31,6 +40,7 @@ impl Challenge {
                 }
                 Value::Absent => {
                     challenges.push(Challenge { scheme: word.to_ascii_lowercase(), parameters: BTreeMap::new() });
+                    scanner.skip_token68();
                 }
                 Value::Broken => return challenges,
             }
@@ -67,6 +77,17 @@ impl Scanner<'_> {
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         (!word.is_empty()).then(|| word.to_owned())
+    }
+
+    /// Passes over the one value that a scheme may have in place of parameters, as in `Negotiate YWJj==`. It is alone behind the
+    /// scheme: a parameter has a value behind its sign.
+    fn skip_token68(&mut self) {
+        let rest = self.rest.trim_start_matches(' ');
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
+        let behind = rest.trim_start_matches(is_part).trim_start_matches('=').trim_start_matches([' ', '\t']);
+        if rest.starts_with(is_part) && (behind.is_empty() || behind.starts_with(',')) {
+            self.rest = behind;
+        }
     }
 
     /// `=` and a token or a quoted string, with the optional space that the grammar allows around the sign.
@@ -119,6 +140,20 @@ mod tests {
         assert_eq!(schemes, ["negotiate", "basic", "bearer"]);
         assert_eq!(challenges[1].parameter("realm"), Some(r#"a "quoted" b"#));
         assert_eq!(challenges[2].parameter("realm"), Some("plain"));
+    }
+
+    #[test]
+    fn a_value_without_a_name_hides_nothing_behind_it() {
+        for value in ["YWJj==", "YWJj", "a+b/c=", "a~b.c-d_e"] {
+            let challenges =
+                Challenge::parse_all(&format!(r#"Negotiate {value} , Bearer realm="https://a/t",service=s"#));
+            let schemes: Vec<_> = challenges.iter().map(|c| c.scheme.as_str()).collect();
+            assert_eq!(schemes, ["negotiate", "bearer"], "{value}");
+            assert_eq!(challenges[1].parameter("realm"), Some("https://a/t"), "{value}");
+            assert_eq!(challenges[1].parameter("service"), Some("s"), "{value}");
+        }
+        let last = Challenge::parse_all("Bearer realm=r, Negotiate YWJj==");
+        assert_eq!((last.len(), last[0].parameter("realm")), (2, Some("r")));
     }
 
     #[test]

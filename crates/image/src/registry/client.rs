@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ureq::http::header::WWW_AUTHENTICATE;
 use ureq::http::{HeaderValue, Uri};
 
 use super::Options;
@@ -11,6 +10,7 @@ use super::challenge::Challenge;
 use super::credentials::{Credential, CredentialPlaces, Lookup};
 use super::error::Error;
 use super::fence::{Home, Limit};
+use super::guest::Guest;
 use super::http::{Answer, Get, Http};
 use super::patience::{Budget, Timeouts};
 use super::reach::Reach;
@@ -35,6 +35,8 @@ pub(super) struct Client {
     home: Arc<Home>,
     /// What the registry accepted last. A token that has expired is answered with a new challenge.
     authorization: Mutex<Option<HeaderValue>>,
+    /// The same of the one that it redirects to.
+    guest: Mutex<Option<Arc<Guest>>>,
 }
 
 /// A thing to get.
@@ -58,6 +60,7 @@ impl Client {
             lookup: OnceLock::new(),
             home: Arc::default(),
             authorization: Mutex::new(None),
+            guest: Mutex::new(None),
         })
     }
 
@@ -110,6 +113,11 @@ impl Client {
             answer = self.send(target, offset, Some(&authorization), budget)?;
             self.set_authorization(authorization);
         }
+        if let Some(challenge) = Guest::challenge(&answer) {
+            let guest = Guest::enter(&answer, &challenge, &self.subject, &self.http, budget)?;
+            *self.guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(guest));
+            answer = self.send(target, offset, self.authorization().as_ref(), budget)?;
+        }
         if answer.status.is_success() {
             Ok(answer)
         } else if is_denial(&answer) {
@@ -127,14 +135,15 @@ impl Client {
         budget: &Budget,
     ) -> Result<Answer, Error> {
         let limit = Limit::Home(Arc::clone(&self.home));
-        self.http.get(&Get { uri: &target.uri, accept: target.accept, offset, authorization, limit }, budget)
+        let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let guest = guest.as_deref();
+        let get = Get { uri: &target.uri, accept: target.accept, offset, authorization, guest, limit };
+        self.http.get(&get, budget)
     }
 
     /// The header that answers a registry's challenges, the safest of them first.
     fn answer_challenge(&self, answer: Answer, home: &Uri, budget: &mut Budget) -> Result<HeaderValue, Error> {
-        let headers = answer.headers.get_all(WWW_AUTHENTICATE).iter();
-        let challenges: Vec<_> =
-            headers.filter_map(|value| value.to_str().ok()).flat_map(Challenge::parse_all).collect();
+        let challenges = Challenge::of(&answer.headers);
         let of_scheme = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
         match (of_scheme("bearer"), of_scheme("basic"), &budget.stopped(|| self.lookup()).found) {
             (Some(_), _, Some(Credential::RegistryToken(token))) => {

@@ -47,6 +47,14 @@ pub enum Error {
         /// What the HTTP library said.
         source: io::Error,
     },
+    /// A document that is damaged on its way, inside the encoding that its server has put around it.
+    #[error("{url}: what was sent as gzip cannot be unpacked: {source}; try again, or ask who runs the server")]
+    Encoding {
+        /// The address without its query.
+        url: String,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// A document, a token or the beginning of a blob that did not come in its time.
     #[error(
         "{url}: no complete answer within {} s, though {received} bytes came: the server is too slow; try again, or give it more time (--registry-timeout)",

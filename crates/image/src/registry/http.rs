@@ -10,8 +10,10 @@ use ureq::{AsSendBody, Body, BodyReader};
 
 use super::Options;
 use super::address::{host_of, is_https, place, resolve, same_origin};
+use super::encoding::decoded;
 use super::error::Error;
 use super::fence::{Fenced, Limit};
+use super::guest::Guest;
 use super::line::{HeldLine, Lines, NotFound};
 use super::patience::{Budget, Pace};
 use super::reach::Reach;
@@ -35,6 +37,8 @@ pub(super) struct Get<'a> {
     pub(super) offset: u64,
     /// Sent to the first address and to redirects at the same origin, never elsewhere.
     pub(super) authorization: Option<&'a HeaderValue>,
+    /// What another origin has given to somebody without a name, for itself alone.
+    pub(super) guest: Option<&'a Guest>,
     /// The innermost addresses that the name may have.
     pub(super) limit: Limit,
 }
@@ -53,6 +57,8 @@ pub(super) struct Answer {
     pub(super) is_home: bool,
     /// How far inside the network the server is that was asked first.
     pub(super) home_reach: Reach,
+    /// The same of the one that has answered.
+    pub(super) reach: Reach,
 }
 
 impl Http {
@@ -103,7 +109,8 @@ impl Http {
         if get.offset > 0 {
             request = request.header(header::RANGE, format!("bytes={}-", get.offset));
         }
-        if let Some(authorization) = get.authorization.filter(|_| is_home) {
+        let as_guest = get.guest.filter(|_| !is_home).and_then(|guest| guest.authorization(uri));
+        if let Some(authorization) = get.authorization.filter(|_| is_home).or(as_guest) {
             request = request.header(header::AUTHORIZATION, authorization);
         }
         self.run(line, uri, request.body(()), budget)
@@ -200,9 +207,9 @@ fn too_slow(line: &HeldLine, url: String, allowed: Option<Duration>) -> Option<E
 impl Answer {
     fn new(response: Response<Body>, line: HeldLine, uri: Uri, budget: &Budget) -> Answer {
         let (parts, body) = response.into_parts();
-        let (allowed, home_reach) = (budget.allowed, line.reached(&uri));
+        let (allowed, reach) = (budget.allowed, line.reached(&uri));
         let (status, headers) = (parts.status, parts.headers);
-        Answer { status, headers, body, line, allowed, uri, is_home: true, home_reach }
+        Answer { status, headers, body, line, allowed, uri, is_home: true, home_reach: reach, reach }
     }
 
     /// The same behind redirects.
@@ -215,20 +222,21 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Reads the whole body, unless it is larger than `limit` bytes.
+    /// Reads the whole body, unless it is larger than `limit` bytes, as it is sent or as it is decoded.
     pub(super) fn read(self, limit: u64) -> Result<Vec<u8>, Error> {
         let url = place(&self.uri);
         let too_large = |url| Err(Error::TooLarge { url, limit });
         if self.body.content_length().is_some_and(|length| length > limit) {
             return too_large(url);
         }
+        let encoding = self.header(header::CONTENT_ENCODING).map(str::to_owned);
         let mut content = Vec::new();
         match self.body.into_reader().take(limit.saturating_add(1)).read_to_end(&mut content) {
             Err(source) => {
                 Err(too_slow(&self.line, url.clone(), self.allowed).unwrap_or(Error::Connection { url, source }))
             }
             Ok(_) if content.len() as u64 > limit => too_large(url),
-            Ok(_) => Ok(content),
+            Ok(_) => decoded(content, encoding.as_deref(), limit, &url),
         }
     }
 
@@ -264,8 +272,8 @@ impl Download {
 /// Where a redirect leads, if its address alone does not forbid to go there.
 fn redirect_target(from: &Uri, home_reach: Reach, headers: &HeaderMap) -> Result<Uri, Error> {
     let refused = |to: Option<&Uri>, reason| Error::Redirect { from: place(from), to: to.map(place), reason };
-    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-    let Some(next) = location.and_then(|location| resolve(from, location)) else {
+    let location = headers.get(header::LOCATION);
+    let Some(next) = location.and_then(|location| resolve(from, location.as_bytes())) else {
         return Err(refused(None, "it names no http or https address"));
     };
     if is_https(from) && !is_https(&next) {

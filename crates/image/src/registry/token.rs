@@ -99,7 +99,7 @@ impl TokenRequest {
         }
         let uri = uri.parse().map_err(|_| self.unsendable())?;
         let (accept, limit) = (Some("application/json"), Limit::Within(self.innermost));
-        http.get(&Get { uri: &uri, accept, offset: 0, authorization, limit }, budget)
+        http.get(&Get { uri: &uri, accept, offset: 0, authorization, guest: None, limit }, budget)
     }
 
     /// RFC 6749, section 6: refreshing an access token.

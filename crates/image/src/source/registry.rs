@@ -2,6 +2,7 @@
 
 mod download;
 mod downloads;
+mod repeated;
 mod spool;
 mod supply;
 
@@ -44,7 +45,13 @@ pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<I
         let digest = reference.digest.unwrap_or_else(|| Digest::sha256(&content));
         check_digest(&format!("manifest of {name}"), &content, digest)?;
         let (store, known) = (
-            store(Some(Supply { registry, keep: keep.clone(), aside: options.aside.clone(), total: OnceLock::new() })),
+            store(Some(Supply {
+                registry,
+                keep: keep.clone(),
+                aside: options.aside.clone(),
+                total: OnceLock::new(),
+                repeated: Arc::default(),
+            })),
             Known { digest, media_type },
         );
         store.keep(&digest, &content);

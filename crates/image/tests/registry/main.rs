@@ -2,6 +2,7 @@
 
 mod distribution;
 mod fault_server;
+mod gateways;
 mod real_registry;
 mod slow;
 mod transfer;

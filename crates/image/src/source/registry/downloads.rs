@@ -1,6 +1,6 @@
 //! Which layers are on their way at once: the one in turn, and a few of those above it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -64,11 +64,16 @@ impl Ahead for Downloads {
     fn expect(&self, layers: &[Expected]) {
         let total = layers.iter().fold(0_u64, |total, layer| total.saturating_add(layer.size));
         self.0.supply.total.get_or_init(|| total);
+        self.0.supply.repeated.expect(layers);
         let mut queue = self.0.queue();
+        let mut seen = BTreeSet::new();
         for layer in layers {
             let download = self.0.download(layer);
             queue.all.insert(layer.index, Arc::clone(&download));
-            queue.waiting.push_back(download);
+            // A blob that is on its way already is there when the turn of the next layer of that blob comes.
+            if seen.insert(layer.digest) {
+                queue.waiting.push_back(download);
+            }
         }
         if let Some(first) = queue.waiting.front() {
             first.take_turn();

@@ -18,6 +18,12 @@ pub(super) fn has_room(directory: &Path, bytes: u64) -> bool {
     bytes.saturating_mul(ROOM) <= disk.f_bavail.saturating_mul(disk.f_frsize)
 }
 
+/// A file without a name in a directory, on a file system that has such files (`O_TMPFILE`).
+pub(super) fn unnamed(directory: &Path) -> Option<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    Some(rustix::fs::open(directory, flags, Mode::RUSR | Mode::WUSR).ok()?.into())
+}
+
 /// A file that grows while a layer arrives.
 pub(super) enum Spool {
     /// It stays, once its digest is known to be right.
@@ -27,12 +33,6 @@ pub(super) enum Spool {
 }
 
 impl Spool {
-    /// A file without a name in a directory, on a file system that has such files (`O_TMPFILE`).
-    pub(super) fn unnamed(directory: &Path) -> Option<Spool> {
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        Some(Spool::Unnamed(rustix::fs::open(directory, flags, Mode::RUSR | Mode::WUSR).ok()?.into()))
-    }
-
     /// The same file, to be read at any place.
     pub(super) fn reader(&self) -> io::Result<File> {
         match self {

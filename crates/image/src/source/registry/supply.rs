@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use super::spool::{Spool, has_room};
+use super::repeated::{HeldBlob, Repeated, UnnamedBlob};
+use super::spool::{Spool, has_room, unnamed};
 use crate::digest::Digest;
 use crate::keep::{Keep, NewBlob};
 use crate::registry::{Error, Registry};
@@ -18,24 +19,37 @@ pub(super) struct Supply {
     pub(super) aside: Option<PathBuf>,
     /// Bytes of all layers that will be read, once that is known.
     pub(super) total: OnceLock<u64>,
+    /// Blobs that will be read more than once.
+    pub(super) repeated: Arc<Repeated>,
 }
 
 impl Supply {
-    /// The blob as an earlier build has kept it.
+    /// The blob as an earlier build has kept it, or an earlier layer.
     pub(super) fn find(&self, digest: &Digest) -> Option<File> {
-        self.keep.as_ref()?.blob(digest)
+        let held = self.repeated.find(digest);
+        held.or_else(|| self.keep.as_ref()?.blob(digest))
     }
 
     /// A place where the blob will be kept.
     pub(super) fn new_blob(&self, digest: &Digest, size: u64) -> Option<Box<dyn NewBlob>> {
-        self.keep.as_ref()?.new_blob(digest, Some(size))
+        let kept = self.keep.as_ref().and_then(|keep| keep.new_blob(digest, Some(size)));
+        if !self.repeated.has(digest) {
+            return kept;
+        }
+        let blob = kept.or_else(|| Some(Box::new(UnnamedBlob(unnamed(self.directory(size)?)?))))?;
+        Some(Box::new(HeldBlob { blob, digest: *digest, repeated: Arc::clone(&self.repeated) }))
+    }
+
+    /// Where so many bytes may wait.
+    fn directory(&self, size: u64) -> Option<&Path> {
+        let total = self.total.get().copied().unwrap_or(size);
+        self.aside.as_deref().filter(|directory| has_room(directory, total))
     }
 
     /// A place where the blob can wait for its turn.
     pub(super) fn spool(&self, digest: &Digest, size: u64) -> Option<Spool> {
         let kept = self.new_blob(digest, size).map(Spool::Kept);
-        let total = self.total.get().copied().unwrap_or(size);
-        kept.or_else(|| Spool::unnamed(self.aside.as_deref().filter(|directory| has_room(directory, total))?))
+        kept.or_else(|| unnamed(self.directory(size)?).map(Spool::Unnamed))
     }
 
     /// The blob's bytes from `offset` on.
