@@ -5,7 +5,7 @@
 //! - Of a key that is there twice, in any case, the last one counts; objects are merged.
 //!
 //! All types come through here, and none of them names a key twice. Values stay text until a field takes them, so that a document
-//! takes no more memory than a few times its bytes, and no more depth than its types have.
+//! of the smallest values takes some ten times its bytes of memory, and no more depth than its types have.
 //!
 //! One thing is stricter: what decides which bytes belong to an image may be said once only. Where two readers of one document
 //! could come to different layers, one of them could be shown good ones and another bad ones.
