@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::mounts::{mount_first, mount_others};
 use crate::network::{bring_loopback_up, set_hostname};
 use crate::overlay::{self, become_init};
+use crate::resolver::write_resolv_conf;
 use crate::root::OwnRoot;
 use crate::signals::Signals;
 use crate::spawn::Job;
@@ -40,7 +41,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ! {
     let mut host = Host::of_init();
     tell_start(&mut host, Role::Init, start_ms);
     problems.into_iter().for_each(|problem| host.fail(problem));
-    set_up(&mut host);
+    set_up(&mut host, &line);
     connect(&mut host, &line);
     let mut supervisor = Supervisor::new(host, signals);
     let outcome = match run_boot_script(&mut supervisor) {
@@ -85,9 +86,9 @@ fn enter_overlay(line: &CommandLine, start_ms: u64, arguments: Vec<OsString>) {
 ///
 /// Nothing is to be done for random numbers: since Linux 5.6 the kernel gathers them by itself before it gives out the
 /// first, from the processor, the VMM's device, or its own timing.
-fn set_up(host: &mut Host) {
+fn set_up(host: &mut Host, line: &CommandLine) {
     mount_others().into_iter().chain(sysctl::set()).for_each(|problem| host.fail(problem));
-    for result in [set_hostname(), bring_loopback_up(), set_time_of_day()] {
+    for result in [set_hostname(), bring_loopback_up(), set_time_of_day(), write_resolv_conf(line)] {
         if let Err(problem) = result {
             host.fail(problem);
         }

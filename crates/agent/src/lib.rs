@@ -20,6 +20,7 @@ mod network;
 mod open_files;
 mod overlay;
 mod power;
+mod resolver;
 mod restart;
 mod root;
 mod service;
@@ -42,8 +43,8 @@ The program that nex puts into a guest.
 Usage: nex-agent [--version | --help]
 
 As process 1 it is the init: it mounts what a Linux system expects, brings up
-the loopback interface, sets host name and time, runs /etc/nex/boot-script,
-reaps orphans, and says that it is ready on the console. SIGTERM, SIGINT (what
+the loopback interface, sets host name, time and name servers, runs
+/etc/nex/boot-script, reaps orphans, and says that it is ready on the console. SIGTERM, SIGINT (what
 Ctrl-Alt-Del sends) or SIGPWR end everything and power the machine off.
 As any other process it is a service: it says the same on its output and waits
 for SIGTERM.

@@ -153,6 +153,11 @@ pub struct RootfsArgs {
     #[arg(long, env = "NEX_HOSTNAME", value_name = "NAME")]
     pub hostname: Option<String>,
 
+    /// The guest's /etc/resolv.conf: auto (the image's where it can work, else the kernel's), keep (the image's), kernel (what the
+    /// kernel's ip= says), or a file of this machine.
+    #[arg(long, env = "NEX_RESOLV_CONF", value_name = "auto|keep|kernel|FILE", default_value = "auto")]
+    pub resolv_conf: PathBuf,
+
     /// A file with the hash of root's password, as `openssl passwd -6` makes it [default: no password].
     #[arg(long, env = "NEX_ROOT_PASSWORD_FILE", value_name = "FILE")]
     pub root_password_file: Option<PathBuf>,

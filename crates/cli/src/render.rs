@@ -9,6 +9,7 @@ use std::fmt::Write;
 pub use boot::boot;
 use nex_diagnose::console::{Explanation, Symptom};
 use nex_diagnose::{Finding, Severity, Verdict};
+use nex_rootfs::guest::{ResolvConf, ResolvConfAction};
 use nex_rootfs::{GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human};
 use nex_sandbox::MemoryBound;
 use nex_text::{printable, short_digest};
@@ -46,11 +47,24 @@ pub fn text(report: &Report) -> String {
     }
     lines.add("agent", &format!("{} ({})", report.agent.path, human(report.agent.bytes)));
     lines.add("started by", &report.started_by);
+    lines.add("resolv.conf", &resolv_conf(&report.resolv_conf));
     for note in &report.notes {
         lines.add("note", note);
     }
     lines.add("time", &times(&report.phases, 2));
     lines.0
+}
+
+fn resolv_conf(done: &ResolvConf) -> String {
+    let path = done.path.as_deref().unwrap_or_default();
+    let what = match done.action {
+        ResolvConfAction::Kept if done.path.is_none() => "kept".into(),
+        ResolvConfAction::Kept => format!("kept, a link to {path}"),
+        ResolvConfAction::Kernel => format!("the kernel's, by a link to {path}"),
+        ResolvConfAction::Agent => format!("the agent's, by a link to {path}"),
+        ResolvConfAction::File => format!("from {path}"),
+    };
+    format!("{what} ({})", done.why)
 }
 
 /// The directories that gained most are named, and as many of the files that are left out.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nex_ext4::{BLOCK_SIZE, Journal, Size};
 use nex_image::{Platform, Reference};
+use nex_rootfs::guest::{ResolvConfSource, name_servers};
 use nex_rootfs::{
     Compression, Destination, Error, FileSystemOptions, GuestOptions, Limits, Options, OutputError, Report, VerityPlace,
 };
@@ -29,6 +30,9 @@ const TOO_LARGE: &str = "file systems are made up to 16TiB; ask for that or less
 
 /// The longest file that can be a password's hash, in bytes.
 const MAX_PASSWORD_FILE: u64 = 4096;
+
+/// The longest file that can be the guest's `/etc/resolv.conf`, in bytes.
+const MAX_RESOLV_CONF: u64 = 64 << 10;
 
 /// Builds what the arguments ask for, and reports it.
 ///
@@ -79,6 +83,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         source_date_epoch: source_date_epoch()?,
         guest: GuestOptions {
             hostname: args.hostname.clone(),
+            resolv_conf: resolv_conf(&args.resolv_conf)?,
             root_password: args.root_password_file.as_deref().map(root_password).transpose()?,
         },
         boot_script: args.boot_script.as_deref().map(script::boot_script).transpose()?,
@@ -186,6 +191,30 @@ fn agent(named: Option<&Path>) -> Result<PathBuf, Diagnostic> {
 pub fn own_agent() -> Option<PathBuf> {
     let agent = std::env::current_exe().ok()?.with_file_name(DEFAULT_AGENT);
     agent.exists().then_some(agent)
+}
+
+/// What `/etc/resolv.conf` becomes. A file of one of the words' names is `./keep`.
+fn resolv_conf(value: &Path) -> Result<ResolvConfSource, Diagnostic> {
+    match value.to_str() {
+        Some("auto") => return Ok(ResolvConfSource::Auto),
+        Some("keep") => return Ok(ResolvConfSource::Keep),
+        Some("kernel") => return Ok(ResolvConfSource::Kernel),
+        _ => {}
+    }
+    let shown = value.display();
+    let read = nex_file::read_regular_within(value, MAX_RESOLV_CONF)
+        .map_err(|error| Diagnostic::new(format!("cannot read the file '{shown}' of --resolv-conf: {error}")))?;
+    match read {
+        Some(content) if name_servers(&content).next().is_some() => {
+            Ok(ResolvConfSource::File { name: shown.to_string(), content })
+        }
+        Some(_) => Err(Diagnostic::new(format!(
+            "the file '{shown}' of --resolv-conf names no server; give it a line such as 'nameserver 192.0.2.1'"
+        ))),
+        None => Err(Diagnostic::new(format!(
+            "the file '{shown}' of --resolv-conf has more than {MAX_RESOLV_CONF} bytes; name another one"
+        ))),
+    }
 }
 
 fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {

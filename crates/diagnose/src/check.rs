@@ -254,7 +254,7 @@ fn check_content(
     image_config::check(image, machine, findings);
     let has_login = init.as_ref().is_some_and(|init| console::check(image, init, findings));
     users::check(image, has_login, findings);
-    contract.resolver_is_the_kernel_s = resolver::check(image, findings);
+    contract.resolver_is_the_kernel_s = resolver::check(image, kind, findings);
     if kind == Some(InitKind::Systemd) {
         systemd::check_target(image, findings);
         machine_id::check(image, findings);

@@ -3,6 +3,8 @@
 //! A root filesystem is whatever implements [`View`]: a tree in memory, or an image. A program's file says what kind of
 //! processor it is for and what it needs ([`Program`]: [`Elf`] or [`Script`]); [`missing`] does a loader's work and tells what of that the
 //! root filesystem lacks.
+//!
+//! [`ResolvConf`] is what a root filesystem says about its name servers.
 
 mod elf;
 mod libc;
@@ -11,6 +13,7 @@ mod machine;
 mod missing;
 mod needs;
 mod program;
+mod resolv_conf;
 mod script;
 mod search;
 mod view;
@@ -22,5 +25,6 @@ pub use machine::Machine;
 pub use missing::Missing;
 pub use needs::missing;
 pub use program::{Linkage, NotAProgram, Program};
+pub use resolv_conf::{KERNEL_RESOLV_CONF, RESOLV_CONF, ResolvConf, has_resolved, is_dead_server, name_servers};
 pub use script::{BadScript, LONGEST_LINE, Script};
 pub use view::{Kind, Stat, View, end_of_links, exists, is_executable, name, parent};

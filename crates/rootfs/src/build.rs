@@ -16,7 +16,7 @@ use crate::cache::{Cache, CacheOptions};
 use crate::error::Error;
 use crate::events::Events;
 use crate::file_system::FileSystemOptions;
-use crate::guest::BootScript;
+use crate::guest::{BootScript, ResolvConfSource};
 use crate::output::{Destination, HashFile, Publication, WriteBack};
 use crate::phases::Phases;
 use crate::place::Limits;
@@ -64,6 +64,8 @@ pub struct Options {
 pub struct GuestOptions {
     /// The guest's name; else the image's.
     pub hostname: Option<String>,
+    /// What `/etc/resolv.conf` becomes.
+    pub resolv_conf: ResolvConfSource,
     /// The hash of root's password, as crypt(5) makes it; else root has none and cannot log in with one.
     pub root_password: Option<Vec<u8>>,
 }
@@ -221,6 +223,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         boot_script: options.boot_script.as_ref().map(|script| script.name.clone()),
         agent: agent.report,
         started_by: wiring.started_by,
+        resolv_conf: wiring.resolv_conf,
         notes,
         phases: phases.finish(),
     })

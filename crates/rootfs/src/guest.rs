@@ -15,6 +15,7 @@ mod inittab;
 #[cfg(test)]
 pub(crate) mod memory;
 mod openrc;
+mod resolver;
 mod systemd;
 #[cfg(test)]
 mod tests;
@@ -27,8 +28,9 @@ pub use agent_user::AgentUser;
 pub use boot_script::BootScript;
 pub use change::{Change, FileContent};
 pub use init::Init;
-pub use nex_program::{Kind, Stat, View};
+pub use nex_program::{Kind, Stat, View, name_servers};
 pub use nex_workload::ImageConfig;
+pub use resolver::{ResolvConf, ResolvConfAction, ResolvConfSource};
 
 use change::Layer;
 use init::Found;
@@ -42,6 +44,10 @@ pub const AGENT: &[u8] = b"/usr/local/bin/agent";
 pub struct Options {
     /// The guest's name. Without one the image's stays; an image without a name gives `nex`.
     pub hostname: Option<String>,
+    /// What `/etc/resolv.conf` becomes.
+    pub resolv_conf: ResolvConfSource,
+    /// Whether the agent is nex's own, as far as it shows: as the init, that one makes name servers.
+    pub agent_is_ours: bool,
     /// The hash of root's password, as crypt(5) makes it. Without one root stays as the image has it, and is locked where
     /// anybody could log in without a password.
     pub root_password: Option<Vec<u8>>,
@@ -60,6 +66,8 @@ pub struct Wiring {
     pub init: Init,
     /// The same in words, for the report.
     pub started_by: String,
+    /// What became of `/etc/resolv.conf`.
+    pub resolv_conf: ResolvConf,
     /// The layer.
     pub changes: Vec<Change>,
     /// What the user may want to know: what of the image was kept or replaced against expectation.
@@ -145,6 +153,8 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     config_directories::add(view, working_dir.into_iter().chain(&options.volumes), &mut layer);
     files::add_directories(view, &mut layer);
     files::add_network_names(view, options.hostname.as_deref(), &mut layer)?;
+    let who = resolver::Who { init: found.init, agent_is_ours: options.agent_is_ours };
+    let resolv_conf = resolver::wire(view, &options.resolv_conf, who, &mut layer)?;
     users::wire(view, options.root_password.as_deref(), &mut layer)?;
     config::add(&options.config, &mut layer)?;
     let agent = AgentUser::to_be(view, &found);
@@ -157,7 +167,7 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     if let Some(table) = found.inittab {
         table.save(&mut layer);
     }
-    Ok(Wiring { init: found.init, started_by, changes: layer.changes, notes: layer.notes })
+    Ok(Wiring { init: found.init, started_by, resolv_conf, changes: layer.changes, notes: layer.notes })
 }
 
 /// Has the agent started by what the image has, and says how.

@@ -3,6 +3,8 @@
 use nex_sandbox::MemoryBound;
 use serde::Serialize;
 
+use crate::guest::ResolvConf;
+
 /// The version of [`Report`]'s JSON form; changes when a key changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
 
@@ -41,6 +43,8 @@ pub struct Report {
     pub agent: AgentReport,
     /// How the agent will be started, in words.
     pub started_by: String,
+    /// What became of `/etc/resolv.conf`.
+    pub resolv_conf: ResolvConf,
     /// What the user may want to know.
     pub notes: Vec<String>,
     /// How long each phase took, in order.

@@ -21,6 +21,7 @@ use crate::node::{Change, Node};
 use crate::options::{MemoryBound, Network, Options};
 use crate::output::{read_lines, shown};
 use crate::protocol::{Answer, Ending, Limit, Order, Outcome, Setup};
+use crate::resolver;
 use crate::stage::KEEPER;
 use crate::terminal;
 use crate::uplink::Uplink;
@@ -86,7 +87,7 @@ impl Sandbox {
             uplink: Uplink::choose(options.world.network),
             keep_failed: options.keep_failed.is_some(),
             has_memory_group: memory_group.is_some(),
-            resolver: (options.world.network == Network::Host).then(resolver),
+            resolver: (options.world.network == Network::Host).then(resolver::lent),
         };
         keeper.order(&Order::Start(Box::new(setup)))?;
         let sandbox = Self { keeper, _memory_group: memory_group, run, options, ids, left_behind };
@@ -359,16 +360,4 @@ impl Drop for Keeper {
         self.channel.socket().shutdown(Shutdown::Both).ok();
         self.child.wait().ok();
     }
-}
-
-/// What the scripts need to know of the host's `/etc/resolv.conf`.
-fn resolver() -> Vec<u8> {
-    let host = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let counts = |line: &&str| ["nameserver", "search", "domain", "options"].contains(&first_word(line));
-    let lines: String = host.lines().filter(counts).map(|line| format!("{line}\n")).collect();
-    if lines.is_empty() { b"nameserver 127.0.0.1\n".to_vec() } else { lines.into_bytes() }
-}
-
-fn first_word(line: &str) -> &str {
-    line.split_ascii_whitespace().next().unwrap_or_default()
 }

@@ -18,6 +18,7 @@ echo "I am $(id -u) in $PWD with $HOME on $(hostname), greeted: $GREETING"
 while read -r source target kind options rest; do echo "mounted $target $kind $options"; done </proc/mounts
 ip addr show lo | grep -o 'inet [0-9.]*'
 ping -c 1 127.0.0.1 | grep -o '1 packets received'
+cat /etc/resolv.conf
 ls -l /dev/fd /dev/stdin | grep -c proc/self/fd
 echo trouble >&2
 (sleep 0.1 &) ; (sleep 0.2 & sleep 0.2 &)
@@ -55,7 +56,9 @@ fn the_init_sets_up_runs_the_script_reaps_stops_and_leaves_the_disk_clean() -> R
     let script = directory.path().join("boot.sh");
     fs::write(&script, BOOT_SCRIPT)?;
     let Some(boot) = Boot::with(files, config, &["--boot-script", &script.to_string_lossy()])? else { return Ok(()) };
-    let boot = boot.words("rw nex.workload=image");
+    // Debian's kernel has no CONFIG_IP_PNP, and leaves ip= to whom it concerns.
+    let ip = "ip=192.0.2.15::192.0.2.2:255.255.255.0:nex:eth0:off:192.0.2.53:192.0.2.54";
+    let boot = boot.words(&format!("rw nex.workload=image {ip}"));
     let seen = see(boot.start()?, |guest, item| {
         let Item::Event(Event::Output(output)) = item else { return Ok(()) };
         if output.text == b"waiting" { Ok(guest.press_ctrl_alt_del()?) } else { Ok(()) }
@@ -85,6 +88,8 @@ fn the_init_sets_up_runs_the_script_reaps_stops_and_leaves_the_disk_clean() -> R
         "mounted /dev/pts devpts rw,nosuid,noexec",
         "mounted /dev/shm tmpfs rw,nosuid,nodev",
         "mounted /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec",
+        "nameserver 192.0.2.53",
+        "nameserver 192.0.2.54",
         "inet 127.0.0.1",
         "1 packets received",
         "2",

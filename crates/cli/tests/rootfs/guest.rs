@@ -6,7 +6,7 @@ use std::process::Command;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
-use nex_testkit::manifest::{Kind, Manifest};
+use nex_testkit::manifest::{Kind, Manifest, file_kind};
 use nex_testkit::{Result, command, fsck, image_tree};
 
 use crate::nex::{self, build};
@@ -40,7 +40,7 @@ fn from_scratch_the_agent_is_the_init() -> Result<()> {
     fsck::judge(&output)?;
     let tree = image_tree::read(&output)?;
     assert_eq!(link(&tree, "sbin/init"), Some(&b"/usr/local/bin/agent"[..]));
-    assert_eq!(link(&tree, "etc/resolv.conf"), Some(&b"/proc/net/pnp"[..]));
+    assert_eq!(link(&tree, "etc/resolv.conf"), Some(&b"/run/nex/resolv.conf"[..]));
     let agent = &tree[&b"usr/local/bin/agent"[..]];
     // The agent is the init, so nobody but root may write it.
     assert_eq!((agent.mode, agent.uid, agent.gid), (0o755, 0, 0));
@@ -74,6 +74,48 @@ fn a_boot_script_is_in_the_image_and_leaves_its_identity() -> Result<()> {
     fs::write(place("boot.sh"), "echo hello\n")?;
     let mut refused = nex::rootfs(&image, &place("refused.ext4"))?;
     nex::fails(refused.arg("--boot-script").arg(place("boot.sh")), directory.path(), &["boot.sh", "#!/bin/sh"])
+}
+
+/// Another agent is the init, and does not make what ours makes.
+const OTHER_AGENT: &str = "#!/bin/sh\n";
+
+#[test]
+fn name_servers_are_the_images_the_kernels_or_the_users() -> Result<()> {
+    const SERVER: &str = "nameserver 192.0.2.1\n";
+    let directory = nex::directory()?;
+    let place = |name: &str| directory.path().join(name);
+    let shell = || Entry::file("bin/sh", "\x7fELF").mode(RUNS);
+    Image::of(&[vec![shell(), Entry::file("etc/resolv.conf", SERVER)]])?.write(&place("with"), "image")?;
+    Image::of(&[vec![shell(), Entry::symlink("etc/resolv.conf", "/run/other")]])?.write(&place("without"), "image")?;
+    fs::write(place("servers"), "nameserver 192.0.2.2\n")?;
+    fs::write(place("none"), "search example\n")?;
+    fs::write(place("agent"), OTHER_AGENT)?;
+    let file = place("servers").display().to_string();
+    let link = |target: &str| Kind::Symlink(target.into());
+    let bytes = |text: &str| file_kind(text.as_bytes());
+    let cases: [(&str, &[&str], Kind, &str); 6] = [
+        ("with", &[], bytes(SERVER)?, r#""resolvConf":{"action":"kept","path":null"#),
+        ("with", &["--resolv-conf", "kernel"], link("/run/nex/resolv.conf"), r#""action":"agent""#),
+        ("with", &["--resolv-conf", &file], bytes("nameserver 192.0.2.2\n")?, r#""action":"file""#),
+        ("without", &[], link("/run/nex/resolv.conf"), r#""action":"agent","path":"/run/nex/resolv.conf""#),
+        ("without", &["--resolv-conf", "keep"], link("/run/other"), r#""action":"kept","path":"/run/other""#),
+        ("without", &["--agent", &place("agent").display().to_string()], link("/proc/net/pnp"), r#""action":"kernel""#),
+    ];
+    for (layout, arguments, expected, words) in cases {
+        let image = format!("oci:{}:image", place(layout).display());
+        let output = place("out.ext4");
+        let mut build = nex::rootfs(&image, &output)?;
+        let report = command::run(build.args(["--size", "auto", "--format", "json"]).args(arguments))?;
+        let report = String::from_utf8_lossy(&report).into_owned();
+        assert!(report.contains(words), "{words} is not in {report}");
+        assert_eq!(image_tree::read(&output)?[&b"etc/resolv.conf"[..]].kind, expected, "{layout} {arguments:?}");
+        fs::remove_file(output)?;
+    }
+    let mut refused = nex::rootfs("scratch", &place("refused.ext4"))?;
+    refused.arg("--resolv-conf").arg(place("none"));
+    nex::fails(&mut refused, directory.path(), &["/none'", "names no server", "nameserver 192.0.2.1"])?;
+    let mut missing = nex::rootfs("scratch", &place("refused.ext4"))?;
+    nex::fails(missing.args(["--resolv-conf", "/no/such"]), directory.path(), &["/no/such", "--resolv-conf"])
 }
 
 #[test]

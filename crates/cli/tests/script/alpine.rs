@@ -68,6 +68,7 @@ fn the_documentations_script_makes_its_root_filesystem() -> Result<()> {
     let link = &found[b"etc/runlevels/default/agetty.ttyS0".as_slice()].kind;
     assert_eq!(*link, Kind::Symlink(b"/etc/init.d/agetty.ttyS0".to_vec()));
     assert_eq!((found[b"tmp".as_slice()].mode, found[b"home/nex".as_slice()].uid), (0o1777, 1000));
+    assert_eq!(text(&image, "/etc/resolv.conf")?, "nameserver 1.1.1.1\n");
     assert!(text(&image, "/etc/passwd")?.contains("nex:x:1000:1000:"));
     assert!(text(&image, "/lib/apk/db/installed")?.contains("P:openrc\n"));
     Ok(())

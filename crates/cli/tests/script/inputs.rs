@@ -6,6 +6,7 @@ use std::process::Command;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::manifest::{Kind, Manifest};
 use nex_testkit::{Result, command, image_tree};
 use serde_json::{Value, json};
 
@@ -123,5 +124,29 @@ fn without_a_network_there_is_none() -> Result<()> {
     let resolver = "cat /etc/resolv.conf > /seen; echo nameserver 192.0.2.1 > /etc/resolv.conf\n";
     command::run(&mut world.command("resolver", resolver)?)?;
     assert!(text(&world.path("resolver"), "/seen")?.contains("nameserver"));
+    // What it has written lands in the image.
+    assert_eq!(text(&world.path("resolver"), "/etc/resolv.conf")?, "nameserver 192.0.2.1\n");
+    Ok(())
+}
+
+#[test]
+fn the_machines_name_servers_stay_out_of_the_image() -> Result<()> {
+    let world = World::new()?;
+    let link = |tree: &Manifest| match &tree[b"etc/resolv.conf".as_slice()].kind {
+        Kind::Symlink(target) => Some(target.clone()),
+        _ => None,
+    };
+    let found = world.run("added", "echo nameserver 192.0.2.1 >> /etc/resolv.conf; cp /etc/resolv.conf /copy\n")?;
+    assert_eq!(
+        (text(&world.path("added"), "/etc/resolv.conf")?.as_str(), link(&found)),
+        ("nameserver 192.0.2.1\n", None)
+    );
+    // The script has seen them.
+    assert!(text(&world.path("added"), "/copy")?.matches("\nnameserver ").count() > 1);
+    let found = world.run("searched", "echo search example >> /etc/resolv.conf\n")?;
+    assert_eq!(link(&found).as_deref(), Some(&b"/run/nex/resolv.conf"[..]));
+    fs::write(world.base().join("etc/resolv.conf"), "nameserver 192.0.2.9\n")?;
+    world.run("own", "cat /etc/resolv.conf > /dev/null\n")?;
+    assert_eq!(text(&world.path("own"), "/etc/resolv.conf")?, "nameserver 192.0.2.9\n");
     Ok(())
 }

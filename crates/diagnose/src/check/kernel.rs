@@ -246,7 +246,7 @@ fn check_extras(options: &mut Options<'_>, contract: &Contract<'_>, findings: &m
         }
     }
     if contract.resolver_is_the_kernel_s && options.lacks("IP_PNP") {
-        let remedy = "build the kernel with it, or write /etc/resolv.conf in the guest";
+        let remedy = "build the kernel with it, or make the image with --resolv-conf FILE";
         findings.report(&rules::KERNEL_RESOLVER, "CONFIG_IP_PNP is not set", remedy);
     }
 }

@@ -1,68 +1,56 @@
 //! `/etc/resolv.conf`: who writes it in the guest, and whom it names; see resolv.conf(5).
 
-use nex_program::{View, end_of_links, exists};
+use nex_program::{ResolvConf, View, has_resolved, is_dead_server};
+use nex_workload::AGENT_RESOLV_CONF;
 
-use super::text::{lines, shown};
-use super::{Findings, systemd};
+use super::text::{contains, read, shown};
+use super::{AGENT, Findings, InitKind};
 use crate::rules;
 
-const FILE: &[u8] = b"/etc/resolv.conf";
+/// More than any agent of nex's own has, in bytes.
+const LONGEST_AGENT: u64 = 64 << 20;
 
-/// What the kernel writes for its `ip=` parameter.
-const KERNEL: &[u8] = b"/proc/net/pnp";
-
-/// Where files are made when the guest runs.
-const MADE_LATER: [&[u8]; 4] = [b"/proc/", b"/run/", b"/var/run/", b"/sys/"];
-
-/// Docker's own server, which containers alone have, and systemd-resolved's.
-const DOCKER: &[u8] = b"127.0.0.11";
-const RESOLVED: &[u8] = b"127.0.0.53";
+const REMEDY: &str = "make the image with nex rootfs --resolv-conf kernel, which leads to what the kernel's ip= says, or with \
+                      --resolv-conf FILE";
 
 /// Reports on the name servers, and tells whether it is the kernel that gives them.
-pub(super) fn check(view: &dyn View, findings: &mut Findings) -> bool {
-    let remedy = "make the image with nex rootfs, which links it to /proc/net/pnp, where the kernel has what ip= says";
-    let has_resolved = || systemd::has_program(view, "systemd-resolved");
-    let end = without_parents(&end_of_links(view, FILE));
-    if end == KERNEL {
-        return true;
-    }
-    if end != FILE {
-        let comes_later = MADE_LATER.iter().any(|directory| end.starts_with(directory));
-        let is_resolved_s = end.starts_with(b"/run/systemd/resolve/");
-        if (is_resolved_s && !has_resolved()) || (!comes_later && !exists(view, FILE)) {
-            let evidence = format!("/etc/resolv.conf leads to {}, which nobody makes", shown(&end));
-            findings.report(&rules::RESOLVER_DEAD, evidence, remedy);
+pub(super) fn check(view: &dyn View, init: Option<InitKind>, findings: &mut Findings) -> bool {
+    let resolved = init == Some(InitKind::Systemd) && has_resolved(view);
+    match ResolvConf::of(view) {
+        ResolvConf::Kernel => return true,
+        ResolvConf::MadeLater(path) if path == AGENT_RESOLV_CONF.as_bytes() => {
+            if init != Some(InitKind::Agent) || !writes_it(view) {
+                let evidence = format!(
+                    "/etc/resolv.conf leads to {}, which only nex's own agent makes, as the init",
+                    shown(&path)
+                );
+                findings.report(&rules::RESOLVER_DEAD, evidence, REMEDY);
+            }
         }
-        return false;
-    }
-    let servers = servers(view);
-    let dead = servers.iter().find(|server| *server == DOCKER || (*server == RESOLVED && !has_resolved()));
-    if let Some(server) = dead {
-        let evidence = format!("/etc/resolv.conf names {}, where nobody answers in the guest", shown(server));
-        findings.report(&rules::RESOLVER_DEAD, evidence, remedy);
-    } else if servers.is_empty() {
-        findings.report(&rules::RESOLVER_NONE, "/etc/resolv.conf is missing or names none", remedy);
+        ResolvConf::MadeLater(_) => {}
+        ResolvConf::Resolved(_) if resolved => {}
+        ResolvConf::Resolved(path) | ResolvConf::Dangling(path) => {
+            let evidence = format!("/etc/resolv.conf leads to {}, which nobody makes", shown(&path));
+            findings.report(&rules::RESOLVER_DEAD, evidence, REMEDY);
+        }
+        ResolvConf::Missing | ResolvConf::NoFile => report_none(findings),
+        ResolvConf::File { servers } => match servers.iter().find(|server| is_dead_server(server, resolved)) {
+            Some(server) => {
+                let evidence = format!("/etc/resolv.conf names {}, where nobody answers in the guest", shown(server));
+                findings.report(&rules::RESOLVER_DEAD, evidence, REMEDY);
+            }
+            None if servers.is_empty() => report_none(findings),
+            None => {}
+        },
     }
     false
 }
 
-/// A path without `..`, as it is where no directory in it is a symlink.
-fn without_parents(path: &[u8]) -> Vec<u8> {
-    let mut parts: Vec<&[u8]> = Vec::new();
-    for part in path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".") {
-        if part == b".." {
-            parts.pop();
-        } else {
-            parts.push(part);
-        }
-    }
-    [b"/".as_slice(), &parts.join(&b'/')].concat()
+fn report_none(findings: &mut Findings) {
+    findings.report(&rules::RESOLVER_NONE, "/etc/resolv.conf is missing or names none", REMEDY);
 }
 
-fn servers(view: &dyn View) -> Vec<Vec<u8>> {
-    let words = |line: Vec<u8>| {
-        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        (words.next() == Some(b"nameserver")).then(|| words.next().map(<[u8]>::to_vec))?
-    };
-    lines(view, FILE).into_iter().filter_map(words).collect()
+/// Whether the agent is one that writes the file, as far as it shows.
+fn writes_it(view: &dyn View) -> bool {
+    contains(&read(view, AGENT, LONGEST_AGENT), AGENT_RESOLV_CONF.as_bytes())
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use nex_testkit::command;
 
-use crate::tree::{Tree, checked, evidence, expect};
+use crate::tree::{Tree, checked, evidence, expect, program};
 
 #[test]
 fn name_servers() {
@@ -20,6 +20,21 @@ fn name_servers() {
     expect(&link(stub).program("usr/lib/systemd/systemd-resolved").checked(), &[]);
     expect(&link("/run/NetworkManager/resolv.conf").checked(), &[]);
     expect(&link("/mnt/wsl/resolv.conf").checked(), &["resolver-dead"]);
+    expect(&link("/usr/own").file("usr/own", "nameserver 192.0.2.1\n").checked(), &[]);
+    expect(&link("/usr/own").file("usr/own", "nameserver 127.0.0.11\n").checked(), &["resolver-dead"]);
+}
+
+#[test]
+fn our_agent_s_file_needs_our_agent_as_the_init() {
+    let tree = |tree: Tree, agent: &str| {
+        let agent = [program(), agent.into()].concat();
+        let tree = tree.file("usr/local/bin/agent", agent).mode("usr/local/bin/agent", 0o755);
+        tree.link("etc/resolv.conf", "/run/nex/resolv.conf").checked()
+    };
+    let init = || Tree::new().link("sbin/init", "/usr/local/bin/agent");
+    expect(&tree(init(), "... /run/nex/resolv.conf ..."), &[]);
+    expect(&tree(init(), "another"), &["resolver-dead"]);
+    expect(&tree(Tree::busybox(), "... /run/nex/resolv.conf ..."), &["resolver-dead"]);
 }
 
 #[test]

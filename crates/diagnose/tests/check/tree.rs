@@ -10,7 +10,7 @@ use nex_testkit::command;
 use tempfile::TempDir;
 
 /// A static program for x86-64, as far as anybody looks who does not run it. That it names its table makes it an init.
-fn program() -> Vec<u8> {
+pub fn program() -> Vec<u8> {
     let mut bytes = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0x3e, 0, 1, 0, 0, 0];
     bytes.resize(64, 0);
     bytes.extend_from_slice(b"/etc/inittab\0");

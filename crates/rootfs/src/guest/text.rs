@@ -53,6 +53,16 @@ impl Text {
         self.bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty())
     }
 
+    /// All bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The owner and the permissions.
+    pub(crate) fn attributes(&self) -> Attributes {
+        self.attributes
+    }
+
     /// Adds a line at the end, after ending a last line that has no end.
     pub(crate) fn append(&mut self, line: &[u8]) {
         if self.bytes.last().is_some_and(|&last| last != b'\n') {

@@ -9,7 +9,7 @@ use nex_sandbox::World;
 use crate::cache::Key;
 
 /// Changes when layers of earlier versions with the same key would be others.
-const FORM: &str = "setup scripts 2";
+const FORM: &str = "setup scripts 3";
 
 /// The key of what these scripts make of the tree that `base` decides, with mounts of this digest. `one_id` tells whether
 /// owners can be changed.
