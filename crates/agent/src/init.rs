@@ -21,7 +21,7 @@ use crate::signals::Signals;
 use crate::spawn::Job;
 use crate::supervisor::Supervisor;
 use crate::workload::{self, Outcome};
-use crate::{VERSION, initramfs, shutdown, sysctl, vsock};
+use crate::{VERSION, initramfs, shutdown, ssh_keys, sysctl, vsock};
 
 /// Sets the machine up, says so, and serves until it is asked to end the machine. Never returns: the kernel panics when
 /// its init does.
@@ -44,7 +44,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ! {
     set_up(&mut host, &line);
     connect(&mut host, &line);
     let mut supervisor = Supervisor::new(host, signals);
-    let outcome = match run_boot_script(&mut supervisor) {
+    let outcome = match ssh_keys::make(&mut supervisor).and_then(|()| run_boot_script(&mut supervisor)) {
         Ok(()) => {
             tell_ready(&mut supervisor.host, Role::Init, start_ms);
             workload::run(&mut supervisor, &line)
@@ -135,6 +135,7 @@ fn run_boot_script(supervisor: &mut Supervisor) -> Result<(), Signal> {
         working_dir: String::new(),
         stop_signal: Signal::SIGTERM as i32,
         open_files: None,
+        is_quiet: false,
     };
     let end = workload::run_once(supervisor, &job)?;
     workload::tell_end(supervisor, Source::BootScript, end, None);

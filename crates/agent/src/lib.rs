@@ -27,6 +27,7 @@ mod service;
 mod shutdown;
 mod signals;
 mod spawn;
+mod ssh_keys;
 mod supervisor;
 mod sysctl;
 mod vsock;
@@ -43,8 +44,8 @@ The program that nex puts into a guest.
 Usage: nex-agent [--version | --help]
 
 As process 1 it is the init: it mounts what a Linux system expects, brings up
-the loopback interface, sets host name, time and name servers, runs
-/etc/nex/boot-script, reaps orphans, and says that it is ready on the console. SIGTERM, SIGINT (what
+the loopback interface, sets host name, time and name servers, makes SSH host
+keys where a server has none, runs /etc/nex/boot-script, reaps orphans, and says that it is ready on the console. SIGTERM, SIGINT (what
 Ctrl-Alt-Del sends) or SIGPWR end everything and power the machine off.
 As any other process it is a service: it says the same on its output and waits
 for SIGTERM.

@@ -38,20 +38,20 @@ pub struct Job {
     pub stop_signal: i32,
     /// How many files it may have open; as many as container engines give without it.
     pub open_files: Option<u64>,
+    /// Whether its output goes nowhere.
+    pub is_quiet: bool,
 }
 
 /// A program that runs.
 pub struct Spawned {
     /// Its process, the leader of a session of its own.
     pub pid: Pid,
-    /// Its standard output.
-    pub out: OwnedFd,
-    /// Its standard error.
-    pub err: OwnedFd,
+    /// Its standard output and its standard error, unless they go nowhere.
+    pub output: Option<(OwnedFd, OwnedFd)>,
 }
 
 impl Job {
-    /// Starts it, with `/dev/null` as its standard input and pipes for its output.
+    /// Starts it, with `/dev/null` as its standard input, and pipes for its output unless that goes nowhere.
     ///
     /// # Errors
     /// When it does not run.
@@ -74,12 +74,19 @@ impl Job {
                 return Err(Unstarted::new(NOT_STARTED, reason));
             }
         };
-        let (out, out_end) = pipe(user.as_ref())?;
-        let (err, err_end) = pipe(user.as_ref())?;
-        command.stdin(Stdio::null()).stdout(out_end).stderr(err_end);
+        command.stdin(Stdio::null());
+        let output = if self.is_quiet {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            None
+        } else {
+            let (out, out_end) = pipe(user.as_ref())?;
+            let (err, err_end) = pipe(user.as_ref())?;
+            command.stdout(out_end).stderr(err_end);
+            Some((out.into(), err.into()))
+        };
         prepare(&mut command, user, open_files);
         let child = command.spawn().map_err(|error| refused(&program, &error))?;
-        Ok(Spawned { pid: Pid::from_child(&child), out: out.into(), err: err.into() })
+        Ok(Spawned { pid: Pid::from_child(&child), output })
     }
 
     /// The user to become; `None` for whom the agent runs as.

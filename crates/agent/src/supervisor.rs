@@ -79,7 +79,8 @@ impl Supervisor {
         let spawned = job.spawn()?;
         self.program = Some(Program { source: job.source, pid: spawned.pid, stop_signal: job.stop_signal, end: None });
         self.has_children = true;
-        for (stream, descriptor) in [(Stream::Out, spawned.out), (Stream::Err, spawned.err)] {
+        let output = spawned.output.map(|(out, err)| [(Stream::Out, out), (Stream::Err, err)]);
+        for (stream, descriptor) in output.into_iter().flatten() {
             match Pipe::new(descriptor, job.source, stream) {
                 Ok(pipe) => self.pipes.push(pipe),
                 Err(error) => self.host.fail(format!("cannot read the program's output: {error}")),

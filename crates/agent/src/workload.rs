@@ -148,6 +148,7 @@ fn of_drive(workload: Workload) -> Result<Job, Unstarted> {
         working_dir: workload.working_dir,
         stop_signal: stop_signal(&workload.stop_signal)?,
         open_files: workload.open_files,
+        is_quiet: false,
     })
 }
 

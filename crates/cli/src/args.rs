@@ -35,7 +35,7 @@ pub use set_agent::SetAgentArgs;
 
 use crate::size;
 
-pub use script::{NetworkArg, ScriptArgs, SecretArg};
+pub use script::{CleanArg, NetworkArg, ScriptArgs, SecretArg};
 
 /// The size that the documentation page of Nex promises: 150 MiB.
 const DEFAULT_SIZE: &str = "157286400";

@@ -14,7 +14,7 @@ use nex_rootfs::{
 use nex_text::shell_word;
 use nex_workload::may_be_asked_for;
 
-use crate::args::{FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
+use crate::args::{CleanArg, FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
 use crate::output::tell;
@@ -39,6 +39,9 @@ const MAX_RESOLV_CONF: u64 = 64 << 10;
 /// # Errors
 /// When there is no root filesystem to report.
 pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
+    if args.script.clean == CleanArg::Help {
+        return output::print("the groups of --clean", &script::clean_help());
+    }
     let options = options(args)?;
     let events = progress::choose(args.quiet);
     if args.script.shell {

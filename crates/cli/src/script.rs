@@ -5,12 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nex_rootfs::guest::BootScript;
-use nex_rootfs::{SNAPSHOT, ScriptOptions};
+use nex_rootfs::{CLEAN_GROUPS, Clean, SNAPSHOT, ScriptOptions};
 use nex_sandbox::{
     AbstractSockets, Limits, Mount, Network, Script, Secret, World, abstract_sockets, default_work_dir, only_one_id,
 };
 
-use crate::args::{NetworkArg, ScriptArgs, SecretArg};
+use crate::args::{CleanArg, NetworkArg, ScriptArgs, SecretArg};
 use crate::diagnostic::Diagnostic;
 use crate::output;
 
@@ -53,8 +53,28 @@ pub fn options(
         world,
         keep_failed: args.keep_failed.as_deref().map(new_directory).transpose()?,
     };
+    let clean = match &args.clean {
+        CleanArg::Groups(groups) => groups.clone(),
+        // It was answered, and nothing is built.
+        CleanArg::Help => Clean::all(),
+    };
     let snapshot = args.snapshot.as_ref().map(|path| path.as_bytes().to_vec());
-    Ok(Some(ScriptOptions { sandbox, clean: args.clean, snapshot, latest: source_date_epoch }))
+    Ok(Some(ScriptOptions { sandbox, clean, snapshot, latest: source_date_epoch }))
+}
+
+/// What `--clean=help` says.
+pub fn clean_help() -> String {
+    let mut text = String::from(
+        "What setup scripts leave there stays out of the image, by name. --clean=true is all of it (the default), --clean=false \
+         nothing,\nand --clean=NAME,... what is named.\n\n",
+    );
+    for group in &CLEAN_GROUPS {
+        for (index, rule) in group.rules().enumerate() {
+            let name = if index == 0 { group.name } else { "" };
+            text.push_str(&format!("{name:<14} {rule}\n"));
+        }
+    }
+    text
 }
 
 /// The machine's network, unless nobody has asked for it and it gives the user's files away.

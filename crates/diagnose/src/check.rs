@@ -18,6 +18,7 @@ mod openrc;
 mod program;
 mod report;
 mod resolver;
+mod ssh_keys;
 mod systemd;
 mod text;
 mod users;
@@ -259,6 +260,7 @@ fn check_content(
         systemd::check_target(image, findings);
         machine_id::check(image, findings);
     }
+    ssh_keys::check(image, findings);
     if !matches!(kind, None | Some(InitKind::Agent | InitKind::Shell)) {
         fstab::check(image, image.superblock(), findings);
     }

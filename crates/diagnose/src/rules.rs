@@ -76,6 +76,7 @@ rules! {
     MACHINE_ID_SHARED: Warning "machine-id-shared" "All guests of this image have one machine-id, so networks and logs take them for one."
     MACHINE_ID_FIRST_BOOT: Info "machine-id-first-boot" "systemd takes every boot for the first one, and applies its presets."
     MACHINE_ID_INVALID: Warning "machine-id-invalid" "/etc/machine-id holds no machine-id."
+    SSH_KEYS_SHARED: Warning "ssh-keys-shared" "Who has the SSH host keys of this image can pass for each of its guests, as all of them have the same."
     FSTAB_DEVICE: Warning "fstab-device" "/etc/fstab mounts a device that a microVM does not have, so that the boot waits or fails."
     FSTAB_DRIVE: Info "fstab-drive" "/etc/fstab mounts a further drive, which has to be there."
 

@@ -4,7 +4,7 @@
 //! processor it is for and what it needs ([`Program`]: [`Elf`] or [`Script`]); [`missing`] does a loader's work and tells what of that the
 //! root filesystem lacks.
 //!
-//! [`ResolvConf`] is what a root filesystem says about its name servers.
+//! [`ResolvConf`] is what a root filesystem says about its name servers, and [`SshServer`] finds the keys of SSH servers.
 
 mod elf;
 mod libc;
@@ -16,6 +16,7 @@ mod program;
 mod resolv_conf;
 mod script;
 mod search;
+mod ssh_keys;
 mod view;
 
 pub use elf::{Broken, Elf, Version};
@@ -27,4 +28,5 @@ pub use needs::missing;
 pub use program::{Linkage, NotAProgram, Program};
 pub use resolv_conf::{KERNEL_RESOLV_CONF, RESOLV_CONF, ResolvConf, has_resolved, is_dead_server, name_servers};
 pub use script::{BadScript, LONGEST_LINE, Script};
+pub use ssh_keys::SshServer;
 pub use view::{Kind, Stat, View, end_of_links, exists, is_executable, name, parent};

@@ -16,6 +16,7 @@ mod inittab;
 pub(crate) mod memory;
 mod openrc;
 mod resolver;
+mod ssh_keys;
 mod systemd;
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ pub struct Options {
     pub hostname: Option<String>,
     /// What `/etc/resolv.conf` becomes.
     pub resolv_conf: ResolvConfSource,
-    /// Whether the agent is nex's own, as far as it shows: as the init, that one makes name servers.
+    /// Whether the agent is nex's own, as far as it shows: as the init, that one makes name servers and SSH host keys.
     pub agent_is_ours: bool,
     /// The hash of root's password, as crypt(5) makes it. Without one root stays as the image has it, and is locked where
     /// anybody could log in without a password.
@@ -155,6 +156,7 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     files::add_network_names(view, options.hostname.as_deref(), &mut layer)?;
     let who = resolver::Who { init: found.init, agent_is_ours: options.agent_is_ours };
     let resolv_conf = resolver::wire(view, &options.resolv_conf, who, &mut layer)?;
+    ssh_keys::wire(view, found.init, options.agent_is_ours, &mut layer);
     users::wire(view, options.root_password.as_deref(), &mut layer)?;
     config::add(&options.config, &mut layer)?;
     let agent = AgentUser::to_be(view, &found);

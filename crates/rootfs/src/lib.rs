@@ -58,7 +58,7 @@ pub use report::{
 pub use resolve::ResolveError;
 #[doc(hidden)]
 pub use script::fuzzing;
-pub use script::{SNAPSHOT, ScriptError, ScriptOptions, network_note};
+pub use script::{CLEAN_GROUPS, Clean, CleanGroup, SNAPSHOT, ScriptError, ScriptOptions, network_note};
 pub use set_agent::{SetAgentError, SetAgentOptions, SetAgentReport, set_agent};
 pub use usage::DirectoryUsage;
 pub use verity::Place as VerityPlace;

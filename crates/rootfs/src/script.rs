@@ -1,6 +1,7 @@
 //! Setup scripts: run in the merged tree, and what they change becomes a layer on top of it.
 
 mod apply;
+mod clean;
 mod feed;
 pub mod fuzzing;
 mod kept;
@@ -10,7 +11,6 @@ mod mounted;
 mod record;
 mod result;
 mod variables;
-mod volatile;
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -29,6 +29,7 @@ use apply::Apply;
 use feed::Feed;
 use kept::Kept;
 
+pub use clean::{CLEAN_GROUPS, Clean, CleanGroup};
 pub use result::SNAPSHOT;
 
 /// What to run in the image before it is dressed.
@@ -36,8 +37,8 @@ pub use result::SNAPSHOT;
 pub struct ScriptOptions {
     /// The scripts, and the world in which they run.
     pub sandbox: nex_sandbox::Options,
-    /// Whether logs, caches and what differs each time are left out of the result.
-    pub clean: bool,
+    /// What of logs, caches and what differs each time is left out of the result.
+    pub clean: Clean,
     /// The directory that is the result; else the whole tree, or [`SNAPSHOT`] if a script leaves that.
     pub snapshot: Option<Vec<u8>>,
     /// The latest time that anything of the scripts gets, in seconds since 1970.
@@ -68,6 +69,16 @@ impl ScriptOptions {
         let mut options = self.clone();
         options.sandbox.world.env.splice(0..0, image.iter().filter_map(|variable| variables::split(variable)));
         options
+    }
+
+    /// Whether a path is left out of the result when a script made or changed it. In the directory that becomes the root, paths
+    /// mean what they will there.
+    fn leaves_out(&self, path: &[u8], is_directory: bool) -> bool {
+        let snapshot = self.snapshot.as_deref().unwrap_or(SNAPSHOT);
+        let snapshot: Vec<_> =
+            snapshot.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b".")).collect();
+        let inside = path.strip_prefix(&*snapshot.join(&b'/')).and_then(|rest| rest.strip_prefix(b"/"));
+        self.clean.leaves_out(inside.unwrap_or(path), is_directory)
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
-use clap::{ArgAction, ArgGroup, Args, ValueEnum, value_parser};
+use clap::{ArgGroup, Args, ValueEnum, value_parser};
+use nex_rootfs::{CLEAN_GROUPS, Clean};
 use nex_sandbox::Mount;
 
 use crate::size;
@@ -62,19 +63,19 @@ pub struct ScriptArgs {
     #[arg(long, env = "NEX_SCRIPT_PROCESSES", value_name = "NUMBER", default_value_t = 1024, value_parser = value_parser!(u64).range(1..))]
     pub script_processes: u64,
 
-    /// Whether the logs, caches, temporary files and machine's identity that the scripts leave are kept out of the
-    /// image; the report lists them.
+    /// What of the logs, caches, temporary files and identities that the scripts leave is kept out of the image; the report lists
+    /// it. Groups are chosen by name, and help lists them.
     #[arg(
         long,
         env = "NEX_CLEAN",
-        value_name = "true|false",
-        action = ArgAction::Set,
-        default_value_t = true,
+        value_name = "true|false|NAME,...|help",
+        default_value = "true",
         default_missing_value = "true",
         num_args = 0..=1,
-        require_equals = true
+        require_equals = true,
+        value_parser = clean
     )]
-    pub clean: bool,
+    pub clean: CleanArg,
 
     /// A directory of the image that becomes the root, once the scripts are done [default: the whole image, or
     /// /my-rootfs if the scripts leave that].
@@ -103,6 +104,15 @@ pub struct ScriptArgs {
     pub work_dir: Option<PathBuf>,
 }
 
+/// The value of `--clean`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CleanArg {
+    /// Leave these groups out.
+    Groups(Clean),
+    /// List the groups.
+    Help,
+}
+
 /// The value of `--secret`.
 #[derive(Clone, Debug)]
 pub struct SecretArg {
@@ -119,6 +129,18 @@ pub enum NetworkArg {
     Host,
     /// Nothing.
     None,
+}
+
+fn clean(text: &str) -> Result<CleanArg, String> {
+    match text {
+        "true" => Ok(CleanArg::Groups(Clean::all())),
+        "false" => Ok(CleanArg::Groups(Clean::nothing())),
+        "help" => Ok(CleanArg::Help),
+        names => Clean::of(names.split(',')).map(CleanArg::Groups).map_err(|unknown| {
+            let names: Vec<_> = CLEAN_GROUPS.iter().map(|group| group.name).collect();
+            format!("'{unknown}' is no group; use true, false, help, or names of these: {}", names.join(", "))
+        }),
+    }
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -212,6 +234,16 @@ mod tests {
         assert!(!mount("/a:/b:rw".into()).unwrap().read_only);
         for text in ["", "/a", ":/b", "/a:b", "/a:/", "/a:/x/../y", "/a:/proc/sys", "/a:/./dev", "/a:/run/nex/1"] {
             assert!(mount(text.into()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn groups_are_named_all_or_none() {
+        assert_eq!(clean("true"), Ok(CleanArg::Groups(Clean::all())));
+        assert_eq!(clean("false"), Ok(CleanArg::Groups(Clean::nothing())));
+        assert_eq!(clean("logs,machine-id"), Ok(CleanArg::Groups(Clean::of(["logs", "machine-id"]).unwrap())));
+        for text in ["", "log", "logs,", "true,logs", "logs, machine-id"] {
+            assert!(clean(text).unwrap_err().contains("ssh-host-keys, dhcp-leases"), "{text}");
         }
     }
 

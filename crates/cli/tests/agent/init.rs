@@ -19,12 +19,16 @@ while read -r source target kind options rest; do echo "mounted $target $kind $o
 ip addr show lo | grep -o 'inet [0-9.]*'
 ping -c 1 127.0.0.1 | grep -o '1 packets received'
 cat /etc/resolv.conf
+cat /etc/ssh/ssh_host_fake_key
 ls -l /dev/fd /dev/stdin | grep -c proc/self/fd
 echo trouble >&2
 (sleep 0.1 &) ; (sleep 0.2 & sleep 0.2 &)
 touch /written-by-the-boot-script
 exit 3
 "#;
+
+/// Stands for the program that makes SSH host keys.
+const KEYGEN: &str = "#!/bin/sh\necho not to be seen; echo made by $0 $1 as $(id -u) > /etc/ssh/ssh_host_fake_key\n";
 
 /// Waits for the orphans' end, and tells who is dead and not buried.
 const WORKLOAD: &str = r#"#!/bin/sh
@@ -50,7 +54,12 @@ fn the_agent_is_one_small_static_file() -> Result<()> {
 
 #[test]
 fn the_init_sets_up_runs_the_script_reaps_stops_and_leaves_the_disk_clean() -> Result<()> {
-    let files = vec![Entry::file("workload", WORKLOAD).mode(RUNS)];
+    let files = vec![
+        Entry::file("workload", WORKLOAD).mode(RUNS),
+        Entry::file("usr/sbin/sshd", "").mode(RUNS),
+        Entry::file("usr/bin/ssh-keygen", KEYGEN).mode(RUNS),
+        Entry::file("etc/ssh/sshd_config", ""),
+    ];
     let config = json!({ "Entrypoint": ["/workload"], "StopSignal": "SIGQUIT", "Env": ["GREETING=hello, world"] });
     let directory = tempfile::tempdir()?;
     let script = directory.path().join("boot.sh");
@@ -90,12 +99,15 @@ fn the_init_sets_up_runs_the_script_reaps_stops_and_leaves_the_disk_clean() -> R
         "mounted /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec",
         "nameserver 192.0.2.53",
         "nameserver 192.0.2.54",
+        "made by /usr/bin/ssh-keygen -A as 0",
         "inet 127.0.0.1",
         "1 packets received",
         "2",
     ] {
         assert!(said.lines().any(|said| said.starts_with(line)), "{line} in:\n{said}");
     }
+
+    assert!(!said.contains("not to be seen"), "{said}");
 
     let said = seen.written(Source::Workload, Stream::Out);
     assert_eq!(said, "no zombies: 1\nwaiting\nstopped by its own signal\n");

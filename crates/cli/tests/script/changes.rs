@@ -105,6 +105,54 @@ fn scripts_run_in_order_and_report_what_they_did() -> Result<()> {
 }
 
 #[test]
+fn identities_are_left_out_by_groups() -> Result<()> {
+    const SCRIPT: &str = "mkdir -p /etc/ssh /var/lib/dhcp /var/lib/cloud/seed/x; echo c > /etc/ssh/sshd_config
+        echo k > /etc/ssh/ssh_host_rsa_key; echo k > /etc/ssh/ssh_host_rsa_key.pub
+        echo l > /var/lib/dhcp/dhclient.leases; echo s > /var/lib/cloud/seed/x/meta-data; echo x > /var/log/x
+        mkdir -p /my-rootfs/bin /my-rootfs/etc; cp -a /etc/ssh /my-rootfs/etc; cp -a /bin/sh /bin/busybox /my-rootfs/bin\n";
+    const KEPT: &str = "etc/ssh/sshd_config";
+    const LEFT: [&str; 5] = [
+        "etc/ssh/ssh_host_rsa_key",
+        "etc/ssh/ssh_host_rsa_key.pub",
+        "var/lib/dhcp/dhclient.leases",
+        "var/lib/cloud/seed/x/meta-data",
+        "var/log/x",
+    ];
+    let world = World::new()?;
+    let there = |output: &str, arguments: &[&str]| -> Result<(Vec<&str>, String)> {
+        let mut command = world.command(output, SCRIPT)?;
+        let report = command::run(command.args(["--format", "json", "--snapshot", "/"]).args(arguments))?;
+        let tree = nex_testkit::image_tree::read(&world.path(output))?;
+        assert!(tree.contains_key(KEPT.as_bytes()), "{output}");
+        let there = LEFT.into_iter().filter(|path| tree.contains_key(path.as_bytes())).collect();
+        Ok((there, String::from_utf8_lossy(&report).into_owned()))
+    };
+    let (found, report) = there("all", &[])?;
+    assert!(found.is_empty(), "{found:?}");
+    assert!(LEFT.iter().all(|path| report.contains(&format!("\"/{path}\""))), "{report}");
+    assert_eq!(there("none", &["--clean=false"])?.0, LEFT);
+    assert_eq!(there("some", &["--clean=ssh-host-keys,logs"])?.0, LEFT[2..4]);
+    // What becomes the root has the same rules.
+    let snapshot = world.run("snapshot", SCRIPT)?;
+    assert!(snapshot.contains_key(KEPT.as_bytes()) && !snapshot.contains_key(LEFT[0].as_bytes()));
+    Ok(())
+}
+
+#[test]
+fn the_groups_are_listed() -> Result<()> {
+    let mut nex = Command::new(crate::nex::NEX);
+    let help = command::run(nex.args(["rootfs", "--clean=help"]))?;
+    let help = String::from_utf8_lossy(&help).into_owned();
+    assert!(help.contains("\nssh-host-keys  /etc/dropbear/dropbear_*_host_key\n"), "{help}");
+    let mut unknown = Command::new(crate::nex::NEX);
+    let refused = command::output(unknown.args(["rootfs", "--clean=keys"]))?;
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    assert!(message.contains("'keys'") && message.contains("ssh-host-keys, dhcp-leases"), "{message}");
+    Ok(())
+}
+
+#[test]
 fn logs_and_caches_are_left_out_unless_they_are_wanted() -> Result<()> {
     const SCRIPT: &str = "echo x > /var/log/x; mkdir -p /var/log/dir /tmp/dir; echo i > /etc/machine-id\n";
     let world = World::new()?;

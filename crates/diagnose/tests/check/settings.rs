@@ -49,6 +49,18 @@ fn machine_ids() {
 }
 
 #[test]
+fn ssh_host_keys() {
+    let public = |tree: Tree| tree.file("etc/ssh/ssh_host_rsa_key.pub", "ssh-rsa").file("etc/ssh/sshd_config", "");
+    expect(&public(Tree::busybox()).checked(), &[]);
+    let keys = public(Tree::busybox()).file("etc/ssh/ssh_host_rsa_key", "k").file("etc/ssh/ssh_host_ed25519_key", "k");
+    let report = keys.checked();
+    expect(&report, &["ssh-keys-shared"]);
+    let said = evidence(&report, "ssh-keys-shared");
+    assert!(said.contains("/etc/ssh/ssh_host_ed25519_key") && said.contains("1 more"), "{said}");
+    expect(&Tree::openrc().file("etc/dropbear/dropbear_rsa_host_key", "k").checked(), &["ssh-keys-shared"]);
+}
+
+#[test]
 fn mounts_that_cannot_be() {
     let tree = |line: &str| Tree::busybox().file("etc/fstab", format!("# <file system>\n{line}\n")).checked();
     for line in [

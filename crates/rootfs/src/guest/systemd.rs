@@ -3,6 +3,7 @@
 use nex_program::{View, exists};
 
 use super::change::Layer;
+use super::ssh_keys;
 
 /// The service. The journal forwards its output to the console, which the host reads.
 const UNIT: &str = "\
@@ -40,6 +41,30 @@ StandardError=journal+console
 WantedBy=multi-user.target
 ";
 
+/// The service that makes SSH host keys, with the path of `ssh-keygen` in the place of the word in capitals. The socket comes before
+/// services with the usual dependencies, so this one has none of them.
+const SSH_KEYS: &str = "\
+[Unit]
+Description=SSH host keys of this guest
+DefaultDependencies=no
+After=local-fs.target systemd-remount-fs.service
+Conflicts=shutdown.target
+Before=ssh.service sshd.service ssh.socket sshd.socket shutdown.target
+ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=KEYGEN -A
+
+[Install]
+WantedBy=multi-user.target
+";
+
+/// What distributions call the units that make SSH host keys, and the beginning of the units that start the server.
+const SSH_KEY_UNITS: [&[u8]; 2] = [b"sshd-keygen", b"sshdgenkeys"];
+const SSH_UNITS: [&[u8]; 3] = [b"ssh.service", b"sshd.service", b"dropbear.service"];
+
 /// Where distributions keep their units: before and after the merge of `/usr`.
 const UNIT_DIRECTORIES: [&str; 2] = ["/usr/lib/systemd", "/lib/systemd"];
 
@@ -60,6 +85,27 @@ pub(crate) fn add_boot_script(env: &[String], layer: &mut Layer) {
     let path = format!("/etc/systemd/system/{NAME}");
     let environment: String = env.iter().map(|variable| environment(variable)).collect();
     layer.file(path.as_bytes(), 0o644, BOOT_SCRIPT.replace("ENVIRONMENT", &environment));
+    enable("multi-user.target", NAME, &path, layer);
+}
+
+/// Whether a unit makes SSH host keys, or the one that starts the server does.
+pub(crate) fn makes_ssh_keys(view: &dyn View) -> bool {
+    let own = "/etc/systemd/system".to_owned();
+    let directories = UNIT_DIRECTORIES.iter().map(|directory| format!("{directory}/system")).chain([own]);
+    directories.into_iter().any(|directory| {
+        view.list(directory.as_bytes()).unwrap_or_default().iter().any(|name| {
+            let path = || format!("{directory}/{}", String::from_utf8_lossy(name));
+            SSH_KEY_UNITS.iter().any(|unit| name.starts_with(unit))
+                || (SSH_UNITS.contains(&name.as_slice()) && ssh_keys::makes_keys(view, &path()))
+        })
+    })
+}
+
+/// Adds the service that makes SSH host keys with this program, and enables it.
+pub(crate) fn add_ssh_keys(keygen: &[u8], layer: &mut Layer) {
+    const NAME: &str = "nex-ssh-host-keys.service";
+    let path = format!("/etc/systemd/system/{NAME}");
+    layer.file(path.as_bytes(), 0o644, SSH_KEYS.replace("KEYGEN", &String::from_utf8_lossy(keygen)));
     enable("multi-user.target", NAME, &path, layer);
 }
 

@@ -6,7 +6,6 @@ use nex_ext4::{Content, Device, InodeId, Kind, Metadata, Timestamp, Tree, Writer
 use nex_sandbox::{Change, Node, Piece};
 
 use super::feed::Feed;
-use super::volatile::is_volatile;
 use super::{ScriptError, ScriptOptions, clamp};
 use crate::layer::{self, Entry, EntryKind, LayerPath, NodeKind};
 use crate::merge::Merge;
@@ -64,7 +63,7 @@ impl<'a> Apply<'a> {
         let path = layer_path(&node.path)?;
         let before = resolve_parent(self.merge.tree(), &node.path).filter(|_| !new);
         let is_directory = node.kind == nex_sandbox::Kind::Directory;
-        let is_left_out = self.options.clean && is_volatile(&node.path, is_directory);
+        let is_left_out = self.options.leaves_out(&node.path, is_directory);
         let kind = self.kind(&node, before, feed, is_left_out)?;
         if is_left_out {
             self.report.left_out.push(shown(&node.path));

@@ -5,10 +5,10 @@ use std::fs::File;
 use nex_ext4::{Journal, Layout, Options, Reserved, Size, Sizes, Timestamp, Writer};
 use nex_sandbox::{Limits, Network, World};
 
-use super::ScriptOptions;
 use super::apply::Apply;
 use super::feed::Feed;
 use super::record::{END, Record};
+use super::{Clean, ScriptOptions};
 use crate::merge::Merge;
 
 /// More bytes than these are no fuzz target's.
@@ -50,7 +50,7 @@ pub fn merge_record(changes: &[Vec<u8>], image: File) -> Result<(), String> {
         limits: Limits { time: std::time::Duration::ZERO, memory: 0, processes: 0 },
     };
     let sandbox = nex_sandbox::Options { work_dir: "/nonexistent".into(), world, keep_failed: None };
-    let options = ScriptOptions { sandbox, clean: true, snapshot: None, latest: Some(0) };
+    let options = ScriptOptions { sandbox, clean: Clean::all(), snapshot: None, latest: Some(0) };
     merge.start_layer();
     Apply::new(&options, &mut writer, &mut merge).all(&mut Feed::Record(record)).map_err(|error| text(&error))?;
     let sizes = Sizes {
