@@ -12,6 +12,7 @@ mod made_devices;
 mod memory;
 mod memory_files;
 mod mounts;
+mod open_files;
 mod proc;
 mod program;
 mod refusals;

@@ -39,6 +39,39 @@ fn a_directory_that_is_none_is_the_callers_mistake() -> Result<()> {
     Ok(())
 }
 
+/// Makes devices by the directories that a thread has open: its process's, and its own, which has a number that is another's there.
+const THREAD: &str = "#define _GNU_SOURCE\n#include <fcntl.h>\n#include <sched.h>\n#include <stdio.h>\n#include <sys/stat.h>
+    #include <sys/syscall.h>\n#include <sys/sysmacros.h>\n#include <unistd.h>
+    static char stack[1 << 16];
+    static volatile int done[2];
+    static int make(void *own) {
+        if (own) { syscall(SYS_close, 3); syscall(SYS_openat, AT_FDCWD, \"/sub\", O_RDONLY | O_DIRECTORY); }
+        syscall(SYS_mknodat, 3, own ? \"own\" : \"shared\", S_IFCHR | 0600, makedev(1, 3));
+        done[!!own] = 1;
+        for (;;) syscall(SYS_pause);
+    }
+    int main(void) {
+        int flags = CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD;
+        if (open(\"/etc\", O_RDONLY | O_DIRECTORY) != 3) return 1;
+        clone(make, stack + sizeof stack / 2, flags | CLONE_FILES, 0);
+        clone(make, stack + sizeof stack, flags, stack);
+        while (!done[0] || !done[1]) usleep(1000);
+        return 0;
+    }\n";
+
+#[test]
+fn a_thread_makes_devices_too() -> Result<()> {
+    let world = World::new()?;
+    let source = world.write("thread.c", THREAD)?;
+    command::run(Command::new("cc").args(["-static", "-w", "-o"]).arg(world.base().join("bin/thread")).arg(source))?;
+    let found = world.run("image", "mkdir /sub; thread\n")?;
+    for path in ["sub/own", "etc/shared"] {
+        let kind = found.get(path.as_bytes()).map(|entry| &entry.kind);
+        assert_eq!(kind, Some(&Kind::CharacterDevice(1, 3)), "{path}");
+    }
+    Ok(())
+}
+
 #[test]
 fn devices_that_a_script_makes_are_in_the_image() -> Result<()> {
     let world = World::new()?;

@@ -5,9 +5,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
+use rustix::fs::Statx;
+use rustix::io::{Errno, Result};
 
+use super::open_files;
 use crate::sys::{self, CallAnswer};
 
 /// The longest path, with its end (the kernel's `PATH_MAX`).
@@ -19,7 +20,7 @@ const PAGE: u64 = 4096;
 /// A call that waits.
 ///
 /// What the process is asked for may change as long as it lives, and so may the process behind the number; but as long as
-/// the call waits, the number is that process's.
+/// the call waits, the number is that process's. It is a thread's, which may have open what its process has not.
 pub struct Call<'a> {
     listener: BorrowedFd<'a>,
     told: libc::seccomp_notif,
@@ -62,13 +63,19 @@ impl<'a> Call<'a> {
         Some(value.trim().to_owned())
     }
 
-    /// A file that the process has open: the same open file, position and all.
-    pub fn file(&self, descriptor: u32) -> io::Result<OwnedFd> {
-        let pid = i32::try_from(self.told.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
-        let descriptor = i32::try_from(descriptor).map_err(|_| Errno::BADF)?;
-        let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        let file = rustix::process::pidfd_getfd(process, descriptor, PidfdGetfdFlags::empty())?;
-        self.waits().then_some(file).ok_or_else(|| io::ErrorKind::NotFound.into())
+    /// What is open under a number for who makes the call.
+    pub fn look(&self, descriptor: u32) -> Result<Statx> {
+        self.while_waiting(open_files::look(self.told.pid, descriptor)?)
+    }
+
+    /// A directory that is open under a number.
+    pub fn directory(&self, descriptor: u32) -> Result<OwnedFd> {
+        self.while_waiting(open_files::directory(self.told.pid, descriptor)?)
+    }
+
+    /// The file itself that is open under a number: to be looked at before.
+    pub fn take(&self, descriptor: u32) -> Result<OwnedFd> {
+        self.while_waiting(open_files::take(self.told.pid, descriptor)?)
     }
 
     /// The text that an argument points to, without the NUL that ends it.
@@ -107,7 +114,12 @@ impl<'a> Call<'a> {
     /// The memory of the process, and of no other: what is open stays its.
     fn memory(&self, options: &mut std::fs::OpenOptions) -> io::Result<File> {
         let memory = options.open(self.path("mem"))?;
-        self.waits().then_some(memory).ok_or_else(|| io::ErrorKind::NotFound.into())
+        Ok(self.while_waiting(memory)?)
+    }
+
+    /// What was found by the number of who makes the call, which is another's once the call does not wait any more.
+    fn while_waiting<T>(&self, found: T) -> Result<T> {
+        if self.waits() { Ok(found) } else { Err(Errno::SRCH) }
     }
 
     fn waits(&self) -> bool {

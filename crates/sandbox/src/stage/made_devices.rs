@@ -27,7 +27,7 @@ pub fn make(call: &Call, tree: u64) -> Result<Option<(Identity, Kind)>> {
     let directory = |path: &str| rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
     let root = directory(&call.path("root"))?;
     let base = match wanted.base {
-        Some(descriptor) => call.file(descriptor).map_err(|_| Errno::BADF)?,
+        Some(descriptor) => call.directory(descriptor)?,
         None => directory(&call.path("cwd"))?,
     };
     // A path means what it means to the process: from its root and directory on, and never out of there. The keeper has

@@ -6,7 +6,9 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{AtFlags, Statx, StatxFlags};
 
 use super::call::Call;
 use super::seccomp::SHELL_BUFFER;
@@ -57,14 +59,21 @@ impl<'a> ScriptLines<'a> {
 
     /// The file that is read, if it is the script and its own process reads it.
     fn opened(&self, call: &Call) -> Option<(File, u64)> {
-        let mut file = File::from(call.file(call.word(0)).ok()?);
-        let metadata = file.metadata().ok()?;
-        let is_script = (metadata.dev(), metadata.ino()) == self.file;
-        if !is_script || call.status("PPid")?.parse() != Ok(self.init) {
+        if !self.is_script(&call.look(call.word(0)).ok()?) || call.status("PPid")?.parse() != Ok(self.init) {
+            return None;
+        }
+        let mut file = File::from(call.take(call.word(0)).ok()?);
+        // Another thread may have put another file there meanwhile.
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        if !self.is_script(&rustix::fs::statx(&file, c"", flags, StatxFlags::INO).ok()?) {
             return None;
         }
         let position = file.stream_position().ok()?;
         Some((file, position))
+    }
+
+    fn is_script(&self, seen: &Statx) -> bool {
+        (rustix::fs::makedev(seen.stx_dev_major, seen.stx_dev_minor), seen.stx_ino) == self.file
     }
 
     /// Counts on from the line that was read last.
