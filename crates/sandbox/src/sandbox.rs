@@ -19,7 +19,7 @@ use crate::keep::keep;
 use crate::memory_group::MemoryGroup;
 use crate::node::{Change, Node};
 use crate::options::{MemoryBound, Network, Options};
-use crate::output::{read_lines, shown};
+use crate::output::{Output, read_lines, shown};
 use crate::protocol::{Answer, Ending, Limit, Order, Outcome, Setup};
 use crate::resolver;
 use crate::stage::KEEPER;
@@ -115,9 +115,13 @@ impl Sandbox {
     /// Passes the scripts' output on until they have ended.
     fn until_ended(&mut self, passage: &UnixStream, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Ended, Error> {
         let output = File::from(self.keeper.passed(passage)?);
+        let (running, ends) = io::pipe().map_err(Error::Keeper)?;
+        let output = Output::new(output, running).map_err(Error::Keeper)?;
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| read_lines(output, line));
-            let (ending, shell) = match self.keeper.answer()? {
+            let answer = self.keeper.answer();
+            drop(ends);
+            let (ending, shell) = match answer? {
                 Answer::Shell(ending) => (ending, true),
                 Answer::Ended(ending) => (ending, false),
                 answer => return Err(unexpected(&answer)),

@@ -15,6 +15,9 @@ use signal_hook::consts::SIGWINCH;
 
 const BUFFER: usize = 4 << 10;
 
+/// The most that is still shown of a shell that has ended: more than the kernel keeps of a terminal (`TTYB_DEFAULT_MEM_LIMIT`).
+const LAST: usize = 1 << 20;
+
 /// Tells when the terminal gets another size.
 struct Resizes {
     told: UnixStream,
@@ -76,7 +79,12 @@ pub fn lend(shell: OwnedFd, end: BorrowedFd) -> io::Result<()> {
             show(&mut shell)?;
         }
         if ended.intersects(PollFlags::IN | PollFlags::HUP) {
-            while show(&mut shell)? {}
+            // Who has kept the terminal open may go on writing, and is not heard out.
+            for _ in 0..LAST / BUFFER {
+                if !show(&mut shell)? {
+                    break;
+                }
+            }
             return Ok(());
         }
         if stdin.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) && typed.is_empty() {
