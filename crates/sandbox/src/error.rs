@@ -115,6 +115,15 @@ pub enum Error {
         /// How many may be made.
         limit: usize,
     },
+    /// The keeper could not look at what the script takes any more.
+    #[error(
+        "the setup script '{name}' was ended because nex could not see any more what it takes: what it has open or mapped does \
+         not answer, or is too much to look at; does a file system of --mount hang?"
+    )]
+    Unseen {
+        /// The script.
+        name: String,
+    },
     /// The tree of a script that failed cannot be kept.
     #[error("the setup script failed, and its tree cannot be kept in '{}': {cause}; name another directory with --keep-failed", .directory.display())]
     Keep {

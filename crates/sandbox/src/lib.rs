@@ -10,6 +10,7 @@
 //!
 //! The keeper is told of some system calls of the scripts before they are made, and answers them: it hands shells their
 //! script line by line, makes the devices that no user namespace can make, and the sockets that lead to the host's network.
+//! It does that on threads of their own, which scripts may hold up; the limits are held by one that they cannot.
 //!
 //! Each dies with the one above it, whatever kills that; and when init dies, the kernel kills everything in its pid
 //! namespace. The tree comes in as [`Node`]s and goes out as [`Change`]s. There is no overlay: a run compares what the
@@ -25,6 +26,7 @@ mod ids;
 mod incoming;
 mod interrupt;
 mod keep;
+mod keeper_process;
 mod memory_group;
 mod node;
 mod options;

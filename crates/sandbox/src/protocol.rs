@@ -124,6 +124,8 @@ pub enum Limit {
     Files(u64),
     /// Devices: so many may be made.
     Devices(usize),
+    /// Sight: what they have open or mapped has kept the keeper from looking at them for too long.
+    Sight,
 }
 
 /// From init to the keeper.

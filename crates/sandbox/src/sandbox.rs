@@ -2,30 +2,24 @@
 
 use std::fs::File;
 use std::io;
-use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
 
 use nex_text::Lines;
-use rustix::process::Pid;
 
 use crate::error::Error;
-use crate::ids::{self, Ids};
-use crate::incoming::{self, Incoming, unexpected};
-use crate::interrupt;
+use crate::ids::Ids;
+use crate::incoming::{Incoming, unexpected};
 use crate::keep::keep;
+use crate::keeper_process::Keeper;
 use crate::memory_group::MemoryGroup;
 use crate::node::{Change, Node};
 use crate::options::{MemoryBound, Network, Options};
 use crate::output::{Output, read_lines, shown};
 use crate::protocol::{Answer, Ending, Limit, Order, Outcome, Setup};
 use crate::resolver;
-use crate::stage::KEEPER;
 use crate::terminal;
 use crate::uplink::Uplink;
-use crate::wire::{Channel, receive_files, send_files};
 use crate::work_dir::{RunDir, remove_abandoned};
 
 /// A run, from the start of its keeper to the removal of its tree.
@@ -171,6 +165,7 @@ impl Sandbox {
             Outcome::Limit { script, limit: Limit::Devices(limit) } => {
                 Error::Devices { name: self.script(script), limit }
             }
+            Outcome::Limit { script, limit: Limit::Sight } => Error::Unseen { name: self.script(script) },
         })
     }
 
@@ -264,7 +259,8 @@ impl Changes {
     /// # Errors
     /// When the tree cannot be read.
     pub fn next_change(&mut self) -> Result<Option<Change>, Error> {
-        self.incoming.next_change(&mut self.sandbox.keeper.channel)
+        let change = self.incoming.next_change(&mut self.sandbox.keeper.channel);
+        self.sandbox.keeper.noting(change)
     }
 
     /// The next bytes of the file that the last change was about: of all its pieces, one after the other.
@@ -292,76 +288,5 @@ pub fn remove_tree(run: &RunDir) -> Result<(), Error> {
     match keeper.answer()? {
         Answer::Removed => Ok(()),
         answer => Err(unexpected(&answer)),
-    }
-}
-
-/// The process in the first user namespace.
-struct Keeper {
-    child: Child,
-    channel: Channel,
-}
-
-impl Keeper {
-    /// Starts the process, and gives its namespace ids. It is given the run's lock behind the files.
-    fn spawn(run: &RunDir, files: &[std::os::fd::BorrowedFd], ids: &Ids) -> Result<Self, Error> {
-        let start = || {
-            let (ours, theirs) = UnixStream::pair()?;
-            let child = Command::new("/proc/self/exe")
-                .arg0(KEEPER)
-                .current_dir(&run.path)
-                .stdin(Stdio::from(OwnedFd::from(theirs)))
-                .stdout(Stdio::null())
-                .spawn()?;
-            let files = [files, &[run.lock.as_fd()]].concat();
-            let sent = send_files(&ours, &files);
-            let keeper = Self { child, channel: Channel::new(ours)? };
-            interrupt::began(Pid::from_child(&keeper.child), keeper.channel.socket(), &run.path)?;
-            sent.map(|()| keeper)
-        };
-        let mut keeper = start().map_err(Error::Keeper)?;
-        match keeper.answer()? {
-            Answer::Unshared => ids.give(keeper.child.id())?,
-            Answer::NoUserNamespace(errno) => {
-                let cause = io::Error::from_raw_os_error(errno);
-                return Err(Error::NoUserNamespace { way_out: ids::way_out(&cause), cause });
-            }
-            answer => return Err(unexpected(&answer)),
-        }
-        Ok(keeper)
-    }
-
-    fn order(&mut self, order: &Order) -> Result<(), Error> {
-        let sent = self.channel.send_now(order);
-        self.or_its_reason(sent)
-    }
-
-    fn send(&mut self, order: &Order) -> Result<(), Error> {
-        let sent = self.channel.send(order);
-        self.or_its_reason(sent)
-    }
-
-    /// The next file that was made inside.
-    fn passed(&mut self, passage: &UnixStream) -> Result<OwnedFd, Error> {
-        let file = receive_files(passage)
-            .and_then(|files| files.into_iter().next().ok_or_else(|| io::Error::other("it passed no file")));
-        self.or_its_reason(file)
-    }
-
-    /// A keeper that is not there any more has said why.
-    fn or_its_reason<T>(&mut self, result: io::Result<T>) -> Result<T, Error> {
-        result.map_err(|error| self.answer().err().unwrap_or(Error::Keeper(error)))
-    }
-
-    fn answer(&mut self) -> Result<Answer, Error> {
-        incoming::answer(&mut self.channel)
-    }
-}
-
-impl Drop for Keeper {
-    /// Nobody listens any more: the keeper ends its scripts, removes the tree, and ends too.
-    fn drop(&mut self) {
-        interrupt::ended(Pid::from_child(&self.child));
-        self.channel.socket().shutdown(Shutdown::Both).ok();
-        self.child.wait().ok();
     }
 }

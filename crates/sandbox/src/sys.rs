@@ -8,13 +8,36 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use rustix::mount::MountAttrFlags;
+use rustix::process::{Pid, Signal};
 use rustix::thread::UnshareFlags;
 use seccompiler::sock_filter;
 
-/// Moves this process into namespaces of its own. It has one thread, and no file descriptor table is shared.
+/// Moves this process, or what a thread can have of its own, apart. No file descriptor table is shared.
 pub fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {
     // SAFETY: only CLONE_FILES could close what others hold, and no caller passes it.
     unsafe { rustix::thread::unshare_unsafe(flags - UnshareFlags::FILES) }
+}
+
+/// Has a signal interrupt what a thread waits for in the kernel, and do nothing else.
+pub fn let_interrupt(signal: Signal) -> io::Result<()> {
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: zeros are a valid sigaction: no flags, so that no call is begun again, and no signals blocked.
+    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+    // SAFETY: the handler does nothing, which it may at any time; the action lives for the call.
+    match unsafe { libc::sigaction(signal.as_raw(), &raw const action, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Sends a signal to a thread of this process, if it is still there.
+pub fn interrupt_thread(thread: Pid, signal: Signal) {
+    let process = rustix::process::getpid();
+    // SAFETY: the call takes numbers, and no thread of another process has this process's number.
+    unsafe {
+        libc::syscall(libc::SYS_tgkill, process.as_raw_nonzero(), thread.as_raw_nonzero(), signal.as_raw());
+    }
 }
 
 /// Closes what the process has inherited beside its standard input, output and error.
@@ -84,11 +107,13 @@ pub fn answer_call(listener: BorrowedFd, id: u64, answer: CallAnswer) -> io::Res
         CallAnswer::Result(value) => libc::seccomp_notif_resp { id, val: value, error: 0, flags: 0 },
         CallAnswer::Error(errno) => libc::seccomp_notif_resp { id, val: 0, error: -errno.raw_os_error(), flags: 0 },
     };
-    // SAFETY: the number of the request has the size of what the kernel reads.
-    match unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    retry(|| {
+        // SAFETY: the number of the request has the size of what the kernel reads.
+        match unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    })
 }
 
 /// Opens a file in the process whose call waits, and gives the number that it has there (Linux 5.9).
@@ -100,10 +125,22 @@ pub fn add_file(listener: BorrowedFd, id: u64, file: BorrowedFd, close_on_exec: 
         newfd: 0,
         newfd_flags: if close_on_exec { libc::O_CLOEXEC as u32 } else { 0 },
     };
-    // SAFETY: the number of the request has the size of what the kernel reads.
-    match unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request) } {
-        number @ 0.. => Ok(number.into()),
-        _ => Err(io::Error::last_os_error()),
+    retry(|| {
+        // SAFETY: the number of the request has the size of what the kernel reads.
+        match unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request) } {
+            number @ 0.. => Ok(number.into()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    })
+}
+
+/// Does a step once more that a signal has interrupted: nothing of it was done.
+fn retry<T>(mut step: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match step() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 

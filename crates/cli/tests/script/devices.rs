@@ -40,7 +40,8 @@ fn a_directory_that_is_none_is_the_callers_mistake() -> Result<()> {
 }
 
 /// Makes devices by the directories that a thread has open: its process's, and its own, which has a number that is another's there.
-const THREAD: &str = "#define _GNU_SOURCE\n#include <fcntl.h>\n#include <sched.h>\n#include <stdio.h>\n#include <sys/stat.h>
+const THREAD: &str =
+    "#define _GNU_SOURCE\n#include <fcntl.h>\n#include <sched.h>\n#include <stdio.h>\n#include <sys/stat.h>
     #include <sys/syscall.h>\n#include <sys/sysmacros.h>\n#include <unistd.h>
     static char stack[1 << 16];
     static volatile int done[2];

@@ -12,6 +12,7 @@ mod debian;
 mod devices;
 mod escapes;
 mod failures;
+mod held;
 mod inputs;
 mod ipc;
 mod kills;

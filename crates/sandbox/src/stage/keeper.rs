@@ -5,16 +5,25 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
 use rustix::thread::{Gid, Uid, UnshareFlags};
 
+use super::guard::{Ended, Guard};
+use super::memory_events::MemoryEvents;
+use super::memory_files::MemoryFiles;
+use super::sampler::Sampler;
+use super::supervisor::MemoryLimit;
 use super::watch::Watch;
+use super::worker::Worker;
 use super::{INIT, die_with_parent, doing, limits, line_up, mounts, program, setup_files};
 use crate::options::MemoryBound;
-use crate::protocol::{Answer, Ending, Order, Outcome, Report, Setup};
+use crate::protocol::{Answer, Order, Outcome, Report, Setup};
 use crate::sys;
 use crate::tree::{Changed, Layout, Snapshot, remove, send_changes};
 use crate::wire::{Channel, receive_files, send_files};
@@ -32,7 +41,7 @@ pub fn run() -> io::Result<()> {
     let socket = line_up()?;
     let files = receive_files(&socket)?;
     let mut caller = Channel::new(socket)?;
-    let namespaces = UnshareFlags::NEWUSER | UnshareFlags::NEWNS | UnshareFlags::NEWPID;
+    let namespaces = UnshareFlags::NEWUSER | UnshareFlags::NEWNS;
     if let Err(errno) = sys::unshare(namespaces) {
         return caller.send_now(&Answer::NoUserNamespace(errno.raw_os_error()));
     }
@@ -47,10 +56,11 @@ pub fn run() -> io::Result<()> {
 fn serve(caller: &mut Channel, files: Vec<OwnedFd>) -> Result<(), String> {
     match caller.receive().map_err(doing("waiting for the caller"))? {
         Order::Start(setup) => {
-            let mut keeper = Keeper::new(&setup, files)?;
+            let mut keeper = Keeper::new(Arc::from(setup), files)?;
             let result = keeper.serve(caller);
-            let removed = remove(&keeper.place, ROOT).map_err(doing("removing the tree"));
-            result.and(removed)
+            // Who still lives would go on adding to it.
+            let removed = if keeper.is_held { Ok(()) } else { remove(&keeper.place, ROOT) };
+            result.and(removed.map_err(doing("removing the tree")))
         }
         Order::Remove { groups } => {
             let place = open_place(BOX)?;
@@ -81,8 +91,8 @@ fn become_root(groups: bool) -> Result<(), String> {
     Ok(())
 }
 
-struct Keeper<'a> {
-    setup: &'a Setup,
+struct Keeper {
+    setup: Arc<Setup>,
     /// The directory that the user namespace may write to.
     place: OwnedFd,
     /// The caller's mounts, not attached to anything yet.
@@ -96,6 +106,8 @@ struct Keeper<'a> {
     passage: UnixStream,
     /// The scripts' cgroup, if there is one.
     memory_group: Option<GroupFiles>,
+    /// Whether processes of the scripts do not end.
+    is_held: bool,
 }
 
 /// The files of a cgroup.
@@ -115,8 +127,8 @@ struct LaidOut {
     shell: Option<String>,
 }
 
-impl<'a> Keeper<'a> {
-    fn new(setup: &'a Setup, files: Vec<OwnedFd>) -> Result<Self, String> {
+impl Keeper {
+    fn new(setup: Arc<Setup>, files: Vec<OwnedFd>) -> Result<Self, String> {
         let mut files = files.into_iter();
         let mut next = || files.next().ok_or_else(|| "the caller has passed too few files".to_owned());
         let (source, passage) = (File::from(next()?), UnixStream::from(next()?));
@@ -135,17 +147,24 @@ impl<'a> Keeper<'a> {
         let program = program::open().map_err(doing("opening the file of nex, which must be readable"))?;
         become_root(setup.groups)?;
         let output = Some(make_output(&passage).map_err(doing("making the scripts' output"))?);
-        Ok(Self { setup, place, mounts, source, program, output, passage, memory_group })
+        Ok(Self { setup, place, mounts, source, program, output, passage, memory_group, is_held: false })
     }
 
     fn serve(&mut self, caller: &mut Channel) -> Result<(), String> {
-        let LaidOut { root, mut hidden, shell } = self.lay_out(caller)?;
-        setup_files::add(root.as_fd(), self.setup, &self.mounts)?;
+        let LaidOut { root, hidden, shell } = self.lay_out(caller)?;
+        setup_files::add(root.as_fd(), &self.setup, &self.mounts)?;
         let snapshot = Snapshot::take(root.as_fd()).map_err(doing("looking at the tree"))?;
         snapshot.let_time_pass(self.place.as_fd()).map_err(doing("waiting for the clock"))?;
-        let ending = self.run_scripts(&root, shell.as_deref(), &mut hidden, caller)?;
+        let Ended { ending, hidden, is_held } = self.run_scripts(&root, shell.as_deref(), hidden, caller)?;
+        self.is_held = is_held;
+        let ending = ending?;
         let outcome = ending.outcome.clone();
         caller.send_now(&Answer::Ended(ending)).map_err(doing("telling how the scripts ended"))?;
+        if is_held {
+            return Err("a process of the scripts was killed and does not end, as a file system of --mount does not \
+                        answer it; the tree stays until a later run"
+                .into());
+        }
         let before = if outcome == Outcome::Done { snapshot } else { Snapshot::of_nothing() };
         if shell.is_none() && (outcome == Outcome::Done || self.setup.keep_failed) {
             send_changes(root.as_fd(), before, &hidden, caller)?;
@@ -176,9 +195,9 @@ impl<'a> Keeper<'a> {
         &mut self,
         root: &OwnedFd,
         shell: Option<&str>,
-        hidden: &mut Changed,
+        hidden: Changed,
         caller: &mut Channel,
-    ) -> Result<Ending, String> {
+    ) -> Result<Ended, String> {
         let tree = rustix::mount::open_tree(
             root,
             c"",
@@ -188,17 +207,42 @@ impl<'a> Keeper<'a> {
         // Init finds its place by its working directory, which goes along into its mount namespace.
         rustix::process::fchdir(&self.place).map_err(doing("entering the work directory"))?;
         let (ours, theirs) = UnixStream::pair().map_err(doing("making a socket"))?;
+        // Before the next step: who has children in another pid namespace may have no more threads.
+        let workers = (Worker::start("watch", Watch::run)?, Worker::start("memory", Sampler::run)?);
+        sys::unshare(UnshareFlags::NEWPID).map_err(doing("making a pid namespace"))?;
+        let mut child = self.start_init(theirs)?;
+        match self.begin(ours, &child, &tree, shell) {
+            Ok(started) => Ok(self.guard(started, &mut child, workers, hidden, caller)),
+            Err(message) => {
+                child.kill().ok();
+                child.wait().map_err(doing("waiting for the end of init"))?;
+                Err(message)
+            }
+        }
+    }
+
+    fn start_init(&mut self, line: UnixStream) -> Result<Child, String> {
         let output = self.output.take().ok_or("the scripts have run already")?;
         let error_output = output.try_clone().map_err(doing("passing the output on"))?;
         let program = program::copy(&mut self.program).map_err(doing("copying the file of nex into memory"))?;
-        let mut child = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+        Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
             .arg0(INIT)
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdin(Stdio::from(OwnedFd::from(line)))
             .stdout(output)
             .stderr(error_output)
             .env_clear()
             .spawn()
-            .map_err(doing("starting init"))?;
+            .map_err(doing("starting init"))
+    }
+
+    /// Gives init what it needs.
+    fn begin(
+        &mut self,
+        line: UnixStream,
+        child: &Child,
+        tree: &OwnedFd,
+        shell: Option<&str>,
+    ) -> Result<Started, String> {
         // Before anything of the image runs. Where the kernel does not let us, all is as without a group.
         let group = self.memory_group.take();
         let group = group.filter(|group| write!(&group.processes, "{}", child.id()).is_ok());
@@ -206,39 +250,72 @@ impl<'a> Keeper<'a> {
         let (calls, told) = UnixStream::pair().map_err(doing("making a socket"))?;
         let mut files = vec![self.passage.as_fd(), told.as_fd(), tree.as_fd()];
         files.extend(self.mounts.iter().map(AsFd::as_fd));
-        let result = (|| {
-            send_files(&ours, &files).map_err(doing("passing mounts on"))?;
-            let mut init = Channel::new(ours).map_err(doing("speaking to init"))?;
-            init.send_now(&(self.setup, shell, memory)).map_err(doing("speaking to init"))?;
-            match init.receive().map_err(doing("starting the scripts"))? {
-                Report::Unshared => {}
-                Report::Failed(message) => return Err(message),
-                report => return Err(format!("init said {report:?} out of turn")),
-            }
-            let ids = &self.setup.ids;
-            for (file, ids) in [("uid_map", &ids.users), ("gid_map", &ids.groups)] {
-                std::fs::write(format!("/proc/{}/{file}", child.id()), ids.same())
-                    .map_err(doing("setting the ids of init"))?;
-            }
-            init.send_now(&()).map_err(doing("speaking to init"))?;
-            let watch = Watch {
-                init: &mut init,
-                pid: child.id(),
-                calls: &calls,
-                setup: self.setup,
-                shell: shell.is_some(),
-                place: self.place.as_fd(),
-                memory_events: group.map(|group| group.events),
-                caller,
-                hidden,
-            };
-            watch.until_done()
-        })();
-        // Init's end is the end of every process in its namespace: when it has been waited for, there are none.
-        child.kill().ok();
-        child.wait().map_err(doing("waiting for the end of the scripts"))?;
-        result
+        send_files(&line, &files).map_err(doing("passing mounts on"))?;
+        let mut init = Channel::new(line).map_err(doing("speaking to init"))?;
+        init.send_now(&(&*self.setup, shell, memory)).map_err(doing("speaking to init"))?;
+        match init.receive().map_err(doing("starting the scripts"))? {
+            Report::Unshared => {}
+            Report::Failed(message) => return Err(message),
+            report => return Err(format!("init said {report:?} out of turn")),
+        }
+        let ids = &self.setup.ids;
+        for (file, ids) in [("uid_map", &ids.users), ("gid_map", &ids.groups)] {
+            std::fs::write(format!("/proc/{}/{file}", child.id()), ids.same())
+                .map_err(doing("setting the ids of init"))?;
+        }
+        init.send_now(&()).map_err(doing("speaking to init"))?;
+        let memory_events = group.map(|group| MemoryEvents(Arc::new(group.events)));
+        Ok(Started { init, calls, memory_events, shell: shell.is_some() })
     }
+
+    /// Lets the scripts run, and has them watched.
+    fn guard(
+        &self,
+        started: Started,
+        child: &mut Child,
+        workers: ((Worker, Sender<Watch>), (Worker, Sender<Sampler>)),
+        hidden: Changed,
+        caller: &mut Channel,
+    ) -> Ended {
+        let Started { init, calls, memory_events, shell } = started;
+        let ((watch, work), (sampler, sampling)) = workers;
+        let (limit, files) = (self.setup.world.limits.memory, Arc::new(Mutex::new(MemoryFiles::default())));
+        let (teller, news) = mpsc::channel();
+        let script = Arc::new(AtomicUsize::new(0));
+        let is_sampled = memory_events.is_none();
+        // Who does not live any more is found out when it is tended.
+        work.send(Watch {
+            init,
+            pid: child.id(),
+            calls,
+            setup: Arc::clone(&self.setup),
+            shell,
+            memory_events: memory_events.clone(),
+            memory: is_sampled.then(|| MemoryLimit { bytes: limit, files: Arc::clone(&files) }),
+            hidden,
+            script: Arc::clone(&script),
+            news: teller.clone(),
+        })
+        .ok();
+        let sampler = is_sampled.then(|| {
+            let (end, until) = mpsc::channel();
+            sampling.send(Sampler { init: child.id(), limit, files, news: teller, until }).ok();
+            (sampler, end)
+        });
+        let (setup, place) = (&*self.setup, self.place.as_fd());
+        Guard { init: child, setup, place, memory_events, caller, script, watch, sampler, news }.until_done()
+    }
+}
+
+/// Init, when it sets out to run the scripts.
+struct Started {
+    init: Channel,
+    /// Where it passes the file that tells of calls.
+    calls: UnixStream,
+    /// What the scripts' cgroup tells, if they are in one.
+    memory_events: Option<MemoryEvents>,
+    /// Whether a shell follows the scripts.
+    shell: bool,
 }
 
 /// Makes the scripts' output, and passes the other side to the caller.

@@ -4,6 +4,7 @@
 //! the keeper makes them in the place of the scripts, and keeps each one open until it is the last who has it.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{MemfdFlags, Mode, OFlags};
 use rustix::io::{Errno, Result};
@@ -21,32 +22,37 @@ const SECTOR: u64 = 512;
 #[derive(Default)]
 pub struct MemoryFiles(Vec<OwnedFd>);
 
+/// Makes the file that a call asks for, and gives its number in the process. Whoever else looks at the files meanwhile does not
+/// wait for the process.
+///
+/// # Errors
+/// Those of memfd_create(2), for the process that asks.
+pub fn make(files: &Mutex<MemoryFiles>, call: &Call) -> Result<i64> {
+    let name = call.text(0).map_err(|_| Errno::FAULT)?;
+    let flags = MemfdFlags::from_bits_retain(call.word(1));
+    // Huge pages are the machine's own, and not counted as others are.
+    if flags.contains(MemfdFlags::HUGETLB) {
+        return Err(Errno::NOSYS);
+    }
+    let made = rustix::fs::memfd_create(name, flags | MemfdFlags::CLOEXEC)?;
+    let given = reopen(&made, OFlags::RDWR)?;
+    // The kernel counts who has opened a file; the call itself opens none. So a program in it runs only when nobody
+    // has it open for writing any more, as on a disk.
+    files.lock().unwrap_or_else(PoisonError::into_inner).keep(reopen(&made, OFlags::RDONLY)?)?;
+    let number = call.give(&given, flags.contains(MemfdFlags::CLOEXEC));
+    number.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOSYS))
+}
+
 impl MemoryFiles {
-    /// Makes the file that a call asks for, and gives its number in the process.
-    ///
-    /// # Errors
-    /// Those of memfd_create(2), for the process that asks.
-    pub fn make(&mut self, call: &Call) -> Result<i64> {
+    fn keep(&mut self, file: OwnedFd) -> Result<()> {
         if self.0.len() >= MOST {
             self.forget_unused();
         }
         if self.0.len() >= MOST {
             return Err(Errno::NFILE);
         }
-        let name = call.text(0).map_err(|_| Errno::FAULT)?;
-        let flags = MemfdFlags::from_bits_retain(call.word(1));
-        // Huge pages are the machine's own, and not counted as others are.
-        if flags.contains(MemfdFlags::HUGETLB) {
-            return Err(Errno::NOSYS);
-        }
-        let made = rustix::fs::memfd_create(name, flags | MemfdFlags::CLOEXEC)?;
-        // The kernel counts who has opened a file; the call itself opens none. So a program in it runs only when nobody
-        // has it open for writing any more, as on a disk.
-        let kept = reopen(&made, OFlags::RDONLY)?;
-        let number = call.give(&reopen(&made, OFlags::RDWR)?, flags.contains(MemfdFlags::CLOEXEC));
-        let number = number.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOSYS))?;
-        self.0.push(kept);
-        Ok(number)
+        self.0.push(file);
+        Ok(())
     }
 
     /// The memory that they take, in bytes.

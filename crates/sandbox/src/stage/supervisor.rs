@@ -2,13 +2,14 @@
 //! needs, a way to have it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex};
 
 use rustix::io::Errno;
 
 use super::call::Call;
 use super::made_devices::{self, root_mount};
 use super::memory::SharedMappings;
-use super::memory_files::MemoryFiles;
+use super::memory_files::{self, MemoryFiles};
 use super::refusals;
 use super::script_lines::ScriptLines;
 use super::seccomp;
@@ -19,43 +20,36 @@ use crate::tree::{Changed, Hidden};
 /// The most devices that scripts make: the keeper remembers each, whatever becomes of it.
 pub const MOST_DEVICES: usize = 16_384;
 
+/// What the keeper holds the scripts' memory by.
+pub struct MemoryLimit {
+    /// How many bytes there may be.
+    pub bytes: u64,
+    /// Those that are in no process; others add them up.
+    pub files: Arc<Mutex<MemoryFiles>>,
+}
+
 /// What the keeper knows of the calls of the scripts.
-pub struct Supervisor<'a> {
+pub struct Supervisor {
     listener: OwnedFd,
     init: u32,
     /// The limit on memory, unless the kernel itself holds it.
-    memory: Option<u64>,
+    memory: Option<MemoryLimit>,
     /// The mount that is the tree, for new devices.
     tree: Option<u64>,
-    hidden: &'a mut Changed,
+    /// What the disk does not show, with the devices that were made.
+    pub hidden: Changed,
     made_devices: usize,
-    memory_files: MemoryFiles,
     shared: SharedMappings,
     /// The first thing that could not be done for want of ids.
     pub refused: Option<String>,
 }
 
-impl<'a> Supervisor<'a> {
+impl Supervisor {
     /// Listens to the children of init. New devices go to what is hidden. Memory has a limit that is held
     /// here, unless the kernel holds it.
-    pub fn new(listener: OwnedFd, init: u32, hidden: &'a mut Changed, memory: Option<u64>) -> Self {
-        let (memory_files, shared) = (MemoryFiles::default(), SharedMappings::default());
-        Self {
-            listener,
-            init,
-            memory,
-            tree: root_mount(init).ok(),
-            hidden,
-            made_devices: 0,
-            memory_files,
-            shared,
-            refused: None,
-        }
-    }
-
-    /// The memory of files that no process need have mapped, in bytes.
-    pub fn memory_files(&mut self) -> u64 {
-        self.memory_files.bytes()
+    pub fn new(listener: OwnedFd, init: u32, hidden: Changed, memory: Option<MemoryLimit>) -> Self {
+        let (tree, shared) = (root_mount(init).ok(), SharedMappings::default());
+        Self { listener, init, memory, tree, hidden, made_devices: 0, shared, refused: None }
     }
 
     /// Whether more devices were asked for than there may be.
@@ -86,15 +80,15 @@ impl<'a> Supervisor<'a> {
                 CallAnswer::Proceed
             }
             // Memory that would be in no process.
-            libc::SYS_memfd_create if self.memory.is_some() => {
-                self.memory_files.make(&call).map_or_else(CallAnswer::Error, CallAnswer::Result)
-            }
-            libc::SYS_mmap
-                if self.memory.is_some_and(|limit| !self.shared.grant(call.argument(1), self.init, limit)) =>
-            {
-                CallAnswer::Error(Errno::NOMEM)
-            }
-            libc::SYS_memfd_create | libc::SYS_mmap => CallAnswer::Proceed,
+            libc::SYS_memfd_create => self.memory.as_ref().map_or(CallAnswer::Proceed, |memory| {
+                memory_files::make(&memory.files, &call).map_or_else(CallAnswer::Error, CallAnswer::Result)
+            }),
+            libc::SYS_mmap => match &self.memory {
+                Some(memory) if !self.shared.grant(call.argument(1), self.init, memory.bytes) => {
+                    CallAnswer::Error(Errno::NOMEM)
+                }
+                _ => CallAnswer::Proceed,
+            },
             _ if self.made_devices > MOST_DEVICES => CallAnswer::Error(Errno::NOSPC),
             _ => match self.tree.map_or(Ok(None), |tree| made_devices::make(&call, tree)) {
                 Ok(Some((identity, kind))) => {

@@ -1,117 +1,113 @@
-//! Watches the scripts while they run: their calls, time, memory of all processes together, and room on the disk.
+//! Watches the scripts while they run: what init reports of them, and their calls.
 
-use std::fs::File;
-use std::os::fd::BorrowedFd;
-use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::doing;
-use super::memory::Memory;
+use super::guard::{INTERVAL, News, Seen};
+use super::memory_events::MemoryEvents;
 use super::script_lines::ScriptLines;
-use super::supervisor::{MOST_DEVICES, Supervisor};
-use crate::memory_group;
+use super::supervisor::{MOST_DEVICES, MemoryLimit, Supervisor};
+use super::worker::Pulse;
 use crate::options::MemoryBound;
-use crate::protocol::{Answer, Ending, Limit, Outcome, Report, Setup};
+use crate::protocol::{Ending, Limit, Outcome, Report, Setup};
 use crate::tree::Changed;
 use crate::wire::{Channel, receive_files};
 
-/// How often it is looked.
-const INTERVAL: Duration = Duration::from_millis(50);
-
-/// The part of a file system that scripts leave free, and its bounds in bytes.
-const RESERVE_PART: u64 = 50;
-/// The same for files, in numbers.
-const RESERVE_FILES: std::ops::RangeInclusive<u64> = 256..=65_536;
-const RESERVE: std::ops::RangeInclusive<u64> = (16 << 20)..=(1 << 30);
-
 /// Scripts that run.
-pub struct Watch<'a> {
+pub struct Watch {
     /// The line to init.
-    pub init: &'a mut Channel,
+    pub init: Channel,
     /// Init's number.
     pub pid: u32,
     /// Where init passes the file that tells of calls.
-    pub calls: &'a UnixStream,
+    pub calls: UnixStream,
     /// What runs.
-    pub setup: &'a Setup,
+    pub setup: Arc<Setup>,
     /// Whether a shell follows.
     pub shell: bool,
-    /// The work directory.
-    pub place: BorrowedFd<'a>,
     /// What the scripts' cgroup tells, if they are in one.
-    pub memory_events: Option<File>,
-    /// The line to the caller.
-    pub caller: &'a mut Channel,
+    pub memory_events: Option<MemoryEvents>,
+    /// The limit on memory otherwise.
+    pub memory: Option<MemoryLimit>,
     /// What the disk does not show.
-    pub hidden: &'a mut Changed,
+    pub hidden: Changed,
+    /// The number of the script that runs, for others.
+    pub script: Arc<AtomicUsize>,
+    /// Where it is told what happens.
+    pub news: Sender<News>,
 }
 
-impl Watch<'_> {
-    /// Waits until init has told how the last script ended, or the shell after it has, or a limit is reached. A shell has
-    /// all the time that it wants.
-    pub fn until_done(self) -> Result<Ending, String> {
-        let Self { init, pid, calls, setup, shell, place, memory_events, caller, hidden } = self;
-        let memory = if memory_events.is_some() { MemoryBound::Cgroup } else { MemoryBound::Sampled };
-        let has_run_out = || memory_events.as_ref().is_some_and(has_run_out);
+/// What there is besides, while they run.
+#[derive(Default)]
+struct Watched<'a> {
+    supervisor: Option<Supervisor>,
+    lines: Option<ScriptLines<'a>>,
+}
+
+impl Watched<'_> {
+    fn line(&self) -> Option<u64> {
+        self.lines.as_ref().and_then(ScriptLines::line)
+    }
+
+    fn refused(&self) -> Option<String> {
+        self.supervisor.as_ref().and_then(|supervisor| supervisor.refused.clone())
+    }
+}
+
+impl Watch {
+    /// Watches until init has told how the last script ended, or the shell after it has, or a limit is reached.
+    pub fn run(mut self, pulse: &Pulse) {
+        let setup = Arc::clone(&self.setup);
+        let mut watched = Watched::default();
+        let outcome = self.until_done(&setup, &mut watched, pulse);
+        let (line, refused) = (watched.line(), watched.refused());
+        let hidden = watched.supervisor.map_or(self.hidden, |supervisor| supervisor.hidden);
+        // When there is nobody to tell, nobody waits for it.
+        self.news.send(News::Over(outcome, Seen { line, refused, hidden })).ok();
+    }
+
+    fn until_done<'a>(
+        &mut self,
+        setup: &'a Setup,
+        watched: &mut Watched<'a>,
+        pulse: &Pulse,
+    ) -> Result<Outcome, String> {
         let scripts = &setup.world.scripts;
-        let (start, mut looked) = (Instant::now(), Instant::now());
-        let (mut hidden, mut supervisor, mut lines) = (Some(hidden), None::<Supervisor>, None::<ScriptLines>);
-        let mut sampled = Memory::default();
-        let (mut current, mut ended, mut in_shell) = (0, Outcome::Done, false);
-        let most = setup.world.limits.memory;
-        let bounded = (memory == MemoryBound::Sampled).then_some(most);
-        let taken = |sampled: &mut Memory, supervisor: Option<&mut Supervisor>| {
-            sampled.below(pid, most).saturating_add(supervisor.map_or(0, Supervisor::memory_files))
-        };
+        let mut ended = Outcome::Done;
+        let has_run_out = |events: &Option<MemoryEvents>| events.as_ref().is_some_and(MemoryEvents::has_run_out);
         loop {
-            let refused = supervisor.as_ref().and_then(|supervisor| supervisor.refused.clone());
-            let ending =
-                |outcome| Ending { outcome, memory, line: lines.as_ref().and_then(ScriptLines::line), refused };
-            if looked.elapsed() >= INTERVAL {
-                looked = Instant::now();
-                if caller.is_closed().map_err(doing("looking for the caller"))? {
-                    return Err("the caller is gone".into());
-                }
-                let limit = if !in_shell && start.elapsed() > setup.world.limits.time {
-                    Some(Limit::Time)
-                } else if has_run_out()
-                    || memory == MemoryBound::Sampled && taken(&mut sampled, supervisor.as_mut()) > most
-                {
-                    Some(Limit::Memory)
-                } else if supervisor.as_ref().is_some_and(Supervisor::has_too_many_devices) {
-                    Some(Limit::Devices(MOST_DEVICES))
-                } else {
-                    disk_limit(place)?
-                };
-                if let Some(limit) = limit {
-                    return Ok(ending(Outcome::Limit { script: current, limit }));
-                }
+            pulse.beat();
+            let limit = |limit| Ok(Outcome::Limit { script: self.script.load(Ordering::Relaxed), limit });
+            if watched.supervisor.as_ref().is_some_and(Supervisor::has_too_many_devices) {
+                return limit(Limit::Devices(MOST_DEVICES));
             }
-            let News { call, report } = news(init, supervisor.as_ref())?;
+            let Ready { call, report } = ready(&self.init, watched.supervisor.as_ref())?;
             // What init has said before the call comes first: it may be that the caller is the next script.
             if !report {
-                if let (true, Some(supervisor)) = (call, &mut supervisor) {
-                    supervisor.answer(lines.as_mut());
+                if let (true, Some(supervisor)) = (call, &mut watched.supervisor) {
+                    supervisor.answer(watched.lines.as_mut());
                 }
                 continue;
             }
-            let said = init.receive();
+            let said = self.init.receive();
             // Init itself may be killed for want of memory, and how a script ends may come of that.
-            if matches!(said, Err(_) | Ok(Report::Ended { .. })) && has_run_out() {
-                return Ok(ending(Outcome::Limit { script: current, limit: Limit::Memory }));
+            if matches!(said, Err(_) | Ok(Report::Ended { .. })) && has_run_out(&self.memory_events) {
+                return limit(Limit::Memory);
             }
             match said.map_err(doing("waiting for the scripts"))? {
                 Report::Told => {
-                    let listener = receive_files(calls).map_err(doing("listening to the scripts"))?.pop();
-                    supervisor =
-                        listener.zip(hidden.take()).map(|(file, hidden)| Supervisor::new(file, pid, hidden, bounded));
+                    let listener = receive_files(&self.calls).map_err(doing("listening to the scripts"))?.pop();
+                    let (hidden, memory) = (std::mem::take(&mut self.hidden), self.memory.take());
+                    watched.supervisor = listener.map(|file| Supervisor::new(file, self.pid, hidden, memory));
                 }
                 Report::Began { script, file } => {
-                    current = script;
-                    lines = scripts.get(script).map(|script| ScriptLines::new(script, file, pid));
+                    self.script.store(script, Ordering::Relaxed);
+                    watched.lines = scripts.get(script).map(|script| ScriptLines::new(script, file, self.pid));
                 }
                 Report::Ended { script, status, signalled } => {
                     ended = match status {
@@ -119,32 +115,36 @@ impl Watch<'_> {
                         signal if signalled => Outcome::Signal { script, signal },
                         code => Outcome::Exit { script, code },
                     };
-                    if !shell && (status != 0 || script + 1 >= scripts.len()) {
-                        return Ok(ending(ended));
+                    if !self.shell && (status != 0 || script + 1 >= scripts.len()) {
+                        return Ok(ended);
                     }
                 }
                 Report::Shell => {
-                    (current, in_shell) = (scripts.len(), true);
-                    let ending = Answer::Shell(ending(ended.clone()));
-                    caller.send_now(&ending).map_err(doing("telling how the scripts ended"))?;
+                    self.script.store(scripts.len(), Ordering::Relaxed);
+                    self.news.send(News::Shell(self.ending(ended.clone(), watched))).ok();
                 }
-                Report::ShellEnded => return Ok(ending(ended)),
+                Report::ShellEnded => return Ok(ended),
                 Report::Failed(message) => return Err(message),
                 Report::Unshared => return Err("init spoke out of turn".into()),
             }
         }
     }
+
+    fn ending(&self, outcome: Outcome, watched: &Watched) -> Ending {
+        let memory = if self.memory_events.is_some() { MemoryBound::Cgroup } else { MemoryBound::Sampled };
+        Ending { outcome, line: watched.line(), memory, refused: watched.refused() }
+    }
 }
 
 /// What there is to read.
-struct News {
+struct Ready {
     call: bool,
     report: bool,
 }
 
-fn news(init: &Channel, supervisor: Option<&Supervisor>) -> Result<News, String> {
+fn ready(init: &Channel, supervisor: Option<&Supervisor>) -> Result<Ready, String> {
     if init.has_buffered() {
-        return Ok(News { call: false, report: true });
+        return Ok(Ready { call: false, report: true });
     }
     // In this order, as they are looked at one after the other: what init said before a call is there when the call is.
     let mut files: Vec<_> = supervisor
@@ -159,24 +159,5 @@ fn news(init: &Channel, supervisor: Option<&Supervisor>) -> Result<News, String>
     }
     let report = files.pop().is_some_and(|init| !init.revents().is_empty());
     let call = files.pop().is_some_and(|listener| listener.revents().intersects(PollFlags::IN));
-    Ok(News { call, report })
-}
-
-fn disk_limit(place: BorrowedFd) -> Result<Option<Limit>, String> {
-    let disk = rustix::fs::fstatvfs(place).map_err(doing("looking at the work directory's disk"))?;
-    let reserve = disk.f_blocks.saturating_mul(disk.f_frsize) / RESERVE_PART;
-    let reserve = reserve.clamp(*RESERVE.start(), *RESERVE.end());
-    if disk.f_bavail.saturating_mul(disk.f_frsize) < reserve {
-        return Ok(Some(Limit::Disk(reserve)));
-    }
-    // File systems that make room for files as they come say that they have none.
-    let files = (disk.f_files / RESERVE_PART).clamp(*RESERVE_FILES.start(), *RESERVE_FILES.end());
-    Ok((disk.f_files > 0 && disk.f_favail < files).then_some(Limit::Files(files)))
-}
-
-/// Whether the kernel has killed a process of a cgroup.
-fn has_run_out(events: &File) -> bool {
-    let mut text = [0; 512];
-    let length = events.read_at(&mut text, 0).unwrap_or(0);
-    memory_group::has_run_out(&String::from_utf8_lossy(&text[..length]))
+    Ok(Ready { call, report })
 }
