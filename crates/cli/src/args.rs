@@ -198,7 +198,7 @@ pub struct RootfsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// The most entries in all layers together.
+    /// The most entries in all layers together, and in what setup scripts leave.
     #[arg(long, env = "NEX_MAX_ENTRIES", value_name = "NUMBER", default_value_t = nex_rootfs::Limits::default().entries)]
     pub max_entries: u64,
 
@@ -210,7 +210,7 @@ pub struct LimitArgs {
     #[arg(long, env = "NEX_MAX_METADATA", value_name = "SIZE", value_parser = size::parse, default_value = "1GiB")]
     pub max_metadata: u64,
 
-    /// The most bytes that all layers together may unpack to.
+    /// The most bytes that all layers together may unpack to, and that setup scripts may write into files.
     #[arg(long, env = "NEX_MAX_UNPACKED", value_name = "SIZE", value_parser = size::parse, default_value = "64GiB")]
     pub max_unpacked: u64,
 

@@ -66,11 +66,24 @@ pub fn print(what: &str, text: &str) -> Result<(), Diagnostic> {
 /// When standard output is full, or nobody reads it any more.
 pub fn print_or(text: &str, failed: impl FnOnce(io::Error) -> String) -> Result<(), Diagnostic> {
     let mut output = io::stdout();
-    let written = output.write_all(nex_text::lines(text).as_bytes()).and_then(|()| output.flush());
+    let written = write_lines(&mut output, text).and_then(|()| output.flush());
     written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Diagnostic::enough(),
         _ => Diagnostic::new(failed(error)),
     })
+}
+
+/// Writes our own lines piece by piece: a report in JSON is one of many megabytes.
+fn write_lines(output: &mut impl Write, text: &str) -> io::Result<()> {
+    const PIECE: usize = 64 << 10;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = (PIECE..rest.len()).find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
+        let (piece, behind) = rest.split_at(end);
+        output.write_all(nex_text::lines(piece).as_bytes())?;
+        rest = behind;
+    }
+    Ok(())
 }
 
 /// Standard output for what a guest's program writes, byte for byte.
@@ -105,5 +118,22 @@ impl Write for StandardError {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_in_pieces_is_the_same() {
+        for character in ['a', '\x1b', '\u{e9}', '\u{202e}', '\n', '\u{1f980}'] {
+            for before in ["", "x", "xy"] {
+                let text = format!("{before}{}\r\n", String::from(character).repeat(100_000));
+                let mut written = Vec::new();
+                assert!(write_lines(&mut written, &text).is_ok());
+                assert!(written == nex_text::lines(&text).into_bytes(), "{before}{character:?}");
+            }
+        }
     }
 }

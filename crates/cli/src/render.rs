@@ -95,7 +95,7 @@ fn add_script(lines: &mut Lines, script: &ScriptReport) {
     }
     if !script.left_out.is_empty() {
         let named: Vec<_> = script.left_out.iter().take(NAMED).map(String::as_str).collect();
-        let more = script.left_out.len().saturating_sub(NAMED);
+        let more = script.left_out.len().saturating_sub(NAMED) as u64 + script.unlisted_left_out;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         lines.add("left out", &format!("{}{more} (--clean=false keeps them)", named.join(", ")));
     }

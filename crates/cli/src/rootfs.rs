@@ -79,7 +79,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         agent: agent(args.agent.as_deref())?,
         size,
         file_system: file_system(&args.file_system, size)?,
-        script: script::options(&args.script, args.hostname.as_deref(), source_date_epoch()?)?,
+        script: script::options(&args.script, args.limits.max_entries, args.hostname.as_deref(), source_date_epoch()?)?,
         output: destination(&args.output)?,
         digest: args.sha256,
         verity: verity(args)?,

@@ -20,12 +20,13 @@ const HOSTNAME: &str = "nex";
 /// The longest script, and the longest secret, in bytes.
 const LONGEST: u64 = 64 << 20;
 
-/// What to run; `None` without a script and a shell.
+/// What to run in an image of at most so many names; `None` without a script and a shell.
 ///
 /// # Errors
 /// When a file that the flags name cannot be read, or there is no terminal for a shell.
 pub fn options(
     args: &ScriptArgs,
+    names: u64,
     hostname: Option<&str>,
     source_date_epoch: Option<i64>,
 ) -> Result<Option<ScriptOptions>, Diagnostic> {
@@ -46,7 +47,12 @@ pub fn options(
         secrets: args.secret.iter().map(secret).collect::<Result<_, _>>()?,
         network: network(args.script_network)?,
         hostname: hostname.unwrap_or(HOSTNAME).to_owned(),
-        limits: Limits { time: args.script_timeout, memory: args.script_memory, processes: args.script_processes },
+        limits: Limits {
+            time: args.script_timeout,
+            memory: args.script_memory,
+            processes: args.script_processes,
+            names,
+        },
     };
     let sandbox = nex_sandbox::Options {
         work_dir: args.work_dir.clone().unwrap_or_else(default_work_dir),

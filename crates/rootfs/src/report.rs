@@ -151,12 +151,17 @@ pub struct ScriptReport {
     pub bytes: u64,
     /// The directory that became the root, if it was not the whole tree.
     pub snapshot: Option<String>,
-    /// Bytes of new and changed files in each directory and below, two levels deep.
+    /// Bytes of new and changed files in each directory and below, two levels deep; past a thousand directories, in the root.
     pub directories: Vec<DirectoryReport>,
-    /// Logs, caches and the like that they left, and that are not in the image.
+    /// Logs, caches and the like that they left, and that are not in the image: the first 100,000, as far as their names and
+    /// those of the changes have 16 MiB.
     pub left_out: Vec<String>,
-    /// All changes, in the order of their paths; deletions last.
+    /// How many more of those there are.
+    pub unlisted_left_out: u64,
+    /// Changes, in the order of their paths, deletions last: the first 100,000, in the same 16 MiB.
     pub changes: Vec<ChangeReport>,
+    /// How many more changes there are.
+    pub unlisted_changes: u64,
     /// What the user may want to know.
     #[serde(skip)]
     pub notes: Vec<String>,

@@ -1,6 +1,7 @@
 //! Setup scripts: run in the merged tree, and what they change becomes a layer on top of it.
 
 mod apply;
+mod bounds;
 mod clean;
 mod feed;
 pub mod fuzzing;
@@ -10,6 +11,7 @@ mod lay_out;
 mod mounted;
 mod record;
 mod result;
+mod told;
 mod variables;
 
 use std::fs::File;
@@ -26,6 +28,8 @@ use crate::layer::PathError;
 use crate::merge::{Merge, MergeError};
 use crate::report::ScriptReport;
 use apply::Apply;
+pub use bounds::Bounds;
+use bounds::TooMuch;
 use feed::Feed;
 use kept::Kept;
 
@@ -126,6 +130,9 @@ pub enum ScriptError {
         /// Why.
         cause: MergeError,
     },
+    /// They made more than there may be.
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
     /// The directory that is to be the result.
     #[error("the setup script left no directory {0}, which --snapshot names")]
     NoSnapshot(String),
@@ -180,12 +187,13 @@ pub struct ScriptCache<'a> {
 /// earlier run that began with the same. `image` is the file that the writer writes to.
 ///
 /// # Errors
-/// When a script cannot run or fails, or the output cannot take what it made.
+/// When a script cannot run or fails, or makes too much, or the output cannot take it.
 pub fn run(
     options: &ScriptOptions,
     image: &File,
     writer: &mut Writer,
     merge: &mut Merge,
+    bounds: Bounds,
     cache: Option<&ScriptCache>,
     events: &dyn Events,
 ) -> Result<Ran, ScriptError> {
@@ -212,10 +220,10 @@ pub fn run(
         }
     };
     merge.start_layer();
-    let applied = Apply::new(options, writer, merge).all(&mut feed);
+    let applied = Apply::new(options, bounds, writer, merge).all(&mut feed);
     let (mut report, blocks) = applied.map_err(|error| match (error, &feed, &kept) {
-        // A disk that fails is none of the record's faults, and everything else is.
-        (error @ ScriptError::Output(nex_ext4::Error::Io { .. }), ..) => error,
+        // A disk that fails and limits are none of the record's faults, and everything else is.
+        (error @ (ScriptError::Output(nex_ext4::Error::Io { .. }) | ScriptError::TooMuch(_)), ..) => error,
         (error, Feed::Record(_), Some(kept)) => ScriptError::Kept { key: kept.key().clone(), what: error.to_string() },
         (error, ..) => error,
     })?;

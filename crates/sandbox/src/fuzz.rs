@@ -138,7 +138,7 @@ fn tell(root: &OwnedFd, hidden: &Changed) -> Result<Told, String> {
     let mut caller = Channel::new(theirs).expect("a socket");
     std::thread::scope(|scope| {
         let listener = scope.spawn(|| listen_to_changes(Channel::new(ours).expect("a socket")));
-        let told = send_changes(root.as_fd(), Snapshot::of_nothing(), hidden, &mut caller)
+        let told = send_changes(root.as_fd(), Snapshot::of_nothing(), hidden, u64::MAX, &mut caller)
             .and_then(|()| caller.send_now(&Answer::NoMoreChanges).map_err(|error| error.to_string()));
         drop(caller);
         let heard = listener.join().expect("it does not panic");

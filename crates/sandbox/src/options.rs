@@ -100,4 +100,6 @@ pub struct Limits {
     pub memory: u64,
     /// Processes and threads at once.
     pub processes: u64,
+    /// Names in the tree when they have ended.
+    pub names: u64,
 }

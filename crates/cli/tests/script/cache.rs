@@ -40,6 +40,24 @@ fn changes(report: &str) -> Option<&str> {
 }
 
 #[test]
+fn limits_hold_for_a_cached_script_and_do_not_spoil_it() -> Result<()> {
+    let world = World::new()?;
+    let script = "mkdir /new; for i in 1 2 3 4 5 6 7 8 9; do echo $i > /new/$i; done; dd if=/dev/zero of=/new/zeros bs=1M count=9\n";
+    assert!(!build(&world, script, &[])?.cached);
+    for (limit, most, said) in [
+        ("--max-entries", "70", "has more than 70 entries (--max-entries)"),
+        ("--max-unpacked", "8MiB", "files of more than 8388608 bytes (--max-unpacked)"),
+    ] {
+        fs::remove_file(world.path("image"))?;
+        let mut run = world.command("image", script)?;
+        run.args([limit, most]).env("NEX_CACHE_DIR", world.path("cache"));
+        world.fails(&mut run, "image", &[said])?;
+        assert!(build(&world, script, &[])?.cached, "{limit}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_cached_script_gives_the_same_bytes() -> Result<()> {
     let world = World::new()?;
     let (first, second) = (build(&world, SCRIPT, &[])?, build(&world, SCRIPT, &[])?);

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use nex_testkit::manifest::{Kind, Manifest};
-use nex_testkit::{Result, command, fsck, host_tree, places};
+use nex_testkit::{Result, command, fsck, host_tree, image_tree, places};
 
 use crate::nex::same_but_for_guest;
 use crate::world::{EPOCH, World, text};
@@ -149,6 +149,30 @@ fn the_groups_are_listed() -> Result<()> {
     let message = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{message}");
     assert!(message.contains("'keys'") && message.contains("ssh-host-keys, dhcp-leases"), "{message}");
+    Ok(())
+}
+
+#[test]
+fn of_very_many_changes_the_report_lists_the_first() -> Result<()> {
+    // Paths as long as they can be, each byte of which is four when it is shown, and five in JSON.
+    const SCRIPT: &str = "set -e; name=$(head -c 250 /dev/zero | busybox tr '\\0' '\\377'); i=0
+        while [ $i -lt 14 ]; do i=$((i+1)); mkdir $name; cd $name; done
+        while [ $i -lt 1400 ]; do i=$((i+1)); : > $i-${name#??????}; done; : > /last\n";
+    const MADE: usize = 1401;
+    let world = World::new()?;
+    let report = command::run(world.command("image", SCRIPT)?.args(["--format", "json"]))?;
+    assert!(report.len() < 32 << 20, "{} bytes", report.len());
+    let report = String::from_utf8_lossy(&report);
+    let number = |name: &str| {
+        let value = report.split(&format!("\"{name}\":")).nth(1)?;
+        value.split(|character: char| !character.is_ascii_digit()).next()?.parse::<usize>().ok()
+    };
+    let listed = report.matches(r#""change":"created""#).count();
+    assert_eq!((number("created"), number("unlistedChanges")), (Some(MADE), Some(MADE - listed)));
+    assert!((1000..MADE).contains(&listed), "{listed} are listed");
+    // Nothing is left out of the image.
+    let before = image_tree::read(&world.path("image"))?.keys().filter(|path| path.starts_with(b"\xff")).count();
+    assert_eq!(before, MADE - 1);
     Ok(())
 }
 

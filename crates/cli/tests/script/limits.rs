@@ -87,3 +87,20 @@ fn a_full_disk_ends_the_script_and_not_the_host() -> Result<()> {
     };
     failed(&result, &["are left in", "--work-dir"])
 }
+
+#[test]
+fn what_a_script_leaves_counts_as_what_layers_bring() -> Result<()> {
+    let world = World::new()?;
+    let names = "mkdir /new; i=0; while [ $i -lt 300 ]; do i=$((i+1)); : > /new/$i; done\n";
+    let mut many = world.command("image", names)?;
+    world.fails(many.args(["--max-entries", "200"]), "image", &["more than 200", "(--max-entries)"])?;
+    let mut long = world.command("image", names)?;
+    world.fails(long.args(["--max-metadata", "2000"]), "image", &["more than 2000 bytes", "(--max-metadata)"])?;
+    let mut large =
+        world.command("image", "dd if=/dev/zero of=/zeros bs=1M count=9; truncate -s 1000000000000 /hole\n")?;
+    world.fails(large.args(["--max-unpacked", "8MiB"]), "image", &["more than 8388608 bytes (--max-unpacked)"])?;
+    // As much as there may be, and a hole is nothing.
+    let mut enough =
+        world.command("image", "dd if=/dev/zero of=/zeros bs=1M count=8; truncate -s 1000000000 /hole\n")?;
+    command::run(enough.args(["--max-unpacked", "8MiB"])).map(drop)
+}

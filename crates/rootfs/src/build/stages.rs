@@ -19,7 +19,7 @@ use crate::merge::Merge;
 use crate::output::Unfinished;
 use crate::place::Placed;
 use crate::report::LayerReport;
-use crate::script::{self, Ran, ScriptCache, ScriptError, ScriptOptions};
+use crate::script::{self, Bounds, Ran, ScriptCache, ScriptError, ScriptOptions};
 use crate::verity;
 use crate::view::MergedView;
 
@@ -91,7 +91,9 @@ impl<'a> Build<'a> {
     ) -> Result<Ran, Error> {
         let cache = cache.map(|cache| ScriptCache { cache, base: self.base() });
         let script = script.above(&self.image.config.env);
-        let ran = script::run(&script, image, &mut self.writer, &mut self.merge, cache.as_ref(), events);
+        let bytes = self.options.image.limits.uncompressed_bytes;
+        let bounds = Bounds { limits: self.options.limits, placed: self.placed, bytes, brought: 0 };
+        let ran = script::run(&script, image, &mut self.writer, &mut self.merge, bounds, cache.as_ref(), events);
         let ran = ran.map_err(|error| script_error(self.options, error))?;
         self.placed.blocks += ran.blocks;
         Ok(ran)

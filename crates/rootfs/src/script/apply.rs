@@ -1,31 +1,27 @@
 //! Merges what scripts have changed.
 
-use std::collections::BTreeMap;
-
 use nex_ext4::{Content, Device, InodeId, Kind, Metadata, Timestamp, Tree, Writer, Xattr};
 use nex_sandbox::{Change, Node, Piece};
 
+use super::bounds::Bounds;
 use super::feed::Feed;
+use super::told::{Told, shown};
 use super::{ScriptError, ScriptOptions, clamp};
 use crate::layer::{self, Entry, EntryKind, LayerPath, NodeKind};
 use crate::merge::Merge;
-use crate::report::{ChangeKind, ChangeReport, DirectoryReport, ScriptReport};
+use crate::report::{ChangeKind, ScriptReport};
 use crate::resolve::resolve_parent;
 
 /// How much is read at once.
 const CHUNK: usize = 256 << 10;
 
-/// How deep a directory is that the report names: `/usr/lib`.
-const DEPTH: usize = 2;
-
 /// Applies changes one by one.
 pub struct Apply<'a> {
     options: &'a ScriptOptions,
+    bounds: Bounds,
     writer: &'a mut Writer,
     merge: &'a mut Merge,
-    report: ScriptReport,
-    /// Bytes of new and changed files, by directory.
-    gained: BTreeMap<String, u64>,
+    told: Told,
     /// Names that are left out, and what they stood for before.
     left_out: Vec<(LayerPath, Option<InodeId>)>,
     blocks: u64,
@@ -33,14 +29,15 @@ pub struct Apply<'a> {
 
 impl<'a> Apply<'a> {
     /// Begins a layer that has begun in the merge too.
-    pub fn new(options: &'a ScriptOptions, writer: &'a mut Writer, merge: &'a mut Merge) -> Self {
-        let (report, gained, left_out) = (ScriptReport::default(), BTreeMap::new(), Vec::new());
-        Self { options, writer, merge, report, gained, left_out, blocks: 0 }
+    pub fn new(options: &'a ScriptOptions, bounds: Bounds, writer: &'a mut Writer, merge: &'a mut Merge) -> Self {
+        let (told, left_out) = (Told::default(), Vec::new());
+        Self { options, bounds, writer, merge, told, left_out, blocks: 0 }
     }
 
     /// Applies all changes. Gives the report, and the blocks of what was applied.
     pub fn all(mut self, feed: &mut Feed) -> Result<(ScriptReport, u64), ScriptError> {
         while let Some(change) = feed.next_change()? {
+            self.bounds.count(&change)?;
             match change {
                 Change::Set { node, new } => self.set(node, new, feed)?,
                 Change::Removed(path) => self.remove(&path)?,
@@ -49,13 +46,11 @@ impl<'a> Apply<'a> {
         for (path, before) in std::mem::take(&mut self.left_out) {
             self.merge.put_back(&path, before);
         }
-        let directories = self.gained.into_iter().map(|(path, bytes)| DirectoryReport { path, bytes });
-        self.report.directories = directories.collect();
-        Ok((self.report, self.blocks))
+        Ok((self.told.report(), self.blocks))
     }
 
     fn remove(&mut self, path: &[u8]) -> Result<(), ScriptError> {
-        self.count(path, ChangeKind::Deleted);
+        self.told.change(path, ChangeKind::Deleted);
         self.apply(path, EntryKind::Whiteout)
     }
 
@@ -66,10 +61,10 @@ impl<'a> Apply<'a> {
         let is_left_out = self.options.leaves_out(&node.path, is_directory);
         let kind = self.kind(&node, before, feed, is_left_out)?;
         if is_left_out {
-            self.report.left_out.push(shown(&node.path));
+            self.told.left_out(&node.path);
             self.left_out.push((path, before));
         } else if before.is_none_or(|before| !is_same(self.merge.tree(), before, &kind)) {
-            self.count(&node.path, if new { ChangeKind::Created } else { ChangeKind::Changed });
+            self.told.change(&node.path, if new { ChangeKind::Created } else { ChangeKind::Changed });
         }
         self.apply(&node.path, kind)
     }
@@ -131,8 +126,7 @@ impl<'a> Apply<'a> {
         let placed = file.finish()?;
         self.blocks += placed.blocks();
         if !left_out {
-            *self.gained.entry(top_directory(path)).or_default() += placed.size();
-            self.report.bytes += placed.size();
+            self.told.file(path, placed.size());
         }
         Ok(placed)
     }
@@ -140,15 +134,6 @@ impl<'a> Apply<'a> {
     fn apply(&mut self, path: &[u8], kind: EntryKind) -> Result<(), ScriptError> {
         let entry = Entry { path: layer_path(path)?, kind };
         self.merge.apply(entry).map_err(|cause| ScriptError::Merge { path: shown(path), cause })
-    }
-
-    fn count(&mut self, path: &[u8], kind: ChangeKind) {
-        *match kind {
-            ChangeKind::Created => &mut self.report.created,
-            ChangeKind::Changed => &mut self.report.changed,
-            ChangeKind::Deleted => &mut self.report.deleted,
-        } += 1;
-        self.report.changes.push(ChangeReport { path: shown(path), change: kind });
     }
 }
 
@@ -162,15 +147,4 @@ fn is_same(tree: &Tree, before: InodeId, after: &EntryKind) -> bool {
 
 fn layer_path(path: &[u8]) -> Result<LayerPath, ScriptError> {
     LayerPath::new(path).map_err(|cause| ScriptError::Path { path: shown(path), cause })
-}
-
-fn shown(path: &[u8]) -> String {
-    format!("/{}", nex_text::name(path))
-}
-
-/// The directory of a file, as far as the report names it.
-fn top_directory(path: &[u8]) -> String {
-    let names: Vec<_> = path.split(|byte| *byte == b'/').collect();
-    let directories = names.len().saturating_sub(1).min(DEPTH);
-    shown(&names[..directories].join(&b'/'))
 }

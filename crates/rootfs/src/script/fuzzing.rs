@@ -6,10 +6,12 @@ use nex_ext4::{Journal, Layout, Options, Reserved, Size, Sizes, Timestamp, Write
 use nex_sandbox::{Limits, Network, World};
 
 use super::apply::Apply;
+use super::bounds::Bounds;
 use super::feed::Feed;
 use super::record::{END, Record};
 use super::{Clean, ScriptOptions};
 use crate::merge::Merge;
+use crate::place::Placed;
 
 /// More bytes than these are no fuzz target's.
 const MOST_DATA: u64 = 1 << 20;
@@ -47,12 +49,16 @@ pub fn merge_record(changes: &[Vec<u8>], image: File) -> Result<(), String> {
         secrets: Vec::new(),
         network: Network::None,
         hostname: String::new(),
-        limits: Limits { time: std::time::Duration::ZERO, memory: 0, processes: 0 },
+        limits: Limits { time: std::time::Duration::ZERO, memory: 0, processes: 0, names: 0 },
     };
     let sandbox = nex_sandbox::Options { work_dir: "/nonexistent".into(), world, keep_failed: None };
     let options = ScriptOptions { sandbox, clean: Clean::all(), snapshot: None, latest: Some(0) };
     merge.start_layer();
-    Apply::new(&options, &mut writer, &mut merge).all(&mut Feed::Record(record)).map_err(|error| text(&error))?;
+    let (limits, placed) = (crate::place::Limits::default(), Placed::default());
+    let bounds = Bounds { limits, placed, bytes: MOST_DATA, brought: 0 };
+    Apply::new(&options, bounds, &mut writer, &mut merge)
+        .all(&mut Feed::Record(record))
+        .map_err(|error| text(&error))?;
     let sizes = Sizes {
         size: Size::Auto { free: Some(0) },
         journal: Journal::None,

@@ -104,7 +104,7 @@ fn setup() -> Setup {
             secrets: vec![Secret { name: "token".into(), content: b"secret".to_vec() }],
             network: Network::Host,
             hostname: "box".into(),
-            limits: Limits { time: Duration::from_millis(1500), memory: 1 << 30, processes: 4096 },
+            limits: Limits { time: Duration::from_millis(1500), memory: 1 << 30, processes: 4096, names: 1 << 20 },
         },
         keep_failed: true,
         uplink: Uplink::Sockets,

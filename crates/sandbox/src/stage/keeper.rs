@@ -167,7 +167,7 @@ impl Keeper {
         }
         let before = if outcome == Outcome::Done { snapshot } else { Snapshot::of_nothing() };
         if shell.is_none() && (outcome == Outcome::Done || self.setup.keep_failed) {
-            send_changes(root.as_fd(), before, &hidden, caller)?;
+            send_changes(root.as_fd(), before, &hidden, self.setup.world.limits.names, caller)?;
             caller.send_now(&Answer::NoMoreChanges).map_err(doing("telling the changes"))?;
         }
         Ok(())

@@ -17,15 +17,16 @@ use crate::node::{Change, Kind, Node, Piece};
 use crate::protocol::Answer;
 use crate::wire::Channel;
 
-/// Sends every change, with the bytes of files; removals come last.
+/// Sends every change, with the bytes of files; removals come last. The tree has at most so many names.
 pub fn send_changes(
     root: BorrowedFd,
     mut before: Snapshot,
     hidden: &Changed,
+    names: u64,
     caller: &mut Channel,
 ) -> Result<(), String> {
     let mut sender = Sender { hidden, caller, first_names: BTreeMap::new() };
-    walk::<String>(root, &mut |visit| match before.compare(visit.path, visit.stat) {
+    walk::<String>(root, names, &mut |visit| match before.compare(visit.path, visit.stat) {
         Fate::Same => Ok(()),
         fate => sender
             .send(&visit, fate == Fate::New)

@@ -56,7 +56,7 @@ impl Snapshot {
     /// Looks at the whole tree.
     pub fn take(root: BorrowedFd) -> Result<Self, String> {
         let (mut names, mut latest) = (BTreeMap::new(), Time::default());
-        walk::<String>(root, &mut |visit| {
+        walk::<String>(root, u64::MAX, &mut |visit| {
             let seen = Seen::of(visit.stat);
             latest = latest.max(seen.changed);
             names.insert(visit.path.to_vec(), seen);

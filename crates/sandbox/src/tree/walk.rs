@@ -45,14 +45,22 @@ struct Level {
 
 /// Shows everything to `visit`, the root first.
 ///
-/// Nobody else changes the tree meanwhile. Errors name the path.
-pub fn walk<E: From<String>>(root: BorrowedFd, visit: &mut dyn FnMut(Visit) -> Result<(), E>) -> Result<(), E> {
+/// Nobody else changes the tree meanwhile. Errors name the path. More names than `most` are an error, too, before they are all in
+/// memory.
+pub fn walk<E: From<String>>(
+    root: BorrowedFd,
+    most: u64,
+    visit: &mut dyn FnMut(Visit) -> Result<(), E>,
+) -> Result<(), E> {
     let at = |path: &[u8], error: io::Error| E::from(format!("reading /{}: {error}", nex_text::short_name(path)));
     let mut path = Vec::new();
+    let too_many = || E::from(format!("it left more than {most} names in the tree (--max-entries)"));
+    let mut left = most;
     let here = c".".to_owned();
     let stat = rustix::fs::statx(root, c"", AtFlags::EMPTY_PATH, WANTED).map_err(|error| at(b"", error.into()))?;
     visit(Visit { path: &path, parent: root, name: &here, stat: &stat })?;
-    let mut levels = vec![enter(root, &path).map_err(|error| at(b"", error))?];
+    let first = enter(root, &path, &mut left).map_err(|error| at(b"", error))?;
+    let mut levels = vec![first.ok_or_else(too_many)?];
     while let Some(level) = levels.last_mut() {
         path.truncate(level.path_length);
         let Some(name) = level.names.next() else {
@@ -77,25 +85,31 @@ pub fn walk<E: From<String>>(root: BorrowedFd, visit: &mut dyn FnMut(Visit) -> R
         let stat = stat.map_err(|error| at(&path, error.into()))?;
         visit(Visit { path: &path, parent, name: &name, stat: &stat })?;
         if FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory {
-            let below = enter(root, &path).map_err(|error| at(&path, error))?;
+            let below = enter(root, &path, &mut left).map_err(|error| at(&path, error))?;
             if let Some(far_above) = levels.len().checked_sub(OPEN) {
                 levels[far_above].open = None;
             }
-            levels.push(below);
+            levels.push(below.ok_or_else(too_many)?);
         }
     }
     Ok(())
 }
 
-fn enter(root: BorrowedFd, path: &[u8]) -> io::Result<Level> {
+/// A directory; `None` when it has more names than there may still come.
+fn enter(root: BorrowedFd, path: &[u8], left: &mut u64) -> io::Result<Option<Level>> {
     let directory = open_directory(root, path)?;
     let mut names = Vec::new();
     for entry in Dir::read_from(&directory)? {
         let name = entry?.file_name().to_owned();
-        if !matches!(name.as_bytes(), b"." | b"..") {
-            names.push(name);
+        if matches!(name.as_bytes(), b"." | b"..") {
+            continue;
         }
+        match left.checked_sub(1) {
+            Some(fewer) => *left = fewer,
+            None => return Ok(None),
+        }
+        names.push(name);
     }
     names.sort_unstable();
-    Ok(Level { path_length: path.len(), open: Some(directory), names: names.into_iter() })
+    Ok(Some(Level { path_length: path.len(), open: Some(directory), names: names.into_iter() }))
 }

@@ -1,0 +1,130 @@
+//! What a report tells of many names: the first of them, and how many more there are.
+
+use std::collections::BTreeMap;
+
+use crate::report::{ChangeKind, ChangeReport, DirectoryReport, ScriptReport};
+
+/// The most names in a list: more than most distributions install.
+const NAMES: usize = 100_000;
+
+/// The most bytes of all names in the lists, as they are shown: of an image's author they may be 16,000 each.
+const BYTES: usize = 16 << 20;
+
+/// The most directories that are told apart.
+const DIRECTORIES: usize = 1000;
+
+/// How deep a directory is that is told apart: `/usr/lib`.
+const DEPTH: usize = 2;
+
+/// A report in the making.
+#[derive(Default)]
+pub struct Told {
+    report: ScriptReport,
+    bytes: usize,
+    /// Bytes of new and changed files, by directory.
+    gained: BTreeMap<String, u64>,
+}
+
+impl Told {
+    /// Tells a change.
+    pub fn change(&mut self, path: &[u8], change: ChangeKind) {
+        let report = &mut self.report;
+        *match change {
+            ChangeKind::Created => &mut report.created,
+            ChangeKind::Changed => &mut report.changed,
+            ChangeKind::Deleted => &mut report.deleted,
+        } += 1;
+        match has_room(report.changes.len(), &mut self.bytes, path) {
+            Some(path) => report.changes.push(ChangeReport { path, change }),
+            None => report.unlisted_changes += 1,
+        }
+    }
+
+    /// Tells a name that is left out.
+    pub fn left_out(&mut self, path: &[u8]) {
+        match has_room(self.report.left_out.len(), &mut self.bytes, path) {
+            Some(path) => self.report.left_out.push(path),
+            None => self.report.unlisted_left_out += 1,
+        }
+    }
+
+    /// Tells the bytes of a file. Past the most directories, they count for the root.
+    pub fn file(&mut self, path: &[u8], bytes: u64) {
+        self.report.bytes += bytes;
+        let names: Vec<_> = path.split(|byte| *byte == b'/').collect();
+        let depth = names.len().saturating_sub(1).min(DEPTH);
+        let directory = shown(&names[..depth].join(&b'/'));
+        let is_told = self.gained.len() < DIRECTORIES || self.gained.contains_key(&directory);
+        *self.gained.entry(if is_told { directory } else { "/".into() }).or_default() += bytes;
+    }
+
+    /// The report.
+    pub fn report(self) -> ScriptReport {
+        let directories = self.gained.into_iter().map(|(path, bytes)| DirectoryReport { path, bytes }).collect();
+        ScriptReport { directories, ..self.report }
+    }
+}
+
+/// A path as it is shown, if it still has room.
+fn has_room(listed: usize, bytes: &mut usize, path: &[u8]) -> Option<String> {
+    if listed >= NAMES || *bytes + path.len() > BYTES {
+        return None;
+    }
+    let mut shown = shown(path);
+    *bytes = bytes.saturating_add(shown.len());
+    shown.shrink_to_fit();
+    (*bytes <= BYTES).then_some(shown)
+}
+
+/// A path, escaped.
+pub fn shown(path: &[u8]) -> String {
+    format!("/{}", nex_text::name(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_up_to_their_bytes_and_counted_past_them() {
+        let mut told = Told::default();
+        let path = [0xff; 4000];
+        for number in 0..3000 {
+            told.change(&path, ChangeKind::Created);
+            told.change(b"x", ChangeKind::Deleted);
+            told.left_out(&path);
+            told.file(&path, number);
+        }
+        let report = told.report();
+        let bytes = |path: &String| path.len();
+        let listed: usize = report.changes.iter().map(|change| bytes(&change.path)).sum();
+        assert!((BYTES - 100_000..=BYTES).contains(&(listed + report.left_out.iter().map(bytes).sum::<usize>())));
+        assert_eq!((report.created, report.deleted), (3000, 3000));
+        assert_eq!(report.changes.len() as u64 + report.unlisted_changes, 6000);
+        assert_eq!(report.left_out.len() as u64 + report.unlisted_left_out, 3000);
+        assert_eq!(report.bytes, 2999 * 1500);
+        assert_eq!(report.directories.len(), 1);
+    }
+
+    #[test]
+    fn names_are_listed_up_to_their_number() {
+        let mut told = Told::default();
+        (0..=NAMES).for_each(|_| told.change(b"x", ChangeKind::Changed));
+        let report = told.report();
+        assert_eq!((report.changes.len(), report.unlisted_changes, report.changed), (NAMES, 1, NAMES as u64 + 1));
+    }
+
+    #[test]
+    fn directories_are_told_apart_up_to_their_number() {
+        let mut told = Told::default();
+        for number in 0..2 * DIRECTORIES {
+            told.file(format!("a/{number}/b/c").as_bytes(), 1);
+            told.file(b"a/0/x", 1);
+        }
+        let report = told.report();
+        let bytes = |path: &str| report.directories.iter().find(|known| known.path == path).map(|known| known.bytes);
+        assert_eq!(report.directories.len(), DIRECTORIES + 1);
+        assert_eq!(bytes("/"), Some(DIRECTORIES as u64));
+        assert_eq!((bytes("/a/0"), bytes("/a/999")), (Some(2 * DIRECTORIES as u64 + 1), Some(1)));
+    }
+}
