@@ -11,7 +11,7 @@ use nex_testkit::{Result, command, image_tree};
 use serde_json::{Value, json};
 
 use crate::nex;
-use crate::world::{EPOCH, World, text};
+use crate::world::{EPOCH, REFUSED, World, text};
 
 #[test]
 fn a_script_has_the_variables_it_is_given_and_no_others() -> Result<()> {
@@ -69,9 +69,9 @@ fn mounts_are_seen_and_leave_no_trace() -> Result<()> {
     command::run(Command::new("chmod").args(["-R", "a+rwX"]).args([world.path("cache"), world.path("file")]))?;
     let script = "set -e
         cat /deep/cache/wheel /etc/flat /only > /seen
-        ! echo x > /only; ! touch /read/x; echo written > /deep/cache/new
+        refused sh -c 'echo x > /only'; refused touch /read/x; echo written > /deep/cache/new
         cp /bin/busybox /deep/cache/setuid; chmod 4755 /deep/cache/setuid\n";
-    let mut command = world.command("image", script)?;
+    let mut command = world.command("image", &format!("{REFUSED}{script}"))?;
     for mount in ["cache:/deep/cache", "file:/etc/flat", "file:/only:ro", "cache:/read:ro"] {
         command.arg("--mount").arg(world.path("").join(mount));
     }
@@ -92,9 +92,9 @@ fn secrets_are_nowhere_but_in_the_script() -> Result<()> {
     let world = World::new()?;
     fs::write(world.path("key"), SECRET)?;
     let script =
-        "set -e; grep -q 'correct horse' /run/secrets/token; ! touch /run/secrets/x; stat -c %a:%u /run/secrets/token
-        grep -c . /proc/self/cmdline > /dev/null; ! grep -r 'correct horse' /proc/self/environ; echo done > /seen\n";
-    let mut command = world.command("image", script)?;
+        "set -e; grep -q 'correct horse' /run/secrets/token; refused touch /run/secrets/x; stat -c %a:%u /run/secrets/token
+        grep -c . /proc/self/cmdline > /dev/null; refused grep -r 'correct horse' /proc/self/environ; echo done > /seen\n";
+    let mut command = world.command("image", &format!("{REFUSED}{script}"))?;
     let report = command::run(command.arg("--secret").arg(format!("id=token,src={}", world.path("key").display())))?;
     assert_eq!(text(&world.path("image"), "/seen")?, "done\n");
     let has = |bytes: &[u8]| bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
