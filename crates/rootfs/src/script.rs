@@ -3,6 +3,7 @@
 mod apply;
 mod bounds;
 mod clean;
+mod content;
 mod feed;
 pub mod fuzzing;
 mod kept;

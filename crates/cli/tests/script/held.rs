@@ -125,6 +125,23 @@ fn output_that_was_passed_on_keeps_nobody_waiting() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_a_script_puts_on_a_mount_is_not_read_afterwards() -> Result<()> {
+    let world = World::new()?;
+    let shared = world.path("shared");
+    fs::create_dir(&shared)?;
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o777))?;
+    // Days of zeros, for who reads them; the run after that sees them from its beginning on.
+    for script in ["truncate -s 16000000000000 /shared/days\n", "true\n"] {
+        let mut run = world.command("image", script)?;
+        run.arg("--mount").arg(format!("{}:/shared", shared.display())).env("NEX_CACHE_DIR", world.path("cache"));
+        let result = in_time(|| command::output(&mut bounded(&run)))?;
+        assert!(result.status.success(), "{}", messages(&result));
+        fs::remove_file(world.path("image"))?;
+    }
+    Ok(())
+}
+
 /// The file that comes to a listener.
 fn receive(listener: &UnixListener) -> Result<OwnedFd> {
     let (line, _) = listener.accept()?;

@@ -4,7 +4,7 @@ use nex_sandbox::World;
 
 use super::ScriptCache;
 use super::key::key;
-use super::mounted::mounts_digest;
+use super::mounted::Seen;
 use super::record::{Record, Recorder};
 use crate::cache::{Cache, Key};
 
@@ -13,14 +13,14 @@ pub struct Kept<'a> {
     cache: &'a Cache,
     key: Key,
     /// What is mounted, before the run.
-    mounts: String,
+    mounts: Seen,
 }
 
 impl<'a> Kept<'a> {
     /// The place for these scripts; `None` if it cannot be told what decides their changes, which is noted.
     pub fn of(cache: &ScriptCache<'a>, world: &World, one_id: bool) -> Option<Self> {
-        let found = mounts_digest(&world.mounts).map(|mounts| {
-            let key = key(world, &cache.base, &mounts, one_id);
+        let found = Seen::of(&world.mounts).map(|mounts| {
+            let key = key(world, &cache.base, &mounts.digest, one_id);
             Self { cache: cache.cache, key, mounts }
         });
         found
@@ -49,7 +49,7 @@ impl<'a> Kept<'a> {
     /// Keeps the run, unless what is mounted has changed meanwhile. By the script itself: nobody would do that again in its
     /// place. By somebody else, who may write to what is read-only for the script too: it may not have seen what the key says.
     pub fn publish(&self, recorder: Recorder, world: &World) {
-        if mounts_digest(&world.mounts).is_ok_and(|mounts| mounts == self.mounts) {
+        if self.mounts.is_still(&world.mounts) {
             recorder.publish();
         } else {
             self.cache

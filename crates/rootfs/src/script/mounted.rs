@@ -1,48 +1,106 @@
-//! The digest of what `--mount` shows, a part of the key of scripts in the cache.
+//! What `--mount` shows: its digest is a part of the key of scripts in the cache.
 //!
 //! Others may write to it meanwhile, a script among them. So it is read by handles: nothing in it makes a build wait, and
 //! nothing is read but what is mounted.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use nex_file::tree::{self, Child, Lost, Problem, Trail, is_same_state};
+use nex_file::tree::{self, Child, Lost, Problem, Trail};
 use nex_sandbox::Mount;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use sha2::{Digest, Sha256};
 
+use super::content;
 use crate::output::hex;
-
-/// How much is read at once.
-const CHUNK: usize = 256 << 10;
 
 /// How deep directories may be nested. Longer paths are of no use to anybody, and what decides on the depth may be a script.
 const LEVELS: usize = 2048;
 
-/// The digest of what is mounted where: names, types, bytes, modes and link targets of everything below.
-///
-/// # Errors
-/// When something cannot be read, or changes while it is. The error names it.
-pub fn mounts_digest(mounts: &[Mount]) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    for Mount { source, target, read_only } in mounts {
-        part(&mut hasher, target);
-        hasher.update([u8::from(*read_only)]);
-        Mounted { source, hasher: &mut hasher }.all()?;
+/// What is mounted, as it was seen.
+pub struct Seen {
+    /// Names, types, bytes, modes and link targets of everything.
+    pub digest: String,
+    /// What every write changes, of everything in turn.
+    states: Vec<State>,
+}
+
+/// What every write to something changes: its size, its change time, and what else stat(2) tells of it.
+type State = [u8; 32];
+
+impl Seen {
+    /// Reads all that is mounted.
+    ///
+    /// # Errors
+    /// When something cannot be read, or changes while it is. The error names it.
+    pub fn of(mounts: &[Mount]) -> io::Result<Self> {
+        let mut look = Look::Whole { hasher: Sha256::new(), states: Vec::new() };
+        for Mount { source, target, read_only } in mounts {
+            look.part(target);
+            look.part(&[u8::from(*read_only)]);
+            Mounted { source, look: &mut look }.all()?;
+        }
+        let Look::Whole { hasher, states } = look else { return Err(Problem::Changed.into()) };
+        Ok(Self { digest: hex(&hasher.finalize()), states })
     }
-    Ok(hex(&hasher.finalize()))
+
+    /// Whether nobody has written to it since. No content is read, and nothing past the first that is another: what a script
+    /// has put there does not decide how long this takes.
+    pub fn is_still(&self, mounts: &[Mount]) -> bool {
+        let mut look = Look::Again(self.states.iter());
+        let looked = mounts.iter().try_for_each(|mount| Mounted { source: &mount.source, look: &mut look }.all());
+        looked.is_ok() && matches!(look, Look::Again(left) if left.len() == 0)
+    }
+}
+
+/// What is looked for.
+enum Look<'a> {
+    /// Everything.
+    Whole { hasher: Sha256, states: Vec<State> },
+    /// Whether it still has these states.
+    Again(std::slice::Iter<'a, State>),
+}
+
+impl Look<'_> {
+    fn part(&mut self, bytes: &[u8]) {
+        if let Self::Whole { hasher, .. } = self {
+            part(hasher, bytes);
+        }
+    }
+
+    /// Something that there is.
+    fn at(&mut self, path: &[u8], stat: &Stat) -> Result<(), Problem> {
+        let state = state(path, stat);
+        match self {
+            Self::Whole { hasher, states } => {
+                part(hasher, path);
+                hasher.update(stat.st_mode.to_le_bytes());
+                states.push(state);
+                Ok(())
+            }
+            Self::Again(states) => states.next().filter(|known| **known == state).map(drop).ok_or(Problem::Changed),
+        }
+    }
+}
+
+fn state(path: &[u8], stat: &Stat) -> State {
+    let mut hasher = Sha256::new();
+    part(&mut hasher, path);
+    let times = (stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec);
+    let inode = (stat.st_dev, stat.st_ino, stat.st_mode, stat.st_rdev, stat.st_size);
+    hasher.update(format!("{inode:?} {times:?}"));
+    hasher.finalize().into()
 }
 
 /// A file or directory that is mounted.
-struct Mounted<'a> {
+struct Mounted<'a, 'b> {
     source: &'a Path,
-    hasher: &'a mut Sha256,
+    look: &'a mut Look<'b>,
 }
 
-impl Mounted<'_> {
+impl Mounted<'_, '_> {
     fn all(&mut self) -> io::Result<()> {
         // The source itself may be named through a link; no link below it is followed. A handle of this kind opens nothing.
         let handle = rustix::fs::openat(CWD, self.source, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
@@ -54,13 +112,13 @@ impl Mounted<'_> {
                 self.tree(root.map_err(|errno| self.at(b"", errno.into()))?)
             }
             FileType::RegularFile => {
+                self.looked_at(b"", &stat)?;
                 let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
                 let file = rustix::fs::open(format!("/proc/self/fd/{}", handle.as_raw_fd()), flags, Mode::empty());
-                self.looked_at(b"", &stat);
                 self.content(b"", file.map_err(|errno| self.at(b"", errno.into()))?)
             }
             kind => {
-                self.looked_at(b"", &stat);
+                self.looked_at(b"", &stat)?;
                 self.device(kind, &stat);
                 Ok(())
             }
@@ -83,10 +141,9 @@ impl Mounted<'_> {
         if trail.depth() >= LEVELS {
             return Err(io::Error::other(format!("more than {LEVELS} directories are inside one another")));
         }
-        let at = |errno: rustix::io::Errno| self.at(path, errno.into());
-        let stat = rustix::fs::fstat(&here).map_err(at)?;
-        let names = tree::names(&here).map_err(at)?;
-        self.looked_at(path, &stat);
+        let stat = rustix::fs::fstat(&here).map_err(|errno| self.at(path, errno.into()))?;
+        self.looked_at(path, &stat)?;
+        let names = tree::names(&here).map_err(|errno| self.at(path, errno.into()))?;
         trail.enter(here, &stat, names);
         Ok(())
     }
@@ -101,38 +158,40 @@ impl Mounted<'_> {
             FileType::Directory => return reopen(OFlags::DIRECTORY).map(Some),
             FileType::RegularFile => {
                 let file = reopen(OFlags::empty())?;
-                self.looked_at(path, &stat);
+                self.looked_at(path, &stat)?;
                 self.content(path, file)?;
             }
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(parent, name, Vec::new());
                 let target = target.map_err(|errno| self.at(path, errno.into()))?;
-                self.looked_at(path, &stat);
-                part(self.hasher, target.as_bytes());
+                self.looked_at(path, &stat)?;
+                self.look.part(target.as_bytes());
             }
             kind => {
-                self.looked_at(path, &stat);
+                self.looked_at(path, &stat)?;
                 self.device(kind, &stat);
             }
         }
         Ok(None)
     }
 
-    fn looked_at(&mut self, path: &[u8], stat: &Stat) {
-        part(self.hasher, path);
-        self.hasher.update(stat.st_mode.to_le_bytes());
+    fn looked_at(&mut self, path: &[u8], stat: &Stat) -> io::Result<()> {
+        self.look.at(path, stat).map_err(|problem| self.at(path, problem.into()))
     }
 
     fn device(&mut self, kind: FileType, stat: &Stat) {
-        if matches!(kind, FileType::CharacterDevice | FileType::BlockDevice) {
-            self.hasher.update(stat.st_rdev.to_le_bytes());
+        if let (FileType::CharacterDevice | FileType::BlockDevice, Look::Whole { hasher, .. }) = (kind, &mut *self.look)
+        {
+            hasher.update(stat.st_rdev.to_le_bytes());
         }
     }
 
     /// As many bytes as the file says that it has. One that has more or fewer is being written to, or no file on a disk.
     fn content(&mut self, path: &[u8], handle: OwnedFd) -> io::Result<()> {
-        let digest = content_digest(handle).map_err(|error| self.at(path, error))?;
-        part(self.hasher, digest.as_bytes());
+        if matches!(self.look, Look::Whole { .. }) {
+            let digest = content::digest(handle).map_err(|error| self.at(path, error))?;
+            self.look.part(digest.as_bytes());
+        }
         Ok(())
     }
 
@@ -148,24 +207,9 @@ fn part(hasher: &mut Sha256, bytes: &[u8]) {
     hasher.update(bytes);
 }
 
-fn content_digest(handle: OwnedFd) -> io::Result<String> {
-    let before = rustix::fs::fstat(&handle)?;
-    let (mut file, mut hasher, mut buffer) = (File::from(handle), Sha256::new(), vec![0; CHUNK]);
-    let mut left = u64::try_from(before.st_size).map_err(io::Error::other)?;
-    loop {
-        match file.read(&mut buffer)? as u64 {
-            0 if left == 0 && is_same_state(&before, &rustix::fs::fstat(&file)?) => return Ok(hex(&hasher.finalize())),
-            0 => return Err(Problem::Changed.into()),
-            read => {
-                left = left.checked_sub(read).ok_or(Problem::Changed)?;
-                hasher.update(&buffer[..usize::try_from(read).unwrap_or(0)]);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
@@ -197,6 +241,10 @@ mod tests {
         seen.dedup();
         assert_eq!(seen.len(), 6);
         assert!(mounts_digest(&[Mount { source: file.join("none"), ..mount("/x") }]).is_err());
+    }
+
+    fn mounts_digest(mounts: &[Mount]) -> io::Result<String> {
+        Seen::of(mounts).map(|seen| seen.digest)
     }
 
     fn digest_of(place: &Path) -> io::Result<String> {
@@ -258,6 +306,32 @@ mod tests {
         let refused = digest_of(Path::new("/proc/self/status")).unwrap_err().to_string();
         assert!(refused.contains("'/proc/self/status': it changed while it was read"), "{refused}");
         assert!(digest_of(Path::new("/dev/zero")).is_ok());
+    }
+
+    #[test]
+    fn every_write_is_noticed_and_no_read() {
+        let place = tempfile::tempdir().unwrap();
+        let [file, other] = ["a/file", "a/other"].map(|name| place.path().join(name));
+        std::fs::create_dir(place.path().join("a")).unwrap();
+        std::fs::write(&file, "one").unwrap();
+        let mounts = [Mount { source: place.path().into(), target: b"/x".to_vec(), read_only: false }];
+        let changes: [&dyn Fn() -> io::Result<()>; 6] = [
+            &|| std::fs::write(&file, "two"),
+            &|| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)),
+            &|| std::os::unix::fs::symlink("file", &other),
+            &|| std::fs::remove_file(&other),
+            &|| File::create(&other)?.set_len(1 << 40),
+            &|| std::fs::rename(&other, &file),
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let seen = Seen::of(&mounts).unwrap();
+            // The clock of a file system stands still for some milliseconds.
+            std::thread::sleep(Duration::from_millis(20));
+            std::fs::read(&file).unwrap();
+            assert!(seen.is_still(&mounts), "{number}");
+            change().unwrap();
+            assert!(!seen.is_still(&mounts), "{number}");
+        }
     }
 
     #[test]
