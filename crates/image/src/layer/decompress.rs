@@ -8,7 +8,8 @@ use super::blob::BlobFacts;
 use super::decoder::{Budget, Decoder, compression_of, failure};
 use super::pipe::{PipeReader, PipeWriter, Pool, Stop, spawn_stage};
 use super::{Compression, Job};
-use crate::error::{Instead, LayerError, NoRoot};
+use crate::error::LayerError;
+use crate::no_root::{Instead, NoRoot};
 
 const BUFFER_BYTES: usize = 512 << 10;
 const BUFFERS: usize = 8;
