@@ -37,6 +37,8 @@ fuzz_target!(|data: &[u8]| {
         Compression::Zstd => {
             zstd::stream::copy_decode(data, &mut expected).expect("libzstd takes it too");
         }
+        // No other reader of it is here; a test of the command asks xz itself.
+        Compression::Xz => return,
     }
     assert!(tar == expected);
 });

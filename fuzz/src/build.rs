@@ -18,7 +18,7 @@ pub fn options(layout: PathBuf, output: &Path) -> Options {
         agent: agent().to_owned(),
         size: Size::Auto { free: Some(0) },
         file_system: FileSystemOptions::default(),
-        output: Destination::new(output.as_os_str()),
+        output: Destination::new(output.as_os_str()).expect("the end of our own name is that of ext4"),
         digest: false,
         verity: None,
         script: None,

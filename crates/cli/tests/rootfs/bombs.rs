@@ -141,7 +141,8 @@ fn nested_compression_is_refused_by_its_name() -> Result<()> {
     for (name, nested) in [("zstd", zstd::encode_all(&inner[..], 3)?), ("gzip", layout::gzip(&layout::gzip(&tar)?)?)] {
         let file = place.input(name);
         fs::write(&file, nested)?;
-        place.refuses(&format!("tar:{}", file.display()), &[], &["layer 1", "entry 1"])?;
+        let words = [format!("what {name} has compressed in tar:"), format!("is compressed with {name}")];
+        place.refuses(&format!("tar:{}", file.display()), &[], &words.each_ref().map(String::as_str))?;
     }
     Ok(())
 }
@@ -322,7 +323,7 @@ fn json_made_to_hurt_is_refused() -> Result<()> {
     let deep = "[".repeat(3 << 20);
     let ignored = format!(r#"{{"unknown":{deep}"#);
     let size = r#"{"manifests":[{"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":1e999}]}"#;
-    for json in [&deep, &ignored, size, "{\"manifests\":[],\"manifests\":[]}", "\u{feff}{}"] {
+    for json in [&deep, &ignored, size, "\u{feff}{}"] {
         fs::write(layout.join("index.json"), json)?;
         place.refuses(&format!("oci:{}", layout.display()), &[], &["index.json", "is not valid"])?;
     }

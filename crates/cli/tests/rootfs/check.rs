@@ -136,7 +136,8 @@ fn exit_codes_tell_errors_from_what_is_unknown() -> Result<()> {
     let missing = directory.path().join("missing");
     nex::failed(&check(&missing, &[])?, &["cannot read", "No such file"])?;
     nex::failed(&check(directory.path(), &[])?, &["it is a directory, but must be a regular file or a block device"])?;
-    let no_config = ["--kernel", NEX, "--kernel-config", NEX];
+    let agent = nex::agent()?.to_string_lossy();
+    let no_config = ["--kernel", NEX, "--kernel-config", &agent];
     nex::failed(&check(&image, &no_config)?, &["has no CONFIG_ line"])?;
     assert_eq!(ids(&report(&image, &["--kernel", NEX], 1)?), ["no-kernel"]);
     let tar = directory.path().join("file.tar");

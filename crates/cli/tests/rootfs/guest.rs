@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::ops::Range;
+use std::path::Path;
 use std::process::Command;
 
 use nex_testkit::layer::Entry;
@@ -104,8 +105,12 @@ fn name_servers_are_the_images_the_kernels_or_the_users() -> Result<()> {
     for (layout, arguments, expected, words) in cases {
         let image = format!("oci:{}:image", place(layout).display());
         let output = place("out.ext4");
-        let mut build = nex::rootfs(&image, &output)?;
-        let report = command::run(build.args(["--size", "auto", "--format", "json"]).args(arguments))?;
+        let mut build = match arguments {
+            ["--agent", agent] => nex::rootfs_with(Path::new(agent), &image, &output),
+            _ => nex::rootfs(&image, &output)?,
+        };
+        build.args(arguments.iter().filter(|_| arguments.first() != Some(&"--agent")));
+        let report = command::run(build.args(["--size", "auto", "--format", "json"]))?;
         let report = String::from_utf8_lossy(&report).into_owned();
         assert!(report.contains(words), "{words} is not in {report}");
         assert_eq!(image_tree::read(&output)?[&b"etc/resolv.conf"[..]].kind, expected, "{layout} {arguments:?}");
