@@ -84,7 +84,7 @@ impl Job {
             command.stdout(out_end).stderr(err_end);
             Some((out.into(), err.into()))
         };
-        prepare(&mut command, user, open_files);
+        prepare(&mut command, user, open_files, self.open_files.is_some());
         let child = command.spawn().map_err(|error| refused(&program, &error))?;
         Ok(Spawned { pid: Pid::from_child(&child), output })
     }
@@ -117,7 +117,7 @@ fn pipe(user: Option<&User>) -> Result<(PipeReader, PipeWriter), Unstarted> {
 
 /// Has the new process give up what it has of the agent's, before it becomes the program.
 #[allow(unsafe_code, reason = "the standard library has no other way to unblock signals and to leave groups")]
-fn prepare(command: &mut Command, user: Option<User>, open_files: Option<u64>) {
+fn prepare(command: &mut Command, user: Option<User>, open_files: Option<u64>, is_asked: bool) {
     let user = user.map(|user| {
         let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
         (user, groups)
@@ -126,7 +126,11 @@ fn prepare(command: &mut Command, user: Option<User>, open_files: Option<u64>) {
         SigSet::empty().thread_set_mask()?;
         setsid()?;
         if let Some(number) = open_files {
-            setrlimit(Resource::RLIMIT_NOFILE, number, number)?;
+            let set = setrlimit(Resource::RLIMIT_NOFILE, number, number);
+            // In a container, root may not raise it, and keeps what it has.
+            if is_asked {
+                set?;
+            }
         }
         if let Some((user, groups)) = &user {
             setgroups(groups)?;
