@@ -12,6 +12,16 @@ pub struct FileKind {
     pub unpack: Option<&'static str>,
 }
 
+/// What stands in the first header of each tar that POSIX or GNU know.
+const TAR_MAGIC: &[u8] = b"ustar";
+
+impl FileKind {
+    /// Whether it is a tar.
+    pub fn is_tar(&self) -> bool {
+        self.magic == TAR_MAGIC
+    }
+}
+
 const fn kind(at: usize, magic: &'static [u8], what: &'static str) -> FileKind {
     FileKind { at, magic, what, unpack: None }
 }
@@ -22,7 +32,7 @@ const fn compressed(magic: &'static [u8], what: &'static str, unpack: &'static s
 
 /// A tar comes first: its first bytes are a name, which may look like anything. Boot sectors, which others have too, come last.
 const KINDS: [FileKind; 37] = [
-    kind(257, b"ustar", "a tar"),
+    kind(257, TAR_MAGIC, "a tar"),
     compressed(&[0x1f, 0x8b], "compressed with gzip", "gzip -dc"),
     compressed(&[0x28, 0xb5, 0x2f, 0xfd], "compressed with zstd", "zstd -dc"),
     compressed(b"\xfd7zXZ\0", "compressed with xz", "xz -dc"),
@@ -90,6 +100,6 @@ mod tests {
         let mut start = [0; 512];
         start[..5].copy_from_slice(b"07070");
         start[257..262].copy_from_slice(b"ustar");
-        assert_eq!(of(&start).map(|found| found.what), Some("a tar"));
+        assert!(of(&start).is_some_and(FileKind::is_tar));
     }
 }

@@ -42,6 +42,7 @@ impl fmt::Display for NoRoot {
             Compression::None => short_name(place),
             compression => format!("what {compression} has compressed in {}", short_name(place)),
         };
+        let wanted = "tar: wants a tar of a root filesystem, plain or compressed with gzip, zstd or xz";
         let scratch = "a root filesystem of nothing is made with --image scratch";
         match found {
             Instead::Nothing if name == "tar:-" => {
@@ -58,18 +59,8 @@ impl fmt::Display for NoRoot {
             Instead::Other(FileKind { what, unpack: Some(unpack), .. }) => {
                 write!(f, "{place} is {what}, which nex does not undo: {unpack} FILE | nex rootfs --image tar:-")
             }
-            Instead::Other(FileKind { what, .. }) => {
-                write!(
-                    f,
-                    "{place} is {what}, and no tar; tar: wants a tar of a root filesystem, plain or compressed with gzip, zstd or xz"
-                )
-            }
-            Instead::Unknown => {
-                write!(
-                    f,
-                    "{place} is no tar; tar: wants a tar of a root filesystem, plain or compressed with gzip, zstd or xz"
-                )
-            }
+            Instead::Other(FileKind { what, .. }) => write!(f, "{place} is {what}, and no tar; {wanted}"),
+            Instead::Unknown => write!(f, "{place} is no tar; {wanted}"),
         }
     }
 }

@@ -175,6 +175,11 @@ impl Reference {
         hint::refuse_path(Path::new(text))?;
         Ok(Reference::Registry(utf8(bytes)?.parse()?))
     }
+
+    /// Whether it names a root filesystem itself, a tar or a directory, and no image with layers and a configuration.
+    pub fn is_root_filesystem(&self) -> bool {
+        matches!(self, Reference::Tar(_) | Reference::Directory(_))
+    }
 }
 
 /// Reads what follows a known transport; `None` when there is none.

@@ -61,6 +61,11 @@ impl Machine {
         self.known().is_some_and(|known| known.oci == architecture)
     }
 
+    /// Whether these are programs of 32 bits for the wider processors, which run them where their kernel is built to.
+    pub fn is_compat_of(self, wide: Self) -> bool {
+        [("amd64", "386"), ("arm64", "arm")].iter().any(|(whole, half)| wide.is(whole) && self.is(half))
+    }
+
     fn known(self) -> Option<&'static Known> {
         KNOWN.iter().find(|known| known.machine == self)
     }

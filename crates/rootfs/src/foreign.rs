@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use nex_file::{kind, open_regular};
-use nex_image::{Reference, TarSource};
+use nex_image::{Compression, Reference, TarSource};
 use nex_program::{Elf, Machine, View, exists};
 use nex_text::{name, shell_word};
 use serde_json::Value;
@@ -14,9 +14,6 @@ use thiserror::Error;
 
 /// Directories and files that each root filesystem has one of, and no archive of an image.
 const OF_ROOTS: [&[u8]; 8] = [b"/bin", b"/sbin", b"/usr", b"/etc", b"/lib", b"/init", b"/linuxrc", b"/nix"];
-
-/// How archives of images may be compressed, in the words for kinds of files.
-const ARCHIVES_IN: [&str; 2] = ["compressed with gzip", "compressed with zstd"];
 
 /// Bytes of a tar's header, which tell a tar from what is compressed.
 const TAR_BLOCK: u64 = 512;
@@ -78,8 +75,7 @@ pub enum ForeignError {
 /// # Errors
 /// When it is an image.
 pub fn refuse_images(view: &dyn View, reference: &Reference) -> Result<(), ForeignError> {
-    let (Reference::Tar(_) | Reference::Directory(_)) = reference else { return Ok(()) };
-    if OF_ROOTS.iter().any(|path| exists(view, path)) {
+    if !reference.is_root_filesystem() || OF_ROOTS.iter().any(|path| exists(view, path)) {
         return Ok(());
     }
     let (form, transport) = if is_docker_archive(view) {
@@ -108,8 +104,8 @@ pub fn refuse_images(view: &dyn View, reference: &Reference) -> Result<(), Forei
 fn unpacked_with(file: &Path) -> Option<&'static str> {
     let mut start = Vec::new();
     open_regular(file).ok()?.take(TAR_BLOCK).read_to_end(&mut start).ok()?;
-    let kind = kind::of(&start)?;
-    kind.unpack.filter(|_| !ARCHIVES_IN.contains(&kind.what))
+    let is_read = Compression::of(&start).is_some_and(Compression::packs_archives);
+    kind::of(&start)?.unpack.filter(|_| !is_read)
 }
 
 /// Whether there is docker's list of images: `manifest.json`, an array with layers. Keys have any case, as docker reads them.
@@ -138,8 +134,8 @@ pub fn check_machine(
     let found: Vec<_> = FIRST_PROGRAMS.iter().filter_map(machine).collect();
     let Some(&(program, other)) = found.iter().find(|(_, machine)| !machine.is(architecture)) else { return Ok(None) };
     let is_mixed = found.iter().any(|(_, machine)| machine.is(architecture));
-    let is_plain = matches!(reference, Reference::Tar(_) | Reference::Directory(_));
-    if is_plain && !is_mixed && !runs_on(other, architecture) {
+    let runs = Machine::for_architecture(architecture).is_some_and(|wanted| other.is_compat_of(wanted));
+    if reference.is_root_filesystem() && !is_mixed && !runs {
         let (reference, program, wanted) = (reference.to_string(), program.to_vec(), architecture.to_owned());
         return Err(ForeignError::Machine { reference, program, found: other, wanted });
     }
@@ -147,11 +143,6 @@ pub fn check_machine(
         "{} is for {other}, and the platform is {architecture}: it runs only where the guest's kernel and processor take both",
         name(program)
     )))
-}
-
-/// Whether processors of a kind run programs of another one, where the kernel lets them.
-fn runs_on(program: Machine, architecture: &str) -> bool {
-    matches!(architecture, "amd64") && program.is("386") || matches!(architecture, "arm64") && program.is("arm")
 }
 
 #[cfg(test)]

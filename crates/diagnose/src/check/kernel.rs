@@ -3,7 +3,6 @@
 use nex_kernel::Form;
 
 use super::files::KernelFiles;
-use super::program::is_compat;
 use super::{Contract, Findings, InitKind};
 use crate::image::feature;
 use crate::kernel::{Config, KernelFacts, Setting};
@@ -212,7 +211,7 @@ fn check_programs(options: &mut Options<'_>, kernel: &KernelFacts, contract: &Co
     if contract.has_scripts && options.lacks_built_in("BINFMT_SCRIPT") {
         findings.report(&rules::KERNEL_SCRIPT, "CONFIG_BINFMT_SCRIPT is not built in", REBUILD);
     }
-    let compat = kernel.machine.and_then(|own| contract.machines.iter().find(|machine| is_compat(own, **machine)));
+    let compat = kernel.machine.and_then(|own| contract.machines.iter().find(|machine| machine.is_compat_of(own)));
     if let Some(machine) = compat {
         let option = if machine.is("386") { "IA32_EMULATION" } else { "COMPAT" };
         if options.lacks(option) {

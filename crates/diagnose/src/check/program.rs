@@ -130,12 +130,7 @@ fn inspect_elf(view: &dyn View, path: &[u8], kernel: Option<Machine>) -> Result<
 
 /// Whether a kernel for one machine runs programs for another: the 64-bit ones run those of 32 bits, if built to.
 pub fn runs(kernel: Machine, program: Machine) -> bool {
-    kernel == program || is_compat(kernel, program)
-}
-
-/// Whether a program takes a kernel that is built to run programs of 32 bits too.
-pub fn is_compat(kernel: Machine, program: Machine) -> bool {
-    [("amd64", "386"), ("arm64", "arm")].iter().any(|(wide, narrow)| kernel.is(wide) && program.is(narrow))
+    kernel == program || program.is_compat_of(kernel)
 }
 
 /// The rules for one program.

@@ -7,26 +7,6 @@ use super::gzip::GzipReader;
 use crate::error::LayerError;
 use crate::limits::{Limits, XZ_MEMORY, ZSTD_WINDOW_LOG};
 
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// The magic numbers of zstd's skippable frames end so, and begin with 0x50 to 0x5f.
-const ZSTD_SKIPPABLE_MAGIC: &[u8] = &[0x2a, 0x4d, 0x18];
-const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";
-
-/// How something is compressed that begins so. `None` for what none of the decompressors undoes.
-pub(crate) fn compression_of(start: &[u8]) -> Option<Compression> {
-    let is_skippable = matches!(start, [0x50..=0x5f, rest @ ..] if rest.starts_with(ZSTD_SKIPPABLE_MAGIC));
-    if start.starts_with(GZIP_MAGIC) {
-        Some(Compression::Gzip)
-    } else if start.starts_with(ZSTD_MAGIC) || is_skippable {
-        Some(Compression::Zstd)
-    } else if start.starts_with(XZ_MAGIC) {
-        Some(Compression::Xz)
-    } else {
-        None
-    }
-}
-
 /// Counts what the decoder takes, for the ratio.
 pub(crate) struct Counted<R> {
     inner: R,

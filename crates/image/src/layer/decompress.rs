@@ -5,7 +5,7 @@ use std::ops::Range;
 use nex_file::kind;
 
 use super::blob::BlobFacts;
-use super::decoder::{Budget, Decoder, compression_of, failure};
+use super::decoder::{Budget, Decoder, failure};
 use super::pipe::{PipeReader, PipeWriter, Pool, Stop, spawn_stage};
 use super::{Compression, Job};
 use crate::error::LayerError;
@@ -88,8 +88,8 @@ fn finish(blob: &mut PipeReader<BlobFacts>, bytes: u64, compression: Compression
 
 /// Says by a blob's first piece how it is compressed. An empty blob is an empty tar, as for GNU tar.
 fn detect(start: &[u8]) -> Result<Compression, LayerError> {
-    match compression_of(start) {
-        Some(compression @ (Compression::Gzip | Compression::Zstd)) => Ok(compression),
+    match Compression::of(start) {
+        Some(compression) if compression.packs_archives() => Ok(compression),
         None if start.is_empty() || start.get(..TAR_BLOCK).is_some_and(is_tar_block) => Ok(Compression::None),
         _ => Err(LayerError::NotALayer { found: kind::of(start).map_or("of an unknown form", |kind| kind.what) }),
     }
@@ -97,7 +97,7 @@ fn detect(start: &[u8]) -> Result<Compression, LayerError> {
 
 /// The same for a tar that is a root filesystem: any compression will do that this program can undo, and nothing will not.
 fn detect_root(start: &[u8], name: &str) -> Result<Compression, LayerError> {
-    if compression_of(start) == Some(Compression::Xz) {
+    if Compression::of(start) == Some(Compression::Xz) {
         return Ok(Compression::Xz);
     }
     detect(start).or_else(|_| {
@@ -114,7 +114,7 @@ fn begins_with_an_entry(start: &[u8], name: &str, compression: Compression) -> R
     }
     let found = match kind::of(start) {
         // Its first header is damaged: what reads it says so.
-        Some(kind) if kind.what == "a tar" => return Ok(()),
+        Some(kind) if kind.is_tar() => return Ok(()),
         Some(kind) => Instead::Other(kind),
         None if start.is_empty() => Instead::Nothing,
         None if start.iter().all(|&byte| byte == 0) => Instead::Zeros,

@@ -8,7 +8,8 @@ use std::path::Path;
 use nex_file::kind;
 
 use super::ReferenceError;
-use crate::layer::decoder::{Decoder, compression_of};
+use crate::layer::Compression;
+use crate::layer::decoder::Decoder;
 
 /// Bytes at the start of a file that tell an archive's kind.
 const SNIFFED: usize = 1 << 20;
@@ -30,7 +31,7 @@ pub(super) fn refuse_path(path: &Path) -> Result<(), ReferenceError> {
     } else {
         let (start, end) = ends(path).unwrap_or_default();
         match kind::of(&start) {
-            Some(found) if found.unpack.is_none() && found.what != "a tar" => {
+            Some(found) if found.unpack.is_none() && !found.is_tar() => {
                 return Err(ReferenceError::OtherFile { path: path.to_owned(), what: found.what });
             }
             Some(found) if found.unpack.is_some() => ("file", archive_transports(&unpacked(&start), &[])),
@@ -45,7 +46,7 @@ pub(super) fn refuse_path(path: &Path) -> Result<(), ReferenceError> {
 /// As much of what is compressed as comes out of its start; nothing where no decompressor undoes it.
 fn unpacked(start: &[u8]) -> Vec<u8> {
     let mut unpacked = Vec::new();
-    if let Some(compression) = compression_of(start)
+    if let Some(compression) = Compression::of(start)
         && let Ok(decoder) = Decoder::new(start, compression)
     {
         // Its end is missing, which is an error; what came before that stays.

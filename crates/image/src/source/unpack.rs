@@ -16,7 +16,7 @@ use super::form::Form;
 use crate::error::{Error, LayerError};
 use crate::image::Options;
 use crate::layer::Compression;
-use crate::layer::decoder::{Budget, Decoder, compression_of, failure};
+use crate::layer::decoder::{Budget, Decoder, failure};
 
 /// Bytes that are unpacked at once.
 const PIECE: usize = 256 << 10;
@@ -26,9 +26,9 @@ pub(super) fn tar_of(file: File, path: &Path, form: &Form, options: &Options) ->
     let mut start = vec![0; kind::START];
     let read = file.read_at(&mut start, 0).map_err(Error::io("read", path))?;
     start.truncate(read);
-    match (compression_of(&start), kind::of(&start)) {
-        (Some(compression @ (Compression::Gzip | Compression::Zstd)), _) => unpack(file, path, compression, options),
-        (_, Some(kind)) if kind.what != "a tar" => Err(match kind.unpack {
+    match (Compression::of(&start), kind::of(&start)) {
+        (Some(compression), _) if compression.packs_archives() => unpack(file, path, compression, options),
+        (_, Some(kind)) if !kind.is_tar() => Err(match kind.unpack {
             Some(unpack) => {
                 let problem = format!(
                     "is {}, which nex does not undo for archives; unpack it first: {unpack} {} >image.tar",

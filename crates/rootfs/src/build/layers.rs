@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 
 use nex_ext4::BLOCK_SIZE;
-use nex_image::{Instead, LayerError, LayerReader, NoRoot, ReadAhead, Reference};
+use nex_image::{Instead, LayerError, LayerReader, NoRoot, ReadAhead};
 
 use super::stages::{Build, ext4_error};
 use crate::cache::{Cache, Chain, Expected, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, Shelf, entries};
@@ -177,7 +177,7 @@ impl Build<'_> {
         mut kept: Option<&mut NewPlacedLayer>,
     ) -> Result<Facts, Error> {
         let mut reader = ahead.take(index)?;
-        let is_plain = matches!(self.options.reference, Reference::Tar(_) | Reference::Directory(_));
+        let is_plain = self.options.reference.is_root_filesystem();
         let rules = Rules { limits: self.options.limits, whiteouts: !is_plain };
         let (start, before) = (self.writer.taken_end(), self.placed);
         let Self { writer, merge, placed, .. } = self;

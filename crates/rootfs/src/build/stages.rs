@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use nex_ext4::{Timestamp, Writer};
-use nex_image::{Image, Reference};
+use nex_image::Image;
 use nex_workload::{AGENT_RESOLV_CONF, BOOT_SCRIPT};
 
 use super::Options;
@@ -101,7 +101,7 @@ impl<'a> Build<'a> {
 
     /// Everything that decides the tree so far.
     fn base(&self) -> Vec<String> {
-        let is_plain = matches!(self.options.reference, Reference::Tar(_) | Reference::Directory(_));
+        let is_plain = self.options.reference.is_root_filesystem();
         let form = format!("{}, plain {is_plain}, time {}", self.image.platform, self.time.seconds);
         std::iter::once(form).chain(self.layers.iter().map(|layer| layer.diff_id.clone())).collect()
     }
