@@ -29,4 +29,4 @@ pub use program::{Linkage, NotAProgram, Program};
 pub use resolv_conf::{KERNEL_RESOLV_CONF, RESOLV_CONF, ResolvConf, has_resolved, is_dead_server, name_servers};
 pub use script::{BadScript, LONGEST_LINE, Script};
 pub use ssh_keys::SshServer;
-pub use view::{Kind, Stat, View, end_of_links, exists, is_executable, name, parent};
+pub use view::{Kind, Stat, View, absolute, end_of_links, exists, is_executable, name, parent};

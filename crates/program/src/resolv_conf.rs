@@ -1,6 +1,6 @@
 //! `/etc/resolv.conf`: which name servers it gives, or who writes it in the guest; see resolv.conf(5).
 
-use crate::view::{Kind, View, end_of_links, exists};
+use crate::view::{Kind, View, absolute, end_of_links, exists};
 
 /// Where programs look for their name servers.
 pub const RESOLV_CONF: &[u8] = b"/etc/resolv.conf";
@@ -46,7 +46,7 @@ pub enum ResolvConf {
 impl ResolvConf {
     /// Looks.
     pub fn of(view: &dyn View) -> Self {
-        let end = without_parents(&end_of_links(view, RESOLV_CONF));
+        let end = absolute(&end_of_links(view, RESOLV_CONF));
         let is_below = |directory: &&[u8]| end.starts_with(directory);
         match view.stat(RESOLV_CONF).map(|stat| stat.kind) {
             _ if end == KERNEL_RESOLV_CONF => Self::Kernel,
@@ -83,19 +83,6 @@ pub fn has_resolved(view: &dyn View) -> bool {
     [b"/usr/lib/systemd/systemd-resolved".as_slice(), b"/lib/systemd/systemd-resolved"]
         .into_iter()
         .any(|path| exists(view, path))
-}
-
-/// A path without `..`, as it is where no directory in it is a symlink.
-fn without_parents(path: &[u8]) -> Vec<u8> {
-    let mut parts: Vec<&[u8]> = Vec::new();
-    for part in path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".") {
-        if part == b".." {
-            parts.pop();
-        } else {
-            parts.push(part);
-        }
-    }
-    [b"/".as_slice(), &parts.join(&b'/')].concat()
 }
 
 #[cfg(test)]

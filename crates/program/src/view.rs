@@ -48,6 +48,19 @@ pub struct Stat {
     pub gid: u32,
 }
 
+/// The path from the root on without `.`, `..` and empty names, as it is where no directory in it is a symlink.
+pub fn absolute(path: &[u8]) -> Vec<u8> {
+    let mut names: Vec<&[u8]> = Vec::new();
+    for name in path.split(|&byte| byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => _ = names.pop(),
+            name => names.push(name),
+        }
+    }
+    [b"/".as_slice(), &names.join(&b'/')].concat()
+}
+
 /// Whether a path leads to anything.
 pub fn exists(view: &dyn View, path: &[u8]) -> bool {
     view.stat(path).is_some()

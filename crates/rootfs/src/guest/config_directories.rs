@@ -3,7 +3,7 @@
 //! Runtimes make them when they start a container: owned by root, 0755, whoever the program runs as. What builds images without a
 //! container does not.
 
-use nex_program::{Kind, View, end_of_links};
+use nex_program::{Kind, View, absolute, end_of_links};
 
 use super::change::Layer;
 use super::lossy;
@@ -27,19 +27,6 @@ pub(crate) fn add<'a>(view: &dyn View, paths: impl Iterator<Item = &'a String>, 
             )),
         }
     }
-}
-
-/// The path from the root on, without `.` and `..`, as runtimes take it.
-fn absolute(text: &[u8]) -> Vec<u8> {
-    let mut parts: Vec<&[u8]> = Vec::new();
-    for part in text.split(|&byte| byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => _ = parts.pop(),
-            part => parts.push(part),
-        }
-    }
-    [b"/".as_slice(), &parts.join(&b'/')].concat()
 }
 
 /// What keeps a directory from being made.
