@@ -45,24 +45,6 @@ pub fn create_directory_in(parent: &File, name: &OsStr) -> io::Result<()> {
     }
 }
 
-/// Makes a directory, and those above it, as far as they are missing. Those that are there stay as they are.
-///
-/// # Errors
-/// When one of them cannot be made, or is none.
-pub fn create_directories(path: &Path) -> io::Result<()> {
-    if path.as_os_str().is_empty() || path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        create_directories(parent)?;
-    }
-    match create_directory(path) {
-        // Another process was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        result => result,
-    }
-}
-
 /// Makes a directory with a name by chance behind this beginning. It goes with the value.
 ///
 /// # Errors
