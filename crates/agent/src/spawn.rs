@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nex_protocol::Source;
-use nex_workload::{NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Unstarted, User, find_directory, find_program};
+use nex_workload::{
+    NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Unstarted, User, find_directory, find_program, split_variable,
+};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setsid, setuid};
@@ -62,7 +64,7 @@ impl Job {
         let mut command = Command::new(&program);
         command.arg0(&self.argv0).args(&self.args).current_dir(directory).env_clear().env("PATH", PATH);
         command.env("HOME", user.as_ref().map_or("/root", |user| &user.home));
-        command.envs(self.env.iter().map(|variable| variable.split_once('=').unwrap_or((variable, ""))));
+        command.envs(self.env.iter().filter_map(|variable| split_variable(variable)));
         // Who is not root has its user's limits, and cannot become another.
         let is_root = Uid::effective().is_root();
         let user = user.filter(|_| is_root);

@@ -13,7 +13,6 @@ mod mounted;
 mod record;
 mod result;
 mod told;
-mod variables;
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -21,6 +20,7 @@ use std::os::fd::AsRawFd;
 use nex_ext4::{Timestamp, Writer};
 use nex_program::BadScript;
 use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_sockets, only_one_id};
+use nex_workload::split_variable;
 use thiserror::Error;
 
 use crate::cache::{Cache, Key};
@@ -72,7 +72,8 @@ impl ScriptOptions {
     /// The same with variables of the image, `NAME=value` each, below those that the user gives.
     pub(crate) fn above(&self, image: &[String]) -> Self {
         let mut options = self.clone();
-        options.sandbox.world.env.splice(0..0, image.iter().filter_map(|variable| variables::split(variable)));
+        let image = image.iter().filter_map(|variable| split_variable(variable));
+        options.sandbox.world.env.splice(0..0, image.map(|(name, value)| (name.to_owned(), value.to_owned())));
         options
     }
 

@@ -16,6 +16,7 @@ mod restart;
 mod start;
 mod stop_signal;
 mod user;
+mod variable;
 mod workload;
 
 pub use image_config::ImageConfig;
@@ -25,6 +26,7 @@ pub use restart::{ParseRestartError, Restart};
 pub use start::{Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Root, Unstarted, find_directory, find_program};
 pub use stop_signal::stop_signal;
 pub use user::User;
+pub use variable::split_variable;
 pub use workload::Workload;
 
 /// Where the image's configuration stands in the root.

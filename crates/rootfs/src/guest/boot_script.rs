@@ -6,7 +6,7 @@
 use std::io::Cursor;
 
 use nex_program::{NotAProgram, Program, View};
-use nex_workload::BOOT_SCRIPT;
+use nex_workload::{BOOT_SCRIPT, split_variable};
 
 use super::change::Layer;
 use super::init::{Found, Init};
@@ -56,10 +56,10 @@ pub(crate) const LAUNCHER: &str = "/etc/nex/run-boot-script";
 fn launcher(env: &[String]) -> String {
     let is_name = |name: &str| {
         let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-        name.chars().all(is_letter) && !name.starts_with(|first: char| first.is_ascii_digit()) && !name.is_empty()
+        name.chars().all(is_letter) && !name.starts_with(|first: char| first.is_ascii_digit())
     };
     let exports = env.iter().filter_map(|variable| {
-        let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+        let (name, value) = split_variable(variable)?;
         is_name(name).then(|| format!("export {name}='{}'\n", value.replace('\'', r"'\''")))
     });
     format!(
