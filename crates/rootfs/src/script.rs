@@ -244,7 +244,7 @@ pub fn run(
     report.snapshot = result::choose(options.snapshot.as_deref(), merge)?;
     let note =
         |why| format!("everything that the setup script made belongs to root, as there is only one user id: {why}");
-    report.notes = only_one_id.map(note).into_iter().chain(left_behind).collect();
+    report.notes.extend(only_one_id.map(note).into_iter().chain(left_behind));
     if !cached {
         report.notes.extend(network_note(world.network));
     }

@@ -89,6 +89,13 @@ pub enum Change {
     },
     /// The name is gone, and what was below it too.
     Removed(Vec<u8>),
+    /// The name is a socket's, which means nothing without the process behind it.
+    Socket {
+        /// Its path from the root on, without a slash in front.
+        path: Vec<u8>,
+        /// Whether the name was not there before.
+        new: bool,
+    },
 }
 
 impl Change {

@@ -41,6 +41,7 @@ impl<'a> Apply<'a> {
             match change {
                 Change::Set { node, new } => self.set(node, new, feed)?,
                 Change::Removed(path) => self.remove(&path)?,
+                Change::Socket { path, new } => self.socket(&path, new)?,
             }
         }
         for (path, before) in std::mem::take(&mut self.left_out) {
@@ -52,6 +53,13 @@ impl<'a> Apply<'a> {
     fn remove(&mut self, path: &[u8]) -> Result<(), ScriptError> {
         self.told.change(path, ChangeKind::Deleted);
         self.apply(path, EntryKind::Whiteout)
+    }
+
+    fn socket(&mut self, path: &[u8], new: bool) -> Result<(), ScriptError> {
+        if !self.options.leaves_out(path, false) {
+            self.told.socket(path);
+        }
+        if new { Ok(()) } else { self.remove(path) }
     }
 
     fn set(&mut self, node: Node, new: bool, feed: &mut Feed) -> Result<(), ScriptError> {

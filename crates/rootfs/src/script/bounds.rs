@@ -59,7 +59,7 @@ impl Bounds {
 /// Bytes of names, link targets and extended attributes.
 fn memory(change: &Change) -> u64 {
     let length = match change {
-        Change::Removed(path) => path.len(),
+        Change::Removed(path) | Change::Socket { path, .. } => path.len(),
         Change::Set { node, .. } => {
             let target = match &node.kind {
                 Kind::Symlink(target) | Kind::HardLink(target) => target.len(),

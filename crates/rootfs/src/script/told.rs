@@ -13,6 +13,9 @@ const BYTES: usize = 16 << 20;
 /// The most directories that are told apart.
 const DIRECTORIES: usize = 1000;
 
+/// The most sockets that are named.
+const SOCKETS: usize = 3;
+
 /// How deep a directory is that is told apart: `/usr/lib`.
 const DEPTH: usize = 2;
 
@@ -23,6 +26,9 @@ pub struct Told {
     bytes: usize,
     /// Bytes of new and changed files, by directory.
     gained: BTreeMap<String, u64>,
+    /// How many sockets there were, and the first of them.
+    sockets: u64,
+    first_sockets: Vec<String>,
 }
 
 impl Told {
@@ -48,6 +54,14 @@ impl Told {
         }
     }
 
+    /// Tells a socket, which is no part of an image.
+    pub fn socket(&mut self, path: &[u8]) {
+        self.sockets += 1;
+        if self.first_sockets.len() < SOCKETS {
+            self.first_sockets.push(shown(path));
+        }
+    }
+
     /// Tells the bytes of a file. Past the most directories, they count for the root.
     pub fn file(&mut self, path: &[u8], bytes: u64) {
         self.report.bytes += bytes;
@@ -59,7 +73,15 @@ impl Told {
     }
 
     /// The report.
-    pub fn report(self) -> ScriptReport {
+    pub fn report(mut self) -> ScriptReport {
+        if self.sockets > 0 {
+            let more = if self.sockets > SOCKETS as u64 { ", ..." } else { "" };
+            self.report.notes.push(format!(
+                "sockets that the setup script made are left out ({}), as the programs behind them have ended: {}{more}",
+                self.sockets,
+                self.first_sockets.join(", ")
+            ));
+        }
         let directories = self.gained.into_iter().map(|(path, bytes)| DirectoryReport { path, bytes }).collect();
         ScriptReport { directories, ..self.report }
     }
@@ -112,6 +134,20 @@ mod tests {
         (0..=NAMES).for_each(|_| told.change(b"x", ChangeKind::Changed));
         let report = told.report();
         assert_eq!((report.changes.len(), report.unlisted_changes, report.changed), (NAMES, 1, NAMES as u64 + 1));
+    }
+
+    #[test]
+    fn sockets_are_counted_and_the_first_of_them_named() {
+        assert!(Told::default().report().notes.is_empty());
+        for (number, named) in
+            [(1, "ended: /run/0"), (3, "/run/0, /run/1, /run/2"), (5000, "/run/0, /run/1, /run/2, ...")]
+        {
+            let mut told = Told::default();
+            (0..number).for_each(|number| told.socket(format!("run/{number}").as_bytes()));
+            let notes = told.report().notes;
+            assert!(notes[0].contains(&format!("({number})")) && notes[0].contains(named), "{notes:?}");
+            assert!(notes.len() == 1 && notes[0].len() < 200, "{notes:?}");
+        }
     }
 
     #[test]

@@ -67,7 +67,10 @@ impl Sender<'_> {
                 Kind::Symlink(rustix::fs::readlinkat(visit.parent, visit.name, Vec::new())?.into_bytes())
             }
             (None, FileType::Fifo) => Kind::Fifo,
-            // A socket's name means nothing without the process behind it, and a device cannot be made here.
+            (None, FileType::Socket) => {
+                return self.caller.send(&Answer::Change(Change::Socket { path: visit.path.to_vec(), new }));
+            }
+            // A device cannot be made here.
             _ if new => return Ok(()),
             _ => return self.caller.send(&Answer::Change(Change::Removed(visit.path.to_vec()))),
         };
