@@ -1,5 +1,6 @@
 //! A layer: what it says about names, read from its tar stream.
 
+mod acl;
 mod entry;
 mod path;
 mod pax;
@@ -8,5 +9,5 @@ mod whiteout;
 
 pub use entry::{Entry, EntryKind, Node, NodeKind};
 pub use path::{LayerPath, NAME_MAX, PATH_MAX, PathError, symlink_target};
-pub use tar::{ContentSink, CopyError, TarError, TarHeader, TarKind, TarReader};
+pub use tar::{ContentSink, CopyError, TarError, TarHeader, TarKind, TarReader, Types};
 pub use whiteout::{Marker, marker};

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::cache::Record;
 use crate::layer::{
     ContentSink, CopyError, Entry, EntryKind, LayerPath, Marker, Node, NodeKind, PATH_MAX, PathError, TarError,
-    TarHeader, TarKind, TarReader, marker, symlink_target,
+    TarHeader, TarKind, TarReader, Types, marker, symlink_target,
 };
 use crate::merge::{Merge, MergeError};
 
@@ -148,7 +148,8 @@ impl Ground<'_> {
 /// # Errors
 /// The first entry that cannot be taken, with its number and name.
 pub fn place_layer(layer: impl BufRead, ground: &mut Ground, rules: &Rules) -> Result<u64, PlaceError> {
-    let mut tar = TarReader::new(layer, rules.limits.headers);
+    let types = if rules.whiteouts { Types::Posix } else { Types::Vendor };
+    let mut tar = TarReader::new(layer, rules.limits.headers, types);
     ground.merge.start_layer();
     let mut entries = 0;
     loop {

@@ -32,6 +32,7 @@ mod signals;
 mod slow;
 mod sparse;
 mod sparse_forms;
+mod tars_of_others;
 mod type_changes;
 mod verity;
 mod words;

@@ -153,7 +153,7 @@ impl<'a> Build<'a> {
         notes.extend(script.into_iter().flat_map(|ran| ran.report.notes.clone()));
         if self.placed.foreign_xattrs > 0 {
             notes.push(format!(
-                "{} extended attributes of namespaces that ext4 does not have were left out",
+                "{} extended attributes were left out: of namespaces that ext4 does not have, or access lists with names and no numbers",
                 self.placed.foreign_xattrs
             ));
         }

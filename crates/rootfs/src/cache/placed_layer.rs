@@ -22,7 +22,7 @@ use crate::place::Placed;
 
 /// Changes whenever the same layers would be placed in another way, or written down in another way, and with nothing else: not with
 /// the version of this program. The test `placement_is_as_its_format_says` knows what this format makes of a reference image.
-const FORMAT: &str = "nex placed layer 3";
+const FORMAT: &str = "nex placed layer 4";
 
 /// The entry's files.
 const FACTS: &str = "layer";

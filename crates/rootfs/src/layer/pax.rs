@@ -31,6 +31,14 @@ pub enum PaxError {
     /// Offsets and lengths of a sparse file that do not take turns.
     #[error("the PAX records of a sparse file are not in pairs of an offset and a length")]
     SparsePairs,
+    /// An access list that is none.
+    #[error("the PAX record '{key}' has the value '{value}', which is no access list")]
+    AccessList {
+        /// The record's key.
+        key: &'static str,
+        /// Its value, escaped.
+        value: String,
+    },
     /// A sparse file in a form that is not known.
     #[error("is a sparse file of the version {0}; known are 0.0, 0.1 and 1.0")]
     SparseVersion(String),
@@ -53,6 +61,10 @@ pub struct Pax {
     pub gid: Option<u64>,
     /// `SCHILY.xattr.*`: extended attributes, by name. An empty value is a value here.
     pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// `SCHILY.acl.access`: an access list as text.
+    pub access_list: Option<Vec<u8>>,
+    /// `SCHILY.acl.default`: the list of what is made in a directory.
+    pub default_list: Option<Vec<u8>>,
     /// `GNU.sparse.*`.
     pub sparse: SparseRecords,
 }
@@ -98,6 +110,8 @@ impl Pax {
                 b"mtime" => pax.time = optional("mtime", value, time)?,
                 b"size" => pax.size = optional("size", value, unsigned)?,
                 b"uid" => pax.uid = optional("uid", value, unsigned)?,
+                b"SCHILY.acl.access" => pax.access_list = bytes(value),
+                b"SCHILY.acl.default" => pax.default_list = bytes(value),
                 b"gid" => pax.gid = optional("gid", value, unsigned)?,
                 _ => {
                     if let Some(name) = key.strip_prefix(XATTR) {

@@ -4,85 +4,43 @@
 //! `archive/tar` (and with it umoci, containerd and Docker) decides about doubtful archives is decided the same way here,
 //! so that one archive means one thing; where Go itself and other readers differ, the archive is refused.
 
+mod error;
 mod extensions;
 mod header;
 mod sparse;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use nex_ext4::{Device, Metadata, Timestamp, Xattr};
-use thiserror::Error;
 
+pub use self::error::TarError;
 use self::extensions::Extensions;
 use self::header::{RawHeader, Record};
 use self::sparse::{Map, read_map};
-use super::pax::PaxError;
+use super::acl;
 
 /// The size of a tar record and of everything that content is padded to.
 const RECORD: u64 = 512;
 
-/// Why a tar stream is refused.
-#[derive(Debug, Error)]
-pub enum TarError {
-    /// The stream under the tar failed.
-    #[error(transparent)]
-    Read(io::Error),
-    /// A header's sum is another one than it says.
-    #[error("the checksum of the header is {promised}, but its bytes come to {computed}; the tar is damaged")]
-    Checksum {
-        /// The sum that the header says.
-        promised: i64,
-        /// The sum of its bytes.
-        computed: i64,
-    },
-    /// A field of the header that is no number, or too large a one.
-    #[error("the field {field} of the header is '{value}', which is not a valid number")]
-    Field {
-        /// The field's name in POSIX.
-        field: &'static str,
-        /// Its bytes, escaped.
-        value: String,
-    },
-    /// The PAX records are not valid.
-    #[error(transparent)]
-    Pax(#[from] PaxError),
-    /// Extension headers over the limit.
-    #[error("its extension headers (PAX records, long names) take more than {0} bytes (--max-headers)")]
-    TooManyExtensions(u32),
-    /// Extension headers with nothing behind them that they could extend.
-    #[error("has extension headers (PAX records, long names), but the tar ends behind them")]
-    NothingExtended,
-    /// Some readers end at such a record, some go on behind it, and some refuse it.
-    #[error("a record of zeros stands alone; two of them end a tar, and readers disagree about one")]
-    LoneZeros,
-    /// The stream ends inside of an entry.
-    #[error("the tar ends in the middle of this entry; the layer is cut short")]
-    Truncated,
-    /// An entry that nobody can ask for.
-    #[error("has no name")]
-    NoName,
-    /// A type that no file system has.
-    #[error("has the type '{}', which is not a file's", .0.escape_ascii())]
-    Type(u8),
-    /// An owner that does not fit.
-    #[error("has the owner {uid}:{gid}; ext4 holds ids from 0 to 4294967295")]
-    Owner {
-        /// The user id in the header.
-        uid: i128,
-        /// The group id in the header.
-        gid: i128,
-    },
-    /// A size over 64 bits, or a negative one.
-    #[error("has a size that is negative or does not fit in 64 bits")]
-    Size,
-    /// A sparse file whose map contradicts itself or the stored bytes.
-    #[error("has a sparse map that contradicts itself or its sizes")]
-    SparseMap,
-    /// A sparse file of too many pieces.
-    #[error("is a sparse file of more than {0} regions; make the tar without --sparse")]
-    SparseRegions(usize),
+/// What `tar --incremental` of GNU writes for a directory: its content is a list of what is in it.
+const GNU_DUMPED_DIRECTORY: u8 = b'D';
+
+/// What `tar --label` of GNU writes in front of all.
+const GNU_LABEL: u8 = b'V';
+
+/// What Solaris's tar writes for records of PAX's form, before POSIX had them.
+const SUN_RECORDS: u8 = b'X';
+
+/// Who writes a type that POSIX does not have, and that is known here.
+fn vendor(kind: u8) -> Option<&'static str> {
+    match kind {
+        GNU_DUMPED_DIRECTORY => Some("GNU tar with --incremental"),
+        GNU_LABEL => Some("GNU tar with --label"),
+        SUN_RECORDS => Some("the tar of Solaris"),
+        _ => None,
+    }
 }
 
 /// The header of an entry, with all extensions applied.
@@ -129,6 +87,15 @@ pub enum TarKind {
     Fifo,
 }
 
+/// Which types of entries are read beside those of POSIX, as those who made the tar may have had any program for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Types {
+    /// None, as in layers of images: Go's readers and writers know no others.
+    Posix,
+    /// Those that one writer has added.
+    Vendor,
+}
+
 /// Takes the content of a file, in order.
 pub trait ContentSink {
     /// What can go wrong.
@@ -152,6 +119,7 @@ pub enum CopyError<E> {
 pub struct TarReader<R> {
     source: R,
     max_extensions: u32,
+    types: Types,
     content: Stored,
     is_at_end: bool,
 }
@@ -169,8 +137,8 @@ struct Stored {
 
 impl<R: BufRead> TarReader<R> {
     /// Reads a stream of which the extension headers of one entry take at most `max_extensions` bytes.
-    pub fn new(source: R, max_extensions: u32) -> Self {
-        Self { source, max_extensions, content: Stored::default(), is_at_end: false }
+    pub fn new(source: R, max_extensions: u32, types: Types) -> Self {
+        Self { source, max_extensions, types, content: Stored::default(), is_at_end: false }
     }
 
     /// The next entry; what is left of the content before it is passed over. `None` at the end of the archive.
@@ -186,14 +154,21 @@ impl<R: BufRead> TarReader<R> {
                 end => return self.end(end.is_some(), &extensions),
             };
             let header = RawHeader::new(&record)?;
-            match header.kind() {
+            let kind = header.kind();
+            if let Some(writer) = vendor(kind)
+                && self.types == Types::Posix
+            {
+                return Err(TarError::VendorType { kind, writer });
+            }
+            match kind {
                 // As containerd does: global headers carry comments (git) and never a name of their own.
-                b'g' if extensions.is_empty() => {
+                // A label names the whole archive, and no file.
+                b'g' | GNU_LABEL if extensions.is_empty() => {
                     self.content = Stored::new(header.size()?, None)?;
                     self.skip_content()?;
                 }
-                b'g' => return Err(TarError::NothingExtended),
-                kind @ (b'x' | b'L' | b'K') => {
+                b'g' | GNU_LABEL => return Err(TarError::NothingExtended),
+                b'x' | SUN_RECORDS | b'L' | b'K' => {
                     let content = self.extension(&extensions, header.size()?)?;
                     extensions.add(kind, content)?;
                 }
@@ -306,21 +281,24 @@ impl<R: BufRead> TarReader<R> {
         Ok(content)
     }
 
-    fn entry(&mut self, header: &RawHeader<'_>, extensions: Extensions) -> Result<TarHeader, TarError> {
+    fn entry(&mut self, header: &RawHeader<'_>, mut extensions: Extensions) -> Result<TarHeader, TarError> {
         let path = extensions.path(header);
         if path.is_empty() {
             return Err(TarError::NoName);
         }
         let kind = kind(header, &extensions, &path)?;
-        let metadata = metadata(header, &extensions)?;
+        let mut metadata = metadata(header, &extensions)?;
         self.content = match kind {
             TarKind::File => self.content(header, &extensions)?,
+            // The names that are in it, for a restore that deletes others.
+            TarKind::Directory if header.kind() == GNU_DUMPED_DIRECTORY => Stored::new(header.size()?, None)?,
             _ if extensions.pax.sparse.version()?.is_some() => return Err(TarError::SparseMap),
             // As Go does: other types have no content, whatever their size says.
             _ => Stored::default(),
         };
-        let xattrs = extensions.pax.xattrs.into_iter();
-        let xattrs = xattrs.map(|(name, value)| Xattr { name: name.into(), value: value.into() }).collect();
+        let xattrs = std::mem::take(&mut extensions.pax.xattrs).into_iter();
+        let mut xattrs = xattrs.map(|(name, value)| Xattr { name: name.into(), value: value.into() }).collect();
+        acl::apply(&mut extensions.pax, &kind, &mut metadata, &mut xattrs)?;
         Ok(TarHeader { path, kind, metadata, xattrs })
     }
 
@@ -346,7 +324,7 @@ fn kind(header: &RawHeader<'_>, extensions: &Extensions, path: &[u8]) -> Result<
         b'2' => TarKind::Symlink(target()),
         b'3' => TarKind::CharacterDevice(device()?),
         b'4' => TarKind::BlockDevice(device()?),
-        b'5' => TarKind::Directory,
+        b'5' | GNU_DUMPED_DIRECTORY => TarKind::Directory,
         b'6' => TarKind::Fifo,
         other => return Err(TarError::Type(other)),
     })

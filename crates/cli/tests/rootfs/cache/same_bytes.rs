@@ -142,7 +142,7 @@ fn the_blob_of_a_known_layer_is_not_read() -> Result<()> {
 }
 
 /// The digest of what the reference image's layers are in the cache: each key, which has the format in it, and what the entry holds.
-const REFERENCE: &str = "sha256:c436d579a42900f8af464bcc9d9cad424b4fc14ac62e737bf45f305b00d7dae2";
+const REFERENCE: &str = "sha256:45165e0b349d5f389d0b458546a4b932c0590df34e321c2e78dcedd8fe13885f";
 
 #[test]
 fn placement_is_as_its_format_says() -> Result<()> {

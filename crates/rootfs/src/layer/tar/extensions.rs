@@ -1,7 +1,7 @@
 //! Records in front of a header that extend it: what its fields are too small for.
 
-use super::TarError;
 use super::header::RawHeader;
+use super::{SUN_RECORDS, TarError};
 use crate::layer::pax::Pax;
 
 /// What has been read in front of a header.
@@ -30,7 +30,7 @@ impl Extensions {
         self.room
     }
 
-    /// Takes the content of an extension header: PAX records (`x`), or a long name (`L`) or target (`K`) of GNU tar. As in
+    /// Takes the content of an extension header: PAX records (`x`, or `X` of Solaris), or a long name (`L`) or target (`K`) of GNU tar. As in
     /// Go, it takes the place of an earlier one of its type.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Extensions {
         self.is_empty = false;
         self.room = self.room.saturating_sub(content.len() as u64);
         match kind {
-            b'x' => self.pax = Pax::parse(&content)?,
+            b'x' | SUN_RECORDS => self.pax = Pax::parse(&content)?,
             b'L' => self.long_path = Some(terminated(content)),
             _ => self.long_target = Some(terminated(content)),
         }
@@ -60,9 +60,10 @@ impl Extensions {
     }
 }
 
-/// Names of GNU tar end with a NUL. Another one before it is left where it is, and refused with the name.
+/// Names of GNU tar end with a NUL, and those of other writers with several. One before other bytes is left where it is, and
+/// refused with the name.
 fn terminated(mut name: Vec<u8>) -> Vec<u8> {
-    if name.last() == Some(&0) {
+    while name.last() == Some(&0) {
         name.pop();
     }
     name

@@ -101,20 +101,20 @@ impl<'a> RawHeader<'a> {
     }
 
     pub fn mode(&self) -> Result<u16, TarError> {
-        Ok((number("mode", &self.0.as_ustar().mode)? & 0o7777) as u16)
+        Ok((number("mode", overflown(&self.0.as_ustar().mode))? & 0o7777) as u16)
     }
 
     pub fn uid(&self) -> Result<i64, TarError> {
-        number("uid", &self.0.as_ustar().uid)
+        number("uid", overflown(&self.0.as_ustar().uid))
     }
 
     pub fn gid(&self) -> Result<i64, TarError> {
-        number("gid", &self.0.as_ustar().gid)
+        number("gid", overflown(&self.0.as_ustar().gid))
     }
 
     /// Seconds since 1970.
     pub fn mtime(&self) -> Result<i64, TarError> {
-        number("mtime", &self.0.as_ustar().mtime)
+        number("mtime", overflown(&self.0.as_ustar().mtime))
     }
 
     /// The major and minor number of a device.
@@ -141,6 +141,12 @@ pub fn number(name: &'static str, field: &[u8]) -> Result<i64, TarError> {
     let is_binary = field.first().is_some_and(|first| first & 0x80 != 0);
     let value = if is_binary { base_256(field) } else { octal(field) };
     value.ok_or_else(|| wrong(name, field))
+}
+
+/// The field without one NUL in front, which AIX and other old writers put there. So GNU tar and Go read it, where bsdtar sees 0:
+/// a size with it is refused, as content would be headers for some.
+fn overflown(field: &[u8]) -> &[u8] {
+    field.strip_prefix(b"\0").unwrap_or(field)
 }
 
 fn base_256(field: &[u8]) -> Option<i64> {

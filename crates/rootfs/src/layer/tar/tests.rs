@@ -10,6 +10,7 @@ use std::process::Command;
 use nex_testkit::sparse::{self, Form, header, pax, pax_record};
 
 use super::*;
+use crate::layer::pax::PaxError;
 
 /// Takes content into memory, and counts what came as holes.
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ fn gnu_tar(directory: &Path, arguments: &[&str]) -> Vec<u8> {
 
 fn reader(archive: &[u8]) -> TarReader<BufReader<&[u8]>> {
     // A buffer of an odd size, so that headers lie across its edges.
-    TarReader::new(BufReader::with_capacity(1777, archive), 1 << 20)
+    TarReader::new(BufReader::with_capacity(1777, archive), 1 << 20, Types::Vendor)
 }
 
 fn read_all(archive: &[u8]) -> Result<Vec<(TarHeader, Memory)>, TarError> {
@@ -166,6 +167,44 @@ fn names(archive: &[u8]) -> Result<Vec<Vec<u8>>, TarError> {
 }
 
 #[test]
+fn types_of_single_writers_are_read_in_tars_and_refused_in_layers() {
+    let file = header(b"f", b'0', 0);
+    let mut records = pax(pax_record("path", "g").into_bytes(), &file);
+    records[156] = b'X';
+    sparse::seal(records.first_chunk_mut().unwrap());
+    let dumped = [&header(b"d/", b'D', 3)[..], b"Yf\0", &[0; 509], &file].concat();
+    let labelled = [&header(b"a label", b'V', 0)[..], &file].concat();
+    for (archive, expected, writer) in [
+        (&records, &[&b"g"[..]][..], "Solaris"),
+        (&dumped, &[b"d/", b"f"], "--incremental"),
+        (&labelled, &[b"f"], "--label"),
+    ] {
+        assert_eq!(names(archive).unwrap(), expected);
+        let error = TarReader::new(&archive[..], 1 << 20, Types::Posix).next_entry().unwrap_err().to_string();
+        assert!(error.contains(writer), "{error}");
+    }
+    assert_eq!(read_all(&dumped).unwrap()[0].0.kind, TarKind::Directory);
+}
+
+#[test]
+fn a_number_may_have_a_nul_in_front_and_a_long_name_several_behind_it() {
+    let mut odd = header(b"f", b'0', 0);
+    odd[100..107].copy_from_slice(b"\0000751");
+    odd[108..115].copy_from_slice(b"\0000017");
+    odd[136..147].copy_from_slice(b"\00000000017");
+    sparse::seal(&mut odd);
+    let metadata = read_all(&odd).unwrap()[0].0.metadata;
+    assert_eq!((metadata.mode, metadata.uid, metadata.time.seconds), (0o751, 15, 15));
+    odd[124..135].copy_from_slice(b"\00000000017");
+    sparse::seal(&mut odd);
+    assert!(matches!(read_all(&odd), Err(TarError::Field { field: "size", .. })));
+    let long =
+        |name: &[u8; 8]| [&header(b"././@LongLink", b'L', 8)[..], name, &[0; 504], &header(b"f", b'0', 0)].concat();
+    assert_eq!(names(&long(b"lon\0\0\0\0\0")).unwrap(), [b"lon"]);
+    assert_eq!(names(&long(b"lo\0g\0\0\0\0")).unwrap(), [b"lo\0g"]);
+}
+
+#[test]
 fn one_record_of_zeros_ends_a_tar_only_at_its_end() {
     let file = header(b"f", b'0', 0);
     let records = pax(pax_record("path", "g").into_bytes(), &file);
@@ -198,7 +237,7 @@ fn extensions_have_a_limit_all_together() {
     let name = header(b"././@LongLink", b'L', 700);
     let records = pax(vec![b'x'; 700], &header(b"f", b'0', 0));
     let archive = [&name[..], &[b'n'; 700], &[0; 324], &records].concat();
-    let mut tar = TarReader::new(&archive[..], 1000);
+    let mut tar = TarReader::new(&archive[..], 1000, Types::Posix);
     assert!(matches!(tar.next_entry(), Err(TarError::TooManyExtensions(1000))));
 }
 
