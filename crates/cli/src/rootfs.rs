@@ -71,7 +71,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         image: nex_image::Options {
             platform: args.platform.clone().unwrap_or_else(Platform::host),
             offline: args.offline,
-            registry: args.registry.options(),
+            registry: args.registry.options()?,
             limits: image_limits(&args.limits),
             keep: None,
             aside: None,

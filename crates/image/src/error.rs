@@ -45,6 +45,14 @@ pub enum Error {
         /// Who makes the form, and what else might have been meant.
         advice: &'static str,
     },
+    /// Neither an image's mirrors nor its own place gave it.
+    #[error("{source}; its mirrors failed before: {failures}")]
+    AfterMirrors {
+        /// What its own place said.
+        source: Box<Error>,
+        /// What the mirrors said.
+        failures: String,
+    },
     /// A registry would have to be asked, and that is not allowed.
     #[error(
         "{reference} is in a registry, and --offline forbids to ask it, and no earlier build has kept all of it; give the image as oci:DIR (made by skopeo copy) or docker-archive:FILE (made by docker save)"

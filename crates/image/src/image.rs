@@ -38,6 +38,8 @@ pub struct Options {
 pub struct Image {
     /// The reference, with all defaults spelt out.
     pub name: String,
+    /// Its name at the mirror that has given it, if that was one.
+    pub mirror: Option<String>,
     /// The digest of the manifest for the platform; `None` where there is no manifest.
     pub manifest_digest: Option<Digest>,
     /// What the image says it runs on, or else the platform asked for.
@@ -82,7 +84,18 @@ impl Image {
         }
         let (layers, blobs) = layers.into_iter().unzip();
         let (limits, unpacked) = (options.limits.clone(), Arc::default());
-        Ok(Image { name, manifest_digest, platform, config, layers, blobs, ahead: None, limits, unpacked })
+        Ok(Image {
+            name,
+            mirror: None,
+            manifest_digest,
+            platform,
+            config,
+            layers,
+            blobs,
+            ahead: None,
+            limits,
+            unpacked,
+        })
     }
 
     /// The same image, whose layers can be on their way before they are read.

@@ -27,6 +27,7 @@ mod guest;
 mod http;
 mod line;
 mod metadata;
+mod mirrors;
 mod patience;
 mod proxy;
 mod rate_limit;
@@ -53,6 +54,7 @@ use self::refusal::Wanted;
 
 pub use self::credentials::{CredentialFile, CredentialPlaces, Place};
 pub use self::error::Error;
+pub use self::mirrors::{Candidate, MirrorPlaces};
 pub use self::patience::{Throughput, Timeouts};
 pub use self::proxy::Proxies;
 pub use self::rate_limit::RateLimit;
@@ -68,15 +70,29 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
+/// How connections to a registry are secured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Security {
+    /// By TLS, with a certificate that a known authority has signed.
+    #[default]
+    Tls,
+    /// By TLS with any certificate. Only for registries that the user's configuration calls insecure.
+    Unverified,
+    /// Not at all: HTTP. Never done unasked, nor for localhost.
+    PlainHttp,
+}
+
 /// How registries are reached.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Speak HTTP without TLS. Never done unasked, nor for localhost.
-    pub plain_http: bool,
+    /// How connections to the registry are secured.
+    pub security: Security,
     /// Where credentials are looked for, once the registry asks for them.
     pub credentials: CredentialPlaces,
-    /// Authorities trusted beside the system's.
+    /// Authorities trusted beside the system's, and certificates of ours.
     pub certificates: CertificatePlaces,
+    /// Where mirrors of registries are named.
+    pub mirrors: MirrorPlaces,
     /// Proxies in between.
     pub proxies: Proxies,
     /// Patience with failures.
@@ -90,9 +106,10 @@ impl Options {
     #[must_use]
     pub fn from_environment() -> Options {
         Options {
-            plain_http: false,
+            security: Security::Tls,
             credentials: CredentialPlaces::from_environment(),
             certificates: CertificatePlaces::from_environment(),
+            mirrors: MirrorPlaces::from_environment(),
             proxies: Proxies::from_environment(),
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
@@ -120,6 +137,15 @@ impl Registry {
     pub fn connect(reference: &RegistryReference, options: &Options) -> Result<Registry, Error> {
         let client = Client::new(&reference.registry, &reference.repository, options)?;
         Ok(Registry { client: Arc::new(client) })
+    }
+
+    /// The same with another patience.
+    #[must_use]
+    pub fn with_retry(mut self, retry: RetryPolicy) -> Registry {
+        if let Some(client) = Arc::get_mut(&mut self.client) {
+            client.retry = retry;
+        }
+        self
     }
 
     /// A manifest or index of at most 4 MiB: its media type by the header, and its bytes, unverified.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nex_image::registry::Security;
 use nex_image::{Error, Image, Limits, NoProgress, Options, RegistryOptions, open};
 
 /// Debian's registry server, ended with the test.
@@ -47,7 +48,7 @@ fn run(directory: &Path, command: &str) {
 }
 
 fn open_text(text: &str) -> Result<Image, Error> {
-    let registry = RegistryOptions { plain_http: true, ..RegistryOptions::from_environment() };
+    let registry = RegistryOptions { security: Security::PlainHttp, ..RegistryOptions::from_environment() };
     let platform = "linux/amd64".parse().expect("a platform");
     open(
         &text.parse()?,

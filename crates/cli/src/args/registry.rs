@@ -1,13 +1,15 @@
 //! The arguments that say how a registry is talked to.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use nex_image::RegistryOptions;
-use nex_image::registry::{Throughput, Timeouts};
+use nex_image::registry::{CredentialPlaces, Security, Throughput, Timeouts};
 
 use super::script::duration;
+use crate::diagnostic::Diagnostic;
 use crate::size;
 
 /// The registry.
@@ -17,6 +19,16 @@ pub struct RegistryArgs {
     /// Talk http instead of https to the registry; for registries under test.
     #[arg(long, env = "NEX_PLAIN_HTTP", value_parser = FalseyValueParser::new())]
     pub plain_http: bool,
+
+    /// A user and a password for the registry, parted by a colon, in the place of those of podman and docker. Other users of the
+    /// machine see command lines: the variable hides it from them.
+    #[arg(long, env = "NEX_CREDS", value_name = "USER:PASSWORD", hide_env_values = true)]
+    pub creds: Option<String>,
+
+    /// A directory with certificates for the registry, in the place of those in certs.d: *.crt is trusted, and NAME.cert with
+    /// NAME.key is shown to it.
+    #[arg(long, env = "NEX_CERT_DIR", value_name = "DIR")]
+    pub cert_dir: Option<PathBuf>,
 
     /// The time for a manifest, a config, a list or a token, and for a layer until its first byte; 0 is no limit.
     #[arg(long, env = "NEX_REGISTRY_TIMEOUT", value_name = "TIME", value_parser = patience, default_value = "2m")]
@@ -37,10 +49,21 @@ pub struct Least(Option<Throughput>);
 
 impl RegistryArgs {
     /// How the registry is reached.
-    pub fn options(&self) -> RegistryOptions {
+    ///
+    /// # Errors
+    /// Credentials without a colon. The message does not show them.
+    pub fn options(&self) -> Result<RegistryOptions, Diagnostic> {
         let (document, blob) = (self.registry_timeout.0, self.min_throughput.0);
-        let timeouts = Timeouts { document, blob, ..Timeouts::default() };
-        RegistryOptions { plain_http: self.plain_http, timeouts, ..RegistryOptions::default() }
+        let mut options = RegistryOptions::default();
+        options.timeouts = Timeouts { document, blob, ..options.timeouts };
+        options.security = if self.plain_http { Security::PlainHttp } else { Security::Tls };
+        options.certificates.own.clone_from(&self.cert_dir);
+        if let Some(creds) = &self.creds {
+            let parts = creds.split_once(':').filter(|(user, _)| !user.is_empty());
+            let (user, password) = parts.ok_or_else(|| Diagnostic::usage("--creds wants USER:PASSWORD"))?;
+            options.credentials = CredentialPlaces::given(user, password);
+        }
+        Ok(options)
     }
 }
 

@@ -5,6 +5,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use ureq::http::Uri;
 use ureq::http::uri::Scheme;
 
+use super::Security;
 use super::error::Error;
 
 /// Docker Hub's name in references, and the host that serves it.
@@ -15,11 +16,11 @@ const NOT_IN_ADDRESSES: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
 
 /// The base of a repository's addresses: `https://HOST/v2/REPOSITORY`.
-pub(super) fn repository_base(registry: &str, repository: &str, plain_http: bool) -> Result<String, Error> {
+pub(super) fn repository_base(registry: &str, repository: &str, security: Security) -> Result<String, Error> {
     let host = if registry == DOCKER_HUB.0 { DOCKER_HUB.1 } else { registry };
     check(host, |c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c))?;
     check(repository, |c| c.is_ascii_alphanumeric() || "._-/".contains(c))?;
-    let scheme = if plain_http { "http" } else { "https" };
+    let scheme = if security == Security::PlainHttp { "http" } else { "https" };
     Ok(format!("{scheme}://{host}/v2/{repository}"))
 }
 
@@ -102,22 +103,22 @@ pub(super) fn place(uri: &Uri) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{below, place, repository_base, resolve, same_origin};
+    use super::{Security, below, place, repository_base, resolve, same_origin};
 
     #[test]
     fn docker_hub_is_served_by_another_host() {
-        let base = repository_base("docker.io", "library/alpine", false).unwrap();
+        let base = repository_base("docker.io", "library/alpine", Security::Tls).unwrap();
         assert_eq!(base, "https://registry-1.docker.io/v2/library/alpine");
-        let base = repository_base("localhost:5000", "a", true).unwrap();
+        let base = repository_base("localhost:5000", "a", Security::PlainHttp).unwrap();
         assert_eq!(below(&base, "manifests", "v1").unwrap().to_string(), "http://localhost:5000/v2/a/manifests/v1");
     }
 
     #[test]
     fn names_cannot_leave_their_place_in_the_path() {
         for repository in ["", "a/../b", "a?b", "a#b", "a b", "a//b", "a%2e", "a@b"] {
-            assert!(repository_base("r.example", repository, false).is_err(), "{repository}");
+            assert!(repository_base("r.example", repository, Security::Tls).is_err(), "{repository}");
         }
-        assert!(repository_base("user@r.example", "a", false).is_err());
+        assert!(repository_base("user@r.example", "a", Security::Tls).is_err());
         assert!(below("https://r.example/v2/a", "manifests", "x/y").is_err());
     }
 

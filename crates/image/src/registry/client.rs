@@ -49,10 +49,11 @@ pub(super) struct Target {
 impl Client {
     /// Prepares requests. Nothing is sent yet.
     pub(super) fn new(registry: &str, repository: &str, options: &Options) -> Result<Client, Error> {
+        let base = repository_base(registry, repository, options.security)?;
         Ok(Client {
-            http: Http::new(registry, options)?,
+            http: Http::new(registry, &base, options)?,
             subject: Subject { registry: registry.to_owned(), repository: repository.to_owned() },
-            base: repository_base(registry, repository, options.plain_http)?,
+            base,
             retry: options.retry.clone(),
             timeouts: options.timeouts.clone(),
             pause: Pause::default(),

@@ -12,6 +12,8 @@ use super::secret::Secret;
 /// Where credentials are looked for, first place first.
 #[derive(Debug, Clone, Default)]
 pub struct CredentialPlaces {
+    /// A user and a password for the registry that a reference names, in the place of all that is found. No mirror gets them.
+    given: Option<Credential>,
     /// Files with credentials.
     pub files: Vec<CredentialFile>,
     /// `PATH` for the programs `docker-credential-*`; `None` keeps the one of this process.
@@ -49,13 +51,33 @@ impl CredentialPlaces {
             docker,
             CredentialFile { is_dockercfg: true, ..CredentialFile::new("~/.dockercfg", below(&home, ".dockercfg")) },
         ];
-        CredentialPlaces { files, helper_path: None }
+        CredentialPlaces { files, ..CredentialPlaces::default() }
+    }
+
+    /// Credentials that the user has named.
+    #[must_use]
+    pub fn given(user: &str, password: &str) -> CredentialPlaces {
+        let given = Credential::Password { user: user.to_owned(), password: Secret::new(password) };
+        CredentialPlaces { given: Some(given), ..CredentialPlaces::default() }
+    }
+
+    /// Those for a mirror of the registry: what is found for the mirror's own name.
+    pub(super) fn of_mirror(&self) -> CredentialPlaces {
+        match self.given {
+            Some(_) => CredentialPlaces::from_environment(),
+            None => self.clone(),
+        }
     }
 
     /// Looks for what opens `repository` at `registry`. The first place that has something wins; every place looked
     /// at is remembered.
     pub(super) fn look_up(&self, registry: &str, repository: &str) -> Lookup {
         let mut lookup = Lookup::default();
+        if let Some(given) = &self.given {
+            lookup.places.push(Place { name: "--creds".to_owned(), outcome: "given".to_owned() });
+            lookup.found = Some(given.clone());
+            return lookup;
+        }
         for file in &self.files {
             let (outcome, found) = self.look_into(file, registry, repository);
             lookup.places.push(Place { name: file.to_string(), outcome });
@@ -183,7 +205,7 @@ mod tests {
             place(&directory, "good", r#"{"auths": {"r.example": {"auth": "YWxpY2U6b3BlbjpzZXNhbWU="}}}"#),
             place(&directory, "late", r#"{"auths": {"r.example": {"auth": "dTpw"}}}"#),
         ];
-        let lookup = CredentialPlaces { files, helper_path: Some("".into()) }.look_up("r.example", "a/b");
+        let lookup = CredentialPlaces { files, helper_path: Some("".into()), given: None }.look_up("r.example", "a/b");
         let expected = Credential::Password { user: "alice".into(), password: Secret::new("open:sesame") };
         assert_eq!(lookup.found, Some(expected));
         let places: Vec<_> = lookup.places.iter().map(ToString::to_string).collect();
@@ -201,7 +223,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut file = place(&directory, "dockercfg", r#"{"https://r.example/v1/": {"auth": "dTpw", "email": "x"}}"#);
         file.is_dockercfg = true;
-        let lookup = CredentialPlaces { files: vec![file], helper_path: None }.look_up("r.example", "a");
+        let lookup = CredentialPlaces { files: vec![file], ..CredentialPlaces::default() }.look_up("r.example", "a");
         assert!(matches!(lookup.found, Some(Credential::Password { user, .. }) if user == "u"));
     }
 }

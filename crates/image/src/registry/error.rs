@@ -283,6 +283,22 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file with mirrors that cannot be used.
+    #[error("{}: cannot be used: {reason}", path.display())]
+    Mirrors {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A registry that the user's configuration forbids.
+    #[error("{name} is blocked by {}", file.display())]
+    Blocked {
+        /// The image.
+        name: String,
+        /// The file that says so.
+        file: PathBuf,
+    },
     /// A registry or repository name that makes no address.
     #[error("'{name}' cannot be part of a registry's address")]
     Address {

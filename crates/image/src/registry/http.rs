@@ -9,12 +9,12 @@ use ureq::http::{Method, Request, Response, StatusCode, Uri};
 use ureq::{AsSendBody, Body, BodyReader};
 
 use super::Options;
-use super::address::{host_of, is_https, place, resolve, same_origin};
+use super::address::{host_of, is_https, parse, place, resolve, same_origin};
 use super::encoding::decoded;
 use super::error::Error;
 use super::fence::{Fenced, Limit};
 use super::guest::Guest;
-use super::line::{HeldLine, Lines, NotFound};
+use super::line::{HeldLine, Lines, NotFound, Tls};
 use super::patience::{Budget, Pace};
 use super::reach::Reach;
 use super::tls;
@@ -62,10 +62,13 @@ pub(super) struct Answer {
 }
 
 impl Http {
-    /// Sets up connections for talking to `registry`. Nothing is sent yet.
-    pub(super) fn new(registry: &str, options: &Options) -> Result<Http, Error> {
+    /// Sets up connections for talking to `registry`, whose addresses begin with `base`. Nothing is sent yet.
+    pub(super) fn new(registry: &str, base: &str, options: &Options) -> Result<Http, Error> {
         let authorities = options.certificates.load(registry)?;
-        let tls = tls::configuration(&authorities);
+        let identity = options.certificates.identity(registry)?;
+        let configuration = |identity| tls::configuration(&authorities, identity, options.security);
+        let home = identity.map(|identity| Ok((parse(base)?, configuration(Some(identity))))).transpose()?;
+        let tls = Tls { anybody: configuration(None), home };
         let lines = Lines::new(tls, &options.timeouts, &options.proxies)?;
         Ok(Http { lines, has_authorities: !authorities.is_empty() })
     }

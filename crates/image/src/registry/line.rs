@@ -14,7 +14,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Proxy};
 
-use super::address::is_https;
+use super::address::{is_https, same_origin};
 use super::deadline::{Deadline, WatchSockets, Within};
 use super::error::Error;
 use super::fence::{Fence, FencedTcp, resolved};
@@ -25,10 +25,17 @@ use super::reach::Reach;
 /// How we name ourselves to servers.
 const USER_AGENT: &str = concat!("nex/", env!("CARGO_PKG_VERSION"));
 
+/// TLS with anybody, and with the registry itself, which alone gets to know who we are.
+pub(super) struct Tls {
+    pub(super) anybody: TlsConfig,
+    /// The registry's address, where there is a certificate of ours to be shown to it.
+    pub(super) home: Option<(Uri, TlsConfig)>,
+}
+
 /// All lines, as they are set up.
 pub(super) struct Lines {
-    tls: TlsConfig,
-    encryption: Arc<RustlsConnector>,
+    anybody: Secured,
+    home: Option<(Uri, Secured)>,
     resolver: Arc<dyn Resolver>,
     timeouts: Timeouts,
     https_proxy: Option<Proxy>,
@@ -37,31 +44,45 @@ pub(super) struct Lines {
     free: Mutex<Vec<Arc<Line>>>,
 }
 
+/// TLS with settings that all lines share: what one of them learned about a server, the others need not ask.
+struct Secured {
+    tls: TlsConfig,
+    encryption: Arc<RustlsConnector>,
+}
+
+impl Secured {
+    fn new(tls: TlsConfig) -> Self {
+        Self { tls, encryption: Arc::default() }
+    }
+}
+
 /// Connections that one wait uses.
 struct Line {
-    direct: Agent,
-    via_https_proxy: Option<Agent>,
-    via_http_proxy: Option<Agent>,
+    anybody: Ways,
+    /// Those to the registry itself, where they differ.
+    home: Option<Ways>,
     deadline: Arc<Deadline>,
     fence: Arc<Fence>,
 }
 
+/// Connections by each way there is.
+struct Ways {
+    direct: Agent,
+    via_https_proxy: Option<Agent>,
+    via_http_proxy: Option<Agent>,
+}
+
 impl Lines {
     /// Nothing is connected yet.
-    pub(super) fn new(tls: TlsConfig, timeouts: &Timeouts, proxies: &Proxies) -> Result<Arc<Lines>, Error> {
+    pub(super) fn new(tls: Tls, timeouts: &Timeouts, proxies: &Proxies) -> Result<Arc<Lines>, Error> {
         Lines::by(Arc::new(DefaultResolver::default()), tls, timeouts, proxies)
     }
 
     /// The same, with names looked up in this way.
-    fn by(
-        resolver: Arc<dyn Resolver>,
-        tls: TlsConfig,
-        timeouts: &Timeouts,
-        proxies: &Proxies,
-    ) -> Result<Arc<Lines>, Error> {
+    fn by(resolver: Arc<dyn Resolver>, tls: Tls, timeouts: &Timeouts, proxies: &Proxies) -> Result<Arc<Lines>, Error> {
         Ok(Arc::new(Lines {
-            tls,
-            encryption: Arc::default(),
+            anybody: Secured::new(tls.anybody),
+            home: tls.home.map(|(home, tls)| (home, Secured::new(tls))),
             resolver,
             timeouts: timeouts.clone(),
             https_proxy: proxies.for_scheme("https")?,
@@ -89,24 +110,26 @@ impl Lines {
 
     fn line(&self) -> Line {
         let (deadline, fence) = (Arc::new(Deadline::default()), Arc::new(Fence::new()));
-        let agent = |proxy| self.agent(proxy, &deadline, &fence);
-        Line {
-            direct: agent(None),
-            via_https_proxy: self.https_proxy.clone().map(|proxy| agent(Some(proxy))),
-            via_http_proxy: self.http_proxy.clone().map(|proxy| agent(Some(proxy))),
-            deadline,
-            fence,
-        }
+        let ways = |secured: &Secured| {
+            let agent = |proxy| self.agent(secured, proxy, &deadline, &fence);
+            Ways {
+                direct: agent(None),
+                via_https_proxy: self.https_proxy.clone().map(|proxy| agent(Some(proxy))),
+                via_http_proxy: self.http_proxy.clone().map(|proxy| agent(Some(proxy))),
+            }
+        };
+        let (anybody, home) = (ways(&self.anybody), self.home.as_ref().map(|(_, secured)| ways(secured)));
+        Line { anybody, home, deadline, fence }
     }
 
-    fn agent(&self, proxy: Option<Proxy>, deadline: &Arc<Deadline>, fence: &Arc<Fence>) -> Agent {
+    fn agent(&self, secured: &Secured, proxy: Option<Proxy>, deadline: &Arc<Deadline>, fence: &Arc<Fence>) -> Agent {
         let own_fence = proxy.is_none().then(|| Arc::clone(fence));
         let configuration = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(USER_AGENT)
-            .tls_config(self.tls.clone())
+            .tls_config(secured.tls.clone())
             .proxy(proxy)
             .timeout_resolve(Some(self.timeouts.connect))
             .timeout_connect(Some(self.timeouts.connect))
@@ -119,7 +142,7 @@ impl Lines {
                 .chain(ConnectProxyConnector::default())
                 .chain(FencedTcp { fence: own_fence, tcp: TcpConnector::default() })
                 .chain(WatchSockets(Arc::clone(deadline)))
-                .chain(Encryption(Arc::clone(&self.encryption)));
+                .chain(Encryption(Arc::clone(&secured.encryption)));
         let resolver = Arc::clone(&self.resolver);
         let names = Names { resolver, deadline: Arc::clone(deadline), fence: Arc::clone(fence) };
         Agent::with_parts(configuration, Within { inner: chain, deadline: Arc::clone(deadline) }, names)
@@ -135,8 +158,10 @@ pub(super) struct HeldLine {
 impl HeldLine {
     /// Whom to ask for an address.
     pub(super) fn agent(&self, uri: &Uri) -> &Agent {
-        let proxied = if is_https(uri) { &self.line.via_https_proxy } else { &self.line.via_http_proxy };
-        proxied.as_ref().filter(|_| self.lines.proxy(uri).is_some()).unwrap_or(&self.line.direct)
+        let is_home = self.lines.home.as_ref().is_some_and(|(home, _)| same_origin(home, uri));
+        let ways = self.line.home.as_ref().filter(|_| is_home).unwrap_or(&self.line.anybody);
+        let proxied = if is_https(uri) { &ways.via_https_proxy } else { &ways.via_http_proxy };
+        proxied.as_ref().filter(|_| self.lines.proxy(uri).is_some()).unwrap_or(&ways.direct)
     }
 
     /// What its connections keep to.
@@ -165,7 +190,7 @@ impl Drop for HeldLine {
     }
 }
 
-/// TLS with settings that all lines share: what one of them learned about a server, the others need not ask.
+/// The connector of [`Secured`], as the library wants it.
 #[derive(Debug)]
 struct Encryption(Arc<RustlsConnector>);
 
@@ -237,8 +262,8 @@ mod tests {
     use super::super::fence::{Fenced, Home, Limit, resolved};
     use super::super::proxy::Proxies;
     use super::super::reach::Reach;
-    use super::super::{Timeouts, tls};
-    use super::{HeldLine, Lines};
+    use super::super::{Security, Timeouts, tls};
+    use super::{HeldLine, Lines, Tls};
 
     fn ask(line: &HeldLine, uri: &str, limit: Limit) -> Result<Reach, ureq::Error> {
         let uri: Uri = uri.parse().unwrap();
@@ -275,8 +300,12 @@ mod tests {
         (port, connections)
     }
 
+    fn anybody() -> Tls {
+        Tls { anybody: tls::configuration(&[], None, Security::Tls), home: None }
+    }
+
     fn lines(resolver: impl Resolver, proxies: &Proxies) -> Arc<Lines> {
-        Lines::by(Arc::new(resolver), tls::configuration(&[]), &Timeouts::default(), proxies).unwrap()
+        Lines::by(Arc::new(resolver), anybody(), &Timeouts::default(), proxies).unwrap()
     }
 
     /// A name server that its owner turns to other addresses.

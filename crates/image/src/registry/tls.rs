@@ -1,4 +1,5 @@
-//! Whom we trust: the machine's certificate authorities, and those that docker keeps for one registry.
+//! Whom we trust: the machine's certificate authorities, and those that docker keeps for one registry; and who we are for a registry
+//! that asks for a certificate.
 
 use std::env;
 use std::fs;
@@ -8,8 +9,9 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
+use super::Security;
 use super::error::Error;
 
 /// Bytes of a file that are read at most: a hundred times the certificates of all authorities there are.
@@ -22,8 +24,11 @@ pub struct CertificatePlaces {
     /// PEM files trusted for every host.
     pub files: Vec<PathBuf>,
     /// Directories in the form of `/etc/docker/certs.d`: `HOST[:PORT]/*.crt`, trusted while we talk to that registry,
-    /// also for its token server and for the storage that it redirects to.
+    /// also for its token server and for the storage that it redirects to. A certificate for us and its key, `NAME.cert` and
+    /// `NAME.key`, are shown to the registry itself, and to nobody else.
     pub directories: Vec<PathBuf>,
+    /// A directory with such files for the registry that a reference names, in the place of those below `directories`.
+    pub own: Option<PathBuf>,
 }
 
 impl CertificatePlaces {
@@ -35,7 +40,12 @@ impl CertificatePlaces {
             .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".config")));
         let own = configuration.map(|directory| directory.join("containers/certs.d"));
         let system = ["/etc/containers/certs.d", "/etc/docker/certs.d"].map(PathBuf::from);
-        CertificatePlaces { files: Vec::new(), directories: own.into_iter().chain(system).collect() }
+        CertificatePlaces { directories: own.into_iter().chain(system).collect(), ..CertificatePlaces::default() }
+    }
+
+    /// Those for a mirror of the registry, which has directories of its own.
+    pub(super) fn of_mirror(&self) -> CertificatePlaces {
+        CertificatePlaces { own: None, ..self.clone() }
     }
 
     /// Every authority trusted when talking to `registry`.
@@ -47,21 +57,61 @@ impl CertificatePlaces {
         for file in &self.files {
             certificates.extend(read(file)?);
         }
-        for directory in &self.directories {
-            for file in certificate_files(&directory.join(registry))? {
+        for directory in self.of_registry(registry) {
+            for file in files_with(&directory, "crt")? {
                 certificates.extend(read(&file)?);
             }
         }
         Ok(certificates)
     }
+
+    /// The certificate that we show to `registry`, with its key: the first one that is there.
+    ///
+    /// # Errors
+    /// One without the other, or one that cannot be read.
+    pub(super) fn identity(&self, registry: &str) -> Result<Option<ClientCert>, Error> {
+        for directory in self.of_registry(registry) {
+            let [certificates, keys] = ["cert", "key"].map(|extension| files_with(&directory, extension));
+            let (certificates, keys) = (certificates?, keys?);
+            if let Some(key) = keys.iter().find(|key| !certificates.contains(&key.with_extension("cert"))) {
+                return Err(unusable(key, "there is no certificate NAME.cert for it"));
+            }
+            let Some(certificate) = certificates.first() else { continue };
+            let key = certificate.with_extension("key");
+            if !keys.contains(&key) {
+                return Err(unusable(certificate, "there is no key NAME.key for it"));
+            }
+            let chain: Vec<_> = read(certificate)?.iter().map(owned).collect();
+            let key = PrivateKey::from_pem(&content(&key)?).map_err(|_| unusable(&key, "there is no key in it"))?;
+            return Ok(Some(ClientCert::new_with_certs(&chain, key)));
+        }
+        Ok(None)
+    }
+
+    /// The directories of one registry.
+    fn of_registry(&self, registry: &str) -> Vec<PathBuf> {
+        match &self.own {
+            Some(own) => vec![own.clone()],
+            None => self.directories.iter().map(|directory| directory.join(registry)).collect(),
+        }
+    }
 }
 
-/// The TLS settings for these authorities. The provider of the algorithms is ring: unlike aws-lc it builds with a C
-/// compiler alone.
-pub(super) fn configuration(authorities: &[CertificateDer<'static>]) -> TlsConfig {
-    let roots = authorities.iter().map(|authority| Certificate::from_der(authority).to_owned());
+fn owned(certificate: &CertificateDer<'static>) -> Certificate<'static> {
+    Certificate::from_der(certificate).to_owned()
+}
+
+/// The TLS settings for these authorities, and for this certificate of ours. The provider of the algorithms is ring: unlike aws-lc it
+/// builds with a C compiler alone.
+pub(super) fn configuration(
+    authorities: &[CertificateDer<'static>],
+    identity: Option<ClientCert>,
+    security: Security,
+) -> TlsConfig {
     TlsConfig::builder()
-        .root_certs(RootCerts::from(roots))
+        .root_certs(RootCerts::from(authorities.iter().map(owned)))
+        .client_cert(identity)
+        .disable_verification(security == Security::Unverified)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build()
 }
@@ -104,11 +154,11 @@ fn named_certificates(
     if found.is_empty() { failure.map(|()| found) } else { Ok(found) }
 }
 
-/// The `*.crt` files of a registry's directory, in order.
-fn certificate_files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+/// The files of a registry's directory with this extension, in order.
+fn files_with(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
     match files_in(directory) {
         Ok(mut files) => {
-            files.retain(|path| path.extension().is_some_and(|extension| extension == "crt"));
+            files.retain(|path| path.extension().is_some_and(|found| found == extension));
             Ok(files)
         }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
@@ -132,10 +182,14 @@ fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
 
 /// What stands in a PEM file, certificate by certificate.
 fn sections(file: &Path) -> Result<Vec<Result<CertificateDer<'static>, Error>>, Error> {
-    let content = nex_file::read_regular_within(file, MAX_BYTES).map_err(|error| unreadable(file, error))?;
-    let content = content.ok_or_else(|| unusable(file, "it has more than 16 MiB"))?;
+    let content = content(file)?;
     let sections = CertificateDer::pem_slice_iter(&content);
     Ok(sections.map(|section| section.map_err(|error| unusable(file, &error.to_string()))).collect())
+}
+
+fn content(file: &Path) -> Result<Vec<u8>, Error> {
+    let content = nex_file::read_regular_within(file, MAX_BYTES).map_err(|error| unreadable(file, error))?;
+    content.ok_or_else(|| unusable(file, "it has more than 16 MiB"))
 }
 
 fn unusable(path: &Path, reason: &str) -> Error {
@@ -169,10 +223,10 @@ mod tests {
         ] {
             let said = named_certificates(Some(file.clone()), std::iter::empty()).unwrap_err().to_string();
             assert!(said.contains(&file.display().to_string()) && said.contains(reason), "{said}");
-            let places = CertificatePlaces { files: vec![file], directories: Vec::new() };
+            let places = CertificatePlaces { files: vec![file], ..CertificatePlaces::default() };
             assert!(places.load("r.example").unwrap_err().to_string().contains(reason));
         }
-        let places = CertificatePlaces { files: Vec::new(), directories: vec![place.path().into()] };
+        let places = CertificatePlaces { directories: vec![place.path().into()], ..CertificatePlaces::default() };
         assert!(places.load(".").unwrap_err().to_string().contains("it is a FIFO"));
         // A directory of the machine's authorities may hold what is none.
         fs::write(path("good"), PEM).unwrap();

@@ -1,5 +1,6 @@
 //! Images in a registry.
 
+mod candidates;
 mod download;
 mod downloads;
 mod repeated;
@@ -18,6 +19,7 @@ use crate::keep::{Keep, Known};
 use crate::reference::RegistryReference;
 use crate::registry::Registry;
 
+use self::candidates::{Reached, reach};
 use self::downloads::Downloads;
 use self::supply::Supply;
 
@@ -29,6 +31,7 @@ pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<I
         let downloads = supply.clone().map(|supply| Arc::new(Downloads::new(supply)));
         Arc::new(Kept { supply, downloads, keep: keep.clone(), name: name.clone(), limit })
     };
+    let mut mirror = None;
     let (store, known, content) = if options.offline {
         let store = store(None);
         let known = keep.as_ref().and_then(|keep| keep.reference(&name));
@@ -37,13 +40,8 @@ pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<I
         let content = store.document(&known.digest)?;
         (store, known, content)
     } else {
-        let registry = Registry::connect(reference, &options.registry)?;
-        let (media_type, content) = match registry.manifest(&reference.tag_or_digest()) {
-            Ok(answer) => answer,
-            Err(error) => return Err(with_tags(&registry, reference, error)),
-        };
-        let digest = reference.digest.unwrap_or_else(|| Digest::sha256(&content));
-        check_digest(&format!("manifest of {name}"), &content, digest)?;
+        let Reached { registry, mirror: by, media_type, content, digest } = reach(reference, &options.registry)?;
+        mirror = by;
         let (store, known) = (
             store(Some(Supply {
                 registry,
@@ -61,7 +59,9 @@ pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<I
         (store, known, content)
     };
     let resolver = Resolver::new(store, &name, options);
-    resolver.document(known.media_type.as_deref(), &content, known.digest)
+    let mut image = resolver.document(known.media_type.as_deref(), &content, known.digest)?;
+    image.mirror = mirror;
+    Ok(image)
 }
 
 /// A tag that is not there: says which ones are, if the registry tells.

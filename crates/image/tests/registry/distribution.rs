@@ -22,6 +22,8 @@ pub struct Setup {
     pub with_password: bool,
     /// Serve TLS with this certificate and key.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Serve only who has a certificate of this authority, and push with those of this directory.
+    pub clients: Option<(PathBuf, PathBuf)>,
 }
 
 /// A running server; ends with the value, also when a test fails.
@@ -29,6 +31,8 @@ pub struct Distribution {
     child: Child,
     port: u16,
     directory: TempDir,
+    /// What a client needs.
+    certificates: Option<PathBuf>,
 }
 
 impl Distribution {
@@ -53,7 +57,8 @@ impl Distribution {
             .stderr(log)
             .spawn()
             .unwrap();
-        let server = Distribution { child, port, directory };
+        let certificates = setup.clients.as_ref().map(|(_, certificates)| certificates.clone());
+        let server = Distribution { child, port, directory, certificates };
         server.wait_until_ready();
         Some(server)
     }
@@ -87,6 +92,7 @@ impl Distribution {
         run(Command::new("skopeo")
             .args(["copy", "--insecure-policy", "--dest-tls-verify=false"])
             .args(["--dest-creds", &format!("{}:{}", USER.0, USER.1)])
+            .args(self.certificates.iter().flat_map(|place| ["--dest-cert-dir".as_ref(), place.as_os_str()]))
             .arg(format!("oci:{image}"))
             .arg(format!("docker://{}/{repository}:{tag}", self.host())));
         layout
@@ -108,7 +114,8 @@ fn configuration_text(directory: &Path, port: u16, setup: &Setup) -> String {
     );
     if let Some((certificate, key)) = &setup.tls {
         let (certificate, key) = (certificate.display(), key.display());
-        text.push_str(&format!("  tls: {{certificate: {certificate}, key: {key}}}\n"));
+        let clients = setup.clients.as_ref().map(|(authority, _)| format!(", clientcas: [{}]", authority.display()));
+        text.push_str(&format!("  tls: {{certificate: {certificate}, key: {key}{}}}\n", clients.unwrap_or_default()));
     }
     if setup.with_password {
         let file = directory.join("htpasswd");

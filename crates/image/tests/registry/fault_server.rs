@@ -2,24 +2,39 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nex_image::registry::{
-    CertificatePlaces, CredentialFile, CredentialPlaces, Options, Proxies, RetryPolicy, Timeouts,
+    CertificatePlaces, CredentialFile, CredentialPlaces, MirrorPlaces, Options, Proxies, RetryPolicy, Security,
+    Timeouts,
 };
 use nex_image::{RegistryReference, registry};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// A connection, encrypted or not.
-trait Stream: Read + Write {}
+trait Stream: Read + Write {
+    /// Whether the client has shown a certificate.
+    fn has_identity(&self) -> bool;
+}
 
-impl<S: Read + Write> Stream for S {}
+impl Stream for TcpStream {
+    fn has_identity(&self) -> bool {
+        false
+    }
+}
+
+impl Stream for StreamOwned<ServerConnection, TcpStream> {
+    fn has_identity(&self) -> bool {
+        self.conn.peer_certificates().is_some()
+    }
+}
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
@@ -30,6 +45,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, if it had one.
     pub body: String,
+    /// Whether the client has shown a certificate.
+    pub has_identity: bool,
 }
 
 impl Request {
@@ -68,17 +85,20 @@ impl Server {
         Server::serve(move |_, request, stream| handler(request, stream), |stream| Box::new(stream))
     }
 
-    /// The same over TLS, with a certificate and its key.
+    /// The same over TLS, with a certificate and its key. Clients are asked for theirs, signed by `authority`.
     pub fn start_tls(
-        certificate: &Path,
-        key: &Path,
+        [authority, certificate, key]: &[PathBuf; 3],
         handler: impl Fn(usize, &Request) -> Vec<u8> + Send + 'static,
     ) -> Server {
         let chain = CertificateDer::pem_file_iter(certificate).unwrap().map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_file(key).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut authorities = RootCertStore::empty();
+        authorities.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(&provider));
+        let clients = clients.allow_unauthenticated().build().unwrap();
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let config = Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap());
+        let config = Arc::new(builder.with_client_cert_verifier(clients).with_single_cert(chain, key).unwrap());
         Server::serve(at_once(handler), move |stream| {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             Box::new(StreamOwned::new(connection, stream))
@@ -102,7 +122,8 @@ impl Server {
                 let stream = stream.unwrap();
                 stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
                 let mut stream = wrap(stream);
-                let Some(request) = read_request(&mut stream) else { continue };
+                let Some(mut request) = read_request(&mut stream) else { continue };
+                request.has_identity = stream.has_identity();
                 let count = seen.lock().unwrap().len();
                 seen.lock().unwrap().push(request.clone());
                 // A client that stops reading is part of some tests.
@@ -161,7 +182,7 @@ fn read_request(stream: &mut impl Read) -> Option<Request> {
     while let Some((name, value)) = next()?.split_once(':') {
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Request { line, headers, body: String::new() };
+    let mut request = Request { line, headers, body: String::new(), has_identity: false };
     if let Some(length) = request.header("content-length").and_then(|length| length.parse().ok()) {
         let mut body = vec![0; length];
         lines.read_exact(&mut body).ok()?;
@@ -180,9 +201,10 @@ pub fn connect(host: &str, change: impl FnOnce(&mut Options)) -> registry::Regis
 /// Settings that do not depend on the environment.
 pub fn options() -> Options {
     Options {
-        plain_http: true,
+        security: Security::PlainHttp,
         credentials: CredentialPlaces::default(),
         certificates: CertificatePlaces::default(),
+        mirrors: MirrorPlaces::default(),
         proxies: Proxies::default(),
         retry: RetryPolicy { first_wait: Duration::from_millis(1), ..RetryPolicy::default() },
         timeouts: Timeouts { connect: Duration::from_secs(5), idle: Duration::from_secs(5), ..Timeouts::default() },
@@ -200,7 +222,9 @@ pub fn credentials(json: &str) -> (tempfile::TempDir, CredentialPlaces) {
     let path = directory.path().join("config.json");
     std::fs::write(&path, json).unwrap();
     let files = vec![CredentialFile::new("test/config.json", Some(path))];
-    (directory, CredentialPlaces { files, helper_path: Some("".into()) })
+    let mut places = CredentialPlaces::default();
+    (places.files, places.helper_path) = (files, Some("".into()));
+    (directory, places)
 }
 
 /// An answer with a `Content-Length`, after which the connection is closed.

@@ -3,6 +3,7 @@
 mod distribution;
 mod fault_server;
 mod gateways;
+mod mirrors;
 mod real_registry;
 mod slow;
 mod transfer;

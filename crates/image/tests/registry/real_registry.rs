@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
-use nex_image::registry::{CertificatePlaces, Error, Options, Registry};
+use nex_image::registry::{CertificatePlaces, Error, Options, Registry, Security};
 use nex_image::{Digest, RegistryReference};
 
 use crate::distribution::{Distribution, Setup, USER, certificates, has_openssl};
@@ -104,7 +104,7 @@ fn only_a_known_authority_is_trusted_and_the_error_helps() {
     let layout = server.push("team/image", "v1", FILE);
     let image = reference(&server.host(), "team/image");
     let secure = |certificates: CertificatePlaces| {
-        let options = Options { plain_http: false, certificates, ..options() };
+        let options = Options { security: Security::Tls, certificates, ..options() };
         connect(&image, &options)
     };
 
@@ -112,7 +112,7 @@ fn only_a_known_authority_is_trusted_and_the_error_helps() {
     assert!(matches!(stranger, Error::Tls { .. }), "{stranger}");
     assert!(stranger.to_string().contains("SSL_CERT_FILE"), "{stranger}");
 
-    let named = CertificatePlaces { files: vec![authority.clone()], directories: Vec::new() };
+    let named = CertificatePlaces { files: vec![authority.clone()], ..CertificatePlaces::default() };
     pull(&secure(named), "v1", &layout);
 
     // The form of /etc/docker/certs.d.
@@ -120,7 +120,7 @@ fn only_a_known_authority_is_trusted_and_the_error_helps() {
     fs::create_dir_all(&own).unwrap();
     fs::copy(&authority, own.join("ca.crt")).unwrap();
     let directories = vec![directory.path().join("certs.d")];
-    pull(&secure(CertificatePlaces { files: Vec::new(), directories }), "v1", &layout);
+    pull(&secure(CertificatePlaces { directories, ..CertificatePlaces::default() }), "v1", &layout);
 
     let plain = connect(&image, &options()).manifest("v1").unwrap_err();
     assert!(plain.to_string().contains("Client sent an HTTP request to an HTTPS server"), "{plain}");
@@ -141,7 +141,7 @@ fn the_environment_is_honoured() {
     }
     let directory = tempfile::tempdir().unwrap();
     let [authority, certificate, key] = certificates(directory.path());
-    let setup = Setup { tls: Some((certificate, key)), with_password: true };
+    let setup = Setup { tls: Some((certificate, key)), with_password: true, clients: None };
     let Some(server) = Distribution::start(&setup) else { return };
     server.push("team/image", "v1", 10);
     let entry = |password: &str| {
@@ -177,7 +177,7 @@ fn the_environment_is_honoured() {
 #[test]
 fn plain_http_at_localhost_is_asked_for_not_guessed() {
     let Some(server) = Distribution::start(&Setup::default()) else { return };
-    let secure = Options { plain_http: false, ..options() };
+    let secure = Options { security: Security::Tls, ..options() };
     let error = connect(&reference(&server.host(), "team/image"), &secure).manifest("v1").unwrap_err();
     assert!(matches!(error, Error::Tls { .. }), "{error}");
     assert!(error.to_string().contains("--plain-http"), "{error}");
@@ -188,7 +188,7 @@ fn files_without_certificates_are_named() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("empty.crt");
     fs::write(&file, "nothing").unwrap();
-    let certificates = CertificatePlaces { files: vec![file], directories: Vec::new() };
+    let certificates = CertificatePlaces { files: vec![file], ..CertificatePlaces::default() };
     let options = Options { certificates, ..options() };
     let error = Registry::connect(&reference("r.example", "a"), &options).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("empty.crt"), "{error}");

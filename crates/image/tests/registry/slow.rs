@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nex_image::Digest;
-use nex_image::registry::{Error, Options, Throughput};
+use nex_image::registry::{Error, Options, Security, Throughput};
 
 use crate::fault_server::{Request, Server, answer, connect};
 
@@ -145,7 +145,7 @@ fn a_handshake_that_drips_ends_with_the_time() {
     let host = drip_raw(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"\x03");
     let registry = connect(&host, |options| {
         in_short_time(options);
-        options.plain_http = false;
+        options.security = Security::Tls;
     });
     let error = soon("a handshake", || registry.manifest("latest"));
     assert!(matches!(error, Error::Slow { .. }), "{error}");
@@ -154,10 +154,10 @@ fn a_handshake_that_drips_ends_with_the_time() {
 #[test]
 fn a_proxy_that_drips_ends_with_the_time() {
     let proxy = drip_raw(b"HTTP/1.1 200 OK\r\nX: ", b"a");
-    for (variable, plain_http) in [("https", false), ("http", true)] {
+    for (variable, security) in [("https", Security::Tls), ("http", Security::PlainHttp)] {
         let registry = connect("r.example", |options| {
             in_short_time(options);
-            options.plain_http = plain_http;
+            options.security = security;
             options.proxies.all = Some(format!("http://{proxy}"));
         });
         let error = soon(variable, || registry.manifest("latest"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nex_image::Digest;
-use nex_image::registry::Error;
+use nex_image::registry::{Error, Security};
 use nex_testkit::inner_addresses::METADATA;
 
 use crate::distribution::{certificates, has_openssl};
@@ -215,11 +215,11 @@ fn an_encrypted_registry_leads_to_nothing_unencrypted() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let [authority, certificate, key] = certificates(directory.path());
+    let files = certificates(directory.path());
     let plain = Server::start(|_, _| answer("200 OK", &[], br#"{"token":"t"}"#));
     let location = format!("http://localhost:{}/x", plain.port());
     let challenge = format!(r#"Bearer realm="{location}""#);
-    let server = Server::start_tls(&certificate, &key, move |_, request| {
+    let server = Server::start_tls(&files, move |_, request| {
         if request.is_for("/v2/a/b/manifests/moved") {
             return answer("302 Found", &[("Location", &location)], b"");
         }
@@ -228,9 +228,9 @@ fn an_encrypted_registry_leads_to_nothing_unencrypted() {
     let host = format!("localhost:{}", server.port());
     let (_directory, places) = logged_in(&host);
     let registry = connect(&host, |options| {
-        options.plain_http = false;
+        options.security = Security::Tls;
         options.credentials = places;
-        options.certificates.files = vec![authority];
+        options.certificates.files = vec![files[0].clone()];
     });
     let moved = registry.manifest("moved").unwrap_err();
     assert!(moved.to_string().contains("from https to http"), "{moved}");
@@ -243,7 +243,7 @@ fn an_encrypted_registry_leads_to_nothing_unencrypted() {
 #[test]
 fn plain_http_is_never_tried_unasked() {
     let server = Server::start(|_, _| b"HTTP/1.0 400 Bad Request\r\n\r\nthis is plain HTTP".to_vec());
-    let error = connect(&server.host(), |options| options.plain_http = false).manifest("latest").unwrap_err();
+    let error = connect(&server.host(), |options| options.security = Security::Tls).manifest("latest").unwrap_err();
     assert!(server.requests().is_empty() || server.requests().iter().all(|r| !r.line.starts_with("GET")));
     assert!(!matches!(error, Error::Status { .. }), "{error}");
 }

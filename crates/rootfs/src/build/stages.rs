@@ -150,6 +150,7 @@ impl<'a> Build<'a> {
 
     /// What the wiring has to say, and what was left out.
     pub fn notes(&self, mut notes: Vec<String>, script: Option<&Ran>) -> Vec<String> {
+        notes.extend(self.image.mirror.iter().map(|mirror| format!("the image comes from the mirror {mirror}")));
         notes.extend(script.into_iter().flat_map(|ran| ran.report.notes.clone()));
         if self.placed.foreign_xattrs > 0 {
             notes.push(format!(
