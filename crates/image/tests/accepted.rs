@@ -247,6 +247,27 @@ fn the_archives_of_jib_are_read() {
 }
 
 #[test]
+fn an_archive_by_a_writer_that_summed_up_signed_bytes_is_read() {
+    let layout = Layout::new();
+    let file = jibs_archive(&layout);
+    let archive = fs::read(&file).expect("an archive");
+    let mut odd = nex_testkit::sparse::header(b"caf\xe9", b'0', 0);
+    let sum: i64 = odd
+        .iter()
+        .enumerate()
+        .map(|(at, &byte)| if (148..156).contains(&at) { 32 } else { i64::from(byte.cast_signed()) })
+        .sum();
+    odd[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    fs::write(&file, [&odd[..], &archive].concat()).expect("written");
+    assert_eq!(read_all(&open_text(&format!("docker-archive:{file}")).expect("an image")), [layout.diff_id()]);
+    // The control: a sum of neither kind.
+    odd[148..156].copy_from_slice(format!("{:06o}\0 ", sum + 1).as_bytes());
+    fs::write(&file, [&odd[..], &archive].concat()).expect("written");
+    let error = open_text(&format!("docker-archive:{file}")).expect_err("damaged").to_string();
+    assert!(error.contains("checksum"), "{error}");
+}
+
+#[test]
 fn compressed_archives_are_what_is_in_them() {
     if !has("skopeo") || !has("zstd") || !has("bzip2") {
         return;

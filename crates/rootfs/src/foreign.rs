@@ -15,9 +15,6 @@ use thiserror::Error;
 /// Directories and files that each root filesystem has one of, and no archive of an image.
 const OF_ROOTS: [&[u8]; 8] = [b"/bin", b"/sbin", b"/usr", b"/etc", b"/lib", b"/init", b"/linuxrc", b"/nix"];
 
-/// Bytes of a tar's header, which tell a tar from what is compressed.
-const TAR_BLOCK: u64 = 512;
-
 /// Documents of an image are shorter, in bytes: its list of layers and names.
 const LONGEST_DOCUMENT: u64 = 4 << 20;
 
@@ -103,7 +100,7 @@ pub fn refuse_images(view: &dyn View, reference: &Reference) -> Result<(), Forei
 /// What unpacks an archive, where it is compressed in a form that only tars of root filesystems are read in.
 fn unpacked_with(file: &Path) -> Option<&'static str> {
     let mut start = Vec::new();
-    open_regular(file).ok()?.take(TAR_BLOCK).read_to_end(&mut start).ok()?;
+    open_regular(file).ok()?.take(nex_tar::RECORD as u64).read_to_end(&mut start).ok()?;
     let is_read = Compression::of(&start).is_some_and(Compression::packs_archives);
     kind::of(&start)?.unpack.filter(|_| !is_read)
 }

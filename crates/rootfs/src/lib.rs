@@ -46,9 +46,10 @@ pub use existing_file::ExistingFileError;
 pub use file_system::FileSystemOptions;
 pub use foreign::ForeignError;
 pub use grow::{GrowOptions, GrowReport, NewSize, grow};
-pub use layer::{PathError, TarError};
+pub use layer::PathError;
 pub use links::LinkError;
 pub use merge::MergeError;
+pub use nex_tar::Error as TarError;
 pub use output::{Compression, Destination, OtherForm, OutputError, Role as OutputRole, remove_leftovers};
 pub use place::{Limits, PlaceCause, PlaceError};
 pub use report::{

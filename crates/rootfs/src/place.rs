@@ -2,15 +2,13 @@
 
 use std::io::BufRead;
 
-use nex_ext4::{FileWriter, Writer, Xattr, XattrError};
+use nex_ext4::{Device, FileWriter, Metadata, Timestamp, Writer, Xattr, XattrError};
+use nex_tar::{ContentSink, CopyError, Header, Kind, Reader, Types};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::cache::Record;
-use crate::layer::{
-    ContentSink, CopyError, Entry, EntryKind, LayerPath, Marker, Node, NodeKind, PATH_MAX, PathError, TarError,
-    TarHeader, TarKind, TarReader, Types, marker, symlink_target,
-};
+use crate::layer::{Entry, EntryKind, LayerPath, Marker, Node, NodeKind, PATH_MAX, PathError, marker, symlink_target};
 use crate::merge::{Merge, MergeError};
 
 /// Bounds on what an image may bring, against layers made to exhaust the machine.
@@ -92,7 +90,7 @@ pub struct PlaceError {
 pub enum PlaceCause {
     /// The tar stream is not valid.
     #[error(transparent)]
-    Tar(#[from] TarError),
+    Tar(#[from] nex_tar::Error),
     /// The name is refused.
     #[error("the name {0}")]
     Path(#[from] PathError),
@@ -149,7 +147,7 @@ impl Ground<'_> {
 /// The first entry that cannot be taken, with its number and name.
 pub fn place_layer(layer: impl BufRead, ground: &mut Ground, rules: &Rules) -> Result<u64, PlaceError> {
     let types = if rules.whiteouts { Types::Posix } else { Types::Vendor };
-    let mut tar = TarReader::new(layer, rules.limits.headers, types);
+    let mut tar = Reader::new(layer, rules.limits.headers, types);
     ground.merge.start_layer();
     let mut entries = 0;
     loop {
@@ -166,8 +164,8 @@ pub fn place_layer(layer: impl BufRead, ground: &mut Ground, rules: &Rules) -> R
 }
 
 fn place_entry<R: BufRead>(
-    header: TarHeader,
-    tar: &mut TarReader<R>,
+    header: Header,
+    tar: &mut Reader<R>,
     ground: &mut Ground,
     rules: &Rules,
 ) -> Result<(), PlaceCause> {
@@ -186,11 +184,11 @@ fn place_entry<R: BufRead>(
         Meaning::Hides(entry) => return Ok(ground.apply(entry)?),
     };
     let kind = match header.kind {
-        TarKind::HardLink(target) => {
+        Kind::HardLink(target) => {
             let target = LayerPath::new(&target).map_err(PlaceCause::LinkTarget)?;
             return Ok(ground.apply(Entry { path, kind: EntryKind::HardLink(target) })?);
         }
-        TarKind::File => {
+        Kind::File => {
             let mut sink = Sink(ground.writer.file());
             tar.copy_content(&mut sink).map_err(|error| match error {
                 CopyError::Tar(error) => PlaceCause::Tar(error),
@@ -200,18 +198,29 @@ fn place_entry<R: BufRead>(
             ground.placed.blocks += content.blocks();
             NodeKind::File(content)
         }
-        TarKind::Directory => NodeKind::Directory,
-        TarKind::Symlink(target) => NodeKind::Symlink(symlink_target(target).map_err(PlaceCause::SymlinkTarget)?),
-        TarKind::CharacterDevice(device) => NodeKind::CharacterDevice(device),
-        TarKind::BlockDevice(device) => NodeKind::BlockDevice(device),
-        TarKind::Fifo => NodeKind::Fifo,
+        Kind::Directory => NodeKind::Directory,
+        Kind::Symlink(target) => NodeKind::Symlink(symlink_target(target).map_err(PlaceCause::SymlinkTarget)?),
+        Kind::CharacterDevice(number) => NodeKind::CharacterDevice(device(number)),
+        Kind::BlockDevice(number) => NodeKind::BlockDevice(device(number)),
+        Kind::Fifo => NodeKind::Fifo,
     };
-    let (xattrs, foreign): (Vec<_>, Vec<_>) = header.xattrs.into_iter().partition(is_storable);
+    let xattrs = header.xattrs.into_iter().map(|xattr| Xattr { name: xattr.name.into(), value: xattr.value.into() });
+    let (xattrs, foreign): (Vec<_>, Vec<_>) = xattrs.partition(is_storable);
     // Here and not only when the inode is written: until then, they would have to be kept whatever their size.
     nex_ext4::check_xattrs(&xattrs)?;
     ground.placed.foreign_xattrs += foreign.len() as u64;
-    let node = Node { metadata: header.metadata, xattrs: xattrs.into(), kind };
+    let node = Node { metadata: metadata(&header.metadata), xattrs: xattrs.into(), kind };
     Ok(ground.apply(Entry { path, kind: EntryKind::Node(node) })?)
+}
+
+/// Owner, mode and time as the file system has them.
+fn metadata(of: &nex_tar::Metadata) -> Metadata {
+    let time = Timestamp { seconds: of.time.seconds, nanoseconds: of.time.nanoseconds };
+    Metadata { mode: of.mode, uid: of.uid, gid: of.gid, time }
+}
+
+fn device(number: nex_tar::Device) -> Device {
+    Device { major: number.major, minor: number.minor }
 }
 
 /// What the name of an entry stands for.

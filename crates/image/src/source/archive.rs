@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tar_core::EntryType;
-use tar_core::parse::{ParseEvent, Parser};
+use nex_tar::{self as tar, Kind, Reader, Types};
 
 use super::form::Form;
 use super::unpack::tar_of;
@@ -19,8 +18,7 @@ use crate::limits::ARCHIVE_MEMBERS;
 /// Bytes read at a time while listing. Most archives have all their headers far apart.
 const STEP: usize = 4 << 10;
 /// Bytes that the headers of one member may have, extensions included.
-const MAX_HEADERS: usize = 4 << 20;
-const BLOCK: u64 = 512;
+const MAX_HEADERS: u32 = 4 << 20;
 /// Links to follow from one member to another.
 const MAX_LINKS: usize = 8;
 
@@ -109,54 +107,36 @@ impl Read for MemberReader {
 /// Goes from header to header; file contents are skipped, not read.
 fn list(path: &Path, file: &File, form: &Form) -> Result<BTreeMap<Vec<u8>, Member>, Error> {
     let broken = |problem: String| Error::document(path.display().to_string(), problem);
-    let mut parser = Parser::with_defaults();
     let mut members = BTreeMap::new();
-    let mut offset: u64 = 0;
-    let mut headers = Vec::new();
-    let mut wanted = STEP;
+    let mut headers = Headers::new(file);
     loop {
-        read_to(file, offset, wanted, &mut headers).map_err(Error::io("read", path))?;
-        let event = parser.parse(&headers).map_err(|error| match offset {
-            0 => form.missing(path, format!("it is no tar ({})", nex_text::excerpt(error.to_string()))),
-            _ => broken(format!(
-                "is damaged at byte {offset}: {}; fetch or copy it again",
-                nex_text::excerpt(error.to_string())
-            )),
+        let start = headers.position();
+        let mut tar = Reader::new(headers, MAX_HEADERS, Types::Vendor);
+        let header = tar.next_entry().map_err(|error| match error {
+            tar::Error::Read(error) => Error::io("read", path)(error),
+            error if start == 0 => form.missing(path, format!("it is no tar ({error})")),
+            tar::Error::Truncated => broken("ends in the middle of a header; copy the archive again".to_owned()),
+            tar::Error::TooManyExtensions(limit) => broken(format!("has a header of more than {limit} bytes")),
+            error => broken(format!("is damaged at byte {start}: {error}; fetch or copy it again")),
         })?;
-        let consumed = match event {
-            ParseEvent::NeedData { min_bytes } if min_bytes > headers.len() => {
-                if headers.len() < wanted {
-                    return Err(broken("ends in the middle of a header; copy the archive again".to_owned()));
-                }
-                wanted = min_bytes.next_multiple_of(STEP);
-                if wanted > MAX_HEADERS {
-                    return Err(broken(format!("has a header of more than {MAX_HEADERS} bytes")));
-                }
-                continue;
+        let Some(header) = header else { return Ok(members) };
+        let content;
+        (headers, content) = tar.into_parts();
+        let name = normal(&header.path);
+        let offset = headers.position();
+        match header.kind {
+            Kind::File if !content.is_sparse => {
+                members.insert(name, Member::File { offset, size: content.length });
             }
-            ParseEvent::NeedData { .. } => return Err(broken("has a header that cannot be read".to_owned())),
-            ParseEvent::End { .. } => return Ok(members),
-            ParseEvent::GlobalExtensions { consumed, .. } => consumed as u64,
-            ParseEvent::SparseEntry { consumed, entry, .. } => consumed as u64 + padded(entry.size, broken)?,
-            ParseEvent::Entry { consumed, entry } => {
-                let content = offset + consumed as u64;
-                let name = normal(&entry.path);
-                match (entry.entry_type, &entry.link_target) {
-                    (EntryType::Regular | EntryType::Continuous, _) => {
-                        members.insert(name, Member::File { offset: content, size: entry.size });
-                    }
-                    (EntryType::Symlink, Some(target)) => {
-                        let target = beside(&name, target);
-                        members.insert(name, Member::Link(target));
-                    }
-                    (EntryType::Link, Some(target)) => {
-                        members.insert(name, Member::Link(normal(target)));
-                    }
-                    _ => {}
-                }
-                consumed as u64 + padded(entry.size, broken)?
+            Kind::Symlink(target) => {
+                let target = beside(&name, &target);
+                members.insert(name, Member::Link(target));
             }
-        };
+            Kind::HardLink(target) => {
+                members.insert(name, Member::Link(normal(&target)));
+            }
+            _ => {}
+        }
         if members.len() > ARCHIVE_MEMBERS {
             return Err(Error::Limit {
                 what: path.display().to_string(),
@@ -164,31 +144,63 @@ fn list(path: &Path, file: &File, form: &Form) -> Result<BTreeMap<Vec<u8>, Membe
                 unit: "files",
             });
         }
-        offset = offset.checked_add(consumed).ok_or_else(|| broken("has a member of an impossible size".to_owned()))?;
-        wanted = STEP;
+        let next = offset.checked_add(content.padded).filter(|&next| i64::try_from(next).is_ok());
+        headers.go_to(next.ok_or_else(|| broken("has a member of an impossible size".to_owned()))?);
     }
 }
 
-/// Reads `length` bytes at `offset`, or as many as there are.
-fn read_to(file: &File, offset: u64, length: usize, out: &mut Vec<u8>) -> io::Result<()> {
-    out.resize(length, 0);
-    let mut filled = 0;
-    while filled < length {
-        match file.read_at(&mut out[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// A file's bytes around its headers, a step at a time.
+struct Headers<'a> {
+    file: &'a File,
+    step: Vec<u8>,
+    /// How much of the step is taken.
+    taken: usize,
+    /// Where the file goes on behind the step.
+    next: u64,
+}
+
+impl<'a> Headers<'a> {
+    fn new(file: &'a File) -> Self {
+        Self { file, step: Vec::new(), taken: 0, next: 0 }
+    }
+
+    fn position(&self) -> u64 {
+        self.next - (self.step.len() - self.taken) as u64
+    }
+
+    fn go_to(&mut self, position: u64) {
+        self.step.clear();
+        (self.taken, self.next) = (0, position);
+    }
+}
+
+impl BufRead for Headers<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.taken == self.step.len() {
+            self.step.resize(STEP, 0);
+            let read = loop {
+                match self.file.read_at(&mut self.step, self.next) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    read => break read.inspect_err(|_| self.step.truncate(self.taken))?,
+                }
+            };
+            self.step.truncate(read);
+            (self.taken, self.next) = (0, self.next + read as u64);
         }
+        Ok(&self.step[self.taken..])
     }
-    out.truncate(filled);
-    Ok(())
+
+    fn consume(&mut self, amount: usize) {
+        self.taken += amount;
+    }
 }
 
-/// Bytes that a member's content takes in the archive.
-fn padded(size: u64, broken: impl Fn(String) -> Error) -> Result<u64, Error> {
-    let fits = size.checked_next_multiple_of(BLOCK).filter(|&size| size <= i64::MAX as u64);
-    fits.ok_or_else(|| broken("has a member of an impossible size".to_owned()))
+impl Read for Headers<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(out)?;
+        self.consume(read);
+        Ok(read)
+    }
 }
 
 /// A symlink's target, as a member's name.

@@ -9,9 +9,9 @@ use nex_image::{Instead, LayerError, LayerReader, NoRoot, ReadAhead};
 use super::stages::{Build, ext4_error};
 use crate::cache::{Cache, Chain, Expected, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, Shelf, entries};
 use crate::error::Error;
-use crate::layer::TarError;
 use crate::place::{Ground, PlaceCause, PlaceError, Placed, Rules, place_layer};
 use crate::report::LayerReport;
+use nex_tar::Error as TarError;
 
 /// The cache as a build's layers use it.
 pub struct LayerCache<'a> {

@@ -3,10 +3,8 @@
 //! They are texts in the long form of acl(5), `user::rw-,user:1000:r--,group::r--,mask::r--,other::---`, parted by commas or
 //! lines. A named user or group has its number in the place of its name, or in a field of its own behind the rights.
 
-use nex_ext4::{Metadata, Xattr};
-
-use super::pax::{Pax, PaxError};
-use super::tar::TarKind;
+use crate::pax::{Pax, PaxError};
+use crate::{Kind, Metadata, Xattr};
 
 /// The form in which system calls give a list (`POSIX_ACL_XATTR_VERSION`).
 const VERSION: u32 = 2;
@@ -46,8 +44,8 @@ struct List {
 ///
 /// # Errors
 /// When a list is none.
-pub fn apply(pax: &mut Pax, kind: &TarKind, metadata: &mut Metadata, xattrs: &mut Vec<Xattr>) -> Result<(), PaxError> {
-    if matches!(kind, TarKind::Symlink(_) | TarKind::HardLink(_)) {
+pub fn apply(pax: &mut Pax, kind: &Kind, metadata: &mut Metadata, xattrs: &mut Vec<Xattr>) -> Result<(), PaxError> {
+    if matches!(kind, Kind::Symlink(_) | Kind::HardLink(_)) {
         return Ok(());
     }
     if let Some(text) = pax.access_list.take() {
@@ -62,7 +60,7 @@ pub fn apply(pax: &mut Pax, kind: &TarKind, metadata: &mut Metadata, xattrs: &mu
             add(xattrs, b"system.posix_acl_access", value);
         }
     }
-    if let Some(text) = pax.default_list.take().filter(|_| *kind == TarKind::Directory) {
+    if let Some(text) = pax.default_list.take().filter(|_| *kind == Kind::Directory) {
         match List::parse("SCHILY.acl.default", &text)?.value() {
             Some(value) => add(xattrs, b"system.posix_acl_default", value),
             None => xattrs.push(kept(b"SCHILY.acl.default", text)),
@@ -72,12 +70,12 @@ pub fn apply(pax: &mut Pax, kind: &TarKind, metadata: &mut Metadata, xattrs: &mu
 }
 
 fn kept(name: &[u8], value: Vec<u8>) -> Xattr {
-    Xattr { name: name.into(), value: value.into() }
+    Xattr { name: name.to_vec(), value }
 }
 
 /// The same list in the form of system calls, from a record of its own, says it more exactly.
 fn add(xattrs: &mut Vec<Xattr>, name: &[u8], value: Vec<u8>) {
-    if xattrs.iter().all(|xattr| *xattr.name != *name) {
+    if xattrs.iter().all(|xattr| xattr.name != name) {
         xattrs.push(kept(name, value));
     }
 }
@@ -170,30 +168,33 @@ fn bits(text: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use nex_ext4::Timestamp;
-
     use super::*;
+    use crate::Time;
 
     fn metadata() -> Metadata {
-        Metadata { mode: 0o4777, uid: 1, gid: 1, time: Timestamp { seconds: 0, nanoseconds: 0 } }
+        Metadata { mode: 0o4777, uid: 1, gid: 1, time: Time { seconds: 0, nanoseconds: 0 } }
     }
 
     /// Mode and attributes of a file with such a list.
-    fn applied(text: &[u8], kind: &TarKind) -> Result<(u16, Vec<Xattr>), PaxError> {
+    fn applied(text: &[u8], kind: &Kind) -> Result<(u16, Vec<Xattr>), PaxError> {
         let mut pax = Pax { access_list: Some(text.to_vec()), ..Pax::default() };
         let (mut after, mut xattrs) = (metadata(), Vec::new());
         apply(&mut pax, kind, &mut after, &mut xattrs)?;
         Ok((after.mode, xattrs))
     }
 
-    fn value(entries: &[(u16, u16, u32)]) -> Box<[u8]> {
+    fn value(entries: &[(u16, u16, u32)]) -> Vec<u8> {
         let mut value = 2u32.to_le_bytes().to_vec();
         for (tag, rights, id) in entries {
             value.extend(tag.to_le_bytes());
             value.extend(rights.to_le_bytes());
             value.extend(id.to_le_bytes());
         }
-        value.into()
+        value
+    }
+
+    fn on_disk(xattr: &Xattr) -> nex_ext4::Xattr {
+        nex_ext4::Xattr { name: xattr.name.clone().into(), value: xattr.value.clone().into() }
     }
 
     #[test]
@@ -206,33 +207,29 @@ mod tests {
             b"user::rw-,group::---,other::---,user:lisa:r--:1000,group:staff:rwx:50,mask::rw-",
             b"u::rw,u:1000:r,g::,g:50:xwr,m:rw,o:-",
         ] {
-            let (mode, xattrs) = applied(text, &TarKind::File).unwrap();
+            let (mode, xattrs) = applied(text, &Kind::File).unwrap();
             assert_eq!(mode, 0o4660, "{}", text.escape_ascii());
             assert_eq!((&*xattrs[0].name, &xattrs[0].value), (&b"system.posix_acl_access"[..], &expected));
-            nex_ext4::check_xattrs(&xattrs).unwrap();
+            nex_ext4::check_xattrs(&xattrs.iter().map(on_disk).collect::<Vec<_>>()).unwrap();
         }
     }
 
     #[test]
     fn a_list_with_names_alone_gives_the_group_no_more_than_it_says() {
-        let (mode, xattrs) =
-            applied(b"user::rwx,user:lisa:rwx,group::r-x,mask::rwx,other::---", &TarKind::File).unwrap();
+        let (mode, xattrs) = applied(b"user::rwx,user:lisa:rwx,group::r-x,mask::rwx,other::---", &Kind::File).unwrap();
         assert_eq!(mode, 0o4750);
-        assert!(
-            nex_ext4::check_xattrs(&xattrs).is_err(),
-            "it is left out with the other attributes that no ext4 holds"
-        );
+        assert!(nex_ext4::check_xattrs(&[on_disk(&xattrs[0])]).is_err(), "no file system holds it");
     }
 
     #[test]
     fn a_list_that_says_what_a_mode_says_is_a_mode() {
-        assert_eq!(applied(b"user::rw-,group::r--,other::---", &TarKind::File).unwrap(), (0o4640, Vec::new()));
-        assert_eq!(applied(b"nonsense", &TarKind::Symlink(b"x".to_vec())).unwrap(), (0o4777, Vec::new()));
+        assert_eq!(applied(b"user::rw-,group::r--,other::---", &Kind::File).unwrap(), (0o4640, Vec::new()));
+        assert_eq!(applied(b"nonsense", &Kind::Symlink(b"x".to_vec())).unwrap(), (0o4777, Vec::new()));
     }
 
     #[test]
     fn only_directories_have_default_lists() {
-        for (kind, count) in [(TarKind::Directory, 1), (TarKind::File, 0)] {
+        for (kind, count) in [(Kind::Directory, 1), (Kind::File, 0)] {
             let text = b"default:user::rwx,default:group::r-x,default:other::---".to_vec();
             let mut pax = Pax { default_list: Some(text), ..Pax::default() };
             let (mut unchanged, mut xattrs) = (metadata(), Vec::new());
@@ -254,7 +251,7 @@ mod tests {
             b"user::rwx:1:2:3,group::r-x,other::r--",
             b"\xff",
         ] {
-            assert!(applied(text, &TarKind::File).is_err(), "{}", text.escape_ascii());
+            assert!(applied(text, &Kind::File).is_err(), "{}", text.escape_ascii());
         }
     }
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use nex_testkit::sparse::{self, Form, header, pax, pax_record};
 
 use super::*;
-use crate::layer::pax::PaxError;
+use crate::pax::PaxError;
 
 /// Takes content into memory, and counts what came as holes.
 #[derive(Debug, Default)]
@@ -40,12 +40,12 @@ fn gnu_tar(directory: &Path, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-fn reader(archive: &[u8]) -> TarReader<BufReader<&[u8]>> {
+fn reader(archive: &[u8]) -> Reader<BufReader<&[u8]>> {
     // A buffer of an odd size, so that headers lie across its edges.
-    TarReader::new(BufReader::with_capacity(1777, archive), 1 << 20, Types::Vendor)
+    Reader::new(BufReader::with_capacity(1777, archive), 1 << 20, Types::Vendor)
 }
 
-fn read_all(archive: &[u8]) -> Result<Vec<(TarHeader, Memory)>, TarError> {
+fn read_all(archive: &[u8]) -> Result<Vec<(Header, Memory)>, Error> {
     let mut tar = reader(archive);
     let mut entries = Vec::new();
     while let Some(header) = tar.next_entry()? {
@@ -103,7 +103,7 @@ fn names_owners_and_times_survive_in_every_format() {
         assert_eq!((metadata.uid, metadata.gid), (4_000_000_000, 65536));
         assert_eq!(metadata.time.seconds, 8_589_934_597);
         assert_eq!(metadata.time.nanoseconds, if format == "posix" { 500_000_000 } else { 0 });
-        assert_eq!(entries[1].0.kind, TarKind::Symlink(vec![b't'; 3000]));
+        assert_eq!(entries[1].0.kind, Kind::Symlink(vec![b't'; 3000]));
     }
 }
 
@@ -114,7 +114,7 @@ fn times_before_1970_survive() {
     for (format, time, nanoseconds) in [("gnu", "@-5", 0), ("posix", "@-5.25", 750_000_000)] {
         let archive = gnu_tar(directory.path(), &[&format!("--format={format}"), &format!("--mtime={time}"), "f"]);
         let time = read_all(&archive).unwrap()[0].0.metadata.time;
-        assert_eq!(time, Timestamp { seconds: if nanoseconds == 0 { -5 } else { -6 }, nanoseconds });
+        assert_eq!(time, Time { seconds: if nanoseconds == 0 { -5 } else { -6 }, nanoseconds });
     }
 }
 
@@ -159,10 +159,10 @@ fn a_name_that_only_a_slash_makes_a_directory_is_one() {
     let checksum: u32 =
         header.iter().enumerate().map(|(i, &b)| if (148..156).contains(&i) { 32 } else { b.into() }).sum();
     header[148..156].copy_from_slice(format!("{checksum:06o}\0 ").as_bytes());
-    assert_eq!(read_all(&header).unwrap()[0].0.kind, TarKind::Directory);
+    assert_eq!(read_all(&header).unwrap()[0].0.kind, Kind::Directory);
 }
 
-fn names(archive: &[u8]) -> Result<Vec<Vec<u8>>, TarError> {
+fn names(archive: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
     Ok(read_all(archive)?.into_iter().map(|(header, _)| header.path).collect())
 }
 
@@ -180,10 +180,10 @@ fn types_of_single_writers_are_read_in_tars_and_refused_in_layers() {
         (&labelled, &[b"f"], "--label"),
     ] {
         assert_eq!(names(archive).unwrap(), expected);
-        let error = TarReader::new(&archive[..], 1 << 20, Types::Posix).next_entry().unwrap_err().to_string();
+        let error = Reader::new(&archive[..], 1 << 20, Types::Posix).next_entry().unwrap_err().to_string();
         assert!(error.contains(writer), "{error}");
     }
-    assert_eq!(read_all(&dumped).unwrap()[0].0.kind, TarKind::Directory);
+    assert_eq!(read_all(&dumped).unwrap()[0].0.kind, Kind::Directory);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_number_may_have_a_nul_in_front_and_a_long_name_several_behind_it() {
     assert_eq!((metadata.mode, metadata.uid, metadata.time.seconds), (0o751, 15, 15));
     odd[124..135].copy_from_slice(b"\00000000017");
     sparse::seal(&mut odd);
-    assert!(matches!(read_all(&odd), Err(TarError::Field { field: "size", .. })));
+    assert!(matches!(read_all(&odd), Err(Error::Field { field: "size", .. })));
     let long =
         |name: &[u8; 8]| [&header(b"././@LongLink", b'L', 8)[..], name, &[0; 504], &header(b"f", b'0', 0)].concat();
     assert_eq!(names(&long(b"lon\0\0\0\0\0")).unwrap(), [b"lon"]);
@@ -212,7 +212,7 @@ fn one_record_of_zeros_ends_a_tar_only_at_its_end() {
     assert_eq!(names(&[&file[..], &zeros].concat()).unwrap(), [b"f"]);
     assert_eq!(names(&[&file[..], &zeros, &zeros, &file].concat()).unwrap(), [b"f"]);
     for archive in [[&file[..], &zeros, &file].concat(), [&records[..1024], &zeros, &file].concat()] {
-        assert!(matches!(read_all(&archive), Err(TarError::LoneZeros)));
+        assert!(matches!(read_all(&archive), Err(Error::LoneZeros)));
     }
 }
 
@@ -223,13 +223,13 @@ fn the_last_extension_of_each_type_counts_and_must_extend_something() {
     let global = header(b"pax_global_header", b'g', 0);
     assert_eq!(names(&[&records[..], &file].concat()).unwrap(), [b"g"]);
     assert_eq!(names(&[&global[..], &records, &file].concat()).unwrap(), [b"g"]);
-    assert!(matches!(read_all(&[&records[..], &global, &file].concat()), Err(TarError::NothingExtended)));
-    assert!(matches!(read_all(&[&records[..], &[0; 1024]].concat()), Err(TarError::NothingExtended)));
+    assert!(matches!(read_all(&[&records[..], &global, &file].concat()), Err(Error::NothingExtended)));
+    assert!(matches!(read_all(&[&records[..], &[0; 1024]].concat()), Err(Error::NothingExtended)));
     let other = pax(pax_record("uid", "7").into_bytes(), &file);
     assert_eq!(names(&[&records[..], &other].concat()).unwrap(), [b"f"], "all records of the first are void");
     let long = |name: &[u8]| [&header(b"././@LongLink", b'L', 5)[..], name, &[0; 507]].concat();
     assert_eq!(names(&[&long(b"once\0"), &long(b"last\0"), &file[..]].concat()).unwrap(), [b"last"]);
-    assert!(matches!(read_all(&records), Err(TarError::NothingExtended)));
+    assert!(matches!(read_all(&records), Err(Error::NothingExtended)));
 }
 
 #[test]
@@ -237,8 +237,8 @@ fn extensions_have_a_limit_all_together() {
     let name = header(b"././@LongLink", b'L', 700);
     let records = pax(vec![b'x'; 700], &header(b"f", b'0', 0));
     let archive = [&name[..], &[b'n'; 700], &[0; 324], &records].concat();
-    let mut tar = TarReader::new(&archive[..], 1000, Types::Posix);
-    assert!(matches!(tar.next_entry(), Err(TarError::TooManyExtensions(1000))));
+    let mut tar = Reader::new(&archive[..], 1000, Types::Posix);
+    assert!(matches!(tar.next_entry(), Err(Error::TooManyExtensions(1000))));
 }
 
 /// As in Go: `handleSparseFile` and `next` take GNU tar's long name after what PAX says.
@@ -283,7 +283,7 @@ fn signed_checksums_of_old_writers_are_right_too() {
     file[148..156].copy_from_slice(format!("{:06o}\0 ", unsigned - 512).as_bytes());
     assert_eq!(names(&file).unwrap(), [b"\xff\xfe"]);
     file[148..156].copy_from_slice(format!("{:06o}\0 ", unsigned - 256).as_bytes());
-    assert!(matches!(names(&file), Err(TarError::Checksum { .. })));
+    assert!(matches!(names(&file), Err(Error::Checksum { .. })));
 }
 
 #[test]
@@ -292,16 +292,16 @@ fn owners_and_sizes_that_do_not_fit_are_refused() {
     for (key, value) in cases {
         let archive = pax(pax_record(key, value).into_bytes(), &header(b"f", b'0', 0));
         let error = read_all(&archive).unwrap_err();
-        assert!(matches!(error, TarError::Owner { .. } | TarError::Size), "{key}: {error}");
+        assert!(matches!(error, Error::Owner { .. } | Error::Size), "{key}: {error}");
     }
     let mut negative = header(b"f", b'0', 0);
     negative[124..136].fill(0xff);
     sparse::seal(&mut negative);
-    assert!(matches!(read_all(&negative), Err(TarError::Size)));
+    assert!(matches!(read_all(&negative), Err(Error::Size)));
     let mut negative = header(b"f", b'0', 0);
     negative[108..116].fill(0xff);
     sparse::seal(&mut negative);
-    assert!(matches!(read_all(&negative), Err(TarError::Owner { uid: -1, gid: 0 })));
+    assert!(matches!(read_all(&negative), Err(Error::Owner { uid: -1, gid: 0 })));
 }
 
 /// The sizes of files with 8 GiB of content and more stand in a PAX record alone.
@@ -336,10 +336,7 @@ fn a_map_that_lies_is_refused() {
         for (map, size) in &maps {
             let archive = [&sparse::headers(form, "s", *size, map, 1024)[..], &content].concat();
             let error = read_all(&archive).unwrap_err();
-            assert!(
-                matches!(error, TarError::SparseMap | TarError::Size | TarError::Field { .. }),
-                "{form:?} {map:?}: {error}"
-            );
+            assert!(matches!(error, Error::SparseMap | Error::Size | Error::Field { .. }), "{form:?} {map:?}: {error}");
         }
     }
 }
@@ -351,7 +348,7 @@ fn a_map_without_an_end_is_refused() {
     for content in [vec![b'1'; 8192], vec![b'\n'; 8192], b"99999999\n".repeat(2000), b"3\n1\n1\n+3".to_vec()] {
         let archive = [&headers[..headers.len() - 1024], &header(b"cut", b'0', 8192), &content, &[0; 1024]].concat();
         let error = read_all(&archive).unwrap_err();
-        assert!(matches!(error, TarError::SparseMap), "{error}");
+        assert!(matches!(error, Error::SparseMap), "{error}");
     }
     let mut header = header(b"s", b'S', 0);
     header[257..265].copy_from_slice(b"ustar  \0");
@@ -359,7 +356,7 @@ fn a_map_without_an_end_is_refused() {
     sparse::seal(&mut header);
     let mut more = [0; 512];
     more[504] = 1;
-    assert!(matches!(read_all(&[header, more, more, more].concat()), Err(TarError::SparseMap)));
+    assert!(matches!(read_all(&[header, more, more, more].concat()), Err(Error::SparseMap)));
 }
 
 #[test]
@@ -369,10 +366,10 @@ fn sparse_files_of_unknown_versions_and_of_other_types_are_refused() {
     assert!(error.to_string().contains("2.0"), "{error}");
     let map = [pax_record("GNU.sparse.size", "9"), pax_record("GNU.sparse.map", "9,0")].concat();
     let directory = pax(map.into_bytes(), &header(b"d", b'5', 0));
-    assert!(matches!(read_all(&directory), Err(TarError::SparseMap)));
+    assert!(matches!(read_all(&directory), Err(Error::SparseMap)));
     for records in [["offset", "offset"], ["numbytes", "offset"]] {
         let pairs = records.map(|key| pax_record(&format!("GNU.sparse.{key}"), "0")).concat();
         let error = read_all(&pax(pairs.into_bytes(), &header(b"s", b'0', 0))).unwrap_err();
-        assert!(matches!(error, TarError::Pax(PaxError::SparsePairs)), "{error}");
+        assert!(matches!(error, Error::Pax(PaxError::SparsePairs)), "{error}");
     }
 }

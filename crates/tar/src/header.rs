@@ -6,10 +6,10 @@ use std::borrow::Cow;
 
 use tar_core::Header;
 
-use super::{RECORD, TarError};
+use super::{Error, RECORD};
 
 /// A record of the stream.
-pub type Record = [u8; RECORD as usize];
+pub type Record = [u8; RECORD];
 
 /// The magic of POSIX.
 const USTAR: &[u8; 6] = b"ustar\0";
@@ -39,7 +39,7 @@ impl<'a> RawHeader<'a> {
     ///
     /// # Errors
     /// When its checksum is wrong.
-    pub fn new(record: &'a Record) -> Result<Self, TarError> {
+    pub fn new(record: &'a Record) -> Result<Self, Error> {
         let header = Header::from_bytes(record);
         let field = &header.as_ustar().cksum;
         let promised = octal(field).ok_or_else(|| wrong("checksum", field))?;
@@ -56,7 +56,7 @@ impl<'a> RawHeader<'a> {
         if promised == unsigned || promised == signed {
             Ok(Self(header))
         } else {
-            Err(TarError::Checksum { promised, computed: unsigned })
+            Err(Error::Checksum { promised, computed: unsigned })
         }
     }
 
@@ -95,30 +95,30 @@ impl<'a> RawHeader<'a> {
     }
 
     /// Bytes of content that the header promises.
-    pub fn size(&self) -> Result<u64, TarError> {
+    pub fn size(&self) -> Result<u64, Error> {
         let field = &self.0.as_ustar().size;
-        u64::try_from(number("size", field)?).map_err(|_| TarError::Size)
+        u64::try_from(number("size", field)?).map_err(|_| Error::Size)
     }
 
-    pub fn mode(&self) -> Result<u16, TarError> {
+    pub fn mode(&self) -> Result<u16, Error> {
         Ok((number("mode", overflown(&self.0.as_ustar().mode))? & 0o7777) as u16)
     }
 
-    pub fn uid(&self) -> Result<i64, TarError> {
+    pub fn uid(&self) -> Result<i64, Error> {
         number("uid", overflown(&self.0.as_ustar().uid))
     }
 
-    pub fn gid(&self) -> Result<i64, TarError> {
+    pub fn gid(&self) -> Result<i64, Error> {
         number("gid", overflown(&self.0.as_ustar().gid))
     }
 
     /// Seconds since 1970.
-    pub fn mtime(&self) -> Result<i64, TarError> {
+    pub fn mtime(&self) -> Result<i64, Error> {
         number("mtime", overflown(&self.0.as_ustar().mtime))
     }
 
     /// The major and minor number of a device.
-    pub fn device(&self) -> Result<(u32, u32), TarError> {
+    pub fn device(&self) -> Result<(u32, u32), Error> {
         if self.format() == Format::V7 {
             return Ok((0, 0));
         }
@@ -137,7 +137,7 @@ impl<'a> RawHeader<'a> {
 ///
 /// # Errors
 /// When it is neither, or does not fit.
-pub fn number(name: &'static str, field: &[u8]) -> Result<i64, TarError> {
+pub fn number(name: &'static str, field: &[u8]) -> Result<i64, Error> {
     let is_binary = field.first().is_some_and(|first| first & 0x80 != 0);
     let value = if is_binary { base_256(field) } else { octal(field) };
     value.ok_or_else(|| wrong(name, field))
@@ -178,8 +178,8 @@ fn text(field: &[u8]) -> &[u8] {
     field.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-fn wrong(field: &'static str, value: &[u8]) -> TarError {
-    TarError::Field { field, value: nex_text::short_name(value) }
+fn wrong(field: &'static str, value: &[u8]) -> Error {
+    Error::Field { field, value: nex_text::short_name(value) }
 }
 
 #[cfg(test)]
@@ -214,6 +214,22 @@ mod tests {
         ];
         for field in not {
             assert!(number("size", field).is_err(), "{}", field.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn sums_of_signed_bytes_are_right_too() {
+        let mut block = [0; RECORD];
+        block[..3].copy_from_slice("ä/".as_bytes());
+        for sum in ["001200\0 ", "000000\0 "] {
+            block[148..156].copy_from_slice(sum.as_bytes());
+            assert!(!RawHeader::new(&block).is_ok());
+        }
+        // Two bytes above 127, a slash and eight spaces.
+        let unsigned: i64 = 0xc3 + 0xa4 + 0x2f + 8 * 0x20;
+        for sum in [unsigned, unsigned - 2 * 256] {
+            block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            assert!(RawHeader::new(&block).is_ok(), "{sum}");
         }
     }
 }

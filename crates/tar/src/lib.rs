@@ -1,28 +1,35 @@
-//! A layer's tar stream, entry by entry.
+//! A tar stream, entry by entry: layers of images, archives of images, and whole root filesystems.
 //!
 //! An entry is a header record, with others before it that extend it: long names of GNU tar, records of PAX. What Go's
 //! `archive/tar` (and with it umoci, containerd and Docker) decides about doubtful archives is decided the same way here,
 //! so that one archive means one thing; where Go itself and other readers differ, the archive is refused.
 
+mod acl;
+mod entry;
 mod error;
 mod extensions;
 mod header;
+mod pax;
 mod sparse;
 #[cfg(test)]
 mod tests;
 
 use std::io::BufRead;
 
-use nex_ext4::{Device, Metadata, Timestamp, Xattr};
-
-pub use self::error::TarError;
+pub use self::entry::{Device, Header, Kind, Metadata, Time, Xattr};
+pub use self::error::Error;
 use self::extensions::Extensions;
 use self::header::{RawHeader, Record};
+pub use self::pax::PaxError;
 use self::sparse::{Map, read_map};
-use super::acl;
 
 /// The size of a tar record and of everything that content is padded to.
-const RECORD: u64 = 512;
+pub const RECORD: usize = 512;
+
+/// Whether these bytes begin with a header whose checksum is right.
+pub fn is_header(start: &[u8]) -> bool {
+    start.first_chunk().is_some_and(|record| RawHeader::new(record).is_ok())
+}
 
 /// What `tar --incremental` of GNU writes for a directory: its content is a list of what is in it.
 const GNU_DUMPED_DIRECTORY: u8 = b'D';
@@ -41,50 +48,6 @@ fn vendor(kind: u8) -> Option<&'static str> {
         SUN_RECORDS => Some("the tar of Solaris"),
         _ => None,
     }
-}
-
-/// The header of an entry, with all extensions applied.
-#[derive(Debug)]
-pub struct TarHeader {
-    /// The name as it stands in the archive.
-    pub path: Vec<u8>,
-    /// The type.
-    pub kind: TarKind,
-    /// Owner, mode and time.
-    pub metadata: Metadata,
-    /// Extended attributes, each name once.
-    pub xattrs: Vec<Xattr>,
-}
-
-impl TarHeader {
-    /// Bytes of names, link targets and extended attributes.
-    pub fn memory(&self) -> u64 {
-        let target = match &self.kind {
-            TarKind::Symlink(target) | TarKind::HardLink(target) => target.len(),
-            _ => 0,
-        };
-        let xattrs: usize = self.xattrs.iter().map(|xattr| xattr.name.len() + xattr.value.len()).sum();
-        (self.path.len() + target + xattrs) as u64
-    }
-}
-
-/// The type of an entry.
-#[derive(Debug, PartialEq, Eq)]
-pub enum TarKind {
-    /// A directory.
-    Directory,
-    /// A regular file; its content is next in the stream.
-    File,
-    /// A symbolic link to this target.
-    Symlink(Vec<u8>),
-    /// A hard link to this name.
-    HardLink(Vec<u8>),
-    /// A character device.
-    CharacterDevice(Device),
-    /// A block device.
-    BlockDevice(Device),
-    /// A named pipe.
-    Fifo,
 }
 
 /// Which types of entries are read beside those of POSIX, as those who made the tar may have had any program for it.
@@ -110,18 +73,29 @@ pub trait ContentSink {
 #[derive(Debug)]
 pub enum CopyError<E> {
     /// The tar stream failed.
-    Tar(TarError),
+    Tar(Error),
     /// The sink failed.
     Sink(E),
 }
 
 /// Reads the entries of a tar stream.
-pub struct TarReader<R> {
+pub struct Reader<R> {
     source: R,
     max_extensions: u32,
     types: Types,
     content: Stored,
     is_at_end: bool,
+}
+
+/// How content stands in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Its bytes.
+    pub length: u64,
+    /// The same with the padding behind them.
+    pub padded: u64,
+    /// Whether only parts of a sparse file are there.
+    pub is_sparse: bool,
 }
 
 /// The content of the current entry as it is stored in the stream.
@@ -135,7 +109,7 @@ struct Stored {
     sparse: Option<Map>,
 }
 
-impl<R: BufRead> TarReader<R> {
+impl<R: BufRead> Reader<R> {
     /// Reads a stream of which the extension headers of one entry take at most `max_extensions` bytes.
     pub fn new(source: R, max_extensions: u32, types: Types) -> Self {
         Self { source, max_extensions, types, content: Stored::default(), is_at_end: false }
@@ -145,12 +119,12 @@ impl<R: BufRead> TarReader<R> {
     ///
     /// # Errors
     /// When the stream fails or is not a valid tar.
-    pub fn next_entry(&mut self) -> Result<Option<TarHeader>, TarError> {
+    pub fn next_entry(&mut self) -> Result<Option<Header>, Error> {
         self.skip_content()?;
         let mut extensions = Extensions::new(self.max_extensions);
         while !self.is_at_end {
             let record = match self.next_record()? {
-                Some(record) if record != [0; RECORD as usize] => record,
+                Some(record) if record != [0; RECORD] => record,
                 end => return self.end(end.is_some(), &extensions),
             };
             let header = RawHeader::new(&record)?;
@@ -158,7 +132,7 @@ impl<R: BufRead> TarReader<R> {
             if let Some(writer) = vendor(kind)
                 && self.types == Types::Posix
             {
-                return Err(TarError::VendorType { kind, writer });
+                return Err(Error::VendorType { kind, writer });
             }
             match kind {
                 // As containerd does: global headers carry comments (git) and never a name of their own.
@@ -167,7 +141,7 @@ impl<R: BufRead> TarReader<R> {
                     self.content = Stored::new(header.size()?, None)?;
                     self.skip_content()?;
                 }
-                b'g' | GNU_LABEL => return Err(TarError::NothingExtended),
+                b'g' | GNU_LABEL => return Err(Error::NothingExtended),
                 b'x' | SUN_RECORDS | b'L' | b'K' => {
                     let content = self.extension(&extensions, header.size()?)?;
                     extensions.add(kind, content)?;
@@ -176,6 +150,13 @@ impl<R: BufRead> TarReader<R> {
             }
         }
         Ok(None)
+    }
+
+    /// The stream, which stands where the content of the current entry begins, and how many bytes that takes with its padding: for who
+    /// passes over it in a better way than by reading.
+    pub fn into_parts(self) -> (R, Content) {
+        let Stored { length, padding, sparse } = self.content;
+        (self.source, Content { length, padded: length + padding, is_sparse: sparse.is_some() })
     }
 
     /// Copies the content of the current entry; holes of sparse files stay holes.
@@ -208,7 +189,7 @@ impl<R: BufRead> TarReader<R> {
         Ok(())
     }
 
-    fn skip_content(&mut self) -> Result<(), TarError> {
+    fn skip_content(&mut self) -> Result<(), Error> {
         let mut left = self.content.length + self.content.padding;
         self.content = Stored::default();
         while left > 0 {
@@ -220,24 +201,24 @@ impl<R: BufRead> TarReader<R> {
     }
 
     /// The next bytes of the stream, at least one and at most `most`.
-    fn chunk(&mut self, most: u64) -> Result<&[u8], TarError> {
-        let chunk = self.source.fill_buf().map_err(TarError::Read)?;
+    fn chunk(&mut self, most: u64) -> Result<&[u8], Error> {
+        let chunk = self.source.fill_buf().map_err(Error::Read)?;
         if chunk.is_empty() {
-            return Err(TarError::Truncated);
+            return Err(Error::Truncated);
         }
         Ok(&chunk[..chunk.len().min(usize::try_from(most).unwrap_or(usize::MAX))])
     }
 
     /// The next record; `None` at the end of the stream.
-    fn next_record(&mut self) -> Result<Option<Record>, TarError> {
-        if self.source.fill_buf().map_err(TarError::Read)?.is_empty() {
+    fn next_record(&mut self) -> Result<Option<Record>, Error> {
+        if self.source.fill_buf().map_err(Error::Read)?.is_empty() {
             return Ok(None);
         }
         self.record().map(Some)
     }
 
-    fn record(&mut self) -> Result<Record, TarError> {
-        let mut record = [0; RECORD as usize];
+    fn record(&mut self) -> Result<Record, Error> {
+        let mut record = [0; RECORD];
         let mut filled = 0;
         while let free @ 1.. = record.len() - filled {
             let chunk = self.chunk(free as u64)?;
@@ -250,21 +231,21 @@ impl<R: BufRead> TarReader<R> {
     }
 
     /// Behind the last entry stand two records of zeros. Some writers leave out one or both, and Go takes that for an end.
-    fn end(&mut self, zeros: bool, extensions: &Extensions) -> Result<Option<TarHeader>, TarError> {
-        if zeros && self.next_record()?.is_some_and(|record| record != [0; RECORD as usize]) {
-            return Err(TarError::LoneZeros);
+    fn end(&mut self, zeros: bool, extensions: &Extensions) -> Result<Option<Header>, Error> {
+        if zeros && self.next_record()?.is_some_and(|record| record != [0; RECORD]) {
+            return Err(Error::LoneZeros);
         }
         if !extensions.is_empty() {
-            return Err(TarError::NothingExtended);
+            return Err(Error::NothingExtended);
         }
         self.is_at_end = true;
         Ok(None)
     }
 
     /// The content of an extension header, which is kept in memory.
-    fn extension(&mut self, extensions: &Extensions, size: u64) -> Result<Vec<u8>, TarError> {
+    fn extension(&mut self, extensions: &Extensions, size: u64) -> Result<Vec<u8>, Error> {
         if size > extensions.room() {
-            return Err(TarError::TooManyExtensions(self.max_extensions));
+            return Err(Error::TooManyExtensions(self.max_extensions));
         }
         let padding = Stored::new(size, None)?.padding;
         let mut content = Vec::new();
@@ -281,28 +262,28 @@ impl<R: BufRead> TarReader<R> {
         Ok(content)
     }
 
-    fn entry(&mut self, header: &RawHeader<'_>, mut extensions: Extensions) -> Result<TarHeader, TarError> {
+    fn entry(&mut self, header: &RawHeader<'_>, mut extensions: Extensions) -> Result<Header, Error> {
         let path = extensions.path(header);
         if path.is_empty() {
-            return Err(TarError::NoName);
+            return Err(Error::NoName);
         }
         let kind = kind(header, &extensions, &path)?;
         let mut metadata = metadata(header, &extensions)?;
         self.content = match kind {
-            TarKind::File => self.content(header, &extensions)?,
+            Kind::File => self.content(header, &extensions)?,
             // The names that are in it, for a restore that deletes others.
-            TarKind::Directory if header.kind() == GNU_DUMPED_DIRECTORY => Stored::new(header.size()?, None)?,
-            _ if extensions.pax.sparse.version()?.is_some() => return Err(TarError::SparseMap),
+            Kind::Directory if header.kind() == GNU_DUMPED_DIRECTORY => Stored::new(header.size()?, None)?,
+            _ if extensions.pax.sparse.version()?.is_some() => return Err(Error::SparseMap),
             // As Go does: other types have no content, whatever their size says.
             _ => Stored::default(),
         };
         let xattrs = std::mem::take(&mut extensions.pax.xattrs).into_iter();
-        let mut xattrs = xattrs.map(|(name, value)| Xattr { name: name.into(), value: value.into() }).collect();
+        let mut xattrs = xattrs.map(|(name, value)| Xattr { name, value }).collect();
         acl::apply(&mut extensions.pax, &kind, &mut metadata, &mut xattrs)?;
-        Ok(TarHeader { path, kind, metadata, xattrs })
+        Ok(Header { path, kind, metadata, xattrs })
     }
 
-    fn content(&mut self, header: &RawHeader<'_>, extensions: &Extensions) -> Result<Stored, TarError> {
+    fn content(&mut self, header: &RawHeader<'_>, extensions: &Extensions) -> Result<Stored, Error> {
         let mut length = match extensions.pax.size {
             Some(size) => size,
             None => header.size()?,
@@ -312,44 +293,44 @@ impl<R: BufRead> TarReader<R> {
     }
 }
 
-fn kind(header: &RawHeader<'_>, extensions: &Extensions, path: &[u8]) -> Result<TarKind, TarError> {
+fn kind(header: &RawHeader<'_>, extensions: &Extensions, path: &[u8]) -> Result<Kind, Error> {
     let target = || extensions.link_target(header);
     let device = || header.device().map(|(major, minor)| Device { major, minor });
     Ok(match header.kind() {
         // Archives older than POSIX.1-1988 mark a directory only by the slash behind its name.
-        0 if path.ends_with(b"/") => TarKind::Directory,
-        0 | b'0' | b'7' => TarKind::File,
-        b'S' if header.format() == header::Format::Gnu => TarKind::File,
-        b'1' => TarKind::HardLink(target()),
-        b'2' => TarKind::Symlink(target()),
-        b'3' => TarKind::CharacterDevice(device()?),
-        b'4' => TarKind::BlockDevice(device()?),
-        b'5' | GNU_DUMPED_DIRECTORY => TarKind::Directory,
-        b'6' => TarKind::Fifo,
-        other => return Err(TarError::Type(other)),
+        0 if path.ends_with(b"/") => Kind::Directory,
+        0 | b'0' | b'7' => Kind::File,
+        b'S' if header.format() == header::Format::Gnu => Kind::File,
+        b'1' => Kind::HardLink(target()),
+        b'2' => Kind::Symlink(target()),
+        b'3' => Kind::CharacterDevice(device()?),
+        b'4' => Kind::BlockDevice(device()?),
+        b'5' | GNU_DUMPED_DIRECTORY => Kind::Directory,
+        b'6' => Kind::Fifo,
+        other => return Err(Error::Type(other)),
     })
 }
 
-fn metadata(header: &RawHeader<'_>, extensions: &Extensions) -> Result<Metadata, TarError> {
+fn metadata(header: &RawHeader<'_>, extensions: &Extensions) -> Result<Metadata, Error> {
     let pax = &extensions.pax;
-    let id = |pax: Option<u64>, header: Result<i64, TarError>| match pax {
+    let id = |pax: Option<u64>, header: Result<i64, Error>| match pax {
         Some(id) => Ok(i128::from(id)),
         None => header.map(i128::from),
     };
     let (uid, gid) = (id(pax.uid, header.uid())?, id(pax.gid, header.gid())?);
     let (Ok(fitting_uid), Ok(fitting_gid)) = (u32::try_from(uid), u32::try_from(gid)) else {
-        return Err(TarError::Owner { uid, gid });
+        return Err(Error::Owner { uid, gid });
     };
     let time = match pax.time {
         Some(time) => time,
-        None => Timestamp { seconds: header.mtime()?, nanoseconds: 0 },
+        None => Time { seconds: header.mtime()?, nanoseconds: 0 },
     };
     Ok(Metadata { mode: header.mode()?, uid: fitting_uid, gid: fitting_gid, time })
 }
 
 impl Stored {
-    fn new(length: u64, sparse: Option<Map>) -> Result<Self, TarError> {
-        let padded = length.checked_next_multiple_of(RECORD).ok_or(TarError::Size)?;
+    fn new(length: u64, sparse: Option<Map>) -> Result<Self, Error> {
+        let padded = length.checked_next_multiple_of(RECORD as u64).ok_or(Error::Size)?;
         Ok(Self { length, padding: padded - length, sparse })
     }
 }

@@ -1,8 +1,8 @@
 //! Records in front of a header that extend it: what its fields are too small for.
 
 use super::header::RawHeader;
-use super::{SUN_RECORDS, TarError};
-use crate::layer::pax::Pax;
+use super::{Error, SUN_RECORDS};
+use crate::pax::Pax;
 
 /// What has been read in front of a header.
 pub struct Extensions {
@@ -35,7 +35,7 @@ impl Extensions {
     ///
     /// # Errors
     /// When its content is not valid.
-    pub fn add(&mut self, kind: u8, content: Vec<u8>) -> Result<(), TarError> {
+    pub fn add(&mut self, kind: u8, content: Vec<u8>) -> Result<(), Error> {
         self.is_empty = false;
         self.room = self.room.saturating_sub(content.len() as u64);
         match kind {

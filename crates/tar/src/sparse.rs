@@ -10,8 +10,8 @@
 //! The GNU tar manual describes them under "Storing Sparse Files".
 
 use super::header::{RawHeader, Record, number};
-use super::{RECORD, TarError};
-use crate::layer::pax::{Pax, SparseRecords, SparseVersion};
+use super::{Error, RECORD};
+use crate::pax::{Pax, SparseRecords, SparseVersion};
 
 /// The most regions that a sparse file may have; each takes 16 bytes of memory.
 const MAX_REGIONS: usize = 1 << 20;
@@ -47,15 +47,15 @@ pub fn read_map(
     header: &RawHeader<'_>,
     pax: &Pax,
     stored: &mut u64,
-    next: impl FnMut() -> Result<Record, TarError>,
-) -> Result<Option<Map>, TarError> {
+    next: impl FnMut() -> Result<Record, Error>,
+) -> Result<Option<Map>, Error> {
     let map = if header.kind() == b'S' {
         old_gnu(header, next)?
     } else {
         match pax.sparse.version()? {
             None => return Ok(None),
             Some(version) => {
-                let size = pax.sparse.size.ok_or(TarError::SparseMap)?;
+                let size = pax.sparse.size.ok_or(Error::SparseMap)?;
                 let regions = match version {
                     SparseVersion::Records => in_records(&pax.sparse)?,
                     SparseVersion::Content => in_content(stored, next)?,
@@ -68,9 +68,9 @@ pub fn read_map(
     Ok(Some(map))
 }
 
-fn old_gnu(header: &RawHeader<'_>, mut next: impl FnMut() -> Result<Record, TarError>) -> Result<Map, TarError> {
+fn old_gnu(header: &RawHeader<'_>, mut next: impl FnMut() -> Result<Record, Error>) -> Result<Map, Error> {
     let fields = header.gnu();
-    let size = u64::try_from(number("realsize", &fields.realsize)?).map_err(|_| TarError::Size)?;
+    let size = u64::try_from(number("realsize", &fields.realsize)?).map_err(|_| Error::Size)?;
     let mut regions = Vec::new();
     for field in &fields.sparse {
         if !add(&mut regions, &field.offset, &field.numbytes)? {
@@ -84,7 +84,7 @@ fn old_gnu(header: &RawHeader<'_>, mut next: impl FnMut() -> Result<Record, TarE
         for field in record[..MORE].chunks_exact(2 * FIELD) {
             if !add(&mut regions, &field[..FIELD], &field[FIELD..])? {
                 // Records that are not full would be a list without an end that costs no memory.
-                return if more { Err(TarError::SparseMap) } else { Ok(Map { regions, size }) };
+                return if more { Err(Error::SparseMap) } else { Ok(Map { regions, size }) };
             }
         }
     }
@@ -92,21 +92,21 @@ fn old_gnu(header: &RawHeader<'_>, mut next: impl FnMut() -> Result<Record, TarE
 }
 
 /// Takes over a region; `false` where the fields are empty, which ends the list.
-fn add(regions: &mut Vec<Region>, offset: &[u8], length: &[u8]) -> Result<bool, TarError> {
+fn add(regions: &mut Vec<Region>, offset: &[u8], length: &[u8]) -> Result<bool, Error> {
     if offset.starts_with(&[0]) || length.starts_with(&[0]) {
         return Ok(false);
     }
-    let part = |name, field| u64::try_from(number(name, field)?).map_err(|_| TarError::SparseMap);
+    let part = |name, field| u64::try_from(number(name, field)?).map_err(|_| Error::SparseMap);
     push(regions, Region { offset: part("offset", offset)?, length: part("numbytes", length)? })?;
     Ok(true)
 }
 
 /// The numbers of PAX records, in pairs.
-fn in_records(sparse: &SparseRecords) -> Result<Vec<Region>, TarError> {
+fn in_records(sparse: &SparseRecords) -> Result<Vec<Region>, Error> {
     let (pairs, rest) = sparse.map.as_chunks::<2>();
     let is_counted = sparse.count.is_none_or(|count| count == pairs.len() as u64);
     if !rest.is_empty() || !is_counted {
-        return Err(TarError::SparseMap);
+        return Err(Error::SparseMap);
     }
     let mut regions = Vec::new();
     pairs.iter().try_for_each(|&[offset, length]| push(&mut regions, Region { offset, length }))?;
@@ -114,19 +114,19 @@ fn in_records(sparse: &SparseRecords) -> Result<Vec<Region>, TarError> {
 }
 
 /// One region more, within the limit.
-fn push(regions: &mut Vec<Region>, region: Region) -> Result<(), TarError> {
+fn push(regions: &mut Vec<Region>, region: Region) -> Result<(), Error> {
     if regions.len() >= MAX_REGIONS {
-        return Err(TarError::SparseRegions(MAX_REGIONS));
+        return Err(Error::SparseRegions(MAX_REGIONS));
     }
     regions.push(region);
     Ok(())
 }
 
 /// Reads lines in front of the content: how many regions, then an offset and a length for each.
-fn in_content(stored: &mut u64, mut next: impl FnMut() -> Result<Record, TarError>) -> Result<Vec<Region>, TarError> {
-    let mut lines = Lines { record: [0; RECORD as usize], at: RECORD as usize };
+fn in_content(stored: &mut u64, mut next: impl FnMut() -> Result<Record, Error>) -> Result<Vec<Region>, Error> {
+    let mut lines = Lines { record: [0; RECORD], at: RECORD };
     let mut next = || {
-        *stored = stored.checked_sub(RECORD).ok_or(TarError::SparseMap)?;
+        *stored = stored.checked_sub(RECORD as u64).ok_or(Error::SparseMap)?;
         next()
     };
     let count = lines.number(&mut next)?;
@@ -145,7 +145,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn number(&mut self, mut next: impl FnMut() -> Result<Record, TarError>) -> Result<u64, TarError> {
+    fn number(&mut self, mut next: impl FnMut() -> Result<Record, Error>) -> Result<u64, Error> {
         let mut value = None;
         loop {
             let Some(&byte) = self.record.get(self.at) else {
@@ -155,28 +155,28 @@ impl Lines {
             };
             self.at += 1;
             value = match byte {
-                b'\n' => return value.ok_or(TarError::SparseMap),
+                b'\n' => return value.ok_or(Error::SparseMap),
                 b'0'..=b'9' => {
                     let digit = u64::from(byte - b'0');
                     let more = value.unwrap_or(0u64).checked_mul(10).and_then(|value| value.checked_add(digit));
-                    Some(more.ok_or(TarError::SparseMap)?)
+                    Some(more.ok_or(Error::SparseMap)?)
                 }
-                _ => return Err(TarError::SparseMap),
+                _ => return Err(Error::SparseMap),
             };
         }
     }
 }
 
 impl Map {
-    fn check(&self, stored: u64) -> Result<(), TarError> {
+    fn check(&self, stored: u64) -> Result<(), Error> {
         let (mut sum, mut end) = (0u64, 0u64);
         for region in &self.regions {
             if region.offset < end {
-                return Err(TarError::SparseMap);
+                return Err(Error::SparseMap);
             }
-            end = region.offset.checked_add(region.length).ok_or(TarError::SparseMap)?;
-            sum = sum.checked_add(region.length).ok_or(TarError::SparseMap)?;
+            end = region.offset.checked_add(region.length).ok_or(Error::SparseMap)?;
+            sum = sum.checked_add(region.length).ok_or(Error::SparseMap)?;
         }
-        if end > self.size || sum != stored { Err(TarError::SparseMap) } else { Ok(()) }
+        if end > self.size || sum != stored { Err(Error::SparseMap) } else { Ok(()) }
     }
 }

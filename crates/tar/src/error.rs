@@ -2,13 +2,11 @@
 
 use std::io;
 
-use thiserror::Error;
-
-use crate::layer::pax::PaxError;
+use crate::pax::PaxError;
 
 /// Why a tar stream is refused.
-#[derive(Debug, Error)]
-pub enum TarError {
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
     /// The stream under the tar failed.
     #[error(transparent)]
     Read(io::Error),

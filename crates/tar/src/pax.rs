@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use nex_ext4::Timestamp;
 use thiserror::Error;
+
+use crate::Time;
 
 /// What stands in front of the name of an extended attribute.
 const XATTR: &[u8] = b"SCHILY.xattr.";
@@ -52,7 +53,7 @@ pub struct Pax {
     /// `linkpath`: the target of a link.
     pub link_target: Option<Vec<u8>>,
     /// `mtime`, before 1970 and with nanoseconds too.
-    pub time: Option<Timestamp>,
+    pub time: Option<Time>,
     /// `size`: the length of the stored content.
     pub size: Option<u64>,
     /// `uid`.
@@ -203,7 +204,7 @@ fn unsigned(text: &[u8]) -> Option<u64> {
 }
 
 /// Seconds since 1970 with a sign and a fraction; digits past the nanosecond are cut off.
-fn time(text: &[u8]) -> Option<Timestamp> {
+fn time(text: &[u8]) -> Option<Time> {
     let (negative, text) = match text.strip_prefix(b"-") {
         Some(text) => (true, text),
         None => (false, text),
@@ -215,9 +216,9 @@ fn time(text: &[u8]) -> Option<Timestamp> {
     let seconds = i64::try_from(unsigned(whole)?).ok()?;
     let nanoseconds = nanoseconds(fraction)?;
     Some(match (negative, nanoseconds) {
-        (false, _) => Timestamp { seconds, nanoseconds },
-        (true, 0) => Timestamp { seconds: -seconds, nanoseconds: 0 },
-        (true, _) => Timestamp { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds },
+        (false, _) => Time { seconds, nanoseconds },
+        (true, 0) => Time { seconds: -seconds, nanoseconds: 0 },
+        (true, _) => Time { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds },
     })
 }
 
@@ -234,7 +235,7 @@ fn nanoseconds(fraction: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn mtime(value: &str) -> Result<Option<Timestamp>, PaxError> {
+    fn mtime(value: &str) -> Result<Option<Time>, PaxError> {
         let body = format!(" mtime={value}\n");
         let length = (body.len() + 1..).find(|length| length.to_string().len() + body.len() == *length).unwrap();
         Pax::parse(format!("{length}{body}").as_bytes()).map(|pax| pax.time)
@@ -253,7 +254,7 @@ mod tests {
             ("7.", (7, 0)),
         ];
         for (text, (seconds, nanoseconds)) in cases {
-            assert_eq!(mtime(text).unwrap(), Some(Timestamp { seconds, nanoseconds }), "{text}");
+            assert_eq!(mtime(text).unwrap(), Some(Time { seconds, nanoseconds }), "{text}");
         }
         assert_eq!(mtime("").unwrap(), None);
         for text in ["x", "1.x", "--1", "+1", ".5", "1e3", "99999999999999999999"] {
