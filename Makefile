@@ -54,7 +54,8 @@ test-firecracker: build
 
 # Some seconds of each fuzz target, from its seeds on. docs/fuzzing.md tells how to run them longer.
 fuzz-quick:
-	scripts/fuzz 15
+	cargo test --quiet --locked --workspace --no-run
+	NEX_FUZZ_SEEDS=$(CARGO_TARGET_DIR)/debug/fuzz-seeds scripts/fuzz 15
 
 bench: build
 	benches/rootfs
