@@ -3,52 +3,24 @@
 use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use nex_image::{
-    Config, Digest, Error, Image, LayerError, LayerReader, Limits, NoProgress, Options, Platform, ReadAhead, Reference,
-    RegistryOptions, open,
+    Config, Digest, Error, LayerError, LayerReader, NoProgress, Options, Platform, ReadAhead, Reference, open,
 };
 use tempfile::TempDir;
 
-fn options() -> Options {
-    Options {
-        platform: "linux/amd64".parse().expect("a platform"),
-        offline: true,
-        keep: None,
-        aside: None,
-        registry: RegistryOptions::from_environment(),
-        limits: Limits::default(),
-    }
-}
-
-fn open_text(text: &str) -> Result<Image, Error> {
-    open(&text.parse::<Reference>()?, &options())
-}
+use crate::{has, open_text, options, read_all, run};
 
 fn refusal(text: &str) -> String {
     open_text(text).expect_err(text).to_string()
 }
 
-/// All diff_ids of an image, computed from what was read.
-fn read_all(image: &Image) -> Result<Vec<Digest>, Error> {
-    let read = |index| Ok(image.open_layer(index, Arc::new(NoProgress))?.finish()?.diff_id);
-    (0..image.layers.len()).map(read).collect()
-}
-
-fn run(directory: &Path, command: &str) {
-    let output = Command::new("sh").args(["-ec", command]).current_dir(directory).output().expect("sh");
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
 /// An image of two layers, `oci:layout:one`, made by umoci. `None` where the tools are missing.
 fn umoci_image() -> Option<(TempDir, String)> {
-    let has = |tool| Command::new(tool).arg("--version").output().is_ok();
     if !has("umoci") || !has("skopeo") {
-        eprintln!("left out: umoci or skopeo is missing");
         return None;
     }
     let here = tempfile::tempdir().expect("a directory");
