@@ -139,6 +139,11 @@ impl Registry {
         Ok(Registry { client: Arc::new(client) })
     }
 
+    /// Whether the registry itself has ever spoken TLS.
+    pub(crate) fn has_spoken_tls(&self) -> bool {
+        self.client.has_spoken_tls()
+    }
+
     /// The same with another patience.
     #[must_use]
     pub fn with_retry(mut self, retry: RetryPolicy) -> Registry {

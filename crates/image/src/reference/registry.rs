@@ -133,8 +133,7 @@ fn check_registry(registry: &str) -> Result<(), RegistryReferenceError> {
         let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
     };
-    let port_fits =
-        port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number.to_string() == port));
     if host.len() <= MAX_NAME && host.split('.').all(label) && port_fits {
         Ok(())
     } else {

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::fence::{Home, Limit};
 use super::guest::Guest;
 use super::http::{Answer, Get, Http};
+use super::line::Caller;
 use super::patience::{Budget, Timeouts};
 use super::reach::Reach;
 use super::refusal::{Said, Subject, Wanted, refusal};
@@ -63,6 +64,11 @@ impl Client {
             authorization: Mutex::new(None),
             guest: Mutex::new(None),
         })
+    }
+
+    /// Whether the registry itself has ever spoken TLS.
+    pub(super) fn has_spoken_tls(&self) -> bool {
+        self.http.has_spoken_tls()
     }
 
     /// The time for one document.
@@ -138,7 +144,8 @@ impl Client {
         let limit = Limit::Home(Arc::clone(&self.home));
         let guest = self.guest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let guest = guest.as_deref();
-        let get = Get { uri: &target.uri, accept: target.accept, offset, authorization, guest, limit };
+        let (uri, accept, caller) = (&target.uri, target.accept, Caller::Known);
+        let get = Get { uri, accept, offset, authorization, guest, limit, caller };
         self.http.get(&get, budget)
     }
 
@@ -170,7 +177,7 @@ impl Client {
     ) -> Result<HeaderValue, Error> {
         let scope = format!("repository:{}:pull", self.subject.repository);
         let request = TokenRequest::new(challenge, &self.subject.registry, home, scope, reach)?;
-        let answer = request.send(credential, &self.http, budget)?;
+        let answer = request.send(credential, Caller::Known, &self.http, budget)?;
         if answer.status.is_success() {
             read_token(answer)
         } else if is_denial(&answer) {

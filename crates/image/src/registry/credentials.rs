@@ -61,8 +61,8 @@ impl CredentialPlaces {
         CredentialPlaces { given: Some(given), ..CredentialPlaces::default() }
     }
 
-    /// Those for a mirror of the registry: what is found for the mirror's own name.
-    pub(super) fn of_mirror(&self) -> CredentialPlaces {
+    /// Those for another place than the registry that a reference names: what is found for the place's own name.
+    pub(super) fn elsewhere(&self) -> CredentialPlaces {
         match self.given {
             Some(_) => CredentialPlaces::from_environment(),
             None => self.clone(),

@@ -8,6 +8,7 @@ use super::address::{host_of, same_origin};
 use super::challenge::Challenge;
 use super::error::Error;
 use super::http::{Answer, Http};
+use super::line::Caller;
 use super::patience::Budget;
 use super::refusal::{Subject, Wanted, refusal};
 use super::token::{TokenRequest, read_token};
@@ -42,7 +43,7 @@ impl Guest {
     ) -> Result<Guest, Error> {
         let scope = format!("repository:{}:pull", subject.repository);
         let request = TokenRequest::new(challenge, &host_of(&answer.uri), &answer.uri, scope, answer.reach)?;
-        let token = request.send(None, http, budget)?;
+        let token = request.send(None, Caller::Nobody, http, budget)?;
         if !token.status.is_success() {
             return Err(refusal(token, subject, &Wanted::Token));
         }

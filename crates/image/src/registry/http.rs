@@ -8,16 +8,16 @@ use ureq::http::header::{self, HeaderMap, HeaderValue};
 use ureq::http::{Method, Request, Response, StatusCode, Uri};
 use ureq::{AsSendBody, Body, BodyReader};
 
-use super::Options;
 use super::address::{host_of, is_https, parse, place, resolve, same_origin};
 use super::encoding::decoded;
 use super::error::Error;
 use super::fence::{Fenced, Limit};
 use super::guest::Guest;
-use super::line::{HeldLine, Lines, NotFound, Tls};
+use super::line::{Caller, HeldLine, Lines, NotFound, Tls};
 use super::patience::{Budget, Pace};
 use super::reach::Reach;
 use super::tls;
+use super::{Options, Security};
 
 /// Redirects that are followed at most.
 const MAX_REDIRECTS: usize = 5;
@@ -41,6 +41,8 @@ pub(super) struct Get<'a> {
     pub(super) guest: Option<&'a Guest>,
     /// The innermost addresses that the name may have.
     pub(super) limit: Limit,
+    /// Who asks, until a redirect leads to another origin.
+    pub(super) caller: Caller,
 }
 
 /// What a server answered, whatever its status.
@@ -64,13 +66,22 @@ pub(super) struct Answer {
 impl Http {
     /// Sets up connections for talking to `registry`, whose addresses begin with `base`. Nothing is sent yet.
     pub(super) fn new(registry: &str, base: &str, options: &Options) -> Result<Http, Error> {
-        let authorities = options.certificates.load(registry)?;
+        let machines = options.certificates.machines()?;
+        let proxy = tls::configuration(&machines, None, Security::Tls);
+        let authorities = [machines, options.certificates.registrys(registry)?].concat();
         let identity = options.certificates.identity(registry)?;
-        let configuration = |identity| tls::configuration(&authorities, identity, options.security);
-        let home = identity.map(|identity| Ok((parse(base)?, configuration(Some(identity))))).transpose()?;
-        let tls = Tls { anybody: configuration(None), home };
+        let tls = Tls {
+            proxy,
+            anybody: tls::configuration(&authorities, None, Security::Tls),
+            home: (parse(base)?, tls::configuration(&authorities, identity, options.security)),
+        };
         let lines = Lines::new(tls, &options.timeouts, &options.proxies)?;
         Ok(Http { lines, has_authorities: !authorities.is_empty() })
+    }
+
+    /// Whether the registry itself has ever spoken TLS.
+    pub(super) fn has_spoken_tls(&self) -> bool {
+        self.lines.has_spoken_tls()
     }
 
     /// Asks, and follows redirects.
@@ -116,10 +127,12 @@ impl Http {
         if let Some(authorization) = get.authorization.filter(|_| is_home).or(as_guest) {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        self.run(line, uri, request.body(()), budget)
+        // Where a redirect leads is no wish of the caller's, even where it leads back.
+        let caller = if is_home { get.caller } else { Caller::Nobody };
+        self.run(line, uri, caller, request.body(()), budget)
     }
 
-    /// Sends a form. Redirects are not followed: the form holds a secret.
+    /// Sends a form in the caller's name. Redirects are not followed: the form holds a secret.
     pub(super) fn post_form(
         &self,
         uri: &Uri,
@@ -133,7 +146,7 @@ impl Http {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         let line = self.line(budget);
         line.fence().set(Limit::Within(innermost));
-        let response = self.run(&line, uri, request.body(form), budget)?;
+        let response = self.run(&line, uri, Caller::Known, request.body(form), budget)?;
         Ok(Answer::new(response, line, uri.clone(), budget))
     }
 
@@ -147,11 +160,12 @@ impl Http {
         &self,
         line: &HeldLine,
         uri: &Uri,
+        caller: Caller,
         request: ureq::http::Result<Request<B>>,
         budget: &Budget,
     ) -> Result<Response<Body>, Error> {
         let request = request.map_err(|_| Error::Address { name: place(uri) })?;
-        line.agent(uri).run(request).map_err(|error| match too_slow(line, place(uri), budget.allowed) {
+        line.agent(uri, caller).run(request).map_err(|error| match too_slow(line, place(uri), budget.allowed) {
             Some(slow) => slow,
             None => self.failure(uri, error),
         })

@@ -2,6 +2,7 @@
 //!
 //! A line that is given back keeps its idle connections for the next who takes it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ureq::config::Config;
@@ -25,17 +26,31 @@ use super::reach::Reach;
 /// How we name ourselves to servers.
 const USER_AGENT: &str = concat!("nex/", env!("CARGO_PKG_VERSION"));
 
-/// TLS with anybody, and with the registry itself, which alone gets to know who we are.
+/// Who asks for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// The user, by the certificate that there may be. The registry itself alone gets to know it.
+    Known,
+    /// Somebody without a name.
+    Nobody,
+}
+
+/// TLS with whom there is.
 pub(super) struct Tls {
+    /// With a proxy: nothing that is the registry's holds for it.
+    pub(super) proxy: TlsConfig,
+    /// With token servers and storage.
     pub(super) anybody: TlsConfig,
-    /// The registry's address, where there is a certificate of ours to be shown to it.
-    pub(super) home: Option<(Uri, TlsConfig)>,
+    /// With the registry itself, at this address.
+    pub(super) home: (Uri, TlsConfig),
 }
 
 /// All lines, as they are set up.
 pub(super) struct Lines {
-    anybody: Secured,
-    home: Option<(Uri, Secured)>,
+    proxy: Arc<Secured>,
+    anybody: Arc<Secured>,
+    home: Arc<Secured>,
+    home_address: Uri,
     resolver: Arc<dyn Resolver>,
     timeouts: Timeouts,
     https_proxy: Option<Proxy>,
@@ -45,22 +60,26 @@ pub(super) struct Lines {
 }
 
 /// TLS with settings that all lines share: what one of them learned about a server, the others need not ask.
+#[derive(Debug)]
 struct Secured {
-    tls: TlsConfig,
-    encryption: Arc<RustlsConnector>,
+    config: Config,
+    encryption: RustlsConnector,
+    /// Whether anybody has answered it.
+    has_spoken: AtomicBool,
 }
 
 impl Secured {
-    fn new(tls: TlsConfig) -> Self {
-        Self { tls, encryption: Arc::default() }
+    fn new(tls: TlsConfig) -> Arc<Self> {
+        let config = Agent::config_builder().tls_config(tls).build();
+        Arc::new(Self { config, encryption: RustlsConnector::default(), has_spoken: AtomicBool::new(false) })
     }
 }
 
 /// Connections that one wait uses.
 struct Line {
     anybody: Ways,
-    /// Those to the registry itself, where they differ.
-    home: Option<Ways>,
+    /// Those to the registry itself.
+    home: Ways,
     deadline: Arc<Deadline>,
     fence: Arc<Fence>,
 }
@@ -81,8 +100,10 @@ impl Lines {
     /// The same, with names looked up in this way.
     fn by(resolver: Arc<dyn Resolver>, tls: Tls, timeouts: &Timeouts, proxies: &Proxies) -> Result<Arc<Lines>, Error> {
         Ok(Arc::new(Lines {
+            proxy: Secured::new(tls.proxy),
             anybody: Secured::new(tls.anybody),
-            home: tls.home.map(|(home, tls)| (home, Secured::new(tls))),
+            home: Secured::new(tls.home.1),
+            home_address: tls.home.0,
             resolver,
             timeouts: timeouts.clone(),
             https_proxy: proxies.for_scheme("https")?,
@@ -98,6 +119,11 @@ impl Lines {
         HeldLine { line: free.unwrap_or_else(|| Arc::new(self.line())), lines: Arc::clone(self) }
     }
 
+    /// Whether the registry itself has ever spoken TLS.
+    pub(super) fn has_spoken_tls(&self) -> bool {
+        self.home.has_spoken.load(Ordering::Relaxed)
+    }
+
     /// The proxy for an address, if there is one.
     pub(super) fn proxy(&self, uri: &Uri) -> Option<&Proxy> {
         let proxy = if is_https(uri) { &self.https_proxy } else { &self.http_proxy };
@@ -110,7 +136,7 @@ impl Lines {
 
     fn line(&self) -> Line {
         let (deadline, fence) = (Arc::new(Deadline::default()), Arc::new(Fence::new()));
-        let ways = |secured: &Secured| {
+        let ways = |secured: &Arc<Secured>| {
             let agent = |proxy| self.agent(secured, proxy, &deadline, &fence);
             Ways {
                 direct: agent(None),
@@ -118,18 +144,24 @@ impl Lines {
                 via_http_proxy: self.http_proxy.clone().map(|proxy| agent(Some(proxy))),
             }
         };
-        let (anybody, home) = (ways(&self.anybody), self.home.as_ref().map(|(_, secured)| ways(secured)));
-        Line { anybody, home, deadline, fence }
+        Line { anybody: ways(&self.anybody), home: ways(&self.home), deadline, fence }
     }
 
-    fn agent(&self, secured: &Secured, proxy: Option<Proxy>, deadline: &Arc<Deadline>, fence: &Arc<Fence>) -> Agent {
+    fn agent(
+        &self,
+        secured: &Arc<Secured>,
+        proxy: Option<Proxy>,
+        deadline: &Arc<Deadline>,
+        fence: &Arc<Fence>,
+    ) -> Agent {
         let own_fence = proxy.is_none().then(|| Arc::clone(fence));
+        let by_proxy = proxy.as_ref().map(|proxy| (proxy.uri().clone(), Arc::clone(&self.proxy)));
         let configuration = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(USER_AGENT)
-            .tls_config(secured.tls.clone())
+            .tls_config(secured.config.tls_config().clone())
             .proxy(proxy)
             .timeout_resolve(Some(self.timeouts.connect))
             .timeout_connect(Some(self.timeouts.connect))
@@ -142,7 +174,7 @@ impl Lines {
                 .chain(ConnectProxyConnector::default())
                 .chain(FencedTcp { fence: own_fence, tcp: TcpConnector::default() })
                 .chain(WatchSockets(Arc::clone(deadline)))
-                .chain(Encryption(Arc::clone(&secured.encryption)));
+                .chain(Encryption { server: Arc::clone(secured), proxy: by_proxy });
         let resolver = Arc::clone(&self.resolver);
         let names = Names { resolver, deadline: Arc::clone(deadline), fence: Arc::clone(fence) };
         Agent::with_parts(configuration, Within { inner: chain, deadline: Arc::clone(deadline) }, names)
@@ -156,10 +188,10 @@ pub(super) struct HeldLine {
 }
 
 impl HeldLine {
-    /// Whom to ask for an address.
-    pub(super) fn agent(&self, uri: &Uri) -> &Agent {
-        let is_home = self.lines.home.as_ref().is_some_and(|(home, _)| same_origin(home, uri));
-        let ways = self.line.home.as_ref().filter(|_| is_home).unwrap_or(&self.line.anybody);
+    /// Whom to ask for an address in somebody's name.
+    pub(super) fn agent(&self, uri: &Uri, caller: Caller) -> &Agent {
+        let is_home = caller == Caller::Known && same_origin(&self.lines.home_address, uri);
+        let ways = if is_home { &self.line.home } else { &self.line.anybody };
         let proxied = if is_https(uri) { &ways.via_https_proxy } else { &ways.via_http_proxy };
         proxied.as_ref().filter(|_| self.lines.proxy(uri).is_some()).unwrap_or(&ways.direct)
     }
@@ -190,15 +222,39 @@ impl Drop for HeldLine {
     }
 }
 
-/// The connector of [`Secured`], as the library wants it.
+/// TLS with a server, and with the proxy on the way to it.
 #[derive(Debug)]
-struct Encryption(Arc<RustlsConnector>);
+struct Encryption {
+    server: Arc<Secured>,
+    proxy: Option<(Uri, Arc<Secured>)>,
+}
 
 impl<In: Transport> Connector<In> for Encryption {
     type Out = <RustlsConnector as Connector<In>>::Out;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, ureq::Error> {
-        self.0.connect(details, chained)
+        let secured = match &self.proxy {
+            // The library connects to a proxy by the same chain.
+            Some((proxy, secured)) if proxy == details.uri => secured,
+            _ => &self.server,
+        };
+        let details = ConnectionDetails {
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            config: &secured.config,
+            request_level: false,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+        };
+        let connected = secured.encryption.connect(&details, chained)?;
+        if details.needs_tls() {
+            secured.has_spoken.store(true, Ordering::Relaxed);
+        }
+        Ok(connected)
     }
 }
 
@@ -263,12 +319,12 @@ mod tests {
     use super::super::proxy::Proxies;
     use super::super::reach::Reach;
     use super::super::{Security, Timeouts, tls};
-    use super::{HeldLine, Lines, Tls};
+    use super::{Caller, HeldLine, Lines, Tls};
 
     fn ask(line: &HeldLine, uri: &str, limit: Limit) -> Result<Reach, ureq::Error> {
         let uri: Uri = uri.parse().unwrap();
         line.fence().set(limit);
-        let mut response = line.agent(&uri).run(Request::get(&uri).body(()).unwrap())?;
+        let mut response = line.agent(&uri, Caller::Nobody).run(Request::get(&uri).body(()).unwrap())?;
         response.body_mut().read_to_vec()?;
         Ok(line.reached(&uri))
     }
@@ -301,7 +357,8 @@ mod tests {
     }
 
     fn anybody() -> Tls {
-        Tls { anybody: tls::configuration(&[], None, Security::Tls), home: None }
+        let tls = || tls::configuration(&[], None, Security::Tls);
+        Tls { proxy: tls(), anybody: tls(), home: (Uri::from_static("https://r.example/"), tls()) }
     }
 
     fn lines(resolver: impl Resolver, proxies: &Proxies) -> Arc<Lines> {

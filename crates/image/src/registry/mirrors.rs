@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::Error;
-use super::retry::RetryPolicy;
 use super::{Options, Security};
 use crate::reference::RegistryReference;
 
@@ -37,6 +36,8 @@ pub struct Candidate {
     pub reference: RegistryReference,
     /// Whether it is a mirror: its failures are no reason to end.
     pub is_mirror: bool,
+    /// Whether it is at another registry than the image's name says.
+    is_elsewhere: bool,
     /// Whether it may be reached without a certificate that is known, and without TLS.
     is_insecure: bool,
 }
@@ -44,26 +45,25 @@ pub struct Candidate {
 impl Candidate {
     /// How it is reached, and how else where it speaks no TLS.
     pub(crate) fn ways(&self, options: &Options) -> (Options, Option<Options>) {
-        let (first, next) = match (self.is_mirror, options.security) {
-            (false, Security::PlainHttp) => (Security::PlainHttp, None),
+        let is_own = !self.is_mirror && !self.is_elsewhere;
+        let (first, next) = match options.security {
+            Security::PlainHttp if is_own => (Security::PlainHttp, None),
             _ if self.is_insecure => (Security::Unverified, Some(Security::PlainHttp)),
             _ => (Security::Tls, None),
         };
         let way = |security| {
-            let way = Options { security, ..options.clone() };
-            if self.is_mirror { of_mirror(way) } else { way }
+            let mut way = Options { security, ..options.clone() };
+            if !is_own {
+                // Nothing that was named for the registry of the image's name.
+                way.credentials = way.credentials.elsewhere();
+                way.certificates = way.certificates.elsewhere();
+            }
+            if self.is_mirror {
+                way.retry.attempts = 1;
+            }
+            way
         };
         (way(first), next.map(way))
-    }
-}
-
-/// A mirror gets nothing that was named for the registry, and has one attempt.
-fn of_mirror(options: Options) -> Options {
-    Options {
-        credentials: options.credentials.of_mirror(),
-        certificates: options.certificates.of_mirror(),
-        retry: RetryPolicy { attempts: 1, ..options.retry },
-        ..options
     }
 }
 
@@ -93,7 +93,10 @@ impl MirrorPlaces {
     pub fn candidates(&self, reference: &RegistryReference) -> Result<(Vec<Candidate>, Candidate), Error> {
         let name = reference.to_string();
         let Some((file, table, length)) = self.table_for(&name)? else {
-            return Ok((Vec::new(), Candidate { reference: reference.clone(), is_mirror: false, is_insecure: false }));
+            return Ok((
+                Vec::new(),
+                Candidate { reference: reference.clone(), is_mirror: false, is_elsewhere: false, is_insecure: false },
+            ));
         };
         if table.blocked {
             return Err(Error::Blocked { name, file });
@@ -102,9 +105,10 @@ impl MirrorPlaces {
         let wanted = if reference.digest.is_some() { Pull::DigestOnly } else { Pull::TagOnly };
         let mirrors = table.mirrors.iter().filter(|mirror| mirror.serves(wanted, table.mirror_by_digest_only));
         let place = |location: &str, is_mirror, is_insecure| {
-            let reference = if location.is_empty() { Ok(reference.clone()) } else { placed(location, rest) };
-            let reference = reference.map_err(|problem| unusable(&file, &problem))?;
-            Ok(Candidate { reference, is_mirror, is_insecure })
+            let found = if location.is_empty() { Ok(reference.clone()) } else { placed(location, rest) };
+            let found = found.map_err(|problem| unusable(&file, &problem))?;
+            let is_elsewhere = found.registry != reference.registry;
+            Ok(Candidate { reference: found, is_mirror, is_elsewhere, is_insecure })
         };
         let mirrors = mirrors.map(|mirror| place(&mirror.location, true, mirror.insecure)).collect::<Result<_, _>>()?;
         Ok((mirrors, place(&table.location, false, table.insecure)?))

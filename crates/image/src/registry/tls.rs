@@ -43,20 +43,29 @@ impl CertificatePlaces {
         CertificatePlaces { directories: own.into_iter().chain(system).collect(), ..CertificatePlaces::default() }
     }
 
-    /// Those for a mirror of the registry, which has directories of its own.
-    pub(super) fn of_mirror(&self) -> CertificatePlaces {
+    /// Those for another place than the registry that a reference names, which has directories of its own.
+    pub(super) fn elsewhere(&self) -> CertificatePlaces {
         CertificatePlaces { own: None, ..self.clone() }
     }
 
-    /// Every authority trusted when talking to `registry`.
+    /// Every authority that is trusted whoever is talked to.
     ///
     /// # Errors
-    /// A file that was named or found and holds no certificates.
-    pub(super) fn load(&self, registry: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    /// A file that was named and holds no certificates.
+    pub(super) fn machines(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         let mut certificates = system_certificates()?;
         for file in &self.files {
             certificates.extend(read(file)?);
         }
+        Ok(certificates)
+    }
+
+    /// Those that are trusted beside them when talking to `registry`, its token server and its storage.
+    ///
+    /// # Errors
+    /// A file that was found and holds no certificates.
+    pub(super) fn registrys(&self, registry: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+        let mut certificates = Vec::new();
         for directory in self.of_registry(registry) {
             for file in files_with(&directory, "crt")? {
                 certificates.extend(read(&file)?);
@@ -161,7 +170,15 @@ fn files_with(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> 
             files.retain(|path| path.extension().is_some_and(|found| found == extension));
             Ok(files)
         }
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        // A directory that others keep for themselves is none of the caller's.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(Vec::new())
+        }
         Err(error) => Err(unreadable(directory, error)),
     }
 }
@@ -224,10 +241,10 @@ mod tests {
             let said = named_certificates(Some(file.clone()), std::iter::empty()).unwrap_err().to_string();
             assert!(said.contains(&file.display().to_string()) && said.contains(reason), "{said}");
             let places = CertificatePlaces { files: vec![file], ..CertificatePlaces::default() };
-            assert!(places.load("r.example").unwrap_err().to_string().contains(reason));
+            assert!(places.machines().unwrap_err().to_string().contains(reason));
         }
         let places = CertificatePlaces { directories: vec![place.path().into()], ..CertificatePlaces::default() };
-        assert!(places.load(".").unwrap_err().to_string().contains("it is a FIFO"));
+        assert!(places.registrys(".").unwrap_err().to_string().contains("it is a FIFO"));
         // A directory of the machine's authorities may hold what is none.
         fs::write(path("good"), PEM).unwrap();
         let found = |file| named_certificates(file, [place.path().to_owned()].into_iter()).unwrap();

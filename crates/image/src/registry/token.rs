@@ -12,12 +12,16 @@ use super::credentials::Credential;
 use super::error::Error;
 use super::fence::Limit;
 use super::http::{Answer, Get, Http};
+use super::line::Caller;
 use super::patience::Budget;
 use super::reach::Reach;
 use super::secret::Secret;
 
 /// Bytes of a token server's answer that are read at most.
 const MAX_ANSWER: u64 = 1 << 20;
+
+/// The longest token, in bytes: servers take no longer headers.
+const MAX_TOKEN: usize = 64 << 10;
 
 /// Who we are to a token server.
 const CLIENT: &str = "nex";
@@ -76,19 +80,31 @@ impl TokenRequest {
     }
 
     /// Asks with whatever the user has. The answer may be a refusal; see [`read_token`].
-    pub(super) fn send(&self, credential: Option<&Credential>, http: &Http, budget: &Budget) -> Result<Answer, Error> {
+    pub(super) fn send(
+        &self,
+        credential: Option<&Credential>,
+        caller: Caller,
+        http: &Http,
+        budget: &Budget,
+    ) -> Result<Answer, Error> {
         match credential {
             Some(Credential::IdentityToken(token)) => {
                 http.post_form(&self.realm, self.refresh_form(token), self.innermost, budget)
             }
             Some(Credential::Password { user, password }) => {
-                self.get(Some(&basic(user, password).ok_or_else(|| self.unsendable())?), http, budget)
+                self.get(Some(&basic(user, password).ok_or_else(|| self.unsendable())?), caller, http, budget)
             }
-            Some(Credential::RegistryToken(_)) | None => self.get(None, http, budget),
+            Some(Credential::RegistryToken(_)) | None => self.get(None, caller, http, budget),
         }
     }
 
-    fn get(&self, authorization: Option<&HeaderValue>, http: &Http, budget: &Budget) -> Result<Answer, Error> {
+    fn get(
+        &self,
+        authorization: Option<&HeaderValue>,
+        caller: Caller,
+        http: &Http,
+        budget: &Budget,
+    ) -> Result<Answer, Error> {
         let mut uri = self.realm.to_string();
         let service = self.service.iter().map(|service| ("service", service.as_str()));
         // Several scopes stand in one parameter, separated by spaces; servers want them one by one.
@@ -99,7 +115,7 @@ impl TokenRequest {
         }
         let uri = uri.parse().map_err(|_| self.unsendable())?;
         let (accept, limit) = (Some("application/json"), Limit::Within(self.innermost));
-        http.get(&Get { uri: &uri, accept, offset: 0, authorization, guest: None, limit }, budget)
+        http.get(&Get { uri: &uri, accept, offset: 0, authorization, guest: None, limit, caller }, budget)
     }
 
     /// RFC 6749, section 6: refreshing an access token.
@@ -130,6 +146,9 @@ pub(super) fn read_token(answer: Answer) -> Result<HeaderValue, Error> {
     let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| wrong("it is not the JSON expected"))?;
     let given = |token: Option<String>| token.filter(|token| !token.is_empty());
     let token = given(answer.token).or_else(|| given(answer.access_token)).ok_or_else(|| wrong("it has no token"))?;
+    if token.len() > MAX_TOKEN {
+        return Err(wrong("its token has more than 64 KiB, which no header holds"));
+    }
     bearer(&Secret::new(token)).ok_or_else(|| wrong("its token has characters that no header can hold"))
 }
 

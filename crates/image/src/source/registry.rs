@@ -24,43 +24,43 @@ use self::downloads::Downloads;
 use self::supply::Supply;
 
 pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<Image, Error> {
+    if options.offline {
+        return find_kept(reference, options);
+    }
+    reach(reference, &options.registry, |reached| find(reference, reached, options))
+}
+
+/// The image as earlier builds have kept it.
+fn find_kept(reference: &RegistryReference, options: &Options) -> Result<Image, Error> {
+    // Whoever may not be asked may not be used either.
+    options.registry.mirrors.candidates(reference)?;
     let name = reference.to_string();
-    let (keep, limit) = (options.keep.clone(), options.limits.document_bytes);
-    let store = |supply: Option<Supply>| {
-        let supply = supply.map(Arc::new);
-        let downloads = supply.clone().map(|supply| Arc::new(Downloads::new(supply)));
-        Arc::new(Kept { supply, downloads, keep: keep.clone(), name: name.clone(), limit })
+    let store = Arc::new(Kept::new(None, &name, options));
+    let known = options.keep.as_ref().and_then(|keep| keep.reference(&name));
+    let known = known.or(reference.digest.map(|digest| Known { digest, media_type: None }));
+    let known = known.ok_or_else(|| store.offline())?;
+    let content = store.document(&known.digest)?;
+    Resolver::new(store, &name, options).document(known.media_type.as_deref(), &content, known.digest)
+}
+
+/// The image at a place. What is known of its name stays as it was unless there is an image.
+fn find(reference: &RegistryReference, reached: Reached, options: &Options) -> Result<Image, Error> {
+    let Reached { registry, media_type, content, digest } = reached;
+    let name = reference.to_string();
+    let supply = Supply {
+        registry,
+        keep: options.keep.clone(),
+        aside: options.aside.clone(),
+        total: OnceLock::new(),
+        repeated: Arc::default(),
     };
-    let mut mirror = None;
-    let (store, known, content) = if options.offline {
-        let store = store(None);
-        let known = keep.as_ref().and_then(|keep| keep.reference(&name));
-        let known = known.or(reference.digest.map(|digest| Known { digest, media_type: None }));
-        let known = known.ok_or_else(|| store.offline())?;
-        let content = store.document(&known.digest)?;
-        (store, known, content)
-    } else {
-        let Reached { registry, mirror: by, media_type, content, digest } = reach(reference, &options.registry)?;
-        mirror = by;
-        let (store, known) = (
-            store(Some(Supply {
-                registry,
-                keep: keep.clone(),
-                aside: options.aside.clone(),
-                total: OnceLock::new(),
-                repeated: Arc::default(),
-            })),
-            Known { digest, media_type },
-        );
-        store.keep(&digest, &content);
-        if let Some(keep) = &keep {
-            keep.keep_reference(&name, &known);
-        }
-        (store, known, content)
-    };
-    let resolver = Resolver::new(store, &name, options);
-    let mut image = resolver.document(known.media_type.as_deref(), &content, known.digest)?;
-    image.mirror = mirror;
+    let store = Arc::new(Kept::new(Some(supply), &name, options));
+    let resolver = Resolver::new(store.clone(), &name, options);
+    let image = resolver.document(media_type.as_deref(), &content, digest)?;
+    store.keep(&digest, &content);
+    if let Some(keep) = &options.keep {
+        keep.keep_reference(&name, &Known { digest, media_type });
+    }
     Ok(image)
 }
 
@@ -94,6 +94,13 @@ struct Kept {
 }
 
 impl Kept {
+    fn new(supply: Option<Supply>, name: &str, options: &Options) -> Self {
+        let supply = supply.map(Arc::new);
+        let downloads = supply.clone().map(|supply| Arc::new(Downloads::new(supply)));
+        let (keep, limit) = (options.keep.clone(), options.limits.document_bytes);
+        Self { supply, downloads, keep, name: name.to_owned(), limit }
+    }
+
     fn registry(&self) -> Result<&Registry, Error> {
         self.supply.as_ref().map(|supply| &supply.registry).ok_or_else(|| self.offline())
     }

@@ -103,6 +103,53 @@ fn a_mirror_cannot_give_another_image_than_the_digest_says() {
     assert!(error.contains("its mirrors failed before") && !own.requests().is_empty(), "{error}");
 }
 
+#[test]
+fn a_mirror_that_says_nonsense_keeps_nobody_from_the_registry_and_changes_nothing_that_is_kept() {
+    let Some(own) = Distribution::start(&Setup::default()) else { return };
+    own.push("team/image", "v1", 10_000);
+    let place = tempfile::tempdir().unwrap();
+    let index = br#"{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":2,
+        "digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","platform":{"os":"plan9","architecture":"amd64"}}]}"#;
+    for nonsense in [&b"<html>log in</html>"[..], b"", index] {
+        let mirror = Server::start(move |_, _| answer("200 OK", &[("Content-Type", "text/html")], nonsense));
+        let text = format!(
+            "[[registry]]\nlocation = '{}'\n[[registry.mirror]]\nlocation = '{}'\ninsecure = true\n",
+            own.host(),
+            mirror.host()
+        );
+        let options = RegistryOptions { mirrors: conf(place.path(), &text), ..options() };
+        let image = find(&format!("{}/team/image:v1", own.host()), options).unwrap();
+        assert_eq!(image.mirror, None);
+        assert!(!mirror.requests().is_empty());
+    }
+}
+
+#[test]
+fn another_location_gets_nothing_that_is_the_registrys() {
+    let elsewhere = Server::start(|_, _| answer("401 Unauthorized", &[("WWW-Authenticate", "Basic realm=r")], b""));
+    let place = tempfile::tempdir().unwrap();
+    let text = format!("[[registry]]\nprefix = 'a.example'\nlocation = '{}/x'\ninsecure = true\n", elsewhere.host());
+    for security in [Security::Tls, Security::PlainHttp] {
+        let (mirrors, credentials) = (conf(place.path(), &text), CredentialPlaces::given(USER.0, USER.1));
+        find("a.example/b", RegistryOptions { security, mirrors, credentials, ..options() }).map(drop).unwrap_err();
+    }
+    assert!(elsewhere.requests().iter().all(|request| request.header("authorization").is_none()));
+    assert!(!elsewhere.requests().is_empty());
+}
+
+#[test]
+fn who_has_spoken_tls_is_asked_for_nothing_without_it() {
+    if !has_openssl() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let broken = Server::start_tls(&certificates(directory.path()), |_, _| b"HTTP/1.1 200 OK\r\nContent-Le".to_vec());
+    let text = format!("[[registry]]\nlocation = 'localhost:{}'\ninsecure = true\n", broken.port());
+    let options = RegistryOptions { security: Security::Tls, mirrors: conf(directory.path(), &text), ..options() };
+    find(&format!("localhost:{}/a", broken.port()), options).map(drop).unwrap_err();
+    assert!(broken.requests().iter().all(|request| request.line.starts_with("GET ")) && !broken.requests().is_empty());
+}
+
 /// A registry's directory, as in certs.d, whose owner is somebody that the authority knows.
 fn client(directory: &Path, [authority, certificate, key]: &[PathBuf; 3]) -> PathBuf {
     let place = directory.join("client");
@@ -152,18 +199,35 @@ fn nobody_but_the_registry_is_shown_who_we_are() {
     }
     let directory = tempfile::tempdir().unwrap();
     let files = certificates(directory.path());
-    let storage = Arc::new(Server::start_tls(&files, |_, _| answer("200 OK", &[], b"abc")));
+    let place = client(directory.path(), &files);
+    let token = Arc::new(std::sync::OnceLock::<String>::new());
+    let challenge = Arc::clone(&token);
+    // What a redirect leads to wants a token of the registry's own server, and sends the caller back to the registry.
+    let storage = Server::start_tls(&files, move |count, request| match (count, request.header("authorization")) {
+        (0, _) => {
+            answer("401 Unauthorized", &[("WWW-Authenticate", &format!("Bearer realm=\"{}\"", challenge.wait()))], b"")
+        }
+        (1, Some(_)) => answer("307 Temporary Redirect", &[("Location", challenge.wait())], b""),
+        _ => answer("200 OK", &[], b"abc"),
+    });
     let elsewhere = format!("https://localhost:{}/storage", storage.port());
-    let server =
-        Server::start_tls(&files, move |_, _| answer("307 Temporary Redirect", &[("Location", &elsewhere)], b""));
+    let server = Server::start_tls(&files, move |_, request| match request.is_for("/v2/") {
+        true => answer("307 Temporary Redirect", &[("Location", &elsewhere)], b""),
+        false => answer("200 OK", &[], br#"{"token":"for anybody"}"#),
+    });
+    token.set(format!("https://localhost:{}/token", server.port())).unwrap();
     let registry = connect(&format!("localhost:{}", server.port()), |options| {
         options.security = Security::Tls;
-        options.certificates.own = Some(client(directory.path(), &files));
+        options.certificates.own = Some(place);
     });
-    let mut content = Vec::new();
-    let mut reader = registry.blob(&Digest::sha256(b"abc"), Some(3)).unwrap();
-    std::io::Read::read_to_end(&mut reader, &mut content).unwrap();
-    assert_eq!(content, b"abc");
-    assert!(server.requests().iter().all(|request| request.has_identity) && !server.requests().is_empty());
-    assert!(storage.requests().iter().all(|request| !request.has_identity) && !storage.requests().is_empty());
+    let _ = registry.blob(&Digest::sha256(b"abc"), Some(3));
+    let (own, others) = (server.requests(), storage.requests());
+    assert!(others.iter().all(|request| !request.has_identity) && others.len() >= 2, "{others:?}");
+    for request in &own {
+        assert_eq!(request.has_identity, request.is_for("/v2/"), "{request:?}");
+    }
+    assert!(
+        own.iter().any(|request| request.has_identity) && own.iter().any(|request| request.is_for("/token")),
+        "{own:?}"
+    );
 }
