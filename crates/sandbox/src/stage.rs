@@ -25,11 +25,13 @@ pub mod scopes;
 mod script_lines;
 mod scripts;
 mod seccomp;
+mod settings;
 mod setup_files;
 mod shell;
 mod sockets;
 mod supervisor;
 mod syscalls;
+mod user_limits;
 mod watch;
 mod worker;
 

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -15,15 +14,10 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use crate::callers::Caller;
 use crate::nex::failed;
-use crate::world::{World, messages};
+use crate::world::{World, compile, messages};
 
 /// How long a busy machine may take for what takes a second.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn compile(source: &str, program: &Path) -> Result<()> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/script").join(source);
-    command::run(Command::new("cc").args(["-static", "-O1", "-w", "-o"]).arg(program).arg(source)).map(drop)
-}
 
 /// A world with the program that holds up.
 fn world() -> Result<World> {

@@ -16,7 +16,7 @@ use nex_testkit::{Failure, Result, command, places};
 
 use crate::callers::Caller;
 use crate::nex::{failed, names};
-use crate::world::{World, messages, text};
+use crate::world::{World, compile, messages, text};
 
 /// How long a busy machine may take to begin a script.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,12 +37,6 @@ struct Host {
 
 fn address(name: &str) -> Result<SocketAddr> {
     Ok(SocketAddr::from_abstract_name(name)?)
-}
-
-/// A program of the tests, static, so that it runs in every image.
-fn compile(source: &str, program: &std::path::Path) -> Result<()> {
-    let source = places::workspace().join("crates/cli/tests/script").join(source);
-    command::run(Command::new("cc").args(["-static", "-o"]).arg(program).arg(source)).map(drop)
 }
 
 impl Host {

@@ -9,7 +9,7 @@ use nex_testkit::{Result, command};
 
 use crate::callers::Caller;
 use crate::nex::failed;
-use crate::world::World;
+use crate::world::{World, compile, messages, text};
 
 #[test]
 fn time_runs_out_even_for_a_script_that_ignores_signals() -> Result<()> {
@@ -86,6 +86,40 @@ fn a_full_disk_ends_the_script_and_not_the_host() -> Result<()> {
         return Ok(());
     };
     failed(&result, &["are left in", "--work-dir"])
+}
+
+/// What the machine gives one user.
+fn most(setting: &str) -> Result<i64> {
+    Ok(fs::read_to_string(format!("/proc/sys/{setting}"))?.trim().parse()?)
+}
+
+#[test]
+fn a_script_leaves_its_caller_most_of_his_limits() -> Result<()> {
+    let world = World::new()?;
+    compile("shares.c", &world.base().join("bin/shares"))?;
+    let watches = most("fs/inotify/max_user_instances")? / 4;
+    let signals = rustix::process::getrlimit(rustix::process::Resource::Sigpending).maximum.unwrap_or(65_536) / 4;
+    for caller in Caller::ALL {
+        // Several users of the script's have no more than one.
+        let another = if caller.has_ids() { "su user -c \"shares $what\" &" } else { "" };
+        let script = format!(
+            "for what in watches signals priority; do shares $what & shares $what & {another} done >> /seen; wait\n"
+        );
+        let run = world.command_in("image", &script, &caller.work_dir())?;
+        let Some(result) = caller.run(&run, &world)? else { return Ok(()) };
+        assert!(result.status.success(), "{caller:?}: {}", messages(&result));
+        let seen = text(&world.path("image"), "/seen")?;
+        let taken = |what: &str| -> i64 {
+            let numbers =
+                seen.lines().filter_map(|line| line.strip_prefix(what)?.strip_prefix(": ")?.parse::<i64>().ok());
+            numbers.sum()
+        };
+        assert!((4..=watches + 1).contains(&taken("watches")), "{caller:?}: {seen}");
+        assert!((64..=i64::try_from(signals)? + 64).contains(&taken("signals")), "{caller:?}: {seen}");
+        assert!(seen.contains("priority: 0") && taken("priority") == 0, "{caller:?}: {seen}");
+        fs::remove_file(world.path("image"))?;
+    }
+    Ok(())
 }
 
 #[test]

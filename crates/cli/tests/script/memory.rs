@@ -1,20 +1,15 @@
 //! Memory that is in no process: it counts all the same, or cannot be had.
 
-use std::process::Command;
-
 use nex_testkit::{Result, command};
 
 use crate::callers::Caller;
 use crate::nex::failed;
-use crate::world::{World, messages, text};
+use crate::world::{World, compile, messages, text};
 
 /// A world with the program that takes memory.
 fn world() -> Result<World> {
     let world = World::new()?;
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/script/memory.c");
-    command::run(
-        Command::new("cc").args(["-static", "-O1", "-w", "-o"]).arg(world.base().join("bin/memory")).arg(source),
-    )?;
+    compile("memory.c", &world.base().join("bin/memory"))?;
     Ok(world)
 }
 

@@ -125,6 +125,13 @@ impl World {
     }
 }
 
+/// Makes a program of the tests out of its source, static, so that it runs in every image.
+pub fn compile(source: &str, program: &Path) -> Result<()> {
+    let source = places::workspace().join("crates/cli/tests/script").join(source);
+    let mut compiler = Command::new("cc");
+    command::run(compiler.args(["-static", "-O1", "-w", "-pthread", "-o"]).arg(program).arg(source)).map(drop)
+}
+
 /// The text of a file of an image.
 pub fn text(image: &Path, path: &str) -> Result<String> {
     let read = command::run(Command::new("debugfs").args(["-R", &format!("cat {path}")]).arg(image))?;

@@ -7,9 +7,11 @@ use std::os::unix::net::UnixStream;
 use rustix::fs::Mode;
 use rustix::process::DumpableBehavior;
 use rustix::thread::UnshareFlags;
+use seccompiler::BpfProgram;
 
+use super::settings::Settings;
 use super::shell::{self, Terminal};
-use super::{capabilities, die_with_parent, doing, ipc, limits, line_up, root, scopes, scripts, seccomp};
+use super::{capabilities, die_with_parent, doing, ipc, limits, line_up, root, scopes, scripts, seccomp, user_limits};
 use crate::options::MemoryBound;
 use crate::protocol::{Report, Setup};
 use crate::sys;
@@ -44,23 +46,33 @@ fn serve(
     let mut files = files.into_iter();
     let mut next = || files.next().ok_or("the keeper has passed too few files");
     let (caller, calls) = (next()?, UnixStream::from(next()?));
-    let unbounded = enter(setup, files)?;
-    let unbounded = if memory == MemoryBound::Cgroup { None } else { Some(unbounded) };
+    let bounded = enter(setup, files)?;
     let terminal = shell.map(|kind| Terminal::open(kind, caller)).transpose().map_err(doing("making a terminal"))?;
-    lock_in(keeper, setup, &calls, unbounded)?;
+    lock_in(keeper, setup, &calls, memory, &bounded)?;
     scripts::run(keeper, setup)?;
     terminal.map_or(Ok(()), |terminal| shell::run(keeper, setup, terminal))
 }
 
-/// Enters the scripts' world. Gives the calls that must not be made there unless something else bounds what they take.
-fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<Vec<i64>, String> {
+/// What the scripts' world bounds.
+struct Bounded {
+    /// What System V IPC takes.
+    ipc: bool,
+    /// What is used up of the caller's limits.
+    user: bool,
+}
+
+/// Enters the scripts' world.
+fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<Bounded, String> {
     let mut namespaces = UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
     let is_apart = setup.uplink != Uplink::Namespace;
     if is_apart {
         namespaces |= UnshareFlags::NEWNET;
     }
     sys::unshare(namespaces).map_err(doing("making namespaces"))?;
-    let has_bounded_ipc = ipc::bound().is_ok();
+    let settings = Settings::open();
+    let is_bounded =
+        |bound: fn(&Settings) -> io::Result<()>| settings.as_ref().is_ok_and(|settings| bound(settings).is_ok());
+    let bounded = Bounded { ipc: is_bounded(ipc::bound), user: is_bounded(user_limits::bound) };
     if is_apart {
         sys::raise_loopback().map_err(doing("raising the loopback interface"))?;
     }
@@ -70,7 +82,7 @@ fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<Vec<i64>
     rustix::process::setsid().map_err(doing("leaving the terminal"))?;
     rustix::process::umask(UMASK);
     limits::set(&setup.world.limits).map_err(doing("setting limits"))?;
-    Ok(if has_bounded_ipc { Vec::new() } else { ipc::CALLS.into() })
+    Ok(bounded)
 }
 
 /// Takes away from this process, and from all that it starts, what scripts must not have.
@@ -78,29 +90,36 @@ fn lock_in(
     keeper: &mut Channel,
     setup: &Setup,
     calls: &UnixStream,
-    mut unbounded: Option<Vec<i64>>,
+    memory: MemoryBound,
+    bounded: &Bounded,
 ) -> Result<(), String> {
+    let is_sampled = memory == MemoryBound::Sampled;
     // In this namespace root has no rights over the mounts and the other namespaces, which belong to the first.
     sys::unshare(UnshareFlags::NEWUSER).map_err(doing("making the second user namespace"))?;
     keeper.send_now(&Report::Unshared).map_err(doing("speaking to the keeper"))?;
     keeper.receive::<()>().map_err(doing("waiting for the keeper"))?;
     capabilities::bound().map_err(doing("bounding capabilities"))?;
     scopes::enter().map_err(doing("keeping to the scripts' own sockets and signals"))?;
-    for filter in [seccomp::program()?, seccomp::netlink()?] {
-        sys::install_filter(&filter).map_err(doing("filtering system calls"))?;
+    let filters = [seccomp::program()?, seccomp::netlink()?];
+    let mut unbounded = if bounded.user { Vec::new() } else { user_limits::CALLS.to_vec() };
+    if is_sampled && !bounded.ipc {
+        unbounded.extend(ipc::CALLS);
     }
     let told = seccomp::Told { ids: !setup.groups, sockets: setup.uplink == Uplink::Sockets };
-    match sys::install_listener(&seccomp::told(told)?) {
+    let listening = seccomp::told(told)?;
+    let install = |filter: &BpfProgram| sys::install_filter(filter).map_err(doing("filtering system calls"));
+    filters.iter().try_for_each(install)?;
+    match sys::install_listener(&listening) {
         Ok(listener) => {
             send_files(calls, &[listener.as_fd()]).map_err(doing("passing system calls on"))?;
             keeper.send_now(&Report::Told).map_err(doing("speaking to the keeper"))?;
         }
         Err(error) if told.sockets => return Err(doing("lending the host's network")(error)),
         // Where something outside listens already, nobody else may; scripts run without.
-        Err(_) => unbounded.iter_mut().for_each(|calls| calls.push(libc::SYS_memfd_create)),
+        Err(_) => unbounded.extend(is_sampled.then_some(libc::SYS_memfd_create)),
     }
-    if let Some(calls) = unbounded.filter(|calls| !calls.is_empty()) {
-        sys::install_filter(&seccomp::without(&calls)?).map_err(doing("filtering system calls"))?;
+    if !unbounded.is_empty() {
+        install(&seccomp::without(&unbounded)?)?;
     }
     capabilities::drop_others().map_err(doing("dropping capabilities"))?;
     // No script may look into this process: its program's libraries are files of the host, and so may be what it has open.

@@ -1,14 +1,9 @@
 //! Bounds on what System V's shared memory, message queues and semaphores take: they belong to no process, so that nobody
 //! would count them.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::io;
 
-use rustix::fs::{Mode, OFlags};
-use rustix::mount::MountAttrFlags;
-
-use super::mounts;
+use super::settings::Settings;
 
 /// Shared memory of all processes together, in bytes: as much as `/dev/shm` holds.
 const SHARED: u64 = 64 << 20;
@@ -25,20 +20,10 @@ pub const CALLS: [i64; 3] = [libc::SYS_shmget, libc::SYS_msgget, libc::SYS_semge
 /// Bounds what this IPC namespace, which is new, gives.
 ///
 /// Before Linux 5.19 only the machine's root may, and in some containers nobody.
-pub fn bound() -> io::Result<()> {
-    let locked = mounts::LOCKED | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    // The host's own may be read-only, and shows nothing else.
-    let proc = mounts::new("proc", &[], locked)?;
+pub fn bound(settings: &Settings) -> io::Result<()> {
     let pages = SHARED / rustix::param::page_size() as u64;
-    for (name, value) in [
-        ("shmmax", SHARED.to_string()),
-        ("shmall", pages.to_string()),
-        ("msgmni", QUEUES.to_string()),
-        ("sem", SEMAPHORES.into()),
-    ] {
-        let path = format!("sys/kernel/{name}");
-        let setting = rustix::fs::openat(proc.as_fd(), path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-        File::from(setting).write_all(value.as_bytes())?;
-    }
-    Ok(())
+    settings.set("kernel/shmmax", SHARED)?;
+    settings.set("kernel/shmall", pages)?;
+    settings.set("kernel/msgmni", QUEUES)?;
+    settings.set("kernel/sem", SEMAPHORES)
 }
