@@ -16,6 +16,7 @@ mod memory_events;
 mod memory_files;
 mod mounts;
 mod open_files;
+mod preallocation;
 mod proc;
 mod program;
 mod refusals;

@@ -61,6 +61,7 @@ fn processes_of_the_bomb() -> Result<usize> {
 /// nobody can mount it.
 fn on_a_small_disk(script: &str, options: &str) -> Result<Option<Output>> {
     let world = World::new()?;
+    compile("allocate.c", &world.base().join("bin/allocate"))?;
     let disk = world.path("disk");
     fs::create_dir(&disk)?;
     let mut run = world.command_in("image", script, "disk/work")?;
@@ -86,6 +87,19 @@ fn a_full_disk_ends_the_script_and_not_the_host() -> Result<()> {
         return Ok(());
     };
     failed(&result, &["are left in", "--work-dir"])
+}
+
+/// The kernel takes all of it in one call, before anybody looks.
+const AT_ONCE: &str = "allocate() { /bin/allocate $1 /fill-$1; }
+    allocate 60 2> /dev/shm/refused && exit 1; grep -q 'No space left' /dev/shm/refused || exit 2
+    rm /fill-60; allocate 30 || exit 3; rm /fill-30; allocate 1 || exit 4
+    [ $(stat -c %s:%b /fill-1) = 1048576:2048 ] || exit 5
+    truncate -s 0 /fill-1; exit 42\n";
+
+#[test]
+fn room_that_is_taken_at_once_leaves_some_too() -> Result<()> {
+    let Some(result) = on_a_small_disk(AT_ONCE, "size=64m")? else { return Ok(()) };
+    failed(&result, &["exit code 42"])
 }
 
 /// What the machine gives one user.

@@ -122,6 +122,11 @@ impl<'a> Call<'a> {
         if self.waits() { Ok(found) } else { Err(Errno::SRCH) }
     }
 
+    /// Fails once the call does not wait any more.
+    pub fn still_waits(&self) -> Result<()> {
+        self.while_waiting(())
+    }
+
     fn waits(&self) -> bool {
         sys::is_waiting(self.listener, self.told.id)
     }

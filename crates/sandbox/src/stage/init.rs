@@ -116,7 +116,10 @@ fn lock_in(
         }
         Err(error) if told.sockets => return Err(doing("lending the host's network")(error)),
         // Where something outside listens already, nobody else may; scripts run without.
-        Err(_) => unbounded.extend(is_sampled.then_some(libc::SYS_memfd_create)),
+        Err(_) => {
+            install(&seccomp::without_allocations()?)?;
+            unbounded.extend(is_sampled.then_some(libc::SYS_memfd_create));
+        }
     }
     if !unbounded.is_empty() {
         install(&seccomp::without(&unbounded)?)?;

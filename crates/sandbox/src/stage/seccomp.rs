@@ -28,8 +28,10 @@ const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::
 /// Netlink leads to many parts of the kernel: audit, devices, keys of IPsec. Programs ask the routes for addresses.
 const NETLINK_PROTOCOL: u64 = libc::NETLINK_ROUTE as u64;
 
-/// Put words into a terminal as if they had been typed.
-const TERMINAL_INPUT: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
+/// Requests of ioctl(2) that put words into a terminal as if they had been typed; and those that take room on a disk by another
+/// name than fallocate(2), from the times when XFS alone had it (`XFS_IOC_ALLOCSP`, `FS_IOC_RESVSP`, `FS_IOC_ZERO_RANGE`).
+const REFUSED_REQUESTS: [u64; 7] =
+    [libc::TIOCSTI, libc::TIOCLINUX, 0x4030_580a, 0x4030_5824, 0x4030_5828, 0x4030_582a, 0x4030_5839];
 
 /// Plain Linux, 32 bits of it, without random addresses; and the question which it is.
 const PERSONALITIES: [u64; 5] = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
@@ -45,8 +47,8 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     let argument = |number, is, value| SeccompCondition::new(number, Length::Dword, is, value);
     let rule = |conditions| SeccompRule::new(conditions);
     rules.insert(libc::SYS_clone, vec![rule(vec![argument(0, Is::MaskedEq(NAMESPACES), 0)?])?]);
-    let not_typing = TERMINAL_INPUT.iter().map(|request| argument(1, Is::Ne, *request)).collect::<Result<_, _>>()?;
-    rules.insert(libc::SYS_ioctl, vec![rule(not_typing)?]);
+    let others = REFUSED_REQUESTS.iter().map(|request| argument(1, Is::Ne, *request)).collect::<Result<_, _>>()?;
+    rules.insert(libc::SYS_ioctl, vec![rule(others)?]);
     let one_of = |values: &mut dyn Iterator<Item = u64>| -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
         values.map(|value| rule(vec![argument(0, Is::Eq, value)?])).collect()
     };
@@ -68,6 +70,28 @@ pub fn netlink() -> Result<BpfProgram, String> {
         SeccompFilter::new(rules, SeccompAction::Allow, these, MACHINE)?.try_into()
     })()
     .map_err(|error: seccompiler::BackendError| format!("making the filter of netlink: {error}"))
+}
+
+/// The most that fallocate(2) takes without anybody being told, in bytes: as much as a write takes at once, or less.
+const ALLOCATED: u64 = 64 << 10;
+
+/// Modes of fallocate(2) that take nothing.
+const GIVING: u64 = (libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE) as u64;
+
+/// Calls that take more room on a disk than that.
+fn allocations() -> Result<SeccompRule, seccompiler::BackendError> {
+    let takes = SeccompCondition::new(1, Length::Dword, Is::MaskedEq(GIVING), 0)?;
+    SeccompRule::new(vec![takes, SeccompCondition::new(3, Length::Qword, Is::Gt, ALLOCATED)?])
+}
+
+/// A filter for where nobody is told of them: it is as on a file system that cannot do it, and programs write.
+pub fn without_allocations() -> Result<BpfProgram, String> {
+    (|| {
+        let rules = BTreeMap::from([(libc::SYS_fallocate, vec![allocations()?])]);
+        let these = SeccompAction::Errno(libc::EOPNOTSUPP as u32);
+        SeccompFilter::new(rules, SeccompAction::Allow, these, MACHINE)?.try_into()
+    })()
+    .map_err(|error: seccompiler::BackendError| format!("making the filter of fallocate: {error}"))
 }
 
 /// A filter that takes these calls away too.
@@ -112,6 +136,7 @@ fn told_calls(told: Told) -> Result<BpfProgram, seccompiler::BackendError> {
         .map(|file| SeccompRule::new(vec![argument(0, Is::Eq, *file)?, argument(2, Is::Le, SHELL_BUFFER)?]));
     rules.insert(libc::SYS_read, reads.collect::<Result<_, _>>()?);
     rules.insert(libc::SYS_memfd_create, Vec::new());
+    rules.insert(libc::SYS_fallocate, vec![allocations()?]);
     let shared = SHARED_MAPPINGS.iter().map(|kind| SeccompRule::new(vec![argument(3, Is::MaskedEq(MAPPING), *kind)?]));
     rules.insert(libc::SYS_mmap, shared.collect::<Result<_, _>>()?);
     for (call, mode) in mknod() {
@@ -197,6 +222,7 @@ mod tests {
         // BPF_MAXINSNS.
         assert!(program().unwrap().len() + netlink().unwrap().len() <= 4096);
         assert!(!without(&[libc::SYS_memfd_create]).unwrap().is_empty());
+        assert!(!without_allocations().unwrap().is_empty());
         for asked in [false, true] {
             let told = told(Told { ids: asked, sockets: asked }).unwrap();
             assert!(told.iter().any(|step| step.k == libc::SECCOMP_RET_USER_NOTIF));

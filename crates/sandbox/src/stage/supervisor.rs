@@ -10,10 +10,12 @@ use super::call::Call;
 use super::made_devices::{self, root_mount};
 use super::memory::SharedMappings;
 use super::memory_files::{self, MemoryFiles};
+use super::preallocation;
 use super::refusals;
 use super::script_lines::ScriptLines;
 use super::seccomp;
 use super::sockets;
+use super::worker::Pulse;
 use crate::sys::CallAnswer;
 use crate::tree::{Changed, Hidden};
 
@@ -34,7 +36,7 @@ pub struct Supervisor {
     init: u32,
     /// The limit on memory, unless the kernel itself holds it.
     memory: Option<MemoryLimit>,
-    /// The mount that is the tree, for new devices.
+    /// The mount that is the tree.
     tree: Option<u64>,
     /// What the disk does not show, with the devices that were made.
     pub hidden: Changed,
@@ -63,7 +65,7 @@ impl Supervisor {
     }
 
     /// Answers the call that waits.
-    pub fn answer(&mut self, script: Option<&mut ScriptLines>) {
+    pub fn answer(&mut self, script: Option<&mut ScriptLines>, pulse: &Pulse) {
         // One that was taken back needs none.
         let Ok(call) = Call::receive(&self.listener) else { return };
         let answer = match call.number() {
@@ -73,6 +75,8 @@ impl Supervisor {
                 |error| CallAnswer::Error(Errno::from_io_error(&error).unwrap_or(Errno::ACCESS)),
                 CallAnswer::Result,
             ),
+            libc::SYS_fallocate => preallocation::allocate(&call, self.tree, pulse)
+                .map_or_else(CallAnswer::Error, |()| CallAnswer::Result(0)),
             number if seccomp::ids().any(|(known, _)| known == number) => {
                 if self.refused.is_none() {
                     self.refused = refusals::describe(&call);

@@ -90,7 +90,7 @@ impl Watch {
             // What init has said before the call comes first: it may be that the caller is the next script.
             if !report {
                 if let (true, Some(supervisor)) = (call, &mut watched.supervisor) {
-                    supervisor.answer(watched.lines.as_mut());
+                    supervisor.answer(watched.lines.as_mut(), pulse);
                 }
                 continue;
             }
