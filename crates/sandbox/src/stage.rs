@@ -32,6 +32,7 @@ mod shell;
 mod sockets;
 mod supervisor;
 mod syscalls;
+mod uncounted;
 mod user_limits;
 mod watch;
 mod worker;

@@ -27,5 +27,6 @@ mod proc;
 mod program;
 mod shell;
 mod terminal;
+mod unseen;
 mod users;
 mod world;

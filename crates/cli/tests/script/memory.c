@@ -8,6 +8,7 @@
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -156,6 +157,10 @@ int main(int argc, char **argv)
     wanted = atol(argv[2]) * MEBIBYTE;
     block = malloc(MEBIBYTE);
     memset(block, 1, MEBIBYTE);
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
     int result = !strcmp(way, "memfd") ? memory_files(0) : !strcmp(way, "hidden") ? memory_files(1)
         : !strcmp(way, "usual") ? usual() : !strcmp(way, "shm") ? segments() : !strcmp(way, "msg") ? messages()
         : !strcmp(way, "sem") ? semaphores() : !strcmp(way, "pipes") ? waiting(0) : !strcmp(way, "sockets") ? waiting(1)

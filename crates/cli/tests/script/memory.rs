@@ -14,7 +14,7 @@ fn world() -> Result<World> {
 }
 
 /// Whether this machine bounds memory by cgroups of version 2.
-fn has_memory_groups() -> bool {
+pub fn has_memory_groups() -> bool {
     let controllers = std::fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
     controllers.contains("memory")
 }

@@ -11,7 +11,9 @@ use seccompiler::BpfProgram;
 
 use super::settings::Settings;
 use super::shell::{self, Terminal};
-use super::{capabilities, die_with_parent, doing, ipc, limits, line_up, root, scopes, scripts, seccomp, user_limits};
+use super::{
+    capabilities, die_with_parent, doing, ipc, limits, line_up, root, scopes, scripts, seccomp, uncounted, user_limits,
+};
 use crate::options::MemoryBound;
 use crate::protocol::{Report, Setup};
 use crate::sys;
@@ -100,7 +102,10 @@ fn lock_in(
     keeper.receive::<()>().map_err(doing("waiting for the keeper"))?;
     capabilities::bound().map_err(doing("bounding capabilities"))?;
     scopes::enter().map_err(doing("keeping to the scripts' own sockets and signals"))?;
-    let filters = [seccomp::program()?, seccomp::netlink()?];
+    let mut filters = vec![seccomp::program()?, seccomp::netlink()?];
+    if is_sampled {
+        filters.extend(uncounted::filters()?);
+    }
     let mut unbounded = if bounded.user { Vec::new() } else { user_limits::CALLS.to_vec() };
     if is_sampled && !bounded.ipc {
         unbounded.extend(ipc::CALLS);

@@ -208,10 +208,11 @@ mod old {
     pub const IDS: &[super::Arguments] = &[];
 }
 
+/// The machine's kind.
 #[cfg(target_arch = "x86_64")]
-const MACHINE: TargetArch = TargetArch::x86_64;
+pub const MACHINE: TargetArch = TargetArch::x86_64;
 #[cfg(target_arch = "aarch64")]
-const MACHINE: TargetArch = TargetArch::aarch64;
+pub const MACHINE: TargetArch = TargetArch::aarch64;
 
 #[cfg(test)]
 mod tests {
