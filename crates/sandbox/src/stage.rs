@@ -28,12 +28,17 @@ mod scripts;
 mod seccomp;
 mod settings;
 mod setup_files;
+mod shared_mappings;
 mod shell;
+mod sock_diag;
+mod socket_memory;
 mod sockets;
 mod supervisor;
 mod syscalls;
+mod tasks;
 mod uncounted;
 mod user_limits;
+mod waiting;
 mod watch;
 mod worker;
 

@@ -1,6 +1,7 @@
 //! The system calls that no crate offers safely.
 #![allow(unsafe_code)]
 
+use std::cmp::Ordering;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -222,16 +223,47 @@ pub fn is_only_opener(file: BorrowedFd) -> bool {
     set(libc::F_WRLCK) && set(libc::F_UNLCK)
 }
 
+/// How many numbers the kernel tells about the memory of a socket (`SO_MEMINFO`).
+pub const SOCKET_MEMORY: usize = 9;
+
 /// The memory that a socket has taken for what waits in it, in bytes. 0 if that is not told.
 pub fn socket_memory(socket: &OwnedFd) -> u64 {
     const SO_MEMINFO: libc::c_int = 55;
-    /// Places in the answer: received, sent, options, backlog.
-    const TAKEN: [usize; 4] = [0, 2, 6, 7];
-    let mut answer = [0u32; 9];
+    let mut answer = [0u32; SOCKET_MEMORY];
     let mut length = size_of_val(&answer) as libc::socklen_t;
     // SAFETY: the kernel writes at most so many bytes to the answer, and how many these are to the length.
     let result = unsafe {
         libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, SO_MEMINFO, answer.as_mut_ptr().cast(), &raw mut length)
     };
-    if result == 0 { TAKEN.iter().map(|place| u64::from(answer[*place])).sum() } else { 0 }
+    if result == 0 { memory_of(&answer) } else { 0 }
+}
+
+/// What waits in a socket with these numbers: what has come, what is on its way or has to go, options, backlog.
+pub fn memory_of(numbers: &[u32; SOCKET_MEMORY]) -> u64 {
+    let [received, _, sent, _, _, queued, options, backlog, _] = numbers.map(u64::from);
+    received + sent.max(queued) + options + backlog
+}
+
+/// What threads may share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Common {
+    /// Their memory.
+    Memory = 1,
+    /// Their table of open files.
+    OpenFiles = 2,
+}
+
+/// The order of two threads by what they have; they are equal if they share it (kcmp(2)).
+///
+/// # Errors
+/// ESRCH when one of them has ended, EPERM when one may not be looked at, and ENOSYS where the kernel does not compare.
+pub fn compare_threads(one: u32, other: u32, by: Common) -> io::Result<Ordering> {
+    // SAFETY: the call takes numbers.
+    match unsafe { libc::syscall(libc::SYS_kcmp, one, other, by as libc::c_int, 0, 0) } {
+        0 => Ok(Ordering::Equal),
+        1 => Ok(Ordering::Less),
+        2 => Ok(Ordering::Greater),
+        3 => Err(io::ErrorKind::Unsupported.into()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }

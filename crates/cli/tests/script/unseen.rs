@@ -1,10 +1,21 @@
 //! Memory that nobody would see: it counts all the same, or cannot be had. Where a cgroup holds it, the kernel does.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use nex_testkit::Result;
+use nex_testkit::failure::Context;
 
 use crate::callers::Caller;
 use crate::memory::has_memory_groups;
+use crate::nex::failed;
 use crate::world::{World, compile, messages, text};
+
+/// Each way in which what waits is nowhere to be seen.
+const WAYS: [&str; 6] = ["tables", "closed", "sent", "pipes", "unaccepted", "finished"];
+
+/// Who runs scripts, with the network that they have.
+const CALLERS: [(Caller, &str); 2] = [(Caller::Root, "none"), (Caller::OneId, "host")];
 
 fn world() -> Result<World> {
     let world = World::new()?;
@@ -18,8 +29,68 @@ fn seen(world: &World, caller: Caller, script: &str, options: &[&str]) -> Result
     let Some(result) = caller.run(run.args(options), world)? else { return Ok(None) };
     assert!(result.status.success(), "{caller:?}: {}", messages(&result));
     let seen = text(&world.path("image"), "/seen")?;
-    std::fs::remove_file(world.path("image"))?;
+    fs::remove_file(world.path("image"))?;
     Ok(Some(seen))
+}
+
+#[test]
+fn processes_whose_first_threads_have_ended_count() -> Result<()> {
+    let world = world()?;
+    let script = "for i in 1 2 3; do unseen ended 40 30 & done; wait\n";
+    for (caller, network) in CALLERS {
+        let mut run = world.command_in("image", script, &caller.work_dir())?;
+        run.args(["--script-memory", "64MiB", "--script-network", network]);
+        let Some(result) = caller.run(&run, &world)? else { return Ok(()) };
+        failed(&result, &["took more than 67108864 bytes of memory"])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn memory_that_is_lent_counts_once() -> Result<()> {
+    let world = world()?;
+    let Some(seen) = seen(&world, Caller::Root, "unseen lent 40 > /seen\n", &["--script-memory", "64MiB"])? else {
+        return Ok(());
+    };
+    assert_eq!(seen, "has 40 MiB\n");
+    Ok(())
+}
+
+#[test]
+fn what_waits_counts_wherever_it_is() -> Result<()> {
+    let world = world()?;
+    for (caller, network) in CALLERS {
+        let options = |memory| ["--script-memory", memory, "--script-network", network];
+        for way in WAYS {
+            let mut run = world.command_in("image", &format!("unseen {way} 60 30\n"), &caller.work_dir())?;
+            let Some(result) = caller.run(run.args(options("32MiB")), &world)? else { return Ok(()) };
+            failed(&result, &["took more than 33554432 bytes of memory"]).context(way)?;
+            world.is_clean(&caller.work_dir())?;
+        }
+        // With room for it, it is had.
+        let script = format!("for way in {}; do unseen $way 8 >> /seen; done\n", WAYS.join(" "));
+        let seen = seen(&world, caller, &script, &options("512MiB"))?;
+        assert_eq!(seen.as_deref(), Some("has 8 MiB\n".repeat(WAYS.len()).as_str()), "{caller:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn programs_that_may_not_be_read_count_too() -> Result<()> {
+    let world = world()?;
+    let shared = world.path("shared");
+    fs::create_dir(&shared)?;
+    fs::copy(world.base().join("bin/unseen"), shared.join("unseen"))?;
+    for (path, mode) in [(&shared, 0o755), (&shared.join("unseen"), 0o711)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    for way in ["tables", "pipes", "closed"] {
+        let mut run = world.command_in("image", &format!("/shared/unseen {way} 60 30\n"), &Caller::Root.work_dir())?;
+        run.args(["--script-memory", "32MiB", "--mount"]).arg(format!("{}:/shared:ro", shared.display()));
+        let Some(result) = Caller::Root.run(&run, &world)? else { return Ok(()) };
+        failed(&result, &["took more than 33554432 bytes of memory"]).context(way)?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -33,6 +104,29 @@ fn pages_are_not_passed_on_without_a_copy() -> Result<()> {
         let script = "unseen calls 1 > /seen; unseen huge 400 1 >> /seen; true\n";
         let Some(seen) = seen(&world, caller, script, &["--script-memory", "64MiB"])? else { return Ok(()) };
         assert_eq!(seen, "vmsplice: Invalid argument after 0 MiB\n", "{caller:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn very_many_mappings_hold_nobody_up() -> Result<()> {
+    let world = world()?;
+    let seen = seen(&world, Caller::Root, "unseen mappings 12 > /seen\n", &["--script-memory", "256MiB"])?;
+    let Some(seen) = seen else { return Ok(()) };
+    let numbers: Vec<u64> = seen.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
+    // There may be no more than one at once, for all that is known of so many; milliseconds for all 20 attempts.
+    assert!(numbers.len() == 2 && numbers[0] >= 1 && numbers[1] < 2000, "{seen}");
+    Ok(())
+}
+
+#[test]
+fn sockets_of_the_hosts_network_are_bounded() -> Result<()> {
+    let world = world()?;
+    let script = "unseen made 9000 > /seen; unseen made 3000 >> /seen\n";
+    for caller in [Caller::Root, Caller::OneId] {
+        let Some(seen) = seen(&world, caller, script, &["--script-network", "host"])? else { return Ok(()) };
+        // Those that are closed do not count.
+        assert_eq!(seen, "socket: Too many open files in system after 4096\nhas 3000\n", "{caller:?}");
     }
     Ok(())
 }

@@ -71,8 +71,8 @@ pub struct Guard<'a> {
     pub script: Arc<AtomicUsize>,
     /// The thread that watches the scripts and answers their calls.
     pub watch: Worker,
-    /// The one that adds up their memory, unless a cgroup holds it; it ends when the other side is dropped.
-    pub sampler: Option<(Worker, Sender<()>)>,
+    /// Those that add up their memory, unless a cgroup holds it; they end when the other side is dropped.
+    pub samplers: Vec<(Worker, Sender<()>)>,
     /// Where they tell what there is.
     pub news: Receiver<News>,
 }
@@ -172,13 +172,12 @@ impl Guard<'_> {
 
     /// Has workers go on that are held up. Gives for how many looks one of them has been.
     fn tend(&mut self) -> u32 {
-        let sampler = self.sampler.as_mut().map_or(0, |(sampler, _)| sampler.tend());
-        sampler.max(self.watch.tend())
+        self.samplers.iter_mut().map(|(sampler, _)| sampler.tend()).fold(self.watch.tend(), u32::max)
     }
 
     /// Ends init, and with it every process in its namespace. Gives whether all have ended.
     fn end(&mut self, start: Instant) -> Result<bool, String> {
-        self.sampler = None;
+        self.samplers.clear();
         self.init.kill().ok();
         let ended = (|| {
             let process = rustix::process::pidfd_open(Pid::from_child(self.init), PidfdFlags::empty())?;

@@ -77,6 +77,8 @@ fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<Bounded,
     let bounded = Bounded { ipc: is_bounded(ipc::bound), user: is_bounded(user_limits::bound) };
     if is_apart {
         sys::raise_loopback().map_err(doing("raising the loopback interface"))?;
+        // Where there is no IPv4, nothing waits in it.
+        is_bounded(bound_connections);
     }
     root::enter(setup, files)?;
     rustix::system::sethostname(setup.world.hostname.as_bytes()).map_err(doing("setting the name of the machine"))?;
@@ -85,6 +87,12 @@ fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<Bounded,
     rustix::process::umask(UMASK);
     limits::set(&setup.world.limits).map_err(doing("setting limits"))?;
     Ok(bounded)
+}
+
+/// Bounds what waits in a connection of this network namespace, which leads nowhere else.
+fn bound_connections(settings: &Settings) -> io::Result<()> {
+    settings.set("net/ipv4/tcp_rmem", "4096 131072 1048576")?;
+    settings.set("net/ipv4/tcp_wmem", "4096 16384 1048576")
 }
 
 /// Takes away from this process, and from all that it starts, what scripts must not have.

@@ -17,7 +17,8 @@ use rustix::thread::{Gid, Uid, UnshareFlags};
 use super::guard::{Ended, Guard};
 use super::memory_events::MemoryEvents;
 use super::memory_files::MemoryFiles;
-use super::sampler::Sampler;
+use super::sampler::{Sampler, Sum, WaitingSampler};
+use super::sockets::Lent;
 use super::supervisor::MemoryLimit;
 use super::watch::Watch;
 use super::worker::Worker;
@@ -208,11 +209,16 @@ impl Keeper {
         rustix::process::fchdir(&self.place).map_err(doing("entering the work directory"))?;
         let (ours, theirs) = UnixStream::pair().map_err(doing("making a socket"))?;
         // Before the next step: who has children in another pid namespace may have no more threads.
-        let workers = (Worker::start("watch", Watch::run)?, Worker::start("memory", Sampler::run)?);
+        let workers = Workers {
+            watch: Worker::start("watch", Watch::run)?,
+            sampler: Worker::start("memory", Sampler::run)?,
+            waiting: Worker::start("waiting", WaitingSampler::run)?,
+        };
+        let lent = Arc::new(Mutex::new(Lent::new().map_err(doing("making a list of sockets"))?));
         sys::unshare(UnshareFlags::NEWPID).map_err(doing("making a pid namespace"))?;
         let mut child = self.start_init(theirs)?;
         match self.begin(ours, &child, &tree, shell) {
-            Ok(started) => Ok(self.guard(started, &mut child, workers, hidden, caller)),
+            Ok(started) => Ok(self.guard(started, &mut child, workers, lent, hidden, caller)),
             Err(message) => {
                 child.kill().ok();
                 child.wait().map_err(doing("waiting for the end of init"))?;
@@ -273,12 +279,13 @@ impl Keeper {
         &self,
         started: Started,
         child: &mut Child,
-        workers: ((Worker, Sender<Watch>), (Worker, Sender<Sampler>)),
+        workers: Workers,
+        lent: Arc<Mutex<Lent>>,
         hidden: Changed,
         caller: &mut Channel,
     ) -> Ended {
         let Started { init, calls, memory_events, shell } = started;
-        let ((watch, work), (sampler, sampling)) = workers;
+        let Workers { watch: (watch, work), sampler, waiting } = workers;
         let (limit, files) = (self.setup.world.limits.memory, Arc::new(Mutex::new(MemoryFiles::default())));
         let (teller, news) = mpsc::channel();
         let script = Arc::new(AtomicUsize::new(0));
@@ -292,19 +299,32 @@ impl Keeper {
             shell,
             memory_events: memory_events.clone(),
             memory: is_sampled.then(|| MemoryLimit { bytes: limit, files: Arc::clone(&files) }),
+            lent: Arc::clone(&lent),
             hidden,
             script: Arc::clone(&script),
             news: teller.clone(),
         })
         .ok();
-        let sampler = is_sampled.then(|| {
+        let (init, uplink, mut samplers) = (child.id(), self.setup.uplink, Vec::new());
+        if is_sampled {
+            let sum = Arc::new(Sum::default());
             let (end, until) = mpsc::channel();
-            sampling.send(Sampler { init: child.id(), limit, files, news: teller, until }).ok();
-            (sampler, end)
-        });
+            sampler.1.send(Sampler { init, limit, files, sum: Arc::clone(&sum), news: teller, until }).ok();
+            samplers.push((sampler.0, end));
+            let (end, until) = mpsc::channel();
+            waiting.1.send(WaitingSampler { init, limit, uplink, lent, sum, until }).ok();
+            samplers.push((waiting.0, end));
+        }
         let (setup, place) = (&*self.setup, self.place.as_fd());
-        Guard { init: child, setup, place, memory_events, caller, script, watch, sampler, news }.until_done()
+        Guard { init: child, setup, place, memory_events, caller, script, watch, samplers, news }.until_done()
     }
+}
+
+/// Threads that look at what scripts have, each with where its work comes from.
+struct Workers {
+    watch: (Worker, Sender<Watch>),
+    sampler: (Worker, Sender<Sampler>),
+    waiting: (Worker, Sender<WaitingSampler>),
 }
 
 /// Init, when it sets out to run the scripts.

@@ -153,6 +153,7 @@ fn told_calls(told: Told) -> Result<BpfProgram, seccompiler::BackendError> {
         let sockets =
             [vec![family(libc::AF_INET)?], vec![family(libc::AF_INET6)?], vec![family(libc::AF_NETLINK)?, routes]];
         rules.insert(libc::SYS_socket, sockets.into_iter().map(SeccompRule::new).collect::<Result<_, _>>()?);
+        rules.insert(libc::SYS_listen, Vec::new());
     }
     for (call, ids) in ids().filter(|_| told.ids) {
         // Neither root nor "as it is".

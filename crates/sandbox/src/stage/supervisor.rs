@@ -2,19 +2,19 @@
 //! needs, a way to have it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
 use super::call::Call;
 use super::made_devices::{self, root_mount};
-use super::memory::SharedMappings;
 use super::memory_files::{self, MemoryFiles};
 use super::preallocation;
 use super::refusals;
 use super::script_lines::ScriptLines;
 use super::seccomp;
-use super::sockets;
+use super::shared_mappings::SharedMappings;
+use super::sockets::{self, Lent};
 use super::worker::Pulse;
 use crate::sys::CallAnswer;
 use crate::tree::{Changed, Hidden};
@@ -36,6 +36,8 @@ pub struct Supervisor {
     init: u32,
     /// The limit on memory, unless the kernel itself holds it.
     memory: Option<MemoryLimit>,
+    /// Sockets that lead to the host's network.
+    lent: Arc<Mutex<Lent>>,
     /// The mount that is the tree.
     tree: Option<u64>,
     /// What the disk does not show, with the devices that were made.
@@ -49,9 +51,15 @@ pub struct Supervisor {
 impl Supervisor {
     /// Listens to the children of init. New devices go to what is hidden. Memory has a limit that is held
     /// here, unless the kernel holds it.
-    pub fn new(listener: OwnedFd, init: u32, hidden: Changed, memory: Option<MemoryLimit>) -> Self {
+    pub fn new(
+        listener: OwnedFd,
+        init: u32,
+        hidden: Changed,
+        memory: Option<MemoryLimit>,
+        lent: Arc<Mutex<Lent>>,
+    ) -> Self {
         let (tree, shared) = (root_mount(init).ok(), SharedMappings::default());
-        Self { listener, init, memory, tree, hidden, made_devices: 0, shared, refused: None }
+        Self { listener, init, memory, lent, tree, hidden, made_devices: 0, shared, refused: None }
     }
 
     /// Whether more devices were asked for than there may be.
@@ -71,10 +79,14 @@ impl Supervisor {
         let answer = match call.number() {
             libc::SYS_read if script.is_some_and(|script| script.answer(&call)) => return,
             libc::SYS_read => CallAnswer::Proceed,
-            libc::SYS_socket => sockets::make(&call).map_or_else(
+            libc::SYS_socket => sockets::make(&self.lent, &call).map_or_else(
                 |error| CallAnswer::Error(Errno::from_io_error(&error).unwrap_or(Errno::ACCESS)),
                 CallAnswer::Result,
             ),
+            libc::SYS_listen => {
+                self.lent.lock().unwrap_or_else(PoisonError::into_inner).listens = true;
+                CallAnswer::Proceed
+            }
             libc::SYS_fallocate => preallocation::allocate(&call, self.tree, pulse)
                 .map_or_else(CallAnswer::Error, |()| CallAnswer::Result(0)),
             number if seccomp::ids().any(|(known, _)| known == number) => {
@@ -88,7 +100,7 @@ impl Supervisor {
                 memory_files::make(&memory.files, &call).map_or_else(CallAnswer::Error, CallAnswer::Result)
             }),
             libc::SYS_mmap => match &self.memory {
-                Some(memory) if !self.shared.grant(call.argument(1), self.init, memory.bytes) => {
+                Some(memory) if !self.shared.grant(call.argument(1), self.init, memory.bytes, pulse) => {
                     CallAnswer::Error(Errno::NOMEM)
                 }
                 _ => CallAnswer::Proceed,

@@ -1,9 +1,9 @@
 //! Watches the scripts while they run: what init reports of them, and their calls.
 
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
@@ -11,6 +11,7 @@ use super::doing;
 use super::guard::{INTERVAL, News, Seen};
 use super::memory_events::MemoryEvents;
 use super::script_lines::ScriptLines;
+use super::sockets::Lent;
 use super::supervisor::{MOST_DEVICES, MemoryLimit, Supervisor};
 use super::worker::Pulse;
 use crate::options::MemoryBound;
@@ -34,6 +35,8 @@ pub struct Watch {
     pub memory_events: Option<MemoryEvents>,
     /// The limit on memory otherwise.
     pub memory: Option<MemoryLimit>,
+    /// Sockets that are made for the scripts.
+    pub lent: Arc<Mutex<Lent>>,
     /// What the disk does not show.
     pub hidden: Changed,
     /// The number of the script that runs, for others.
@@ -103,7 +106,8 @@ impl Watch {
                 Report::Told => {
                     let listener = receive_files(&self.calls).map_err(doing("listening to the scripts"))?.pop();
                     let (hidden, memory) = (std::mem::take(&mut self.hidden), self.memory.take());
-                    watched.supervisor = listener.map(|file| Supervisor::new(file, self.pid, hidden, memory));
+                    let lent = Arc::clone(&self.lent);
+                    watched.supervisor = listener.map(|file| Supervisor::new(file, self.pid, hidden, memory, lent));
                 }
                 Report::Began { script, file } => {
                     self.script.store(script, Ordering::Relaxed);

@@ -1,0 +1,157 @@
+//! Adds up what waits in the pipes and sockets of the scripts, wherever these are.
+//!
+//! The kernel tells what waits in the sockets of a network namespace, of each one that has an address or a peer, and how many sockets
+//! there are. The rest are open in a process, where they are looked at, or nowhere: closed with something that another one
+//! has not read yet, or on their way through others and without a peer. Nothing tells more of those, so each counts as the
+//! most that it may hold.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use super::sock_diag::{SockDiag, Told};
+use super::sockets::Lent;
+use super::tasks::Process;
+use super::uncounted::most_in_a_pipe;
+use super::waiting::{IN_A_SOCKET, Open};
+use super::worker::Pulse;
+use crate::uplink::Uplink;
+
+/// What a message takes in a socket at least, in bytes, and how many files it passes on at most (the kernel's `SCM_MAX_FD`).
+const MESSAGE: u64 = 768;
+const FILES: u64 = 253;
+
+/// What is known of the sockets.
+pub struct SocketMemory {
+    /// Those that were lent, in the host's network namespace.
+    lent: Arc<Mutex<Lent>>,
+    /// What tells of that one.
+    host: Option<SockDiag>,
+    /// Inodes of accepted connections there.
+    accepted: BTreeSet<u64>,
+    /// Whether this thread is in the network namespace that the scripts have for themselves.
+    is_apart: bool,
+    /// What tells of that one.
+    own: Option<SockDiag>,
+    /// Whether it has sockets for the internet.
+    has_internet: bool,
+    /// How much a socket may hold that is nowhere; of those that were lent, too.
+    most: u64,
+    most_lent: u64,
+    /// What such sockets could hold at the look before: many are so for a moment.
+    unseen: u64,
+}
+
+impl SocketMemory {
+    /// Enters the network namespace of a process with the calling thread, if scripts with this uplink have one.
+    pub fn enter(pid: u32, uplink: Uplink, lent: Arc<Mutex<Lent>>) -> Self {
+        let default = setting("core/rmem_default").max(setting("core/wmem_default"));
+        let most = IN_A_SOCKET.max(default.saturating_mul(4));
+        let most_lent = most.max(setting("ipv4/tcp_rmem").saturating_add(setting("ipv4/tcp_wmem")));
+        let host = (uplink == Uplink::Sockets).then(|| SockDiag::open().ok()).flatten();
+        let is_apart = uplink != Uplink::Namespace && enter(pid).is_ok();
+        let own = is_apart.then(|| SockDiag::open().ok()).flatten();
+        let has_internet = uplink == Uplink::None;
+        Self { lent, host, accepted: BTreeSet::new(), is_apart, own, has_internet, most, most_lent, unseen: 0 }
+    }
+
+    /// What may wait at most in the sockets of processes that have so many files open, in bytes.
+    pub fn most(&self, files: u64) -> u64 {
+        let Some(number) = self.number() else { return files.saturating_mul(IN_A_SOCKET) };
+        let lent = self.lent();
+        if lent.listens {
+            return u64::MAX;
+        }
+        let lent = if lent.may_be_any() { lent.living().len() as u64 } else { 0 };
+        number.saturating_mul(self.most).saturating_add(lent.saturating_mul(self.most_lent))
+    }
+
+    /// Whether files may be on their way through a socket.
+    pub fn may_pass_files(&self) -> bool {
+        self.number().is_some_and(|number| number > 0)
+    }
+
+    /// What waits in the pipes and sockets of these processes, in bytes; up to where it is past a limit.
+    pub fn add_up(&mut self, processes: &[Process], limit: u64, pulse: &Pulse) -> u64 {
+        let own = self.own();
+        let (lent, host) = self.of_host();
+        let known = own.iter().chain(&host).map(|told| told.inode).filter(|inode| *inode != 0).collect();
+        let before = self.number();
+        let open = Open::by(processes, &known, limit, pulse);
+        let is_seen = |inode: &u64| known.contains(inode) || open.sockets.contains_key(inode);
+        // What the sockets of processes have sent that nobody may look at may be files.
+        let sent =
+            own.iter().filter(|told| open.is_partial && told.inode != 0 && !open.sockets.contains_key(&told.inode));
+        let files: u64 = sent.map(|told| told.bytes.div_ceil(MESSAGE).saturating_mul(FILES)).sum();
+        let mut unseen = lent.iter().filter(|inode| !is_seen(inode)).count() as u64 * self.most_lent;
+        if let (Some(before), Some(after)) = (before, self.number()) {
+            let told: u64 = own.iter().map(|told| 1 + told.unaccepted).sum();
+            let others = open.sockets.keys().filter(|inode| self.has_internet && !known.contains(inode)).count() as u64;
+            let number = before.min(after).saturating_sub(told + others);
+            unseen = unseen.saturating_add(number.saturating_mul(self.most));
+            unseen = unseen.saturating_add(files.saturating_mul(most_in_a_pipe()));
+        }
+        let lasting = std::mem::replace(&mut self.unseen, unseen).min(unseen);
+        let sockets = own.iter().chain(&host).map(|told| told.bytes).chain(open.sockets.values().copied());
+        let others = [open.pipes, open.files.saturating_mul(most_in_a_pipe()), lasting];
+        sockets.chain(others).fold(0, u64::saturating_add)
+    }
+
+    /// How many sockets there are in the scripts' own namespace; `None` where they have none, or nobody tells.
+    fn number(&self) -> Option<u64> {
+        let told = self.is_apart.then(|| std::fs::read_to_string("/proc/thread-self/net/sockstat").ok()).flatten()?;
+        let number: u64 = told.lines().find_map(|line| line.strip_prefix("sockets: used ")?.trim().parse().ok())?;
+        Some(number.saturating_sub(self.own.is_some().into()))
+    }
+
+    /// The sockets in the scripts' own namespace that the kernel tells of.
+    fn own(&mut self) -> Vec<Told> {
+        let has_internet = self.has_internet;
+        let told = self.own.as_mut().map(|diag| {
+            let mut all = diag.of_unix()?;
+            if has_internet {
+                all.append(&mut diag.of_internet()?);
+            }
+            std::io::Result::Ok(all)
+        });
+        told.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// The sockets that were lent, and what the kernel tells of them and of the connections that they have taken.
+    fn of_host(&mut self) -> (BTreeSet<u64>, Vec<Told>) {
+        let (lent, listens) = {
+            let lent = self.lent();
+            (lent.living(), lent.listens)
+        };
+        if lent.is_empty() && !listens {
+            return Default::default();
+        }
+        let mut told = self.host.as_mut().and_then(|diag| diag.of_internet().ok()).unwrap_or_default();
+        let listening = told.iter().filter(|told| told.listens && lent.contains(&told.inode));
+        let ports: BTreeSet<u16> = listening.map(|told| told.port).collect();
+        told.retain(|told| {
+            lent.contains(&told.inode) || self.accepted.contains(&told.inode) || ports.contains(&told.port)
+        });
+        let accepted = told.iter().map(|told| told.inode).filter(|inode| *inode != 0 && !lent.contains(inode));
+        self.accepted = accepted.collect();
+        (lent, told)
+    }
+
+    fn lent(&self) -> MutexGuard<'_, Lent> {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The largest number of a setting of this thread's network namespace.
+fn setting(name: &str) -> u64 {
+    let value = std::fs::read_to_string(format!("/proc/sys/net/{name}")).unwrap_or_default();
+    value.split_ascii_whitespace().filter_map(|number| number.parse().ok()).max().unwrap_or(0)
+}
+
+fn enter(pid: u32) -> std::io::Result<()> {
+    let namespace = File::open(format!("/proc/{pid}/ns/net"))?;
+    Ok(move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?)
+}
