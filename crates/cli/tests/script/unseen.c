@@ -145,6 +145,19 @@ static int pipes(void)
     return has_it_all();
 }
 
+/* Pipes on their way, with nothing in them, as long as a file is there. */
+static int passed(long number, const char *until)
+{
+    for (long i = 0; i < number; i++) {
+        int pair[2];
+        if (pipe(pair) || hide(pair[0], pair[1]))
+            return refused("sendmsg", i);
+    }
+    while (access(until, F_OK) == 0)
+        usleep(20000);
+    return 0;
+}
+
 /* Connections: never accepted, or accepted, ended by the other side, and on their way. */
 static int connections(int is_accepted)
 {
@@ -292,6 +305,7 @@ int main(int argc, char **argv)
     return !strcmp(way, "ended") ? ended() : !strcmp(way, "tables") ? tables() : !strcmp(way, "closed") ? sockets(1)
         : !strcmp(way, "sent") ? sockets(0) : !strcmp(way, "pipes") ? pipes() : !strcmp(way, "unaccepted") ? connections(0)
         : !strcmp(way, "finished") ? connections(1) : !strcmp(way, "huge") ? huge() : !strcmp(way, "calls") ? calls()
+        : !strcmp(way, "passed") ? passed(atol(argv[2]), argv[3])
         : !strcmp(way, "lent") ? lent() : !strcmp(way, "made") ? made(atol(argv[2]))
         : !strcmp(way, "mappings") ? mappings() : 2;
 }

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use nex_testkit::Result;
 use nex_testkit::failure::Context;
+use nex_testkit::{Result, command};
 
 use crate::callers::Caller;
 use crate::memory::has_memory_groups;
@@ -105,6 +107,29 @@ fn pages_are_not_passed_on_without_a_copy() -> Result<()> {
         let Some(seen) = seen(&world, caller, script, &["--script-memory", "64MiB"])? else { return Ok(()) };
         assert_eq!(seen, "vmsplice: Invalid argument after 0 MiB\n", "{caller:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn files_on_their_way_keep_no_other_run_from_starting() -> Result<()> {
+    let world = world()?;
+    let shared = world.path("shared");
+    fs::create_dir(&shared)?;
+    fs::write(shared.join("until"), "")?;
+    // As many as scripts of one user may pass on without asking for more, and more.
+    let script = "touch /shared/begun; unseen passed 1500 /shared/until\n";
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o777))?;
+    let mut passing = world.command_in("passing", script, "work-passing")?;
+    let mut passing = passing.arg("--mount").arg(format!("{}:/shared", shared.display())).spawn()?;
+    let start = Instant::now();
+    while !shared.join("begun").exists() && start.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(Duration::from_millis(500));
+    let other = command::output(&mut world.command("image", "true\n")?)?;
+    fs::remove_file(shared.join("until"))?;
+    assert!(passing.wait()?.success());
+    assert!(other.status.success(), "{}", messages(&other));
     Ok(())
 }
 

@@ -137,6 +137,7 @@ fn lock_in(
     if !unbounded.is_empty() {
         install(&seccomp::without(&unbounded)?)?;
     }
+    limits::set_files().map_err(doing("setting limits"))?;
     capabilities::drop_others().map_err(doing("dropping capabilities"))?;
     // No script may look into this process: its program's libraries are files of the host, and so may be what it has open.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(doing("hiding init"))?;

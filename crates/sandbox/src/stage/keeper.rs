@@ -39,6 +39,7 @@ pub fn run() -> io::Result<()> {
     die_with_parent()?;
     // While root of the machine still has its rights.
     limits::forbid_core_dumps()?;
+    limits::raise_files()?;
     let socket = line_up()?;
     let files = receive_files(&socket)?;
     let mut caller = Channel::new(socket)?;

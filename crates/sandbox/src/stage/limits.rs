@@ -8,7 +8,11 @@ use crate::Limits;
 
 /// How many files a process may open, and may have that raised to: what systemd gives to services. Old programs close
 /// all that they might have open, one by one.
+///
+/// As many may be on their way through sockets for each user, all processes together. So scripts have half of what there is:
+/// keeper and init pass files on, also while scripts of another run use up what they have.
 const FILES: (u64, u64) = (1024, 524_288);
+const FILES_PART: u64 = 2;
 
 /// What the kernel counts for a user in all, of which scripts have a part: signals that wait, and locked memory in bytes. They have
 /// this many at least, as far as the caller has, which is what programs that keep keys need, and at most.
@@ -32,16 +36,23 @@ pub fn forbid_core_dumps() -> rustix::io::Result<()> {
     }
 }
 
-/// Sets the limits for this process and those that it starts.
+/// Lets this process, and those that it starts, have as many open files as it can.
+pub fn raise_files() -> rustix::io::Result<()> {
+    let Rlimit { maximum, .. } = rustix::process::getrlimit(Resource::Nofile);
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+}
+
+/// Sets the limit on open files for this process and those that it starts, which pass on none of nex's own from then on.
+pub fn set_files() -> rustix::io::Result<()> {
+    let present = rustix::process::getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    lower(Resource::Nofile, (FILES.0, FILES.1.min(present / FILES_PART)))
+}
+
+/// Sets the other limits for this process and those that it starts.
 ///
 /// The limits on processes, signals and locked memory are such for all of them together, whoever they run as: the kernel takes
 /// them over for the user namespace that is made next.
 pub fn set(limits: &Limits) -> rustix::io::Result<()> {
-    let lower = |resource, (current, maximum): (u64, u64)| {
-        let present = rustix::process::getrlimit(resource);
-        let maximum = present.maximum.map_or(maximum, |present| present.min(maximum));
-        rustix::process::setrlimit(resource, Rlimit { current: Some(current.min(maximum)), maximum: Some(maximum) })
-    };
     for (resource, least, most) in PARTS {
         let present = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
         let part = (present / PART).clamp(least, most);
@@ -49,6 +60,12 @@ pub fn set(limits: &Limits) -> rustix::io::Result<()> {
     }
     NONE.into_iter().try_for_each(|resource| lower(resource, (0, 0)))?;
     lower(Resource::Nproc, (limits.processes, limits.processes))?;
-    lower(Resource::Data, (limits.memory, limits.memory))?;
-    lower(Resource::Nofile, FILES)
+    lower(Resource::Data, (limits.memory, limits.memory))
+}
+
+/// Sets a limit, as far as it can be had.
+fn lower(resource: Resource, (current, maximum): (u64, u64)) -> rustix::io::Result<()> {
+    let present = rustix::process::getrlimit(resource);
+    let maximum = present.maximum.map_or(maximum, |present| present.min(maximum));
+    rustix::process::setrlimit(resource, Rlimit { current: Some(current.min(maximum)), maximum: Some(maximum) })
 }
