@@ -237,6 +237,15 @@ pub enum Stream {
 }
 
 impl Command {
+    /// Whether it catches the signals that end nex, because it has something to clean up then.
+    pub fn cleans_up(&self) -> bool {
+        match self {
+            Self::Rootfs(rootfs) => matches!(rootfs.change, None | Some(Change::Boot(_))),
+            Self::Run(_) => true,
+            _ => false,
+        }
+    }
+
     /// Where the report goes as JSON; `None` when it is text.
     pub fn json(&self) -> Option<Stream> {
         let rootfs = match self {

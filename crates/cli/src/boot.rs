@@ -10,6 +10,7 @@ use nex_text::printable;
 use crate::args::{BootArgs, Format};
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
+use crate::end::End;
 use crate::interrupt::{self, Grace, Interrupt};
 use crate::output::{tell, tell_lines};
 use crate::warnings::Warnings;
@@ -19,7 +20,7 @@ use crate::{json, output, render};
 ///
 /// # Errors
 /// When the agent does not report.
-pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
+pub fn run(args: &BootArgs) -> Result<End, Diagnostic> {
     let mut user = User {
         interrupt: Interrupt::catch().and_then(|interrupt| {
             interrupt::end_when_overdue(Grace::CLEAN_UP)?;
@@ -35,8 +36,11 @@ pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
     };
     let report = nex_boot::boot(&options(args), &mut user);
     user.done();
-    let Some(report) = report? else {
-        return Err(Diagnostic::new(format!("interrupted by {}; the guest is ended", user.interrupt.name())));
+    let report = report.map_err(|error| user.interrupt.blamed_for(error.into()))?;
+    let Some(report) = report else {
+        let name = user.interrupt.came().map_or("a signal", interrupt::name);
+        let ended = Diagnostic::new(format!("interrupted by {name}; the guest is ended"));
+        return Err(user.interrupt.blamed_for(ended));
     };
     user.warnings.give(&report.vmm);
     // First why, then all that there is to know.
@@ -48,7 +52,12 @@ pub fn run(args: &BootArgs) -> Result<(), Diagnostic> {
         Format::Json => json::line(&report)?,
     };
     output::print("the report", &text)?;
-    if report.ready { Ok(()) } else { Err(Diagnostic::reported(why_not(&report, args))) }
+    match user.interrupt.came() {
+        // It came when the guest had ended.
+        Some(signal) => Ok(End::Signal(signal)),
+        None if report.ready => Ok(End::DONE),
+        None => Err(Diagnostic::reported(why_not(&report, args))),
+    }
 }
 
 fn options(args: &BootArgs) -> Options {

@@ -1,12 +1,14 @@
 //! `nex cache`: from arguments to what is in the cache, and from there to the user.
 
-use std::process::ExitCode;
-
 use nex_rootfs::cache::{CacheError, CacheOptions, collect, default_directory, list, verify};
 
 use crate::args::{CacheAction, CachePlace, Format};
 use crate::diagnostic::Diagnostic;
+use crate::end::End;
 use crate::{json, output, render};
+
+/// Damage was found.
+const DAMAGED: u8 = 1;
 
 /// Where a build's cache is; `None` where there is no place for one.
 pub fn options(place: &CachePlace) -> Option<CacheOptions> {
@@ -18,11 +20,11 @@ pub fn options(place: &CachePlace) -> Option<CacheOptions> {
 ///
 /// # Errors
 /// When the cache cannot be used.
-pub fn run(action: &CacheAction) -> Result<ExitCode, Diagnostic> {
+pub fn run(action: &CacheAction) -> Result<End, Diagnostic> {
     let view = action.view();
     let mut options = options(&view.place).ok_or(CacheError::NoPlace)?;
     let is_json = view.format == Format::Json;
-    let mut code = ExitCode::SUCCESS;
+    let mut end = End::DONE;
     let text = match action {
         CacheAction::Ls(_) if is_json => json::line(&list(&options)?)?,
         CacheAction::Ls(_) => render::cache::entries(&list(&options)?),
@@ -38,11 +40,11 @@ pub fn run(action: &CacheAction) -> Result<ExitCode, Diagnostic> {
         CacheAction::Verify(_) => {
             let report = verify(&options)?;
             if !report.damaged.is_empty() {
-                code = ExitCode::FAILURE;
+                end = End::Code(DAMAGED);
             }
             if is_json { json::line(&report)? } else { render::cache::verified(&report) }
         }
     };
     output::print("the report", &text)?;
-    Ok(code)
+    Ok(end)
 }

@@ -1,12 +1,12 @@
 //! `nex rootfs check`: from arguments to findings, and from their report to the user.
 
 use std::os::unix::ffi::OsStrExt;
-use std::process::ExitCode;
 
 use nex_diagnose::{CheckOptions, Verdict};
 
 use crate::args::{CheckArgs, Format};
 use crate::diagnostic::Diagnostic;
+use crate::end::End;
 use crate::{json, output, render};
 
 /// An error was found.
@@ -19,7 +19,7 @@ const UNKNOWN: u8 = 3;
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn run(args: &CheckArgs) -> Result<ExitCode, Diagnostic> {
+pub fn run(args: &CheckArgs) -> Result<End, Diagnostic> {
     let report = nex_diagnose::check(&CheckOptions {
         image: args.file.clone(),
         kernel: args.kernel.clone(),
@@ -34,8 +34,8 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Diagnostic> {
     };
     output::print("the report", &text)?;
     Ok(match report.verdict() {
-        Verdict::Sound => ExitCode::SUCCESS,
-        Verdict::Failing => ExitCode::from(FAILING),
-        Verdict::Unknown => ExitCode::from(UNKNOWN),
+        Verdict::Sound => End::DONE,
+        Verdict::Failing => End::Code(FAILING),
+        Verdict::Unknown => End::Code(UNKNOWN),
     })
 }

@@ -5,6 +5,7 @@ use std::error::Error;
 use nex_text::Lines;
 use serde_json::json;
 
+use crate::end::End;
 use crate::json;
 
 /// A failure: what went wrong and why, as a terminal may see it.
@@ -15,7 +16,7 @@ pub struct Diagnostic {
     causes: Vec<String>,
     /// What stands below.
     lines: Vec<String>,
-    exit_code: u8,
+    end: End,
     /// A report for programs says it already.
     is_reported: bool,
     /// Nobody is to be told.
@@ -25,9 +26,8 @@ pub struct Diagnostic {
 /// Something failed.
 const FAILED: u8 = 1;
 
-/// What a shell adds to the number of the signal that has ended a program.
-const SIGNALLED: u8 = 128;
-const SIGPIPE: u8 = 13;
+/// What comes to a program that writes for nobody.
+const SIGPIPE: i32 = 13;
 
 /// The arguments make no sense; clap ends with the same code.
 const USAGE: u8 = 2;
@@ -37,17 +37,22 @@ impl Diagnostic {
     pub fn new(message: impl Into<String>) -> Self {
         let message = nex_text::one_line(&message.into());
         let (causes, lines) = (Vec::new(), Vec::new());
-        Self { message, causes, lines, exit_code: FAILED, is_reported: false, is_silent: false }
+        Self { message, causes, lines, end: End::Code(FAILED), is_reported: false, is_silent: false }
     }
 
     /// Arguments that do not go together.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit_code: USAGE, ..Self::new(message) }
+        Self { end: End::Code(USAGE), ..Self::new(message) }
     }
 
     /// The same failure with another exit code.
     pub fn with_exit_code(self, exit_code: u8) -> Self {
-        Self { exit_code, ..self }
+        Self { end: End::Code(exit_code), ..self }
+    }
+
+    /// The same failure, which a signal to nex has brought about.
+    pub fn by_signal(self, signal: i32) -> Self {
+        Self { end: End::Signal(signal), ..self }
     }
 
     /// A failure that a report says, too: programs need no other object.
@@ -58,7 +63,11 @@ impl Diagnostic {
     /// Whoever reads standard output has read enough, as `head` does: no failure, and nothing to be said. The exit code is a shell's
     /// for SIGPIPE, which ends most other programs then.
     pub fn enough() -> Self {
-        Self { exit_code: SIGNALLED + SIGPIPE, is_silent: true, ..Self::new("standard output is closed") }
+        Self {
+            end: End::Code(End::Signal(SIGPIPE).exit_code()),
+            is_silent: true,
+            ..Self::new("standard output is closed")
+        }
     }
 
     /// Whether nobody is to be told.
@@ -71,9 +80,9 @@ impl Diagnostic {
         self.is_reported
     }
 
-    /// The exit code that says the same.
-    pub fn exit_code(&self) -> u8 {
-        self.exit_code
+    /// The end of nex that says the same.
+    pub fn end(&self) -> End {
+        self.end
     }
 
     /// For people: a line with the causes behind it, and the lines below it.

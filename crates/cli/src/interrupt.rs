@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP: clean up, say so, and end with exit code 1. SIGXFSZ: the write that it comes with fails, and
-//! says so itself.
+//! SIGINT, SIGTERM and SIGHUP: clean up, say so, and end by that signal. SIGXFSZ: the write that it comes with fails, and says so
+//! itself.
 //!
 //! Whatever a command waits for, these signals end it: each command that catches them has a [`Grace`], and when that is over, or
 //! another signal comes, the signal does what it does to programs that do not catch it. So a hung file system, a pipe
@@ -8,13 +8,15 @@
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
+use crate::diagnostic::Diagnostic;
+use crate::end::End;
 use crate::output::tell;
 
 /// The signals that end nex, but for those that its caller has it ignore.
@@ -45,22 +47,50 @@ pub fn survive_file_size_limits() -> io::Result<()> {
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map(drop)
 }
 
-/// Waits for the signals on a thread of its own.
+/// A build that a signal ends: a thread of its own cleans up what the build has begun, and ends nex.
+///
+/// When this is dropped, the build is over, one way or the other, and there is nothing to clean up any more.
+pub struct CleanUp {
+    is_over: Arc<Mutex<bool>>,
+}
+
+impl CleanUp {
+    /// Waits for the signals from now on.
+    ///
+    /// # Errors
+    /// When they cannot be caught.
+    pub fn when_interrupted() -> io::Result<Self> {
+        end_when_overdue(Grace::CLEAN_UP)?;
+        let is_over = Arc::new(Mutex::new(false));
+        let (shared, mut signals) = (Arc::clone(&is_over), Signals::new(signals())?);
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            let Some(signal) = signals.forever().next() else { return };
+            // Kept for ever: whoever ends the build now waits for the end of nex.
+            let is_over = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*is_over {
+                nex_rootfs::remove_leftovers();
+                nex_sandbox::end_runs();
+                tell(format_args!("error: interrupted by {}; nothing was written", name(signal)));
+            }
+            end_by(signal);
+        })?;
+        Ok(Self { is_over })
+    }
+}
+
+impl Drop for CleanUp {
+    fn drop(&mut self) {
+        *self.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+}
+
+/// Lets the signals end nex at once, for commands that leave nothing to clean up. The kernel does it by itself, but for the first
+/// process of a container: that one gets no signal that it does not catch.
 ///
 /// # Errors
-/// When the signals cannot be caught.
-pub fn clean_up_when_interrupted() -> io::Result<()> {
-    end_when_overdue(Grace::CLEAN_UP)?;
-    let mut signals = Signals::new(signals())?;
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            nex_rootfs::remove_leftovers();
-            nex_sandbox::end_runs();
-            tell(format_args!("error: interrupted by {}; nothing was written", name(signal)));
-            std::process::exit(1);
-        }
-    })?;
-    Ok(())
+/// When they cannot be caught.
+pub fn end_at_once() -> io::Result<()> {
+    if is_first_process() { end_when_overdue(Grace::NONE) } else { Ok(()) }
 }
 
 /// How long a command may take to end itself.
@@ -73,6 +103,9 @@ pub struct Grace {
 }
 
 impl Grace {
+    /// For commands that have nothing to do at their end.
+    const NONE: Self = Self { first: Duration::ZERO, second: None };
+
     /// For commands that only have to clean up.
     pub const CLEAN_UP: Self = Self { first: Duration::from_secs(10), second: None };
 }
@@ -101,13 +134,22 @@ pub fn end_when_overdue(grace: Grace) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends nex as if it had not caught the signal.
-fn end_by(signal: i32) -> ! {
+/// Ends nex as if it had not caught the signal: who waits for it sees that signal. Nothing is dropped any more.
+pub fn end_by(signal: i32) -> ! {
     nex_terminal::give_back_at_once();
     nex_vmm::end_guests(LAST_WORDS);
+    if is_first_process() {
+        // The kernel lets no signal end it by default.
+        signal_hook::low_level::exit(End::Signal(signal).exit_code().into());
+    }
     // It returns for signals that are ignored without a handler, and these are none.
     drop(signal_hook::low_level::emulate_default_handler(signal));
     std::process::abort()
+}
+
+/// Whether nex is what a container, or a machine, has started first.
+fn is_first_process() -> bool {
+    std::process::id() == 1
 }
 
 /// The signals as something to wait for beside other things. Whoever waits cleans up.
@@ -152,13 +194,22 @@ impl Interrupt {
         Ok(u8::try_from(self.signal.load(Ordering::SeqCst)).unwrap_or_default())
     }
 
-    /// The name of the one that has come.
-    pub fn name(&self) -> &'static str {
-        name(i32::try_from(self.signal.load(Ordering::SeqCst)).unwrap_or_default())
+    /// The one that has come last, taken note of or not.
+    pub fn came(&self) -> Option<i32> {
+        i32::try_from(self.signal.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0)
+    }
+
+    /// A failure, as the signal's doing if one has come.
+    pub fn blamed_for(&self, failure: Diagnostic) -> Diagnostic {
+        match self.came() {
+            Some(signal) => failure.by_signal(signal),
+            None => failure,
+        }
     }
 }
 
-fn name(signal: i32) -> &'static str {
+/// The name of a signal that ends nex.
+pub fn name(signal: i32) -> &'static str {
     match signal {
         SIGINT => "SIGINT",
         SIGTERM => "SIGTERM",

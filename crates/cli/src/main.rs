@@ -8,6 +8,7 @@ mod cache;
 mod check;
 mod console;
 mod diagnostic;
+mod end;
 mod environment;
 mod explain;
 mod grow;
@@ -32,6 +33,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use diagnostic::Diagnostic;
+use end::End;
 
 fn main() -> ExitCode {
     // The processes around a setup script are this program too.
@@ -42,22 +44,28 @@ fn main() -> ExitCode {
     if let Some(code) = nex_vmm::kvm::enter_probe() {
         return code;
     }
+    // Here, where all that was begun is dropped.
+    match nex() {
+        End::Code(code) => ExitCode::from(code),
+        End::Signal(signal) => interrupt::end_by(signal),
+    }
+}
+
+/// Does what the arguments ask for.
+fn nex() -> End {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return explain_usage(error),
     };
     let result = interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| run(&cli.command));
-    match result {
-        Ok(code) => code,
-        Err(diagnostic) => {
-            report(&diagnostic, &cli.command);
-            ExitCode::from(diagnostic.exit_code())
-        }
-    }
+    result.unwrap_or_else(|diagnostic| {
+        report(&diagnostic, &cli.command);
+        diagnostic.end()
+    })
 }
 
 /// Says what is wrong with the arguments, or what was asked about them.
-fn explain_usage(mut error: clap::Error) -> ExitCode {
+fn explain_usage(mut error: clap::Error) -> End {
     // Arguments may be names that somebody else has chosen. A tip that quotes such a one in its own words helps nobody.
     let quoted = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) => Some((kind, ContextValue::String(nex_text::short_name(text)))),
@@ -78,9 +86,9 @@ fn explain_usage(mut error: clap::Error) -> ExitCode {
     // Every other exit code may be the program's own.
     let is_run = std::env::args_os().nth(1).is_some_and(|command| command == "run");
     match error.exit_code() {
-        0 => ExitCode::SUCCESS,
-        _ if is_run => ExitCode::from(nex_run::FAILED),
-        code => ExitCode::from(u8::try_from(code).unwrap_or(nex_run::FAILED)),
+        0 => End::DONE,
+        _ if is_run => End::Code(nex_run::FAILED),
+        code => End::Code(u8::try_from(code).unwrap_or(nex_run::FAILED)),
     }
 }
 
@@ -89,17 +97,19 @@ fn is_plain(text: &str) -> bool {
     nex_text::short_name(text) == text
 }
 
-fn run(command: &Command) -> Result<ExitCode, Diagnostic> {
+fn run(command: &Command) -> Result<End, Diagnostic> {
+    // Stopped at any moment, the others leave nothing to clean up.
+    if !command.cleans_up() {
+        interrupt::end_at_once()?;
+    }
     match command {
         Command::Rootfs(rootfs) => match &rootfs.change {
             Some(Change::Check(args)) => return check::run(args),
-            // Stopped at any moment, a change leaves nothing to clean up.
             Some(Change::SetAgent(args)) => set_agent::run(args)?,
             Some(Change::Grow(args)) => grow::run(args)?,
             Some(Change::Explain(args)) => explain::run(args)?,
-            // It ends its guest itself.
-            Some(Change::Boot(args)) => boot::run(args)?,
-            None => interruptible(|| rootfs::run(&rootfs.build))?,
+            Some(Change::Boot(args)) => return boot::run(args),
+            None => rootfs::run(&rootfs.build)?,
         },
         Command::Cache(cache) => return cache::run(&cache.action),
         Command::Run(args) => return run::run(args),
@@ -107,7 +117,7 @@ fn run(command: &Command) -> Result<ExitCode, Diagnostic> {
         Command::Completion { shell } => completion(*shell)?,
         Command::Manual { command } => manual(command.as_deref())?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(End::DONE)
 }
 
 /// Says what failed: in words on standard error, and for programs where they look for the report.
@@ -122,11 +132,6 @@ fn report(diagnostic: &Diagnostic, command: &Command) {
         Some(Stream::Output) => _ = output::print("the error", &diagnostic.json()),
         None => {}
     }
-}
-
-fn interruptible(run: impl FnOnce() -> Result<(), Diagnostic>) -> Result<(), Diagnostic> {
-    interrupt::clean_up_when_interrupted()?;
-    run()
 }
 
 /// Prints the completion script of a shell.

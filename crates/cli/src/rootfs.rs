@@ -17,6 +17,7 @@ use nex_workload::may_be_asked_for;
 use crate::args::{CleanArg, FileSystemArgs, Format, LimitArgs, RootfsArgs, SizeArg};
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
+use crate::interrupt::CleanUp;
 use crate::output::tell;
 use crate::{cache, json, output, progress, render, script, size};
 
@@ -42,6 +43,7 @@ pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
     if args.script.clean == CleanArg::Help {
         return output::print("the groups of --clean", &script::clean_help());
     }
+    let interruptible = CleanUp::when_interrupted()?;
     let options = options(args)?;
     let events = progress::choose(args.quiet);
     if args.script.shell {
@@ -61,6 +63,7 @@ pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
         }
         _ => error.into(),
     })?;
+    drop(interruptible);
     print(&report, args.format, &options.output)
 }
 

@@ -3,15 +3,16 @@
 use std::ffi::OsString;
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::os::fd::BorrowedFd;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use nex_boot::{Overlay, VmmReport};
-use nex_run::{Bounds, Error, FollowError, Missing, Options, Report, Stop, Streams, User, Wishes};
+use nex_run::{Bounds, Error, FollowError, Missing, Options, Report, Stop, Stopped, Streams, User, Wishes};
+use signal_hook::consts::SIGINT;
 
 use crate::args::{Format, RunArgs};
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
+use crate::end::End;
 use crate::interrupt::{self, Grace, Interrupt};
 use crate::output::{StandardError, raw_output, tell, tell_lines};
 use crate::warnings::Warnings;
@@ -23,11 +24,11 @@ const MARGIN: Duration = Duration::from_secs(20);
 /// How long nex may take to kill a guest.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Runs the program, and gives its exit code.
+/// Runs the program, and ends as it has ended, or by the signal that has ended it.
 ///
 /// # Errors
 /// When there is no guest, or it cannot be followed.
-pub fn run(args: &RunArgs) -> Result<ExitCode, Diagnostic> {
+pub fn run(args: &RunArgs) -> Result<End, Diagnostic> {
     let failed = |diagnostic: Diagnostic| diagnostic.with_exit_code(nex_run::FAILED);
     let options = options(args).map_err(failed)?;
     let interrupt = Interrupt::catch().and_then(|interrupt| {
@@ -43,21 +44,35 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Diagnostic> {
         console: Console::to_look_at(),
         warnings: Warnings::default(),
     };
-    let report = nex_run::run(&options, &mut user, &mut stop).map_err(|error| match &error {
-        // The guest has ended with its session.
-        Error::Follow(FollowError::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => Diagnostic::enough(),
-        _ => {
-            let code = error.exit_code();
-            Diagnostic::from(error).with_exit_code(code)
-        }
-    })?;
+    let report = nex_run::run(&options, &mut user, &mut stop).map_err(|error| failure(&error, stop.0.came()))?;
     user.console.finish();
     user.warnings.give(&report.vmm);
     words(&report, args).iter().for_each(tell);
     if args.format == Format::Json {
         tell_lines(&json::line(&report).map_err(failed)?);
     }
-    Ok(ExitCode::from(report.exit_code))
+    Ok(end(&report, stop.0.came()))
+}
+
+/// Why there is nothing to report, and how nex ends then.
+fn failure(error: &Error, signal: Option<i32>) -> Diagnostic {
+    let failure = match error {
+        // The guest has ended with its session.
+        Error::Follow(FollowError::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => Diagnostic::enough(),
+        Error::Stopped(signal) => return Diagnostic::of(error).by_signal((*signal).into()),
+        _ => Diagnostic::of(error).with_exit_code(error.exit_code()),
+    };
+    // Ctrl-C at a terminal ends who reads the output, too.
+    if signal == Some(SIGINT) { failure.by_signal(SIGINT) } else { failure }
+}
+
+/// The program's own end. But a shell stops its loop at Ctrl-C only if nex has died of it.
+fn end(report: &Report, signal: Option<i32>) -> End {
+    match (signal, report.stopped, report.end) {
+        (Some(SIGINT), ..) => End::Signal(SIGINT),
+        (_, Some(Stopped::Signal(signal)), None) => End::Signal(signal.into()),
+        _ => End::Code(report.exit_code),
+    }
 }
 
 fn options(args: &RunArgs) -> Result<Options, Diagnostic> {

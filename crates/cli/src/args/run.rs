@@ -103,7 +103,8 @@ The program's standard output and standard error come out here, byte for byte. I
 image's root with the image's environment, user and directory; what it changes there is gone when the guest ends, unless
 --overlay-drive names a file. A dynamic program runs if the image has its loader and libraries.
 
-Ctrl-C and SIGTERM stop the program, as docker stop does, and then the guest; a second one kills it.
+Ctrl-C and SIGTERM stop the program, as docker stop does, and then the guest; a second one kills it. At Ctrl-C nex ends by SIGINT
+then, so that a shell's loop ends, too.
 
 Examples:
   nex run --rootfs app.ext4 --kernel vmlinux ./hello -- --name world
@@ -112,7 +113,7 @@ Examples:
   nex run --rootfs app.ext4 --kernel vmlinux --overlay-drive state.ext4 ./server
 
 Exit codes: the program's own, 128+N if signal N ended it, 127 if it or its loader is not there, 126 if it cannot be
-executed, 125 if nex or the guest failed or the usage is wrong, 124 if --timeout was over.";
+executed, 125 if nex or the guest failed or the usage is wrong, 124 if --timeout was over, 141 if nobody reads the output.";
 
 #[cfg(test)]
 mod tests {

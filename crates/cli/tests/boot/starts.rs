@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// In what time nobody loses patience, on a busy machine: less than the 10 s after which a signal ends nex by force, and the 20 s
 /// that a VMM has to answer.
 const SOON: Duration = Duration::from_secs(8);
+const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
 /// VMMs that tell their versions, and then say nothing any more.
@@ -105,7 +106,7 @@ fn one_signal_ends_what_waits_for_its_vmm() -> Result<()> {
         signal(&nex, "TERM")?;
         let status = ends_soon(&mut nex).map_err(|failure| Failure::new(format!("{way:?}: {failure}")))?;
         let said = String::from_utf8_lossy(&nex.wait_with_output()?.stderr).into_owned();
-        assert_eq!(status.code(), Some(1), "{way:?}: {said}");
+        assert_eq!(status.signal(), Some(SIGTERM), "{way:?}: {said}");
         assert_eq!(said, "error: interrupted by SIGTERM; the guest is ended\n", "{way:?}");
         assert!(command::running(&word).is_empty() && place.is_clean()?, "{way:?}");
         no_jails(&jails(&place))?;
@@ -118,7 +119,7 @@ fn one_signal_ends_what_waits_for_its_vmm() -> Result<()> {
         signal(&nex, "INT")?;
         let status = ends_soon(&mut nex).map_err(|failure| Failure::new(format!("{way:?}: {failure}")))?;
         let said = String::from_utf8_lossy(&nex.wait_with_output()?.stderr).into_owned();
-        assert_eq!(status.code(), Some(130), "{way:?}: {said}");
+        assert_eq!(status.signal(), Some(SIGINT), "{way:?}: {said}");
         assert!(command::running(&word).is_empty() && place.is_clean()?, "{way:?}");
         no_jails(&jails(&place))?;
     }
@@ -146,7 +147,7 @@ fn what_the_caller_has_nex_ignore_ends_no_boot() -> Result<()> {
         assert!(nex.try_wait()?.is_none(), "{ignored} ends it");
         if ignored == "HUP" {
             signal(&nex, "TERM")?;
-            assert_eq!(ends_soon(&mut nex)?.code(), Some(1));
+            assert_eq!(ends_soon(&mut nex)?.signal(), Some(SIGTERM));
         } else {
             nex.kill()?;
             nex.wait()?;

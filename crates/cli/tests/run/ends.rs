@@ -46,15 +46,21 @@ fn signal(name: &str, process: u32) -> Result<()> {
 fn ctrl_c_stops_the_program_and_then_the_guest() -> Result<()> {
     let Some(place) = Place::new(json!({}))? else { return Ok(()) };
     let script = "trap 'echo stopping; exit 7' TERM; echo up; while :; do sleep 1; done";
-    let child = start(&mut place.script(&["--format", "json"], script)?)?;
-    let guest = children(child.id())?;
-    assert_eq!(guest.len(), 1);
-    signal("-INT", child.id())?;
-    let result = child.wait_with_output()?;
-    let said = String::from_utf8_lossy(&result.stderr).into_owned();
-    assert_eq!((result.status.code(), &*String::from_utf8_lossy(&result.stdout)), (Some(7), "stopping\n"), "{said}");
-    assert_eq!(report(&result.stderr)?["stopped"], json!({ "signal": 2 }));
-    assert!(!Path::new(&format!("/proc/{}", guest[0])).exists());
+    // Who asks for an end by SIGTERM wants to know how the program took it; a shell wants to know that it was Ctrl-C.
+    for (name, signalled, status) in [("-INT", 2, (None, Some(2))), ("-TERM", 15, (Some(7), None))] {
+        let child = start(&mut place.script(&["--format", "json"], script)?)?;
+        let guest = children(child.id())?;
+        assert_eq!(guest.len(), 1);
+        signal(name, child.id())?;
+        let result = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&result.stderr).into_owned();
+        assert_eq!((result.status.code(), result.status.signal()), status, "{name}: {said}");
+        assert_eq!(String::from_utf8_lossy(&result.stdout), "stopping\n", "{name}: {said}");
+        let report = report(&result.stderr)?;
+        assert_eq!(report["stopped"], json!({ "signal": signalled }));
+        assert_eq!((&report["end"], &report["exitCode"]), (&json!({ "code": 7 }), &json!(7)));
+        assert!(!Path::new(&format!("/proc/{}", guest[0])).exists());
+    }
     Ok(())
 }
 

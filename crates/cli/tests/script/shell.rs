@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
 use nex_testkit::{Result, command};
@@ -61,6 +62,8 @@ fn a_shell_opens_after_scripts_and_without_any_and_nothing_is_written() -> Resul
     Ok(())
 }
 
+const SIGTERM: i32 = 15;
+
 #[test]
 fn a_shell_that_is_interrupted_gives_the_terminal_back() -> Result<()> {
     let world = World::new()?;
@@ -70,7 +73,7 @@ fn a_shell_that_is_interrupted_gives_the_terminal_back() -> Result<()> {
     terminal.until("/ # ")?;
     command::run(Command::new("kill").arg(nex.id().to_string()))?;
     terminal.until("interrupted by SIGTERM")?;
-    assert_eq!(nex.wait()?.code(), Some(1));
+    assert_eq!(nex.wait()?.signal(), Some(SIGTERM));
     assert!(terminal.is_cooked()?);
     world.is_clean("work")
 }
