@@ -13,6 +13,7 @@ mod overlay;
 mod registry;
 mod run;
 mod set_agent;
+pub mod variables;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,7 +21,6 @@ use std::path::PathBuf;
 pub use boot::BootArgs;
 pub use cache::{CacheAction, CacheArgs, CacheCommand, CachePlace};
 pub use check::CheckArgs;
-use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub use explain::ExplainArgs;
@@ -64,7 +64,7 @@ pub enum Command {
     /// Print the version, the commit that it was built from, and what it was built for.
     Version {
         /// The form of the report.
-        #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+        #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
     /// Print the completion script for a shell.
@@ -114,68 +114,68 @@ pub enum Change {
 #[derive(Debug, Args)]
 pub struct RootfsArgs {
     /// The image.
-    #[arg(long, help = IMAGE_HELP, env = "NEX_IMAGE", default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
+    #[arg(long, help = IMAGE_HELP, default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
     pub image: OsString,
 
     /// The agent: a program for the guest [default: nex-agent beside nex].
-    #[arg(long, env = "NEX_AGENT", value_name = "PATH")]
+    #[arg(long, value_name = "PATH")]
     pub agent: Option<PathBuf>,
 
     /// The file system's size: bytes, with a unit (150MiB, 1G), or auto (content, journal and room for work).
-    #[arg(long, env = "NEX_SIZE", default_value = DEFAULT_SIZE, value_parser = size_arg)]
+    #[arg(long, default_value = DEFAULT_SIZE, value_parser = size_arg)]
     pub size: SizeArg,
 
     /// The room for work with --size auto [default: 64 MiB or a tenth of the content, whichever is more].
-    #[arg(long, env = "NEX_FREE", value_parser = size::parse, value_name = "SIZE")]
+    #[arg(long, value_parser = size::parse, value_name = "SIZE")]
     pub free: Option<u64>,
 
     /// The output: a file (.gz and .zst compress, names of other forms are refused), or - for standard output.
-    #[arg(short, long, env = "NEX_OUTPUT", default_value = "rootfs.ext4", value_name = "FILE")]
+    #[arg(short, long, default_value = "rootfs.ext4", value_name = "FILE")]
     pub output: OsString,
 
     /// Put the SHA-256 of the output into the report: all of a large image has to be read for it, holes too.
-    #[arg(long, env = "NEX_SHA256", value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub sha256: bool,
 
     /// Append a hash tree of dm-verity, by which the guest's kernel checks what it reads.
-    #[arg(long, env = "NEX_VERITY", value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub verity: bool,
 
     /// Write the hash tree of dm-verity to a file of its own instead.
-    #[arg(long, env = "NEX_VERITY_FILE", value_name = "FILE")]
+    #[arg(long, conflicts_with = "verity", value_name = "FILE")]
     pub verity_file: Option<PathBuf>,
 
     /// The platform of the image, such as arm64 or linux/arm/v7 [default: this machine's].
-    #[arg(long, env = "NEX_PLATFORM", value_name = "[OS/]ARCH")]
+    #[arg(long, value_name = "[OS/]ARCH")]
     pub platform: Option<Platform>,
 
     /// The guest's name [default: the image's, else nex].
-    #[arg(long, env = "NEX_HOSTNAME", value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub hostname: Option<String>,
 
     /// The guest's /etc/resolv.conf: auto (the image's where it can work, else the kernel's), keep (the image's), kernel (what the
     /// kernel's ip= says), or a file of this machine.
-    #[arg(long, env = "NEX_RESOLV_CONF", value_name = "auto|keep|kernel|FILE", default_value = "auto")]
+    #[arg(long, value_name = "auto|keep|kernel|FILE", default_value = "auto")]
     pub resolv_conf: PathBuf,
 
     /// A file with the hash of root's password, as `openssl passwd -6` makes it [default: no password].
-    #[arg(long, env = "NEX_ROOT_PASSWORD_FILE", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub root_password_file: Option<PathBuf>,
 
     /// A script that the guest runs at every boot, as root, before the agent. It has a #! line.
-    #[arg(long, env = "NEX_BOOT_SCRIPT", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub boot_script: Option<PathBuf>,
 
     /// The form of the report.
-    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
     /// Show no progress.
-    #[arg(short, long, env = "NEX_QUIET", value_parser = FalseyValueParser::new())]
+    #[arg(short, long)]
     pub quiet: bool,
 
     /// Use no network.
-    #[arg(long, env = "NEX_OFFLINE", value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub offline: bool,
 
     #[command(flatten)]
@@ -199,31 +199,31 @@ pub struct RootfsArgs {
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
     /// The most entries in all layers together, and in what setup scripts leave.
-    #[arg(long, env = "NEX_MAX_ENTRIES", value_name = "NUMBER", default_value_t = nex_rootfs::Limits::default().entries)]
+    #[arg(long, value_name = "NUMBER", default_value_t = nex_rootfs::Limits::default().entries)]
     pub max_entries: u64,
 
     /// The most bytes of extension headers (long names, PAX records) of one entry.
-    #[arg(long, env = "NEX_MAX_HEADERS", value_name = "BYTES", default_value_t = nex_rootfs::Limits::default().headers)]
+    #[arg(long, value_name = "BYTES", default_value_t = nex_rootfs::Limits::default().headers)]
     pub max_headers: u32,
 
     /// The most bytes of names, link targets and extended attributes; they are kept in memory.
-    #[arg(long, env = "NEX_MAX_METADATA", value_name = "SIZE", value_parser = size::parse, default_value = "1GiB")]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "1GiB")]
     pub max_metadata: u64,
 
     /// The most bytes that all layers together may unpack to, and that setup scripts may write into files.
-    #[arg(long, env = "NEX_MAX_UNPACKED", value_name = "SIZE", value_parser = size::parse, default_value = "64GiB")]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "64GiB")]
     pub max_unpacked: u64,
 
     /// The most bytes that a layer over 1 GiB may unpack to for each byte of its blob.
-    #[arg(long, env = "NEX_MAX_RATIO", value_name = "NUMBER", default_value_t = nex_image::Limits::default().ratio)]
+    #[arg(long, value_name = "NUMBER", default_value_t = nex_image::Limits::default().ratio)]
     pub max_ratio: u64,
 
     /// The most layers.
-    #[arg(long, env = "NEX_MAX_LAYERS", value_name = "NUMBER", default_value_t = nex_image::Limits::default().layers)]
+    #[arg(long, value_name = "NUMBER", default_value_t = nex_image::Limits::default().layers)]
     pub max_layers: usize,
 
     /// The most bytes of an index, a manifest or a config.
-    #[arg(long, env = "NEX_MAX_MANIFEST", value_name = "SIZE", value_parser = size::parse, default_value = "4MiB")]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "4MiB")]
     pub max_manifest: u64,
 }
 
@@ -306,6 +306,6 @@ Examples:
 
 Environment:
   SOURCE_DATE_EPOCH  the time of everything that the image does not bring
-  NEX_*              every flag, such as NEX_IMAGE
+  NEX_ROOTFS_*       every flag, such as NEX_ROOTFS_IMAGE, unless it is given
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";

@@ -26,11 +26,12 @@ mod tips;
 mod version;
 mod warnings;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use args::{Change, Cli, Command, Stream};
+use args::{Change, Cli, Command, Stream, variables};
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use diagnostic::Diagnostic;
 use end::End;
@@ -53,9 +54,13 @@ fn main() -> ExitCode {
 
 /// Does what the arguments ask for.
 fn nex() -> End {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return explain_usage(error),
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let cli = match variables::parse(&arguments, |name| std::env::var_os(name)) {
+        Ok(asked) => {
+            asked.warnings.iter().for_each(|warning| output::tell(format_args!("warning: {warning}")));
+            asked.cli
+        }
+        Err(error) => return explain_usage(error, &arguments),
     };
     let result = interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| run(&cli.command));
     result.unwrap_or_else(|diagnostic| {
@@ -65,7 +70,7 @@ fn nex() -> End {
 }
 
 /// Says what is wrong with the arguments, or what was asked about them.
-fn explain_usage(mut error: clap::Error) -> End {
+fn explain_usage(mut error: clap::Error, arguments: &[OsString]) -> End {
     // Arguments may be names that somebody else has chosen. A tip that quotes such a one in its own words helps nobody.
     let quoted = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) => Some((kind, ContextValue::String(nex_text::short_name(text)))),
@@ -74,7 +79,7 @@ fn explain_usage(mut error: clap::Error) -> End {
         }
         _ => None,
     });
-    let tip = tips::tip(&error, &std::env::args_os().collect::<Vec<_>>());
+    let tip = tips::tip(&error, arguments);
     for (kind, value) in quoted.collect::<Vec<_>>() {
         error.insert(kind, value);
     }
@@ -84,7 +89,7 @@ fn explain_usage(mut error: clap::Error) -> End {
     }
     output::answer_arguments(&error);
     // Every other exit code may be the program's own.
-    let is_run = std::env::args_os().nth(1).is_some_and(|command| command == "run");
+    let is_run = arguments.get(1).is_some_and(|command| command == "run");
     match error.exit_code() {
         0 => End::DONE,
         _ if is_run => End::Code(nex_run::FAILED),
@@ -143,7 +148,7 @@ fn completion(shell: Shell) -> Result<(), Diagnostic> {
 
 /// Prints a manual page in roff.
 fn manual(command: Option<&str>) -> Result<(), Diagnostic> {
-    let mut nex = Cli::command();
+    let mut nex = variables::documented();
     nex.build();
     let page = match command {
         None => &nex,

@@ -129,13 +129,10 @@ fn size(args: &RootfsArgs) -> Result<Size, Diagnostic> {
 }
 
 fn file_system(args: &FileSystemArgs, size: Size) -> Result<FileSystemOptions, Diagnostic> {
-    let journal = match (args.journal_size, args.no_journal) {
-        (None, false) => Journal::Usual,
-        (None, true) => Journal::None,
-        (Some(size), false) => Journal::Blocks(size.div_ceil(BLOCK_SIZE)),
-        (Some(_), true) => {
-            return Err(Diagnostic::usage("--no-journal leaves no journal for --journal-size; drop one"));
-        }
+    let journal = match args.journal_size {
+        _ if args.no_journal => Journal::None,
+        Some(size) => Journal::Blocks(size.div_ceil(BLOCK_SIZE)),
+        None => Journal::Usual,
     };
     match (args.max_size, size) {
         (Some(max_size), _) if max_size > MAX_SIZE => return Err(Diagnostic::usage(TOO_LARGE)),
@@ -160,9 +157,6 @@ fn file_system(args: &FileSystemArgs, size: Size) -> Result<FileSystemOptions, D
 
 fn verity(args: &RootfsArgs) -> Result<Option<VerityPlace>, Diagnostic> {
     match &args.verity_file {
-        Some(_) if args.verity => Err(Diagnostic::usage(
-            "--verity appends the hash tree and --verity-file writes it to a file of its own; leave one of them out",
-        )),
         Some(path) => match destination(path.as_os_str())? {
             Destination::Stdout => Err(Diagnostic::usage(
                 "the hash tree does not go to standard output; name a file with --verity-file, or append it with --verity",

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 
 use super::script::duration;
 use super::{Format, GuestArgs, OverlayDriveArg};
@@ -18,26 +17,26 @@ pub struct BootArgs {
 
     /// Give the guest a root that is only read, and an overlay over it in its memory: with such a root, any number of guests
     /// share one file and its pages in memory.
-    #[arg(long, env = "NEX_OVERLAY", value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub overlay: bool,
 
     #[command(flatten)]
     pub overlay_drive: OverlayDriveArg,
 
     /// How long the agent may take to report, such as 90s or 5m.
-    #[arg(long, env = "NEX_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "2m")]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
     pub timeout: Duration,
 
     /// Keep the guest when the agent has reported, with its console as this terminal; Ctrl-A x ends it.
-    #[arg(short, long, env = "NEX_INTERACTIVE", value_parser = FalseyValueParser::new())]
+    #[arg(short, long)]
     pub interactive: bool,
 
     /// The form of the report.
-    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
     /// Do not show the console.
-    #[arg(short, long, env = "NEX_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "interactive")]
+    #[arg(short, long, conflicts_with = "interactive")]
     pub quiet: bool,
 
     // Last, for its heading in the help stands over all that follows.

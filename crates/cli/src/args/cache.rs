@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
 use super::Format;
@@ -13,11 +12,11 @@ use crate::size;
 #[command(next_help_heading = "Cache")]
 pub struct CachePlace {
     /// The cache's directory [default: $XDG_CACHE_HOME/nex, else ~/.cache/nex].
-    #[arg(long, env = "NEX_CACHE_DIR", value_name = "DIRECTORY")]
+    #[arg(long, value_name = "DIRECTORY")]
     pub cache_dir: Option<PathBuf>,
 
     /// The room that the cache may take; what was of no use for the longest time goes first.
-    #[arg(long, env = "NEX_CACHE_LIMIT", value_name = "SIZE", value_parser = size::parse, default_value = "10GiB")]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "10GiB")]
     pub cache_limit: u64,
 }
 
@@ -26,7 +25,7 @@ pub struct CachePlace {
 #[command(next_help_heading = "Cache")]
 pub struct CacheArgs {
     /// Neither use nor fill the cache.
-    #[arg(long, env = "NEX_NO_CACHE", value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub no_cache: bool,
 
     #[command(flatten)]
@@ -66,7 +65,7 @@ pub enum CacheAction {
 #[derive(Debug, Args)]
 pub struct CacheView {
     /// The form of the report.
-    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
     #[command(flatten)]

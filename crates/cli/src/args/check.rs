@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 
 use super::Format;
 use crate::size;
@@ -17,31 +16,31 @@ pub struct CheckArgs {
     pub file: PathBuf,
 
     /// The kernel that shall boot it: vmlinux, bzImage or Image, compressed or not.
-    #[arg(long, env = "NEX_KERNEL", value_name = "KERNEL")]
+    #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<PathBuf>,
 
     /// The most bytes that the kernel may have or unpack to.
-    #[arg(long, env = "NEX_MAX_KERNEL", value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
     pub max_kernel: u64,
 
     /// The kernel's configuration, where the kernel does not carry its own [default: config-VERSION beside it].
-    #[arg(long, env = "NEX_KERNEL_CONFIG", value_name = "FILE", requires = "kernel")]
+    #[arg(long, value_name = "FILE", requires = "kernel")]
     pub kernel_config: Option<PathBuf>,
 
     /// What the kernel is told to start, as by init= [default: what it looks for].
-    #[arg(long, env = "NEX_INIT", value_name = "PATH")]
+    #[arg(long, value_name = "PATH")]
     pub init: Option<OsString>,
 
     /// The root will be an overlay over the image.
-    #[arg(long, env = "NEX_OVERLAY", value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub overlay: bool,
 
     /// The form of the report.
-    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
     /// Show errors, warnings and what could not be looked at, and nothing else.
-    #[arg(short, long, env = "NEX_QUIET", value_parser = FalseyValueParser::new())]
+    #[arg(short, long)]
     pub quiet: bool,
 }
 
@@ -55,8 +54,5 @@ Examples:
   nex rootfs check rootfs.ext4
   nex rootfs check rootfs.ext4 --kernel vmlinux
   nex rootfs check rootfs.ext4 --kernel vmlinuz-6.1.0 --kernel-config config-6.1.0 --format json
-
-Environment:
-  NEX_KERNEL, NEX_MAX_KERNEL, NEX_KERNEL_CONFIG, NEX_INIT, NEX_OVERLAY, NEX_FORMAT, NEX_QUIET
 
 Exit codes: 0 nothing speaks against a boot, 1 an error was found, 2 wrong usage, 3 something could not be looked at.";

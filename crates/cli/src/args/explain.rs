@@ -23,7 +23,7 @@ pub struct ExplainArgs {
     pub command_line: Option<OsString>,
 
     /// The form of the report.
-    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
 
@@ -36,8 +36,5 @@ Examples:
   nex rootfs explain console.log
   nex rootfs explain console.log --image rootfs.ext4
   firecracker --config-file vm.json | nex rootfs explain -
-
-Environment:
-  NEX_FORMAT         --format
 
 Exit codes: 0 the log was read, 1 it was not, 2 wrong usage.";

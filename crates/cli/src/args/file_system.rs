@@ -1,7 +1,6 @@
 //! The flags for the parts of the file system, and how their values are read.
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 use nex_ext4::{BLOCK_SIZE, Reserved};
 use nex_text::short_name;
 use uuid::Uuid;
@@ -16,31 +15,31 @@ const MAX_PERCENT: u16 = 50;
 #[command(next_help_heading = "File system")]
 pub struct FileSystemArgs {
     /// The least number of inodes in all [default: one for 16 KiB, or a quarter more than the content needs].
-    #[arg(long, env = "NEX_INODES", value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER")]
     pub inodes: Option<u64>,
 
     /// The journal's size, 4MiB to 40000MiB [default: as mke2fs, or less where the content leaves no room].
-    #[arg(long, env = "NEX_JOURNAL_SIZE", value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     pub journal_size: Option<u64>,
 
     /// Make no journal: smaller, but after a stop without unmounting all of it has to be checked.
-    #[arg(long, env = "NEX_NO_JOURNAL", value_parser = FalseyValueParser::new())]
+    #[arg(long, conflicts_with = "journal_size")]
     pub no_journal: bool,
 
     /// The file system's label: 16 bytes at most [default: none].
-    #[arg(long, env = "NEX_LABEL", value_name = "TEXT", value_parser = label, default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "TEXT", value_parser = label, default_value = "", hide_default_value = true)]
     pub label: Label,
 
     /// The file system's UUID [default: follows from the image's layers and the file system's parts].
-    #[arg(long, env = "NEX_UUID", value_name = "UUID", value_parser = uuid)]
+    #[arg(long, value_name = "UUID", value_parser = uuid)]
     pub uuid: Option<Uuid>,
 
     /// What only root may fill: a percentage such as 5%, or a size; half of the file system at most [default: nothing].
-    #[arg(long, env = "NEX_RESERVED", value_name = "SIZE", value_parser = reserved, default_value = "0", hide_default_value = true)]
+    #[arg(long, value_name = "SIZE", value_parser = reserved, default_value = "0", hide_default_value = true)]
     pub reserved: Reserved,
 
     /// The size up to which the file system can grow later without a change of its format [default: 256GiB].
-    #[arg(long, env = "NEX_MAX_SIZE", value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     pub max_size: Option<u64>,
 }
 

@@ -20,7 +20,7 @@ pub struct GrowArgs {
     pub size: NewSize,
 
     /// The form of the report.
-    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
 
@@ -43,9 +43,6 @@ kernel grows it so far.
 Examples:
   nex rootfs grow rootfs.ext4 10GiB
   nex rootfs grow rootfs.ext4 +500MiB
-
-Environment:
-  NEX_FORMAT         --format
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 

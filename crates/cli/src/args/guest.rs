@@ -13,39 +13,39 @@ use crate::{rootfs, size};
 #[command(next_help_heading = "Guest")]
 pub struct GuestArgs {
     /// The guest's kernel: a bzImage or vmlinux for x86_64, an Image for aarch64.
-    #[arg(long, env = "NEX_KERNEL", value_name = "KERNEL")]
+    #[arg(long, value_name = "KERNEL")]
     pub kernel: PathBuf,
 
     /// The most bytes that the kernel or one of its modules may have or unpack to.
-    #[arg(long, env = "NEX_MAX_KERNEL", value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
     pub max_kernel: u64,
 
     /// The kernel's modules [default: lib/modules/RELEASE near the kernel, or /lib/modules/RELEASE].
-    #[arg(long, env = "NEX_MODULES", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub modules: Option<PathBuf>,
 
     /// An initramfs of your own, in place of one that loads modules where the kernel needs them.
-    #[arg(long, env = "NEX_INITRD", value_name = "FILE", conflicts_with = "modules")]
+    #[arg(long, value_name = "FILE", conflicts_with = "modules")]
     pub initrd: Option<PathBuf>,
 
     /// The agent that loads the modules in the initramfs [default: nex-agent beside nex].
-    #[arg(long, env = "NEX_BOOT_AGENT", value_name = "PATH")]
+    #[arg(long, value_name = "PATH")]
     pub agent: Option<PathBuf>,
 
     /// Which VMM runs the guest.
-    #[arg(long, env = "NEX_VMM", value_enum, default_value_t = VmmArg::Auto)]
+    #[arg(long, value_enum, default_value_t = VmmArg::Auto)]
     pub vmm: VmmArg,
 
     /// Jail Firecracker, as this user and group; for root. See docs/firecracker.md.
-    #[arg(long, env = "NEX_JAIL_USER", value_name = "UID:GID", value_parser = user)]
+    #[arg(long, value_name = "UID:GID", value_parser = user)]
     pub jail_user: Option<User>,
 
     /// Firecracker's jailer [default: the one beside it, or on the PATH].
-    #[arg(long, env = "NEX_JAILER", value_name = "FILE", requires = "jail_user")]
+    #[arg(long, value_name = "FILE", requires = "jail_user")]
     pub jailer: Option<PathBuf>,
 
     /// Where jails are made [default: /srv/jailer].
-    #[arg(long, env = "NEX_JAIL_BASE", value_name = "DIRECTORY", requires = "jail_user")]
+    #[arg(long, value_name = "DIRECTORY", requires = "jail_user")]
     pub jail_base: Option<PathBuf>,
 
     /// A limit of the jail's control group, such as 'memory.max=1G'. May be repeated.
@@ -53,30 +53,23 @@ pub struct GuestArgs {
     pub jail_cgroup: Vec<String>,
 
     /// Who executes the guest's instructions.
-    #[arg(long, env = "NEX_ACCEL", value_enum, default_value_t = AccelArg::Auto)]
+    #[arg(long, value_enum, default_value_t = AccelArg::Auto)]
     pub accel: AccelArg,
 
     /// What the guest's drive is attached to.
-    #[arg(long, env = "NEX_BUS", value_enum, default_value_t = BusArg::Virtio)]
+    #[arg(long, value_enum, default_value_t = BusArg::Virtio)]
     pub bus: BusArg,
 
     /// The guest's memory.
-    #[arg(long, env = "NEX_MEMORY", value_name = "SIZE", value_parser = memory, default_value = "512MiB")]
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "512MiB")]
     pub memory: u32,
 
     /// The guest's processors.
-    #[arg(long, env = "NEX_VCPUS", value_name = "NUMBER", default_value_t = 1, value_parser = value_parser!(u8).range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = value_parser!(u8).range(1..))]
     pub vcpus: u8,
 
     /// More words for the kernel's command line; they win over those that are there.
-    #[arg(
-        long,
-        env = "NEX_APPEND",
-        value_name = "WORDS",
-        default_value = "",
-        hide_default_value = true,
-        allow_hyphen_values = true
-    )]
+    #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     pub append: String,
 }
 

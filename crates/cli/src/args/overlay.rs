@@ -19,7 +19,6 @@ pub struct OverlayDriveArg {
     /// there, or a size (512MiB, 2G) of disk that is free again when the guest ends.
     #[arg(
         long,
-        env = "NEX_OVERLAY_DRIVE",
         value_name = "FILE|SIZE",
         value_parser = OsStringValueParser::new().map(overlay)
     )]

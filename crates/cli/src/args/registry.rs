@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 use nex_image::RegistryOptions;
 use nex_image::registry::{CredentialPlaces, Security, Throughput, Timeouts};
 
@@ -17,25 +16,25 @@ use crate::size;
 #[command(next_help_heading = "Registry")]
 pub struct RegistryArgs {
     /// Talk http instead of https to the registry; for registries under test.
-    #[arg(long, env = "NEX_PLAIN_HTTP", value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub plain_http: bool,
 
     /// A user and a password for the registry, parted by a colon, in the place of those of podman and docker. Other users of the
     /// machine see command lines: the variable hides it from them.
-    #[arg(long, env = "NEX_CREDS", value_name = "USER:PASSWORD", hide_env_values = true)]
+    #[arg(long, value_name = "USER:PASSWORD")]
     pub creds: Option<String>,
 
     /// A directory with certificates for the registry, in the place of those in certs.d: *.crt is trusted, and NAME.cert with
     /// NAME.key is shown to it.
-    #[arg(long, env = "NEX_CERT_DIR", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub cert_dir: Option<PathBuf>,
 
     /// The time for a manifest, a config, a list or a token, and for a layer until its first byte; 0 is no limit.
-    #[arg(long, env = "NEX_REGISTRY_TIMEOUT", value_name = "TIME", value_parser = patience, default_value = "2m")]
+    #[arg(long, value_name = "TIME", value_parser = patience, default_value = "2m")]
     pub registry_timeout: Patience,
 
     /// The least that a layer has to bring in a time, such as 1MiB/30s; 0 is no limit.
-    #[arg(long, env = "NEX_MIN_THROUGHPUT", value_name = "SIZE/TIME", value_parser = throughput, default_value = "64KiB/60s")]
+    #[arg(long, value_name = "SIZE/TIME", value_parser = throughput, default_value = "64KiB/60s")]
     pub min_throughput: Least,
 }
 

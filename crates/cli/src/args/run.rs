@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 use nex_workload::Restart;
 
 use super::script::duration;
@@ -16,7 +15,7 @@ use super::{Format, GuestArgs, OverlayDriveArg};
 pub struct RunArgs {
     /// The root filesystem: an uncompressed ext4 file that nex made. It never changes, and any number of guests may have it
     /// at once.
-    #[arg(long, env = "NEX_ROOTFS", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub rootfs: PathBuf,
 
     /// A program of this machine, for the guest: best a static binary. Without one, the image's own entrypoint runs.
@@ -28,54 +27,54 @@ pub struct RunArgs {
     pub args: Vec<OsString>,
 
     /// A variable for the program, on top of the image's; NAME alone takes the value from here. May be given several times.
-    #[arg(short, long, env = "NEX_RUN_ENV", hide_env_values = true, value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<String>,
 
     /// Who the program runs as [default: the image's user, else root].
-    #[arg(short, long, env = "NEX_RUN_USER", value_name = "USER[:GROUP]")]
+    #[arg(short, long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
 
     /// The directory that the program starts in [default: the image's, else /].
-    #[arg(short, long, env = "NEX_RUN_WORKDIR", value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     pub workdir: Option<String>,
 
     /// How many files the program may have open [default: 1048576, or as many as the guest's kernel gives].
-    #[arg(long, env = "NEX_RUN_OPEN_FILES", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub open_files: Option<u64>,
 
     /// Whether the program is started again when it has ended: no, on-failure, on-failure:NUMBER or always.
-    #[arg(long, env = "NEX_RUN_RESTART", value_name = "POLICY", default_value_t = Restart::No)]
+    #[arg(long, value_name = "POLICY", default_value_t = Restart::No)]
     pub restart: Restart,
 
     /// How long the program may run once the guest is up, such as 90s or 5m; then it is stopped, and the exit code is 124.
-    #[arg(long, env = "NEX_RUN_TIMEOUT", value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
 
     /// How long the guest may take until it is up.
-    #[arg(long, env = "NEX_BOOT_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "2m")]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
     pub boot_timeout: Duration,
 
     /// How long the program and its guest may take to end when they are asked to; then they are killed.
-    #[arg(long, env = "NEX_STOP_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "10s")]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub stop_timeout: Duration,
 
     #[command(flatten)]
     pub overlay: OverlayDriveArg,
 
     /// Start the guest even if nex rootfs check finds errors in the root filesystem.
-    #[arg(long, env = "NEX_NO_CHECK", value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub no_check: bool,
 
     /// Show what the kernel and other programs of the guest write to its console, on standard error.
-    #[arg(long, env = "NEX_CONSOLE", value_parser = FalseyValueParser::new())]
+    #[arg(long)]
     pub console: bool,
 
     /// Say who runs the guest, and what else it says, on standard error.
-    #[arg(short, long, env = "NEX_VERBOSE", value_parser = FalseyValueParser::new())]
+    #[arg(short, long)]
     pub verbose: bool,
 
     /// With json, the last line on standard error is a report.
-    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
     #[command(flatten)]

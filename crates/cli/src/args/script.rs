@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueEnum, value_parser};
 use nex_rootfs::{CLEAN_GROUPS, Clean};
 use nex_sandbox::Mount;
@@ -18,18 +18,17 @@ use crate::size;
 pub struct ScriptArgs {
     /// A script that runs in the image as its root user while the root filesystem is made. It needs neither root nor
     /// Docker. May be given several times.
-    #[arg(long = "script", env = "NEX_SCRIPT", value_name = "FILE")]
+    #[arg(long = "script", value_name = "FILE")]
     pub scripts: Vec<PathBuf>,
 
     /// A variable for the scripts. May be given several times.
-    #[arg(long, env = "NEX_ENV", hide_env_values = true, value_name = "NAME=VALUE", requires = "runs", value_parser = variable)]
+    #[arg(long, value_name = "NAME=VALUE", requires = "runs", value_parser = variable)]
     pub env: Vec<(String, String)>,
 
     /// A file or directory of this machine for the scripts, such as a package cache; it leaves no trace. May be given
     /// several times.
     #[arg(
         long,
-        env = "NEX_MOUNT",
         value_name = "SOURCE:TARGET[:ro]",
         requires = "runs",
         value_parser = OsStringValueParser::new().try_map(mount)
@@ -39,7 +38,6 @@ pub struct ScriptArgs {
     /// A file that the scripts find as /run/secrets/NAME, and nobody else anywhere. May be given several times.
     #[arg(
         long,
-        env = "NEX_SECRET",
         value_name = "id=NAME,src=FILE",
         requires = "runs",
         value_parser = OsStringValueParser::new().try_map(secret)
@@ -48,26 +46,25 @@ pub struct ScriptArgs {
 
     /// What the scripts reach: what this machine reaches, or nothing [default: host, but where that would also give a user's
     /// files away, which the error explains].
-    #[arg(long, env = "NEX_SCRIPT_NETWORK", value_enum)]
+    #[arg(long, value_enum)]
     pub script_network: Option<NetworkArg>,
 
     /// How long all scripts together may run, such as 90s, 30m or 2h.
-    #[arg(long, env = "NEX_SCRIPT_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "30m")]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30m")]
     pub script_timeout: Duration,
 
     /// How much memory all processes of the scripts together may have.
-    #[arg(long, env = "NEX_SCRIPT_MEMORY", value_name = "SIZE", value_parser = memory, default_value = "4GiB")]
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "4GiB")]
     pub script_memory: u64,
 
     /// How many processes and threads the scripts may have at once.
-    #[arg(long, env = "NEX_SCRIPT_PROCESSES", value_name = "NUMBER", default_value_t = 1024, value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1024, value_parser = value_parser!(u64).range(1..))]
     pub script_processes: u64,
 
     /// What of the logs, caches, temporary files and identities that the scripts leave is kept out of the image; the report lists
     /// it. Groups are chosen by name, and help lists them.
     #[arg(
         long,
-        env = "NEX_CLEAN",
         value_name = "true|false|NAME,...|help",
         default_value = "true",
         default_missing_value = "true",
@@ -81,7 +78,6 @@ pub struct ScriptArgs {
     /// /my-rootfs if the scripts leave that].
     #[arg(
         long,
-        env = "NEX_SNAPSHOT",
         value_name = "PATH",
         requires = "scripts",
         value_parser = OsStringValueParser::new().try_map(snapshot)
@@ -90,17 +86,17 @@ pub struct ScriptArgs {
 
     /// Where the image goes as a directory when a script fails, for a look at it from outside; all of it belongs to the
     /// user then.
-    #[arg(long, env = "NEX_KEEP_FAILED", value_name = "DIRECTORY", requires = "scripts")]
+    #[arg(long, value_name = "DIRECTORY", requires = "scripts")]
     pub keep_failed: Option<PathBuf>,
 
     /// Open a shell in the image where the scripts have ended, or where one has failed, for a look at it from inside, in
     /// place of --keep-failed. It has what scripts have: variables, mounts, secrets, network. Nothing is written: what is
     /// changed in the shell is gone when it ends, so put what turns out to be needed into a script.
-    #[arg(long, env = "NEX_SHELL", value_parser = FalseyValueParser::new(), conflicts_with = "keep_failed")]
+    #[arg(long, conflicts_with = "keep_failed")]
     pub shell: bool,
 
     /// Where the image is laid out for the scripts [default: nex/sandbox in the user's cache].
-    #[arg(long, env = "NEX_WORK_DIR", value_name = "DIRECTORY")]
+    #[arg(long, value_name = "DIRECTORY")]
     pub work_dir: Option<PathBuf>,
 }
 

@@ -18,7 +18,7 @@ pub struct SetAgentArgs {
     pub agent: PathBuf,
 
     /// The form of the report.
-    #[arg(long, env = "NEX_FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
 
@@ -32,6 +32,5 @@ Examples:
 
 Environment:
   SOURCE_DATE_EPOCH  the time that the agent's file gets in place of the one that it has
-  NEX_FORMAT         --format
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";

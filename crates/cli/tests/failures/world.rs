@@ -108,7 +108,7 @@ impl World {
 pub fn boot(image: &Path) -> Command {
     let mut boot = Command::new(NEX);
     boot.args(["rootfs", "boot", "--quiet", "--accel", "emulation"]);
-    boot.envs([("NEX_MEMORY", "256MiB"), ("NEX_TIMEOUT", "4m")]);
+    boot.envs([("NEX_MEMORY", "256MiB"), ("NEX_ROOTFS_BOOT_TIMEOUT", "4m")]);
     boot.arg("--kernel").arg(guest("vmlinuz")).arg(image);
     boot
 }

@@ -124,13 +124,13 @@ fn the_environment_sets_them_too() -> Result<()> {
     let directory = nex::directory()?;
     let output = directory.path().join("out.ext4");
     let set = [
-        ("NEX_INODES", "30000"),
-        ("NEX_JOURNAL_SIZE", "5MiB"),
-        ("NEX_NO_JOURNAL", "0"),
-        ("NEX_LABEL", "env"),
-        ("NEX_RESERVED", "1MiB"),
-        ("NEX_MAX_SIZE", "1GiB"),
-        ("NEX_UUID", "01234567-89ab-4def-8123-456789abcdef"),
+        ("NEX_ROOTFS_INODES", "30000"),
+        ("NEX_ROOTFS_JOURNAL_SIZE", "5MiB"),
+        ("NEX_ROOTFS_NO_JOURNAL", "0"),
+        ("NEX_ROOTFS_LABEL", "env"),
+        ("NEX_ROOTFS_RESERVED", "1MiB"),
+        ("NEX_ROOTFS_MAX_SIZE", "1GiB"),
+        ("NEX_ROOTFS_UUID", "01234567-89ab-4def-8123-456789abcdef"),
     ];
     command::run(rootfs("scratch", &output)?.envs(set))?;
     let fields = dumpe2fs(&output)?;

@@ -106,3 +106,29 @@ fn an_output_that_exists_is_replaced_whole() -> Result<()> {
     assert_eq!(nex::names(directory.path())?, ["out.ext4"]);
     Ok(())
 }
+
+#[test]
+fn variables_give_way_and_old_names_are_warned_of() -> Result<()> {
+    let directory = nex::directory()?;
+    let output = directory.path().join("out.ext4");
+    let mut build = rootfs("scratch", &output)?;
+    // What only scripts and jails need, and what a flag contradicts; none of them is a reason to build nothing.
+    build.envs([("NEX_ROOTFS_ENV", "A=1\nB=2"), ("NEX_ROOTFS_SNAPSHOT", "/x"), ("NEX_JAILER", "/none")]);
+    build.envs([("NEX_ROOTFS_VERITY_FILE", "/none/at/all"), ("NEX_ROOTFS_SIZE", "32MiB")]).arg("--verity");
+    let old = [("NEX_ENV", "A=1"), ("NEX_MOUNT", "a:/b"), ("NEX_LABEL", "old"), ("NEX_TIMEOUT", "1s")];
+    let result = command::output(build.envs(old))?;
+    let said = String::from_utf8_lossy(&result.stderr).into_owned();
+    assert!(result.status.success(), "{said}");
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [
+            "warning: NEX_LABEL is not read any more; the variable of 'nex rootfs --label' is NEX_ROOTFS_LABEL",
+            "warning: NEX_MOUNT is not read any more; the variable of 'nex rootfs --mount' is NEX_ROOTFS_MOUNT",
+        ]
+    );
+    assert!(fs::metadata(&output)?.len() > 32 * MIB, "the hash tree stands behind the file system");
+    let wrong = command::output(rootfs("scratch", &output)?.env("NEX_ROOTFS_SIZE", "huge"))?;
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("NEX_ROOTFS_SIZE"), "{wrong:?}");
+    Ok(())
+}

@@ -270,7 +270,12 @@ fn flags_of_a_build_do_not_go_with_it_and_its_page_is_there() -> Result<()> {
     assert_eq!(command::output(&mut with_flag)?.status.code(), Some(2));
     let mut alias = Command::new(NEX);
     // Variables for builds may be set.
-    alias.env("NEX_IMAGE", "x").env("NEX_SIZE", "1G").args(["fs", "set-agent"]).arg(place.file()).arg(place.other());
+    alias
+        .env("NEX_ROOTFS_IMAGE", "x")
+        .env("NEX_ROOTFS_SIZE", "1G")
+        .args(["fs", "set-agent"])
+        .arg(place.file())
+        .arg(place.other());
     command::run(&mut alias)?;
     for (arguments, expected) in [
         (["manual", "rootfs-set-agent"], "nex\\-rootfs\\-set\\-agent"),

@@ -38,7 +38,7 @@ impl World {
     /// The command that builds with the cache.
     pub fn command(&self, image: &str, output: &str) -> Result<Command> {
         let mut build = rootfs(image, &self.path(output))?;
-        build.env("NEX_SIZE", "auto").args(["--format", "json", "--cache-dir"]).arg(self.path("cache"));
+        build.env("NEX_ROOTFS_SIZE", "auto").args(["--format", "json", "--cache-dir"]).arg(self.path("cache"));
         Ok(build)
     }
 
