@@ -5,10 +5,13 @@ mod script;
 
 mod boot;
 mod check;
+mod completion;
+mod exit_codes;
 mod explain;
 mod file_system;
 mod grow;
 mod guest;
+mod manual;
 mod overlay;
 mod registry;
 mod run;
@@ -21,12 +24,13 @@ use std::path::PathBuf;
 pub use boot::BootArgs;
 pub use cache::{CacheAction, CacheArgs, CacheCommand, CachePlace};
 pub use check::CheckArgs;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+pub use completion::CompletionArgs;
 pub use explain::ExplainArgs;
 pub use file_system::FileSystemArgs;
 pub use grow::GrowArgs;
 pub use guest::GuestArgs;
+pub use manual::ManualArgs;
 use nex_image::Platform;
 pub use overlay::OverlayDriveArg;
 pub use registry::RegistryArgs;
@@ -67,16 +71,12 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Print the completion script for a shell.
-    Completion {
-        /// The shell.
-        shell: Shell,
-    },
-    /// Print the manual page of a command, in roff.
-    Manual {
-        /// The command; without one, the page of nex itself.
-        command: Option<String>,
-    },
+    /// Print or install the completion script for a shell.
+    #[command(after_help = completion::HELP)]
+    Completion(CompletionArgs),
+    /// Print the manual page of a command, in roff, or write all pages.
+    #[command(after_help = manual::HELP)]
+    Manual(ManualArgs),
 }
 
 /// `nex rootfs`: what is done with a root filesystem that exists, or the making of one.
@@ -236,6 +236,11 @@ pub enum Stream {
     Error,
 }
 
+/// The command line with all that there is to know about it, for who reads about it: variables and exit codes.
+pub fn documented() -> clap::Command {
+    exit_codes::told(variables::named(Cli::command(), &[]), &[])
+}
+
 impl Command {
     /// Whether it catches the signals that end nex, because it has something to clean up then.
     pub fn cleans_up(&self) -> bool {
@@ -254,7 +259,7 @@ impl Command {
             // Standard output is the program's own.
             Self::Run(run) => return (run.format == Format::Json).then_some(Stream::Error),
             Self::Version { format } => return (*format == Format::Json).then_some(Stream::Output),
-            Self::Completion { .. } | Self::Manual { .. } => return None,
+            Self::Completion(_) | Self::Manual(_) => return None,
         };
         let (format, stream) = match &rootfs.change {
             Some(Change::SetAgent(args)) => (args.format, Stream::Output),
@@ -306,6 +311,4 @@ Examples:
 
 Environment:
   SOURCE_DATE_EPOCH  the time of everything that the image does not bring
-  NEX_ROOTFS_*       every flag, such as NEX_ROOTFS_IMAGE, unless it is given
-
-Exit codes: 0 done, 1 failed, 2 wrong usage.";
+  NEX_ROOTFS_*       every flag, such as NEX_ROOTFS_IMAGE, unless it is given";

@@ -6,6 +6,7 @@ mod args;
 mod boot;
 mod cache;
 mod check;
+mod completion;
 mod console;
 mod diagnostic;
 mod end;
@@ -14,6 +15,8 @@ mod explain;
 mod grow;
 mod interrupt;
 mod json;
+mod manual;
+mod new_file;
 mod output;
 mod progress;
 mod render;
@@ -29,10 +32,8 @@ mod warnings;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use args::{Change, Cli, Command, Stream, variables};
-use clap::CommandFactory;
+use args::{Change, Command, Stream, variables};
 use clap::error::{ContextKind, ContextValue};
-use clap_complete::Shell;
 use diagnostic::Diagnostic;
 use end::End;
 
@@ -119,8 +120,8 @@ fn run(command: &Command) -> Result<End, Diagnostic> {
         Command::Cache(cache) => return cache::run(&cache.action),
         Command::Run(args) => return run::run(args),
         Command::Version { format } => version::run(*format)?,
-        Command::Completion { shell } => completion(*shell)?,
-        Command::Manual { command } => manual(command.as_deref())?,
+        Command::Completion(args) => completion::run(args)?,
+        Command::Manual(args) => manual::run(args)?,
     }
     Ok(End::DONE)
 }
@@ -137,37 +138,4 @@ fn report(diagnostic: &Diagnostic, command: &Command) {
         Some(Stream::Output) => _ = output::print("the error", &diagnostic.json()),
         None => {}
     }
-}
-
-/// Prints the completion script of a shell.
-fn completion(shell: Shell) -> Result<(), Diagnostic> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "nex", &mut script);
-    output::print("the script", &String::from_utf8(script)?)
-}
-
-/// Prints a manual page in roff.
-fn manual(command: Option<&str>) -> Result<(), Diagnostic> {
-    let mut nex = variables::documented();
-    nex.build();
-    let page = match command {
-        None => &nex,
-        Some(name) => find(&nex, name).ok_or_else(|| {
-            Diagnostic::usage(format!("there is no command '{}'; see nex --help", nex_text::short_name(name)))
-        })?,
-    };
-    let mut roff = Vec::new();
-    clap_mangen::Man::new(page.clone()).render(&mut roff)?;
-    output::print("the manual page", &String::from_utf8(roff)?)
-}
-
-/// The command of this name; `rootfs-set-agent` is the command `set-agent` of `rootfs`, as its page is called.
-fn find<'a>(parent: &'a clap::Command, name: &str) -> Option<&'a clap::Command> {
-    parent.find_subcommand(name).or_else(|| {
-        parent.get_subcommands().find_map(|command| {
-            let mut names = std::iter::once(command.get_name()).chain(command.get_all_aliases());
-            let below = names.find_map(|own| name.strip_prefix(own)?.strip_prefix('-'))?;
-            find(command, below)
-        })
-    })
 }

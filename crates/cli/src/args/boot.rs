@@ -56,6 +56,4 @@ Examples:
   nex rootfs boot rootfs.ext4 --kernel vmlinux
   nex rootfs boot rootfs.ext4 --kernel /boot/vmlinuz-6.1.0-50-cloud-amd64 --quiet --format json
   nex rootfs boot rootfs.ext4 --kernel vmlinux --interactive
-  nex rootfs boot rootfs.ext4 --kernel vmlinux --overlay-drive state.ext4
-
-Exit codes: 0 the agent reported, 1 it did not, or there was no guest, 2 wrong usage.";
+  nex rootfs boot rootfs.ext4 --kernel vmlinux --overlay-drive state.ext4";

@@ -89,6 +89,4 @@ on it. Several builds may use it at once.
 Examples:
   nex cache ls
   nex cache gc --cache-limit 2GiB
-  nex cache verify --format json
-
-Exit codes: 0 done, 1 failed, or verify has found damage, 2 wrong usage.";
+  nex cache verify --format json";

@@ -53,6 +53,4 @@ lists all that is looked for.
 Examples:
   nex rootfs check rootfs.ext4
   nex rootfs check rootfs.ext4 --kernel vmlinux
-  nex rootfs check rootfs.ext4 --kernel vmlinuz-6.1.0 --kernel-config config-6.1.0 --format json
-
-Exit codes: 0 nothing speaks against a boot, 1 an error was found, 2 wrong usage, 3 something could not be looked at.";
+  nex rootfs check rootfs.ext4 --kernel vmlinuz-6.1.0 --kernel-config config-6.1.0 --format json";

@@ -35,6 +35,4 @@ escapes, carriage returns and a VMM's own words in it: what Firecracker writes t
 Examples:
   nex rootfs explain console.log
   nex rootfs explain console.log --image rootfs.ext4
-  firecracker --config-file vm.json | nex rootfs explain -
-
-Exit codes: 0 the log was read, 1 it was not, 2 wrong usage.";
+  firecracker --config-file vm.json | nex rootfs explain -";

@@ -42,9 +42,7 @@ kernel grows it so far.
 
 Examples:
   nex rootfs grow rootfs.ext4 10GiB
-  nex rootfs grow rootfs.ext4 +500MiB
-
-Exit codes: 0 done, 1 failed, 2 wrong usage.";
+  nex rootfs grow rootfs.ext4 +500MiB";
 
 #[cfg(test)]
 mod tests {

@@ -109,10 +109,7 @@ Examples:
   nex run --rootfs app.ext4 --kernel vmlinux ./hello -- --name world
   nex run --rootfs app.ext4 --kernel vmlinux
   nex run --rootfs alpine.ext4 --kernel vmlinux --env A=1 -- /bin/sh -c 'echo $A'
-  nex run --rootfs app.ext4 --kernel vmlinux --overlay-drive state.ext4 ./server
-
-Exit codes: the program's own, 128+N if signal N ended it, 127 if it or its loader is not there, 126 if it cannot be
-executed, 125 if nex or the guest failed or the usage is wrong, 124 if --timeout was over, 141 if nobody reads the output.";
+  nex run --rootfs app.ext4 --kernel vmlinux --overlay-drive state.ext4 ./server";
 
 #[cfg(test)]
 mod tests {

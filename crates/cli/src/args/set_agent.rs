@@ -31,6 +31,4 @@ Examples:
   nex rootfs set-agent rootfs.ext4 ./my-agent
 
 Environment:
-  SOURCE_DATE_EPOCH  the time that the agent's file gets in place of the one that it has
-
-Exit codes: 0 done, 1 failed, 2 wrong usage.";
+  SOURCE_DATE_EPOCH  the time that the agent's file gets in place of the one that it has";

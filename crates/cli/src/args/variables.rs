@@ -15,7 +15,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, value_parser};
 
-use super::Cli;
+use super::{Cli, documented};
 
 /// Flags with one variable for all commands: the form of reports, the cache, and what a guest is made of.
 const SHARED: [&str; 19] = [
@@ -61,8 +61,8 @@ pub fn parse(arguments: &[OsString], variable: impl Fn(&str) -> Option<OsString>
     // What is wrong is refused below, with the variables in their places.
     let matches = match Cli::command().ignore_errors(true).try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        // It is help that was asked for, and that names the variables.
-        Err(error) => return Err(documented().try_get_matches_from(arguments).err().unwrap_or(error)),
+        // It is help that was asked for.
+        Err(error) => return Err(well_told(error, arguments)),
     };
     let (path, leaf, matches) = leaf(&command, &matches);
     let environment = Environment { path: &path, variable: &variable };
@@ -71,14 +71,10 @@ pub fn parse(arguments: &[OsString], variable: impl Fn(&str) -> Option<OsString>
     let (words, rest) = arguments.split_at(arguments.len().min(path.len() + 1));
     let added = wishes.iter().flat_map(|wish| wish.arguments.iter().cloned());
     let all: Vec<_> = words.iter().cloned().chain(added).chain(rest.iter().cloned()).collect();
-    let matches = command.clone().try_get_matches_from(all).map_err(|error| blame(error, &wishes))?;
+    let matches =
+        command.clone().try_get_matches_from(all).map_err(|error| well_told(blame(error, &wishes), arguments))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok(Asked { cli, warnings })
-}
-
-/// The command line with its variables, for who reads about it.
-pub fn documented() -> Command {
-    with_variables(Cli::command(), &[])
 }
 
 /// The variable of a flag of the command that these words call; `None` for what is no flag.
@@ -99,14 +95,23 @@ fn old_name(path: &[&str], flag: &Arg) -> Option<String> {
     name(path, flag).filter(|name| *name != old).map(|_| old)
 }
 
-fn with_variables(command: Command, path: &[&str]) -> Command {
+/// Help, with all that there is to know.
+fn well_told(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand};
+    let is_help = matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand);
+    let told = is_help.then(|| documented().try_get_matches_from(arguments).err()).flatten();
+    told.unwrap_or(error)
+}
+
+/// Tells the variables of a command, and of those below it, in their help.
+pub fn named(command: Command, path: &[&str]) -> Command {
     let flagged = command.mut_args(|flag| match name(path, &flag) {
         Some(name) => flag.env(name).hide_env_values(true),
         None => flag,
     });
     flagged.mut_subcommands(|below| {
         let word = below.get_name().to_owned();
-        with_variables(below, &[path, &[&*word]].concat())
+        named(below, &[path, &[&*word]].concat())
     })
 }
 
