@@ -24,7 +24,7 @@ use crate::console::open_standard_streams;
 use crate::host::Host;
 use crate::mounts::{mount_device, mount_first};
 use crate::overlay::become_init;
-use crate::{device, init, shutdown};
+use crate::{device, device_mapper, init, shutdown};
 
 const MODULES: &str = "/modules";
 const LOAD_ORDER: &str = "/modules/load-order";
@@ -87,6 +87,9 @@ fn switch(line: &CommandLine, root: &str) -> Result<(), String> {
         return Err(format!("root={root}: the initramfs finds roots by a device's name, such as root=/dev/vda"));
     }
     let patience = if line.has("rootwait") { None } else { Some(PATIENCE) };
+    if let Some(description) = line.value("dm-mod.create") {
+        device_mapper::create(description, patience)?;
+    }
     device::wait_for(Path::new(root), patience)?;
     mount_root(line, root)?;
     // What is in memory is not needed any more.

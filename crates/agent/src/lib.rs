@@ -11,6 +11,7 @@ mod clock;
 mod command_line;
 mod console;
 mod device;
+mod device_mapper;
 mod frame;
 mod host;
 mod init;

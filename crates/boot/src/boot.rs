@@ -11,12 +11,11 @@ use nex_vmm::{Architecture, Ending, Interrupt};
 
 use crate::deadline::deadline;
 use crate::error::Error;
-use crate::guest_kernel::GuestKernel;
 use crate::keyboard::Keyboard;
 use crate::options::Options;
 use crate::report::{
     AgentReport, EndReport, GuestClock, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report,
-    VmmReport, Way, role_name,
+    VerityReport, VmmReport, Way, role_name,
 };
 use crate::session::{Session, Step};
 use crate::setup::Setup;
@@ -28,6 +27,8 @@ const LAST_WORDS: Duration = Duration::from_secs(15);
 const A_LONG_TIME: Duration = Duration::from_secs(3600);
 /// The init that the kernel looks for first.
 const INIT: &str = "/sbin/init";
+/// What is said of a boot that has not used the hash tree of its image.
+const UNCHECKED: &str = "the image is sealed (dm-verity), and nobody has checked it in this boot; --verity IMAGE has the guest's kernel do so";
 /// The most that is kept of a console, in bytes.
 const CONSOLE: usize = 64 << 20;
 
@@ -75,7 +76,7 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
     let Some(outcome) = attempt.watch(watcher)? else { return Ok(None) };
     let Some(end) = attempt.end(outcome, watcher)? else { return Ok(None) };
     attempt.session.clear();
-    Ok(Some(attempt.report(&setup.kernel, outcome, end)))
+    Ok(Some(attempt.report(&setup, outcome, end)))
 }
 
 /// One guest.
@@ -254,10 +255,14 @@ impl<'a> Attempt<'a> {
         self.peak_memory = self.session.guest().peak_memory().max(self.peak_memory);
     }
 
-    fn report(self, kernel: &GuestKernel, outcome: Outcome, end: EndReport) -> Report {
+    fn report(self, setup: &Setup, outcome: Outcome, end: EndReport) -> Report {
+        let kernel = &setup.kernel;
         let (stages, choice, machine) = (self.session.stages(), self.session.choice(), self.session.machine());
         let ready = stages.ready.as_ref();
         let explanation = (outcome != Outcome::Ready).then(|| self.explain(end));
+        // Whoever sealed it thinks that the kernel checks it.
+        let is_unchecked = self.options.guest.verity.is_none() && self.image().is_some_and(|image| image.has_verity());
+        let unchecked = is_unchecked.then(|| UNCHECKED.to_owned());
         let stage = |name, time: Option<Duration>| time.map(|time| PhaseReport { name, seconds: time.as_secs_f64() });
         let reached =
             [stage("kernel", stages.kernel), stage("init", stages.init), stage("agent", ready.map(|(time, _)| *time))];
@@ -274,6 +279,7 @@ impl<'a> Attempt<'a> {
             failure: stages.failure.clone(),
             explanation,
             vmm: VmmReport::of(&self.session),
+            verity: setup.verity.as_ref().map(|verity| VerityReport { root_hash: verity.root_hash.to_string() }),
             kernel: KernelReport {
                 path: kernel.path.display().to_string(),
                 release: kernel.release.clone(),
@@ -292,12 +298,20 @@ impl<'a> Attempt<'a> {
                 ready_ms: ready.map(|(_, ready)| ready.uptime_ms),
             },
             end,
-            notes: self.said.iter().map(|said| format!("{} failed: {said}", choice.vmm.name())).collect(),
+            notes: unchecked
+                .into_iter()
+                .chain(self.said.iter().map(|said| format!("{} failed: {said}", choice.vmm.name())))
+                .collect(),
         }
     }
 
+    /// The image, where it can be read.
+    fn image(&self) -> Option<Image> {
+        nex_file::open_disk(&self.options.file).ok().and_then(|file| Image::open(file).ok())
+    }
+
     fn explain(&self, end: EndReport) -> Explanation {
-        let image = nex_file::open_disk(&self.options.file).ok().and_then(|file| Image::open(file).ok());
+        let image = self.image();
         let end = if end == EndReport::Killed { End::Stopped } else { End::Itself };
         let command_line = self.session.command_line();
         let known = Known { image: image.as_ref(), command_line: Some(command_line.as_bytes()), end: Some(end) };

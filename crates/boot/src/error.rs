@@ -7,6 +7,7 @@ use nex_kernel::ModulesError;
 use thiserror::Error;
 
 use crate::drive::DriveError;
+use crate::verity::VerityError;
 
 /// Why a guest cannot be started. What happens in the guest is no error but an [`Outcome`](crate::Outcome).
 #[derive(Debug, Error)]
@@ -91,6 +92,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// The root cannot be checked as was asked for.
+    #[error(transparent)]
+    Verity(#[from] VerityError),
     /// A drive for the guest cannot be made.
     #[error(transparent)]
     Drive(#[from] DriveError),

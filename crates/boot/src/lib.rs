@@ -24,6 +24,7 @@ mod root_file;
 mod session;
 mod setup;
 mod stages;
+mod verity;
 
 pub use boot::{Watcher, boot};
 pub use choice::{Choice, JailWish, Wish, WishedVmm};
@@ -34,10 +35,13 @@ pub use guest_kernel::{GuestKernel, KernelOptions};
 pub use options::Options;
 pub use overlay::Overlay;
 pub use report::{
-    AdvisoryReport, EndReport, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report, VmmReport,
-    Way,
+    AdvisoryReport, EndReport, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report, VerityReport,
+    VmmReport, Way,
 };
 pub use root_file::RootFile;
 pub use session::{Session, Step};
 pub use setup::{GuestOptions, Setup};
 pub use stages::Stages;
+pub use verity::{Verity, VerityError};
+
+pub use nex_verity::RootHash;

@@ -30,6 +30,9 @@ pub struct Report {
     pub explanation: Option<Explanation>,
     /// Who ran the guest.
     pub vmm: VmmReport,
+    /// What the guest's kernel has checked its root by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verity: Option<VerityReport>,
     /// The kernel.
     pub kernel: KernelReport,
     /// How many processors the guest had.
@@ -45,6 +48,14 @@ pub struct Report {
     pub end: EndReport,
     /// What else there is to know.
     pub notes: Vec<String>,
+}
+
+/// A root on dm-verity.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerityReport {
+    /// The root hash that the kernel was told, in hex.
+    pub root_hash: String,
 }
 
 /// What came of a boot.

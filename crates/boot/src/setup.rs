@@ -11,6 +11,7 @@ use crate::guest_kernel::{GuestKernel, KernelOptions};
 use crate::overlay::{Overlay, ReadyOverlay};
 use crate::root_file::RootFile;
 use crate::session::Session;
+use crate::verity::{self, ReadyVerity, Verity};
 
 /// What a guest is made of, beside its root filesystem.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct GuestOptions {
     /// Where changes go of a root that is only read. `None`: the guest writes to a view of the root of its own, which is gone
     /// with the guest.
     pub overlay: Option<Overlay>,
+    /// By what the guest's kernel checks its root, which is only read then.
+    pub verity: Option<Verity>,
 }
 
 /// A guest that is ready to be started.
@@ -38,6 +41,8 @@ pub struct Setup {
     /// What the guest is made of, but for the user's own words.
     pub machine: Machine,
     append: String,
+    /// What the root is checked by.
+    pub verity: Option<ReadyVerity>,
     /// Its drive is there as long as this is.
     _overlay: Option<ReadyOverlay>,
 }
@@ -52,12 +57,12 @@ impl Setup {
     /// When something is missing.
     pub fn new(root: &Path, options: &GuestOptions, wish: &Wish) -> Result<Self, Error> {
         let root = RootFile::open(root)?;
-        let more: &[&str] = if options.overlay.is_some() { &["overlay"] } else { &[] };
-        let wished: &[&str] = if wish.may_have_vsock() { &[ear::MODULE] } else { &[] };
-        let kernel = GuestKernel::prepare(&options.kernel, options.bus, more, wished)?;
-        let (access, mode) = match options.overlay {
-            Some(_) => (Access::ReadOnly, "ro"),
-            None => (Access::CopyOnWrite, "rw"),
+        let checked = options.verity.as_ref().map(|verity| verity.prepare(&root.path)).transpose()?;
+        let (more, wished) = modules(options, wish);
+        let kernel = GuestKernel::prepare(&options.kernel, options.bus, &more, &wished)?;
+        let (access, mode) = match (&options.overlay, &checked) {
+            (None, None) => (Access::CopyOnWrite, "rw"),
+            _ => (Access::ReadOnly, "ro"),
         };
         let mut machine = Machine {
             architecture: kernel.architecture,
@@ -69,11 +74,14 @@ impl Setup {
             memory_mib: options.memory_mib,
             vcpus: options.vcpus,
         };
+        if let Some(verity) = &checked {
+            verity.add_to(&mut machine);
+        }
         let overlay = options.overlay.as_ref().map(Overlay::prepare).transpose()?;
         if let Some(overlay) = &overlay {
             overlay.add_to(&mut machine);
         }
-        Ok(Self { kernel, machine, append: options.append.clone(), _overlay: overlay })
+        Ok(Self { kernel, machine, append: options.append.clone(), verity: checked, _overlay: overlay })
     }
 
     /// Starts it. The user's words stand last on the kernel's command line, and so win.
@@ -90,4 +98,13 @@ impl Setup {
         }
         Session::start(choice, machine, interrupt)
     }
+}
+
+/// The modules that a guest needs beside those for its drives, and those that it only gets if they are there.
+fn modules(options: &GuestOptions, wish: &Wish) -> (Vec<&'static str>, Vec<&'static str>) {
+    let overlay = options.overlay.as_ref().map(|_| "overlay");
+    let verity = options.verity.as_ref().map(|_| (verity::MODULE, verity::HASH_MODULE));
+    let vsock = wish.may_have_vsock().then_some(ear::MODULE);
+    let more = overlay.into_iter().chain(verity.map(|(module, _)| module)).collect();
+    (more, vsock.into_iter().chain(verity.map(|(_, hash)| hash)).collect())
 }

@@ -17,6 +17,7 @@ mod registry;
 mod run;
 mod set_agent;
 pub mod variables;
+mod verity;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ pub use run::RunArgs;
 pub use set_agent::SetAgentArgs;
 
 use crate::size;
+
+pub use verity::VerityArg;
 
 pub use script::{CleanArg, NetworkArg, ScriptArgs, SecretArg};
 

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 
 use nex_boot::{Options, Outcome, Overlay, Report, VmmReport, Watcher};
+use nex_diagnose::CheckOptions;
 use nex_terminal::Lent;
 use nex_text::printable;
 
@@ -34,6 +35,9 @@ pub fn run(args: &BootArgs) -> Result<End, Diagnostic> {
         terminal: (args.interactive && io::stdin().is_terminal()).then(Lent::new).transpose()?,
         warnings: Warnings::default(),
     };
+    if args.interactive {
+        tell_unread_console(args);
+    }
     let report = nex_boot::boot(&options(args), &mut user);
     user.done();
     let report = report.map_err(|error| user.interrupt.blamed_for(error.into()))?;
@@ -60,10 +64,28 @@ pub fn run(args: &BootArgs) -> Result<End, Diagnostic> {
     }
 }
 
+/// Says that what is typed goes nowhere, before anybody waits for an answer. What keeps the image from being looked at is said by the boot.
+fn tell_unread_console(args: &BootArgs) {
+    let init = args.guest.append.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix("init="));
+    let check = CheckOptions {
+        image: args.file.clone(),
+        init: init.map(|init| init.as_bytes().to_vec()),
+        ..CheckOptions::default()
+    };
+    if let Some(why) = nex_diagnose::check(&check).ok().and_then(|report| report.unread_console) {
+        tell(format_args!(
+            "note: nobody reads what you type: {why}; an image with a getty does, or a shell: --append init=/bin/sh. Ctrl-A x ends the guest"
+        ));
+    }
+}
+
 fn options(args: &BootArgs) -> Options {
     Options {
         file: args.file.clone(),
-        guest: args.guest.options(args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory))),
+        guest: args.guest.options(
+            args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory)),
+            args.verity.wish(),
+        ),
         wish: args.guest.wish(),
         timeout: args.timeout,
         interactive: args.interactive,

@@ -26,6 +26,7 @@ mod script;
 mod set_agent;
 mod size;
 mod tips;
+mod unread_input;
 mod version;
 mod warnings;
 

@@ -15,6 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::end::End;
 use crate::interrupt::{self, Grace, Interrupt};
 use crate::output::{StandardError, raw_output, tell, tell_lines};
+use crate::unread_input::UnreadInput;
 use crate::warnings::Warnings;
 use crate::{json, render};
 
@@ -43,10 +44,12 @@ pub fn run(args: &RunArgs) -> Result<End, Diagnostic> {
         err: BufWriter::new(StandardError),
         console: Console::to_look_at(),
         warnings: Warnings::default(),
+        input: UnreadInput::default(),
     };
     let report = nex_run::run(&options, &mut user, &mut stop).map_err(|error| failure(&error, stop.0.came()))?;
     user.console.finish();
     user.warnings.give(&report.vmm);
+    user.input.warn();
     words(&report, args).iter().for_each(tell);
     if args.format == Format::Json {
         tell_lines(&json::line(&report).map_err(failed)?);
@@ -79,7 +82,7 @@ fn options(args: &RunArgs) -> Result<Options, Diagnostic> {
     let overlay = args.overlay.overlay_drive.clone().unwrap_or(Overlay::Memory);
     Ok(Options {
         root: args.rootfs.clone(),
-        guest: args.guest.options(Some(overlay)),
+        guest: args.guest.options(Some(overlay), args.verity.wish()),
         wish: args.guest.wish(),
         program: args.binary.clone(),
         wishes: Wishes {
@@ -136,6 +139,7 @@ struct Terminal<'a> {
     err: BufWriter<StandardError>,
     console: Console,
     warnings: Warnings,
+    input: UnreadInput,
 }
 
 impl User for Terminal<'_> {
@@ -144,6 +148,7 @@ impl User for Terminal<'_> {
             tell(format_args!("run: {} ({})", vmm.name, vmm.why));
         }
         self.warnings.give(vmm);
+        self.input.warn();
     }
 
     fn streams(&mut self) -> Streams<'_> {

@@ -254,6 +254,8 @@ fn check_content(
     boot_script::check(image, machine, findings);
     image_config::check(image, machine, findings);
     let has_login = init.as_ref().is_some_and(|init| console::check(image, init, findings));
+    report.unread_console =
+        init.as_ref().filter(|_| !has_login).and_then(|init| console::unread(init.kind, &findings.found));
     users::check(image, has_login, findings);
     contract.resolver_is_the_kernel_s = resolver::check(image, kind, findings);
     if kind == Some(InitKind::Systemd) {

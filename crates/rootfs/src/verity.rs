@@ -10,16 +10,14 @@
 //! ```
 
 mod arguments;
-mod superblock;
 mod tree;
 
+use nex_verity::Superblock;
 use uuid::Uuid;
 
 pub use arguments::{GUEST_NEEDS, Place, report};
-pub use tree::{HashTree, RootHash};
-
-/// Blocks of data and of hashes, in bytes.
-pub const BLOCK_SIZE: u64 = nex_ext4::BLOCK_SIZE;
+pub use nex_verity::{BLOCK_SIZE, RootHash};
+pub use tree::HashTree;
 
 /// Bytes of a SHA-256.
 const DIGEST_SIZE: usize = 32;
@@ -42,6 +40,11 @@ impl Parameters {
     /// Bytes of the file system.
     pub fn data_bytes(&self) -> u64 {
         self.data_blocks * BLOCK_SIZE
+    }
+
+    /// What stands before the tree.
+    pub fn superblock(&self) -> Superblock {
+        Superblock { data_blocks: self.data_blocks, salt: self.salt.to_vec(), uuid: self.uuid.into_bytes() }
     }
 
     /// Bytes of the superblock and the tree.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::script::duration;
-use super::{Format, GuestArgs, OverlayDriveArg};
+use super::{Format, GuestArgs, OverlayDriveArg, VerityArg};
 
 /// `nex rootfs boot`.
 #[derive(Debug, Args)]
@@ -22,6 +22,9 @@ pub struct BootArgs {
 
     #[command(flatten)]
     pub overlay_drive: OverlayDriveArg,
+
+    #[command(flatten)]
+    pub verity: VerityArg,
 
     /// How long the agent may take to report, such as 90s or 5m.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
@@ -56,4 +59,5 @@ Examples:
   nex rootfs boot rootfs.ext4 --kernel vmlinux
   nex rootfs boot rootfs.ext4 --kernel /boot/vmlinuz-6.1.0-50-cloud-amd64 --quiet --format json
   nex rootfs boot rootfs.ext4 --kernel vmlinux --interactive
-  nex rootfs boot rootfs.ext4 --kernel vmlinux --overlay-drive state.ext4";
+  nex rootfs boot rootfs.ext4 --kernel vmlinux --overlay-drive state.ext4
+  nex rootfs boot sealed.ext4 --kernel vmlinux --verity sealed.ext4";

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
-use nex_boot::{GuestOptions, JailWish, KernelOptions, Overlay, Wish, WishedVmm};
+use nex_boot::{GuestOptions, JailWish, KernelOptions, Overlay, Verity, Wish, WishedVmm};
 use nex_vmm::{Accelerator, Bus};
 
 use crate::{rootfs, size};
@@ -74,8 +74,8 @@ pub struct GuestArgs {
 }
 
 impl GuestArgs {
-    /// What it is made of, with an overlay where its root is only read.
-    pub fn options(&self, overlay: Option<Overlay>) -> GuestOptions {
+    /// What it is made of, with an overlay where its root is only read, and a hash tree where its kernel checks that.
+    pub fn options(&self, overlay: Option<Overlay>, verity: Option<Verity>) -> GuestOptions {
         GuestOptions {
             kernel: KernelOptions {
                 kernel: self.kernel.clone(),
@@ -92,6 +92,7 @@ impl GuestArgs {
             vcpus: self.vcpus,
             append: self.append.clone(),
             overlay,
+            verity,
         }
     }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use nex_workload::Restart;
 
 use super::script::duration;
-use super::{Format, GuestArgs, OverlayDriveArg};
+use super::{Format, GuestArgs, OverlayDriveArg, VerityArg};
 
 /// `nex run`.
 #[derive(Debug, Args)]
@@ -60,6 +60,9 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub overlay: OverlayDriveArg,
+
+    #[command(flatten)]
+    pub verity: VerityArg,
 
     /// Start the guest even if nex rootfs check finds errors in the root filesystem.
     #[arg(long)]

@@ -12,6 +12,9 @@ pub fn boot(report: &Report) -> String {
     lines.add("ready", &ready(report));
     lines.add("vmm", &format!("{} ({})", report.vmm.name, report.vmm.why));
     report.vmm.warnings.iter().for_each(|warning| lines.add("warning", warning));
+    if let Some(verity) = &report.verity {
+        lines.add("verity", &format!("in force: the kernel checks the root by the root hash {}", verity.root_hash));
+    }
     lines.add("kernel", &kernel(report));
     if let Some(initramfs) = &report.kernel.initramfs {
         lines.add("initramfs", &format!("{} for {}", human(initramfs.bytes), initramfs.modules.join(", ")));

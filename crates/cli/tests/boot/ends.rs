@@ -115,6 +115,7 @@ fn a_user_types_into_the_console() -> Result<()> {
         Ok(())
     };
     read_until("# ")?;
+    // A shell reads what is typed.
     keys.write_all(b"echo a$((40+2))b\n")?;
     read_until("a42b")?;
     // Ctrl-A twice is one; what stands before it is a command that the shell does not know.
@@ -125,6 +126,7 @@ fn a_user_types_into_the_console() -> Result<()> {
     let mut rest = String::new();
     shown.read_to_string(&mut rest)?;
     assert!(rest.contains("\nerror: the agent of '") && !rest.contains("# error"), "{rest}");
+    assert!(!console.contains("nobody reads what you type"), "{console}");
     let said = String::from_utf8_lossy(&result.stdout).into_owned();
     assert_eq!(result.status.code(), Some(1), "{said}");
     assert!(said.contains("no: you ended the guest") && said.contains("end         killed"), "{said}");
@@ -160,6 +162,9 @@ fn a_terminal_is_as_it_was_afterwards() -> Result<()> {
     }
     terminal.wait()?;
     assert!(screen.contains("code 0"), "{screen}");
+    // The agent as the init reads nothing, which is said before anybody types.
+    let (before, _) = screen.split_once("@nex1 ready ").unwrap_or((&screen, ""));
+    assert!(before.contains("note: nobody reads what you type: the init is the agent"), "{screen}");
     let settings: Vec<_> = screen.split("speed ").skip(1).filter_map(|part| part.split("\r\n\r\n").next()).collect();
     let settings: Vec<_> = settings.iter().map(|part| part.lines().take(6).collect::<Vec<_>>()).collect();
     assert!(settings.len() == 2 && settings[0] == settings[1], "{settings:?}\n{screen}");

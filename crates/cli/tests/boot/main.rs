@@ -16,4 +16,5 @@ mod starts;
 #[allow(dead_code, reason = "scripts use the rest")]
 #[path = "../script/terminal.rs"]
 mod terminal;
+mod verity;
 mod vsock;

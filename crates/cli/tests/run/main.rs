@@ -12,4 +12,5 @@ mod output;
 mod overlay;
 mod place;
 mod refusals;
+mod verity;
 mod vsock;

@@ -6,7 +6,7 @@ use super::init::Init;
 use super::inittab::is_missing;
 use super::text::{lines, shown};
 use super::{Findings, InitKind, openrc, systemd};
-use crate::rules;
+use crate::{Finding, rules};
 
 /// Where distributions have the login program for serial ports.
 const AGETTY: [&[u8]; 2] = [b"/sbin/agetty", b"/usr/sbin/agetty"];
@@ -37,6 +37,19 @@ pub(super) fn check(view: &dyn View, init: &Init, findings: &mut Findings) -> bo
     }
     check_securetty(view, findings);
     true
+}
+
+/// Why nobody reads what is typed where there is no login, out of what was found about that. A shell reads it, and of programs
+/// that are not known nothing is said.
+pub(super) fn unread(kind: InitKind, found: &[Finding]) -> Option<String> {
+    const NO_LOGIN: [&str; 2] = [rules::GETTY_NONE.id, rules::GETTY_PROGRAM.id];
+    match kind {
+        InitKind::Agent => Some("the init is the agent, and nex's own reads nothing there".into()),
+        InitKind::Shell | InitKind::Other => None,
+        InitKind::Systemd | InitKind::OpenRc | InitKind::Inittab => {
+            found.iter().find(|finding| NO_LOGIN.contains(&finding.id)).map(|finding| finding.evidence.clone())
+        }
+    }
 }
 
 enum Login {

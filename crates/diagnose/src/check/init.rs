@@ -74,7 +74,7 @@ pub enum InitKind {
     OpenRc,
     /// BusyBox's or System V's, without OpenRC.
     Inittab,
-    /// A shell, because there is no init.
+    /// A shell, because there is no init, or because it was asked for.
     Shell,
     /// Something else.
     Other,
@@ -147,6 +147,11 @@ fn check_machine(view: &dyn View, init: &Program, findings: &mut Findings) {
 }
 
 fn kind(view: &Image, place: &[u8]) -> (InitKind, Option<Inittab>) {
+    /// BusyBox is what it is called by, whatever else it is.
+    const SHELLS: [&[u8]; 4] = [b"sh", b"ash", b"bash", b"dash"];
+    if SHELLS.contains(&name(place)) {
+        return (InitKind::Shell, None);
+    }
     let program = view.canonical(place).unwrap_or_default();
     if Some(&program) == view.canonical(AGENT).as_ref() {
         return (InitKind::Agent, None);

@@ -28,6 +28,9 @@ pub struct Report {
     pub init: Option<String>,
     /// The agent.
     pub agent: Option<String>,
+    /// Why nobody reads what is typed on the console, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread_console: Option<String>,
     /// The kernel, if one was given.
     pub kernel: Option<KernelReport>,
     /// What was found, the worst first.
@@ -83,6 +86,7 @@ impl Report {
             architecture: None,
             init: None,
             agent: None,
+            unread_console: None,
             kernel: None,
             findings,
             unchecked,

@@ -2,15 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BLOCK_SIZE, Parameters, RootHash};
+use nex_verity::{RootHash, Table};
+
+use super::Parameters;
 use crate::output::hex;
 use crate::report::VerityReport;
-
-/// What device mapper counts in, in bytes.
-const SECTOR: u64 = 512;
-
-/// The version of the form of a dm-verity table.
-const TABLE_VERSION: u32 = 1;
 
 /// The guest's first drive.
 const FIRST_DRIVE: &str = "/dev/vda";
@@ -21,9 +17,10 @@ const SECOND_DRIVE: &str = "/dev/vdb";
 const NAME: &str = "rootfs";
 
 /// What is to be known of a guest whose root is checked.
-pub const GUEST_NEEDS: &str = "dm-verity wants a kernel with CONFIG_DM_VERITY and CONFIG_DM_INIT built in, and the image as \
-                               the first drive, read only and not as Firecracker's root device (which adds root=/dev/vda); \
-                               the root stays read only, so what the guest writes goes to a tmpfs or another drive";
+pub const GUEST_NEEDS: &str = "nex rootfs boot and nex run have the root checked with --verity; elsewhere dm-verity wants a kernel with \
+                               CONFIG_DM_VERITY and CONFIG_DM_INIT built in, and the image as the first drive, read only and not as \
+                               Firecracker's root device (which adds root=/dev/vda); the root stays read only, so what the guest \
+                               writes goes to a tmpfs or another drive";
 
 /// Where the tree stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,24 +44,19 @@ impl Place {
 /// Tells everything about a tree. `image` is the name of the image when it is not compressed.
 pub fn report(parameters: &Parameters, root: &RootHash, place: &Place, image: &Path) -> VerityReport {
     let offset = place.offset(parameters);
-    let root_hash = hex(&root.0);
+    let root_hash = root.to_string();
     let salt = hex(&parameters.salt);
     let (hash_drive, hash_file) = match place {
         Place::Appended => (FIRST_DRIVE, image),
         Place::File(path) => (SECOND_DRIVE, path.as_path()),
     };
-    let table = format!(
-        "0 {sectors} verity {TABLE_VERSION} {FIRST_DRIVE} {hash_drive} {BLOCK_SIZE} {BLOCK_SIZE} {blocks} {start} \
-         sha256 {root_hash} {salt}",
-        sectors = parameters.data_bytes() / SECTOR,
-        blocks = parameters.data_blocks,
-        // The kernel reads no superblock.
-        start = offset / BLOCK_SIZE + 1,
-    );
+    let superblock = parameters.superblock();
+    let (data, hashes) = (FIRST_DRIVE, hash_drive);
+    let table = Table { superblock: &superblock, root_hash: *root, data, hashes, offset };
     let (image, hash_file) = (nex_text::shell_word(image), nex_text::shell_word(hash_file));
     let options = if offset == 0 { String::new() } else { format!(" --hash-offset={offset}") };
     VerityReport {
-        kernel_arguments: format!("dm-mod.create=\"{NAME},,,ro,{table}\" root=/dev/dm-0 ro"),
+        kernel_arguments: table.kernel_arguments(),
         verify: format!("veritysetup verify {image} {hash_file} {root_hash}{options}"),
         open: format!("veritysetup open {image} {NAME} {hash_file} {root_hash}{options}"),
         root_hash,

@@ -6,13 +6,11 @@ use std::os::unix::fs::FileExt;
 
 use sha2::{Digest, Sha256};
 
-use super::{BLOCK_SIZE, DIGEST_SIZE, Parameters, superblock};
+use nex_verity::RootHash;
+
+use super::{BLOCK_SIZE, DIGEST_SIZE, Parameters};
 
 const BLOCK: usize = BLOCK_SIZE as usize;
-
-/// What the kernel must know to trust the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RootHash(pub [u8; DIGEST_SIZE]);
 
 /// A tree under construction.
 pub struct HashTree<'a> {
@@ -100,7 +98,7 @@ impl<'a> HashTree<'a> {
         let is_whole = self.taken == self.parameters.data_blocks && self.partial.is_empty();
         let root = self.root.filter(|_| is_whole);
         let root = root.ok_or_else(|| io::Error::other("the image is not as long as its hash tree says"))?;
-        self.file.write_all_at(&superblock::encode(self.parameters), self.offset)?;
+        self.file.write_all_at(&self.parameters.superblock().encode(), self.offset)?;
         Ok(root)
     }
 

@@ -1,0 +1,148 @@
+//! A root that the guest's kernel checks, block by block, by a hash tree of dm-verity.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nex_diagnose::Superblock as Ext4;
+use nex_verity::{BLOCK_SIZE, NotATree, RootHash, SUPERBLOCK_SIZE, Superblock, Table};
+use nex_vmm::{Access, Machine};
+
+/// The module that checks.
+pub const MODULE: &str = "dm_verity";
+/// What it hashes by, in kernels that have it in a module of its own.
+pub const HASH_MODULE: &str = "sha256_generic";
+
+/// A hash tree, and what it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verity {
+    /// Where it is: the image itself, when it stands behind the file system, or a file of its own.
+    pub hashes: PathBuf,
+    /// Its root hash, of the one who has built the image; without it, the tree is believed.
+    pub root_hash: Option<RootHash>,
+}
+
+/// Why a hash tree cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum VerityError {
+    /// A file cannot be read.
+    #[error("cannot read '{}': {cause}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// There is no tree in the file.
+    #[error("cannot use '{}' for --verity: {why}; name the image that nex rootfs --verity has made, or the file of --verity-file", .path.display())]
+    NoTree {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        why: NotATree,
+    },
+    /// The tree is not the image's.
+    #[error(
+        "the hash tree in '{}' is for {tree} blocks, and the file system in '{}' has {file_system}: they are not of one build; name the \
+         tree that was made with this image", .hashes.display(), .image.display()
+    )]
+    Other {
+        /// The file with the tree.
+        hashes: PathBuf,
+        /// The image.
+        image: PathBuf,
+        /// Blocks of 4 KiB that the tree covers.
+        tree: u64,
+        /// Those of the file system.
+        file_system: u64,
+    },
+    /// The tree is not the one that was asked for.
+    #[error("the hash tree in '{}' has the root hash {found}, and not {wanted}: it was changed, or is another build's", .path.display())]
+    RootHash {
+        /// The file with the tree.
+        path: PathBuf,
+        /// What it has.
+        found: RootHash,
+        /// What was asked for.
+        wanted: RootHash,
+    },
+}
+
+/// A tree that goes with its image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyVerity {
+    superblock: Superblock,
+    /// What the kernel is told to believe.
+    pub root_hash: RootHash,
+    /// Where the superblock begins, in bytes.
+    offset: u64,
+    /// The file of the tree, where that is not the image.
+    apart: Option<PathBuf>,
+}
+
+impl Verity {
+    /// Makes sure that the tree is the image's, as far as that is told without reading all of it: the guest's kernel does that.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be read.
+    pub fn prepare(&self, image: &Path) -> Result<ReadyVerity, VerityError> {
+        let path = &self.hashes;
+        let failed = |path: &Path| {
+            let path = path.to_path_buf();
+            move |cause| VerityError::Read { path, cause }
+        };
+        let open = |path: &Path| nex_file::open_disk(path).map_err(failed(path));
+        let (data, hashes) = (open(image)?, open(path)?);
+        let same = is_same(&data, &hashes).map_err(failed(path))?;
+        let file_system = Ext4::open(data).map_err(|error| failed(image)(io::Error::other(error.to_string())))?;
+        let covered = file_system.blocks.saturating_mul(file_system.block_size);
+        let offset = if same { covered } else { 0 };
+        let superblock = read(&hashes, offset, SUPERBLOCK_SIZE).map_err(failed(path))?;
+        let superblock =
+            Superblock::decode(&superblock).map_err(|why| VerityError::NoTree { path: path.clone(), why })?;
+        let blocks = covered / BLOCK_SIZE;
+        if superblock.data_blocks != blocks {
+            let (hashes, image, tree) = (path.clone(), image.into(), superblock.data_blocks);
+            return Err(VerityError::Other { hashes, image, tree, file_system: blocks });
+        }
+        let root = read(&hashes, offset.saturating_add(BLOCK_SIZE), BLOCK_SIZE as usize).map_err(failed(path))?;
+        let found = superblock.root_hash(&root);
+        match self.root_hash {
+            Some(wanted) if wanted != found => Err(VerityError::RootHash { path: path.clone(), found, wanted }),
+            _ => Ok(ReadyVerity { superblock, root_hash: found, offset, apart: (!same).then(|| path.clone()) }),
+        }
+    }
+}
+
+impl ReadyVerity {
+    /// Gives the guest, whose first drive is the image, the tree's drive and the words by which the kernel checks its root.
+    pub fn add_to(&self, machine: &mut Machine) {
+        let data = machine.drives.first().map(|drive| drive.bus).unwrap_or_default().device(0);
+        let hashes = self.apart.clone().map(|file| machine.add_drive(file, Access::ReadOnly));
+        let hashes = hashes.as_deref().unwrap_or(&data);
+        let (superblock, root_hash, offset) = (&self.superblock, self.root_hash, self.offset);
+        machine.add_words(&Table { superblock, root_hash, data: &data, hashes, offset }.kernel_arguments());
+    }
+}
+
+fn is_same(one: &File, other: &File) -> io::Result<bool> {
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+/// As many bytes as there are, up to `most`.
+fn read(file: &File, offset: u64, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; most];
+    let mut count = 0;
+    while count < most {
+        match file.read_at(&mut bytes[count..], offset.saturating_add(count as u64)) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(count);
+    Ok(bytes)
+}
