@@ -9,6 +9,14 @@
 
 use std::ffi::{c_char, c_int};
 
+use nex_workload::MarkNote;
+
+/// By this nex knows its own agent, and whether they understand each other.
+// SAFETY: the section holds notes, and this is one. Linkers keep notes, and strip(1) what is loaded.
+#[unsafe(link_section = ".note.nex")]
+#[used]
+static MARK: MarkNote = MarkNote::new(env!("CARGO_PKG_VERSION"));
+
 /// The C library's `main`. The arguments are read through `std::env`, which the library fills before this is called.
 // SAFETY: no other symbol of this name exists, since the crate root is `no_main`.
 #[unsafe(no_mangle)]

@@ -5,17 +5,19 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use nex_diagnose::Image;
-use nex_diagnose::console::{End, Explanation, Known, explain};
+use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
 use nex_protocol::Role;
 use nex_vmm::{Architecture, Ending, Interrupt};
 
+use crate::agent;
 use crate::deadline::deadline;
 use crate::error::Error;
 use crate::keyboard::Keyboard;
 use crate::options::Options;
+use crate::ready::{Readiness, ReadyWhen};
 use crate::report::{
-    AgentReport, EndReport, GuestClock, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report,
-    VerityReport, VmmReport, Way, role_name,
+    AgentReport, EndReport, GuestClock, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, ReadyBy,
+    Report, VerityReport, VmmReport, Way, role_name,
 };
 use crate::session::{Session, Step};
 use crate::setup::Setup;
@@ -53,11 +55,12 @@ pub trait Watcher {
     fn interrupt(&self) -> BorrowedFd<'_>;
 }
 
-/// Boots a root filesystem, and waits for its agent. `None` when it was interrupted.
+/// Boots a root filesystem, and waits until it is ready. `None` when it was interrupted.
 ///
 /// # Errors
 /// When there is no guest to report on.
 pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Report>, Error> {
+    agent::check(options)?;
     let mut setup = Setup::new(&options.file, &options.guest, &options.wish)?;
     if options.guest.overlay.is_some() {
         // Only the overlay is the agent's there: then the root's own init goes on.
@@ -83,6 +86,7 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
 struct Attempt<'a> {
     options: &'a Options,
     session: Session,
+    readiness: Readiness<'a>,
     keyboard: Keyboard,
     /// What was typed and the guest has not taken yet.
     typed: Vec<u8>,
@@ -102,6 +106,7 @@ impl<'a> Attempt<'a> {
         Self {
             options,
             session,
+            readiness: Readiness::new(&options.ready),
             keyboard: Keyboard::default(),
             typed: Vec::new(),
             has_keyboard: options.interactive,
@@ -118,21 +123,22 @@ impl<'a> Attempt<'a> {
     }
 
     fn is_ready(&self) -> bool {
-        self.session.stages().ready.is_some()
+        self.readiness.shown().is_some()
     }
 
     /// Follows the guest until it is clear what comes of it. `None` when interrupted.
     fn watch(&mut self, watcher: &mut dyn Watcher) -> Result<Option<Outcome>, Error> {
-        let mut until_ready = deadline(Instant::now(), self.options.timeout);
+        // A time after which it is ready is as long as it may take.
+        let time = self.readiness.after().unwrap_or(self.options.timeout);
+        let mut until_ready = deadline(Instant::now(), time);
         loop {
             // Who sits before the guest decides when it has taken too long.
             let is_kept = self.options.interactive && self.is_ready();
             let until = if is_kept { Instant::now() + A_LONG_TIME } else { until_ready };
             match self.step(watcher, until)? {
-                Happened::Console => {}
-                Happened::Restart => until_ready = deadline(Instant::now(), self.options.timeout),
-                Happened::Nothing if is_kept => {}
-                Happened::Nothing => return Ok(Some(Outcome::Timeout)),
+                Happened::Console => self.readiness.look_at_the_time(&self.session),
+                Happened::Restart => until_ready = deadline(Instant::now(), time),
+                Happened::Nothing => self.readiness.look_at_the_time(&self.session),
                 Happened::Interrupt => return Ok(None),
                 Happened::Quit => return Ok(Some(self.outcome(Outcome::Quit))),
                 Happened::End => return Ok(Some(self.outcome(Outcome::Ended))),
@@ -140,14 +146,14 @@ impl<'a> Attempt<'a> {
             if self.is_ready() && !self.options.interactive {
                 return Ok(Some(Outcome::Ready));
             }
-            // Who writes without end is late, too.
+            // Who writes without end is late, as who writes nothing.
             if !self.is_ready() && Instant::now() >= until_ready {
                 return Ok(Some(Outcome::Timeout));
             }
         }
     }
 
-    /// Whatever came after the agent's report, the boot was a success.
+    /// Whatever came after the guest was ready, the boot was a success.
     fn outcome(&self, otherwise: Outcome) -> Outcome {
         if self.is_ready() { Outcome::Ready } else { otherwise }
     }
@@ -196,17 +202,20 @@ impl<'a> Attempt<'a> {
             Step::Woken(_) => Ok(self.type_in(watcher)),
             Step::Restarted => {
                 self.console.clear();
+                self.readiness = Readiness::new(&self.options.ready);
                 self.tell(watcher);
                 Ok(Happened::Restart)
             }
-            Step::Console { bytes, .. } => {
+            Step::Console { bytes, items } => {
+                self.readiness.take(&bytes, &items, &self.session);
                 watcher.console(&bytes);
                 self.keep(&bytes);
                 // When the guest has ended, there is nothing to ask any more.
                 self.note_memory();
                 Ok(Happened::Console)
             }
-            Step::Ended { status, ending, .. } => {
+            Step::Ended { items, status, ending } => {
+                self.readiness.take(b"", &items, &self.session);
                 if !status.success() {
                     self.said = Some(self.session.guest().said()).filter(|said| !said.is_empty());
                 }
@@ -259,17 +268,24 @@ impl<'a> Attempt<'a> {
         let kernel = &setup.kernel;
         let (stages, choice, machine) = (self.session.stages(), self.session.choice(), self.session.machine());
         let ready = stages.ready.as_ref();
-        let explanation = (outcome != Outcome::Ready).then(|| self.explain(end));
+        let shown = self.readiness.shown();
+        let explanation = (outcome != Outcome::Ready).then(|| self.explain(end)).flatten();
         // Whoever sealed it thinks that the kernel checks it.
         let is_unchecked = self.options.guest.verity.is_none() && self.image().is_some_and(|image| image.has_verity());
         let unchecked = is_unchecked.then(|| UNCHECKED.to_owned());
         let stage = |name, time: Option<Duration>| time.map(|time| PhaseReport { name, seconds: time.as_secs_f64() });
-        let reached =
-            [stage("kernel", stages.kernel), stage("init", stages.init), stage("agent", ready.map(|(time, _)| *time))];
+        let reached = [
+            stage("kernel", stages.kernel),
+            stage("init", stages.init),
+            stage("agent", ready.map(|(time, _)| *time)),
+            stage("ready", shown.filter(|(by, _)| *by != ReadyBy::Agent).map(|(_, time)| time)),
+        ];
         Report {
             schema_version: Report::SCHEMA_VERSION,
             file: self.options.file.display().to_string(),
-            ready: ready.is_some(),
+            ready: shown.is_some(),
+            ready_by: shown.map(|(by, _)| by),
+            ready_line: self.readiness.line(),
             outcome,
             agent: ready.map(|(_, ready)| AgentReport {
                 version: ready.version.clone(),
@@ -310,12 +326,16 @@ impl<'a> Attempt<'a> {
         nex_file::open_disk(&self.options.file).ok().and_then(|file| Image::open(file).ok())
     }
 
-    fn explain(&self, end: EndReport) -> Explanation {
+    /// Why the guest was not ready; `None` when that is only that an agent did not report, and nobody waited for one.
+    fn explain(&self, end: EndReport) -> Option<Explanation> {
         let image = self.image();
         let end = if end == EndReport::Killed { End::Stopped } else { End::Itself };
         let command_line = self.session.command_line();
         let known = Known { image: image.as_ref(), command_line: Some(command_line.as_bytes()), end: Some(end) };
-        explain(&self.console, &known)
+        let explanation = explain(&self.console, &known);
+        let is_silence = explanation.cause.as_ref().is_some_and(|cause| cause.finding.id == AGENT_SILENT.id);
+        let waits_for_agent = matches!(self.options.ready, ReadyWhen::Agent);
+        (waits_for_agent || !is_silence).then_some(explanation)
     }
 }
 

@@ -77,6 +77,43 @@ pub enum Error {
         /// The kernel's processor.
         wanted: &'static str,
     },
+    /// The agent for the initramfs is somebody else's.
+    #[error(
+        "the agent '{}' for the initramfs {why}; name a nex-agent with --agent, or bring an initramfs of your own with --initrd",
+        .path.display()
+    )]
+    ForeignAgent {
+        /// The agent.
+        path: PathBuf,
+        /// What it is.
+        why: String,
+    },
+    /// Nobody would know that the guest is up.
+    #[error(
+        "nothing would tell that the guest of '{}' is up: {} {why}; say what shows it: --ready REGEX (a line on its console) or \
+         --ready-after TIME; or {remedy}",
+        .path.display(), String::from_utf8_lossy(nex_diagnose::AGENT)
+    )]
+    SilentAgent {
+        /// The root filesystem.
+        path: PathBuf,
+        /// What its agent is.
+        why: String,
+        /// How it gets one that does.
+        remedy: String,
+    },
+    /// Nobody would lay the overlay over the root.
+    #[error(
+        "nothing would lay the overlay over the root of '{}': {} {why}; boot it without --overlay and --overlay-drive, or give it \
+         nex's own agent: nex rootfs set-agent {} NEX-AGENT",
+        .path.display(), String::from_utf8_lossy(nex_diagnose::AGENT), nex_text::shell_word(.path)
+    )]
+    OverlayAgent {
+        /// The root filesystem.
+        path: PathBuf,
+        /// What its agent is.
+        why: String,
+    },
     /// QEMU does not find the kernel's entry.
     #[error(
         "QEMU cannot boot the vmlinux '{}': it has no PVH entry (CONFIG_PVH=y); take the bzImage of the same build", .0.display()

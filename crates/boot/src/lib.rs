@@ -1,4 +1,4 @@
-//! Boots a root filesystem, to see whether its agent reports.
+//! Boots a root filesystem, to see whether its agent reports, or something else shows that the guest is ready.
 //!
 //! ```text
 //! Options ──> Setup: kernel, drives, machine ──> Choice of a VMM ──> Session ──> Report
@@ -7,6 +7,7 @@
 //! [`boot`] does all of it. Who runs a guest for another purpose takes the parts: [`Setup::new`] makes sure of what the guest
 //! is made of, [`Setup::start`] chooses who runs it, and a [`Session`] gives what the guest says.
 
+mod agent;
 mod boot;
 mod choice;
 mod deadline;
@@ -19,6 +20,7 @@ mod memory_file;
 mod nameless;
 mod options;
 mod overlay;
+mod ready;
 mod report;
 mod root_file;
 mod session;
@@ -34,8 +36,10 @@ pub use error::Error;
 pub use guest_kernel::{GuestKernel, KernelOptions};
 pub use options::Options;
 pub use overlay::Overlay;
+pub use ready::{LinePattern, ReadyWhen};
 pub use report::{
-    AdvisoryReport, EndReport, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, Report, VerityReport,
+    AdvisoryReport, EndReport, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, ReadyBy, Report,
+    VerityReport,
     VmmReport, Way,
 };
 pub use root_file::RootFile;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::choice::Wish;
+use crate::ready::ReadyWhen;
 use crate::setup::GuestOptions;
 
 /// A boot.
@@ -15,8 +16,10 @@ pub struct Options {
     pub guest: GuestOptions,
     /// Who shall run the guest.
     pub wish: Wish,
-    /// How long the agent may take to report.
+    /// What shows that the guest is ready.
+    pub ready: ReadyWhen,
+    /// How long the guest may take to be ready.
     pub timeout: Duration,
-    /// Keep the guest when the agent has reported, until it ends itself.
+    /// Keep the guest when it is ready, until it ends itself.
     pub interactive: bool,
 }

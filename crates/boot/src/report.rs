@@ -18,8 +18,13 @@ pub struct Report {
     pub schema_version: u32,
     /// The root filesystem's file.
     pub file: String,
-    /// Whether the agent has reported.
+    /// Whether the guest was ready.
     pub ready: bool,
+    /// What has shown that.
+    pub ready_by: Option<ReadyBy>,
+    /// The line that has shown it, if it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_line: Option<String>,
     /// What came of it.
     pub outcome: Outcome,
     /// The agent, once it has reported.
@@ -39,8 +44,8 @@ pub struct Report {
     pub vcpus: u8,
     /// Its memory.
     pub memory: MemoryReport,
-    /// When the boot came to its stages, in seconds since the VMM's start, in this order: `kernel`, `init`, `agent`. A stage
-    /// that it did not come to is missing.
+    /// When the boot came to its stages, in seconds since the VMM's start, in this order: `kernel`, `init`, `agent`, and
+    /// `ready` where it is not the agent that shows it. A stage that it did not come to is missing.
     pub stages: Vec<PhaseReport>,
     /// The same by the guest's own clock.
     pub guest_clock: GuestClock,
@@ -58,11 +63,23 @@ pub struct VerityReport {
     pub root_hash: String,
 }
 
+/// What shows that a guest is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadyBy {
+    /// Its agent.
+    Agent,
+    /// A line on its console.
+    Line,
+    /// The time that it has run.
+    Time,
+}
+
 /// What came of a boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The agent has reported.
+    /// The guest was ready.
     Ready,
     /// The guest ended before.
     Ended,

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 
-use nex_boot::{Options, Outcome, Overlay, Report, VmmReport, Watcher};
+use nex_boot::{Options, Outcome, Overlay, ReadyWhen, Report, VmmReport, Watcher};
 use nex_diagnose::CheckOptions;
 use nex_terminal::Lent;
 use nex_text::printable;
@@ -20,7 +20,7 @@ use crate::{json, output, render};
 /// Boots the root filesystem, and reports it.
 ///
 /// # Errors
-/// When the agent does not report.
+/// When the guest is not ready.
 pub fn run(args: &BootArgs) -> Result<End, Diagnostic> {
     let mut user = User {
         interrupt: Interrupt::catch().and_then(|interrupt| {
@@ -87,23 +87,31 @@ fn options(args: &BootArgs) -> Options {
             args.verity.wish(),
         ),
         wish: args.guest.wish(),
+        ready: match (&args.ready, args.ready_after) {
+            (Some(pattern), _) => ReadyWhen::Line(pattern.clone()),
+            (None, Some(time)) => ReadyWhen::After(time),
+            (None, None) => ReadyWhen::Agent,
+        },
         timeout: args.timeout,
         interactive: args.interactive,
     }
 }
 
 fn why_not(report: &Report, args: &BootArgs) -> String {
+    let (who, did, had) = match (&args.ready, args.ready_after) {
+        (Some(_), _) => ("guest", "write a line that --ready matches", "written a line that --ready matches"),
+        (None, Some(_)) => ("guest", "run for as long as --ready-after says", "run for as long as --ready-after says"),
+        (None, None) => ("agent", "report", "reported"),
+    };
     let what = match report.outcome {
-        Outcome::Timeout => {
-            format!("did not report within {} s (--timeout gives it longer)", args.timeout.as_secs())
-        }
-        Outcome::Quit => "had not reported when you ended the guest".into(),
-        Outcome::Ended | Outcome::Ready => "did not report before the guest ended".into(),
+        Outcome::Timeout => format!("did not {did} within {} s (--timeout gives it longer)", args.timeout.as_secs()),
+        Outcome::Quit => format!("had not {had} when you ended the guest"),
+        Outcome::Ended | Outcome::Ready => format!("did not {did} before the guest ended"),
     };
     let failure = report.failure.iter().map(|failure| format!("; its last failure: {failure}"));
     let notes = report.notes.iter().map(|note| format!("; {note}"));
     let why: String = failure.chain(notes).map(printable).collect();
-    format!("the agent of '{}' {what}{why}", report.file)
+    format!("the {who} of '{}' {what}{why}", report.file)
 }
 
 /// The user before the guest.

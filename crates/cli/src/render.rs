@@ -45,7 +45,8 @@ pub fn text(report: &Report) -> String {
     if let Some(script) = &report.boot_script {
         lines.add("boot script", script);
     }
-    lines.add("agent", &format!("{} ({})", report.agent.path, human(report.agent.bytes)));
+    let whose = if report.agent.protocol.is_some() { "" } else { ", not nex's own" };
+    lines.add("agent", &format!("{} ({}{whose})", report.agent.path, human(report.agent.bytes)));
     lines.add("started by", &report.started_by);
     lines.add("resolv.conf", &resolv_conf(&report.resolv_conf));
     for note in &report.notes {

@@ -34,8 +34,9 @@ use serde::Serialize;
 use crate::Image;
 
 pub use command_line::CommandLine;
-pub use rules::CONSOLE_RULES;
+pub use rules::{AGENT_SILENT, CONSOLE_RULES};
 pub use symptom::{Quote, Symptom};
+pub use text::without_escapes;
 
 use boot::Boot;
 use symptom::Weight;

@@ -46,6 +46,8 @@ rules! {
     AGENT_MACHINE: Error "agent-machine" "The agent is for another kind of processor than the init or the kernel."
     AGENT_INTERPRETER: Error "agent-interpreter" "What runs the agent, a loader or a script's interpreter, is missing."
     AGENT_LIBRARIES: Error "agent-libraries" "Libraries that the agent needs are missing, or are too old."
+    AGENT_FOREIGN: Info "agent-foreign" "The agent is not nex's own: nex run does not take it, and nex rootfs boot has to be told what shows that the guest is ready."
+    AGENT_PROTOCOL: Warning "agent-protocol" "The agent is nex's own, of a version that this nex does not understand."
     AGENT_NOT_STARTED: Error "agent-not-started" "Nothing starts the agent."
     AGENT_USER: Error "agent-user" "The user or the group that the agent's service runs as is unknown."
     AGENT_HOME: Warning "agent-home" "The home directory of the agent's user is missing or somebody else's."

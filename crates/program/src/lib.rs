@@ -5,11 +5,13 @@
 //! root filesystem lacks.
 //!
 //! [`ResolvConf`] is what a root filesystem says about its name servers, and [`SshServer`] finds the keys of SSH servers.
+//! [`Speech`] is how an agent speaks to the host.
 
 mod elf;
 mod libc;
 mod library;
 mod machine;
+mod mark;
 mod missing;
 mod needs;
 mod program;
@@ -23,6 +25,7 @@ pub use elf::{Broken, Elf, Version};
 pub use libc::Libc;
 pub use library::ReadError;
 pub use machine::Machine;
+pub use mark::Speech;
 pub use missing::Missing;
 pub use needs::missing;
 pub use program::{Linkage, NotAProgram, Program};

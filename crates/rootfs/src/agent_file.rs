@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek};
 use std::path::Path;
 
+use nex_program::Speech;
+
 use crate::agent::Agent;
 use crate::error::Error;
 use crate::output::sha256;
@@ -15,6 +17,8 @@ pub struct AgentFile {
     pub program: Agent,
     /// Its bytes.
     pub file: File,
+    /// How it speaks to the host.
+    pub speech: Speech,
     /// What is said about it in the report.
     pub report: AgentReport,
 }
@@ -34,8 +38,14 @@ impl AgentFile {
         file.rewind().map_err(open_agent)?;
         let (sha256, bytes) = sha256(&mut file).map_err(open_agent)?;
         let linkage = program.linkage().to_string();
-        let report = AgentReport { path: path.display().to_string(), sha256, bytes, linkage };
-        Ok(Self { program, file, report })
+        file.rewind().map_err(open_agent)?;
+        let speech = Speech::read(&file).map_err(open_agent)?;
+        let (version, protocol) = match &speech {
+            Speech::Own(mark) => (Some(mark.version.clone()), Some(mark.protocol)),
+            Speech::Lines | Speech::None => (None, None),
+        };
+        let report = AgentReport { path: path.display().to_string(), sha256, bytes, linkage, version, protocol };
+        Ok(Self { program, file, speech, report })
     }
 }
 

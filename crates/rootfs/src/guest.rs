@@ -47,7 +47,7 @@ pub struct Options {
     pub hostname: Option<String>,
     /// What `/etc/resolv.conf` becomes.
     pub resolv_conf: ResolvConfSource,
-    /// Whether the agent is nex's own, as far as it shows: as the init, that one makes name servers and SSH host keys.
+    /// Whether the agent is nex's own: as the init, that one makes name servers and SSH host keys.
     pub agent_is_ours: bool,
     /// The hash of root's password, as crypt(5) makes it. Without one root stays as the image has it, and is locked where
     /// anybody could log in without a password.

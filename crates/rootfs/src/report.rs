@@ -211,6 +211,10 @@ pub struct AgentReport {
     pub bytes: u64,
     /// How it gets the code that it does not bring along: `static`, or what loads it.
     pub linkage: String,
+    /// The version of an agent of nex's own.
+    pub version: Option<String>,
+    /// The version of the protocol that such an agent speaks; no other agent is known to speak any.
+    pub protocol: Option<u32>,
 }
 
 /// A phase of the build.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use nex_boot::{DriveError, GuestOptions, Overlay, Session, Setup, VmmReport, Wish, workload_drive};
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{AGENT, CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
-use nex_program::Machine;
+use nex_program::{Machine, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
 use nex_workload::{Unstarted, Workload};
 
@@ -57,6 +57,18 @@ pub enum Error {
         kernel: PathBuf,
         /// What speaks against it.
         findings: Vec<Finding>,
+    },
+    /// Its agent is not nex's own, or not one that this nex understands.
+    #[error(
+        "nex run cannot use the agent of '{}': {} {why}, and nobody else would run the program there and tell of it; give it \
+         nex's own: nex rootfs set-agent {} NEX-AGENT; --no-check tries it all the same",
+        .root.display(), String::from_utf8_lossy(AGENT), nex_text::shell_word(.root)
+    )]
+    Agent {
+        /// The root filesystem.
+        root: PathBuf,
+        /// What its agent is.
+        why: String,
     },
     /// It is not known what to run.
     #[error(transparent)]
@@ -111,6 +123,9 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
         check(options, &setup)?;
     }
     let image = open(&options.root)?;
+    if options.check {
+        check_agent(options, &image)?;
+    }
     let program = options.program.as_deref();
     let program = program.map(|path| OwnProgram::open(path, setup.kernel.architecture, &image)).transpose()?;
     let config = command::image_config(&image)?;
@@ -153,6 +168,14 @@ fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Contract { root: options.root.clone(), kernel: kernel.clone(), findings })
+}
+
+/// Refuses an agent that would not take part. One that is not there is a matter of the contract.
+fn check_agent(options: &Options, image: &Image) -> Result<(), Error> {
+    match Speech::of(image, AGENT).and_then(|speech| speech.unfit()) {
+        None => Ok(()),
+        Some(why) => Err(Error::Agent { root: options.root.clone(), why }),
+    }
 }
 
 /// Refuses what the agent would not start.

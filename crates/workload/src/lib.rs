@@ -4,13 +4,14 @@
 //! ext4 beside the root, has a [`Workload`] in [`WORKLOAD_FILE`] and, unless that names one of the root's, the program beside it in
 //! [`BINARY_FILE`].
 //!
-//! Root's password in a guest is what [`Password`] makes of its field.
+//! Root's password in a guest is what [`Password`] makes of its field. [`Mark`] is how a host knows an agent of nex's own.
 //!
 //! [`find_program`], [`find_directory`], [`User::find`] and [`stop_signal`] say what keeps it from starting. The agent asks them in the
 //! guest, and nex before the guest boots.
 
 mod image_config;
 mod json;
+mod mark;
 mod password;
 mod restart;
 mod start;
@@ -21,6 +22,7 @@ mod workload;
 
 pub use image_config::ImageConfig;
 pub use json::Json;
+pub use mark::{Mark, MarkNote, PROTOCOL};
 pub use password::{Password, may_be_asked_for};
 pub use restart::{ParseRestartError, Restart};
 pub use start::{Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Root, Unstarted, find_directory, find_program};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use nex_boot::LinePattern;
 
 use super::script::duration;
 use super::{Format, GuestArgs, OverlayDriveArg, VerityArg};
@@ -26,11 +27,19 @@ pub struct BootArgs {
     #[command(flatten)]
     pub verity: VerityArg,
 
-    /// How long the agent may take to report, such as 90s or 5m.
+    /// A regular expression for a line on the console that shows that the guest is ready, in place of the agent's report.
+    #[arg(long, value_name = "REGEX", conflicts_with = "ready_after")]
+    pub ready: Option<LinePattern>,
+
+    /// How long the guest has to run to count as ready, in place of the agent's report; --timeout has no effect then.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub ready_after: Option<Duration>,
+
+    /// How long the guest may take to be ready, such as 90s or 5m.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
     pub timeout: Duration,
 
-    /// Keep the guest when the agent has reported, with its console as this terminal; Ctrl-A x ends it.
+    /// Keep the guest when it is ready, with its console as this terminal; Ctrl-A x ends it.
     #[arg(short, long)]
     pub interactive: bool,
 
@@ -53,6 +62,9 @@ What the guest writes to its drive is gone when it ends, unless --overlay-drive 
 the guest is told to end by Ctrl-Alt-Del, and killed when it does not. The console goes to standard error, the report to
 standard output.
 
+An agent that is not nex's own does not report, so an image with such a one wants --ready or --ready-after; both do for nex's
+own, too. The console is looked at line by line, without colours, and so is what programs write that nex's agent runs.
+
 KVM is used when a guest has shown that it works here; nex remembers the answer until the machine starts again.
 
 Examples:
@@ -60,4 +72,5 @@ Examples:
   nex rootfs boot rootfs.ext4 --kernel /boot/vmlinuz-6.1.0-50-cloud-amd64 --quiet --format json
   nex rootfs boot rootfs.ext4 --kernel vmlinux --interactive
   nex rootfs boot rootfs.ext4 --kernel vmlinux --overlay-drive state.ext4
+  nex rootfs boot debian.ext4 --kernel vmlinux --ready ' login: $'
   nex rootfs boot sealed.ext4 --kernel vmlinux --verity sealed.ext4";

@@ -1,6 +1,6 @@
 //! The report of a boot as text.
 
-use nex_boot::{EndReport, Outcome, Report, Way};
+use nex_boot::{EndReport, Outcome, ReadyBy, Report, Way};
 use nex_rootfs::human;
 
 use super::Lines;
@@ -37,14 +37,18 @@ pub fn boot(report: &Report) -> String {
 }
 
 fn ready(report: &Report) -> String {
-    match (&report.agent, report.outcome) {
-        (Some(agent), _) => {
-            let way = match agent.way {
-                Way::Console => "",
-                Way::Vsock => ", by vsock",
-            };
-            format!("yes: agent {} as {}{way}", agent.version, agent.role)
-        }
+    let agent = report.agent.as_ref().map(|agent| {
+        let way = match agent.way {
+            Way::Console => "",
+            Way::Vsock => ", by vsock",
+        };
+        format!("agent {} as {}{way}", agent.version, agent.role)
+    });
+    let line = || report.ready_line.as_deref().unwrap_or_default();
+    match (report.ready_by, report.outcome) {
+        (Some(ReadyBy::Agent), _) => format!("yes: {}", agent.unwrap_or_default()),
+        (Some(ReadyBy::Line), _) => format!("yes: it wrote '{}'", line()),
+        (Some(ReadyBy::Time), _) => "yes: it has run for the time of --ready-after".into(),
         (None, Outcome::Timeout) => "no: the time is up".into(),
         (None, Outcome::Quit) => "no: you ended the guest".into(),
         (None, Outcome::Ended | Outcome::Ready) => "no: the guest ended before".into(),

@@ -8,6 +8,7 @@ mod nex;
 mod confined;
 mod ends;
 mod firecracker;
+mod foreign;
 mod kernels;
 mod place;
 mod ready;

@@ -6,51 +6,19 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use nex_testkit::layer::{self, Entry};
-use nex_testkit::{Failure, Result, command, places};
+use nex_testkit::{Failure, Result, command, elf, places};
 use tempfile::TempDir;
 
 pub const NEX: &str = env!("CARGO_BIN_EXE_nex");
 
-/// An ELF program of one instruction, which no processor has (`ud2`).
+/// An agent of nex's own, as far as its mark says, of one instruction, which no processor has (`ud2`).
 pub fn crashes() -> Vec<u8> {
-    program(62, &[0x0f, 0x0b])
+    elf::program(elf::X86_64, &[0x0f, 0x0b], &elf::mark(1))
 }
 
-/// An ELF program for another machine.
+/// Such an agent for another machine.
 pub fn for_arm64() -> Vec<u8> {
-    program(183, &[0; 4])
-}
-
-fn program(machine: u16, code: &[u8]) -> Vec<u8> {
-    const ADDRESS: u64 = 0x40_0000;
-    const HEADERS: u64 = 64 + 56;
-    let length = HEADERS + code.len() as u64;
-    let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
-    for (value, bytes) in [
-        (2, 2), // e_type: an executable
-        (u64::from(machine), 2),
-        (1, 4),                 // e_version
-        (ADDRESS + HEADERS, 8), // e_entry
-        (64, 8),                // e_phoff
-        (0, 8),                 // e_shoff
-        (0, 4),                 // e_flags
-        (64, 2),                // e_ehsize
-        (56, 2),                // e_phentsize
-        (1, 2),                 // e_phnum
-        (0, 6),                 // no sections
-        (1, 4),                 // p_type: to be loaded
-        (5, 4),                 // p_flags: read and execute
-        (0, 8),                 // p_offset
-        (ADDRESS, 8),           // p_vaddr
-        (ADDRESS, 8),           // p_paddr
-        (length, 8),            // p_filesz
-        (length, 8),            // p_memsz
-        (0x1000, 8),            // p_align
-    ] {
-        file.extend_from_slice(&u64::to_le_bytes(value)[..bytes]);
-    }
-    file.extend_from_slice(code);
-    file
+    elf::program(elf::AARCH64, &[0; 4], &elf::mark(1))
 }
 
 /// A directory with an image in it.

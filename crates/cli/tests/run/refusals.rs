@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use nex_testkit::{Failure, Result, command, layout};
+use nex_testkit::{Failure, Result, command, elf, layout};
 use serde_json::json;
 
 use crate::nex::{self, NEX};
@@ -95,6 +95,22 @@ fn what_is_known_in_the_guest_only_has_the_same_codes() -> Result<()> {
     let mut run = place.nex()?;
     run.arg("--overlay-drive").arg(place.path("state.ext4")).args(["--user", "nobody-here", "--", "id"]);
     refused(&mut run, 125, &[unstarted, "nobody-here"])?;
+    Ok(())
+}
+
+#[test]
+fn an_agent_that_would_not_run_the_program_is_refused_at_once() -> Result<()> {
+    let Some(place) = Place::new(json!({ "Cmd": ["sh"] }))? else { return Ok(()) };
+    let set_agent = |content: &[u8]| -> Result<()> {
+        fs::write(place.path("agent"), content)?;
+        command::run(&mut nex::change("set-agent", &place.root(), place.path("agent"))).map(drop)
+    };
+    set_agent(b"#!/bin/sh\nsleep 1000\n")?;
+    let words = ["nex run cannot use the agent", "is not nex's own", "nex rootfs set-agent", "--no-check"];
+    refused(&mut place.nex()?, 125, &words)?;
+    set_agent(&elf::program(elf::X86_64, &[0x0f, 0x0b], &elf::mark(2)))?;
+    refused(&mut place.nex()?, 125, &["nex-agent 0.0.9, which speaks version 2 of the protocol", "speaks version 1"])?;
+    assert!(place.is_clean()?);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nex_testkit::layer::{self, Entry};
-use nex_testkit::{Result, command, hostile_text};
+use nex_testkit::{Result, command, elf, hostile_text};
 use tempfile::TempDir;
 
 /// A directory for one test, with something in it that a build takes for an agent.
@@ -57,17 +57,9 @@ impl Place {
     }
 }
 
-/// A program's first bytes, for amd64.
+/// A program for amd64 that a boot takes for nex's own agent.
 fn program() -> Vec<u8> {
-    const AMD64: u16 = 62;
-    let mut header = vec![0; 64];
-    header[..8].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1, 0]);
-    header[16..18].copy_from_slice(&2_u16.to_le_bytes());
-    header[18..20].copy_from_slice(&AMD64.to_le_bytes());
-    header[20..24].copy_from_slice(&1_u32.to_le_bytes());
-    header[52..54].copy_from_slice(&64_u16.to_le_bytes());
-    header[54..56].copy_from_slice(&56_u16.to_le_bytes());
-    header
+    elf::program(elf::X86_64, &[0x0f, 0x0b], &elf::mark(1))
 }
 
 /// Runs nex for people and for programs, and looks at all that it writes.

@@ -1,6 +1,6 @@
 //! The agent: whether it would run, and whether the image's init starts it.
 
-use nex_program::{Machine, View, exists};
+use nex_program::{Machine, Speech, View, exists};
 
 use super::init::Init;
 use super::program::{Program, Rules, inspect, runs};
@@ -43,9 +43,10 @@ pub(super) fn check(
     kernel: Option<Machine>,
     findings: &mut Findings,
 ) -> Option<Program> {
-    if init.is_some_and(|init| init.kind == InitKind::Agent) {
+    if let Some(init) = init.filter(|init| init.kind == InitKind::Agent) {
+        check_speech(view, findings);
         // Already looked at as the init.
-        return init.map(|init| Program { path: AGENT.to_vec(), ..init.program.clone() });
+        return Some(Program { path: AGENT.to_vec(), ..init.program.clone() });
     }
     let start = init.map_or(Start::Unknown, |init| start(view, init));
     if !exists(view, AGENT) {
@@ -59,8 +60,9 @@ pub(super) fn check(
             return None;
         }
     };
-    if let Some(flaw) = &agent.flaw {
-        findings.add(RULES.finding(flaw, "the agent", AGENT));
+    match &agent.flaw {
+        Some(flaw) => findings.add(RULES.finding(flaw, "the agent", AGENT)),
+        None => check_speech(view, findings),
     }
     check_machine(&agent, init, findings);
     match start {
@@ -90,6 +92,26 @@ fn check_missing(view: &dyn View, start: &Start, findings: &mut Findings) {
         let remedy = "none is needed to boot; nex rootfs adds one, which nex rootfs boot waits for";
         findings.report(&rules::AGENT_NONE, format!("{path} is not there"), remedy);
     }
+}
+
+/// Whether the agent and this nex understand each other.
+fn check_speech(view: &dyn View, findings: &mut Findings) {
+    let Some(speech) = Speech::of(view, AGENT) else { return };
+    let Some(why) = speech.unfit() else { return };
+    let (rule, remedy) = match speech {
+        Speech::Own(_) => (
+            &rules::AGENT_PROTOCOL,
+            "give it an agent of this version, nex rootfs set-agent FILE AGENT, or take the nex of its version",
+        ),
+        Speech::Lines => {
+            (&rules::AGENT_FOREIGN, "it knows the lines of the protocol, so nex rootfs boot waits for its report")
+        }
+        Speech::None => (
+            &rules::AGENT_FOREIGN,
+            "say to nex rootfs boot what shows that the guest is ready: --ready REGEX or --ready-after TIME",
+        ),
+    };
+    findings.report(rule, format!("{} {why}", shown(AGENT)), remedy);
 }
 
 fn check_machine(agent: &Program, init: Option<&Init>, findings: &mut Findings) {

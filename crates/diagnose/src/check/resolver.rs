@@ -1,14 +1,11 @@
 //! `/etc/resolv.conf`: who writes it in the guest, and whom it names; see resolv.conf(5).
 
-use nex_program::{ResolvConf, View, has_resolved, is_dead_server};
+use nex_program::{ResolvConf, Speech, View, has_resolved, is_dead_server};
 use nex_workload::AGENT_RESOLV_CONF;
 
-use super::text::{contains, read, shown};
+use super::text::shown;
 use super::{AGENT, Findings, InitKind};
 use crate::rules;
-
-/// More than any agent of nex's own has, in bytes.
-const LONGEST_AGENT: u64 = 64 << 20;
 
 const REMEDY: &str = "make the image with nex rootfs --resolv-conf kernel, which leads to what the kernel's ip= says, or with \
                       --resolv-conf FILE";
@@ -50,7 +47,7 @@ fn report_none(findings: &mut Findings) {
     findings.report(&rules::RESOLVER_NONE, "/etc/resolv.conf is missing or names none", REMEDY);
 }
 
-/// Whether the agent is one that writes the file, as far as it shows.
+/// Whether the agent is one that writes the file.
 fn writes_it(view: &dyn View) -> bool {
-    contains(&read(view, AGENT, LONGEST_AGENT), AGENT_RESOLV_CONF.as_bytes())
+    Speech::of(view, AGENT).is_some_and(|speech| speech.unfit().is_none())
 }

@@ -1,6 +1,6 @@
 //! What follows from where a console ends, when no line on it tells of trouble.
 
-use nex_program::is_executable;
+use nex_program::{Speech, is_executable};
 use nex_protocol::{Event, Role, Source};
 
 use super::boot::Boot;
@@ -164,6 +164,15 @@ fn agent_in_image(boot: &Boot, known: &Known) -> (String, String) {
     }
     if let Some(lacks) = init_program::lacks(known, AGENT) {
         return (format!(": {AGENT} needs {lacks}"), "use a static agent, or put what it needs into the image".into());
+    }
+    let speech = Speech::of(image, AGENT.as_bytes()).filter(|speech| *speech != Speech::Lines);
+    if let Some(why) = speech.and_then(|speech| speech.unfit()) {
+        return (
+            format!(": {AGENT} {why}"),
+            "say what shows that the guest is ready, --ready REGEX or --ready-after TIME, or give it nex's own agent: nex \
+             rootfs set-agent FILE AGENT"
+                .into(),
+        );
     }
     let remedy = if boot.systemd {
         "log in and ask: systemctl status agent; or give it more time (--timeout)"

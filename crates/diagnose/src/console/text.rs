@@ -194,7 +194,7 @@ fn without_level(text: &str) -> &str {
 
 /// Text for people: without what moves a terminal's cursor or colours its letters (ECMA-48), and without control
 /// characters.
-fn without_escapes(bytes: &[u8]) -> String {
+pub fn without_escapes(bytes: &[u8]) -> String {
     const ESCAPE: char = '\x1b';
     const BELL: char = '\x07';
     let text = String::from_utf8_lossy(bytes);

@@ -1,5 +1,7 @@
 //! The agent itself, when something else is the init.
 
+use nex_testkit::elf;
+
 use crate::tree::{Tree, evidence, expect, ids};
 
 const AGENT: &str = "usr/local/bin/agent";
@@ -33,6 +35,25 @@ fn an_agent_that_cannot_run() {
     let report = Tree::busybox().program_for_arm(AGENT).checked();
     expect(&report, &["agent-machine"]);
     assert_eq!(evidence(&report, "agent-machine"), "the agent is for arm64, and the init for amd64");
+}
+
+#[test]
+fn an_agent_is_nex_s_own_or_somebody_s() {
+    let agent = |content: &[u8]| Tree::busybox().file(AGENT, content).mode(AGENT, 0o755).checked();
+    let own = |protocol: u32| elf::program(elf::X86_64, b"", &elf::mark(protocol));
+    expect(&agent(&own(1)), &[]);
+    let report = agent(&own(77));
+    expect(&report, &["agent-protocol"]);
+    let said = evidence(&report, "agent-protocol");
+    assert!(said.contains("nex-agent 0.0.9") && said.contains("version 77") && said.contains("version 1"), "{said}");
+    for other in [elf::program(elf::X86_64, b"", b""), b"#!/bin/sh\nsleep 1\n".to_vec()] {
+        let report = agent(&other);
+        expect(&report, &["agent-foreign"]);
+        assert!(report.findings[0].remedy.contains("--ready-after"), "{:?}", report.findings);
+    }
+    let report = agent(b"#!/bin/sh\necho '@nex1 ready ...'\n");
+    expect(&report, &["agent-foreign"]);
+    assert!(report.findings[0].remedy.contains("waits for its report"), "{:?}", report.findings);
 }
 
 #[test]

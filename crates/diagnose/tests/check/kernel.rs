@@ -192,8 +192,8 @@ fn programs_of_32_bits_take_a_kernel_that_runs_them() {
     let tree = Tree::new().file("usr/local/bin/agent", program).mode("usr/local/bin/agent", 0o755);
     let tree = tree.link("sbin/init", "/usr/local/bin/agent");
     let image = image(&tree);
-    expect(&with_config(&image, &[]), &[]);
-    expect(&with_config(&image, &[("IA32_EMULATION", "n")]), &["kernel-32-bit"]);
+    expect(&with_config(&image, &[]), &["agent-foreign"]);
+    expect(&with_config(&image, &[("IA32_EMULATION", "n")]), &["kernel-32-bit", "agent-foreign"]);
 }
 
 #[test]

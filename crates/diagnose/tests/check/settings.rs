@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use nex_testkit::command;
+use nex_testkit::{command, elf};
 
 use crate::tree::{Tree, checked, evidence, expect, program};
 
@@ -26,15 +26,15 @@ fn name_servers() {
 
 #[test]
 fn our_agent_s_file_needs_our_agent_as_the_init() {
-    let tree = |tree: Tree, agent: &str| {
-        let agent = [program(), agent.into()].concat();
+    let tree = |tree: Tree, agent: Vec<u8>| {
         let tree = tree.file("usr/local/bin/agent", agent).mode("usr/local/bin/agent", 0o755);
         tree.link("etc/resolv.conf", "/run/nex/resolv.conf").checked()
     };
     let init = || Tree::new().link("sbin/init", "/usr/local/bin/agent");
-    expect(&tree(init(), "... /run/nex/resolv.conf ..."), &[]);
-    expect(&tree(init(), "another"), &["resolver-dead"]);
-    expect(&tree(Tree::busybox(), "... /run/nex/resolv.conf ..."), &["resolver-dead"]);
+    let another = || elf::program(elf::X86_64, b"/run/nex/resolv.conf", b"");
+    expect(&tree(init(), program()), &[]);
+    expect(&tree(init(), another()), &["resolver-dead", "agent-foreign"]);
+    expect(&tree(Tree::busybox(), program()), &["resolver-dead"]);
 }
 
 #[test]

@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nex_diagnose::{CheckOptions, Report, check};
-use nex_testkit::command;
+use nex_testkit::{command, elf};
 use tempfile::TempDir;
 
-/// A static program for x86-64, as far as anybody looks who does not run it. That it names its table makes it an init.
+/// A static program for x86-64, as far as anybody looks who does not run it. That it names its table makes it an init, and its
+/// mark an agent of nex's own.
 pub fn program() -> Vec<u8> {
-    let mut bytes = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0x3e, 0, 1, 0, 0, 0];
-    bytes.resize(64, 0);
-    bytes.extend_from_slice(b"/etc/inittab\0");
-    bytes
+    elf::program(elf::X86_64, b"/etc/inittab\0", &elf::mark(1))
 }
 
 /// A tree on this machine.
@@ -119,10 +117,7 @@ impl Tree {
 
     /// A program for arm64, as far as its header says.
     pub fn program_for_arm(self, path: &str) -> Self {
-        const MACHINE: std::ops::Range<usize> = 18..20;
-        let mut content = program();
-        content[MACHINE].copy_from_slice(&183_u16.to_le_bytes());
-        self.file(path, content).mode(path, 0o755)
+        self.file(path, elf::program(elf::AARCH64, b"/etc/inittab\0", &elf::mark(1))).mode(path, 0o755)
     }
 
     pub fn link(self, path: &str, target: &str) -> Self {

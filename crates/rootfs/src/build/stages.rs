@@ -4,7 +4,7 @@ use std::fs::File;
 
 use nex_ext4::{Timestamp, Writer};
 use nex_image::Image;
-use nex_workload::{AGENT_RESOLV_CONF, BOOT_SCRIPT};
+use nex_workload::BOOT_SCRIPT;
 
 use super::Options;
 use crate::agent_file::AgentFile;
@@ -126,7 +126,7 @@ impl<'a> Build<'a> {
         let guest = guest::Options {
             hostname: self.options.guest.hostname.clone(),
             resolv_conf: self.options.guest.resolv_conf.clone(),
-            agent_is_ours: self.agent.mentions(AGENT_RESOLV_CONF)?,
+            agent_is_ours: self.agent.speech.unfit().is_none(),
             root_password: self.options.guest.root_password.clone(),
             config: image_config(&self.image.config),
             volumes: self.image.config.volumes.clone(),

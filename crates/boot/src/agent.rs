@@ -1,0 +1,39 @@
+//! Whether the image's agent can tell that its guest is up, before anybody waits for that.
+
+use nex_diagnose::{AGENT, Image};
+use nex_program::Speech;
+
+use crate::error::Error;
+use crate::options::Options;
+use crate::ready::ReadyWhen;
+
+/// Refuses an image whose guest nobody would know to be up. One that cannot be read is left to the guest's kernel.
+pub(crate) fn check(options: &Options) -> Result<(), Error> {
+    let path = &options.file;
+    let Some(image) = nex_file::open_disk(path).ok().and_then(|file| Image::open(file).ok()) else { return Ok(()) };
+    let speech = Speech::of(&image, AGENT);
+    if image.take_trouble().is_some() {
+        return Ok(());
+    }
+    let unfit = match &speech {
+        Some(speech) => speech.unfit(),
+        None => Some("is not there".into()),
+    };
+    let Some(why) = unfit else { return Ok(()) };
+    if options.guest.overlay.is_some() {
+        return Err(Error::OverlayAgent { path: path.clone(), why });
+    }
+    let is_told = !matches!(options.ready, ReadyWhen::Agent);
+    if is_told || speech == Some(Speech::Lines) {
+        return Ok(());
+    }
+    let why = match &speech {
+        Some(Speech::None) => format!("{why}, and does not speak to the host"),
+        _ => why,
+    };
+    let remedy = match speech {
+        None => "make it anew with nex rootfs, which adds an agent".into(),
+        _ => format!("give it an agent that reports: nex rootfs set-agent {} NEX-AGENT", nex_text::shell_word(path)),
+    };
+    Err(Error::SilentAgent { path: path.clone(), why, remedy })
+}
