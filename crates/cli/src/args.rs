@@ -1,5 +1,6 @@
 //! The command line.
 
+mod agent;
 mod cache;
 mod script;
 
@@ -22,6 +23,7 @@ mod verity;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use agent::AgentArgs;
 pub use boot::BootArgs;
 pub use cache::{CacheAction, CacheArgs, CacheCommand, CachePlace};
 pub use check::CheckArgs;
@@ -180,6 +182,9 @@ pub struct RootfsArgs {
     /// Use no network.
     #[arg(long)]
     pub offline: bool,
+
+    #[command(flatten)]
+    pub agent_service: AgentArgs,
 
     #[command(flatten)]
     pub registry: RegistryArgs,

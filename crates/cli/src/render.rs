@@ -10,7 +10,9 @@ pub use boot::boot;
 use nex_diagnose::console::{Explanation, Symptom};
 use nex_diagnose::{Finding, Severity, Verdict};
 use nex_rootfs::guest::{ResolvConf, ResolvConfAction};
-use nex_rootfs::{GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human};
+use nex_rootfs::{
+    AgentServiceReport, GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human,
+};
 use nex_sandbox::MemoryBound;
 use nex_text::{printable, short_digest};
 pub use run::run;
@@ -48,6 +50,7 @@ pub fn text(report: &Report) -> String {
     let whose = if report.agent.protocol.is_some() { "" } else { ", not nex's own" };
     lines.add("agent", &format!("{} ({}{whose})", report.agent.path, human(report.agent.bytes)));
     lines.add("started by", &report.started_by);
+    add_service(&mut lines, &report.agent_service);
     lines.add("resolv.conf", &resolv_conf(&report.resolv_conf));
     for note in &report.notes {
         lines.add("note", note);
@@ -66,6 +69,22 @@ fn resolv_conf(done: &ResolvConf) -> String {
         ResolvConfAction::File => format!("from {path}"),
     };
     format!("{what} ({})", done.why)
+}
+
+/// How the agent is started, as far as that is not as usual.
+fn add_service(lines: &mut Lines, service: &AgentServiceReport) {
+    if service.path != "/usr/local/bin/agent" {
+        lines.add("as", &service.path);
+    }
+    for (index, word) in service.args.iter().enumerate() {
+        lines.add(if index == 0 { "arguments" } else { "" }, word);
+    }
+    for (index, variable) in service.env.iter().enumerate() {
+        lines.add(if index == 0 { "variables" } else { "" }, variable);
+    }
+    if !matches!(&*service.user, "nex:nex" | "root") {
+        lines.add("user", &service.user);
+    }
 }
 
 /// The directories that gained most are named, and as many of the files that are left out.

@@ -80,6 +80,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
             aside: None,
         },
         agent: agent(args.agent.as_deref())?,
+        agent_service: args.agent_service.service(),
         size,
         file_system: file_system(&args.file_system, size)?,
         script: script::options(&args.script, args.limits.max_entries, args.hostname.as_deref(), source_date_epoch()?)?,

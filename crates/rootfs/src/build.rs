@@ -16,11 +16,11 @@ use crate::cache::{Cache, CacheOptions};
 use crate::error::Error;
 use crate::events::Events;
 use crate::file_system::FileSystemOptions;
-use crate::guest::{BootScript, ResolvConfSource};
+use crate::guest::{AgentService, BootScript, ResolvConfSource};
 use crate::output::{Destination, HashFile, Publication, WriteBack};
 use crate::phases::Phases;
 use crate::place::Limits;
-use crate::report::{ImageReport, Report, SCHEMA_VERSION, Usage, VerityReport};
+use crate::report::{AgentServiceReport, ImageReport, Report, SCHEMA_VERSION, Usage, VerityReport};
 use crate::script::ScriptOptions;
 use crate::verity;
 use layers::LayerCache;
@@ -35,6 +35,8 @@ pub struct Options {
     pub image: nex_image::Options,
     /// The program that becomes the agent.
     pub agent: PathBuf,
+    /// How it is started in the guest.
+    pub agent_service: AgentService,
     /// How large the file system becomes.
     pub size: Size,
     /// Its parts and names.
@@ -222,6 +224,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         script,
         boot_script: options.boot_script.as_ref().map(|script| script.name.clone()),
         agent: agent.report,
+        agent_service: AgentServiceReport::new(&options.agent_service, &wiring.user),
         started_by: wiring.started_by,
         resolv_conf: wiring.resolv_conf,
         notes,

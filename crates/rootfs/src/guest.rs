@@ -3,6 +3,7 @@
 //! Nothing of the image runs: its files are looked at through a [`View`], and what is missing comes out as one more layer
 //! of [`Change`]s.
 
+mod agent_service;
 mod agent_user;
 mod boot_script;
 mod change;
@@ -25,12 +26,14 @@ mod users;
 
 use std::io;
 
+pub use agent_service::AgentService;
 pub use agent_user::AgentUser;
 pub use boot_script::BootScript;
 pub use change::{Change, FileContent};
 pub use init::Init;
 pub use nex_program::{Kind, Stat, View, name_servers};
 pub use nex_workload::ImageConfig;
+use nex_workload::RUN_AGENT;
 pub use resolver::{ResolvConf, ResolvConfAction, ResolvConfSource};
 
 use change::Layer;
@@ -49,6 +52,8 @@ pub struct Options {
     pub resolv_conf: ResolvConfSource,
     /// Whether the agent is nex's own: as the init, that one makes name servers and SSH host keys.
     pub agent_is_ours: bool,
+    /// How the agent is started.
+    pub agent_service: AgentService,
     /// The hash of root's password, as crypt(5) makes it. Without one root stays as the image has it, and is locked where
     /// anybody could log in without a password.
     pub root_password: Option<Vec<u8>>,
@@ -67,6 +72,8 @@ pub struct Wiring {
     pub init: Init,
     /// The same in words, for the report.
     pub started_by: String,
+    /// Whom it runs as.
+    pub user: AgentUser,
     /// What became of `/etc/resolv.conf`.
     pub resolv_conf: ResolvConf,
     /// The layer.
@@ -134,6 +141,32 @@ pub enum Error {
         /// The program that runs it.
         interpreter: String,
     },
+    /// The agent cannot run as whom it should.
+    #[error("the agent cannot run as '{user}': {why}")]
+    AgentUser {
+        /// Who was asked for.
+        user: String,
+        /// Why not.
+        why: String,
+    },
+    /// The agent cannot be started by the name that it should have.
+    #[error("the agent cannot be started as {path}: that is a directory of the image; name another --agent-path")]
+    AgentPath {
+        /// The name.
+        path: String,
+    },
+    /// Nobody could give the agent its arguments and variables.
+    #[error(
+        "the image has no /bin/sh, which would give the agent its arguments and variables; leave --agent-arg and --agent-env \
+         out, or take an image with a shell"
+    )]
+    AgentLauncher,
+    /// nex's own agent has no use for arguments and variables.
+    #[error(
+        "nex's own agent takes no arguments and reads no variables; leave --agent-arg and --agent-env out. Those of what it \
+         runs are the image's, or given to nex run"
+    )]
+    OwnAgent,
     /// The image's configuration could not be written down.
     #[error("cannot write down the image's configuration")]
     Config(#[from] serde_json::Error),
@@ -159,32 +192,44 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     ssh_keys::wire(view, found.init, options.agent_is_ours, &mut layer);
     users::wire(view, options.root_password.as_deref(), &mut layer)?;
     config::add(&options.config, &mut layer)?;
-    let agent = AgentUser::to_be(view, &found);
-    layer.owned_file(AGENT, agent.mode(), agent.owner(), FileContent::Agent);
+    let service = &options.agent_service;
+    if options.agent_is_ours && !(service.args.is_empty() && service.env.is_empty()) {
+        return Err(Error::OwnAgent);
+    }
+    let user = AgentUser::to_be(view, &found, service.user.as_deref())?;
+    layer.owned_file(AGENT, user.mode(), user.owner(), FileContent::Agent);
+    service.add_to(view, found.init, &mut layer)?;
     console::wire(view, &mut found, &mut layer)?;
     if let Some(script) = &options.boot_script {
         boot_script::wire(script, &options.config.env, view, &mut found, &mut layer)?;
     }
-    let started_by = start_agent(view, &mut found, &mut layer);
+    let started_by = start_agent(view, service, &user, &mut found, &mut layer);
     if let Some(table) = found.inittab {
         table.save(&mut layer);
     }
-    Ok(Wiring { init: found.init, started_by, resolv_conf, changes: layer.changes, notes: layer.notes })
+    Ok(Wiring { init: found.init, started_by, user, resolv_conf, changes: layer.changes, notes: layer.notes })
 }
 
 /// Has the agent started by what the image has, and says how.
-fn start_agent(view: &dyn View, found: &mut Found, layer: &mut Layer) -> String {
+fn start_agent(
+    view: &dyn View,
+    service: &AgentService,
+    user: &AgentUser,
+    found: &mut Found,
+    layer: &mut Layer,
+) -> String {
     match (found.init, &mut found.inittab) {
         (Init::OpenRc, _) => {
-            openrc::wire(view, found.runlevel, layer);
+            openrc::wire(view, found.runlevel, service, user, layer);
             format!("OpenRC (service agent in the {} runlevel)", found.runlevel.name())
         }
         (Init::Systemd, _) => {
-            systemd::wire(view, layer);
+            systemd::wire(view, service, user, layer);
             "systemd (agent.service)".into()
         }
         (Init::Inittab, Some(table)) => {
-            if !table.add_agent(view) {
+            table.add_agent(view, service, user);
+            if *user == AgentUser::Root && service.user.is_none() {
                 layer.note(
                     "the agent runs as root: an entry of /etc/inittab has no user, and the image no start-stop-daemon",
                 );
@@ -195,7 +240,8 @@ fn start_agent(view: &dyn View, found: &mut Found, layer: &mut Layer) -> String 
             if let Some(replaced) = &found.replaced {
                 layer.note(format!("the agent takes the place of the image's init {replaced}"));
             }
-            layer.symlink(b"/sbin/init", AGENT);
+            let command = service.command();
+            layer.symlink(b"/sbin/init", if command == RUN_AGENT { command.as_bytes() } else { AGENT });
             "the kernel (the agent is the init)".into()
         }
     }

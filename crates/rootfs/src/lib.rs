@@ -53,8 +53,8 @@ pub use nex_tar::Error as TarError;
 pub use output::{Compression, Destination, OtherForm, OutputError, Role as OutputRole, remove_leftovers};
 pub use place::{Limits, PlaceCause, PlaceError};
 pub use report::{
-    AgentReport, ChangeKind, ChangeReport, DirectoryReport, ImageReport, LayerReport, PhaseReport, Report,
-    SCHEMA_VERSION, ScriptReport, Usage, VerityReport,
+    AgentReport, AgentServiceReport, ChangeKind, ChangeReport, DirectoryReport, ImageReport, LayerReport, PhaseReport,
+    Report, SCHEMA_VERSION, ScriptReport, Usage, VerityReport,
 };
 pub use resolve::ResolveError;
 #[doc(hidden)]

@@ -3,7 +3,7 @@
 use nex_sandbox::MemoryBound;
 use serde::Serialize;
 
-use crate::guest::ResolvConf;
+use crate::guest::{AgentService, AgentUser, ResolvConf};
 
 /// The version of [`Report`]'s JSON form; changes when a key changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -43,6 +43,8 @@ pub struct Report {
     pub agent: AgentReport,
     /// How the agent will be started, in words.
     pub started_by: String,
+    /// By what name, with what, and as whom.
+    pub agent_service: AgentServiceReport,
     /// What became of `/etc/resolv.conf`.
     pub resolv_conf: ResolvConf,
     /// What the user may want to know.
@@ -215,6 +217,28 @@ pub struct AgentReport {
     pub version: Option<String>,
     /// The version of the protocol that such an agent speaks; no other agent is known to speak any.
     pub protocol: Option<u32>,
+}
+
+/// How the agent is started.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentServiceReport {
+    /// The name by which it is started.
+    pub path: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its variables, each `NAME=value`.
+    pub env: Vec<String>,
+    /// The user, with a group behind a colon where it is not the user's own.
+    pub user: String,
+}
+
+impl AgentServiceReport {
+    /// Of a service that runs as this user.
+    pub fn new(service: &AgentService, user: &AgentUser) -> Self {
+        let env = service.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Self { path: service.path().to_owned(), args: service.args.clone(), env, user: user.word() }
+    }
 }
 
 /// A phase of the build.

@@ -37,6 +37,9 @@ pub const IMAGE_FILE: &str = "/etc/nex/image.json";
 /// Where the script stands in the root that runs at every boot.
 pub const BOOT_SCRIPT: &str = "/etc/nex/boot-script";
 
+/// Where the script stands in the root that gives an agent its variables and arguments, where they are not in a unit of systemd.
+pub const RUN_AGENT: &str = "/etc/nex/run-agent";
+
 /// Where our agent, as the init, writes the guest's name servers at every boot. `/etc/resolv.conf` is a link to it there.
 pub const AGENT_RESOLV_CONF: &str = "/run/nex/resolv.conf";
 

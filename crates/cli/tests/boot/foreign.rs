@@ -12,17 +12,18 @@ use serde_json::Value;
 use crate::nex::{self, failed, rootfs_with};
 use crate::place::{Place, console};
 
-/// It says so, and stays. The kernel starts it, as the image has no init.
-const AGENT: &str = "#!/bin/sh\necho \"here as $$\"\nwhile :; do /bin/busybox sleep 1; done\n";
+/// It says what it was given, and stays. The kernel starts it, as the image has no init.
+const AGENT: &str = "#!/bin/sh\n/bin/busybox printf 'given:'\nfor word; do /bin/busybox printf ' <%s>' \"$word\"; done\n\
+                     echo \" as $$ with [$A] and [$B_1]\"\nwhile :; do /bin/busybox sleep 1; done\n";
 
-/// A root filesystem of a shell and this agent.
-fn build(place: &Place, agent: &str) -> Result<PathBuf> {
+/// A root filesystem of a shell and this agent, and what it was built with.
+fn build(place: &Place, agent: &str, arguments: &[&str]) -> Result<PathBuf> {
     let (tar, program, output) = (place.path("shell.tar"), place.path("foreign"), place.path("foreign.ext4"));
     let busybox = Entry::file("bin/busybox", fs::read(&place.parts.busybox)?).mode(0o755);
     fs::write(&tar, layer::tar(&[busybox, Entry::symlink("bin/sh", "busybox")])?)?;
     fs::write(&program, agent)?;
     let mut build = rootfs_with(&program, &format!("tar:{}", tar.display()), &output);
-    command::run(build.args(["--size", "64MiB"]))?;
+    command::run(build.args(["--size", "64MiB"]).args(arguments))?;
     Ok(output)
 }
 
@@ -41,7 +42,7 @@ fn what_cannot_come_is_not_waited_for() -> Result<()> {
     other.args(["rootfs", "boot"]).arg(place.file()).arg("--kernel").arg(&place.parts.kernel).arg("--agent");
     failed(&command::output(other.arg(&place.parts.busybox))?, &["for the initramfs is not nex's own", "--initrd"])?;
 
-    let file = build(&place, AGENT)?;
+    let file = build(&place, AGENT, &[])?;
     let words =
         ["error: nothing would tell that the guest of", "is not nex's own", "--ready REGEX", "--ready-after TIME"];
     failed(&command::output(&mut boot(&place, &file)?)?, &words)?;
@@ -79,16 +80,19 @@ fn an_expression_and_a_time_are_looked_at_first() -> Result<()> {
 
 #[test]
 #[ignore = "slow: boots a guest"]
-fn a_line_shows_that_a_guest_is_ready() -> Result<()> {
+fn a_line_shows_that_a_guest_is_ready_whose_agent_has_arguments_as_the_init() -> Result<()> {
     let Some(place) = Place::scratch()? else { return Ok(()) };
-    let file = build(&place, AGENT)?;
-    let line = "here as 1";
+    let arguments =
+        ["--agent-arg=a b", "--agent-arg=it's $HOME", "--agent-env", "A=\"x\" %n", "--agent-env", "B_1=`id`"];
+    let path = ["--agent-path", "/usr/bin/acme", "--format", "json"];
+    let file = build(&place, AGENT, &[&arguments[..], &path].concat())?;
+    let line = "given: <a b> <it's \\$HOME> as 1 with \\[\"x\" %n\\] and \\[`id`\\]";
     let mut boot = boot(&place, &file)?;
     let result = command::output(boot.args(["--quiet", "--format", "json", "--ready", &format!("^{line}$")]))?;
     assert!(result.status.success(), "{}", console(&result));
     let report: Value = serde_json::from_slice(&result.stdout)?;
     assert_eq!((&report["ready"], &report["readyBy"], &report["agent"]), (&true.into(), &"line".into(), &Value::Null));
-    assert_eq!(report["readyLine"], line);
+    assert_eq!(report["readyLine"], line.replace('\\', ""));
     let stages: Vec<_> = report["stages"].as_array().into_iter().flatten().map(|stage| stage["name"].clone()).collect();
     assert_eq!(stages, ["kernel", "init", "ready"], "{report}");
     Ok(())

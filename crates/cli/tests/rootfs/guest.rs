@@ -151,6 +151,67 @@ fn openrc_starts_the_agent_in_the_boot_runlevel() -> Result<()> {
 }
 
 #[test]
+fn the_agents_service_is_as_it_is_asked_for() -> Result<()> {
+    let directory = nex::directory()?;
+    let (layout, output, agent) =
+        (directory.path().join("layout"), directory.path().join("out.ext4"), directory.path().join("agent"));
+    let entries = vec![
+        Entry::file("bin/sh", "\x7fELF").mode(RUNS),
+        Entry::file("usr/lib/systemd/systemd", "\x7fELF").mode(RUNS),
+        Entry::symlink("sbin/init", "../usr/lib/systemd/systemd"),
+        Entry::file("etc/passwd", "root:x:0:0::/root:/bin/sh\nweb:x:77:78::/srv:/bin/sh\n"),
+        Entry::file("etc/group", "root:x:0:\nweb:x:78:\n"),
+    ];
+    Image::of(&[entries])?.write(&layout, "image")?;
+    fs::write(&agent, OTHER_AGENT)?;
+    let image = format!("oci:{}:image", layout.display());
+    let arguments = ["--agent-arg", "-v", "--agent-arg=100% $a", "--agent-env", "A=b c", "--agent-user", "web:78"];
+    let mut build = nex::rootfs_with(&agent, &image, &output);
+    build.args(arguments).args(["--agent-path", "/opt/acme/agent", "--size", "auto"]);
+    let text = String::from_utf8_lossy(&command::run(&mut build)?).into_owned();
+    for line in [
+        "as          /opt/acme/agent",
+        "arguments   -v",
+        "            100% $a",
+        "variables   A=b c",
+        "user        web:web",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line:?} in {text}");
+    }
+    assert!(text.contains(", not nex's own)"), "{text}");
+    let report: serde_json::Value = serde_json::from_slice(&command::run(build.args(["--format", "json"]))?)?;
+    let service = &report["agentService"];
+    assert_eq!((&service["path"], &service["user"]), (&"/opt/acme/agent".into(), &"web:web".into()));
+    assert_eq!((&service["args"][1], &service["env"][0]), (&"100% $a".into(), &"A=b c".into()));
+    assert!(report["agent"]["protocol"].is_null());
+
+    let tree = image_tree::read(&output)?;
+    let unit = "ExecStart=/opt/acme/agent \"-v\" \"100%% $$a\"\nEnvironment=\"A=b c\"\nUser=web\nGroup=web\n";
+    assert_eq!(link(&tree, "opt/acme/agent"), Some(&b"/usr/local/bin/agent"[..]));
+    let stat = &tree[&b"usr/local/bin/agent"[..]];
+    assert_eq!((stat.uid, stat.gid, stat.mode & 0o7777), (77, 78, 0o775));
+    let mut cat = Command::new("debugfs");
+    let cat = command::run(cat.args(["-R", "cat /etc/systemd/system/agent.service"]).arg(&output))?;
+    assert!(String::from_utf8_lossy(&cat).contains(unit), "{}", String::from_utf8_lossy(&cat));
+    let checked = command::output(Command::new(nex::NEX).args(["rootfs", "check", "--format", "json"]).arg(&output))?;
+    let checked: serde_json::Value = serde_json::from_slice(&checked.stdout)?;
+    let ids: Vec<_> =
+        checked["findings"].as_array().into_iter().flatten().map(|finding| finding["id"].clone()).collect();
+    assert!(!ids.contains(&"agent-not-started".into()), "{checked}");
+
+    // What it is replaced by is started in the same way.
+    let before = image_tree::read(&output)?;
+    command::run(&mut nex::change("set-agent", &output, nex::agent()?))?;
+    let after = image_tree::read(&output)?;
+    assert_eq!(
+        before[&b"etc/systemd/system/agent.service"[..]].kind,
+        after[&b"etc/systemd/system/agent.service"[..]].kind
+    );
+    let mut ours = nex::rootfs(&image, &output)?;
+    nex::fails(ours.args(["--agent-arg", "x"]), directory.path(), &["nex's own agent takes no arguments"])
+}
+
+#[test]
 fn a_password_is_no_hash_and_is_not_shown() -> Result<()> {
     let directory = nex::directory()?;
     let (file, output) = (directory.path().join("password"), directory.path().join("out.ext4"));

@@ -1,6 +1,7 @@
 //! The agent: whether it would run, and whether the image's init starts it.
 
-use nex_program::{Machine, Speech, View, exists};
+use nex_program::{Machine, Speech, View, end_of_links, exists};
+use nex_workload::RUN_AGENT;
 
 use super::init::Init;
 use super::program::{Program, Rules, inspect, runs};
@@ -43,7 +44,8 @@ pub(super) fn check(
     kernel: Option<Machine>,
     findings: &mut Findings,
 ) -> Option<Program> {
-    if let Some(init) = init.filter(|init| init.kind == InitKind::Agent) {
+    let is_launched = |init: &Init| end_of_links(view, &init.program.path) == RUN_AGENT.as_bytes();
+    if let Some(init) = init.filter(|init| init.kind == InitKind::Agent && !is_launched(init)) {
         check_speech(view, findings);
         // Already looked at as the init.
         return Some(Program { path: AGENT.to_vec(), ..init.program.clone() });
@@ -94,6 +96,12 @@ fn check_missing(view: &dyn View, start: &Start, findings: &mut Findings) {
     }
 }
 
+/// Whether a service that starts this starts the agent: its file, a link to it, or the script in front of it.
+pub(super) fn is_agent(view: &dyn View, command: &[u8]) -> bool {
+    [AGENT, RUN_AGENT.as_bytes()].contains(&command)
+        || command.starts_with(b"/") && end_of_links(view, command) == AGENT
+}
+
 /// Whether the agent and this nex understand each other.
 fn check_speech(view: &dyn View, findings: &mut Findings) {
     let Some(speech) = Speech::of(view, AGENT) else { return };
@@ -132,11 +140,12 @@ fn start(view: &dyn View, init: &Init) -> Start {
         InitKind::Systemd => systemd::agent(view).map_or_else(Start::Nobody, Start::By),
         InitKind::OpenRc => openrc::agent(view).map_or_else(Start::Nobody, Start::By),
         InitKind::Shell => nobody("the shell that the kernel starts has no service that"),
-        InitKind::Inittab if init.inittab.as_ref().is_some_and(|table| table.starts(AGENT)) => {
+        InitKind::Inittab if init.inittab.as_ref().is_some_and(|table| table.starts_agent(view)) => {
             Start::By(Service { file: b"/etc/inittab".to_vec(), user: None, group: None })
         }
         InitKind::Inittab if !has_script(view) => nobody("neither /etc/inittab nor a script in /etc/init.d"),
-        InitKind::Inittab | InitKind::Agent | InitKind::Other => Start::Unknown,
+        InitKind::Agent => Start::By(Service { file: RUN_AGENT.into(), user: None, group: None }),
+        InitKind::Inittab | InitKind::Other => Start::Unknown,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The init: where the kernel looks for it (`kernel_init`), and what kind it is.
 
 use nex_program::{Machine, View, exists, name};
+use nex_workload::RUN_AGENT;
 
 use super::inittab::Inittab;
 use super::program::{Flaw, Program, Rules, inspect, runs};
@@ -153,7 +154,8 @@ fn kind(view: &Image, place: &[u8]) -> (InitKind, Option<Inittab>) {
         return (InitKind::Shell, None);
     }
     let program = view.canonical(place).unwrap_or_default();
-    if Some(&program) == view.canonical(AGENT).as_ref() {
+    let agents = [AGENT, RUN_AGENT.as_bytes()].map(|path| view.canonical(path));
+    if agents.contains(&Some(program.clone())) {
         return (InitKind::Agent, None);
     }
     match name(&program) {

@@ -2,8 +2,9 @@
 
 use nex_program::{View, exists};
 
-use super::Findings;
+use super::agent::is_agent;
 use super::text::{LONGEST, contains, read, shown};
+use super::{AGENT, Findings};
 use crate::rules;
 
 /// Where the serial console is, for an init that is told no terminal.
@@ -46,9 +47,12 @@ impl Inittab {
         self.boot_commands().any(|command| contains(command, b"openrc") || by_script(command))
     }
 
-    /// Whether an entry starts a program.
-    pub(super) fn starts(&self, path: &[u8]) -> bool {
-        self.entries.iter().any(|entry| contains(&entry.process, path))
+    /// Whether an entry starts the agent, by itself or by another program.
+    pub(super) fn starts_agent(&self, view: &dyn View) -> bool {
+        self.entries.iter().any(|entry| {
+            let mut words = entry.process.split(u8::is_ascii_whitespace);
+            contains(&entry.process, AGENT) || words.any(|word| is_agent(view, word))
+        })
     }
 
     /// The entry with a login, or a shell, on the serial console: its program.

@@ -3,7 +3,7 @@
 use nex_program::{View, exists, is_executable};
 
 use super::AGENT;
-use super::agent::Service;
+use super::agent::{Service, is_agent};
 use super::text::{LONGEST, contains, read, shown};
 
 /// Where the runlevels are, each a directory of links.
@@ -52,11 +52,14 @@ pub(super) fn is_enabled(view: &dyn View, name: &[u8]) -> bool {
 /// The script as a service, if it starts the agent.
 fn service(view: &dyn View, path: &[u8]) -> Option<Service> {
     let text = read(view, path, LONGEST);
-    if !contains(&text, AGENT) {
+    let value = |name: &[u8]| {
+        let found = text.split(|&byte| byte == b'\n').find_map(|line| line.trim_ascii().strip_prefix(name));
+        found.map(|value| unquoted(value.trim_ascii()))
+    };
+    if !contains(&text, AGENT) && !value(b"command=").is_some_and(|command| is_agent(view, command)) {
         return None;
     }
-    let user = text.split(|&byte| byte == b'\n').find_map(|line| line.trim_ascii().strip_prefix(b"command_user="));
-    let user = user.map(|user| unquoted(user.trim_ascii()));
+    let user = value(b"command_user=");
     let mut names = user.into_iter().flat_map(|user| user.split(|&byte| byte == b':').map(<[u8]>::to_vec));
     let (user, group) = (names.next(), names.next());
     let is_name = |name: &Vec<u8>| !name.is_empty() && !name.contains(&b'$');

@@ -2,7 +2,7 @@
 
 use nex_program::{View, exists};
 
-use super::agent::Service;
+use super::agent::{Service, is_agent};
 use super::text::{lines, shown};
 use super::{AGENT, Findings};
 use crate::rules;
@@ -58,12 +58,12 @@ pub(super) fn enabled(view: &dyn View) -> Vec<Vec<u8>> {
 /// The service that starts the agent, or why there is none.
 pub(super) fn agent(view: &dyn View) -> Result<Service, String> {
     let enabled = enabled(view);
-    if let Some(service) = enabled.iter().filter_map(|name| unit(view, name)).find_map(service) {
+    if let Some(service) = enabled.iter().filter_map(|name| unit(view, name)).find_map(|unit| service(view, unit)) {
         return Ok(service);
     }
     let names = view.list(DIRECTORIES[0]).unwrap_or_default();
     let services = names.iter().filter(|name| name.ends_with(b".service"));
-    let idle = services.filter_map(|name| unit(view, name)).find_map(service);
+    let idle = services.filter_map(|name| unit(view, name)).find_map(|unit| service(view, unit));
     Err(match idle {
         Some(idle) => format!("{} starts {}, and no link enables it", shown(&idle.file), shown(AGENT)),
         None => format!("no enabled unit of systemd starts {}", shown(AGENT)),
@@ -71,10 +71,10 @@ pub(super) fn agent(view: &dyn View) -> Result<Service, String> {
 }
 
 /// The unit as a service, if it starts the agent.
-fn service((file, lines): (Vec<u8>, Vec<Vec<u8>>)) -> Option<Service> {
+fn service(view: &dyn View, (file, lines): (Vec<u8>, Vec<Vec<u8>>)) -> Option<Service> {
     let value = |key: &[u8]| lines.iter().rev().find_map(|line| value(line, key)).filter(|value| !value.is_empty());
-    let commands = lines.iter().filter_map(|line| value_of_exec(line));
-    commands.into_iter().find(|command| *command == AGENT)?;
+    let mut commands = lines.iter().filter_map(|line| value_of_exec(line));
+    commands.find(|command| is_agent(view, command))?;
     Some(Service { user: value(b"User").map(<[u8]>::to_vec), group: value(b"Group").map(<[u8]>::to_vec), file })
 }
 

@@ -57,6 +57,28 @@ fn an_agent_is_nex_s_own_or_somebody_s() {
 }
 
 #[test]
+fn an_agent_by_another_name_or_behind_a_script_is_found() {
+    let launcher = "#!/bin/sh\nexec /opt/acme 'x' \"$@\"\n";
+    let named = |tree: Tree| {
+        let tree = tree.link("opt/acme", "/usr/local/bin/agent").file("etc/nex/run-agent", launcher);
+        tree.mode("etc/nex/run-agent", 0o755)
+    };
+    for command in ["/opt/acme", "/etc/nex/run-agent"] {
+        let unit = format!("[Service]\nExecStart={command} \"x\"\nUser=nobody-here\n");
+        let tree = named(Tree::systemd()).file("etc/systemd/system/agent.service", unit);
+        expect(&tree.checked(), &["agent-user"]);
+        let service = format!("#!/sbin/openrc-run\ncommand=\"{command}\"\ncommand_user=\"nobody-here\"\n");
+        let tree = named(Tree::openrc()).file("etc/init.d/agent", service).mode("etc/init.d/agent", 0o755);
+        expect(&tree.checked(), &["agent-user"]);
+        let table = format!("::sysinit:/bin/mount -a\nttyS0::respawn:/sbin/getty ttyS0\n::respawn:{command}\n");
+        expect(&named(Tree::busybox()).file("etc/inittab", table).checked(), &[]);
+    }
+    let init = named(Tree::new().program("bin/sh").program(AGENT)).link("sbin/init", "/etc/nex/run-agent");
+    expect(&init.checked(), &[]);
+    expect(&init.without(AGENT).checked(), &["agent-missing"]);
+}
+
+#[test]
 fn an_agent_that_nobody_starts() {
     let table = "::sysinit:/bin/mount -a\nttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100\n";
     let nobody = |tree: Tree| {

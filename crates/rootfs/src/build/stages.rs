@@ -127,6 +127,7 @@ impl<'a> Build<'a> {
             hostname: self.options.guest.hostname.clone(),
             resolv_conf: self.options.guest.resolv_conf.clone(),
             agent_is_ours: self.agent.speech.unfit().is_none(),
+            agent_service: self.options.agent_service.clone(),
             root_password: self.options.guest.root_password.clone(),
             config: image_config(&self.image.config),
             volumes: self.image.config.volumes.clone(),

@@ -3,13 +3,14 @@
 //! A line is `id:runlevels:action:process`, see inittab(5). BusyBox takes the first field for a terminal and ignores the
 //! second.
 
-use nex_program::{View, exists, is_executable};
+use nex_program::{View, end_of_links, exists, is_executable};
+use nex_workload::RUN_AGENT;
 
 use super::boot_script::LAUNCHER as BOOT_SCRIPT_LAUNCHER;
 use super::change::Layer;
 use super::openrc::Runlevel;
 use super::text::{Attributes, Text};
-use super::{AGENT, Error};
+use super::{AGENT, AgentService, AgentUser, Error};
 
 /// Where the program is that changes its user and becomes another. Debian's dpkg and BusyBox have it with the same options.
 const LAUNCHERS: [&[u8]; 2] = [b"/sbin/start-stop-daemon", b"/usr/sbin/start-stop-daemon"];
@@ -62,14 +63,13 @@ impl Inittab {
         Ok(found)
     }
 
-    /// Has the agent started, and started again whenever it ends. Returns whether it runs as its own user: an entry names
-    /// none, so that takes a program of the image.
-    pub(crate) fn add_agent(&mut self, view: &dyn View) -> bool {
+    /// Has the agent started, and started again whenever it ends. An entry has no user, so that another than root takes a
+    /// program of the image.
+    pub(crate) fn add_agent(&mut self, view: &dyn View, service: &AgentService, user: &AgentUser) {
         let prefix: &[u8] = if self.busybox { b"::respawn:" } else { b"nex:2345:respawn:" };
-        let launcher = Self::launcher(view);
-        let command = launcher.map_or(AGENT.to_vec(), |path| [path, b" -S -q -c nex:nex -x ", AGENT].concat());
-        self.text.append(&[prefix, &command].concat());
-        launcher.is_some()
+        let launcher = Self::launcher(view).filter(|_| *user != AgentUser::Root);
+        let become_user = launcher.map(|path| [path, b" -S -q -c ", user.word().as_bytes(), b" -x "].concat());
+        self.text.append(&[prefix, &become_user.unwrap_or_default(), service.command().as_bytes()].concat());
     }
 
     /// The program of the image with which an entry can have another user than root.
@@ -78,11 +78,12 @@ impl Inittab {
     }
 
     /// Whether an entry starts the agent itself, which then runs as root.
-    pub(crate) fn runs_agent_as_root(&self) -> bool {
+    pub(crate) fn runs_agent_as_root(&self, view: &dyn View) -> bool {
         let processes = self.text.lines().filter(|line| !line.starts_with(b"#"));
         processes
             .filter_map(|line| line.splitn(4, |&byte| byte == b':').nth(3))
-            .any(|command| program(command) == AGENT)
+            .map(program)
+            .any(|command| command == RUN_AGENT.as_bytes() || end_of_links(view, command) == AGENT)
     }
 
     /// Has the boot script run, and waited for, before what is respawned.

@@ -3,34 +3,43 @@
 use nex_program::{View, exists};
 
 use super::change::Layer;
+use super::{AgentService, AgentUser};
 
 /// The service. Its output goes to the files that Nex has always used, in a directory of the agent's user: every release of
 /// supervise-daemon, from the first one (OpenRC 0.21) on, becomes `command_user` before it opens them, so that a link there leads root
-/// nowhere. The console belongs to root, and the agent runs as `nex`: the right to write there lets it tell the host that it is ready.
-const SERVICE: &str = r#"#!/sbin/openrc-run
+/// nowhere. The console belongs to root, and the agent runs as another: the right to write there lets it tell the host that it is
+/// ready.
+fn script(command: &str, user: &str, logs: &str, group: &str) -> String {
+    format!(
+        r#"#!/sbin/openrc-run
 
 name="agent"
 description="Nex agent"
 supervisor=supervise-daemon
-command="/usr/local/bin/agent"
-command_user="nex:nex"
+command="{command}"
+command_user="{user}"
 pidfile="/run/agent.pid"
-output_log="/home/nex/nex.log"
-error_log="/home/nex/err.log"
+output_log="{logs}/nex.log"
+error_log="{logs}/err.log"
 respawn_delay=1
 respawn_max=0
 
-depend() {
+depend() {{
 	after root localmount bootmisc net.eth0
-}
+}}
 
-start_pre() {
+start_pre() {{
 	if [ -c /dev/console ]; then
-		chgrp nex /dev/console && chmod g+w /dev/console || ewarn "the agent cannot write to the console"
+		chgrp {group} /dev/console && chmod g+w /dev/console || ewarn "the agent cannot write to the console"
 	fi
 	return 0
+}}
+"#
+    )
 }
-"#;
+
+/// Where the logs are of an agent that is not `nex`'s. The directory belongs to whom it runs as.
+const OTHER_LOGS: &str = "/var/log/agent";
 
 /// The service that runs the boot script. What it says goes to the console, where OpenRC runs its services.
 const BOOT_SCRIPT: &str = r#"#!/sbin/openrc-run
@@ -71,14 +80,22 @@ impl Runlevel {
 }
 
 /// Adds the service and enables it in a runlevel, after the mounts.
-pub(crate) fn wire(view: &dyn View, runlevel: Runlevel, layer: &mut Layer) {
+pub(crate) fn wire(view: &dyn View, runlevel: Runlevel, service: &AgentService, user: &AgentUser, layer: &mut Layer) {
     for service in MOUNT_SERVICES {
         let early = format!("/etc/runlevels/sysinit/{service}");
         if exists(view, format!("/etc/init.d/{service}").as_bytes()) && view.lstat(early.as_bytes()).is_none() {
             enable(service, runlevel, layer);
         }
     }
-    layer.file(b"/etc/init.d/agent", 0o755, SERVICE);
+    let owner = user.owner();
+    let (logs, group) = match user {
+        AgentUser::Nex => ("/home/nex", "nex".to_owned()),
+        AgentUser::Root | AgentUser::Other(_) => {
+            layer.directory(OTHER_LOGS.as_bytes(), 0o755, owner);
+            (OTHER_LOGS, owner.1.to_string())
+        }
+    };
+    layer.file(b"/etc/init.d/agent", 0o755, script(service.command(), &user.word(), logs, &group));
     enable("agent", runlevel, layer);
 }
 

@@ -3,18 +3,16 @@
 use nex_program::{View, exists};
 
 use super::change::Layer;
-use super::ssh_keys;
+use super::{AgentService, AgentUser, ssh_keys};
 
-/// The service. The journal forwards its output to the console, which the host reads.
+/// The service, with a word in capitals for what it starts and as whom. The journal forwards its output to the console, which the
+/// host reads.
 const UNIT: &str = "\
 [Unit]
 Description=Nex agent
 
 [Service]
-ExecStart=/usr/local/bin/agent
-User=nex
-Group=nex
-Restart=always
+STARTRestart=always
 RestartSec=1
 StandardOutput=journal+console
 StandardError=journal+console
@@ -69,8 +67,8 @@ const SSH_UNITS: [&[u8]; 3] = [b"ssh.service", b"sshd.service", b"dropbear.servi
 const UNIT_DIRECTORIES: [&str; 2] = ["/usr/lib/systemd", "/lib/systemd"];
 
 /// Adds the service, enables it, and lets every guest of this image make an identity of its own.
-pub(crate) fn wire(view: &dyn View, layer: &mut Layer) {
-    layer.file(b"/etc/systemd/system/agent.service", 0o644, UNIT);
+pub(crate) fn wire(view: &dyn View, service: &AgentService, user: &AgentUser, layer: &mut Layer) {
+    layer.file(b"/etc/systemd/system/agent.service", 0o644, UNIT.replace("START", &start(service, user)));
     enable("multi-user.target", "agent.service", "/etc/systemd/system/agent.service", layer);
     // An empty file, see machine-id(5): systemd fills it at boot, even when the root is read-only.
     layer.file(b"/etc/machine-id", 0o444, "");
@@ -109,10 +107,26 @@ pub(crate) fn add_ssh_keys(keygen: &[u8], layer: &mut Layer) {
     enable("multi-user.target", NAME, &path, layer);
 }
 
+/// What a unit starts, with what variables, and as whom.
+fn start(service: &AgentService, user: &AgentUser) -> String {
+    // Behind the program, a dollar begins the name of a variable.
+    let words: String = service.args.iter().map(|word| format!(" {}", quoted(&word.replace('$', "$$")))).collect();
+    let variables: String = service.env.iter().map(|(name, value)| environment(&format!("{name}={value}"))).collect();
+    let (name, group) = user.names();
+    let group = group.map(|group| format!("Group={group}\n")).unwrap_or_default();
+    format!("ExecStart={}{words}\n{variables}User={name}\n{group}", service.path())
+}
+
 /// A line that sets a variable, with what systemd.syntax(7) and systemd.exec(5) would replace in it kept from that.
 fn environment(variable: &str) -> String {
-    let mut quoted = String::new();
-    for character in variable.chars() {
+    let equals = if variable.contains('=') { "" } else { "=" };
+    format!("Environment={}\n", quoted(&format!("{variable}{equals}")))
+}
+
+/// A word between quotes, with what systemd.syntax(7) and systemd.unit(5) would replace in it kept from that.
+fn quoted(word: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in word.chars() {
         match character {
             '\\' | '"' => quoted.extend(['\\', character]),
             '%' => quoted.push_str("%%"),
@@ -122,8 +136,8 @@ fn environment(variable: &str) -> String {
             character => quoted.push(character),
         }
     }
-    let equals = if variable.contains('=') { "" } else { "=" };
-    format!("Environment=\"{quoted}{equals}\"\n")
+    quoted.push('"');
+    quoted
 }
 
 /// Enables a login on the serial console, where the image has what it needs. Returns whether it has.

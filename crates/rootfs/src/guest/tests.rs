@@ -1,5 +1,6 @@
 //! The wiring of the shapes that images come in.
 
+mod agent_service;
 mod users;
 
 use nex_program::{Kind, Stat, View};

@@ -177,6 +177,46 @@ fn name_of(text: &Text, wanted: u32) -> Option<String> {
     text.lines().find(|line| field(line, 2).and_then(number) == Some(wanted)).and_then(|line| field(line, 0)).map(lossy)
 }
 
+/// A user of the image by name or number: the name, the number, and the number of the user's group.
+pub(crate) fn find_user(view: &dyn View, wanted: &str) -> Result<(String, u32, u32), String> {
+    let passwd = found_in(view, b"/etc/passwd", wanted)?;
+    let gid = field(&passwd, 3).and_then(number).ok_or_else(|| "its line in /etc/passwd is damaged".to_owned())?;
+    named(&passwd).map(|(name, uid)| (name, uid, gid))
+}
+
+/// A group of the image by name or number: the name and the number.
+pub(crate) fn find_group(view: &dyn View, wanted: &str) -> Result<(String, u32), String> {
+    found_in(view, b"/etc/group", wanted).and_then(|line| named(&line))
+}
+
+/// The line of a name or number.
+fn found_in(view: &dyn View, path: &'static [u8], wanted: &str) -> Result<Vec<u8>, String> {
+    let text = Text::load(view, path, Attributes::PUBLIC).map_err(|error| error.to_string())?;
+    let by_number = || {
+        let wanted = wanted.parse().ok()?;
+        text.lines().find(|line| field(line, 2).and_then(number) == Some(wanted))
+    };
+    let line = entry(&text, wanted.as_bytes()).or_else(by_number).map(<[u8]>::to_vec);
+    let missing = || {
+        format!("{} of the image does not have '{}'; add it in a setup script", lossy(path), lossy(wanted.as_bytes()))
+    };
+    line.ok_or_else(missing)
+}
+
+/// The name and the number in a line. The name goes into files of service managers, where it has to stay what it is.
+fn named(line: &[u8]) -> Result<(String, u32), String> {
+    let name = field(line, 0).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
+    if name.is_empty() || name.starts_with('-') || !name.chars().all(is_plain) {
+        return Err(format!(
+            "the name '{}' has other characters than letters, digits, _ . and -",
+            lossy(name.as_bytes())
+        ));
+    }
+    let number = field(line, 2).and_then(number).ok_or_else(|| format!("the line of '{name}' is damaged"))?;
+    Ok((name.to_owned(), number))
+}
+
 fn field(line: &[u8], index: usize) -> Option<&[u8]> {
     line.split(|&byte| byte == b':').nth(index)
 }
