@@ -2,10 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::fd::IntoRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::{AsFd, IntoRawFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 const CONSOLE: &str = "/dev/console";
 
@@ -43,6 +43,20 @@ pub fn open_for_host() -> std::io::Result<File> {
 pub fn is_standard_output(console: &File) -> bool {
     let output = std::fs::metadata("/proc/self/fd/1").map(|metadata| metadata.rdev());
     matches!((output, console.metadata()), (Ok(output), Ok(console)) if output == console.rdev())
+}
+
+/// Has the standard streams make their users wait, as a program expects, and belong to its user, who may open them by name.
+/// What fails is none that the program could not live with.
+pub fn give_to(uid: Option<u32>) {
+    for stream in [std::io::stdin().as_fd(), std::io::stdout().as_fd(), std::io::stderr().as_fd()] {
+        if let Ok(flags) = fcntl(stream, FcntlArg::F_GETFL) {
+            let flags = OFlag::from_bits_truncate(flags) & !OFlag::O_NONBLOCK;
+            let _ = fcntl(stream, FcntlArg::F_SETFL(flags));
+        }
+        if uid.is_some() {
+            let _ = fchown(stream, uid, None);
+        }
+    }
 }
 
 fn open(read: bool) -> std::io::Result<File> {

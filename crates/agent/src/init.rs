@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use nex_protocol::{Event, Ready, Role, Source, Start};
-use nex_workload::{BOOT_SCRIPT, ImageConfig};
+use nex_workload::{BOOT_SCRIPT, ImageConfig, Pid1};
 use nix::sys::reboot::set_cad_enabled;
 use nix::sys::signal::Signal;
 
@@ -136,6 +136,7 @@ fn run_boot_script(supervisor: &mut Supervisor) -> Result<(), Signal> {
         stop_signal: Signal::SIGTERM as i32,
         open_files: None,
         is_quiet: false,
+        pid1: Pid1::Agent,
     };
     let end = workload::run_once(supervisor, &job)?;
     workload::tell_end(supervisor, Source::BootScript, end, None);

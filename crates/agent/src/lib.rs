@@ -46,7 +46,9 @@ Usage: nex-agent [--version | --help]
 
 As process 1 it is the init: it mounts what a Linux system expects, brings up
 the loopback interface, sets host name, time and name servers, makes SSH host
-keys where a server has none, runs /etc/nex/boot-script, reaps orphans, and says that it is ready on the console. SIGTERM, SIGINT (what
+keys where a server has none, runs /etc/nex/boot-script, reaps orphans, and
+says that it is ready on the console. Where pid1 is image in the file
+/etc/nex/image.json, it becomes the image's program then. SIGTERM, SIGINT (what
 Ctrl-Alt-Del sends) or SIGPWR end everything and power the machine off.
 As any other process it is a service: it says the same on its output and waits
 for SIGTERM.

@@ -4,18 +4,19 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::fchown;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nex_protocol::Source;
 use nex_workload::{
-    NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Unstarted, User, find_directory, find_program, split_variable,
+    NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Pid1, Unstarted, User, find_directory, find_program, split_variable,
 };
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::SigSet;
-use nix::unistd::{Gid, Uid, setgid, setgroups, setsid, setuid};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setresgid, setresuid, setsid, setuid};
 use rustix::process::Pid;
 
+use crate::console;
 use crate::open_files;
 use crate::root::OwnRoot;
 
@@ -42,6 +43,66 @@ pub struct Job {
     pub open_files: Option<u64>,
     /// Whether its output goes nowhere.
     pub is_quiet: bool,
+    /// Who is process 1 once it runs.
+    pub pid1: Pid1,
+}
+
+/// A program that is about to run.
+struct Prepared {
+    command: Command,
+    program: PathBuf,
+    user: Option<User>,
+    open_files: Option<u64>,
+}
+
+/// What a program reads that takes the place of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// What is typed on the console.
+    Console,
+    /// Nothing, as all programs that the agent starts.
+    Nothing,
+}
+
+/// A program that takes the place of this process.
+pub struct Successor {
+    prepared: Prepared,
+    /// Whether the limit on open files is the user's wish.
+    is_asked: bool,
+}
+
+impl Successor {
+    /// Becomes the program, with the console as its streams. Returns only when that fails, with the reason; this process is root then,
+    /// as it was before.
+    pub fn start(self) -> Unstarted {
+        let Prepared { mut command, program, user, open_files } = self.prepared;
+        console::give_to(user.as_ref().map(|user| user.uid));
+        let failed = |what: &str, error: nix::Error| Unstarted::new(NOT_STARTED, format!("cannot {what}: {error}"));
+        if let Err(error) = set_open_files(open_files, self.is_asked) {
+            return failed("set how many files it may have open", error);
+        }
+        if let Err(error) = SigSet::empty().thread_set_mask() {
+            return failed("unblock signals", error);
+        }
+        if let Some(Err(error)) = user.map(|user| become_user(&user)) {
+            return failed("become its user", error);
+        }
+        let unstarted = refused(&program, &command.exec());
+        // Whoever ends the machine has to be root. The program would not have had this way back.
+        let _ = setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0));
+        let _ = setresgid(Gid::from_raw(0), Gid::from_raw(0), Gid::from_raw(0));
+        unstarted
+    }
+}
+
+/// Becomes a user, but for the saved ids: with the execution of a program, these become the user's too.
+fn become_user(user: &User) -> nix::Result<()> {
+    let (root_user, root_group) = (Uid::from_raw(0), Gid::from_raw(0));
+    let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    setgroups(&groups)?;
+    setresgid(gid, gid, root_group)?;
+    setresuid(uid, uid, root_user)
 }
 
 /// A program that runs.
@@ -58,6 +119,36 @@ impl Job {
     /// # Errors
     /// When it does not run.
     pub fn spawn(&self) -> Result<Spawned, Unstarted> {
+        let Prepared { mut command, program, user, open_files } = self.prepare()?;
+        command.stdin(Stdio::null());
+        let output = if self.is_quiet {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            None
+        } else {
+            let (out, out_end) = pipe(user.as_ref())?;
+            let (err, err_end) = pipe(user.as_ref())?;
+            command.stdout(out_end).stderr(err_end);
+            Some((out.into(), err.into()))
+        };
+        give_up_the_agents(&mut command, user, open_files, self.open_files.is_some());
+        let child = command.spawn().map_err(|error| refused(&program, &error))?;
+        Ok(Spawned { pid: Pid::from_child(&child), output })
+    }
+
+    /// Makes it ready to take the agent's place.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn successor(&self, input: Input) -> Result<Successor, Unstarted> {
+        let mut prepared = self.prepare()?;
+        if input == Input::Nothing {
+            prepared.command.stdin(Stdio::null());
+        }
+        Ok(Successor { prepared, is_asked: self.open_files.is_some() })
+    }
+
+    /// What both have in common: everything but the streams and what is given up.
+    fn prepare(&self) -> Result<Prepared, Unstarted> {
         let user = self.find_user()?;
         let directory = find_directory(&self.working_dir, &OwnRoot)?;
         let program = find_program(&self.program, &self.env, directory, &OwnRoot)?;
@@ -76,19 +167,7 @@ impl Job {
                 return Err(Unstarted::new(NOT_STARTED, reason));
             }
         };
-        command.stdin(Stdio::null());
-        let output = if self.is_quiet {
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            None
-        } else {
-            let (out, out_end) = pipe(user.as_ref())?;
-            let (err, err_end) = pipe(user.as_ref())?;
-            command.stdout(out_end).stderr(err_end);
-            Some((out.into(), err.into()))
-        };
-        prepare(&mut command, user, open_files, self.open_files.is_some());
-        let child = command.spawn().map_err(|error| refused(&program, &error))?;
-        Ok(Spawned { pid: Pid::from_child(&child), output })
+        Ok(Prepared { command, program, user, open_files })
     }
 
     /// The user to become; `None` for whom the agent runs as.
@@ -119,7 +198,7 @@ fn pipe(user: Option<&User>) -> Result<(PipeReader, PipeWriter), Unstarted> {
 
 /// Has the new process give up what it has of the agent's, before it becomes the program.
 #[allow(unsafe_code, reason = "the standard library has no other way to unblock signals and to leave groups")]
-fn prepare(command: &mut Command, user: Option<User>, open_files: Option<u64>, is_asked: bool) {
+fn give_up_the_agents(command: &mut Command, user: Option<User>, open_files: Option<u64>, is_asked: bool) {
     let user = user.map(|user| {
         let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
         (user, groups)
@@ -127,13 +206,7 @@ fn prepare(command: &mut Command, user: Option<User>, open_files: Option<u64>, i
     let become_the_user = move || -> io::Result<()> {
         SigSet::empty().thread_set_mask()?;
         setsid()?;
-        if let Some(number) = open_files {
-            let set = setrlimit(Resource::RLIMIT_NOFILE, number, number);
-            // In a container, root may not raise it, and keeps what it has.
-            if is_asked {
-                set?;
-            }
-        }
+        set_open_files(open_files, is_asked)?;
         if let Some((user, groups)) = &user {
             setgroups(groups)?;
             setgid(Gid::from_raw(user.gid))?;
@@ -145,6 +218,13 @@ fn prepare(command: &mut Command, user: Option<User>, open_files: Option<u64>, i
     unsafe {
         command.pre_exec(become_the_user);
     }
+}
+
+fn set_open_files(number: Option<u64>, is_asked: bool) -> nix::Result<()> {
+    let Some(number) = number else { return Ok(()) };
+    let set = setrlimit(Resource::RLIMIT_NOFILE, number, number);
+    // In a container, root may not raise it, and keeps what it has.
+    if is_asked { set } else { Ok(()) }
 }
 
 /// What the kernel's refusal means.

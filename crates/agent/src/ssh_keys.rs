@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use nex_protocol::{Ended, Source};
+use nex_workload::Pid1;
 use nix::sys::signal::Signal;
 
 use crate::spawn::Job;
@@ -74,6 +75,7 @@ fn job(program: String, args: Vec<String>) -> Job {
         stop_signal: Signal::SIGTERM as i32,
         open_files: None,
         is_quiet: true,
+        pid1: Pid1::Agent,
     }
 }
 

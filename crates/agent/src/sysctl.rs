@@ -10,6 +10,15 @@ const SETTINGS: [(&str, &str); 2] = [
     ("net/ipv4/ping_group_range", "0 2147483647"),
 ];
 
+/// Has the kernel write to the console only what it dies of: from now on, the console is a program's.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn quieten_kernel() -> Result<(), String> {
+    // `console_loglevel`: messages below it are shown, and 0 is an emergency.
+    fs::write("/proc/sys/kernel/printk", "1").map_err(|error| format!("cannot set kernel.printk to 1: {error}"))
+}
+
 /// Makes them. A kernel without a network has none of these.
 ///
 /// # Errors

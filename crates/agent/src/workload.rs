@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nex_protocol::{Ended, Event, Exit, Source};
 use nex_workload::{
-    BINARY_FILE, IMAGE_FILE, ImageConfig, Json, MAX_FILE, NOT_FOUND, NOT_STARTED, Restart, Root, Unstarted,
+    BINARY_FILE, IMAGE_FILE, ImageConfig, Json, MAX_FILE, NOT_FOUND, NOT_STARTED, Pid1, Restart, Root, Unstarted,
     WORKLOAD_FILE, Workload, stop_signal,
 };
 use nix::mount::MsFlags;
@@ -17,11 +17,15 @@ use crate::device;
 use crate::mounts;
 use crate::restart::Restarts;
 use crate::root::OwnRoot;
-use crate::spawn::Job;
+use crate::spawn::{Input, Job};
 use crate::supervisor::Supervisor;
+use crate::sysctl;
 
 /// Where a workload drive is mounted.
 const DRIVE: &str = "/run/nex/workload";
+
+/// How long the host may read nothing of what is told before the agent becomes another program.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long to wait for a workload drive. Its driver is there already, since the root is.
 const DRIVE_PATIENCE: Duration = Duration::from_secs(5);
@@ -36,7 +40,7 @@ pub enum Outcome {
 
 /// Runs the workload that the command line asks for until it is over; waits for a signal where it asks for none.
 pub fn run(supervisor: &mut Supervisor, line: &CommandLine) -> Outcome {
-    let Some(source) = line.workload() else {
+    let Some(source) = line.workload().or_else(of_successor) else {
         // What ends with nothing ends at once.
         return if line.ends_with_workload() { Outcome::Over } else { Outcome::Asked(wait_for_signal(supervisor)) };
     };
@@ -47,6 +51,11 @@ pub fn run(supervisor: &mut Supervisor, line: &CommandLine) -> Outcome {
             return Outcome::Over;
         }
     };
+    if job.pid1 == Pid1::Image {
+        let unstarted = hand_over(supervisor, &job, line);
+        could_not_start(supervisor, job.source, &unstarted);
+        return Outcome::Over;
+    }
     let mut restarts = Restarts::new(policy);
     loop {
         let started = Instant::now();
@@ -63,6 +72,40 @@ pub fn run(supervisor: &mut Supervisor, line: &CommandLine) -> Outcome {
                 return Outcome::Asked(signal);
             }
         }
+    }
+}
+
+/// The image's program without being asked for, where it is to be process 1 after the agent.
+fn of_successor() -> Option<WorkloadSource> {
+    let config = || ImageConfig::of(&OwnRoot).ok().flatten();
+    let is_wanted = is_process_one() && config().is_some_and(|config| config.pid1 == Pid1::Image);
+    is_wanted.then_some(WorkloadSource::Image)
+}
+
+fn is_process_one() -> bool {
+    std::process::id() == 1
+}
+
+/// Becomes the image's program. Returns only when that fails, with the reason.
+fn hand_over(supervisor: &mut Supervisor, job: &Job, line: &CommandLine) -> Unstarted {
+    if !is_process_one() {
+        let reason = "the image's program is to be process 1, and that is another init here; boot with init=/usr/local/bin/agent";
+        return Unstarted::new(NOT_STARTED, reason);
+    }
+    // Then the console is the program's output, and nobody types.
+    let is_asked_for = line.workload().is_some();
+    if is_asked_for && let Err(problem) = sysctl::quieten_kernel() {
+        supervisor.host.fail(problem);
+    }
+    match job.successor(if is_asked_for { Input::Nothing } else { Input::Console }) {
+        Ok(successor) => {
+            // On the console, whatever the way before: the host has to know from which of its bytes on they are the program's.
+            supervisor.host.close(LAST_WORDS);
+            supervisor.host.tell(&Event::Handover { uptime_ms: uptime_ms() });
+            supervisor.host.flush(LAST_WORDS);
+            successor.start()
+        }
+        Err(unstarted) => unstarted,
     }
 }
 
@@ -149,6 +192,7 @@ fn of_drive(workload: Workload) -> Result<Job, Unstarted> {
         stop_signal: stop_signal(&workload.stop_signal)?,
         open_files: workload.open_files,
         is_quiet: false,
+        pid1: workload.pid1,
     })
 }
 

@@ -9,7 +9,7 @@ use std::fmt::Write;
 pub use boot::boot;
 use nex_diagnose::console::{Explanation, Symptom};
 use nex_diagnose::{Finding, Severity, Verdict};
-use nex_rootfs::guest::{ResolvConf, ResolvConfAction};
+use nex_rootfs::guest::{Pid1, ResolvConf, ResolvConfAction};
 use nex_rootfs::{
     AgentServiceReport, GrowReport, PhaseReport, Report, ScriptReport, SetAgentReport, Usage, VerityReport, human,
 };
@@ -51,6 +51,9 @@ pub fn text(report: &Report) -> String {
     lines.add("agent", &format!("{} ({}{whose})", report.agent.path, human(report.agent.bytes)));
     lines.add("started by", &report.started_by);
     add_service(&mut lines, &report.agent_service);
+    if report.pid1 == Pid1::Image {
+        lines.add("process 1", "the image's program, once the guest is up");
+    }
     lines.add("resolv.conf", &resolv_conf(&report.resolv_conf));
     for note in &report.notes {
         lines.add("note", note);

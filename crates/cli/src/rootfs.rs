@@ -91,6 +91,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         guest: GuestOptions {
             hostname: args.hostname.clone(),
             resolv_conf: resolv_conf(&args.resolv_conf)?,
+            pid1: args.agent_service.pid1(),
             root_password: args.root_password_file.as_deref().map(root_password).transpose()?,
         },
         boot_script: args.boot_script.as_deref().map(script::boot_script).transpose()?,

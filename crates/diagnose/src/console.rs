@@ -34,6 +34,7 @@ use serde::Serialize;
 use crate::Image;
 
 pub use command_line::CommandLine;
+pub use exit::Status;
 pub use rules::{AGENT_SILENT, CONSOLE_RULES};
 pub use symptom::{Quote, Symptom};
 pub use text::without_escapes;

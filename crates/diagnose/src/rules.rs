@@ -59,6 +59,7 @@ rules! {
     IMAGE_STOP_SIGNAL: Warning "image-stop-signal" "The signal that stops the image's program is unknown, so that the program is not started."
     IMAGE_USER: Warning "image-user" "The user or the group of the image's program is unknown, so that the program is not started."
     IMAGE_WORKDIR: Warning "image-workdir" "The directory of the image's program is none, so that the program is not started."
+    IMAGE_PROCESS_ONE: Warning "image-process-one" "The image's program runs as process 1 alone, and the agent would start it as another process."
     IMAGE_PROGRAM: Warning "image-program" "The image's program is not there, or does not run."
 
     GETTY_NONE: Info "getty-none" "Nobody can log in on the serial console."

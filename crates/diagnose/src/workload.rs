@@ -3,10 +3,10 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use nex_program::{Kind, Machine, View, exists, is_executable};
+use nex_program::{Kind, Machine, View, exists, is_executable, wants_process_one};
 use nex_workload::{
-    BOOT_SCRIPT, Found, NOT_EXECUTABLE, NOT_FOUND, Root, Unstarted, User, Workload, find_directory, find_program,
-    stop_signal,
+    BOOT_SCRIPT, Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, Root, Unstarted, User, Workload, find_directory,
+    find_program, stop_signal,
 };
 
 use crate::check::{Flaw, inspect};
@@ -32,13 +32,19 @@ pub enum Obstacle {
     Directory(Unstarted),
     /// Its program is not there, or does not run.
     Program(Unstarted),
+    /// Its program runs as process 1 alone, and the agent is that.
+    ProcessOne(Unstarted),
 }
 
 impl Obstacle {
     /// The exit code and the reason.
     pub fn unstarted(&self) -> &Unstarted {
         match self {
-            Self::StopSignal(why) | Self::User(why) | Self::Directory(why) | Self::Program(why) => why,
+            Self::StopSignal(why)
+            | Self::User(why)
+            | Self::Directory(why)
+            | Self::Program(why)
+            | Self::ProcessOne(why) => why,
         }
     }
 }
@@ -72,6 +78,7 @@ impl<'a> ImageRoot<'a> {
             && !workload.program.is_empty()
         {
             found.extend(self.check_program(workload, directory, kernel).err().map(Obstacle::Program));
+            found.extend(self.check_process_one(workload, directory).err().map(Obstacle::ProcessOne));
         }
         found.extend(directory.err().map(Obstacle::Directory));
         found
@@ -87,6 +94,24 @@ impl<'a> ImageRoot<'a> {
             Err(flaw) => Some(flaw),
         };
         flaw.map_or(Ok(()), |flaw| Err(Unstarted::new(exit_code(&flaw), flaw.text())))
+    }
+}
+
+impl ImageRoot<'_> {
+    fn check_process_one(&self, workload: &Workload, directory: &Path) -> Result<(), Unstarted> {
+        let program = find_program(&workload.program, &workload.env, directory, self).ok();
+        let path = program.as_ref().map(|program| program.as_os_str().as_bytes()).unwrap_or_default();
+        match wants_process_one(self.view, path).filter(|_| workload.pid1.is_agent()) {
+            Some(init) => {
+                let program = nex_text::short_name(path);
+                let why = format!(
+                    "{program} is {init}, which runs as process 1 alone, and the agent is process 1; make the root filesystem with \
+                     nex rootfs --pid1 image"
+                );
+                Err(Unstarted::new(NOT_STARTED, why))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -80,6 +80,10 @@ fn other(event: &Event, line: &mut Vec<u8>) {
             number(line, "bytes", *bytes);
         }
         Event::Exit(exit) => self::exit(exit, line),
+        Event::Handover { uptime_ms } => {
+            line.extend_from_slice(b"handover");
+            number(line, "uptime_ms", *uptime_ms);
+        }
         Event::Fail(text) => short_text(b"fail", text, line),
         Event::Note(text) => short_text(b"note", text, line),
         Event::End(end) => {

@@ -16,6 +16,11 @@ pub enum Event {
     },
     /// A program has ended.
     Exit(Exit),
+    /// The agent becomes the image's program, which is process 1 from now on. Only where that fails, another event follows.
+    Handover {
+        /// When.
+        uptime_ms: u64,
+    },
     /// Something that the agent should have done and could not.
     Fail(Text),
     /// Something that the reader of a log may want to know.

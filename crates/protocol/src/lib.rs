@@ -32,6 +32,7 @@ mod tests;
 pub use decoder::{Decoder, Item};
 pub use encoder::Encoder;
 pub use event::{EndBy, Ended, Event, Exit, MachineEnd, Output, Ready, Role, Source, Start, Stream, Text};
+pub use noise::split_at_kernel_message;
 
 /// What every line begins with: a name that nobody else uses, and the version.
 ///

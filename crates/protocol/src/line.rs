@@ -51,6 +51,7 @@ impl<'a> Line<'a> {
                 uptime_ms: fields.number(b"uptime_ms")?,
             })),
             b"dropped" => Some(Event::Dropped { bytes: fields.number(b"bytes")? }),
+            b"handover" => Some(Event::Handover { uptime_ms: fields.number(b"uptime_ms")? }),
             b"exit" => fields.exit(Source::Workload),
             b"script-exit" => fields.exit(Source::BootScript),
             b"fail" => text(rest).map(|(uptime_ms, text)| Event::Fail(Text { uptime_ms, text })),

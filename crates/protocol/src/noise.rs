@@ -10,6 +10,11 @@
 
 use crate::MARKER;
 
+/// A line of a console, cut where a message of the kernel's begins in it; `None` for one without such a message.
+pub fn split_at_kernel_message(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    start(line).map(|place| line.split_at(place))
+}
+
 /// Where a message of the kernel's begins, known by its time: `[`, spaces, seconds, a dot, six digits and `]`.
 pub fn start(line: &[u8]) -> Option<usize> {
     line.iter()

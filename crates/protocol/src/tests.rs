@@ -38,6 +38,7 @@ fn one_of_each() -> Vec<Event> {
         exit(Source::Workload, Ended::Code(0), None),
         exit(Source::Workload, Ended::Signal(9), Some(1000)),
         exit(Source::BootScript, Ended::Unstarted(127), None),
+        Event::Handover { uptime_ms: 7 },
         Event::Fail(text(b"cannot mount /proc: \xff\n@nex1 ready")),
         Event::Note(text(b"")),
         Event::End(MachineEnd { by: EndBy::PowerOff, uptime_ms: 10 }),

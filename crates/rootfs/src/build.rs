@@ -16,7 +16,7 @@ use crate::cache::{Cache, CacheOptions};
 use crate::error::Error;
 use crate::events::Events;
 use crate::file_system::FileSystemOptions;
-use crate::guest::{AgentService, BootScript, ResolvConfSource};
+use crate::guest::{AgentService, BootScript, Pid1, ResolvConfSource};
 use crate::output::{Destination, HashFile, Publication, WriteBack};
 use crate::phases::Phases;
 use crate::place::Limits;
@@ -68,6 +68,8 @@ pub struct GuestOptions {
     pub hostname: Option<String>,
     /// What `/etc/resolv.conf` becomes.
     pub resolv_conf: ResolvConfSource,
+    /// Who is process 1 once the guest is up.
+    pub pid1: Pid1,
     /// The hash of root's password, as crypt(5) makes it; else root has none and cannot log in with one.
     pub root_password: Option<Vec<u8>>,
 }
@@ -226,6 +228,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         agent: agent.report,
         agent_service: AgentServiceReport::new(&options.agent_service, &wiring.user),
         started_by: wiring.started_by,
+        pid1: options.guest.pid1,
         resolv_conf: wiring.resolv_conf,
         notes,
         phases: phases.finish(),

@@ -16,6 +16,7 @@ mod inittab;
 #[cfg(test)]
 pub(crate) mod memory;
 mod openrc;
+mod process_one;
 mod resolver;
 mod ssh_keys;
 mod systemd;
@@ -32,8 +33,8 @@ pub use boot_script::BootScript;
 pub use change::{Change, FileContent};
 pub use init::Init;
 pub use nex_program::{Kind, Stat, View, name_servers};
-pub use nex_workload::ImageConfig;
 use nex_workload::RUN_AGENT;
+pub use nex_workload::{ImageConfig, Pid1};
 pub use resolver::{ResolvConf, ResolvConfAction, ResolvConfSource};
 
 use change::Layer;
@@ -59,6 +60,8 @@ pub struct Options {
     pub root_password: Option<Vec<u8>>,
     /// What the image says about its workload.
     pub config: ImageConfig,
+    /// Who is process 1 once the guest is up.
+    pub pid1: Pid1,
     /// The directories that the image calls volumes.
     pub volumes: Vec<String>,
     /// What to run at every boot.
@@ -167,6 +170,12 @@ pub enum Error {
          runs are the image's, or given to nex run"
     )]
     OwnAgent,
+    /// Nobody would hand process 1 over.
+    #[error("--pid1 image wants nex's own agent, which becomes the image's program; leave --agent out, or --pid1")]
+    Pid1Agent,
+    /// There is nobody to hand process 1 over to.
+    #[error("--pid1 image has no program to make process 1: the image names neither an entrypoint nor a command")]
+    Pid1Program,
     /// The image's configuration could not be written down.
     #[error("cannot write down the image's configuration")]
     Config(#[from] serde_json::Error),
@@ -191,7 +200,8 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     let resolv_conf = resolver::wire(view, &options.resolv_conf, who, &mut layer)?;
     ssh_keys::wire(view, found.init, options.agent_is_ours, &mut layer);
     users::wire(view, options.root_password.as_deref(), &mut layer)?;
-    config::add(&options.config, &mut layer)?;
+    process_one::wire(view, options, &mut layer)?;
+    config::add(&ImageConfig { pid1: options.pid1, ..options.config.clone() }, &mut layer)?;
     let service = &options.agent_service;
     if options.agent_is_ours && !(service.args.is_empty() && service.env.is_empty()) {
         return Err(Error::OwnAgent);

@@ -3,7 +3,7 @@
 use nex_sandbox::MemoryBound;
 use serde::Serialize;
 
-use crate::guest::{AgentService, AgentUser, ResolvConf};
+use crate::guest::{AgentService, AgentUser, Pid1, ResolvConf};
 
 /// The version of [`Report`]'s JSON form; changes when a key changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -43,6 +43,8 @@ pub struct Report {
     pub agent: AgentReport,
     /// How the agent will be started, in words.
     pub started_by: String,
+    /// Who is process 1 once the guest is up, where the agent was it before.
+    pub pid1: Pid1,
     /// By what name, with what, and as whom.
     pub agent_service: AgentServiceReport,
     /// What became of `/etc/resolv.conf`.

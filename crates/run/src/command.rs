@@ -2,7 +2,7 @@
 
 use nex_diagnose::ImageRoot;
 use nex_program::View;
-use nex_workload::{IMAGE_FILE, ImageConfig, Restart, Workload};
+use nex_workload::{IMAGE_FILE, ImageConfig, Pid1, Restart, Workload};
 
 use crate::program::OwnProgram;
 
@@ -36,6 +36,11 @@ pub enum CommandError {
         "the image names no program (no entrypoint and no command); name a BINARY, or one of the image: -- /bin/sh -c 'uname -a'"
     )]
     Nothing,
+    /// Who would start it again is gone.
+    #[error(
+        "the image's program is process 1 in this root filesystem (--pid1 image), and the guest ends with it; leave --restart out"
+    )]
+    Restart,
 }
 
 /// What the image says about its workload; nothing, where nex has not made the root filesystem.
@@ -55,7 +60,9 @@ pub fn workload(config: ImageConfig, wishes: Wishes, program: Option<&OwnProgram
     let Wishes { args, env, user, working_dir, open_files, restart } = wishes;
     let mut workload = match program {
         Some(program) => {
-            Workload { program: String::new(), argv0: program.name.clone(), args, ..config.workload(Vec::new()) }
+            let (program, argv0) = (String::new(), program.name.clone());
+            // Process 1 is for the image's own program.
+            Workload { program, argv0, args, pid1: Pid1::Agent, ..config.workload(Vec::new()) }
         }
         None => Some(config.workload(args)).filter(|own| !own.program.is_empty()).ok_or(CommandError::Nothing)?,
     };
@@ -64,7 +71,10 @@ pub fn workload(config: ImageConfig, wishes: Wishes, program: Option<&OwnProgram
     workload.working_dir = working_dir.unwrap_or(workload.working_dir);
     workload.open_files = open_files;
     workload.restart = restart;
-    Ok(workload)
+    match (workload.pid1, workload.restart) {
+        (Pid1::Image, Restart::OnFailure { .. } | Restart::Always) => Err(CommandError::Restart),
+        _ => Ok(workload),
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +115,18 @@ mod tests {
         assert_eq!(workload.env, strings(&["PATH=/bin", "A=1", "A=2"]));
         assert_eq!((workload.user.as_str(), workload.working_dir.as_str()), ("0", "/"));
         assert_eq!(workload.open_files, Some(64));
+    }
+
+    #[test]
+    fn the_image_s_program_alone_is_process_one() {
+        let config = ImageConfig { pid1: Pid1::Image, ..config() };
+        let own = workload(config.clone(), Wishes { args: strings(&["x"]), ..Wishes::default() }, None).unwrap();
+        assert_eq!((own.pid1, own.args), (Pid1::Image, strings(&["-x", "x"])));
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let program = OwnProgram { file, name: "tool".into() };
+        assert_eq!(workload(config.clone(), Wishes::default(), Some(&program)).unwrap().pid1, Pid1::Agent);
+        let again = Wishes { restart: Restart::Always, ..Wishes::default() };
+        assert!(matches!(workload(config, again, None), Err(CommandError::Restart)));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use nex_protocol::{Ended, Event, Exit, Item, Output, Role, Source, Stream};
+use nex_diagnose::console::Status;
+use nex_protocol::{Ended, Event, Exit, Item, Output, Role, Source, Stream, split_at_kernel_message};
 
 use crate::follow::Streams;
 use crate::report::{End, Report};
@@ -13,6 +14,9 @@ const MOST_TEXTS: usize = 100;
 
 /// As many bytes are kept of the console, from its beginning.
 const MOST_CONSOLE: usize = 16 << 20;
+
+/// What the kernel writes when it gives up.
+const PANIC: &str = "Kernel panic - not syncing";
 
 /// A guest's words, taken one by one: output goes on at once, the rest is kept.
 #[derive(Default)]
@@ -29,6 +33,8 @@ pub struct Record {
     pub is_up: bool,
     /// Whether nothing more is to come but the machine's end.
     pub is_over: bool,
+    /// Whether the kernel has given up after the program became process 1.
+    pub has_panicked: bool,
 }
 
 impl Record {
@@ -46,10 +52,10 @@ impl Record {
     pub fn take(&mut self, item: Item, streams: &mut Streams<'_>) -> io::Result<()> {
         match item {
             Item::Event(event) => self.event(event, streams),
-            Item::Console(line) => self.console(&line, streams),
+            Item::Console(line) => self.line(&line, streams),
             Item::Damaged(line) => {
                 self.report.missing.damaged_lines += 1;
-                self.console(&line, streams)
+                self.line(&line, streams)
             }
             Item::Lost(lines) => {
                 let lost = &mut self.report.missing.lost_lines;
@@ -81,6 +87,10 @@ impl Record {
             }
             Event::Dropped { bytes } => {
                 report.missing.dropped_bytes = report.missing.dropped_bytes.saturating_add(bytes);
+            }
+            Event::Handover { .. } => {
+                report.handed_over = true;
+                self.is_up = true;
             }
             Event::Exit(exit) if exit.source == Source::Workload => self.exit(exit),
             Event::Exit(_) => {}
@@ -125,6 +135,29 @@ impl Record {
             Ended::Signal(signal) => End::Signal(signal),
             Ended::Unstarted(code) => End::Unstarted(code),
         });
+    }
+
+    /// A line of others than the agent. Of the program, if that has the console.
+    fn line(&mut self, line: &[u8], streams: &mut Streams<'_>) -> io::Result<()> {
+        if !self.report.handed_over {
+            return self.console(line, streams);
+        }
+        let Some((own, message)) = split_at_kernel_message(line) else {
+            self.report.stdout_bytes += line.len() as u64 + 1;
+            streams.out.write_all(line)?;
+            return streams.out.write_all(b"\n");
+        };
+        self.report.stdout_bytes += own.len() as u64;
+        streams.out.write_all(own)?;
+        if let Some(status) = Status::of_process_one(message) {
+            let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
+            self.report.end = Some(match status {
+                Status::Code(code) => End::Code(small(code)),
+                Status::Signal(signal) => End::Signal(small(signal)),
+            });
+        }
+        self.has_panicked |= String::from_utf8_lossy(message).contains(PANIC);
+        self.console(message, streams)
     }
 
     fn console(&mut self, line: &[u8], streams: &mut Streams<'_>) -> io::Result<()> {

@@ -17,6 +17,8 @@ pub struct Report {
     pub exit_code: u8,
     /// How the workload ended; `None` when the guest ended without a word of that, or was stopped before.
     pub end: Option<End>,
+    /// Whether it was process 1, so that its output is the console's, and its end the guest's.
+    pub handed_over: bool,
     /// How often it was started again.
     pub restarts: u32,
     /// Why the guest was stopped from outside, if it was.

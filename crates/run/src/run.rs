@@ -203,7 +203,11 @@ fn open(path: &Path) -> Result<Image, Error> {
 }
 
 fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, image: &Image) -> Report {
-    let Record { report, console, tail, is_up, .. } = record;
+    let Record { mut report, console, tail, is_up, has_panicked, .. } = record;
+    if report.handed_over && report.end.is_none() && report.stopped.is_none() && !has_panicked {
+        // Process 1 that ends the machine has no exit code.
+        report.end = matches!(end, GuestEnd::Itself(_)).then_some(End::Code(0));
+    }
     let exit_code = exit_code(report.end, report.stopped);
     let mut report = Report {
         schema_version: SCHEMA_VERSION,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IMAGE_FILE, Json, MAX_FILE, Root, Workload};
+use crate::{IMAGE_FILE, Json, MAX_FILE, Pid1, Root, Workload};
 
 /// The part of an image's configuration that concerns who runs it.
 ///
@@ -27,6 +27,9 @@ pub struct ImageConfig {
     /// Labels.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Who is process 1, which is nex's own word and no image's.
+    #[serde(skip_serializing_if = "Pid1::is_agent")]
+    pub pid1: Pid1,
     /// The signal that stops the workload.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub stop_signal: String,
@@ -54,10 +57,10 @@ impl ImageConfig {
     /// The image's program as a workload, with these arguments in place of the image's, if there are any; its `program` is empty where
     /// nobody names one.
     pub fn workload(self, args: Vec<String>) -> Workload {
-        let Self { cmd, entrypoint, env, stop_signal, user, working_dir, .. } = self;
+        let Self { cmd, entrypoint, env, pid1, stop_signal, user, working_dir, .. } = self;
         let mut words = entrypoint.into_iter().chain(if args.is_empty() { cmd } else { args });
         let program = words.next().unwrap_or_default();
-        Workload { program, args: words.collect(), env, user, working_dir, stop_signal, ..Workload::default() }
+        Workload { program, args: words.collect(), env, user, working_dir, stop_signal, pid1, ..Workload::default() }
     }
 }
 
@@ -86,6 +89,10 @@ mod tests {
     fn an_image_without_config_gives_an_empty_object() {
         assert_eq!(ImageConfig::default().to_json().unwrap(), b"{}\n");
         assert_eq!(ImageConfig::from_json(br#"{"later":1}"#).unwrap(), ImageConfig::default());
+        let handed_over = ImageConfig { pid1: Pid1::Image, ..ImageConfig::default() };
+        assert_eq!(handed_over.to_json().unwrap(), b"{\"pid1\":\"image\"}\n");
+        assert_eq!(ImageConfig::from_json(br#"{"pid1":"image"}"#).unwrap(), handed_over);
+        assert!(ImageConfig::from_json(br#"{"pid1":"nobody"}"#).is_err());
     }
 
     #[test]

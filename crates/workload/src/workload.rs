@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Restart;
+use crate::{Pid1, Restart};
 
 /// How the program of a workload drive is run.
 ///
@@ -41,6 +41,9 @@ pub struct Workload {
     /// How many files it may have open, soft and hard; 1,048,576 without it, or as many as the guest's kernel gives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_files: Option<u64>,
+    /// Who is process 1: with `image`, the program takes the agent's place, and is not started again.
+    #[serde(skip_serializing_if = "Pid1::is_agent")]
+    pub pid1: Pid1,
     /// Whether it is started again.
     pub restart: Restart,
 }

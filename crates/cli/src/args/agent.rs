@@ -1,7 +1,7 @@
 //! The flags that say how the agent is started in the guest.
 
-use clap::Args;
-use nex_rootfs::guest::AgentService;
+use clap::{Args, ValueEnum};
+use nex_rootfs::guest::{AgentService, Pid1};
 
 /// The service that starts the agent.
 #[derive(Debug, Args)]
@@ -19,12 +19,34 @@ pub struct AgentArgs {
     #[arg(long, env = "NEX_AGENT_USER", value_name = "USER[:GROUP]", value_parser = user)]
     pub agent_user: Option<String>,
 
+    /// Who is process 1 once the guest is up, where the agent is it before: the agent, or the image's program in its place, for images
+    /// whose program is an init (s6-overlay, systemd).
+    #[arg(long, env = "NEX_PID1", value_enum, default_value_t = Pid1Arg::Agent)]
+    pub pid1: Pid1Arg,
+
     /// The name by which the agent is started, a link to the file [default: that itself, /usr/local/bin/agent].
     #[arg(long, env = "NEX_AGENT_PATH", value_name = "PATH", value_parser = path)]
     pub agent_path: Option<String>,
 }
 
+/// The value of `--pid1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pid1Arg {
+    /// The agent; the image's program is a child of it.
+    Agent,
+    /// The image's program; the agent is gone then, and nobody tells of the program's end.
+    Image,
+}
+
 impl AgentArgs {
+    /// Who is process 1.
+    pub fn pid1(&self) -> Pid1 {
+        match self.pid1 {
+            Pid1Arg::Agent => Pid1::Agent,
+            Pid1Arg::Image => Pid1::Image,
+        }
+    }
+
     /// How it is started.
     pub fn service(&self) -> AgentService {
         AgentService {

@@ -11,6 +11,7 @@ mod ends;
 mod output;
 mod overlay;
 mod place;
+mod process_one;
 mod refusals;
 mod verity;
 mod vsock;

@@ -25,6 +25,11 @@ pub struct Place {
 impl Place {
     /// A root with a busybox, whose image names this program. `None` where there is no kernel to boot it.
     pub fn new(config: Value) -> Result<Option<Self>> {
+        Self::with(config, Vec::new(), &[])
+    }
+
+    /// The same with more in it, built with these arguments.
+    pub fn with(config: Value, more: Vec<Entry>, arguments: &[&str]) -> Result<Option<Self>> {
         let Some(parts) = Parts::find()? else { return Ok(None) };
         let directory = nex::directory()?;
         let place = Self { directory, parts };
@@ -37,10 +42,13 @@ impl Place {
             "touch", "true",
         ];
         entries.extend(applets.map(|name| Entry::symlink(format!("bin/{name}"), "busybox")));
+        entries.extend(more);
         let layout = place.path("layout");
         Image { config, ..Image::of(&[entries])? }.write(&layout, "image")?;
         command::run(
-            nex::rootfs(&format!("oci:{}:image", layout.display()), &place.root())?.args(["--size", "64MiB"]),
+            nex::rootfs(&format!("oci:{}:image", layout.display()), &place.root())?
+                .args(["--size", "64MiB"])
+                .args(arguments),
         )?;
         fs::create_dir(place.path("tmp"))?;
         Ok(Some(place))
@@ -87,6 +95,13 @@ impl Place {
         command.args(["rootfs", "boot", "--quiet"]).arg(self.root());
         self.guest(&mut command, &self.parts.kernel)?;
         Ok(command)
+    }
+
+    /// The command that checks the root.
+    pub fn check(&self) -> Command {
+        let mut command = self.command();
+        command.args(["rootfs", "check"]).arg(self.root());
+        command
     }
 
     fn command(&self) -> Command {

@@ -39,6 +39,7 @@ pub(super) fn check(view: &dyn View, kernel: Option<Machine>, findings: &mut Fin
             Obstacle::Directory(_) => {
                 (&rules::IMAGE_WORKDIR, "make it in the image, or name another (nex run --workdir)")
             }
+            Obstacle::ProcessOne(_) => (&rules::IMAGE_PROCESS_ONE, "or run another program in it: nex run BINARY"),
             Obstacle::Program(_) => {
                 (&rules::IMAGE_PROGRAM, "put it into the image, or name another: nex run BINARY, or nex run -- COMMAND")
             }

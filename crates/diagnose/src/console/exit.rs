@@ -19,7 +19,7 @@ const SIGNALS: [(u32, &str, &str); 15] = [
     (31, "SIGSYS", "a system call that is not allowed"),
 ];
 
-/// A wait status, as the kernel gives it for an init (`exitcode=0x00007f00`).
+/// How a process has ended: a wait status, as the kernel gives it for an init (`exitcode=0x00007f00`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// It ended by itself, with this code.
@@ -36,6 +36,18 @@ impl Status {
             0 => Self::Code(word >> 8 & 0xff),
             signal => Self::Signal(signal),
         }
+    }
+
+    /// The status in the kernel's words about an init that has ended.
+    pub fn in_panic(words: &str) -> Option<Self> {
+        let (_, digits) = words.split_once("exitcode=0x")?;
+        u32::from_str_radix(digits.get(..8)?, 16).ok().map(Self::new)
+    }
+
+    /// How process 1 has ended, by a message of the kernel's; `None` for any other message.
+    pub fn of_process_one(message: &[u8]) -> Option<Self> {
+        let message = String::from_utf8_lossy(message);
+        message.contains("Attempted to kill init!").then(|| Self::in_panic(&message)).flatten()
     }
 
     /// What it means.
@@ -69,5 +81,12 @@ mod tests {
         assert_eq!(Status::new(0x0000_008b), Status::Signal(11));
         assert_eq!(Status::new(0), Status::Code(0));
         assert_eq!(Status::new(u32::MAX), Status::Signal(0x7f));
+        let panic = b"[    5.123456] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000700";
+        assert_eq!(Status::of_process_one(panic), Some(Status::Code(7)));
+        for other in
+            [&b"Attempted to kill init!"[..], b"Attempted to kill init! exitcode=0x7", b"exitcode=0x00000700", b"\xff"]
+        {
+            assert_eq!(Status::of_process_one(other), None);
+        }
     }
 }

@@ -117,8 +117,7 @@ fn not_found(message: &Message, path: &str, known: &Known) -> Symptom {
 /// ` exitcode=0x00007f00`, which kernels give since 2.6.30.
 fn ended(message: &Message, word: &str, boot: &Boot) -> Symptom {
     let init = boot.init.as_deref().unwrap_or("the init");
-    let digits = word.split_once("exitcode=0x").map(|(_, digits)| digits.trim_end());
-    let status = digits.and_then(|digits| u32::from_str_radix(digits.get(..8)?, 16).ok()).map(Status::new);
+    let status = Status::in_panic(word);
     let how = status.map_or_else(|| "in a way that the kernel does not tell".into(), Status::words);
     let verb = if matches!(status, Some(Status::Signal(_))) { "was ended" } else { "ended" };
     let words = format!("{init} {verb} {how}");

@@ -81,3 +81,22 @@ fn a_boot_script_may_make_what_is_missing() {
     let script = "etc/nex/boot-script";
     expect(&tree(json).file(script, "#!/bin/sh\n").mode(script, 0o755).checked(), &[]);
 }
+
+#[test]
+fn programs_that_run_as_process_one_alone() {
+    const S6: &str = "#!/bin/sh -e\nexec s6-overlay-suexec ' /package/x' '' \"$@\"\n";
+    let tree = |program: &str, more: &str| {
+        let tree = tree(&format!(r#"{{"entrypoint":["{program}"]{more}}}"#)).file("init", S6).mode("init", 0o755);
+        tree.program("usr/lib/systemd/systemd").link("usr/sbin/init", "../lib/systemd/systemd").checked()
+    };
+    for (program, init) in
+        [("/init", "/init is s6-overlay"), ("/usr/sbin/init", "is systemd"), ("/sbin/init", "BusyBox")]
+    {
+        let report = tree(program, "");
+        expect(&report, &["image-process-one"]);
+        assert!(evidence(&report, "image-process-one").contains(init), "{:?}", report.findings);
+        expect(&tree(program, r#","pid1":"image""#), &[]);
+    }
+    expect(&tree("/usr/bin/serve", ""), &[]);
+    expect(&tree("/bin/sh", ""), &[]);
+}

@@ -130,6 +130,7 @@ impl<'a> Build<'a> {
             agent_service: self.options.agent_service.clone(),
             root_password: self.options.guest.root_password.clone(),
             config: image_config(&self.image.config),
+            pid1: self.options.guest.pid1,
             volumes: self.image.config.volumes.clone(),
             boot_script: self.options.boot_script.clone(),
         };
@@ -207,5 +208,6 @@ fn image_config(config: &nex_image::Config) -> guest::ImageConfig {
         stop_signal: config.stop_signal.clone(),
         labels: config.labels.clone(),
         exposed_ports: config.exposed_ports.iter().cloned().collect(),
+        pid1: guest::Pid1::default(),
     }
 }
