@@ -6,6 +6,7 @@
 //! And makes what is the user's alone ([`private`]), takes locks that others may have ([`lock`]), and removes trees ([`remove`]). Who
 //! else can change something is told by [`trust`], and by [`way`] for all that leads there.
 
+pub mod holes;
 pub mod kind;
 pub mod lock;
 pub mod private;

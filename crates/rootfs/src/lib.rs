@@ -21,7 +21,6 @@ mod file_system;
 mod foreign;
 mod grow;
 pub mod guest;
-mod holes;
 mod identity;
 mod layer;
 mod links;

@@ -124,6 +124,28 @@ fn carries(tar: &Path, shapes: &[Shape]) -> Result<()> {
 }
 
 #[test]
+fn a_directory_keeps_the_holes_of_its_files() -> Result<()> {
+    let (directory, root) = (nex::directory()?, nex::directory()?);
+    let mut shapes = shapes();
+    let (first, second) = ((64 * BLOCK, BLOCK), ((10 << 30) - 8192, 8192));
+    shapes.push(Shape { name: "ten-gibibytes", size: 10 << 30, regions: vec![first, second] });
+    make(root.path(), &shapes)?;
+    // Zeros that are written are no hole.
+    fs::write(root.path().join("zeros"), [0; 5 * BLOCK as usize])?;
+    let output = directory.path().join("out.ext4");
+    build(&format!("rootfs:{}", root.path().display()), &output)?;
+    fsck::check(&output)?;
+    shapes.iter().try_for_each(|shape| has_holes(&output, shape))?;
+    has_holes(&output, &Shape { name: "zeros", size: 5 * BLOCK, regions: vec![(0, 5 * BLOCK)] })?;
+    if kernel::is_available() {
+        let mount = Mount::new(&output, Access::ReadOnly)?;
+        shapes.iter().try_for_each(|shape| has_bytes(mount.path(), shape))?;
+        mount.unmount()?;
+    }
+    Ok(())
+}
+
+#[test]
 fn gnu_tar_in_all_its_forms() -> Result<()> {
     let directory = nex::directory()?;
     let (files, tar) = (directory.path().join("files"), directory.path().join("files.tar"));

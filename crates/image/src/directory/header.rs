@@ -1,5 +1,7 @@
 //! Tar headers for a tree's entries: ustar, with PAX records for all that ustar cannot say.
 
+use std::ops::Range;
+
 use rustix::fs::{Stat, major, minor};
 use tar_core::EntryType;
 use tar_core::builder::{HeaderBuilder, PaxBuilder};
@@ -22,6 +24,8 @@ const XATTR_PREFIX: &str = "SCHILY.xattr.";
 #[derive(Clone, Copy)]
 pub(super) enum Kind<'a> {
     File,
+    /// A file with holes.
+    Sparse(&'a SparseMap),
     Directory,
     Symlink(&'a [u8]),
     /// With the first name of the same file.
@@ -29,6 +33,28 @@ pub(super) enum Kind<'a> {
     CharacterDevice,
     BlockDevice,
     Fifo,
+}
+
+/// Where the bytes stand in a file with holes: GNU tar's format for it, version 1.0, has the map in front of the content.
+pub(super) struct SparseMap {
+    /// The map as it stands in the tar, with its padding.
+    pub text: Vec<u8>,
+    /// How many bytes of content follow.
+    pub stored: u64,
+}
+
+impl SparseMap {
+    /// The map of these runs, which are in order. A run of no bytes at the end says how long the file is: without it, GNU tar makes no
+    /// hole there.
+    pub(super) fn new(runs: &[Range<u64>], length: u64) -> Self {
+        let end = Some(length..length).filter(|_| runs.last().is_none_or(|last| last.end < length));
+        let mut text = format!("{}\n", runs.len() + end.iter().len()).into_bytes();
+        for run in runs.iter().chain(&end) {
+            text.extend_from_slice(format!("{}\n{}\n", run.start, run.end - run.start).as_bytes());
+        }
+        text.extend_from_slice(padding(text.len() as u64));
+        Self { text, stored: runs.iter().map(|run| run.end - run.start).sum() }
+    }
 }
 
 /// An entry before its content.
@@ -60,7 +86,7 @@ impl Entry<'_> {
 
     fn header(&self) -> tar_core::Result<tar_core::Header> {
         let (kind, link) = match self.kind {
-            Kind::File => (EntryType::Regular, None),
+            Kind::File | Kind::Sparse(_) => (EntryType::Regular, None),
             Kind::Directory => (EntryType::Directory, None),
             Kind::Symlink(target) => (EntryType::Symlink, Some(target)),
             Kind::HardLink(target) => (EntryType::Link, Some(target)),
@@ -105,6 +131,12 @@ impl Entry<'_> {
         if self.size() > MAX_SIZE {
             pax.size(self.size());
         }
+        if let Kind::Sparse(_) = self.kind {
+            pax.add("GNU.sparse.major", "1");
+            pax.add("GNU.sparse.minor", "0");
+            pax.add("GNU.sparse.name", &path);
+            pax.add("GNU.sparse.realsize", self.length().to_string());
+        }
         for (name, value) in self.xattrs {
             let text = str::from_utf8(name).ok().filter(|text| !text.contains('='));
             let text = text
@@ -123,11 +155,18 @@ impl Entry<'_> {
         }
     }
 
+    /// Bytes in the tar.
     fn size(&self) -> u64 {
         match self.kind {
-            Kind::File => u64::try_from(self.stat.st_size).unwrap_or_default(),
+            Kind::File => self.length(),
+            Kind::Sparse(map) => map.text.len() as u64 + map.stored,
             _ => 0,
         }
+    }
+
+    /// Bytes of the file.
+    fn length(&self) -> u64 {
+        u64::try_from(self.stat.st_size).unwrap_or_default()
     }
 }
 

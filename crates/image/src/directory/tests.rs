@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
@@ -76,6 +76,46 @@ fn the_same_tree_gives_the_same_bytes() {
     let root = here.path().join("tree");
     make_tree(&root);
     assert!(tar_of(&root).expect("a tar") == tar_of(&root).expect("a tar"));
+}
+
+#[test]
+fn holes_stay_holes_and_gnu_tar_knows_them() {
+    const SIZE: u64 = 10 << 30;
+    let here = tempfile::tempdir().expect("a directory");
+    let (from, to) = (here.path().join("from"), here.path().join("to"));
+    fs::create_dir(&from).expect("made");
+    fs::create_dir(&to).expect("made");
+    let make = |name: &str, size: u64, runs: &[(u64, &[u8])]| {
+        let file = fs::File::create(from.join(name)).expect("made");
+        file.set_len(size).expect("holes");
+        runs.iter().for_each(|(place, bytes)| file.write_all_at(bytes, *place).expect("written"));
+    };
+    let long = "n".repeat(150);
+    make("large", SIZE, &[(1 << 20, b"here"), (SIZE - 3, b"end")]);
+    make(&long, 1 << 20, &[(0, b"start")]);
+    make("empty", 1 << 20, &[]);
+    make("odd", (1 << 20) + 1234, &[(1 << 20, &[7; 1234])]);
+    if fs::metadata(from.join("large")).expect("there").blocks() > 1 << 20 {
+        eprintln!("left out: this file system knows no holes");
+        return;
+    }
+    let tar = tar_of(&from).expect("a tar");
+    assert!(tar.len() < 100 << 10, "{} bytes", tar.len());
+    fs::write(here.path().join("x.tar"), tar).expect("written");
+    let tar = Command::new("tar").args(["-xpf", "x.tar", "-C", "to"]).current_dir(&here).output().expect("GNU tar");
+    assert!(tar.status.success() && tar.stderr.is_empty(), "{}", String::from_utf8_lossy(&tar.stderr));
+    for name in ["large", long.as_str(), "empty", "odd"] {
+        let (own, other) =
+            (fs::File::open(from.join(name)).expect("open"), fs::File::open(to.join(name)).expect("open"));
+        let (metadata, expected) = (other.metadata().expect("there"), own.metadata().expect("there"));
+        assert_eq!((metadata.len(), metadata.blocks()), (expected.len(), expected.blocks()), "{name}");
+        for place in [0, (1 << 20) - 8, expected.len() - 8] {
+            let mut bytes = [[0; 8]; 2];
+            own.read_exact_at(&mut bytes[0], place).expect("read");
+            other.read_exact_at(&mut bytes[1], place).expect("read");
+            assert_eq!(bytes[0], bytes[1], "{name} at {place}");
+        }
+    }
 }
 
 #[test]

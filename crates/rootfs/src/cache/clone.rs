@@ -6,10 +6,10 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
+use nex_file::holes::{next_data, next_hole};
 use rustix::io::Errno;
 
 use super::share::share;
-use crate::holes::{next_data, next_hole};
 
 /// How much is copied at once: not more than a processor's cache.
 const BUFFER: usize = 256 << 10;

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::holes::{next_data, next_hole};
+use nex_file::holes::{next_data, next_hole};
 
 /// What is left out when it is all zeros.
 const BLOCK: usize = 4096;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
-use crate::holes::{next_data, next_hole};
+use nex_file::holes::{next_data, next_hole};
 
 /// How much is read at once.
 const CHUNK: usize = 1 << 20;
