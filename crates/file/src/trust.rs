@@ -68,7 +68,10 @@ pub fn leads_safely(handle: &File) -> io::Result<Result<(), Distrust>> {
 }
 
 /// Whether users and groups beside the mode's have rights: acl(5).
-fn has_access_list(handle: &File) -> io::Result<bool> {
+///
+/// # Errors
+/// When the system tells nothing of it.
+pub fn has_access_list(handle: &File) -> io::Result<bool> {
     // A handle that only names a file gives no attributes itself.
     let held = format!("/proc/self/fd/{}", handle.as_raw_fd());
     match rustix::fs::getxattr(held, "system.posix_acl_access", &mut [0; 1]) {

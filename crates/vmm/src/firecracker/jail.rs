@@ -172,8 +172,8 @@ impl Cell {
 impl Room for Cell {
     fn to_read(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
         let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
-        let metadata = opened.metadata().map_err(|cause| Error::Open { path: file.into(), cause })?;
-        let is_linked = self.owner().may_read_only(&metadata)
+        let may_read_only = self.owner().may_read_only(&opened);
+        let is_linked = may_read_only.map_err(|cause| Error::Open { path: file.into(), cause })?
             && fs::canonicalize(file).and_then(|file| fs::hard_link(file, self.path(name))).is_ok();
         if is_linked { Ok(format!("/{name}")) } else { self.copy(name, &opened, file, 0o400, interrupt) }
     }

@@ -4,6 +4,8 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt, fchown};
 
+use nex_file::trust;
+
 const READ: u32 = 0o4;
 const WRITE: u32 = 0o2;
 
@@ -22,9 +24,15 @@ impl Owner {
         fchown(file, Some(self.uid), Some(self.gid))
     }
 
-    /// Whether this user may read a file, and do no more with it: an owner gives himself the right to write.
-    pub fn may_read_only(self, file: &Metadata) -> bool {
-        self.uid != 0 && file.uid() != self.uid && self.may(file, READ) && !self.may(file, WRITE)
+    /// Whether this user may read a file, and do no more with it: an owner gives himself the right to write, and so may an access
+    /// list, whatever the mode says.
+    ///
+    /// # Errors
+    /// When the system tells nothing of the file.
+    pub fn may_read_only(self, file: &File) -> io::Result<bool> {
+        let metadata = file.metadata()?;
+        let may = self.may(&metadata, READ) && !self.may(&metadata, WRITE);
+        Ok(self.uid != 0 && metadata.uid() != self.uid && may && !trust::has_access_list(file)?)
     }
 
     /// Whether this user may read and write a file.
@@ -48,6 +56,7 @@ impl Owner {
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
 
     use super::*;
 
@@ -61,10 +70,19 @@ mod tests {
         let itself = Owner { uid: own.uid(), gid: own.gid() };
         for (mode, stranger_may) in [(0o644, true), (0o444, true), (0o646, false), (0o666, false), (0o640, false)] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).expect("it is ours");
-            let file = fs::metadata(&path).expect("it is there");
-            assert_eq!(stranger.may_read_only(&file), stranger_may, "{mode:o}");
+            let file = File::open(&path).expect("it is there");
+            assert_eq!(stranger.may_read_only(&file).expect("an answer"), stranger_may, "{mode:o}");
             // An owner can change the mode first.
-            assert!(!itself.may_read_only(&file), "{mode:o}");
+            assert!(!itself.may_read_only(&file).expect("an answer"), "{mode:o}");
+        }
+        // What setfacl makes of `-m u:STRANGER:rw` and `-m m::r`: the mode stays as it is.
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("it is ours");
+        for rights in ["rw", "r"] {
+            let entry = format!("u:{}:{rights},m::r", stranger.uid);
+            let set = Command::new("setfacl").args(["-m", &entry]).arg(&path).status().expect("setfacl");
+            assert!(set.success());
+            let file = File::open(&path).expect("it is there");
+            assert!(!stranger.may_read_only(&file).expect("an answer"), "{rights}");
         }
     }
 }
