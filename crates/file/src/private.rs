@@ -12,7 +12,6 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, MemfdFlags, Mode, OFlags, SealFlags};
-use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tempfile::TempDir;
 
@@ -37,12 +36,20 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When it cannot be made.
 pub fn create_directory_in(parent: &File, name: &OsStr) -> io::Result<()> {
-    match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(DIRECTORY)) {
-        Ok(()) => settle_directory(parent, name),
+    match create_new_directory_in(parent, name) {
         // Another process may just make it.
-        Err(Errno::EXIST) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
     }
+}
+
+/// Makes a directory in another, in which nothing has this name.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_new_directory_in(parent: &File, name: &OsStr) -> io::Result<()> {
+    rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(DIRECTORY))?;
+    settle_directory(parent, name)
 }
 
 /// Makes a directory with a name by chance behind this beginning. It goes with the value.

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use nex_testkit::{Result, command};
 
-use crate::made::{Before, OPEN, Running, under};
+use crate::made::{Before, CLOSED, OPEN, Running, under};
 use crate::nex;
-use crate::world::World;
+use crate::world::{World, as_user};
 
 /// What belongs to a script's tree has the image's modes, in a directory that nobody else can enter.
 fn is_in_a_tree(path: &Path) -> bool {
@@ -69,4 +69,20 @@ fn what_a_build_leaves_is_private_but_for_the_files_that_the_user_names() -> Res
     assert_eq!(command::output(&mut under(OPEN, &failing))?.status.code(), Some(1));
     assert_eq!(fs::metadata(&kept)?.mode() & 0o777, 0o700);
     before.is_private(None, |path| path == output || path == hashes || path.starts_with(kept.join("")) && path != kept)
+}
+
+#[test]
+fn a_umask_that_closes_everything_keeps_nothing_from_who_needs_it() -> Result<()> {
+    let world = World::new()?;
+    let output = world.path("place/image");
+    let build = build(&world, &output, "touch /made\n")?;
+    let before = Before::of(&world.path("place"))?;
+    command::run(Command::new("chown").arg("-R").arg("65534:65534").arg(world.path("place")))?;
+    for _ in 0..2 {
+        let Some(mut closed) = as_user(&under(CLOSED, &build), &world, None)? else { return Ok(()) };
+        command::run(&mut closed)?;
+        assert_eq!(fs::metadata(&output)?.mode() & 0o777, 0, "the output is as the umask has it");
+        before.is_its_owners(Some(&output))?;
+    }
+    Ok(())
 }

@@ -62,10 +62,9 @@ impl Directory {
         let path = self.path.join(name);
         let directory = match self.open(name) {
             Err(Errno::NOENT) => {
-                // Another process may just make it.
-                self.make(name)
-                    .or_else(|error| if error == Errno::EXIST { Ok(()) } else { Err(error) })
-                    .and_then(|()| self.open(name))
+                let made = private::create_directory_in(&self.handle, name.as_ref());
+                made.map_err(CacheError::io(&path))?;
+                self.open(name)
             }
             result => result,
         };
@@ -83,8 +82,8 @@ impl Directory {
     ///
     /// # Errors
     /// What the system says.
-    pub fn make(&self, name: &str) -> Result<(), Errno> {
-        rustix::fs::mkdirat(&self.handle, name, DIRECTORY)
+    pub fn make(&self, name: &str) -> io::Result<()> {
+        private::create_new_directory_in(&self.handle, name.as_ref())
     }
 
     /// Opens a directory in it, but no symbolic link to one.

@@ -35,8 +35,8 @@ pub fn create(making: &Directory) -> io::Result<Living> {
         let name = new_name();
         match making.make(&name) {
             Ok(()) => {}
-            Err(Errno::EXIST) => continue,
-            Err(error) => return Err(error.into()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(error),
         }
         let directory = match making.open(&name) {
             Err(Errno::NOENT) => continue,

@@ -39,6 +39,8 @@ pub struct Unfinished {
     file: File,
     directory: PathBuf,
     hidden: Option<PathBuf>,
+    /// The mode that it gets at the end, where its owner could do nothing with it meanwhile.
+    last_mode: Option<Mode>,
 }
 
 impl Unfinished {
@@ -55,7 +57,20 @@ impl Unfinished {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { file: file.into(), directory: directory.into(), hidden })
+        let mut unfinished = Self { file: file.into(), directory: directory.into(), hidden, last_mode: None };
+        unfinished.open_to_its_owner()?;
+        Ok(unfinished)
+    }
+
+    /// A umask may keep the owner out as well, who opens the file by its handle once more.
+    fn open_to_its_owner(&mut self) -> io::Result<()> {
+        let owners = Mode::RUSR | Mode::WUSR;
+        let mode = Mode::from_raw_mode(rustix::fs::fstat(&self.file)?.st_mode & 0o777);
+        if !mode.contains(owners) {
+            rustix::fs::fchmod(&self.file, mode | owners)?;
+            self.last_mode = Some(mode);
+        }
+        Ok(())
     }
 
     /// The file.
@@ -98,6 +113,9 @@ impl Unfinished {
 
     /// Makes the bytes durable, and gives the file a hidden name if it has none.
     fn settle(&mut self) -> io::Result<PathBuf> {
+        if let Some(mode) = self.last_mode.take() {
+            rustix::fs::fchmod(&self.file, mode)?;
+        }
         self.file.sync_all()?;
         Ok(match &self.hidden {
             Some(hidden) => hidden.clone(),
@@ -237,7 +255,7 @@ mod tests {
 
     fn hidden_file(directory: &Path) -> Unfinished {
         let (file, hidden) = create_hidden(directory, Others::AsUmaskHasIt).unwrap();
-        Unfinished { file: file.into(), directory: directory.into(), hidden: Some(hidden) }
+        Unfinished { file: file.into(), directory: directory.into(), hidden: Some(hidden), last_mode: None }
     }
 
     #[test]
