@@ -39,8 +39,7 @@ pub use overlay::Overlay;
 pub use ready::{LinePattern, ReadyWhen};
 pub use report::{
     AdvisoryReport, EndReport, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, ReadyBy, Report,
-    VerityReport,
-    VmmReport, Way,
+    VerityReport, VmmReport, Way,
 };
 pub use root_file::RootFile;
 pub use session::{Session, Step};

@@ -8,24 +8,24 @@ use nex_rootfs::guest::{AgentService, Pid1};
 #[command(next_help_heading = "Agent")]
 pub struct AgentArgs {
     /// An argument for an agent that is not nex's own. May be given several times.
-    #[arg(long, env = "NEX_AGENT_ARG", value_name = "WORD", value_parser = plain, allow_hyphen_values = true)]
+    #[arg(long, value_name = "WORD", value_parser = plain, allow_hyphen_values = true)]
     pub agent_arg: Vec<String>,
 
     /// A variable for an agent that is not nex's own; everybody in the guest can read it. May be given several times.
-    #[arg(long, env = "NEX_AGENT_ENV", value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub agent_env: Vec<(String, String)>,
 
     /// Whom the agent runs as where it is a service: a user of the image [default: nex, which comes with it].
-    #[arg(long, env = "NEX_AGENT_USER", value_name = "USER[:GROUP]", value_parser = user)]
+    #[arg(long, value_name = "USER[:GROUP]", value_parser = user)]
     pub agent_user: Option<String>,
 
     /// Who is process 1 once the guest is up, where the agent is it before: the agent, or the image's program in its place, for images
     /// whose program is an init (s6-overlay, systemd).
-    #[arg(long, env = "NEX_PID1", value_enum, default_value_t = Pid1Arg::Agent)]
+    #[arg(long, value_enum, default_value_t = Pid1Arg::Agent)]
     pub pid1: Pid1Arg,
 
     /// The name by which the agent is started, a link to the file [default: that itself, /usr/local/bin/agent].
-    #[arg(long, env = "NEX_AGENT_PATH", value_name = "PATH", value_parser = path)]
+    #[arg(long, value_name = "PATH", value_parser = path)]
     pub agent_path: Option<String>,
 }
 

@@ -70,6 +70,7 @@ fn sample(flag: &Arg) -> String {
         ("UID:GID", "1500:1500"),
         ("[OS/]ARCH", "arm64"),
         ("POLICY", "always"),
+        ("PATH", "/opt/agent"),
         ("HEX", "3c9ecbc4736d547b0e2532ffe936c3715a5ae122084d072fc0aa24f0677faac1"),
         ("true|false|NAME,...|help", "false"),
     ];
