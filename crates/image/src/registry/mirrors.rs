@@ -81,7 +81,7 @@ impl MirrorPlaces {
         let places: Vec<_> = places.into_iter().flatten().collect();
         let files = places.iter().map(|place| place.join("registries.conf")).filter(|file| file.exists());
         MirrorPlaces {
-            files: files.last().into_iter().collect(),
+            files: files.rev().take(1).collect(),
             directories: places.iter().map(|place| place.join("registries.conf.d")).collect(),
         }
     }
