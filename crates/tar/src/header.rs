@@ -223,7 +223,7 @@ mod tests {
         block[..3].copy_from_slice("ä/".as_bytes());
         for sum in ["001200\0 ", "000000\0 "] {
             block[148..156].copy_from_slice(sum.as_bytes());
-            assert!(!RawHeader::new(&block).is_ok());
+            assert!(RawHeader::new(&block).is_err());
         }
         // Two bytes above 127, a slash and eight spaces.
         let unsigned: i64 = 0xc3 + 0xa4 + 0x2f + 8 * 0x20;

@@ -189,13 +189,13 @@ fn types_of_single_writers_are_read_in_tars_and_refused_in_layers() {
 #[test]
 fn a_number_may_have_a_nul_in_front_and_a_long_name_several_behind_it() {
     let mut odd = header(b"f", b'0', 0);
-    odd[100..107].copy_from_slice(b"\0000751");
-    odd[108..115].copy_from_slice(b"\0000017");
-    odd[136..147].copy_from_slice(b"\00000000017");
+    odd[100..107].copy_from_slice(b"\x00000751");
+    odd[108..115].copy_from_slice(b"\x00000017");
+    odd[136..147].copy_from_slice(b"\x000000000017");
     sparse::seal(&mut odd);
     let metadata = read_all(&odd).unwrap()[0].0.metadata;
     assert_eq!((metadata.mode, metadata.uid, metadata.time.seconds), (0o751, 15, 15));
-    odd[124..135].copy_from_slice(b"\00000000017");
+    odd[124..135].copy_from_slice(b"\x000000000017");
     sparse::seal(&mut odd);
     assert!(matches!(read_all(&odd), Err(Error::Field { field: "size", .. })));
     let long =
