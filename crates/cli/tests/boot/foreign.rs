@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::nex::{self, failed, rootfs_with};
 use crate::place::{Place, console};
 
-/// It says what it was given, and stays. The kernel starts it, as the image has no init.
-const AGENT: &str = "#!/bin/sh\n/bin/busybox printf 'given:'\nfor word; do /bin/busybox printf ' <%s>' \"$word\"; done\n\
-                     echo \" as $$ with [$A] and [$B_1]\"\nwhile :; do /bin/busybox sleep 1; done\n";
+/// It says again and again what it was given, as the kernel writes between its words. The kernel starts it, as the image has no init.
+const AGENT: &str = "#!/bin/sh\ngiven=given:\nfor word; do given=\"$given <$word>\"; done\n\
+                     while :; do echo \"$given as $$ with [$A] and [$B_1]\"; /bin/busybox sleep 1; done\n";
 
 /// A root filesystem of a shell and this agent, and what it was built with.
 fn build(place: &Place, agent: &str, arguments: &[&str]) -> Result<PathBuf> {
