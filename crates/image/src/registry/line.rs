@@ -2,23 +2,20 @@
 //!
 //! A line that is given back keeps its idle connections for the next who takes it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::tls::TlsConfig;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, RustlsConnector, SocksConnector, TcpConnector,
-    Transport,
-};
+use ureq::unversioned::resolver::{DefaultResolver, Resolver};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, SocksConnector, TcpConnector};
 use ureq::{Agent, Proxy};
 
 use super::address::{is_https, same_origin};
 use super::deadline::{Deadline, WatchSockets, Within};
+use super::encryption::{Encryption, Secured};
 use super::error::Error;
-use super::fence::{Fence, FencedTcp, resolved};
+use super::fence::{Fence, FencedTcp};
+use super::names::Names;
 use super::patience::Timeouts;
 use super::proxy::Proxies;
 use super::reach::Reach;
@@ -57,22 +54,6 @@ pub(super) struct Lines {
     http_proxy: Option<Proxy>,
     proxies: Proxies,
     free: Mutex<Vec<Arc<Line>>>,
-}
-
-/// TLS with settings that all lines share: what one of them learned about a server, the others need not ask.
-#[derive(Debug)]
-struct Secured {
-    config: Config,
-    encryption: RustlsConnector,
-    /// Whether anybody has answered it.
-    has_spoken: AtomicBool,
-}
-
-impl Secured {
-    fn new(tls: TlsConfig) -> Arc<Self> {
-        let config = Agent::config_builder().tls_config(tls).build();
-        Arc::new(Self { config, encryption: RustlsConnector::default(), has_spoken: AtomicBool::new(false) })
-    }
 }
 
 /// Connections that one wait uses.
@@ -121,7 +102,7 @@ impl Lines {
 
     /// Whether the registry itself has ever spoken TLS.
     pub(super) fn has_spoken_tls(&self) -> bool {
-        self.home.has_spoken.load(Ordering::Relaxed)
+        self.home.has_spoken()
     }
 
     /// The proxy for an address, if there is one.
@@ -161,7 +142,7 @@ impl Lines {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(USER_AGENT)
-            .tls_config(secured.config.tls_config().clone())
+            .tls_config(secured.tls().clone())
             .proxy(proxy)
             .timeout_resolve(Some(self.timeouts.connect))
             .timeout_connect(Some(self.timeouts.connect))
@@ -220,86 +201,6 @@ impl Drop for HeldLine {
         self.line.deadline.set(None);
         self.lines.free().push(Arc::clone(&self.line));
     }
-}
-
-/// TLS with a server, and with the proxy on the way to it.
-#[derive(Debug)]
-struct Encryption {
-    server: Arc<Secured>,
-    proxy: Option<(Uri, Arc<Secured>)>,
-}
-
-impl<In: Transport> Connector<In> for Encryption {
-    type Out = <RustlsConnector as Connector<In>>::Out;
-
-    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, ureq::Error> {
-        let secured = match &self.proxy {
-            // The library connects to a proxy by the same chain.
-            Some((proxy, secured)) if proxy == details.uri => secured,
-            _ => &self.server,
-        };
-        let details = ConnectionDetails {
-            uri: details.uri,
-            addrs: details.addrs.clone(),
-            config: &secured.config,
-            request_level: false,
-            resolver: details.resolver,
-            now: details.now,
-            timeout: details.timeout,
-            current_time: Arc::clone(&details.current_time),
-            run_connector: Arc::clone(&details.run_connector),
-            register_shutdown: Arc::clone(&details.register_shutdown),
-        };
-        let connected = secured.encryption.connect(&details, chained)?;
-        if details.needs_tls() {
-            secured.has_spoken.store(true, Ordering::Relaxed);
-        }
-        Ok(connected)
-    }
-}
-
-/// Looks names up, within the deadline and the fence.
-#[derive(Debug)]
-struct Names {
-    resolver: Arc<dyn Resolver>,
-    deadline: Arc<Deadline>,
-    fence: Arc<Fence>,
-}
-
-impl Resolver for Names {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.resolver.resolve(uri, config, self.deadline.cap(timeout)?);
-        let addresses = found.map_err(|error| match error {
-            // The library tells failed look-ups from no other failure.
-            ureq::Error::Io(_) | ureq::Error::HostNotFound => {
-                ureq::Error::Other(Box::new(NotFound { reason: error.to_string() }))
-            }
-            other => other,
-        })?;
-        match config.proxy() {
-            // Proxies are the user's own, wherever they are.
-            Some(proxy) if proxy.uri() == uri => Ok(addresses),
-            // A proxy that takes addresses alone (SOCKS4) goes where we say, so this is the connection.
-            Some(_) => {
-                let places = self.fence.admitted(&addresses)?;
-                let (reach, outermost) = places.first_key_value().ok_or(ureq::Error::HostNotFound)?;
-                self.fence.enter(*reach)?;
-                Ok(resolved(self.resolver.empty(), outermost))
-            }
-            None => {
-                self.fence.admitted(&addresses)?;
-                Ok(addresses)
-            }
-        }
-    }
-}
-
-/// A name that has no address.
-#[derive(Debug, thiserror::Error)]
-#[error("{reason}")]
-pub(super) struct NotFound {
-    /// What the resolver said.
-    pub(super) reason: String,
 }
 
 #[cfg(test)]
