@@ -1,5 +1,6 @@
 //! The arguments that say how a registry is talked to.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -56,6 +57,10 @@ impl RegistryArgs {
         let mut options = RegistryOptions::default();
         options.timeouts = Timeouts { document, blob, ..options.timeouts };
         options.security = if self.plain_http { Security::PlainHttp } else { Security::Tls };
+        if let Some(directory) = self.cert_dir.as_ref().filter(|directory| !directory.is_dir()) {
+            let directory = nex_text::name(directory.as_os_str().as_bytes());
+            return Err(Diagnostic::usage(format!("--cert-dir names {directory}, which is no directory")));
+        }
         options.certificates.own.clone_from(&self.cert_dir);
         if let Some(creds) = &self.creds {
             let parts = creds.split_once(':').filter(|(user, _)| !user.is_empty());

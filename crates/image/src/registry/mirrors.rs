@@ -22,6 +22,8 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Where mirrors are named, the less important place first. None of them has to be there.
 #[derive(Debug, Clone, Default)]
 pub struct MirrorPlaces {
+    /// A file that the user has named in the place of all others. It must be there.
+    pub named: Option<PathBuf>,
     /// Files like `/etc/containers/registries.conf`.
     pub files: Vec<PathBuf>,
     /// Directories like `/etc/containers/registries.conf.d`, with files that end in `.conf`. What they say of a prefix takes the
@@ -74,13 +76,14 @@ impl MirrorPlaces {
     pub fn from_environment() -> MirrorPlaces {
         let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(file) = variable("CONTAINERS_REGISTRIES_CONF") {
-            return MirrorPlaces { files: vec![file], directories: Vec::new() };
+            return MirrorPlaces { named: Some(file), ..MirrorPlaces::default() };
         }
         let own = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
         let places = [Some(PathBuf::from("/etc/containers")), own.map(|own| own.join("containers"))];
         let places: Vec<_> = places.into_iter().flatten().collect();
         let files = places.iter().map(|place| place.join("registries.conf")).filter(|file| file.exists());
         MirrorPlaces {
+            named: None,
             files: files.rev().take(1).collect(),
             directories: places.iter().map(|place| place.join("registries.conf.d")).collect(),
         }
@@ -117,6 +120,9 @@ impl MirrorPlaces {
     /// The table with the longest prefix of a name: the file that it stands in, and how much of the name the prefix is.
     fn table_for(&self, name: &str) -> Result<Option<(PathBuf, Table, usize)>, Error> {
         let mut tables = BTreeMap::new();
+        if let Some(named) = self.named.as_ref().filter(|named| !named.exists()) {
+            return Err(unusable(named, "CONTAINERS_REGISTRIES_CONF names it, and it is not there"));
+        }
         for file in self.all_files()? {
             for table in read(&file)? {
                 tables.insert(table.prefix().to_owned(), (file.clone(), table));
@@ -127,7 +133,7 @@ impl MirrorPlaces {
     }
 
     fn all_files(&self) -> Result<Vec<PathBuf>, Error> {
-        let mut files = self.files.clone();
+        let mut files: Vec<_> = self.named.iter().chain(&self.files).cloned().collect();
         for directory in &self.directories {
             let entries = match fs::read_dir(directory) {
                 Ok(entries) => entries,
@@ -206,8 +212,7 @@ fn read(file: &Path) -> Result<Vec<Table>, Error> {
         Err(error) => return Err(unusable(file, &error.to_string())),
     };
     let content = String::from_utf8(content).map_err(|_| unusable(file, "it is not UTF-8"))?;
-    let content: File =
-        toml::from_str(&content).map_err(|error| unusable(file, &nex_text::excerpt(error.to_string())))?;
+    let content: File = toml::from_str(&content).map_err(|error| unusable(file, &of_toml(&content, &error)))?;
     if content.registries.is_some() {
         return Err(unusable(
             file,
@@ -218,6 +223,12 @@ fn read(file: &Path) -> Result<Vec<Table>, Error> {
         Some(_) => Err(unusable(file, "a [[registry]] has neither a prefix nor a location")),
         None => Ok(content.tables),
     }
+}
+
+/// What is wrong with a file, and where.
+fn of_toml(content: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| content.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, nex_text::excerpt(error.message()))
 }
 
 /// How many bytes of a name a prefix is; `None` where the name does not begin with it. `*.example.com` is each name below.
@@ -260,7 +271,7 @@ mod tests {
         let file = directory.path().join("registries.conf");
         fs::write(&file, text).unwrap();
         let drop_ins = directory.path().join("registries.conf.d");
-        (directory, MirrorPlaces { files: vec![file], directories: vec![drop_ins] })
+        (directory, MirrorPlaces { named: None, files: vec![file], directories: vec![drop_ins] })
     }
 
     /// The names that are asked for, mirrors with an `m` in front, insecure ones with an `i`.
@@ -346,8 +357,10 @@ mod tests {
             let error = asked(&places, "a.example/x").unwrap_err().to_string();
             assert!(error.contains(reason) && error.contains("registries.conf"), "{error}");
         }
-        let nothing =
-            MirrorPlaces { files: vec!["/nowhere/registries.conf".into()], directories: vec!["/nowhere".into()] };
+        let file = || PathBuf::from("/nowhere/registries.conf");
+        let nothing = MirrorPlaces { named: None, files: vec![file()], directories: vec!["/nowhere".into()] };
+        let named = MirrorPlaces { named: Some(file()), ..MirrorPlaces::default() };
+        assert!(asked(&named, "a.example/x").unwrap_err().to_string().contains("it is not there"));
         assert_eq!(asked(&nothing, "a.example/x").unwrap(), ["a.example/x:latest"]);
     }
 }

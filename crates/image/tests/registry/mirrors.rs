@@ -15,7 +15,7 @@ use crate::fault_server::{Server, answer, connect, options};
 fn conf(directory: &Path, text: &str) -> MirrorPlaces {
     let file = directory.join("registries.conf");
     fs::write(&file, text).unwrap();
-    MirrorPlaces { files: vec![file], directories: Vec::new() }
+    MirrorPlaces { files: vec![file], ..MirrorPlaces::default() }
 }
 
 fn find(name: &str, registry: RegistryOptions) -> Result<Image, nex_image::Error> {
