@@ -153,10 +153,12 @@ pub enum Error {
         why: String,
     },
     /// The agent cannot be started by the name that it should have.
-    #[error("the agent cannot be started as {path}: that is a directory of the image; name another --agent-path")]
+    #[error("the agent cannot be started as {path}: that is {what} of the image; name another --agent-path")]
     AgentPath {
         /// The name.
         path: String,
+        /// What is there: `a directory`, `the shell`.
+        what: &'static str,
     },
     /// Nobody could give the agent its arguments and variables.
     #[error(

@@ -3,7 +3,7 @@
 //! systemd takes all of it in its unit. For everybody else, arguments and variables stand in a shell script in front of the agent,
 //! since OpenRC expands words once more, an entry of an inittab has no quotes, and the kernel gives an init its own arguments.
 
-use nex_program::{View, is_executable};
+use nex_program::{Kind, View, is_executable};
 use nex_text::short_name;
 use nex_workload::RUN_AGENT;
 
@@ -62,8 +62,13 @@ impl AgentService {
             return Ok(());
         }
         if let Some(stat) = view.lstat(path.as_bytes()) {
-            if stat.kind == nex_program::Kind::Directory {
-                return Err(Error::AgentPath { path: short_name(path) });
+            let what = match stat.kind {
+                Kind::Directory => Some("a directory"),
+                // Scripts would run the agent in its place, the one with the agent's arguments as well.
+                _ => SHELLS.contains(&path).then_some("the shell"),
+            };
+            if let Some(what) = what {
+                return Err(Error::AgentPath { path: short_name(path), what });
             }
             layer.note(format!("the agent takes the place of the image's {}", short_name(path)));
         }
@@ -88,6 +93,9 @@ const DEFAULT_PATH: &str = match str::from_utf8(AGENT) {
 };
 
 const SHELL: &[u8] = b"/bin/sh";
+
+/// Names of the shell: `/bin` may be a link.
+const SHELLS: [&str; 2] = ["/bin/sh", "/usr/bin/sh"];
 
 /// A text as a shell takes it for one word.
 fn quoted(text: &str) -> String {

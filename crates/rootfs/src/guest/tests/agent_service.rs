@@ -113,6 +113,10 @@ fn what_cannot_be_is_refused() {
     assert!(init.contains("which the kernel starts as root"), "{init}");
     assert!(refused(debian_with_sysvinit("#!/bin/sh\n"), &options("/a", &[], "web")).contains("start-stop-daemon"));
     assert!(refused(debian_with_systemd(), &options("/usr/bin", &[], "")).contains("directory of the image"));
+    for shell in ["/bin/sh", "/usr/bin/sh"] {
+        let image = debian_with_systemd().link("/bin", "usr/bin").file("/usr/bin/sh", 0o755, "");
+        assert!(refused(image, &options(shell, &[], "")).contains("the shell of the image"), "{shell}");
+    }
     let ours = Options { agent_is_ours: true, ..options("/a", &[], "") };
     assert!(refused(debian_with_systemd(), &ours).contains("nex's own agent takes no arguments"));
 }
