@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use nex_ext4::Size;
 use nex_image::{ImageName, Reference};
+use nex_rootfs::guest::AgentService;
 use nex_rootfs::{Destination, FileSystemOptions, GuestOptions, Limits, Options};
 
 use crate::place;
@@ -16,6 +17,7 @@ pub fn options(layout: PathBuf, output: &Path) -> Options {
         reference: Reference::OciLayout { directory: layout, name: Some(ImageName::Tag("image".to_owned())) },
         image: place::options(),
         agent: agent().to_owned(),
+        agent_service: AgentService::default(),
         size: Size::Auto { free: Some(0) },
         file_system: FileSystemOptions::default(),
         output: Destination::new(output.as_os_str()).expect("the end of our own name is that of ext4"),
