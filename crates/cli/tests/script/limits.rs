@@ -94,6 +94,8 @@ const AT_ONCE: &str = "allocate() { /bin/allocate $1 /fill-$1; }
     allocate 60 2> /dev/shm/refused && exit 1; grep -q 'No space left' /dev/shm/refused || exit 2
     rm /fill-60; allocate 30 || exit 3; rm /fill-30; allocate 1 || exit 4
     [ $(stat -c %s:%b /fill-1) = 1048576:2048 ] || exit 5
+    /bin/allocate 60 /pieces 65536 2> /dev/shm/refused && exit 6; grep -q 'No space left' /dev/shm/refused || exit 7
+    rm /pieces
     truncate -s 0 /fill-1; exit 42\n";
 
 #[test]

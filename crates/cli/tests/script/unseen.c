@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +191,69 @@ static int connections(int is_accepted)
     return has_it_all();
 }
 
+/* Pipes through which something has gone: the kernel keeps two pages of each. */
+static int drained(void)
+{
+    for (long taken = 0; taken < wanted; taken += 8192) {
+        int pair[2];
+        if (pipe(pair))
+            return refused("pipe", taken);
+        for (int i = 0; i < 2; i++)
+            write(pair[1], block, 4096);
+        read(pair[0], block, 8192);
+        close(pair[1]);
+    }
+    return has_it_all();
+}
+
+/* Connections whose senders have nothing more to do with them: what is left is still to be sent. */
+static int orphans(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (void *)&address, length) || listen(listener, 4096)
+        || getsockname(listener, (void *)&address, &length))
+        return refused("listen", 0);
+    for (long taken = 0; taken < wanted; usleep(2000)) {
+        int client = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(client, (void *)&address, length) || accept(listener, NULL, NULL) < 0)
+            return refused("connect", taken);
+        taken += fill(client);
+        close(client);
+    }
+    return has_it_all();
+}
+
+static int sleeps(void *unused)
+{
+    sleep(1);
+    return 0;
+}
+
+/* A memory of which a new process is made that outlives its maker. */
+static int moved(void)
+{
+    if (clone(sleeps, malloc(65536) + 65536, CLONE_VM | SIGCHLD, NULL) < 0)
+        return refused("clone", 0);
+    return has_it_all();
+}
+
+/* What a process and its child share, as neither writes to it. */
+static int forked(void)
+{
+    char *map = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+        return refused("mmap", 0);
+    memset(map, 1, wanted);
+    for (int i = 0; i < 3; i++)
+        if (fork() == 0) {
+            sleep(seconds);
+            _exit(0);
+        }
+    return has_it_all();
+}
+
 /* A page of a huge page, in a pipe. */
 static int huge(void)
 {
@@ -307,5 +372,6 @@ int main(int argc, char **argv)
         : !strcmp(way, "finished") ? connections(1) : !strcmp(way, "huge") ? huge() : !strcmp(way, "calls") ? calls()
         : !strcmp(way, "passed") ? passed(atol(argv[2]), argv[3])
         : !strcmp(way, "lent") ? lent() : !strcmp(way, "made") ? made(atol(argv[2]))
-        : !strcmp(way, "mappings") ? mappings() : 2;
+        : !strcmp(way, "drained") ? drained() : !strcmp(way, "orphans") ? orphans()
+        : !strcmp(way, "moved") ? moved() : !strcmp(way, "forked") ? forked() : !strcmp(way, "mappings") ? mappings() : 2;
 }

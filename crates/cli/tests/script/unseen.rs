@@ -14,7 +14,7 @@ use crate::nex::failed;
 use crate::world::{World, compile, messages, text};
 
 /// Each way in which what waits is nowhere to be seen.
-const WAYS: [&str; 6] = ["tables", "closed", "sent", "pipes", "unaccepted", "finished"];
+const WAYS: [&str; 8] = ["tables", "closed", "sent", "pipes", "unaccepted", "finished", "drained", "orphans"];
 
 /// Who runs scripts, with the network that they have.
 const CALLERS: [(Caller, &str); 2] = [(Caller::Root, "none"), (Caller::OneId, "host")];
@@ -55,6 +55,44 @@ fn memory_that_is_lent_counts_once() -> Result<()> {
         return Ok(());
     };
     assert_eq!(seen, "has 40 MiB\n");
+    Ok(())
+}
+
+#[test]
+fn memory_that_processes_share_counts_once() -> Result<()> {
+    let world = world()?;
+    for caller in [Caller::Root, Caller::OneId] {
+        let seen = seen(&world, caller, "unseen forked 40 1 > /seen\n", &["--script-memory", "64MiB"])?;
+        assert_eq!(seen.unwrap_or("has 40 MiB\n".into()), "has 40 MiB\n");
+    }
+    // The control: four times as much, and nothing of it shared.
+    let script = "for i in 1 2 3 4; do unseen forked 40 20 & done; wait\n";
+    let mut run = world.command_in("image", script, &Caller::Root.work_dir())?;
+    let Some(result) = Caller::Root.run(run.args(["--script-memory", "64MiB"]), &world)? else { return Ok(()) };
+    failed(&result, &["took more than 67108864 bytes of memory"])
+}
+
+#[test]
+fn no_memory_moves_from_process_to_process() -> Result<()> {
+    if has_memory_groups() {
+        eprintln!("LEFT OUT: the kernel itself counts it here");
+        return Ok(());
+    }
+    let world = world()?;
+    for caller in Caller::ALL {
+        let Some(seen) = seen(&world, caller, "unseen moved 1 > /seen; true\n", &[])? else { return Ok(()) };
+        assert_eq!(seen, "clone: Invalid argument after 0 MiB\n", "{caller:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn names_in_memory_have_a_bound() -> Result<()> {
+    let world = world()?;
+    let script = "i=0; while true > /dev/shm/$i; do i=$((i+1)); done 2>/dev/null; echo $i > /seen\n";
+    let Some(seen) = seen(&world, Caller::Root, script, &[])? else { return Ok(()) };
+    let names: u64 = seen.trim().parse().context(&seen)?;
+    assert!((16_000..17_000).contains(&names), "{names}");
     Ok(())
 }
 

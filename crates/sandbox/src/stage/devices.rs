@@ -20,8 +20,8 @@ const LINKS: [(&str, &str); 5] = [
 /// What `/dev` itself holds: a few names.
 const DEV: [(&str, &str); 3] = [("mode", "0755"), ("size", "1m"), ("nr_inodes", "256")];
 
-/// As large as Docker makes it.
-const SHM: [(&str, &str); 2] = [("mode", "01777"), ("size", "64m")];
+/// As large as Docker makes it; and a name takes memory too, whatever is in its file.
+const SHM: [(&str, &str); 3] = [("mode", "01777"), ("size", "64m"), ("nr_inodes", "16384")];
 
 /// The group `tty` where it is mapped; `newinstance` is what all kernels do today.
 const PTS: [(&str, &str); 2] = [("mode", "0600"), ("ptmxmode", "0666")];
@@ -38,7 +38,7 @@ pub fn mount(tree: BorrowedFd) -> Result<(), String> {
     for (name, target) in LINKS {
         rustix::fs::symlinkat(target, &dev, name).map_err(doing(format_args!("making /dev/{name}")))?;
     }
-    for (name, kind, options) in [("shm", "tmpfs", &SHM), ("pts", "devpts", &PTS)] {
+    for (name, kind, options) in [("shm", "tmpfs", &SHM[..]), ("pts", "devpts", &PTS)] {
         (|| {
             rustix::fs::mkdirat(&dev, name, Mode::from_raw_mode(0o755))?;
             let mount = mounts::new(kind, options, no_programs)?;

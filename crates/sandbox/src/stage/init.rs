@@ -112,12 +112,16 @@ fn lock_in(
     scopes::enter().map_err(doing("keeping to the scripts' own sockets and signals"))?;
     let mut filters = vec![seccomp::program()?, seccomp::netlink()?];
     if is_sampled {
+        // What does not know of it has no huge pages.
+        rustix::thread::disable_transparent_huge_pages(true).ok();
         filters.extend(uncounted::filters()?);
     }
     let mut unbounded = if bounded.user { Vec::new() } else { user_limits::CALLS.to_vec() };
     if is_sampled && !bounded.ipc {
         unbounded.extend(ipc::CALLS);
     }
+    // Their rules take megabytes of a descriptor.
+    unbounded.extend(is_sampled.then_some(libc::SYS_landlock_create_ruleset));
     let told = seccomp::Told { ids: !setup.groups, sockets: setup.uplink == Uplink::Sockets };
     let listening = seccomp::told(told)?;
     let install = |filter: &BpfProgram| sys::install_filter(filter).map_err(doing("filtering system calls"));

@@ -1,7 +1,12 @@
 //! The memory that the scripts' processes take, by what the kernel tells of each.
 
+use std::time::Instant;
+
 use super::tasks::{Distinct, Process};
 use crate::sys::Common;
+
+/// The part of the time that looking at shared pages may take: one in so many.
+const PART: u32 = 10;
 
 /// What the kernel keeps for an open file at least: the file itself, its inode, its name.
 const OPEN_FILE: u64 = 1 << 10;
@@ -15,32 +20,68 @@ pub struct Taken {
     pub files: u64,
 }
 
-impl Taken {
-    /// What all of them have together. What they share counts once only where it could be past a limit otherwise: a process that
-    /// starts another one lends it its memory for a moment (vfork(2)).
-    pub fn by(processes: &[Process], limit: u64) -> Self {
-        let roughly = Self::of(processes, |_| true);
+/// Looks again and again.
+#[derive(Default)]
+pub struct Looks {
+    /// What was found when somebody looked at what processes share: by all pages, and with shared ones once.
+    exactly: Option<(u64, u64)>,
+    /// When it may be looked at again, which takes longer.
+    next: Option<Instant>,
+}
+
+impl Looks {
+    /// What all processes below init have together. What they share counts once, as far as it matters: where it could be past a limit
+    /// otherwise. A process that starts another one lends it its memory for a moment (vfork(2)), or shares what neither writes to (fork(2)).
+    pub fn taken(&mut self, init: u32, limit: u64) -> Taken {
+        let roughly = Taken::of(init, |_| true, resident);
         if roughly.memory <= limit {
             return roughly;
         }
         let mut seen = Distinct::new(Common::Memory);
-        Self::of(processes, |thread| seen.is_new(thread).unwrap_or(true))
+        let counted = Taken::of(init, |thread| seen.is_new(thread).unwrap_or(true), resident);
+        if counted.memory <= limit {
+            return counted;
+        }
+        let start = Instant::now();
+        if let Some((all, exact)) = self.exactly.filter(|_| self.next.is_some_and(|next| start < next)) {
+            // What has come since.
+            return Taken { memory: exact.saturating_add(counted.memory.saturating_sub(all)), ..counted };
+        }
+        let mut seen = Distinct::new(Common::Memory);
+        let exactly = Taken::of(init, |thread| seen.is_new(thread).unwrap_or(true), proportional);
+        self.exactly = Some((counted.memory, exactly.memory));
+        self.next = Some(Instant::now() + start.elapsed() * PART);
+        exactly
     }
+}
 
-    /// The same, of the memories that count; each is asked for by a thread that has it.
-    fn of(processes: &[Process], mut counts: impl FnMut(u32) -> bool) -> Self {
+impl Taken {
+    /// What the processes have of the memories that count; each is asked for by a thread that has it, as soon as it is known.
+    fn of(init: u32, mut counts: impl FnMut(u32) -> bool, memory: fn(u32) -> Option<u64>) -> Self {
         let mut taken = Self::default();
-        for process in processes {
-            let memory = process.find(|thread| Some((*thread, memory(&status(*thread)?)?)));
+        Process::each_below(init, |process| {
+            let memory = process.find(|thread| Some((*thread, memory(*thread)?)));
             let memory = memory.filter(|(thread, _)| counts(*thread)).map_or(0, |(_, bytes)| bytes);
             // The tables of one process: those that processes share are counted for each.
             let tables = &mut Distinct::new(Common::OpenFiles);
             let files = process.tables(tables).map(open_files).fold(0, u64::saturating_add);
             taken.memory = taken.memory.saturating_add(memory).saturating_add(files.saturating_mul(OPEN_FILE));
             taken.files = taken.files.saturating_add(files);
-        }
+        });
         taken
     }
+}
+
+/// The memory of the process that a thread is of, by all pages that it has. Nothing of a thread that has ended.
+fn resident(thread: u32) -> Option<u64> {
+    memory(&status(thread)?)
+}
+
+/// The same, with its part of the pages that others have, too. Where nobody may look at that, they count as its own.
+fn proportional(thread: u32) -> Option<u64> {
+    let told = std::fs::read_to_string(format!("/proc/{thread}/smaps_rollup")).ok();
+    let told = told.and_then(|told| Some(number(&told, "Pss_Anon")?.saturating_add(number(&told, "Pss_Shmem")?)));
+    told.map(|kibibytes| kibibytes.saturating_mul(1024)).or_else(|| resident(thread))
 }
 
 fn status(thread: u32) -> Option<String> {

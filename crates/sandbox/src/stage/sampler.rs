@@ -6,10 +6,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::guard::{INTERVAL, News};
-use super::memory::Taken;
+use super::memory::Looks;
 use super::memory_files::MemoryFiles;
 use super::socket_memory::SocketMemory;
 use super::sockets::Lent;
@@ -22,6 +22,9 @@ use crate::uplink::Uplink;
 /// elsewhere: one in so many.
 const PART: u32 = 10;
 const SMALL_PART: u32 = 40;
+
+/// The longest time between two looks.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// What both know.
 #[derive(Default)]
@@ -53,9 +56,10 @@ pub struct Sampler {
 impl Sampler {
     /// Looks again and again until there is too much, or it is the end.
     pub fn run(self, pulse: &Pulse) {
+        let mut looks = Looks::default();
         while self.until.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             pulse.beat();
-            let taken = Taken::by(&Process::below(self.init), self.limit);
+            let taken = looks.taken(self.init, self.limit);
             let files = self.files.lock().unwrap_or_else(PoisonError::into_inner).bytes();
             let memory = taken.memory.saturating_add(files);
             self.sum.memory.store(memory, Ordering::Relaxed);
@@ -88,9 +92,12 @@ impl WaitingSampler {
     /// Looks again and again until it is the end.
     pub fn run(self, pulse: &Pulse) {
         let mut sockets = SocketMemory::enter(self.init, self.uplink, self.lent);
-        let mut pause = INTERVAL;
-        while self.until.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        let mut next = Instant::now();
+        while self.until.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             pulse.beat();
+            if Instant::now() < next {
+                continue;
+            }
             let files = self.sum.files.load(Ordering::Relaxed);
             let most = files.saturating_mul(most_in_a_pipe()).saturating_add(sockets.most(files));
             let is_bounded = self.sum.memory.load(Ordering::Relaxed).saturating_add(most) <= self.limit;
@@ -99,7 +106,8 @@ impl WaitingSampler {
                 waiting = sockets.add_up(&Process::below(self.init), self.limit, pulse);
             }
             self.sum.waiting.store(waiting, Ordering::Relaxed);
-            pause = INTERVAL.max(start.elapsed() * if is_bounded { SMALL_PART } else { PART });
+            let pause = start.elapsed() * if is_bounded { SMALL_PART } else { PART };
+            next = Instant::now() + pause.min(LONGEST);
         }
     }
 }

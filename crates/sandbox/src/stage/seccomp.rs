@@ -72,16 +72,12 @@ pub fn netlink() -> Result<BpfProgram, String> {
     .map_err(|error: seccompiler::BackendError| format!("making the filter of netlink: {error}"))
 }
 
-/// The most that fallocate(2) takes without anybody being told, in bytes: as much as a write takes at once, or less.
-const ALLOCATED: u64 = 64 << 10;
-
 /// Modes of fallocate(2) that take nothing.
 const GIVING: u64 = (libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE) as u64;
 
-/// Calls that take more room on a disk than that.
+/// Calls that take room on a disk. Small ones too: without a byte to write, many of them are as fast as a large one.
 fn allocations() -> Result<SeccompRule, seccompiler::BackendError> {
-    let takes = SeccompCondition::new(1, Length::Dword, Is::MaskedEq(GIVING), 0)?;
-    SeccompRule::new(vec![takes, SeccompCondition::new(3, Length::Qword, Is::Gt, ALLOCATED)?])
+    SeccompRule::new(vec![SeccompCondition::new(1, Length::Dword, Is::MaskedEq(GIVING), 0)?])
 }
 
 /// A filter for where nobody is told of them: it is as on a file system that cannot do it, and programs write.

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use super::tasks::Process;
 use super::worker::Pulse;
 
-/// As the kernel names such mappings.
+/// As the kernel names such mappings, and as it begins to when a process has named one itself (`PR_SET_VMA_ANON_NAME`).
 const NAME: &[u8] = b"/dev/zero (deleted)";
+const NAMED: &[u8] = b"[anon_shmem:";
 
 /// So many bytes of its list of mappings are read for a process, and for all together. What has more to tell counts as if it had
 /// such a mapping: 8,000 mappings of a process are less, and 100 processes with 2,000 each.
@@ -89,5 +90,6 @@ fn has_one(thread: u32, left: &mut u64) -> Option<bool> {
     }
     let length = text.len() as u64;
     *left -= length;
-    Some(length == most || text.split(|byte| *byte == b'\n').any(|line| line.ends_with(NAME)))
+    let is_one = |line: &[u8]| line.ends_with(NAME) || line.windows(NAMED.len()).any(|part| part == NAMED);
+    Some(length == most || text.split(|byte| *byte == b'\n').any(is_one))
 }

@@ -46,8 +46,9 @@ pub struct SockDiag {
 pub struct Told {
     /// The number by which processes have it; 0 while none has had it.
     pub inode: u64,
-    /// Its own port of TCP.
+    /// Its own port of TCP, and that at the other end.
     pub port: u16,
+    pub peer: u16,
     /// Whether it takes connections.
     pub listens: bool,
     /// Connections to it that nobody has accepted, where these are not told for themselves.
@@ -135,10 +136,11 @@ impl SockDiag {
 }
 
 fn internet_socket(answer: &[u8], is_stream: bool) -> Option<Told> {
-    let port = u16::from_be_bytes(answer.get(4..6)?.try_into().ok()?);
+    let port = |at: usize| Some(u16::from_be_bytes(answer.get(at..at + 2)?.try_into().ok()?));
+    let (port, peer) = (port(4)?, port(6)?);
     let mut told = Told { inode: word(answer, 68)?.into(), ..Told::default() };
     if is_stream {
-        told = Told { port, listens: answer[1] == LISTENS, ..told };
+        told = Told { port, peer, listens: answer[1] == LISTENS, ..told };
     }
     for (kind, value) in attributes(answer.get(INET..)?) {
         if kind == INET_MEMORY {

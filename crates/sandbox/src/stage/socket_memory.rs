@@ -32,6 +32,8 @@ pub struct SocketMemory {
     host: Option<SockDiag>,
     /// Inodes of accepted connections there.
     accepted: BTreeSet<u64>,
+    /// Ports of those, and of lent ones, as long as there is anything at them: what a socket that nobody has any more still sends.
+    ports: BTreeSet<u16>,
     /// Whether this thread is in the network namespace that the scripts have for themselves.
     is_apart: bool,
     /// What tells of that one.
@@ -55,14 +57,25 @@ impl SocketMemory {
         let is_apart = uplink != Uplink::Namespace && enter(pid).is_ok();
         let own = is_apart.then(|| SockDiag::open().ok()).flatten();
         let has_internet = uplink == Uplink::None;
-        Self { lent, host, accepted: BTreeSet::new(), is_apart, own, has_internet, most, most_lent, unseen: 0 }
+        Self {
+            lent,
+            host,
+            accepted: BTreeSet::new(),
+            ports: BTreeSet::new(),
+            is_apart,
+            own,
+            has_internet,
+            most,
+            most_lent,
+            unseen: 0,
+        }
     }
 
     /// What may wait at most in the sockets of processes that have so many files open, in bytes.
     pub fn most(&self, files: u64) -> u64 {
         let Some(number) = self.number() else { return files.saturating_mul(IN_A_SOCKET) };
         let lent = self.lent();
-        if lent.listens {
+        if lent.listens || !self.ports.is_empty() {
             return u64::MAX;
         }
         let lent = if lent.may_be_any() { lent.living().len() as u64 } else { 0 };
@@ -126,15 +139,21 @@ impl SocketMemory {
             let lent = self.lent();
             (lent.living(), lent.listens)
         };
-        if lent.is_empty() && !listens {
+        if lent.is_empty() && !listens && self.ports.is_empty() {
             return Default::default();
         }
         let mut told = self.host.as_mut().and_then(|diag| diag.of_internet().ok()).unwrap_or_default();
-        let listening = told.iter().filter(|told| told.listens && lent.contains(&told.inode));
-        let ports: BTreeSet<u16> = listening.map(|told| told.port).collect();
+        let lents = || told.iter().filter(|told| lent.contains(&told.inode));
+        let listening: BTreeSet<u16> = lents().filter(|told| told.listens).map(|told| told.port).collect();
+        self.ports.extend(lents().map(|told| told.port).filter(|port| *port > 0));
         told.retain(|told| {
-            lent.contains(&told.inode) || self.accepted.contains(&told.inode) || ports.contains(&told.port)
+            let is_nobodys = told.inode == 0 && (self.ports.contains(&told.port) || self.ports.contains(&told.peer));
+            is_nobodys
+                || lent.contains(&told.inode)
+                || self.accepted.contains(&told.inode)
+                || listening.contains(&told.port)
         });
+        self.ports.retain(|port| told.iter().any(|told| told.port == *port || told.peer == *port));
         let accepted = told.iter().map(|told| told.inode).filter(|inode| *inode != 0 && !lent.contains(inode));
         self.accepted = accepted.collect();
         (lent, told)

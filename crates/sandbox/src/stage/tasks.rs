@@ -18,20 +18,27 @@ pub struct Process {
 }
 
 impl Process {
-    /// A process and all below it. Orphans are init's children, so that nobody is missed.
+    /// A process and all below it.
     pub fn below(init: u32) -> Vec<Self> {
-        let (mut waiting, mut found) = (vec![init], Vec::new());
+        let mut found = Vec::new();
+        Self::each_below(init, |process| found.push(process));
+        found
+    }
+
+    /// Gives a process and all below it, each as soon as it is known: the next moment it may be another one. Orphans are init's
+    /// children, so that nobody is missed.
+    pub fn each_below(init: u32, mut give: impl FnMut(Self)) {
+        let mut waiting = vec![init];
         while let Some(pid) = waiting.pop() {
             let numbers = |text: &str| text.split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect();
             let names = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
             let threads: Vec<u32> = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+            give(Self { pid, threads: threads.clone() });
             for thread in &threads {
                 let children = std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"));
                 waiting.append(&mut numbers(&children.unwrap_or_default()));
             }
-            found.push(Self { pid, threads });
         }
-        found
     }
 
     /// The first answer that a thread gives: those that have ended give none.

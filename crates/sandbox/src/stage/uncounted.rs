@@ -1,7 +1,8 @@
 //! What scripts cannot have where their memory is added up, as nothing would tell how much it is.
 //!
 //! A page that is passed on without being copied belongs to nobody who is asked for it, and brings all of a huge page along. Huge pages
-//! that the machine has set aside belong to it. Each refusal is one that programs know from some kernel or file system, and do
+//! that the machine has set aside belong to it, and of others a page may be left that keeps all of it. A memory that goes from process to
+//! process, each with a new number, is in none of them when somebody looks. Each refusal is one that programs know from some kernel or file system, and do
 //! without, or copy, then.
 
 use std::collections::BTreeMap;
@@ -18,6 +19,9 @@ const PASSING: [i64; 4] = [libc::SYS_splice, libc::SYS_tee, libc::SYS_vmsplice, 
 
 /// Has the kernel map what a socket has received, as of a file (`linux/tcp.h`).
 const TCP_ZEROCOPY_RECEIVE: u64 = 35;
+
+/// How a new process has its maker's memory (clone(2)).
+const LENDING: u64 = (libc::CLONE_VM | libc::CLONE_THREAD | libc::CLONE_VFORK) as u64;
 
 /// Protocols of the internet whose sockets the kernel tells of, or that hold little: the family's own, and echoes.
 const PROTOCOLS: [i32; 5] = [0, libc::IPPROTO_ICMP, libc::IPPROTO_TCP, libc::IPPROTO_UDP, libc::IPPROTO_ICMPV6];
@@ -36,6 +40,8 @@ pub fn filters() -> Result<[BpfProgram; 3], String> {
         let socket_option = |option: i32| vec![is(1, libc::SOL_SOCKET as u64), is(2, option as u64)];
         let large_pipe =
             vec![is(1, libc::F_SETPIPE_SZ as u64), SeccompCondition::new(2, Length::Dword, Is::Gt, most_in_a_pipe())];
+        // A thread has it for good, and vfork(2) holds up who lends it.
+        let lent_memory = SeccompCondition::new(0, Length::Qword, Is::MaskedEq(LENDING), libc::CLONE_VM as u64);
         let mapped = vec![is(1, libc::IPPROTO_TCP as u64), is(2, TCP_ZEROCOPY_RECEIVE)];
         let mut refused = BTreeMap::from([
             (libc::SYS_fcntl, rules([large_pipe])?),
@@ -43,6 +49,8 @@ pub fn filters() -> Result<[BpfProgram; 3], String> {
             (libc::SYS_getsockopt, rules([mapped])?),
             (libc::SYS_mmap, rules([vec![has(3, libc::MAP_HUGETLB)]])?),
             (libc::SYS_shmget, rules([vec![has(2, libc::SHM_HUGETLB)]])?),
+            (libc::SYS_prctl, rules([vec![is(0, libc::PR_SET_THP_DISABLE as u64)]])?),
+            (libc::SYS_clone, rules([vec![lent_memory]])?),
         ]);
         refused.extend(PASSING.map(|call| (call, Vec::new())));
         // The kernel too takes what it likes of such a wish, and says that all is well.

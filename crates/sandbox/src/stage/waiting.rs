@@ -17,6 +17,9 @@ use crate::sys::{self, Common};
 /// What may wait in a socket, in bytes: more than four times what a kernel gives it at first.
 pub const IN_A_SOCKET: u64 = 1 << 20;
 
+/// What the kernel keeps for a pipe in which nothing waits: two pages for the next bytes, its table, its inode.
+const EMPTY_PIPE: u64 = 12 << 10;
+
 /// What is open.
 #[derive(Default)]
 pub struct Open {
@@ -72,7 +75,8 @@ impl Open {
             let bytes = measure(thread, descriptor, |pipe| {
                 // A page may have one byte in it.
                 let is_empty = rustix::io::ioctl_fionread(pipe) == Ok(0);
-                if is_empty { 0 } else { rustix::pipe::fcntl_getpipe_size(pipe).map_or(0, |size| size as u64) }
+                let size = || rustix::pipe::fcntl_getpipe_size(pipe).map_or(0, |size| size as u64);
+                if is_empty { EMPTY_PIPE } else { size().saturating_add(EMPTY_PIPE) }
             });
             self.pipes = self.pipes.saturating_add(bytes.unwrap_or_else(most_in_a_pipe));
             return;
