@@ -57,6 +57,18 @@ pub enum VerityError {
         /// Those of the file system.
         file_system: u64,
     },
+    /// The tree is not all there.
+    #[error(
+        "the hash tree in '{}' ends at byte {wanted}, and the file at {length}: it was cut off, as by a copy that did not end; copy or          make it again", .path.display()
+    )]
+    CutOff {
+        /// The file with the tree.
+        path: PathBuf,
+        /// Where the tree ends, in bytes.
+        wanted: u64,
+        /// The file's length.
+        length: u64,
+    },
     /// The tree is not the one that was asked for.
     #[error("the hash tree in '{}' has the root hash {found}, and not {wanted}: it was changed, or is another build's", .path.display())]
     RootHash {
@@ -105,6 +117,11 @@ impl Verity {
         if superblock.data_blocks != blocks {
             let (hashes, image, tree) = (path.clone(), image.into(), superblock.data_blocks);
             return Err(VerityError::Other { hashes, image, tree, file_system: blocks });
+        }
+        let (wanted, length) =
+            (offset.saturating_add(nex_verity::hash_bytes(blocks)), nex_file::length(&hashes).map_err(failed(path))?);
+        if length < wanted {
+            return Err(VerityError::CutOff { path: path.clone(), wanted, length });
         }
         let root = read(&hashes, offset.saturating_add(BLOCK_SIZE), BLOCK_SIZE as usize).map_err(failed(path))?;
         let found = superblock.root_hash(&root);

@@ -164,6 +164,7 @@ fn the_agent_in_an_initramfs_tells_what_the_kernel_would() {
     for (text, id) in [
         ("cannot start the init /sbin/x: ENOEXEC: Exec format error", "init-wrong-format"),
         ("cannot start the init /sbin/x: ENOENT: No such file or directory", "init-missing"),
+        ("cannot start the init /sbin/x: No such file or directory (os error 2)", "init-missing"),
         ("cannot start the init /sbin/x: EACCES: Permission denied", "init-not-executable"),
         ("the root has no init: none of /sbin/init, /etc/init, /bin/init, /bin/sh", "no-init"),
         ("/dev/vda is not there after 10 s; there are: ttyS0", "no-root-device"),

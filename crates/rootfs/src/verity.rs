@@ -22,9 +22,6 @@ pub use tree::HashTree;
 /// Bytes of a SHA-256.
 const DIGEST_SIZE: usize = 32;
 
-/// How many hashes a block of the tree holds.
-const HASHES_PER_BLOCK: u64 = BLOCK_SIZE / DIGEST_SIZE as u64;
-
 /// What the tree covers, and what makes its hashes and its name the image's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameters {
@@ -49,19 +46,11 @@ impl Parameters {
 
     /// Bytes of the superblock and the tree.
     pub fn hash_bytes(&self) -> u64 {
-        let levels = self.blocks_of_levels();
-        (1 + levels.iter().sum::<u64>()) * BLOCK_SIZE
+        nex_verity::hash_bytes(self.data_blocks)
     }
 
-    /// How many blocks each level of the tree takes, from the hashes of the data up to the one block of the root.
     fn blocks_of_levels(&self) -> Vec<u64> {
-        let mut levels = Vec::new();
-        let mut below = self.data_blocks;
-        while below > 1 {
-            below = below.div_ceil(HASHES_PER_BLOCK);
-            levels.push(below);
-        }
-        levels
+        nex_verity::blocks_of_levels(self.data_blocks)
     }
 }
 

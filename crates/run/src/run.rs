@@ -225,6 +225,9 @@ fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, 
         let command_line = Some(report.command_line.as_bytes());
         report.explanation = Some(explain(&console, &Known { image: Some(image), command_line, end: Some(end) }));
         report.console = tail.lines();
+    } else if report.stopped == Some(Stopped::Timeout) {
+        let seconds = options.bounds.run.unwrap_or_default().as_secs_f64();
+        report.failure = Some(format!("the program was still running after {seconds} s (--timeout), and was ended"));
     } else if let Some(End::Unstarted(_)) = report.end {
         report.failure = Some(format!("the program could not be started: {}", report.agent_failures.join("; ")));
     }

@@ -78,6 +78,8 @@ fn a_tree_that_is_not_the_image_s_is_refused_before_the_boot() -> Result<()> {
     longer[72] ^= 1;
     fs::write(place.path("longer.verity"), &longer)?;
     fails(&["--verity", "longer.verity"], &["6145 blocks", "has 6144", "not of one build"])?;
+    fs::write(place.path("cut.verity"), &tree[..tree.len() - 4096])?;
+    fails(&["--verity", "cut.verity"], &["cut.verity' ends at byte", "it was cut off"])?;
     let mut changed = tree;
     changed[4096] ^= 1;
     fs::write(place.path("changed.verity"), &changed)?;

@@ -35,8 +35,12 @@ pub fn words(error: i32) -> String {
     known.map_or_else(|| format!("error {number}"), |(_, name, words)| format!("{words} ({name})"))
 }
 
-/// The number of a name, as in `ENOENT: No such file or directory`, with which the agent's messages end.
+/// The number of a name, as in `ENOENT: No such file or directory`, with which the agent's messages end; or of
+/// `No such file or directory (os error 2)`.
 pub fn named(text: &str) -> Option<i32> {
+    if let Some((_, rest)) = text.rsplit_once("(os error ") {
+        return number(rest).map(|number| -number);
+    }
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
     words.filter_map(|word| ERRORS.iter().find(|(_, name, _)| *name == word)).map(|(number, ..)| -number).next_back()
 }
@@ -57,6 +61,7 @@ mod tests {
         assert_eq!(words(i32::MIN), "error 2147483648");
         assert_eq!(number("-8)."), Some(-8));
         assert_eq!(named("cannot start the init /x: ENOEXEC: Exec format error"), Some(-8));
+        assert_eq!(named("cannot start the init /x: No such file or directory (os error 2)"), Some(-2));
         assert_eq!(named("nothing"), None);
         assert_eq!(number("-"), None);
         assert_eq!(number("99999999999"), None);
