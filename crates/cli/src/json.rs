@@ -3,19 +3,18 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde::ser::Error;
 use serde_json::ser::{Formatter, Serializer};
-
-use crate::diagnostic::Diagnostic;
 
 /// One line of JSON, with its end, in which nothing steers a terminal: strings have `\u202e` where the character would stand.
 ///
 /// # Errors
 /// When a value has no form in JSON.
-pub fn line(value: &impl Serialize) -> Result<String, Diagnostic> {
+pub fn line(value: &impl Serialize) -> serde_json::Result<String> {
     let mut line = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut line, Printable))?;
     line.push(b'\n');
-    Ok(String::from_utf8(line)?)
+    String::from_utf8(line).map_err(Error::custom)
 }
 
 /// Compact JSON whose strings are printable. C0 is escaped in any JSON.
@@ -54,7 +53,7 @@ mod tests {
     fn a_string_is_printable_and_the_same_when_it_is_read() {
         let text = "\0\x1b\x7f\u{9b}31m\u{ad}\u{61c}\u{200b}\u{202e}\u{2028}\u{2066}\u{feff}\u{e0041}\u{10ffff}\"\\\r\n \u{e9}\u{6587}";
         let map = BTreeMap::from([(text, vec![text, ""])]);
-        let json = line(&map).unwrap_or_else(|error| panic!("{}", error.text()));
+        let json = line(&map).unwrap_or_else(|error| panic!("{error}"));
         let (json, end) = json.split_at(json.len() - 1);
         assert!(end == "\n" && json.chars().all(nex_text::is_printable), "{json}");
         assert!(

@@ -3,38 +3,25 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
-mod boot;
-mod cache;
-mod check;
-mod completion;
+mod cli;
+mod commands;
 mod console;
 mod diagnostic;
 mod end;
 mod environment;
-mod explain;
-mod grow;
 mod interrupt;
 mod json;
-mod manual;
+mod lines;
 mod new_file;
 mod output;
-mod progress;
-mod render;
-mod rootfs;
-mod run;
-mod script;
-mod set_agent;
-mod size;
-mod tips;
-mod unread_input;
-mod version;
+mod own_agent;
 mod warnings;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use args::{Change, Command, Stream, variables};
 use clap::error::{ContextKind, ContextValue};
+use cli::{Command, Stream, tips, variables};
 use diagnostic::Diagnostic;
 use end::End;
 
@@ -64,7 +51,8 @@ fn nex() -> End {
         }
         Err(error) => return explain_usage(error, &arguments),
     };
-    let result = interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| run(&cli.command));
+    let result =
+        interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| commands::run(&cli.command));
     result.unwrap_or_else(|diagnostic| {
         report(&diagnostic, &cli.command);
         diagnostic.end()
@@ -102,29 +90,6 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString]) -> End {
 /// Whether a message can show a text as it stands.
 fn is_plain(text: &str) -> bool {
     nex_text::short_name(text) == text
-}
-
-fn run(command: &Command) -> Result<End, Diagnostic> {
-    // Stopped at any moment, the others leave nothing to clean up.
-    if !command.cleans_up() {
-        interrupt::end_at_once()?;
-    }
-    match command {
-        Command::Rootfs(rootfs) => match &rootfs.change {
-            Some(Change::Check(args)) => return check::run(args),
-            Some(Change::SetAgent(args)) => set_agent::run(args)?,
-            Some(Change::Grow(args)) => grow::run(args)?,
-            Some(Change::Explain(args)) => explain::run(args)?,
-            Some(Change::Boot(args)) => return boot::run(args),
-            None => rootfs::run(&rootfs.build)?,
-        },
-        Command::Cache(cache) => return cache::run(&cache.action),
-        Command::Run(args) => return run::run(args),
-        Command::Version { format } => version::run(*format)?,
-        Command::Completion(args) => completion::run(args)?,
-        Command::Manual(args) => manual::run(args)?,
-    }
-    Ok(End::DONE)
 }
 
 /// Says what failed: in words on standard error, and for programs where they look for the report.

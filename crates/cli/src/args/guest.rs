@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum, value_parser};
 use nex_boot::{GuestOptions, JailWish, KernelOptions, Overlay, Verity, Wish, WishedVmm};
 use nex_vmm::{Accelerator, Bus};
 
-use crate::{rootfs, size};
+use super::size;
+use crate::own_agent::own_agent;
 
 /// The guest.
 #[derive(Debug, Args)]
@@ -82,7 +83,7 @@ impl GuestArgs {
                 max_kernel: self.max_kernel,
                 initrd: self.initrd.clone(),
                 modules: self.modules.clone(),
-                agent: self.agent.clone().or_else(rootfs::own_agent),
+                agent: self.agent.clone().or_else(own_agent),
             },
             bus: match self.bus {
                 BusArg::Virtio => Bus::Virtio,

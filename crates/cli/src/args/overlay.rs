@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use nex_boot::Overlay;
 
-use crate::size;
+use super::size;
 
 /// The size of a file that has to be made: most of it is a hole until it is used.
 const SIZE: u64 = 1 << 30;

@@ -8,9 +8,8 @@ use clap::Args;
 use nex_image::RegistryOptions;
 use nex_image::registry::{CredentialPlaces, Security, Throughput, Timeouts};
 
-use super::script::duration;
+use super::{duration, size};
 use crate::diagnostic::Diagnostic;
-use crate::size;
 
 /// The registry.
 #[derive(Debug, Args)]
@@ -72,7 +71,7 @@ impl RegistryArgs {
 }
 
 fn patience(text: &str) -> Result<Patience, String> {
-    if text == "0" { Ok(Patience(None)) } else { duration(text).map(|time| Patience(Some(time))) }
+    if text == "0" { Ok(Patience(None)) } else { duration::parse(text).map(|time| Patience(Some(time))) }
 }
 
 fn throughput(text: &str) -> Result<Least, String> {
@@ -80,7 +79,7 @@ fn throughput(text: &str) -> Result<Least, String> {
         return Ok(Least(None));
     }
     let (bytes, time) = text.split_once('/').ok_or("a size and a time for it, such as 1MiB/30s; or 0")?;
-    let (bytes, time) = (size::parse(bytes)?, duration(time)?);
+    let (bytes, time) = (size::parse(bytes)?, duration::parse(time)?);
     Ok(Least(Some(Throughput { bytes, time }).filter(|least| least.bytes > 0)))
 }
 

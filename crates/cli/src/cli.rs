@@ -1,0 +1,125 @@
+//! The command line: the tree of commands.
+
+pub mod documentation;
+mod exit_codes;
+pub mod tips;
+pub mod variables;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::args::format::Format;
+use crate::commands::boot::args::{self as boot, BootArgs};
+use crate::commands::cache::args::{self as cache, CacheCommand};
+use crate::commands::check::args::{self as check, CheckArgs};
+use crate::commands::completion::args::{self as completion, CompletionArgs};
+use crate::commands::explain::args::{self as explain, ExplainArgs};
+use crate::commands::grow::args::{self as grow, GrowArgs};
+use crate::commands::manual::args::{self as manual, ManualArgs};
+use crate::commands::rootfs::args::{self as rootfs, RootfsArgs};
+use crate::commands::run::args::{self as run, RunArgs};
+use crate::commands::set_agent::args::{self as set_agent, SetAgentArgs};
+use crate::commands::version::args::VersionArgs;
+
+/// Makes root filesystems for microVMs: no Docker, no root, no mount, no mkfs.
+#[derive(Debug, Parser)]
+#[command(name = "nex", bin_name = "nex", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a root filesystem from a container image and an agent, or check, change or boot one.
+    #[command(visible_alias = "fs", after_help = rootfs::HELP, args_conflicts_with_subcommands = true)]
+    Rootfs(Box<RootfsCommand>),
+    /// See, check and shrink the cache.
+    #[command(after_help = cache::HELP)]
+    Cache(CacheCommand),
+    /// Run a program in a virtual machine: its output and its exit code come out here.
+    #[command(after_help = run::HELP)]
+    Run(Box<RunArgs>),
+    /// Print the version, the commit that it was built from, and what it was built for.
+    Version(VersionArgs),
+    /// Print or install the completion script for a shell.
+    #[command(after_help = completion::HELP)]
+    Completion(CompletionArgs),
+    /// Print the manual page of a command, in roff, or write all pages.
+    #[command(after_help = manual::HELP)]
+    Manual(ManualArgs),
+}
+
+/// `nex rootfs`: what is done with a root filesystem that exists, or the making of one.
+#[derive(Debug, Args)]
+pub struct RootfsCommand {
+    /// What to do with one that exists.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+
+    #[command(flatten)]
+    pub build: RootfsArgs,
+}
+
+/// What is done with a root filesystem that exists.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Put another agent into a root filesystem, in place.
+    #[command(after_help = set_agent::HELP)]
+    SetAgent(SetAgentArgs),
+    /// Tell what would keep a root filesystem from booting, without booting it.
+    #[command(after_help = check::HELP)]
+    Check(CheckArgs),
+    /// Make a root filesystem larger, in place.
+    #[command(after_help = grow::HELP)]
+    Grow(GrowArgs),
+    /// Say why a boot failed, by what the guest has written on its console.
+    #[command(after_help = explain::HELP)]
+    Explain(ExplainArgs),
+    /// Boot a root filesystem in a virtual machine, and see whether its agent reports.
+    #[command(after_help = boot::HELP)]
+    Boot(Box<BootArgs>),
+}
+
+/// Where a program that asked for JSON looks for the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error, because the image or a program's output goes to standard output.
+    Error,
+}
+
+impl Command {
+    /// Whether it catches the signals that end nex, because it has something to clean up then.
+    pub fn cleans_up(&self) -> bool {
+        match self {
+            Self::Rootfs(rootfs) => matches!(rootfs.action, None | Some(Action::Boot(_))),
+            Self::Run(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Where the report goes as JSON; `None` when it is text.
+    pub fn json(&self) -> Option<Stream> {
+        let rootfs = match self {
+            Self::Rootfs(rootfs) => rootfs,
+            Self::Cache(cache) => return (cache.action.view().format == Format::Json).then_some(Stream::Output),
+            // Standard output is the program's own.
+            Self::Run(run) => return (run.format == Format::Json).then_some(Stream::Error),
+            Self::Version(version) => return (version.format == Format::Json).then_some(Stream::Output),
+            Self::Completion(_) | Self::Manual(_) => return None,
+        };
+        let (format, stream) = match &rootfs.action {
+            Some(Action::SetAgent(args)) => (args.format, Stream::Output),
+            Some(Action::Check(args)) => (args.format, Stream::Output),
+            Some(Action::Grow(args)) => (args.format, Stream::Output),
+            Some(Action::Explain(args)) => (args.format, Stream::Output),
+            Some(Action::Boot(args)) => (args.format, Stream::Output),
+            None if rootfs.build.output == "-" => (rootfs.build.format, Stream::Error),
+            None => (rootfs.build.format, Stream::Output),
+        };
+        (format == Format::Json).then_some(stream)
+    }
+}

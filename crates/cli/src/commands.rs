@@ -1,0 +1,45 @@
+//! The commands: each has its arguments, what it does, and how its report looks, in a directory of its own.
+
+pub mod boot;
+pub mod cache;
+pub mod check;
+pub mod completion;
+pub mod explain;
+pub mod grow;
+pub mod manual;
+pub mod rootfs;
+pub mod run;
+pub mod set_agent;
+pub mod version;
+
+use crate::cli::{Action, Command};
+use crate::diagnostic::Diagnostic;
+use crate::end::End;
+use crate::interrupt;
+
+/// Does what a command asks for.
+///
+/// # Errors
+/// When that fails.
+pub fn run(command: &Command) -> Result<End, Diagnostic> {
+    // Stopped at any moment, the others leave nothing to clean up.
+    if !command.cleans_up() {
+        interrupt::end_at_once()?;
+    }
+    match command {
+        Command::Rootfs(rootfs) => match &rootfs.action {
+            Some(Action::Check(args)) => return check::run(args),
+            Some(Action::SetAgent(args)) => set_agent::run(args)?,
+            Some(Action::Grow(args)) => grow::run(args)?,
+            Some(Action::Explain(args)) => explain::run(args)?,
+            Some(Action::Boot(args)) => return boot::run(args),
+            None => rootfs::run(&rootfs.build)?,
+        },
+        Command::Cache(args) => return cache::run(args),
+        Command::Run(args) => return run::run(args),
+        Command::Version(args) => version::run(args)?,
+        Command::Completion(args) => completion::run(args)?,
+        Command::Manual(args) => manual::run(args)?,
+    }
+    Ok(End::DONE)
+}

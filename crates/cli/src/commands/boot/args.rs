@@ -1,0 +1,79 @@
+//! The arguments of `nex rootfs boot`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use nex_boot::LinePattern;
+
+use crate::args::duration;
+use crate::args::format::Format;
+use crate::args::guest::GuestArgs;
+use crate::args::overlay::OverlayDriveArg;
+use crate::args::verity::VerityArg;
+
+/// `nex rootfs boot`.
+#[derive(Debug, Args)]
+pub struct BootArgs {
+    /// The root filesystem: an uncompressed ext4 file. It never changes, and others may have it open.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Give the guest a root that is only read, and an overlay over it in its memory: with such a root, any number of guests
+    /// share one file and its pages in memory.
+    #[arg(long)]
+    pub overlay: bool,
+
+    #[command(flatten)]
+    pub overlay_drive: OverlayDriveArg,
+
+    #[command(flatten)]
+    pub verity: VerityArg,
+
+    /// A regular expression for a line on the console that shows that the guest is ready, in place of the agent's report.
+    #[arg(long, value_name = "REGEX", conflicts_with = "ready_after")]
+    pub ready: Option<LinePattern>,
+
+    /// How long the guest has to run to count as ready, in place of the agent's report; --timeout has no effect then.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub ready_after: Option<Duration>,
+
+    /// How long the guest may take to be ready, such as 90s or 5m.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "2m")]
+    pub timeout: Duration,
+
+    /// Keep the guest when it is ready, with its console as this terminal; Ctrl-A x ends it.
+    #[arg(short, long)]
+    pub interactive: bool,
+
+    /// The form of the report.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Do not show the console.
+    #[arg(short, long, conflicts_with = "interactive")]
+    pub quiet: bool,
+
+    // Last, for its heading in the help stands over all that follows.
+    #[command(flatten)]
+    pub guest: GuestArgs,
+}
+
+/// What `--help` says behind the flags.
+pub const HELP: &str = "\
+What the guest writes to its drive is gone when it ends, unless --overlay-drive names a file. When the agent has reported,
+the guest is told to end by Ctrl-Alt-Del, and killed when it does not. The console goes to standard error, the report to
+standard output.
+
+An agent that is not nex's own does not report, so an image with such a one wants --ready or --ready-after; both do for nex's
+own, too. The console is looked at line by line, without colours, and so is what programs write that nex's agent runs.
+
+KVM is used when a guest has shown that it works here; nex remembers the answer until the machine starts again.
+
+Examples:
+  nex rootfs boot rootfs.ext4 --kernel vmlinux
+  nex rootfs boot rootfs.ext4 --kernel /boot/vmlinuz-6.1.0-50-cloud-amd64 --quiet --format json
+  nex rootfs boot rootfs.ext4 --kernel vmlinux --interactive
+  nex rootfs boot rootfs.ext4 --kernel vmlinux --overlay-drive state.ext4
+  nex rootfs boot debian.ext4 --kernel vmlinux --ready ' login: $'
+  nex rootfs boot sealed.ext4 --kernel vmlinux --verity sealed.ext4";

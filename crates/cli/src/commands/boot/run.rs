@@ -1,0 +1,160 @@
+//! `nex rootfs boot`: from arguments to a boot, and from its report to the user.
+
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::BorrowedFd;
+
+use nex_boot::{Options, Outcome, Overlay, ReadyWhen, Report, VmmReport, Watcher};
+use nex_diagnose::CheckOptions;
+use nex_terminal::Lent;
+use nex_text::printable;
+
+use super::args::BootArgs;
+use super::render;
+use crate::args::format::Format;
+use crate::commands::explain;
+use crate::console::Console;
+use crate::diagnostic::Diagnostic;
+use crate::end::End;
+use crate::interrupt::{self, Grace, Interrupt};
+use crate::output::{tell, tell_lines};
+use crate::warnings::Warnings;
+use crate::{json, output};
+
+/// Boots the root filesystem, and reports it.
+///
+/// # Errors
+/// When the guest is not ready.
+pub fn run(args: &BootArgs) -> Result<End, Diagnostic> {
+    let mut user = User {
+        interrupt: Interrupt::catch().and_then(|interrupt| {
+            interrupt::end_when_overdue(Grace::CLEAN_UP)?;
+            Ok(interrupt)
+        })?,
+        console: match (args.quiet, args.interactive) {
+            (true, _) => Console::Nowhere,
+            (false, true) => Console::Plain,
+            (false, false) => Console::to_look_at(),
+        },
+        terminal: (args.interactive && io::stdin().is_terminal()).then(Lent::new).transpose()?,
+        warnings: Warnings::default(),
+    };
+    if args.interactive {
+        tell_unread_console(args);
+    }
+    let report = nex_boot::boot(&options(args), &mut user);
+    user.done();
+    let report = report.map_err(|error| user.interrupt.blamed_for(error.into()))?;
+    let Some(report) = report else {
+        let name = user.interrupt.came().map_or("a signal", interrupt::name);
+        let ended = Diagnostic::new(format!("interrupted by {name}; the guest is ended"));
+        return Err(user.interrupt.blamed_for(ended));
+    };
+    user.warnings.give(&report.vmm);
+    // First why, then all that there is to know.
+    if let Some(explanation) = report.explanation.as_ref().filter(|_| args.format == Format::Text) {
+        tell_lines(&explain::render::explanation(explanation, None));
+    }
+    let text = match args.format {
+        Format::Text => render::boot(&report),
+        Format::Json => json::line(&report)?,
+    };
+    output::print("the report", &text)?;
+    match user.interrupt.came() {
+        // It came when the guest had ended.
+        Some(signal) => Ok(End::Signal(signal)),
+        None if report.ready => Ok(End::DONE),
+        None => Err(Diagnostic::reported(why_not(&report, args))),
+    }
+}
+
+/// Says that what is typed goes nowhere, before anybody waits for an answer. What keeps the image from being looked at is said by the boot.
+fn tell_unread_console(args: &BootArgs) {
+    let init = args.guest.append.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix("init="));
+    let check = CheckOptions {
+        image: args.file.clone(),
+        init: init.map(|init| init.as_bytes().to_vec()),
+        ..CheckOptions::default()
+    };
+    if let Some(why) = nex_diagnose::check(&check).ok().and_then(|report| report.unread_console) {
+        tell(format_args!(
+            "note: nobody reads what you type: {why}; an image with a getty does, or a shell: --append init=/bin/sh. Ctrl-A x ends the guest"
+        ));
+    }
+}
+
+fn options(args: &BootArgs) -> Options {
+    Options {
+        file: args.file.clone(),
+        guest: args.guest.options(
+            args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory)),
+            args.verity.wish(),
+        ),
+        wish: args.guest.wish(),
+        ready: match (&args.ready, args.ready_after) {
+            (Some(pattern), _) => ReadyWhen::Line(pattern.clone()),
+            (None, Some(time)) => ReadyWhen::After(time),
+            (None, None) => ReadyWhen::Agent,
+        },
+        timeout: args.timeout,
+        interactive: args.interactive,
+    }
+}
+
+fn why_not(report: &Report, args: &BootArgs) -> String {
+    let (who, did, had) = match (&args.ready, args.ready_after) {
+        (Some(_), _) => ("guest", "write a line that --ready matches", "written a line that --ready matches"),
+        (None, Some(_)) => ("guest", "run for as long as --ready-after says", "run for as long as --ready-after says"),
+        (None, None) => ("agent", "report", "reported"),
+    };
+    let what = match report.outcome {
+        Outcome::Timeout => format!("did not {did} within {} s (--timeout gives it longer)", args.timeout.as_secs()),
+        Outcome::Quit => format!("had not {had} when you ended the guest"),
+        Outcome::Ended | Outcome::Ready => format!("did not {did} before the guest ended"),
+    };
+    let failure = report.failure.iter().map(|failure| format!("; its last failure: {failure}"));
+    let notes = report.notes.iter().map(|note| format!("; {note}"));
+    let why: String = failure.chain(notes).map(printable).collect();
+    format!("the {who} of '{}' {what}{why}", report.file)
+}
+
+/// The user before the guest.
+struct User {
+    interrupt: Interrupt,
+    console: Console,
+    terminal: Option<Lent>,
+    warnings: Warnings,
+}
+
+impl User {
+    /// The guest has ended: the terminal is the user's own again.
+    fn done(&mut self) {
+        self.terminal = None;
+        self.console.finish();
+    }
+}
+
+impl Watcher for User {
+    fn started(&mut self, vmm: &VmmReport) {
+        if !matches!(self.console, Console::Nowhere) {
+            tell(format_args!("boot: {} ({})", vmm.name, vmm.why));
+        }
+        self.warnings.give(vmm);
+    }
+
+    fn console(&mut self, bytes: &[u8]) {
+        // Who does not take it has had enough of it.
+        let _ = self.console.write_all(bytes);
+    }
+
+    fn keyboard(&self) -> Option<BorrowedFd<'_>> {
+        Some(rustix::stdio::stdin())
+    }
+
+    fn read_keyboard(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(rustix::stdio::stdin(), buffer)?)
+    }
+
+    fn interrupt(&self) -> BorrowedFd<'_> {
+        self.interrupt.file()
+    }
+}

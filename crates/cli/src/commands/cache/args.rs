@@ -1,0 +1,65 @@
+//! The arguments of `nex cache`.
+
+use clap::{Args, Subcommand};
+
+use crate::args::cache::CachePlace;
+use crate::args::format::Format;
+
+/// `nex cache`.
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct CacheCommand {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: CacheAction,
+}
+
+/// The commands about the cache.
+#[derive(Debug, Subcommand)]
+pub enum CacheAction {
+    /// List what is in the cache, the last used first.
+    Ls(CacheView),
+    /// Say how much room the cache takes.
+    Du(CacheView),
+    /// Remove what is over the limit, and what killed builds have left.
+    Gc {
+        #[command(flatten)]
+        view: CacheView,
+
+        /// Remove everything.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Read everything in the cache, and remove what is damaged.
+    Verify(CacheView),
+}
+
+/// What all of them take.
+#[derive(Debug, Args)]
+pub struct CacheView {
+    /// The form of the report.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub place: CachePlace,
+}
+
+impl CacheAction {
+    /// What all of them take.
+    pub fn view(&self) -> &CacheView {
+        match self {
+            Self::Ls(view) | Self::Du(view) | Self::Gc { view, .. } | Self::Verify(view) => view,
+        }
+    }
+}
+
+/// What `--help` says behind the flags.
+pub const HELP: &str = "\
+The cache keeps what builds have read: layers as they are placed in images, and what registries have sent. Nothing depends
+on it. Several builds may use it at once.
+
+Examples:
+  nex cache ls
+  nex cache gc --cache-limit 2GiB
+  nex cache verify --format json";

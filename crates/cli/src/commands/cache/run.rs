@@ -1,0 +1,46 @@
+//! `nex cache`: from arguments to what is in the cache, and from there to the user.
+
+use nex_rootfs::cache::{CacheError, collect, list, verify};
+
+use super::args::{CacheAction, CacheCommand};
+use super::render;
+use crate::args::format::Format;
+use crate::diagnostic::Diagnostic;
+use crate::end::End;
+use crate::{json, output};
+
+/// Damage was found.
+const DAMAGED: u8 = 1;
+
+/// Does what the arguments ask for, and reports it.
+///
+/// # Errors
+/// When the cache cannot be used.
+pub fn run(args: &CacheCommand) -> Result<End, Diagnostic> {
+    let view = args.action.view();
+    let mut options = view.place.options().ok_or(CacheError::NoPlace)?;
+    let is_json = view.format == Format::Json;
+    let mut end = End::DONE;
+    let text = match &args.action {
+        CacheAction::Ls(_) if is_json => json::line(&list(&options)?)?,
+        CacheAction::Ls(_) => render::entries(&list(&options)?),
+        CacheAction::Du(_) if is_json => json::line(&list(&options)?.usage())?,
+        CacheAction::Du(_) => render::usage(&list(&options)?.usage()),
+        CacheAction::Gc { all, .. } => {
+            if *all {
+                options.limit = 0;
+            }
+            let report = collect(&options)?;
+            if is_json { json::line(&report)? } else { render::collected(&report) }
+        }
+        CacheAction::Verify(_) => {
+            let report = verify(&options)?;
+            if !report.damaged.is_empty() {
+                end = End::Code(DAMAGED);
+            }
+            if is_json { json::line(&report)? } else { render::verified(&report) }
+        }
+    };
+    output::print("the report", &text)?;
+    Ok(end)
+}

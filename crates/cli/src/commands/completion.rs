@@ -1,0 +1,6 @@
+//! `nex completion`.
+
+pub mod args;
+mod run;
+
+pub use run::run;

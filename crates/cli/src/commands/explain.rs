@@ -1,0 +1,7 @@
+//! `nex rootfs explain`.
+
+pub mod args;
+pub mod render;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,78 @@
+//! `nex rootfs explain`: from a console to the reason why a boot failed.
+
+use std::fmt::Display;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nex_diagnose::console::{Explanation, Known, explain};
+use nex_diagnose::{Image, ImageError};
+use nex_rootfs::SCHEMA_VERSION;
+use serde::Serialize;
+
+use super::args::ExplainArgs;
+use super::render;
+use crate::args::format::Format;
+use crate::diagnostic::Diagnostic;
+use crate::{json, output};
+
+/// The longest log that is read, in bytes; a boot writes less than a megabyte.
+const LONGEST: u64 = 256 << 20;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    schema_version: u32,
+    #[serde(flatten)]
+    explanation: Explanation,
+    /// Why the image could not be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unread_image: Option<String>,
+}
+
+/// Reads the log, and says why the boot failed.
+///
+/// # Errors
+/// When the log or the image cannot be read.
+pub fn run(args: &ExplainArgs) -> Result<(), Diagnostic> {
+    let console = read(args)?;
+    let (image, unread_image) = match args.image.as_deref().map(open).transpose()? {
+        Some(Ok(image)) => (Some(image), None),
+        // The log may be that of this very damage.
+        Some(Err(damage)) => (None, Some(damage.to_string())),
+        None => (None, None),
+    };
+    let command_line = args.command_line.as_ref().map(|words| words.as_bytes());
+    let explanation = explain(&console, &Known { image: image.as_ref(), command_line, end: None });
+    let text = match args.format {
+        Format::Text => render::explanation(&explanation, unread_image.as_deref()),
+        Format::Json => json::line(&Report { schema_version: SCHEMA_VERSION, explanation, unread_image })?,
+    };
+    output::print("the report", &text)
+}
+
+fn read(args: &ExplainArgs) -> Result<Vec<u8>, Diagnostic> {
+    let name = if args.log == "-" { "standard input".into() } else { args.log.display().to_string() };
+    let console = if args.log == "-" {
+        let mut console = Vec::new();
+        let read = io::stdin().take(LONGEST + 1).read_to_end(&mut console);
+        read.map(|_| (console.len() as u64 <= LONGEST).then_some(console))
+    } else {
+        nex_file::read_given_within(Path::new(&args.log), LONGEST)
+    };
+    console.map_err(|error| Diagnostic::new(format!("cannot read the log {name}: {error}")))?.ok_or_else(|| {
+        Diagnostic::new(format!(
+            "{name} is longer than 256 MiB; give its end alone: tail -c 100M LOG | nex rootfs explain -"
+        ))
+    })
+}
+
+/// The image, or why it is none that can be read.
+fn open(path: &Path) -> Result<Result<Image, ImageError>, Diagnostic> {
+    let failed = |error: &dyn Display| Diagnostic::new(format!("cannot read the image {}: {error}", path.display()));
+    let file = nex_file::open_disk(path).map_err(|error| failed(&error))?;
+    match Image::open(file) {
+        Err(ImageError::Host(error)) => Err(failed(&error)),
+        image => Ok(image),
+    }
+}

@@ -1,0 +1,7 @@
+//! `nex rootfs grow`.
+
+pub mod args;
+mod render;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,21 @@
+//! The report of growth as text.
+
+use nex_rootfs::{GrowReport, human};
+
+use crate::lines::{Lines, amount, times};
+
+/// The report for people.
+pub fn grow(report: &GrowReport) -> String {
+    let GrowReport { before, now, free, .. } = report;
+    let mut lines = Lines::default();
+    lines.add("file", &report.file);
+    lines.add("size", &format!("{} ({} bytes)", human(report.size), report.size));
+    lines.add("before", &amount(before));
+    lines.add("now", &amount(now));
+    lines.add("free", &amount(free));
+    for note in &report.notes {
+        lines.add("note", note);
+    }
+    lines.add("time", &times(&report.phases, 3));
+    lines.0
+}

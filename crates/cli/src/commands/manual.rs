@@ -1,0 +1,6 @@
+//! `nex manual`.
+
+pub mod args;
+mod run;
+
+pub use run::run;

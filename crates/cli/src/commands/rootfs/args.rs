@@ -1,0 +1,142 @@
+//! The arguments of `nex rootfs`.
+
+pub mod agent;
+pub mod file_system;
+pub mod limits;
+pub mod script;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use agent::AgentArgs;
+use clap::Args;
+use file_system::FileSystemArgs;
+use limits::LimitArgs;
+use nex_image::Platform;
+use script::ScriptArgs;
+
+use crate::args::cache::CacheArgs;
+use crate::args::format::Format;
+use crate::args::registry::RegistryArgs;
+use crate::args::size;
+
+/// The size that the documentation page of Nex promises: 150 MiB.
+const DEFAULT_SIZE: &str = "157286400";
+
+/// The flags of `nex rootfs`.
+#[derive(Debug, Args)]
+pub struct RootfsArgs {
+    /// The image.
+    #[arg(long, help = IMAGE_HELP, default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
+    pub image: OsString,
+
+    /// The agent: a program for the guest [default: nex-agent beside nex].
+    #[arg(long, value_name = "PATH")]
+    pub agent: Option<PathBuf>,
+
+    /// The file system's size: bytes, with a unit (150MiB, 1G), or auto (content, journal and room for work).
+    #[arg(long, default_value = DEFAULT_SIZE, value_parser = size_arg)]
+    pub size: SizeArg,
+
+    /// The room for work with --size auto [default: 64 MiB or a tenth of the content, whichever is more].
+    #[arg(long, value_parser = size::parse, value_name = "SIZE")]
+    pub free: Option<u64>,
+
+    /// The output: a file (.gz and .zst compress, names of other forms are refused), or - for standard output.
+    #[arg(short, long, default_value = "rootfs.ext4", value_name = "FILE")]
+    pub output: OsString,
+
+    /// Put the SHA-256 of the output into the report: all of a large image has to be read for it, holes too.
+    #[arg(long)]
+    pub sha256: bool,
+
+    /// Append a hash tree of dm-verity, by which the guest's kernel checks what it reads.
+    #[arg(long)]
+    pub verity: bool,
+
+    /// Write the hash tree of dm-verity to a file of its own instead.
+    #[arg(long, conflicts_with = "verity", value_name = "FILE")]
+    pub verity_file: Option<PathBuf>,
+
+    /// The platform of the image, such as arm64 or linux/arm/v7 [default: this machine's].
+    #[arg(long, value_name = "[OS/]ARCH")]
+    pub platform: Option<Platform>,
+
+    /// The guest's name [default: the image's, else nex].
+    #[arg(long, value_name = "NAME")]
+    pub hostname: Option<String>,
+
+    /// The guest's /etc/resolv.conf: auto (the image's where it can work, else the kernel's), keep (the image's), kernel (what the
+    /// kernel's ip= says), or a file of this machine.
+    #[arg(long, value_name = "auto|keep|kernel|FILE", default_value = "auto")]
+    pub resolv_conf: PathBuf,
+
+    /// A file with the hash of root's password, as `openssl passwd -6` makes it [default: no password].
+    #[arg(long, value_name = "FILE")]
+    pub root_password_file: Option<PathBuf>,
+
+    /// A script that the guest runs at every boot, as root, before the agent. It has a #! line.
+    #[arg(long, value_name = "FILE")]
+    pub boot_script: Option<PathBuf>,
+
+    /// The form of the report.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Show no progress.
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Use no network.
+    #[arg(long)]
+    pub offline: bool,
+
+    #[command(flatten)]
+    pub agent_service: AgentArgs,
+
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+
+    #[command(flatten)]
+    pub file_system: FileSystemArgs,
+
+    #[command(flatten)]
+    pub cache: CacheArgs,
+
+    #[command(flatten)]
+    pub script: ScriptArgs,
+
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// The value of `--size`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SizeArg {
+    /// As small as the content allows, with room for work.
+    Auto,
+    /// This many bytes.
+    Bytes(u64),
+}
+
+fn size_arg(text: &str) -> Result<SizeArg, String> {
+    if text == "auto" { Ok(SizeArg::Auto) } else { size::parse(text).map(SizeArg::Bytes) }
+}
+
+const IMAGE_HELP: &str = "\
+The image: docker://NAME or NAME (a registry), oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], \
+tar:FILE (- is standard input), rootfs:DIR, scratch (nothing but the agent)";
+
+/// What `--help` says behind the flags.
+pub const HELP: &str = "\
+Examples:
+  nex rootfs --image scratch -o agent.ext4
+  nex rootfs --image alpine:3.20 --agent ./nex-agent --size auto
+  nex rootfs --image docker-archive:app.tar --size 1G -o app.ext4.zst
+  nex rootfs --image scratch --verity -o sealed.ext4
+  nex rootfs --image alpine:3.20 --script setup.sh
+  docker export app | nex rootfs --image tar:- -o app.ext4
+
+Environment:
+  SOURCE_DATE_EPOCH  the time of everything that the image does not bring
+  NEX_ROOTFS_*       every flag, such as NEX_ROOTFS_IMAGE, unless it is given";

@@ -1,0 +1,133 @@
+//! The arguments of `nex run`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use nex_workload::Restart;
+
+use crate::args::duration;
+use crate::args::format::Format;
+use crate::args::guest::GuestArgs;
+use crate::args::overlay::OverlayDriveArg;
+use crate::args::verity::VerityArg;
+
+/// `nex run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The root filesystem: an uncompressed ext4 file that nex made. It never changes, and any number of guests may have it
+    /// at once.
+    #[arg(long, value_name = "FILE")]
+    pub rootfs: PathBuf,
+
+    /// A program of this machine, for the guest: best a static binary. Without one, the image's own entrypoint runs.
+    #[arg(value_name = "BINARY")]
+    pub binary: Option<PathBuf>,
+
+    /// The program's arguments; without BINARY, they take the place of the image's command, behind its entrypoint.
+    #[arg(last = true, value_name = "ARGS")]
+    pub args: Vec<OsString>,
+
+    /// A variable for the program, on top of the image's; NAME alone takes the value from here. May be given several times.
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub env: Vec<String>,
+
+    /// Who the program runs as [default: the image's user, else root].
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub user: Option<String>,
+
+    /// The directory that the program starts in [default: the image's, else /].
+    #[arg(short, long, value_name = "DIR")]
+    pub workdir: Option<String>,
+
+    /// How many files the program may have open [default: 1048576, or as many as the guest's kernel gives].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub open_files: Option<u64>,
+
+    /// Whether the program is started again when it has ended: no, on-failure, on-failure:NUMBER or always.
+    #[arg(long, value_name = "POLICY", default_value_t = Restart::No)]
+    pub restart: Restart,
+
+    /// How long the program may run once the guest is up, such as 90s or 5m; then it is stopped, and the exit code is 124.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub timeout: Option<Duration>,
+
+    /// How long the guest may take until it is up.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "2m")]
+    pub boot_timeout: Duration,
+
+    /// How long the program and its guest may take to end when they are asked to; then they are killed.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
+    pub stop_timeout: Duration,
+
+    #[command(flatten)]
+    pub overlay: OverlayDriveArg,
+
+    #[command(flatten)]
+    pub verity: VerityArg,
+
+    /// Start the guest even if nex rootfs check finds errors in the root filesystem.
+    #[arg(long)]
+    pub no_check: bool,
+
+    /// Show what the kernel and other programs of the guest write to its console, on standard error.
+    #[arg(long)]
+    pub console: bool,
+
+    /// Say who runs the guest, and what else it says, on standard error.
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// With json, the last line on standard error is a report.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub guest: GuestArgs,
+}
+
+/// `NAME=VALUE`, or a name with a value in the environment.
+fn variable(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some(("", _)) => Err("a variable is NAME=VALUE".into()),
+        Some(_) => Ok(text.into()),
+        None => match std::env::var(text) {
+            Ok(value) if !text.is_empty() => Ok(format!("{text}={value}")),
+            _ => {
+                let name = nex_text::short_name(text);
+                Err(format!("there is no variable {name} here to take the value from; write {name}=VALUE"))
+            }
+        },
+    }
+}
+
+/// What `--help` says behind the flags.
+pub const HELP: &str = "\
+The program's standard output and standard error come out here, byte for byte. Its standard input is empty. It sees the
+image's root with the image's environment, user and directory; what it changes there is gone when the guest ends, unless
+--overlay-drive names a file. A dynamic program runs if the image has its loader and libraries.
+
+Ctrl-C and SIGTERM stop the program, as docker stop does, and then the guest; a second one kills it. At Ctrl-C nex ends by SIGINT
+then, so that a shell's loop ends, too.
+
+Examples:
+  nex run --rootfs app.ext4 --kernel vmlinux ./hello -- --name world
+  nex run --rootfs app.ext4 --kernel vmlinux
+  nex run --rootfs alpine.ext4 --kernel vmlinux --env A=1 -- /bin/sh -c 'echo $A'
+  nex run --rootfs app.ext4 --kernel vmlinux --overlay-drive state.ext4 ./server";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_have_values_here_or_in_the_environment() {
+        assert_eq!(variable("A=b=c"), Ok("A=b=c".into()));
+        assert_eq!(variable("A="), Ok("A=".into()));
+        assert!(variable("PATH").is_ok_and(|path| path.starts_with("PATH=")));
+        for text in ["", "=x", "NEX_NO_SUCH_VARIABLE"] {
+            assert!(variable(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `nex rootfs set-agent`: from arguments to a changed file, and from its report to the user.
+
+use nex_rootfs::SetAgentOptions;
+
+use super::args::SetAgentArgs;
+use super::render;
+use crate::args::format::Format;
+use crate::diagnostic::Diagnostic;
+use crate::environment::source_date_epoch;
+use crate::{json, output};
+
+/// Replaces the agent, and reports it.
+///
+/// # Errors
+/// When the agent stays as it was.
+pub fn run(args: &SetAgentArgs) -> Result<(), Diagnostic> {
+    let options =
+        SetAgentOptions { file: args.file.clone(), agent: args.agent.clone(), source_date_epoch: source_date_epoch()? };
+    let report = nex_rootfs::set_agent(&options)?;
+    let text = match args.format {
+        Format::Text => render::set_agent(&report),
+        Format::Json => json::line(&report)?,
+    };
+    output::print_or(&text, |error| {
+        format!("the agent of '{}' is replaced, but no report can be printed: {error}", report.file)
+    })
+}

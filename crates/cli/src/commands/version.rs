@@ -1,0 +1,6 @@
+//! `nex version`.
+
+pub mod args;
+mod run;
+
+pub use run::run;

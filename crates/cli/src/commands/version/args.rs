@@ -1,0 +1,13 @@
+//! The arguments of `nex version`.
+
+use clap::Args;
+
+use crate::args::format::Format;
+
+/// `nex version`.
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// The form of the report.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}

@@ -1,0 +1,31 @@
+//! The form of reports as text: a label and a value in each line.
+
+use std::fmt::Write;
+
+use nex_rootfs::{PhaseReport, Usage, human};
+use nex_text::printable;
+
+/// Labelled lines. What comes from an image is escaped, so that it cannot steer the terminal.
+#[derive(Default)]
+pub struct Lines(pub String);
+
+impl Lines {
+    /// Adds a line, or one that goes on with the last where the label is empty.
+    pub fn add(&mut self, label: &str, value: &str) {
+        let value = printable(value);
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{label:<11} {value}");
+    }
+}
+
+/// Room, in bytes, blocks and inodes.
+pub fn amount(usage: &Usage) -> String {
+    format!("{} ({} blocks, {} inodes)", human(usage.bytes), usage.blocks, usage.inodes)
+}
+
+/// All phases together, and each; with so many digits behind the point.
+pub fn times(phases: &[PhaseReport], digits: usize) -> String {
+    let total: f64 = phases.iter().map(|phase| phase.seconds).sum();
+    let each: Vec<_> = phases.iter().map(|phase| format!("{} {:.digits$}", phase.name, phase.seconds)).collect();
+    format!("{total:.digits$} s ({})", each.join(", "))
+}
