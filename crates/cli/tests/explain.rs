@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use nex_testkit::layer::{self, Entry};
-use nex_testkit::{Result, command};
+use nex_testkit::{Result, command, nex};
 use serde_json::Value;
 use tempfile::TempDir;
-
-const NEX: &str = env!("CARGO_BIN_EXE_nex");
 
 /// A kernel's console whose init could not be started.
 fn console(init: &str, error: i32) -> String {
@@ -57,7 +55,7 @@ impl Place {
         fs::write(&tar, layer)?;
         let agent = place.path("agent");
         fs::write(&agent, program(AMD64))?;
-        let mut build = Command::new(NEX);
+        let mut build = Command::new(nex::program());
         build
             .env_clear()
             .args(["rootfs", "--quiet", "--size", "auto", "--platform", "linux/amd64", "--agent"])
@@ -87,7 +85,7 @@ impl Place {
 
 /// Hands the console over on standard input.
 fn explain(console: &str, arguments: &[&Path]) -> Result<Output> {
-    let mut explain = Command::new(NEX);
+    let mut explain = Command::new(nex::program());
     explain.env_clear().args(["rootfs", "explain", "-"]).args(arguments);
     let mut child = explain.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     child.stdin.take().into_iter().try_for_each(|mut input| input.write_all(console.as_bytes()))?;
@@ -178,7 +176,7 @@ fn a_damaged_image_and_a_missing_log_are_told() -> Result<()> {
     fs::write(place.path("no-image"), b"nothing")?;
     let damaged = explain(&console("/sbin/x", -2), &["--image".as_ref(), place.path("no-image").as_ref()])?;
     has(&damaged, &["init-missing", "image       could not be looked at"]);
-    let missing = Command::new(NEX).env_clear().args(["rootfs", "explain", "/nowhere/log"]).output()?;
+    let missing = Command::new(nex::program()).env_clear().args(["rootfs", "explain", "/nowhere/log"]).output()?;
     assert_eq!(missing.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("cannot read the log /nowhere/log"), "{missing:?}");
     Ok(())

@@ -5,12 +5,10 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nex_testkit::{Failure, Result, command};
-
-const NEX: &str = env!("CARGO_BIN_EXE_nex");
+use nex_testkit::{Failure, Result, command, nex};
 
 fn nex(arguments: &[&str]) -> Command {
-    let mut nex = Command::new(NEX);
+    let mut nex = Command::new(nex::program());
     nex.env_clear().args(arguments);
     nex
 }
@@ -178,7 +176,7 @@ fn zsh_and_fish_load_what_is_installed() -> Result<()> {
     if has("fish", "how fish completes") {
         command::run(nex(&["completion", "fish", "--install"]).env("HOME", home.path()))?;
         // It loads the script of a command that is there.
-        let directory = Path::new(NEX).parent().unwrap_or(Path::new("/"));
+        let directory = Path::new(nex::program()).parent().unwrap_or(Path::new("/"));
         let path = format!("{}:{}", std::env::var("PATH").unwrap_or_default(), directory.display());
         let mut fish = Command::new("fish");
         fish.args(["--private", "-c", "complete -C 'nex rootfs set-'"]).env("HOME", home.path()).env("PATH", path);

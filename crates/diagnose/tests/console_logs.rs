@@ -7,6 +7,7 @@ use std::path::Path;
 
 use nex_diagnose::console::{CONSOLE_RULES, Explanation, Known, explain};
 use nex_testkit::Result;
+use nex_testkit::noise::Random;
 
 /// A recorded console.
 struct Log {
@@ -123,13 +124,7 @@ fn is_time(rest: &str) -> bool {
 #[test]
 fn any_console_is_read() -> Result<()> {
     const MOST_WORDS: usize = 4096;
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
+    let mut random = Random::new(1);
     for log in logs()? {
         for _ in 0..40 {
             let mut console = log.console.clone();
@@ -137,12 +132,12 @@ fn any_console_is_read() -> Result<()> {
                 continue;
             }
             let length = console.len();
-            console.truncate(usize::try_from(random() % length as u64)?);
-            for _ in 0..random() % 8 {
-                let place = usize::try_from(random() % (console.len() as u64 + 1))?;
-                match random() % 3 {
+            console.truncate(random.below(length));
+            for _ in 0..random.below(8) {
+                let place = random.below(console.len() + 1);
+                match random.below(3) {
                     0 => console.truncate(place),
-                    1 => console.insert(place, random().to_le_bytes()[0]),
+                    1 => console.insert(place, random.byte()),
                     _ => console.extend_from_within(place..),
                 }
             }

@@ -1,5 +1,7 @@
 //! Both ways, with everything that a console does to lines, and with guests that mean harm.
 
+use nex_testkit::noise::Random;
+
 use crate::*;
 
 fn output(text: &[u8], line_ends: bool) -> Event {
@@ -212,49 +214,33 @@ fn a_line_without_an_end_hides_no_event_behind_it() {
     assert!(matches!(&decode(&endless)[0], Item::Damaged(line) if line.len() == MAX_LINE));
 }
 
-/// A small generator (xorshift), so that each run tries the same.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.next() % bound
-    }
-
-    fn text(&mut self) -> Vec<u8> {
-        let parts: [&[u8]; 12] = [
-            MARKER,
-            b"#",
-            b" #3.",
-            b"\\",
-            b"\\x",
-            b"[    1.234567] ",
-            b"\r",
-            b"\n",
-            b"\xff",
-            "ü".as_bytes(),
-            b"plain",
-            b" ",
-        ];
-        let count = self.below(12);
-        (0..count).flat_map(|_| parts[self.below(parts.len())].iter().copied()).collect()
-    }
+fn text(random: &mut Random) -> Vec<u8> {
+    let parts: [&[u8]; 12] = [
+        MARKER,
+        b"#",
+        b" #3.",
+        b"\\",
+        b"\\x",
+        b"[    1.234567] ",
+        b"\r",
+        b"\n",
+        b"\xff",
+        "ü".as_bytes(),
+        b"plain",
+        b" ",
+    ];
+    let count = random.below(12);
+    (0..count).flat_map(|_| parts[random.below(parts.len())].iter().copied()).collect()
 }
 
 #[test]
 fn any_text_comes_back_among_any_other_lines() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new(1);
     for _ in 0..2000 {
         let mut encoder = Encoder::new();
         let (mut console, mut sent) = (Vec::new(), Vec::new());
         for _ in 0..1 + random.below(8) {
-            let event = output(&random.text(), random.below(2) == 0);
+            let event = output(&text(&mut random), random.below(2) == 0);
             encoder.encode(&event, &mut console);
             sent.push(event);
             if random.below(3) == 0 {
@@ -268,7 +254,7 @@ fn any_text_comes_back_among_any_other_lines() {
 
 #[test]
 fn hostile_consoles_give_items_of_bounded_size_and_lose_no_byte() {
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut random = Random::new(2);
     let pieces =
         [lines(&one_of_each()), vec![b'['; 3000], vec![b'@'; 3000], b"\n".to_vec(), vec![0; 5000], MARKER.repeat(900)];
     for _ in 0..300 {
@@ -280,7 +266,7 @@ fn hostile_consoles_give_items_of_bounded_size_and_lose_no_byte() {
             let mut bytes = piece[from..from + random.below(piece.len() - from + 1)].to_vec();
             if !bytes.is_empty() && random.below(2) == 0 {
                 let place = random.below(bytes.len());
-                bytes[place] = random.next() as u8;
+                bytes[place] = random.byte();
             }
             pushed += bytes.len();
             given += size(&decoder.push(&bytes));

@@ -164,18 +164,6 @@ impl Entry {
     }
 }
 
-/// Content that does not compress, the same for the same seed, which is not 0 (xorshift64).
-pub fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed);
-    let words = std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(length).collect()
-}
-
 /// The bytes of a [sparse](Entry::sparse) file, holes and all.
 pub fn expanded(size: u64, regions: &[(u64, Vec<u8>)]) -> Vec<u8> {
     let mut whole = vec![0; size as usize];

@@ -1,6 +1,6 @@
 //! Independent judges and test images for nex's own tests.
 //!
-//! Nothing here knows how nex works. The judges are other people's programs and libraries (e2fsck, debugfs, the kernel
+//! Nothing here knows how nex works; [`nex`] runs the command as users do. The judges are other people's programs and libraries (e2fsck, debugfs, the kernel
 //! of this machine and one in a guest, `ext4-view`, umoci), the inputs are made by other people's programs (mmdebstrap,
 //! umoci, skopeo, docker-registry) or by hand, entry by entry. Each judge has a test that shows it objecting to damage.
 
@@ -17,6 +17,7 @@ pub mod fault_registry;
 pub mod firecracker;
 pub mod fsck;
 pub mod guest;
+pub mod guest_files;
 pub mod host_tree;
 pub mod hostile_text;
 pub mod image_tree;
@@ -27,6 +28,8 @@ pub mod layer;
 pub mod layout;
 pub mod loop_device;
 pub mod manifest;
+pub mod nex;
+pub mod noise;
 pub mod online_growth;
 pub mod packed;
 pub mod places;
@@ -34,6 +37,7 @@ pub mod program;
 pub mod registry;
 pub mod skopeo;
 pub mod sparse;
+pub mod terminal;
 pub mod tiny_guest;
 pub mod umoci;
 pub mod unclean_stop;

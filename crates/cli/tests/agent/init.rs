@@ -5,12 +5,11 @@ use std::process::Command;
 
 use nex_protocol::{EndBy, Ended, Event, Item, Ready, Role, Source, Start, Stream};
 use nex_testkit::layer::Entry;
-use nex_testkit::{Result, command, fsck};
+use nex_testkit::{Result, command, fsck, nex};
 use nex_vmm::Ending;
 use serde_json::json;
 
 use crate::machine::{Boot, RUNS, see};
-use crate::nex;
 
 /// Says what an init has set up, leaves orphans behind, and fails.
 const BOOT_SCRIPT: &str = r#"#!/bin/sh

@@ -11,12 +11,10 @@ use nex_protocol::{Decoder, Event, Exit, Item, Output, Source, Stream};
 use nex_testkit::guest::Parts;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
-use nex_testkit::{Failure, Result, command};
+use nex_testkit::{Failure, Result, command, nex};
 use nex_vmm::{Accelerator, Access, Architecture, Bus, Drive, Ending, Guest, Machine, Qemu, Reading, Vmm};
 use serde_json::Value;
 use tempfile::TempDir;
-
-use crate::nex;
 
 /// How long a guest may take.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use nex_testkit::nex::boot::{Place, console, report};
 use nex_testkit::tiny_guest::{self, Then};
 use nex_testkit::{Result, command, firecracker, program};
 use serde_json::{Value, json};
-
-use crate::place::{Place, console, report};
 
 /// QEMU as it is when it was built without seccomp.
 const WITHOUT_SECCOMP: &str = r#"#!/bin/sh

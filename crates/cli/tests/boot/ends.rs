@@ -8,11 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nex_testkit::nex::boot::Place;
+use nex_testkit::nex::{self, wait_until_caught};
+use nex_testkit::terminal::Terminal;
 use nex_testkit::{Failure, Result, command, program};
-
-use crate::nex::{self, wait_until_caught};
-use crate::place::Place;
-use crate::terminal::Terminal;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

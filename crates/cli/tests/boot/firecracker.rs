@@ -4,12 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use nex_testkit::nex::boot::{Place, console, report};
 use nex_testkit::tiny_guest::{self, Then};
 use nex_testkit::{Result, command, firecracker};
-
 use serde_json::Value;
-
-use crate::place::{Place, console, report};
 
 /// The command that boots in this Firecracker.
 fn boot_in(place: &Place, program: &Path, kernel: &Path) -> Result<Command> {

@@ -6,11 +6,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nex_testkit::layer::{self, Entry};
+use nex_testkit::nex::boot::{Place, console};
+use nex_testkit::nex::{self, failed, rootfs_with};
 use nex_testkit::{Result, command, elf};
 use serde_json::Value;
-
-use crate::nex::{self, failed, rootfs_with};
-use crate::place::{Place, console};
 
 /// It says again and again what it was given, as the kernel writes between its words. The kernel starts it, as the image has no init.
 const AGENT: &str = "#!/bin/sh\ngiven=given:\nfor word; do given=\"$given <$word>\"; done\n\
@@ -38,7 +37,7 @@ fn what_cannot_come_is_not_waited_for() -> Result<()> {
     let Some(place) = Place::scratch()? else { return Ok(()) };
     let start = Instant::now();
     // The one for the initramfs.
-    let mut other = Command::new(nex::NEX);
+    let mut other = Command::new(nex::program());
     other.args(["rootfs", "boot"]).arg(place.file()).arg("--kernel").arg(&place.parts.kernel).arg("--agent");
     failed(&command::output(other.arg(&place.parts.busybox))?, &["for the initramfs is not nex's own", "--initrd"])?;
 
@@ -70,7 +69,7 @@ fn an_expression_and_a_time_are_looked_at_first() -> Result<()> {
         (&["--ready-after", "0"], "a time is a number of seconds"),
         (&["--ready", "x", "--ready-after", "5"], "cannot be used with"),
     ] {
-        let mut boot = Command::new(nex::NEX);
+        let mut boot = Command::new(nex::program());
         let result = command::output(boot.args(["rootfs", "boot", "file", "--kernel", "kernel"]).args(arguments))?;
         assert_eq!(result.status.code(), Some(2), "{arguments:?}");
         assert!(console(&result).contains(words), "{arguments:?}: {}", console(&result));

@@ -4,10 +4,8 @@ use std::fs;
 use std::process::Command;
 
 use nex_kernel::{Kernel, MAX_KERNEL};
-use nex_testkit::{Result, command};
-
-use crate::nex;
-use crate::place::{Place, report};
+use nex_testkit::nex::boot::{Place, report};
+use nex_testkit::{Result, command, nex};
 
 #[test]
 fn a_vmlinux_that_has_its_drivers_built_in_needs_no_initramfs() -> Result<()> {

@@ -5,10 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use nex_testkit::loop_device::LoopDevice;
-use nex_testkit::{Failure, Result, command, places};
-
-use crate::nex::{self, NEX};
-use crate::place::{Place, console, report};
+use nex_testkit::nex::boot::{Place, console, report};
+use nex_testkit::{Failure, Result, command, nex, places};
 
 #[test]
 fn a_boot_shows_the_console_reports_and_changes_no_byte() -> Result<()> {
@@ -48,11 +46,11 @@ fn a_block_device_is_checked_and_booted_and_only_read() -> Result<()> {
     let before = fs::read(place.file())?;
     // Such as a logical volume. Who wrote to this one would fail.
     let device = LoopDevice::attach(&place.file(), true)?;
-    let checked = command::run(Command::new(NEX).args(["rootfs", "check"]).arg(device.path()))?;
+    let checked = command::run(Command::new(nex::program()).args(["rootfs", "check"]).arg(device.path()))?;
     let checked = String::from_utf8_lossy(&checked).into_owned();
     let size = format!("file        {} ({}.0 MiB)\n", device.path().display(), before.len() >> 20);
     assert!(checked.starts_with(&size), "{checked}");
-    let mut boot = Command::new(NEX);
+    let mut boot = Command::new(nex::program());
     boot.args(["rootfs", "boot", "--quiet", "--accel", "emulation"]).arg(device.path());
     boot.arg("--kernel").arg(&place.parts.kernel).arg("--agent").arg(nex::agent()?);
     command::run(&mut boot)?;

@@ -6,11 +6,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nex_testkit::nex::boot::{Place, console};
+use nex_testkit::nex::{self, failed};
 use nex_testkit::{Result, command};
 use serde_json::Value;
-
-use crate::nex::{self, failed};
-use crate::place::{Place, console};
 
 #[test]
 fn what_is_no_kernel_or_no_root_is_refused() -> Result<()> {
@@ -40,11 +39,11 @@ fn what_is_no_kernel_or_no_root_is_refused() -> Result<()> {
     refused(place.boot()?.args(["--modules", "/nonexistent"]), &["cannot read '/nonexistent'"])?;
     refused(place.boot()?.arg("--modules").arg(place.path("tmp")), &["no kernel modules (*.ko)", "lib/modules/"])?;
 
-    let mut no_agent = Command::new(nex::NEX);
+    let mut no_agent = Command::new(nex::program());
     no_agent.args(["rootfs", "boot"]).arg(place.file()).arg("--kernel").arg(&place.parts.kernel).arg("--agent");
     refused(no_agent.arg("/bin/sh-none"), &["cannot read '/bin/sh-none'"])?;
     let foreign = nex::agent_for_aarch64(place.directory.path())?;
-    let mut foreign_agent = Command::new(nex::NEX);
+    let mut foreign_agent = Command::new(nex::program());
     foreign_agent.args(["rootfs", "boot"]).arg(place.file()).arg("--kernel").arg(&place.parts.kernel);
     refused(foreign_agent.arg("--agent").arg(foreign), &["is for arm64, and the kernel is for amd64"])?;
 
@@ -80,7 +79,7 @@ fn nobody_waits_for_what_is_no_regular_file() -> Result<()> {
     refused(&mut place.boot_with(Path::new("/dev/zero"))?, &["'/dev/zero': it is a device"])?;
     refused(place.boot()?.arg("--initrd").arg(&fifo), &words)?;
     refused(place.boot()?.arg("--overlay-drive").arg(&fifo), &["cannot use the drive '", words[0]])?;
-    let mut with_agent = Command::new(nex::NEX);
+    let mut with_agent = Command::new(nex::program());
     with_agent.args(["rootfs", "boot"]).arg(place.file()).arg("--kernel").arg(&place.parts.kernel);
     refused(with_agent.arg("--agent").arg(&fifo), &words)?;
     fs::rename(&fifo, place.file())?;
@@ -88,7 +87,7 @@ fn nobody_waits_for_what_is_no_regular_file() -> Result<()> {
     let log = place.path("log");
     fs::write(&log, b"")?;
     refused(
-        Command::new(nex::NEX).args(["rootfs", "explain"]).arg(&log).arg("--image").arg(place.file()),
+        Command::new(nex::program()).args(["rootfs", "explain"]).arg(&log).arg("--image").arg(place.file()),
         &["cannot read the image ", "it is a FIFO"],
     )?;
     Ok(())
@@ -131,7 +130,7 @@ fn a_command_line_that_no_kernel_takes_is_refused() -> Result<()> {
 #[test]
 fn wrong_arguments_are_usage() -> Result<()> {
     let usage = |arguments: &[&str]| -> Result<Option<i32>> {
-        let mut nex = Command::new(nex::NEX);
+        let mut nex = Command::new(nex::program());
         Ok(command::output(nex.env_clear().args(["rootfs", "boot"]).args(arguments))?.status.code())
     };
     assert_eq!(usage(&[])?, Some(2));

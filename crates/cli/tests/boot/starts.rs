@@ -8,11 +8,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nex_testkit::nex::boot::Place;
+use nex_testkit::nex::{self, names, wait_until_caught};
 use nex_testkit::tiny_guest::{self, Then};
 use nex_testkit::{Failure, Result, command, firecracker, places};
-
-use crate::nex::{self, names, wait_until_caught};
-use crate::place::Place;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -111,7 +110,7 @@ fn one_signal_ends_what_waits_for_its_vmm() -> Result<()> {
         assert!(command::running(&word).is_empty() && place.is_clean()?, "{way:?}");
         no_jails(&jails(&place))?;
 
-        let mut run = Command::new(nex::NEX);
+        let mut run = Command::new(nex::program());
         run.env_clear().env("TMPDIR", place.path("tmp")).args(["run", "--rootfs"]).arg(place.file()).arg("--kernel");
         run.arg(&place.parts.kernel).arg("--agent").arg(nex::agent()?).args(&way).arg(&place.parts.busybox);
         let mut nex = with_silent(&place, run).spawn()?;

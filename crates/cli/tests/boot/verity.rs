@@ -5,11 +5,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use nex_testkit::{Result, command};
+use nex_testkit::nex::boot::{Place, console, report};
+use nex_testkit::{Result, command, nex};
 use serde_json::Value;
-
-use crate::nex;
-use crate::place::{Place, console, report};
 
 /// The first byte belongs to nobody: ext4 leaves a kilobyte to boot loaders. So nothing but a hash tells that it has changed.
 fn change_the_first_byte(image: &Path) -> Result<()> {

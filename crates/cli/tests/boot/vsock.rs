@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 
 use nex_boot::{GuestKernel, KernelOptions};
 use nex_kernel::MAX_KERNEL;
-use nex_testkit::{Failure, Result, firecracker};
+use nex_testkit::nex::boot::Place;
+use nex_testkit::{Failure, Result, firecracker, nex};
 use nex_vmm::{Access, Bus, Drive, Firecracker, Machine, Reading, Vmm};
-
-use crate::nex;
-use crate::place::Place;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PORT: u32 = 1024;

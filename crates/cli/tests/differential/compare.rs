@@ -2,35 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use nex_testkit::Result;
 use nex_testkit::manifest::{self, Entry, Kind, Manifest};
+use nex_testkit::{Result, guest_files};
 
-/// What the guest's layer adds to an image that has nothing of its own: directories and files, each alone.
-const GUEST: [&str; 23] = [
-    "dev",
-    "etc",
-    "etc/group",
-    "etc/hostname",
-    "etc/hosts",
-    "etc/nex",
-    "etc/nex/image.json",
-    "etc/passwd",
-    "etc/resolv.conf",
-    "etc/shadow",
-    "home",
-    "home/nex",
-    "proc",
-    "run",
-    "sbin",
-    "sbin/init",
-    "sys",
-    "tmp",
-    "usr",
-    "usr/local",
-    "usr/local/bin",
-    "usr/local/bin/agent",
-    "var",
-];
 /// What directories get that no layer describes: the creation time in the config that testkit writes,
 /// 2024-05-06T07:08:09Z.
 pub const CREATED: Time = (1_714_979_289, 0);
@@ -45,7 +19,7 @@ pub type Time = (i64, u32);
 /// # Errors
 /// A list of the differences.
 pub fn ours(expected: &Manifest, mut ours: Manifest) -> Result<()> {
-    for path in GUEST.map(str::as_bytes) {
+    for path in guest_files::ALWAYS.map(str::as_bytes) {
         if !expected.contains_key(path) {
             ours.remove(path);
         }
@@ -79,7 +53,8 @@ pub fn theirs(described: &BTreeSet<Time>, expected: &Manifest, mut theirs: Manif
 /// # Errors
 /// A list of the differences.
 pub fn equal(described: &BTreeSet<Time>, theirs: Manifest, ours: Manifest, started: i64) -> Result<()> {
-    let guests = |path: &Vec<u8>| GUEST.iter().any(|guest| guest.as_bytes() == path) && !theirs.contains_key(path);
+    let guests =
+        |path: &Vec<u8>| guest_files::ALWAYS.iter().any(|guest| guest.as_bytes() == path) && !theirs.contains_key(path);
     let ours: Manifest = ours.into_iter().filter(|(path, _)| !guests(path)).collect();
     self::theirs(described, &ours, theirs, started)
 }

@@ -1,9 +1,5 @@
 //! Stacks of layers, random ones and hand-written ones, must mean to `nex` what they mean to umoci and to a plain model.
 
-#[allow(dead_code, reason = "the tests of the command use the rest")]
-#[path = "../rootfs/nex.rs"]
-mod nex;
-
 mod attributes;
 mod compare;
 mod controls;

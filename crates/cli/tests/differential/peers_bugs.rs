@@ -6,10 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nex_testkit::layer::{self, Entry};
 use nex_testkit::layout::{Compression, Image};
 use nex_testkit::manifest::{Kind, Manifest};
-use nex_testkit::{Result, fsck, kernel, places, umoci};
+use nex_testkit::{Result, fsck, kernel, nex, places, umoci};
 
 use crate::compare;
-use crate::nex;
 
 /// The time that entries have when a test gives them none.
 const MODIFIED: (i64, u32) = (1_600_000_000, 0);

@@ -7,12 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nex_testkit::layout::{Compression, Image};
 use nex_testkit::manifest::Manifest;
-use nex_testkit::{Failure, Result, command, fsck, host_tree, kernel};
+use nex_testkit::{Failure, Result, command, fsck, host_tree, kernel, nex};
 use tempfile::TempDir;
 
 use crate::compare;
 use crate::model;
-use crate::nex;
 use crate::refusals::{self, Refusals};
 use crate::stack::Stack;
 

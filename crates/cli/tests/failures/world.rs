@@ -6,10 +6,8 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use nex_testkit::layer::{self, Entry};
-use nex_testkit::{Failure, Result, command, elf, places};
+use nex_testkit::{Failure, Result, command, elf, nex, places};
 use tempfile::TempDir;
-
-pub const NEX: &str = env!("CARGO_BIN_EXE_nex");
 
 /// An agent of nex's own, as far as its mark says, of one instruction, which no processor has (`ud2`).
 pub fn crashes() -> Vec<u8> {
@@ -74,7 +72,7 @@ impl World {
 
 /// `nex rootfs boot` of an image, without the console.
 pub fn boot(image: &Path) -> Command {
-    let mut boot = Command::new(NEX);
+    let mut boot = Command::new(nex::program());
     boot.args(["rootfs", "boot", "--quiet", "--accel", "emulation"]);
     boot.envs([("NEX_MEMORY", "256MiB"), ("NEX_ROOTFS_BOOT_TIMEOUT", "4m")]);
     boot.arg("--kernel").arg(guest("vmlinuz")).arg(image);
@@ -95,7 +93,7 @@ pub fn fails(boot: &mut Command, words: &[&str]) -> Result<()> {
 
 /// `nex rootfs explain` of a console in a file.
 pub fn explain(console: &Path, arguments: &[&str]) -> Result<Output> {
-    command::output(Command::new(NEX).args(["rootfs", "explain"]).arg(console).args(arguments))
+    command::output(Command::new(nex::program()).args(["rootfs", "explain"]).arg(console).args(arguments))
 }
 
 /// A part of what `scripts/setup-tests` has unpacked for guests.
@@ -108,7 +106,7 @@ pub fn build(directory: &Path, entries: &[Entry], agent: &[u8]) -> Result<()> {
     let (tar, program) = (directory.join("image.tar"), directory.join("agent"));
     fs::write(&tar, layer::tar(entries)?)?;
     fs::write(&program, agent)?;
-    let mut build = Command::new(NEX);
+    let mut build = Command::new(nex::program());
     build.args(["rootfs", "--quiet", "--platform", "linux/amd64", "--size", "64MiB", "--agent"]).arg(program);
     command::run(build.arg(format!("--image=tar:{}", tar.display())).arg("-o").arg(directory.join("rootfs.ext4")))?;
     Ok(())

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use nex_protocol::Role;
-use nex_testkit::{Result, command, corpus, places};
+use nex_testkit::{Result, command, corpus, nex, places};
 use nex_vmm::Architecture;
 
 use crate::guest::{Guest, agent_for_arm64, in_order, rootfs};
@@ -39,7 +39,7 @@ fn alpine_for_arm64() -> Result<()> {
     assert!(!console.contains("@nex1 fail"), "{console}");
     in_order(&image)?;
     // Nobody asks it to end, but it is asked to when it boots.
-    let mut boot = Command::new(env!("CARGO_BIN_EXE_nex"));
+    let mut boot = Command::new(nex::program());
     boot.args(["rootfs", "boot", "--quiet", "--bus", "nvme"]).arg(&image).arg("--kernel").arg(kernel);
     let said = String::from_utf8(command::run(&mut boot)?)?;
     assert!(said.contains("as init\n") && said.ends_with("end         powered off\n"), "{said}");

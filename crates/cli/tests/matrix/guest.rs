@@ -8,17 +8,12 @@ use std::time::{Duration, Instant};
 use nex_kernel::MAX_KERNEL;
 use nex_protocol::{Decoder, Event, Item, Ready};
 use nex_testkit::e2fsck::E2fsck;
-use nex_testkit::{Failure, Result, command, fsck, places};
+use nex_testkit::{Failure, Result, command, fsck, nex, places};
 use nex_vmm::{Accelerator, Access, Architecture, Bus, Drive, Machine, Qemu, Reading, Vmm};
 
 /// How long a guest may take to report, and to end: systemd needs half a minute where nothing else runs.
 const PATIENCE: Duration = Duration::from_secs(240);
 const MEMORY_MIB: u32 = 384;
-
-/// The static agent for this machine.
-pub fn agent() -> Result<PathBuf> {
-    built(&mut Command::new(places::workspace().join("scripts/build-agent")))
-}
 
 /// The static agent for arm64; `None`, with a line that says so, where there is no compiler for it.
 pub fn agent_for_arm64() -> Result<Option<PathBuf>> {
@@ -26,17 +21,13 @@ pub fn agent_for_arm64() -> Result<Option<PathBuf>> {
         eprintln!("LEFT OUT: arm64's agent: {}", reason.trim());
         return Ok(None);
     }
-    built(Command::new(places::workspace().join("scripts/build-agent")).arg("aarch64")).map(Some)
-}
-
-fn built(build: &mut Command) -> Result<PathBuf> {
-    let printed = command::run(build)?;
-    Ok(PathBuf::from(String::from_utf8_lossy(&printed).trim()))
+    let printed = command::run(Command::new(places::workspace().join("scripts/build-agent")).arg("aarch64"))?;
+    Ok(Some(PathBuf::from(String::from_utf8_lossy(&printed).trim())))
 }
 
 /// `nex rootfs` with room for what a guest writes.
 pub fn rootfs(image: &str, agent: &Path, output: &Path) -> Command {
-    let mut build = Command::new(env!("CARGO_BIN_EXE_nex"));
+    let mut build = Command::new(nex::program());
     build.args(["rootfs", "--quiet", "--size", "auto", "--image", image, "--agent"]).arg(agent).arg("-o").arg(output);
     build
 }

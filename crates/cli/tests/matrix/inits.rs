@@ -4,15 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use nex_protocol::Role;
-use nex_testkit::{Result, command, corpus};
+use nex_testkit::{Result, command, corpus, nex};
 use nex_vmm::Architecture;
 
-use crate::guest::{Guest, agent, in_order, rootfs};
+use crate::guest::{Guest, in_order, rootfs};
 
 /// The agent reports as the init, ends the machine when it is asked to, and leaves a clean file system.
 fn boots(image: &str, directory: &Path) -> Result<()> {
     let output = directory.join("rootfs.ext4");
-    command::run(&mut rootfs(image, &agent()?, &output))?;
+    command::run(&mut rootfs(image, nex::agent()?, &output))?;
     let Some(mut guest) = Guest::start(Architecture::X86_64, &output, "")? else { return Ok(()) };
     assert_eq!(guest.ready_or_cut(&output)?.role, Role::Init);
     let console = guest.end()?;

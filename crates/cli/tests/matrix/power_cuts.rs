@@ -5,10 +5,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use nex_testkit::{Result, command};
+use nex_testkit::{Result, command, nex};
 use nex_vmm::Architecture;
 
-use crate::guest::{Guest, after_a_cut, agent, rootfs};
+use crate::guest::{Guest, after_a_cut, rootfs};
 
 /// The moments are not chosen by chance, so that a failure can be had again; what the guest does then is.
 const MOMENTS_MS: [u64; 3] = [150, 700, 1900];
@@ -42,7 +42,7 @@ fn the_journal_brings_it_back() -> Result<()> {
     fs::write(path("tree/writes"), WRITES)?;
     command::run(Command::new("chmod").arg("755").arg(path("tree/writes")).arg(path("tree/bin/busybox")))?;
     let image = path("rootfs.ext4");
-    command::run(&mut rootfs(&format!("rootfs:{}", path("tree").display()), &agent()?, &image))?;
+    command::run(&mut rootfs(&format!("rootfs:{}", path("tree").display()), nex::agent()?, &image))?;
     let mut replayed = 0;
     for moment in MOMENTS_MS {
         // From the second one on, the guest's kernel has a journal to replay first.

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use nex_protocol::Role;
 use nex_testkit::debian::Debian;
-use nex_testkit::{Result, command, places};
+use nex_testkit::{Result, command, nex, places};
 use nex_vmm::Architecture;
 
-use crate::guest::{Guest, agent, in_order, rootfs};
+use crate::guest::{Guest, in_order, rootfs};
 
 /// An agent that tells as whom it was started, and goes on as the real one.
 const WRAPPER: &str = "#!/bin/sh\ntext=\"the agent is $(id -un) of $(id -gn)\"\necho \"$text\"\n\
@@ -30,7 +30,7 @@ impl World {
         }
         let world = Self { directory: tempfile::tempdir()? };
         fs::create_dir_all(world.path("layer/usr/local/bin"))?;
-        fs::copy(agent()?, world.path("layer/usr/local/bin/nex-agent"))?;
+        fs::copy(nex::agent()?, world.path("layer/usr/local/bin/nex-agent"))?;
         fs::write(world.path("wrapper"), WRAPPER)?;
         fs::write(world.path("boot.sh"), BOOT_SCRIPT)?;
         Ok(Some(world))

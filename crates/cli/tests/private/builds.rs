@@ -5,11 +5,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
-use nex_testkit::{Result, command};
+use nex_testkit::nex::script::{World, as_user};
+use nex_testkit::{Result, command, nex};
 
 use crate::made::{Before, CLOSED, OPEN, Running, under};
-use crate::nex;
-use crate::world::{World, as_user};
 
 /// What belongs to a script's tree has the image's modes, in a directory that nobody else can enter.
 fn is_in_a_tree(path: &Path) -> bool {

@@ -5,10 +5,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nex_testkit::nex::boot::Place;
 use nex_testkit::{Result, places, program};
 
 use crate::made::{Before, CLOSED, OPEN, Running};
-use crate::place::Place;
 
 /// A VMM that tells its version, leaves a mark, and never speaks.
 const SILENT: &str = "#!/bin/sh
@@ -88,9 +88,9 @@ fn sockets_and_drives_of_guests_are_private() -> Result<()> {
     assert_eq!(fs::metadata(&changes)?.mode() & 0o777, 0o666);
     made_by(&place, &boot(&place, &programs, &["--accel", "emulation"])?, None)?;
 
-    let mut run = Command::new(crate::nex::NEX);
+    let mut run = Command::new(nex_testkit::nex::program());
     run.env_clear().env("TMPDIR", place.path("tmp")).args(["run", "--vmm", "firecracker", "--rootfs"]);
-    run.arg(place.file()).arg("--kernel").arg(&place.parts.kernel).arg("--agent").arg(crate::nex::agent()?);
+    run.arg(place.file()).arg("--kernel").arg(&place.parts.kernel).arg("--agent").arg(nex_testkit::nex::agent()?);
     run.arg(&place.parts.busybox);
     let made = made_by(&place, &with_programs(&place, &programs, run), None)?;
     assert!(has(&made, "vsock_1024"), "{made:?}");

@@ -7,10 +7,9 @@ use std::process::{Command, Stdio};
 use nex_testkit::kernel::{self, Access, Mount};
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, rootfs};
 use nex_testkit::{Failure, Result, command, fsck};
 use serde_json::Value;
-
-use crate::nex::{self, rootfs};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;

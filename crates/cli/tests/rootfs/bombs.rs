@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 use flate2::write::GzEncoder;
 use nex_testkit::layer::{self, Entry};
 use nex_testkit::layout::{self, Compression, Image};
+use nex_testkit::nex::{self, failed, names, rootfs};
 use nex_testkit::sparse::{header, pax, pax_record};
 use nex_testkit::{Result, command, fsck};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-use crate::nex::{self, NEX, failed, names, rootfs};
 
 const MIB: u64 = 1 << 20;
 /// The address space that a build gets, in bytes: threads and their stacks included.
@@ -345,7 +344,10 @@ fn no_layers() -> Image {
 #[test]
 fn the_bound_on_memory_is_kept() -> Result<()> {
     let mut limited = Command::new("prlimit");
-    limited.args(["--as=16777216", "--", "env", "-i"]).arg(NEX).args(["rootfs", "--image", "scratch", "-o", "-"]);
+    limited
+        .args(["--as=16777216", "--", "env", "-i"])
+        .arg(nex::program())
+        .args(["rootfs", "--image", "scratch", "-o", "-"]);
     assert!(!command::output(&mut limited)?.status.success());
     Ok(())
 }

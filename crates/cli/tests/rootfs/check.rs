@@ -7,13 +7,12 @@ use std::process::{Command, Output};
 use nex_testkit::debian::Debian;
 use nex_testkit::guest::Parts;
 use nex_testkit::layer::{self, Entry};
+use nex_testkit::nex::{self, build};
 use nex_testkit::{Failure, Result, command, corpus, places};
 use serde_json::Value;
 
-use crate::nex::{self, NEX, build};
-
 fn check(image: &Path, arguments: &[&str]) -> Result<Output> {
-    command::output(Command::new(NEX).env_clear().args(["rootfs", "check"]).arg(image).args(arguments))
+    command::output(Command::new(nex::program()).env_clear().args(["rootfs", "check"]).arg(image).args(arguments))
 }
 
 /// The report as JSON, when the exit code is as expected.
@@ -137,9 +136,9 @@ fn exit_codes_tell_errors_from_what_is_unknown() -> Result<()> {
     nex::failed(&check(&missing, &[])?, &["cannot read", "No such file"])?;
     nex::failed(&check(directory.path(), &[])?, &["it is a directory, but must be a regular file or a block device"])?;
     let agent = nex::agent()?.to_string_lossy();
-    let no_config = ["--kernel", NEX, "--kernel-config", &agent];
+    let no_config = ["--kernel", nex::program(), "--kernel-config", &agent];
     nex::failed(&check(&image, &no_config)?, &["has no CONFIG_ line"])?;
-    assert_eq!(ids(&report(&image, &["--kernel", NEX], 1)?), ["no-kernel"]);
+    assert_eq!(ids(&report(&image, &["--kernel", nex::program()], 1)?), ["no-kernel"]);
     let tar = directory.path().join("file.tar");
     fs::write(&tar, layer::tar(&[Entry::file("f", "content")])?)?;
     assert_eq!(ids(&report(&tar, &[], 1)?), ["not-ext4"]);

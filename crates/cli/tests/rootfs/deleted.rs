@@ -6,9 +6,8 @@ use std::process::{Command, Stdio};
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, rootfs};
 use nex_testkit::{Failure, Result, command, fsck, places};
-
-use crate::nex::{self, rootfs};
 
 /// What begins every text that the tests look for.
 const MARK: &str = "the-mark-of-";

@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
-use nex_testkit::{Result, command, places};
+use nex_testkit::{Result, command, nex, places};
 
 use crate::layers::five_layers;
-use crate::nex;
 
 /// Builds the same image in each of these ways and compares the files.
 fn same_bytes(what: &str, ways: &[&dyn Fn(&mut Command)]) -> Result<()> {

@@ -12,13 +12,12 @@ use std::thread;
 use std::time::Duration;
 
 use nex_testkit::fault_registry::{FaultRegistry, Reply, Request};
-use nex_testkit::layer::{Entry, noise};
+use nex_testkit::layer::Entry;
 use nex_testkit::layout::{Compression, Image};
+use nex_testkit::nex::{self, failed, rootfs};
 use nex_testkit::registry::{Protection, Registry};
-use nex_testkit::{Failure, Result, command, fsck, skopeo};
+use nex_testkit::{Failure, Result, command, fsck, noise, skopeo};
 use tempfile::TempDir;
-
-use crate::nex::{self, failed, rootfs};
 
 /// Layers of the image.
 const LAYERS: usize = 7;
@@ -39,7 +38,7 @@ impl Sample {
     fn new() -> Result<Self> {
         let layer = |number: usize| {
             let name = format!("file-{number}");
-            vec![Entry::file("common", &name), Entry::file(name, noise(LENGTH, number as u64 + 1))]
+            vec![Entry::file("common", &name), Entry::file(name, noise::bytes(LENGTH, number as u64 + 1))]
         };
         let sample = Self { directory: nex::directory()?, expected: Vec::new() };
         let image = Image::of(&Vec::from_iter((0..LAYERS).map(layer)))?.compressed(Compression::None);
@@ -170,7 +169,8 @@ fn layers_that_wait_take_no_memory() -> Result<()> {
     const MEMORY_KIB: u64 = 32 << 10;
     let directory = nex::directory()?;
     let (layout, output) = (directory.path().join("layout"), directory.path().join("out.ext4"));
-    let layers = [vec![Entry::file("small", noise(LENGTH, 1))], vec![Entry::file("large", noise(LARGE, 2))]];
+    let layers =
+        [vec![Entry::file("small", noise::bytes(LENGTH, 1))], vec![Entry::file("large", noise::bytes(LARGE, 2))]];
     Image::of(&layers)?.compressed(Compression::None).write(&layout, "image")?;
     let events = Arc::new(Events::default());
     let server = Arc::clone(&events);

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use nex_testkit::layer::{self, Entry};
 use nex_testkit::layout::{Compression, Image};
-use nex_testkit::{Failure, Result, command, fsck, places, program};
+use nex_testkit::nex::{self, failed, fails, names, rootfs, rootfs_with};
+use nex_testkit::{Failure, Result, command, fsck, noise, places, program};
 use tempfile::TempDir;
 
 use crate::layers::five_layers;
-use crate::nex::{self, failed, fails, names, rootfs, rootfs_with};
 
 /// A directory with an image in it, and another for the output.
 struct Place {
@@ -68,8 +68,7 @@ impl Place {
 
 /// An image of one layer whose blob is the largest of its layout.
 fn one_layer(compression: Compression) -> Result<Image> {
-    let noise: Vec<u8> =
-        (0..200_000u32).flat_map(|number| (number.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
+    let noise = noise::bytes(800_000, 1);
     Ok(Image::of(&[vec![Entry::directory("etc"), Entry::file("etc/noise", noise)]])?.compressed(compression))
 }
 
@@ -182,14 +181,14 @@ fn an_agent_that_cannot_run_in_the_image_is_refused_before_the_build() -> Result
     let foreign = nex::agent_for_aarch64(place.directory.path())?;
     place.fails(&mut with_agent(&place, &image, &foreign), &["arm64", "amd64"])?;
     // The command under test is linked to the host's C library, which this image lacks.
-    place.fails(&mut with_agent(&place, &image, Path::new(nex::NEX)), &["ld-linux", "no C library", "static"])
+    place.fails(&mut with_agent(&place, &image, Path::new(nex::program())), &["ld-linux", "no C library", "static"])
 }
 
 #[test]
 fn no_agent_at_all_is_said() -> Result<()> {
     let place = Place::new()?;
     let lonely = place.directory.path().join("nex");
-    program::copy(nex::NEX, &lonely)?;
+    program::copy(nex::program(), &lonely)?;
     let mut build = Command::new(&lonely);
     build.args(["rootfs", "--quiet", "--image", "scratch", "-o"]).arg(place.output_directory().join("rootfs.ext4"));
     place.fails(&mut build, &["no agent", "--agent", "nex-agent"])
@@ -277,12 +276,13 @@ fn a_report_that_nobody_takes_is_an_error_with_a_place() -> Result<()> {
     ];
     for (arguments, last) in commands {
         let full = fs::File::options().write(true).open("/dev/full")?;
-        let ended = Command::new(nex::NEX).args(arguments).arg(last).stdout(full).stderr(Stdio::piped()).spawn()?;
+        let ended =
+            Command::new(nex::program()).args(arguments).arg(last).stdout(full).stderr(Stdio::piped()).spawn()?;
         failed(&ended.wait_with_output()?, &["cannot write the report to standard output: No space left"])?;
         // Who has read enough is no error, and hears of none.
         let (reader, writer) = std::io::pipe()?;
         drop(reader);
-        let result = command::output(Command::new(nex::NEX).args(arguments).arg(last).stdout(writer))?;
+        let result = command::output(Command::new(nex::program()).args(arguments).arg(last).stdout(writer))?;
         assert_eq!((result.status.code(), &*String::from_utf8_lossy(&result.stderr)), (Some(141), ""));
     }
     Ok(())

@@ -5,10 +5,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
+use nex_testkit::nex::{self, rootfs};
 use nex_testkit::{Failure, Result, command, fsck};
 use serde_json::Value;
-
-use crate::nex::{self, rootfs};
 
 const MIB: u64 = 1 << 20;
 

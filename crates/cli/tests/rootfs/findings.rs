@@ -6,9 +6,8 @@ use std::process::{Command, Output};
 
 use nex_testkit::failure::Context;
 use nex_testkit::layout::{Compression, Image};
+use nex_testkit::nex::{self, names, rootfs};
 use nex_testkit::{Failure, Result, command, fsck, packed, places};
-
-use crate::nex::{self, names, rootfs};
 
 /// A build that takes longer hangs.
 const SECONDS: &str = "60";

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nex_testkit::nex::{self, build, tree_is};
 use nex_testkit::registry::{Protection, Registry};
 use nex_testkit::{Result, command, fsck, places, skopeo, umoci};
 
 use crate::layers::five_layers;
-use crate::nex::{self, build, tree_is};
 
 /// Where an image of five layers lies, as a layout.
 fn layout(directory: &Path) -> Result<PathBuf> {

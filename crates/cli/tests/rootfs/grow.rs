@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nex_testkit::kernel::{self, Access, Mount};
+use nex_testkit::nex::{self, failed, rootfs};
 use nex_testkit::{Failure, Result, command, fsck, image_tree, manifest};
 use serde_json::Value;
 use tempfile::TempDir;
-
-use crate::nex::{self, NEX, failed, rootfs};
 
 const MIB: u64 = 1 << 20;
 
@@ -159,14 +158,14 @@ fn the_growth_that_set_agent_asks_for_makes_its_room() -> Result<()> {
     large.resize(200 << 20, 1);
     fs::write(&agent, large)?;
     let set_agent = || {
-        let mut command = Command::new(NEX);
+        let mut command = Command::new(nex::program());
         command.args(["rootfs", "set-agent"]).arg(place.file()).arg(&agent);
         command
     };
     let refusal = command::output(&mut set_agent())?;
     let said = String::from_utf8_lossy(&refusal.stderr).into_owned();
     let advice = said.split("make room with: nex ").nth(1).expect("advice").trim_end().to_owned();
-    command::run(Command::new("sh").args(["-c", &format!("{NEX} {advice}")]))?;
+    command::run(Command::new("sh").args(["-c", &format!("{} {advice}", nex::program())]))?;
     command::run(&mut set_agent())?;
     fsck::check(&place.file())
 }
@@ -216,7 +215,7 @@ fn its_page_is_there() -> Result<()> {
     for (arguments, expected) in
         [(["manual", "rootfs-grow"], "nex\\-rootfs\\-grow"), (["completion", "bash"], "rootfs__subcmd__grow")]
     {
-        let said = String::from_utf8_lossy(&command::run(Command::new(NEX).args(arguments))?).into_owned();
+        let said = String::from_utf8_lossy(&command::run(Command::new(nex::program()).args(arguments))?).into_owned();
         assert!(said.contains(expected), "{arguments:?}");
     }
     Ok(())

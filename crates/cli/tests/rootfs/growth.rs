@@ -5,9 +5,7 @@ use std::process::Command;
 
 use nex_testkit::online_growth::{self, Fill, Growth};
 use nex_testkit::unclean_stop::{self, Moment};
-use nex_testkit::{Result, command, corpus, fsck, image_tree, kernel, manifest};
-
-use crate::nex;
+use nex_testkit::{Result, command, corpus, fsck, image_tree, kernel, manifest, nex};
 
 const MIB: u64 = 1 << 20;
 
@@ -61,8 +59,8 @@ fn the_kernel_uses_and_grows_what_was_changed_in_place() -> Result<()> {
     for (name, options) in [("journal", &["--size", "100MiB"][..]), ("none", &["--size", "100MiB", "--no-journal"])] {
         let image = directory.path().join(name);
         command::run(nex::rootfs("scratch", &image)?.args(options))?;
-        command::run(Command::new(nex::NEX).env_clear().args(["rootfs", "set-agent"]).arg(&image).arg(&agent))?;
-        command::run(Command::new(nex::NEX).env_clear().args(["rootfs", "grow"]).arg(&image).arg("300MiB"))?;
+        command::run(Command::new(nex::program()).env_clear().args(["rootfs", "set-agent"]).arg(&image).arg(&agent))?;
+        command::run(Command::new(nex::program()).env_clear().args(["rootfs", "grow"]).arg(&image).arg("300MiB"))?;
         fsck::judge(&image)?;
         if kernel::is_available() {
             manifest::equal(&image_tree::read(&image)?, &kernel::read_tree(&image)?)?;

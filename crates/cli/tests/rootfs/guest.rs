@@ -8,9 +8,8 @@ use std::process::Command;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
 use nex_testkit::manifest::{Kind, Manifest, file_kind};
+use nex_testkit::nex::{self, build};
 use nex_testkit::{Result, command, fsck, image_tree};
-
-use crate::nex::{self, build};
 
 const RUNS: u32 = 0o755;
 /// Where the UUID stands in a file system, in its superblock.
@@ -193,7 +192,8 @@ fn the_agents_service_is_as_it_is_asked_for() -> Result<()> {
     let mut cat = Command::new("debugfs");
     let cat = command::run(cat.args(["-R", "cat /etc/systemd/system/agent.service"]).arg(&output))?;
     assert!(String::from_utf8_lossy(&cat).contains(unit), "{}", String::from_utf8_lossy(&cat));
-    let checked = command::output(Command::new(nex::NEX).args(["rootfs", "check", "--format", "json"]).arg(&output))?;
+    let checked =
+        command::output(Command::new(nex::program()).args(["rootfs", "check", "--format", "json"]).arg(&output))?;
     let checked: serde_json::Value = serde_json::from_slice(&checked.stdout)?;
     let ids: Vec<_> =
         checked["findings"].as_array().into_iter().flatten().map(|finding| finding["id"].clone()).collect();
@@ -229,7 +229,7 @@ fn a_password_is_no_hash_and_is_not_shown() -> Result<()> {
         let hash = command::run(Command::new("openssl").args(["passwd", kind, "-salt", "salt", "hunter2"]))?;
         fs::write(&file, &hash)?;
         command::run(&mut build()?)?;
-        let checked = command::run(Command::new(nex::NEX).args(["rootfs", "check"]).arg(&output))?;
+        let checked = command::run(Command::new(nex::program()).args(["rootfs", "check"]).arg(&output))?;
         assert!(!String::from_utf8_lossy(&checked).contains("user-hash"));
     }
     Ok(())

@@ -6,11 +6,11 @@ use std::path::Path;
 use nex_testkit::layer::{self, Entry};
 use nex_testkit::layout::Image;
 use nex_testkit::manifest::{Kind, Manifest};
+use nex_testkit::nex::{self, fails, names, rootfs};
 use nex_testkit::sparse::{self, Form, header, pax, pax_record};
 use nex_testkit::{Result, command, fsck, image_tree};
 
 use crate::layers::image_equals_umoci;
-use crate::nex::{self, fails, names, rootfs};
 
 /// The tree of the image that a stack of tars makes; judged by e2fsck.
 fn tree(layers: Vec<Vec<u8>>) -> Result<Manifest> {

@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nex_testkit::guest::Parts;
+use nex_testkit::nex::{self, failed};
 use nex_testkit::{Result, command};
-
-use crate::nex::{self, NEX, failed};
 
 const MIB: usize = 1 << 20;
 /// The address space of nex, in bytes: half of what the limit lets a kernel have.
@@ -69,7 +68,7 @@ fn bzimage(path: &Path, payload: &[u8]) -> Result<()> {
 
 fn bounded(arguments: &[&str], kernel: &Path) -> Result<Output> {
     let mut limited = Command::new("prlimit");
-    limited.arg(format!("--as={MEMORY}")).args(["--", "env", "-i", "PATH=/usr/bin:/bin", NEX]);
+    limited.arg(format!("--as={MEMORY}")).args(["--", "env", "-i", "PATH=/usr/bin:/bin", nex::program()]);
     command::output(limited.args(arguments).arg("--kernel").arg(kernel))
 }
 

@@ -5,9 +5,8 @@ use std::path::Path;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::{Compression, Image};
 use nex_testkit::manifest::Manifest;
+use nex_testkit::nex::{self, build, tree_is};
 use nex_testkit::{Result, backup, fsck, image_tree, kernel, places, umoci};
-
-use crate::nex::{self, build, tree_is};
 
 /// Builds the image of these layers, each with a root directory of its own, has it judged, and compares it with umoci's.
 fn equals_umoci(layers: Vec<Vec<Entry>>) -> Result<()> {

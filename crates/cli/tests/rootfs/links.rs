@@ -7,10 +7,9 @@ use std::path::Path;
 use nex_testkit::kernel::{self, Access, Mount};
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::{Compression, Image};
+use nex_testkit::nex::{self, rootfs};
 use nex_testkit::{Result, command, fsck};
 use serde_json::Value;
-
-use crate::nex::{self, rootfs};
 
 /// `EXT4_LINK_MAX`.
 const LINK_MAX: u32 = 65_000;

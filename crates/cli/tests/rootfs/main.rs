@@ -19,7 +19,6 @@ mod kernel_bombs;
 mod layers;
 mod links;
 mod named_files;
-mod nex;
 mod not_a_root;
 mod options;
 mod privileges;

@@ -9,9 +9,8 @@ use nex_testkit::failure::Context;
 use nex_testkit::fault_registry::FaultRegistry;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, failed, rootfs, rootfs_with};
 use nex_testkit::{Result, command};
-
-use crate::nex::{self, NEX, failed, rootfs, rootfs_with};
 
 /// The command, ended after a minute, which is not the exit code 1 of a refusal.
 fn within_a_minute(command: &Command) -> Command {
@@ -40,7 +39,7 @@ fn nothing_in_the_place_of_a_file_keeps_anybody_waiting() -> Result<()> {
             }
             "--agent" => return Ok(rootfs_with(file, "scratch", &output)),
             "explain" => {
-                build = Command::new(NEX);
+                build = Command::new(nex::program());
                 build.env_clear().args(["rootfs", "explain"]).arg(file);
             }
             "SSL_CERT_FILE" => {

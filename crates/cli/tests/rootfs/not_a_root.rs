@@ -7,10 +7,9 @@ use std::process::{Command, Stdio};
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, build};
 use nex_testkit::{Result, command, skopeo};
 use tempfile::TempDir;
-
-use crate::nex::{self, build};
 
 /// A directory with what is named, and a good output beside it.
 struct Place {

@@ -4,10 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nex_testkit::nex::{self, rootfs};
 use nex_testkit::{Result, command, fsck, layout};
 use serde_json::Value;
-
-use crate::nex::{self, rootfs};
 
 const MIB: u64 = 1 << 20;
 
@@ -87,7 +86,7 @@ fn free_blocks(image: &Path) -> Result<Option<u64>> {
 #[test]
 fn fs_is_another_name_and_quiet_prints_no_progress() -> Result<()> {
     let directory = nex::directory()?;
-    let mut build = Command::new(nex::NEX);
+    let mut build = Command::new(nex::program());
     build.args(["fs", "--quiet", "--image", "scratch", "--agent"]).arg(nex::agent()?);
     let result = command::output(build.arg("-o").arg(directory.path().join("out.ext4")))?;
     assert!(result.status.success());

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
+use nex_testkit::nex::{self, tree_is};
 use nex_testkit::{Result, command, fsck, places, umoci};
 
 use crate::layers::five_layers;
-use crate::nex::{self, tree_is};
 
 #[test]
 fn a_user_without_capabilities_tools_and_devices_gets_the_same_tree() -> Result<()> {

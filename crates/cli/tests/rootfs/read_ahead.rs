@@ -4,14 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use nex_testkit::Result;
-use nex_testkit::layer::{Entry, noise};
+use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, fails, rootfs};
+use nex_testkit::{Result, noise};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::layers::image_equals_umoci;
-use crate::nex::{self, fails, rootfs};
 
 /// More than are read at once.
 const LAYERS: u8 = 12;
@@ -21,7 +21,7 @@ fn many_layers() -> Result<Image> {
     let layer = |number: u8| {
         // It does not compress: the lowest takes its time, and more than its buffers hold.
         let length = if number == 0 { 8 << 20 } else { 1000 };
-        let own = Entry::file(format!("own-{number}"), noise(length, u64::from(number) + 1));
+        let own = Entry::file(format!("own-{number}"), noise::bytes(length, u64::from(number) + 1));
         let shared = Entry::file("shared", [number; 100]);
         let below = Entry::whiteout(&format!("own-{}", number.saturating_sub(1)));
         if number == 0 { vec![Entry::directory("."), own, shared] } else { vec![own, shared, below] }

@@ -7,9 +7,8 @@ use std::process::Command;
 use nex_testkit::debian::{Debian, TAG};
 use nex_testkit::kernel::{Access, Mount};
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, build, tree_is};
 use nex_testkit::{Failure, Result, backup, command, corpus, fsck, image_tree, kernel, manifest, places, umoci};
-
-use crate::nex::{self, build, tree_is};
 
 /// The bar for peak memory, whatever the image.
 const PEAK: u64 = 100 << 20;

@@ -3,11 +3,11 @@
 use std::fs;
 
 use nex_testkit::layout::{self, Image};
+use nex_testkit::nex::{self, fails, rootfs};
 use nex_testkit::registry::{Protection, Registry};
 use nex_testkit::{Result, command, fsck, skopeo};
 
 use crate::layers::five_layers;
-use crate::nex::{self, fails, rootfs};
 
 /// `ali:open sesame`, as a configuration file has it.
 const BASIC: &str = "YWxpOm9wZW4gc2VzYW1l";

@@ -9,9 +9,8 @@ use nex_testkit::fault_registry::FaultRegistry;
 use nex_testkit::inner_addresses::METADATA;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, failed, rootfs};
 use nex_testkit::{Result, command, places};
-
-use crate::nex::{self, failed, rootfs};
 
 /// Where nex is sent, by a redirect of the blobs and by a token server.
 fn sent_to(host: &'static str) -> Result<()> {

@@ -8,11 +8,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nex_testkit::kernel::{self, Access, Mount};
+use nex_testkit::nex::{self, agent_for_aarch64, failed, rootfs, rootfs_with};
 use nex_testkit::{Failure, Result, command, corpus, fsck, image_tree, manifest, places};
 use serde_json::Value;
 use tempfile::TempDir;
-
-use crate::nex::{self, NEX, agent_for_aarch64, failed, rootfs, rootfs_with};
 
 /// A root filesystem, and another agent than it has.
 struct Place {
@@ -265,10 +264,10 @@ fn an_image_without_its_agent_is_refused() -> Result<()> {
 #[test]
 fn flags_of_a_build_do_not_go_with_it_and_its_page_is_there() -> Result<()> {
     let place = Place::new(&[])?;
-    let mut with_flag = Command::new(NEX);
+    let mut with_flag = Command::new(nex::program());
     with_flag.args(["rootfs", "--size", "1G", "set-agent"]).arg(place.file()).arg(place.other());
     assert_eq!(command::output(&mut with_flag)?.status.code(), Some(2));
-    let mut alias = Command::new(NEX);
+    let mut alias = Command::new(nex::program());
     // Variables for builds may be set.
     alias
         .env("NEX_ROOTFS_IMAGE", "x")
@@ -282,10 +281,13 @@ fn flags_of_a_build_do_not_go_with_it_and_its_page_is_there() -> Result<()> {
         (["manual", "fs-set-agent"], "nex\\-rootfs\\-set\\-agent"),
         (["completion", "bash"], "set-agent"),
     ] {
-        let said = String::from_utf8_lossy(&command::run(Command::new(NEX).args(arguments))?).into_owned();
+        let said = String::from_utf8_lossy(&command::run(Command::new(nex::program()).args(arguments))?).into_owned();
         assert!(said.contains(expected), "{arguments:?}");
     }
-    assert_eq!(command::output(Command::new(NEX).args(["manual", "rootfs-nothing"]))?.status.code(), Some(2));
+    assert_eq!(
+        command::output(Command::new(nex::program()).args(["manual", "rootfs-nothing"]))?.status.code(),
+        Some(2)
+    );
     Ok(())
 }
 

@@ -10,9 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nex_testkit::nex::{self, full_pipe, names, wait_until_caught};
 use nex_testkit::{Failure, Result, command, places};
-
-use crate::nex::{self, full_pipe, names, wait_until_caught};
 
 /// In what time nobody loses patience, on a busy machine.
 const SOON: Duration = Duration::from_secs(8);
@@ -99,7 +98,7 @@ fn one_signal_is_enough_wherever_a_build_waits() -> Result<()> {
 fn ctrl_c_ends_a_shells_loop() -> Result<()> {
     let place = nex::directory()?;
     let build = nex::rootfs(&fifo(place.path())?, &place.path().join("image"))?;
-    let mut waiting = Command::new(nex::NEX);
+    let mut waiting = Command::new(nex::program());
     waiting.args(["rootfs", "explain", "-"]);
     let mut deaf = Command::new("bash");
     deaf.args(["-c", "trap 'exit 130' INT TERM; while :; do sleep 0.05; done"]);
@@ -160,7 +159,7 @@ fn the_first_process_of_a_container_ends_with_a_shells_code_for_the_signal() -> 
     }
     let place = nex::directory()?;
     let build = nex::rootfs(&fifo(place.path())?, &place.path().join("image"))?;
-    let mut waiting = Command::new(nex::NEX);
+    let mut waiting = Command::new(nex::program());
     waiting.args(["rootfs", "explain", "-"]);
     for run in [build, waiting] {
         for (name, code) in [("TERM", 143), ("INT", 130)] {

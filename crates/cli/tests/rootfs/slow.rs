@@ -6,11 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nex_testkit::fault_registry::{FaultRegistry, Reply, Request};
-use nex_testkit::layer::{Entry, noise};
+use nex_testkit::layer::Entry;
 use nex_testkit::layout::{Compression, Image};
-use nex_testkit::{Result, command};
-
-use crate::nex::{self, failed, rootfs};
+use nex_testkit::nex::{self, failed, rootfs};
+use nex_testkit::{Result, command, noise};
 
 /// Between two bytes of a server that drips.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -35,7 +34,7 @@ fn pull(
     let directory = nex::directory()?;
     let (layout, output) = (directory.path().join("layout"), directory.path().join("out/image.ext4"));
     fs::create_dir(directory.path().join("out"))?;
-    Image::of(&[vec![Entry::file("file", noise(64 << 10, 1))]])?
+    Image::of(&[vec![Entry::file("file", noise::bytes(64 << 10, 1))]])?
         .compressed(Compression::None)
         .write(&layout, "image")?;
     let registry = FaultRegistry::start(&layout, answer)?;
@@ -106,7 +105,7 @@ fn a_layer_that_drips_ends_the_build() -> Result<()> {
 fn a_layer_that_is_slow_but_fast_enough_is_built() -> Result<()> {
     let directory = nex::directory()?;
     let (layout, output) = (directory.path().join("layout"), directory.path().join("image.ext4"));
-    Image::of(&[vec![Entry::file("file", noise(64 << 10, 1))]])?
+    Image::of(&[vec![Entry::file("file", noise::bytes(64 << 10, 1))]])?
         .compressed(Compression::None)
         .write(&layout, "image")?;
     let registry = FaultRegistry::start(&layout, |request, content, reply| {

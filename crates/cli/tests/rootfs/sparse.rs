@@ -5,9 +5,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use nex_testkit::kernel::{self, Access, Mount};
 use nex_testkit::layer::{self, Entry};
+use nex_testkit::nex::{self, rootfs};
 use nex_testkit::{Result, command, fsck};
-
-use crate::nex::{self, rootfs};
 
 const GIB: u64 = 1 << 30;
 const BLOCK: u64 = 4096;

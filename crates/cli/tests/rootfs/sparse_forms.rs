@@ -7,10 +7,9 @@ use std::process::Command;
 
 use nex_testkit::kernel::{self, Access, Mount};
 use nex_testkit::layout::{self, Compression, Image};
+use nex_testkit::nex::{self, fails, rootfs};
 use nex_testkit::sparse::{self, Form};
 use nex_testkit::{Result, command, fsck};
-
-use crate::nex::{self, fails, rootfs};
 
 const MIB: u64 = 1 << 20;
 /// What `stat(2)` and debugfs count in.

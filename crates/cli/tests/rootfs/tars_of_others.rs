@@ -6,9 +6,8 @@ use std::process::Command;
 
 use nex_testkit::layout::Image;
 use nex_testkit::manifest::{self, Manifest};
+use nex_testkit::nex::{self, fails, rootfs};
 use nex_testkit::{Result, command, host_tree, image_tree};
-
-use crate::nex::{self, fails, rootfs};
 
 /// A root filesystem with access lists, of users and groups that nobody has a name for.
 fn tree_with_access_lists() -> Result<tempfile::TempDir> {

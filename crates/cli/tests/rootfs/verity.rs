@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nex_testkit::guest::Guest;
+use nex_testkit::nex::{self, fails, names, rootfs};
 use nex_testkit::veritysetup::HashTree;
 use nex_testkit::{Result, command, fsck, layout, places};
 use serde_json::Value;
 use tempfile::TempDir;
-
-use crate::nex::{self, fails, names, rootfs};
 
 const MIB: u64 = 1 << 20;
 const BLOCK: u64 = 4096;

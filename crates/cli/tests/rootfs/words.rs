@@ -5,13 +5,12 @@ use std::process::Command;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, failed, rootfs, rootfs_with};
 use nex_testkit::{Result, command};
 use serde_json::Value;
 
-use crate::nex::{self, NEX, failed, rootfs, rootfs_with};
-
 fn said(arguments: &[&str]) -> Result<(Option<i32>, String)> {
-    let output = command::output(Command::new(NEX).env_clear().args(arguments))?;
+    let output = command::output(Command::new(nex::program()).env_clear().args(arguments))?;
     Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
@@ -65,11 +64,12 @@ fn who_takes_another_word_for_a_command_is_told_the_right_one() -> Result<()> {
 
 #[test]
 fn the_version_is_said_with_the_commit_and_the_target() -> Result<()> {
-    let text = String::from_utf8(command::run(Command::new(NEX).env_clear().arg("version"))?)?;
+    let text = String::from_utf8(command::run(Command::new(nex::program()).env_clear().arg("version"))?)?;
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[0], concat!("nex ", env!("CARGO_PKG_VERSION")));
-    let json: Value =
-        serde_json::from_slice(&command::run(Command::new(NEX).env_clear().args(["version", "--format", "json"]))?)?;
+    let json: Value = serde_json::from_slice(&command::run(
+        Command::new(nex::program()).env_clear().args(["version", "--format", "json"]),
+    )?)?;
     assert_eq!((&json["schemaVersion"], &json["version"]), (&1.into(), &env!("CARGO_PKG_VERSION").into()));
     let target = json["target"].as_str().unwrap_or_default();
     assert!(target.contains("-linux-") && target.starts_with(std::env::consts::ARCH), "{target}");
@@ -118,7 +118,8 @@ fn a_layer_is_called_by_its_blob_wherever_it_is_named() -> Result<()> {
 
     failed(&command::output(rootfs(&image, &output)?.args(["--size", "2MiB"]))?, &[&format!("layer 1 ({name})")])?;
 
-    let listed = command::run(Command::new(NEX).env_clear().args(["cache", "ls", "--cache-dir"]).arg(&cache))?;
+    let listed =
+        command::run(Command::new(nex::program()).env_clear().args(["cache", "ls", "--cache-dir"]).arg(&cache))?;
     let listed = String::from_utf8(listed)?;
     let keys = || listed.lines().filter_map(|line| line.split_whitespace().nth(1));
     let is_short = |key: &str| key.starts_with("sha256-") && key.ends_with('\u{2026}') && key.chars().count() == 20;

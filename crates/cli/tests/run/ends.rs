@@ -8,10 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nex_testkit::nex::wait_until_caught;
 use nex_testkit::{Failure, Result, command, program};
 use serde_json::json;
 
-use crate::nex::wait_until_caught;
 use crate::place::{Place, report};
 
 /// How long anything may take.

@@ -2,10 +2,9 @@
 
 use std::fs;
 
-use nex_testkit::{Result, command};
+use nex_testkit::{Result, command, nex};
 use serde_json::json;
 
-use crate::nex;
 use crate::place::{Place, report};
 
 #[test]

@@ -7,11 +7,9 @@ use std::process::Command;
 use nex_testkit::guest::Parts;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
-use nex_testkit::{Result, command};
+use nex_testkit::{Result, command, nex};
 use serde_json::Value;
 use tempfile::TempDir;
-
-use crate::nex::{self, NEX};
 
 /// The mode of a program.
 const RUNS: u32 = 0o755;
@@ -105,7 +103,7 @@ impl Place {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(NEX);
+        let mut command = Command::new(nex::program());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("TMPDIR", self.path("tmp"));
         command
     }

@@ -5,10 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use nex_testkit::{Failure, Result, command, elf, layout};
+use nex_testkit::{Failure, Result, command, elf, layout, nex};
 use serde_json::json;
 
-use crate::nex::{self, NEX};
 use crate::place::Place;
 
 /// The command ends with this exit code and says these words, and nothing on its standard output.
@@ -52,7 +51,11 @@ fn programs_that_cannot_run_are_refused() -> Result<()> {
     let foreign = nex::agent_for_aarch64(place.directory.path())?;
     fs::set_permissions(&foreign, fs::Permissions::from_mode(0o755))?;
     refused(&mut run(&foreign)?, 126, &["is for arm64, but the kernel is for amd64; build it for amd64"])?;
-    refused(&mut run(Path::new(NEX))?, 127, &["needs what the image lacks: the loader /lib64/", "build it static"])?;
+    refused(
+        &mut run(Path::new(nex::program()))?,
+        127,
+        &["needs what the image lacks: the loader /lib64/", "build it static"],
+    )?;
     program(&file, b"#!/usr/bin/python3\n", 0o755)?;
     refused(&mut run(&file)?, 127, &["is a script for /usr/bin/python3, which the image lacks"])?;
     refused(&mut place.nex()?, 125, &["the image names no program", "-- /bin/sh -c"])?;
@@ -117,7 +120,7 @@ fn an_agent_that_would_not_run_the_program_is_refused_at_once() -> Result<()> {
 #[test]
 fn wrong_usage_and_wrong_files_are_nex_s_own_failures() -> Result<()> {
     let Some(place) = Place::new(json!({ "Cmd": ["sh"] }))? else { return Ok(()) };
-    let mut nex = Command::new(NEX);
+    let mut nex = Command::new(nex::program());
     refused(nex.env_clear().arg("run"), 125, &["--rootfs <FILE>", "Usage: nex run"])?;
     refused(place.nex()?.args(["--restart", "often"]), 125, &["\"often\" is no restart policy"])?;
     refused(place.nex()?.args(["--env", "=x"]), 125, &["a variable is NAME=VALUE"])?;

@@ -7,10 +7,9 @@ use std::process::{Command, Stdio};
 
 use nex_testkit::layer::{self, Entry};
 use nex_testkit::manifest::Kind;
+use nex_testkit::nex::rootfs;
+use nex_testkit::nex::script::{EPOCH, World, text};
 use nex_testkit::{Failure, Result, command, corpus, fsck, image_tree};
-
-use crate::nex::rootfs;
-use crate::world::{EPOCH, World, text};
 
 /// The page's script; in place of its mirror stands a directory, of which apk makes a repository.
 const SCRIPT: &str = r#"#!/bin/sh

@@ -4,10 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use nex_testkit::cache_entry::reseal;
+use nex_testkit::nex::names;
+use nex_testkit::nex::script::{World, as_user, messages, text};
 use nex_testkit::{Failure, Result, command, fsck};
-
-use crate::nex::names;
-use crate::world::{World, as_user, messages, text};
 
 /// Never gives the same twice: what is the same was not run again.
 const SCRIPT: &str = "set -e

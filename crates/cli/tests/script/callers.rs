@@ -6,10 +6,8 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use nex_testkit::{Failure, Result, command, places, program};
-
-use crate::nex::NEX;
-use crate::world::{World, as_user};
+use nex_testkit::nex::script::{World, as_user};
+use nex_testkit::{Failure, Result, command, nex, places, program};
 
 /// What a user without rights gets from `/etc/subuid`.
 const SUBORDINATE: &str = "700000:65536";
@@ -96,7 +94,7 @@ impl Caller {
 
     /// A copy of nex at this path that belongs to the caller, who may change it.
     pub fn own_nex(self, path: &Path) -> Result<()> {
-        program::copy(NEX, path)?;
+        program::copy(nex::program(), path)?;
         let owner = if self == Self::Root { 0 } else { 65534 };
         Ok(chown(path, Some(owner), Some(owner))?)
     }

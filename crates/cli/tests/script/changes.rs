@@ -5,10 +5,9 @@ use std::fs;
 use std::process::Command;
 
 use nex_testkit::manifest::{Kind, Manifest};
+use nex_testkit::nex::same_but_for_guest;
+use nex_testkit::nex::script::{EPOCH, World, text};
 use nex_testkit::{Result, command, fsck, host_tree, image_tree, places};
-
-use crate::nex::same_but_for_guest;
-use crate::world::{EPOCH, World, text};
 
 /// Everything that can happen to a name.
 const SCRIPT: &str = r#"#!/bin/sh
@@ -140,11 +139,11 @@ fn identities_are_left_out_by_groups() -> Result<()> {
 
 #[test]
 fn the_groups_are_listed() -> Result<()> {
-    let mut nex = Command::new(crate::nex::NEX);
+    let mut nex = Command::new(nex_testkit::nex::program());
     let help = command::run(nex.args(["rootfs", "--clean=help"]))?;
     let help = String::from_utf8_lossy(&help).into_owned();
     assert!(help.contains("\nssh-host-keys  /etc/dropbear/dropbear_*_host_key\n"), "{help}");
-    let mut unknown = Command::new(crate::nex::NEX);
+    let mut unknown = Command::new(nex_testkit::nex::program());
     let refused = command::output(unknown.args(["rootfs", "--clean=keys"]))?;
     let message = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{message}");

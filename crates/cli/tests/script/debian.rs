@@ -6,10 +6,9 @@ use std::process::Command;
 
 use nex_testkit::debian::Debian;
 use nex_testkit::manifest::Manifest;
+use nex_testkit::nex::script::{EPOCH, World, as_user};
+use nex_testkit::nex::{rootfs, same_but_for_guest};
 use nex_testkit::{Result, command, fsck, host_tree, image_tree, places};
-
-use crate::nex::{rootfs, same_but_for_guest};
-use crate::world::{EPOCH, World, as_user};
 
 /// What the documentation's setup script does, with Debian's tools. The hash is that of "root", so that no salt is new.
 const SCRIPT: &str = r#"#!/bin/sh -e

@@ -4,9 +4,8 @@ use std::fs;
 use std::process::Command;
 
 use nex_testkit::manifest::Kind;
+use nex_testkit::nex::script::{World, as_user, messages, text};
 use nex_testkit::{Result, command, fsck, image_tree};
-
-use crate::world::{World, as_user, messages, text};
 
 /// In every way that a path can be said, and with what can become of a name.
 const SCRIPT: &str = "set -e

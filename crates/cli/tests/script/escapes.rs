@@ -3,10 +3,8 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use nex_testkit::{Result, command};
-
-use crate::nex::NEX;
-use crate::world::{World, text};
+use nex_testkit::nex::script::{World, text};
+use nex_testkit::{Result, command, nex};
 
 /// What the host has that a script could have changed.
 fn host() -> Result<Vec<String>> {
@@ -28,7 +26,7 @@ fn every_attempt_to_get_out_is_refused() -> Result<()> {
     let mut run = world.command("image", &script)?;
     // Files that the caller has open by accident.
     let mut command = Command::new("bash");
-    command.args(["-c", "exec \"$@\" 7</etc/passwd 8</ 9<>/dev/null", "bash"]).arg(NEX).args(run.get_args());
+    command.args(["-c", "exec \"$@\" 7</etc/passwd 8</ 9<>/dev/null", "bash"]).arg(nex::program()).args(run.get_args());
     command.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
     run.stdin(Stdio::null());
     command::run(command.stdin(Stdio::null()))?;

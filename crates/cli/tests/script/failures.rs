@@ -3,9 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
+use nex_testkit::nex::script::{World, as_user, messages};
 use nex_testkit::{Result, command};
-
-use crate::world::{World, as_user, messages};
 
 #[test]
 fn a_script_that_fails_leaves_nothing_but_its_last_words() -> Result<()> {
@@ -91,7 +90,7 @@ fn content_that_does_not_fit_is_told_before_a_script_runs() -> Result<()> {
     let free = small.iter().rposition(|argument| argument == "1MiB").unwrap_or(0);
     command.env_clear().args(&small[..free]).args(&small[free + 1..]);
     let result = command::output(&mut command)?;
-    crate::nex::failed(&result, &["does not fit"])?;
+    nex_testkit::nex::failed(&result, &["does not fit"])?;
     assert!(!messages(&result).contains("ran"));
     Ok(())
 }

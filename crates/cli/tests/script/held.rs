@@ -9,12 +9,12 @@ use std::process::{Command, Output};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use nex_testkit::nex::failed;
+use nex_testkit::nex::script::{World, compile, messages};
 use nex_testkit::{Failure, Result, command};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use crate::callers::Caller;
-use crate::nex::failed;
-use crate::world::{World, compile, messages};
 
 /// How long a busy machine may take for what takes a second.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -7,11 +7,9 @@ use std::process::Command;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
 use nex_testkit::manifest::{Kind, Manifest};
-use nex_testkit::{Result, command, image_tree};
+use nex_testkit::nex::script::{EPOCH, REFUSED, World, text};
+use nex_testkit::{Result, command, image_tree, nex};
 use serde_json::{Value, json};
-
-use crate::nex;
-use crate::world::{EPOCH, REFUSED, World, text};
 
 #[test]
 fn a_script_has_the_variables_it_is_given_and_no_others() -> Result<()> {

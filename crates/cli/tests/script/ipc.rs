@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nex_testkit::nex::script::{World, compile, messages, text};
+use nex_testkit::nex::{failed, names};
 use nex_testkit::{Failure, Result, command, places};
 
 use crate::callers::Caller;
-use crate::nex::{failed, names};
-use crate::world::{World, compile, messages, text};
 
 /// How long a busy machine may take to begin a script.
 const PATIENCE: Duration = Duration::from_secs(60);

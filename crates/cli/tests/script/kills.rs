@@ -6,10 +6,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nex_testkit::{Failure, Result, command};
-
-use crate::nex;
-use crate::world::{World, messages};
+use nex_testkit::nex::script::{World, messages};
+use nex_testkit::{Failure, Result, command, nex};
 
 /// Long enough for every kill, with something going on all the time.
 const SCRIPT: &str = "i=0; while [ $i -lt 200 ]; do i=$((i+1)); mkdir -p /deep/$i/a/b/c; cp /bin/busybox /deep/$i; (sleep 100 &) ; done; sleep 100\n";

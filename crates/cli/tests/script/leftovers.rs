@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Output;
 
 use nex_testkit::Result;
+use nex_testkit::nex::script::{World, messages};
 
 use crate::callers::{Caller, ROOT_ALONE};
-use crate::world::{World, messages};
 
 /// A note on this run's directory, with what to do about it.
 fn notes(text: &str, run: &Path) -> bool {

@@ -5,11 +5,11 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use nex_testkit::failure::Context;
+use nex_testkit::nex::failed;
+use nex_testkit::nex::script::{World, compile, messages, text};
 use nex_testkit::{Result, command};
 
 use crate::callers::Caller;
-use crate::nex::failed;
-use crate::world::{World, compile, messages, text};
 
 #[test]
 fn time_runs_out_even_for_a_script_that_ignores_signals() -> Result<()> {

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use nex_testkit::nex::script::{World, messages};
 use nex_testkit::{Failure, Result, command};
-
-use crate::world::{World, messages};
 
 /// The shells of Debian and Alpine, and of those who write `#!/bin/bash`.
 const SHELLS: [&str; 3] = ["dash", "bash", "ash"];

@@ -4,9 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use nex_testkit::nex::script::World;
 use nex_testkit::{Result, command, host_tree};
-
-use crate::world::World;
 
 /// Puts links that lead out of the image to everything that is placed in it.
 fn set_traps(base: &Path, outside: &Path) -> Result<()> {

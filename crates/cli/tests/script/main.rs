@@ -1,9 +1,5 @@
 //! Setup scripts as users run them: what they change is in the image, and nothing else of theirs is anywhere.
 
-#[allow(dead_code, reason = "the tests of the command use the rest")]
-#[path = "../rootfs/nex.rs"]
-mod nex;
-
 mod alpine;
 mod cache;
 mod callers;
@@ -26,7 +22,5 @@ mod output;
 mod proc;
 mod program;
 mod shell;
-mod terminal;
 mod unseen;
 mod users;
-mod world;

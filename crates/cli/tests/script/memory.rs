@@ -1,10 +1,10 @@
 //! Memory that is in no process: it counts all the same, or cannot be had.
 
+use nex_testkit::nex::failed;
+use nex_testkit::nex::script::{World, compile, messages, text};
 use nex_testkit::{Result, command};
 
 use crate::callers::Caller;
-use crate::nex::failed;
-use crate::world::{World, compile, messages, text};
 
 /// A world with the program that takes memory.
 fn world() -> Result<World> {

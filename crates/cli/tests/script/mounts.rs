@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
+use nex_testkit::nex::failed;
+use nex_testkit::nex::script::{REFUSED, World, messages, text};
 use nex_testkit::{Result, command, places};
 
 use crate::callers::Caller;
-use crate::nex::failed;
-use crate::world::{REFUSED, World, messages, text};
 
 /// A directory with another file system mounted in it, with a setuid program and a device there.
 fn mounted_below(world: &World) -> String {

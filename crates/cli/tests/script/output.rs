@@ -1,9 +1,9 @@
 //! The names of a script's output, for all who run scripts, and for all that a script becomes.
 
+use nex_testkit::nex::script::{World, messages};
 use nex_testkit::{Result, command};
 
 use crate::callers::{Caller, again};
-use crate::world::{World, messages};
 
 /// As root: by redirection, by a program, by a link that a log is, and to read and write.
 const AS_ROOT: &str = "set -e
@@ -25,7 +25,7 @@ fn a_script_opens_its_output_by_name() -> Result<()> {
         } else {
             (AS_ROOT.to_owned(), "1 2 3 4 5 6 0_0")
         };
-        let run = again(&world.command_in("image", &script, &caller.work_dir())?, crate::nex::NEX);
+        let run = again(&world.command_in("image", &script, &caller.work_dir())?, nex_testkit::nex::program());
         let Some(mut run) = caller.command(&run, &world)? else { return Ok(()) };
         let result = command::output(&mut run)?;
         let said = messages(&result);

@@ -2,11 +2,10 @@
 
 use std::process::Command;
 
-use nex_testkit::{Failure, Result, command};
+use nex_testkit::nex::script::{World, messages, text};
+use nex_testkit::{Failure, Result, command, nex};
 
 use crate::callers::{Caller, again};
-use crate::nex::NEX;
-use crate::world::{World, messages, text};
 
 /// What says something, and is known to be harmless.
 const SHOWN: [&str; 8] = ["cgroups", "cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptime", "version"];
@@ -34,7 +33,7 @@ const LOOK: &str = "cd /proc
 fn proc_shows_what_programs_need_and_no_more_of_the_machine() -> Result<()> {
     let world = World::new()?;
     for caller in Caller::ALL {
-        let run = again(&world.command_in("image", LOOK, &caller.work_dir())?, NEX);
+        let run = again(&world.command_in("image", LOOK, &caller.work_dir())?, nex::program());
         let Some(mut run) = caller.command(&run, &world)? else { return Ok(()) };
         command::run(&mut run)?;
         let image = world.path("image");
@@ -75,7 +74,7 @@ fn nobody_gets_a_core_dump_to_see() -> Result<()> {
     let world = World::new()?;
     let script = "grep 'Max core' /proc/self/limits; ulimit -c unlimited; ulimit -Hc 0 && ulimit -Hc unlimited; true\n";
     for caller in Caller::ALL {
-        let run = again(&world.command_in("image", script, &caller.work_dir())?, NEX);
+        let run = again(&world.command_in("image", script, &caller.work_dir())?, nex::program());
         let Some(run) = caller.command(&run, &world)? else { return Ok(()) };
         // Whatever limit it is started with.
         for limit in ["unlimited", "1"] {
@@ -99,7 +98,7 @@ fn nobody_gets_a_core_dump_to_see() -> Result<()> {
         eprintln!("LEFT OUT: nobody here may raise a limit");
         return Ok(());
     }
-    let said = messages(&command::output(&mut forbidden(&again(&world.command("image", script)?, NEX)))?);
+    let said = messages(&command::output(&mut forbidden(&again(&world.command("image", script)?, nex::program())))?);
     let is_one = said.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().ends_with(&["1", "1", "bytes"]));
     if is_one { Ok(()) } else { Err(Failure::new(said)) }
 }
@@ -119,7 +118,7 @@ fn netlink_is_for_routes_only() -> Result<()> {
     command::run(Command::new("cc").args(["-static", "-w", "-o"]).arg(&probe).arg(source))?;
     for caller in Caller::ALL {
         let run = world.command_in("image", "netlink > /seen\n", &caller.work_dir())?;
-        let Some(mut run) = caller.command(&again(&run, NEX), &world)? else { return Ok(()) };
+        let Some(mut run) = caller.command(&again(&run, nex::program()), &world)? else { return Ok(()) };
         command::run(&mut run)?;
         assert_eq!(text(&world.path("image"), "/seen")?, "0: open\n", "{caller:?}");
         std::fs::remove_file(world.path("image"))?;

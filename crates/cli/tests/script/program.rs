@@ -7,13 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nex_testkit::failure::Context;
-use nex_testkit::{Failure, Result, command};
+use nex_testkit::nex::script::{World, messages};
+use nex_testkit::terminal::Terminal;
+use nex_testkit::{Failure, Result, command, nex};
 use rustix::fs::StatVfsMountFlags;
 
 use crate::callers::{Caller, ROOT_ALONE, again};
-use crate::nex::NEX;
-use crate::terminal::Terminal;
-use crate::world::{World, messages};
 
 /// Where programs look for what loads them.
 #[cfg(target_arch = "x86_64")]
@@ -90,7 +89,7 @@ fn no_code_of_an_image_comes_to_the_program_s_own_file() -> Result<()> {
         shell.wait()?;
         judge(&said, &nex).context(format_args!("{caller:?}, --shell"))?;
         assert_eq!(state(&nex)?, before, "{caller:?}, --shell");
-        command::run(Command::new("cmp").arg(&nex).arg(NEX))?;
+        command::run(Command::new("cmp").arg(&nex).arg(nex::program()))?;
         world.is_clean(&caller.work_dir())?;
     }
     Ok(())

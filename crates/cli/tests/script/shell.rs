@@ -5,11 +5,10 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
+use nex_testkit::nex::failed;
+use nex_testkit::nex::script::{World, messages};
+use nex_testkit::terminal::Terminal;
 use nex_testkit::{Result, command};
-
-use crate::nex::failed;
-use crate::terminal::Terminal;
-use crate::world::{World, messages};
 
 #[test]
 fn a_shell_opens_where_a_script_has_failed() -> Result<()> {

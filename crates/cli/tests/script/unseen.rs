@@ -6,12 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nex_testkit::failure::Context;
+use nex_testkit::nex::failed;
+use nex_testkit::nex::script::{World, compile, messages, text};
 use nex_testkit::{Result, command};
 
 use crate::callers::Caller;
 use crate::memory::has_memory_groups;
-use crate::nex::failed;
-use crate::world::{World, compile, messages, text};
 
 /// Each way in which what waits is nowhere to be seen.
 const WAYS: [&str; 8] = ["tables", "closed", "sent", "pipes", "unaccepted", "finished", "drained", "orphans"];

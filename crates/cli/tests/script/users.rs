@@ -3,11 +3,11 @@
 use std::fs;
 use std::process::Command;
 
+use nex_testkit::nex::failed;
+use nex_testkit::nex::script::{REFUSED, World, as_user, as_user_with, messages, text};
 use nex_testkit::{Result, command};
 
 use crate::callers::{Caller, ROOT_ALONE, ROOTLESS};
-use crate::nex::failed;
-use crate::world::{REFUSED, World, as_user, as_user_with, messages, text};
 
 const SCRIPT: &str =
     "set -e; id > /seen; echo x > /etc/new; chown 12:34 /etc/new; chmod 640 /etc/new; mkdir /d; chown 1000 /d

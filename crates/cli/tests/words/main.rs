@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nex_testkit::layer::{self, Entry};
-use nex_testkit::{Result, command, elf, hostile_text};
+use nex_testkit::{Result, command, elf, hostile_text, nex};
 use tempfile::TempDir;
 
 /// A directory for one test, with something in it that a build takes for an agent.
@@ -51,7 +51,7 @@ impl Place {
 
     /// `nex` with an empty environment, and a cache of its own.
     fn nex(&self, arguments: &[&str]) -> Command {
-        let mut nex = Command::new(env!("CARGO_BIN_EXE_nex"));
+        let mut nex = Command::new(nex::program());
         nex.env_clear().env("NEX_CACHE_DIR", self.path("cache")).args(arguments);
         nex
     }

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 
+use nex_testkit::noise::Random;
+
 use super::*;
 use crate::dirent::{Entry, Leaf};
 use crate::extent;
@@ -119,33 +121,17 @@ fn image() -> Vec<u8> {
     bytes
 }
 
-/// Numbers by xorshift, the same for the same seed.
-struct Random(u64);
+/// A byte near an edge, or any.
+fn byte(random: &mut Random) -> u8 {
+    let edges = [0, 1, 0x7f, 0x80, 0xff];
+    if random.below(2) == 0 { edges[random.below(edges.len())] } else { random.byte() }
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 >> 11
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    /// A byte near an edge, or any.
-    fn byte(&mut self) -> u8 {
-        let edges = [0, 1, 0x7f, 0x80, 0xff];
-        if self.below(2) == 0 { edges[self.below(edges.len())] } else { self.next() as u8 }
-    }
-
-    /// Changes a few bytes.
-    fn damage(&mut self, bytes: &mut [u8]) {
-        for _ in 0..=self.below(3) {
-            let at = self.below(bytes.len());
-            bytes[at] = self.byte();
-        }
+/// Changes a few bytes.
+fn damage_bytes(random: &mut Random, bytes: &mut [u8]) {
+    for _ in 0..=random.below(3) {
+        let at = random.below(bytes.len());
+        bytes[at] = byte(random);
     }
 }
 
@@ -161,7 +147,7 @@ fn damage(overlay: &Overlay, random: &mut Random) {
             // The UUID stays: every checksum is seeded by it.
             let uuid = 0x68..0x78;
             let before = record[uuid.clone()].to_vec();
-            random.damage(record);
+            damage_bytes(random, record);
             record[uuid].copy_from_slice(&before);
             let (superblock, _) = Superblock::decode((&*record).try_into().unwrap());
             record.copy_from_slice(&superblock.encode(superblock.group.into()));
@@ -181,7 +167,7 @@ fn damage(overlay: &Overlay, random: &mut Random) {
         }),
         2 => {
             let descriptor = &file_system.descriptors[0];
-            overlay.set(descriptor.block_bitmap, |block| random.damage(block));
+            overlay.set(descriptor.block_bitmap, |block| damage_bytes(random, block));
             let bitmap: Block = overlay.block(descriptor.block_bitmap).try_into().unwrap();
             let mut descriptor = descriptor.clone();
             descriptor.block_bitmap_checksum = crate::csum::bitmap(seed, &bitmap);
@@ -194,11 +180,11 @@ fn damage(overlay: &Overlay, random: &mut Random) {
                 [numbering::ROOT, numbering::RESIZE, numbering::JOURNAL, bin.number, agent.number][random.below(5)];
             let mut inode = file_system.inode(number).unwrap();
             match random.below(5) {
-                0 => inode.mode = random.next() as u16,
+                0 => inode.mode = random.number() as u16,
                 1 => inode.size = [0, 1, u64::MAX, 1 << 40][random.below(4)],
-                2 => inode.flags = random.next() as u32,
-                3 => inode.links = random.next() as u16,
-                _ => random.damage(&mut inode.block),
+                2 => inode.flags = random.number() as u32,
+                3 => inode.links = random.number() as u16,
+                _ => damage_bytes(random, &mut inode.block),
             }
             let place = file_system.inode_place(number).unwrap();
             let record = inode.encode(number, seed);
@@ -209,14 +195,14 @@ fn damage(overlay: &Overlay, random: &mut Random) {
             let seed = seed.inode(agent.number, agent.inode.generation);
             overlay.set(node, |block| {
                 let (body, tail) = block.split_at_mut(BLOCK - 4);
-                random.damage(&mut body[..256]);
+                damage_bytes(random, &mut body[..256]);
                 tail.copy_from_slice(&crate::csum::extent_block(seed, body).to_le_bytes());
             });
         }
         5 => {
             let place = file_system.mapping(bin.number, &bin.inode).unwrap().extents[0].extent.physical;
             let seed = seed.inode(bin.number, bin.inode.generation);
-            let entry = Entry { name: b"agent", inode: random.next() as u32, file_type: FileType::Regular };
+            let entry = Entry { name: b"agent", inode: random.number() as u32, file_type: FileType::Regular };
             let mut leaf = Leaf::new();
             leaf.push(&entry);
             let sealed = leaf.seal(seed);
@@ -225,7 +211,7 @@ fn damage(overlay: &Overlay, random: &mut Random) {
                     *block = sealed;
                 }
                 let (body, tail) = block.split_at_mut(BLOCK - 4);
-                random.damage(&mut body[..64]);
+                damage_bytes(random, &mut body[..64]);
                 tail.copy_from_slice(&crate::csum::directory_leaf(seed, &body[..crate::dirent::ROOM]).to_le_bytes());
             });
         }
@@ -233,7 +219,7 @@ fn damage(overlay: &Overlay, random: &mut Random) {
             let journal = file_system.inode(numbering::JOURNAL).unwrap();
             let place = file_system.mapping(numbering::JOURNAL, &journal).unwrap().extents[0].extent.physical;
             overlay.set(place, |block| {
-                random.damage(&mut block[12..0x50]);
+                damage_bytes(random, &mut block[12..0x50]);
                 let (log, _) = jbd2::Superblock::decode(block);
                 *block = log.encode();
             });
@@ -264,7 +250,7 @@ fn wrong_numbers_under_right_checksums_do_no_harm_to_the_program() {
     let image = image();
     assert!(extent::node_count(20) == 1, "the agent's tree has a block");
     use_it(&Overlay::new(&image)).unwrap();
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new(1);
     let (mut refused, rounds) = (0, 1000);
     for _ in 0..rounds {
         let overlay = Overlay::new(&image);

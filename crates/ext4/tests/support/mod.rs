@@ -15,8 +15,8 @@ use nex_ext4::{
     Content, Directory, Error, Inode, InodeId, Kind, Layout, Metadata, Options, Report, Sizes, Timestamp, Tree, Writer,
 };
 use nex_testkit::e2fsck::E2fsck;
-use nex_testkit::fsck;
 use nex_testkit::kernel::{self, Access, Mount};
+use nex_testkit::{fsck, noise};
 
 pub const MIB: u64 = 1 << 20;
 pub const GIB: u64 = 1 << 30;
@@ -149,16 +149,7 @@ pub fn options(sizes: impl Into<Sizes>) -> Options {
 
 /// Bytes that are neither zero nor the same in two blocks.
 pub fn pattern(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
+    noise::bytes(length, seed)
 }
 
 /// Whether a program can be run; says so when it cannot.

@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use nex_ext4::Storage;
+use nex_testkit::noise::Random;
 
 /// What changed the storage.
 #[derive(Clone, Debug)]
@@ -86,7 +87,7 @@ pub fn play<'a>(image: &Path, events: impl IntoIterator<Item = &'a Event>) {
 /// a sync, `samples` selections of them in some order, drawn from `seed`.
 pub fn stops(events: &[Event], samples: usize, seed: u64) -> Vec<Vec<Event>> {
     let mut stops: Vec<Vec<Event>> = (0..=events.len()).map(|end| events[..end].to_vec()).collect();
-    let mut random = Random(seed | 1);
+    let mut random = Random::new(seed);
     let mut start = 0;
     while start < events.len() {
         let is_sync = |event: &Event| matches!(event, Event::Sync);
@@ -94,23 +95,11 @@ pub fn stops(events: &[Event], samples: usize, seed: u64) -> Vec<Vec<Event>> {
         for _ in 0..if end - start > 1 { samples } else { 0 } {
             let mut epoch: Vec<Event> = events[start..end].iter().filter(|_| random.below(2) == 0).cloned().collect();
             for last in (1..epoch.len()).rev() {
-                epoch.swap(last, random.below(last as u64 + 1) as usize);
+                epoch.swap(last, random.below(last + 1));
             }
             stops.push([&events[..start], &epoch].concat());
         }
         start = end + 1;
     }
     stops
-}
-
-/// Numbers by xorshift, the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % end
-    }
 }

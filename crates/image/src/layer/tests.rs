@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
+use nex_testkit::noise;
 
 use super::{Compression, Job, Layer, LayerReader, LayerSummary};
 use crate::digest::Digest;
@@ -22,11 +23,7 @@ fn tar() -> Vec<u8> {
     let mut header = tar_core::builder::HeaderBuilder::new_ustar();
     header.path("file").and_then(|header| header.size(SIZE as u64)).expect("a header");
     let mut tar = header.finish().as_bytes().to_vec();
-    let mut state: u32 = 1;
-    tar.extend((0..SIZE).map(|_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 26) as u8
-    }));
+    tar.extend(noise::bytes(SIZE, 1).into_iter().map(|byte| byte >> 2));
     tar.extend([0; 1024]);
     tar
 }

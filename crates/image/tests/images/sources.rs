@@ -10,6 +10,7 @@ use std::time::Duration;
 use nex_image::{
     Config, Digest, Error, LayerError, LayerReader, NoProgress, Options, Platform, ReadAhead, Reference, open,
 };
+use nex_testkit::noise::Random;
 use tempfile::TempDir;
 
 use crate::{has, open_text, options, read_all, run};
@@ -151,12 +152,11 @@ fn a_damaged_archive_never_panics() {
     );
     for (file, transport) in [("a.tar", "docker-archive"), ("b.tar", "oci-archive")] {
         let whole = fs::read(here.path().join(file)).expect("an archive");
-        let mut state: usize = 1;
+        let mut random = Random::new(1);
         for _ in 0..120 {
             let mut damaged = whole.clone();
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let at = (state >> 20) % whole.len();
-            damaged[at] = (state >> 8) as u8;
+            let at = random.below(whole.len());
+            damaged[at] = random.byte();
             fs::write(here.path().join("damaged"), damaged).expect("written");
             if let Err(Error::Layer { problem: LayerError::StageDied { stage }, .. }) =
                 open_text(&format!("{transport}:{path}/damaged")).and_then(|image| read_all(&image))

@@ -4,6 +4,8 @@ use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 
+use nex_testkit::noise::Random;
+
 use super::*;
 use crate::guest::memory::Image;
 
@@ -190,19 +192,13 @@ fn damaged_files_give_errors_never_panics() {
         drop(inspect(&whole[..length]));
     }
     let image = image_of_ldd();
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = |below: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        usize::try_from(random % below as u64).expect("below a size")
-    };
+    let mut random = Random::new(1);
     // Half of the damage in the headers, where most of what is read stands.
     for round in 0..2000 {
         let mut bytes = whole.clone();
-        for _ in 0..=next(8) {
-            let at = if round % 2 == 0 { next(1024.min(whole.len())) } else { next(whole.len()) };
-            bytes[at] = u8::try_from(next(256)).expect("below 256");
+        for _ in 0..=random.below(8) {
+            let at = random.below(if round % 2 == 0 { 1024.min(whole.len()) } else { whole.len() });
+            bytes[at] = random.byte();
         }
         if let Ok(agent) = inspect(&bytes)
             && round % 50 == 0

@@ -5,13 +5,12 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use nex_testkit::Result;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::{Result, nex, noise};
 
 use super::world::World;
 use crate::layers::five_layers;
-use crate::nex;
 
 #[test]
 fn many_builds_at_once_use_one_cache() -> Result<()> {
@@ -37,7 +36,7 @@ fn many_builds_at_once_use_one_cache() -> Result<()> {
 /// Kills builds until so many were killed, and one at least had something to leave behind.
 fn kill_many(kills: u64) -> Result<()> {
     let world = World::new()?;
-    let noise: Vec<u8> = (0..200_000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let noise = noise::bytes(800_000, 1);
     let layer = |number: usize| vec![Entry::file(format!("{number}"), &noise[number * 1000..])];
     let image = world.image("layout", &Image::of(&(0..20).map(layer).collect::<Vec<_>>())?)?;
     let expected = world.uncached(&image, &[])?;

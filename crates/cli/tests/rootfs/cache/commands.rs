@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use nex_testkit::nex::{self, rootfs};
 use nex_testkit::{Result, command};
 use serde_json::Value;
 
 use super::world::World;
 use crate::layers::five_layers;
-use crate::nex::{self, rootfs};
 
 #[test]
 fn the_default_is_the_users_cache_and_no_home_is_made_up() -> Result<()> {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use nex_testkit::cache_entry::reseal;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, rootfs};
 use nex_testkit::registry::{Protection, Registry};
 use nex_testkit::{Failure, Result, command, skopeo};
 use serde_json::{Value, json};
 
 use super::world::{World, cached, notes};
-use crate::nex::{self, rootfs};
 
 /// What becomes of an entry's directory before its checksums are made right again.
 type Rewrite<'a> = (&'a str, &'a dyn Fn(&Path) -> Result<()>);

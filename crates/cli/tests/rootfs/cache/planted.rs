@@ -8,11 +8,10 @@ use std::process::Command;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
-use nex_testkit::{Result, command, places};
+use nex_testkit::{Result, command, nex, places};
 use serde_json::Value;
 
 use super::world::{World, notes};
-use crate::nex;
 
 /// Two users of the machine that are nobody else's.
 const CALLER: u32 = 64_321;

@@ -6,13 +6,11 @@ use std::process::Command;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
-use nex_testkit::{Result, command, places};
-
+use nex_testkit::{Result, command, nex, places};
 use serde_json::Value;
 
 use super::mounted::Mounted;
 use super::world::{World, cached};
-use crate::nex;
 
 const MIB: u64 = 1 << 20;
 

@@ -5,11 +5,10 @@ use std::fs;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::{self, Compression, Image};
-use nex_testkit::{Failure, Result, command, fsck};
+use nex_testkit::{Failure, Result, command, fsck, nex};
 
 use super::world::{World, cached, forty_layers};
 use crate::layers::five_layers;
-use crate::nex;
 
 #[test]
 fn cold_filling_and_warm_builds_give_the_same_bytes() -> Result<()> {

@@ -6,11 +6,10 @@ use std::process::Command;
 
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
+use nex_testkit::nex::{self, rootfs};
 use nex_testkit::{Result, command};
 use serde_json::Value;
 use tempfile::TempDir;
-
-use crate::nex::{self, rootfs};
 
 /// A directory with a cache and images.
 pub struct World(TempDir);
@@ -60,7 +59,7 @@ impl World {
 
     /// Runs `nex cache`.
     pub fn cache(&self, arguments: &[&str]) -> Result<std::process::Output> {
-        let mut cache = Command::new(nex::NEX);
+        let mut cache = Command::new(nex::program());
         cache.env_clear().arg("cache").args(arguments).arg("--cache-dir").arg(self.path("cache"));
         command::output(&mut cache)
     }

@@ -6,10 +6,11 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use nex_testkit::{Failure, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{LocalModes, OptionalActions, Winsize};
+
+use crate::{Failure, Result};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);

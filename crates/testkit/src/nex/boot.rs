@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use nex_testkit::guest::Parts;
-use nex_testkit::{Result, command, corpus};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::nex::{self, NEX};
+use crate::guest::Parts;
+use crate::{Result, command, corpus, nex};
 
 /// Where everything of one test is.
 pub struct Place {
+    /// The directory, open to every user.
     pub directory: TempDir,
+    /// What the guest is made of.
     pub parts: Parts,
 }
 
@@ -43,10 +44,12 @@ impl Place {
         Ok(Some(place))
     }
 
+    /// A path in the directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
+    /// The root filesystem.
     pub fn file(&self) -> PathBuf {
         self.path("rootfs.ext4")
     }
@@ -61,7 +64,7 @@ impl Place {
 
     /// The same with another kernel, and by whatever is there.
     pub fn boot_with(&self, kernel: &Path) -> Result<Command> {
-        let mut command = Command::new(NEX);
+        let mut command = Command::new(nex::program());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TMPDIR", self.path("tmp")).env("XDG_CACHE_HOME", self.path("cache"));
         command.args(["rootfs", "boot"]).arg(self.file()).arg("--kernel").arg(kernel);

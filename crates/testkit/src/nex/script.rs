@@ -5,12 +5,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use nex_testkit::failure::Context;
-use nex_testkit::manifest::Manifest;
-use nex_testkit::{Failure, Result, command, image_tree, places};
 use tempfile::TempDir;
 
-use crate::nex;
+use crate::failure::Context;
+use crate::manifest::Manifest;
+use crate::{Failure, Result, command, image_tree, nex, places};
 
 /// The time of everything that scripts make.
 pub const EPOCH: i64 = 1_700_000_000;

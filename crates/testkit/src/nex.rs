@@ -1,4 +1,7 @@
-//! Running the built command, and what is expected of its result.
+//! Running the built command as users do, and what is expected of its result.
+
+pub mod boot;
+pub mod script;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,56 +9,26 @@ use std::io::{PipeReader, PipeWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
-use nex_testkit::failure::Context;
-use nex_testkit::manifest::{self, Difference, Manifest};
-use nex_testkit::{Failure, Result, command, image_tree, places};
 use rustix::fs::OFlags;
 use tempfile::TempDir;
 
-/// The command under test.
-pub const NEX: &str = env!("CARGO_BIN_EXE_nex");
+use crate::failure::Context;
+use crate::manifest::{self, Difference, Manifest};
+use crate::{Failure, Result, command, guest_files, image_tree, places};
 
-/// What the guest's layer may add to an image or change in it: names, and directories with all beneath them.
-const GUEST: [&str; 35] = [
-    "dev",
-    "etc/group",
-    "etc/gshadow",
-    "etc/hostname",
-    "etc/hosts",
-    "etc/init.d/agent",
-    "etc/init.d/agetty.ttyS0",
-    "etc/init.d/nex-boot-script",
-    "etc/inittab",
-    "etc/machine-id",
-    "etc/nex",
-    "etc/nex/boot-script",
-    "etc/nex/image.json",
-    "etc/nex/run-boot-script",
-    "etc/passwd",
-    "etc/resolv.conf",
-    "etc/runlevels/",
-    "etc/securetty",
-    "etc/shadow",
-    "etc/systemd/system/",
-    "home",
-    "home/nex",
-    "proc",
-    "run",
-    "sbin",
-    "sbin/init",
-    "sys",
-    "tmp",
-    "usr",
-    "usr/local",
-    "usr/local/bin",
-    "usr/local/bin/agent",
-    "usr/sbin/init",
-    "var",
-    "etc",
-];
+/// The command under test, which Cargo builds before the tests of its crate, into the directory above theirs.
+pub fn program() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        let test = std::env::current_exe().unwrap_or_default();
+        let path = test.parent().and_then(Path::parent).unwrap_or(Path::new("/")).join("nex");
+        assert!(path.exists(), "{} is missing; cargo build --package nex makes it", path.display());
+        path.into_os_string().into_string().expect("a path in UTF-8")
+    });
+    &PROGRAM
+}
 
 /// The static agent, built once.
 pub fn agent() -> Result<&'static Path> {
@@ -88,7 +61,7 @@ pub fn rootfs(image: &str, output: &Path) -> Result<Command> {
 
 /// The same with another agent.
 pub fn rootfs_with(agent: &Path, image: &str, output: &Path) -> Command {
-    let mut command = Command::new(NEX);
+    let mut command = Command::new(program());
     command.env_clear().args(["rootfs", "--quiet", "--image", image, "--agent"]).arg(agent).arg("-o").arg(output);
     command
 }
@@ -121,12 +94,8 @@ pub fn same_but_for_guest(expected: &Manifest, found: &Manifest) -> Result<()> {
 fn is_guests(expected: &Manifest, difference: &Difference) -> bool {
     const ONLY_ADDED: [&str; 6] = ["etc", "home", "sbin", "usr", "usr/local", "usr/local/bin"];
     let path = &difference.path[..];
-    let covers = |name: &str| match name.strip_suffix('/') {
-        Some(directory) => path.starts_with(name.as_bytes()) || path == directory.as_bytes(),
-        None => path == name.as_bytes(),
-    };
     let only_added = ONLY_ADDED.iter().any(|name| path == name.as_bytes());
-    GUEST.iter().any(|name| covers(name)) && !(only_added && expected.contains_key(path))
+    guest_files::contains(path) && !(only_added && expected.contains_key(path))
 }
 
 /// The command fails as it should: exit code 1, nothing new in the output's directory, all of `words` in the message.
@@ -140,7 +109,7 @@ pub fn fails(command: &mut Command, directory: &Path, words: &[&str]) -> Result<
 
 /// `nex rootfs` with one of its commands that change a file in place.
 pub fn change(name: &str, file: &Path, argument: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new(NEX);
+    let mut command = Command::new(program());
     command.env_clear().args(["rootfs", name]).arg(file).arg(argument);
     command
 }
