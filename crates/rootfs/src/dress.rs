@@ -3,13 +3,13 @@
 use std::io::{self, Read, Seek};
 
 use nex_ext4::{Content, Metadata, Timestamp, Writer};
+use nex_text::hex;
 use sha2::{Digest, Sha256};
 
 use crate::agent_file::AgentFile;
 use crate::guest::{Change, FileContent};
 use crate::layer::{Entry, EntryKind, LayerPath, Node, NodeKind, PathError};
 use crate::merge::{Merge, MergeError};
-use crate::output::hex;
 
 /// How much of the agent is read at once.
 const CHUNK: usize = 1 << 18;
@@ -94,7 +94,7 @@ fn place_agent(agent: &AgentFile, writer: &mut Writer) -> Result<Content, DressE
         hasher.update(&buffer[..count]);
         output.write(&buffer[..count])?;
     }
-    if hex(&hasher.finalize()) == agent.report.sha256 { Ok(output.finish()?) } else { Err(DressError::AgentChanged) }
+    if hex(hasher.finalize()) == agent.report.sha256 { Ok(output.finish()?) } else { Err(DressError::AgentChanged) }
 }
 
 fn place_bytes(bytes: &[u8], writer: &mut Writer) -> Result<Content, DressError> {

@@ -11,7 +11,7 @@ mod write_back;
 
 pub use destination::{Compression, Destination, OtherForm};
 pub use error::{OutputError, Role};
-pub use hashed::{hex, sha256};
+pub use hashed::sha256;
 pub use publish::{HashFile, Publication};
 pub use unfinished::{Unfinished, remove_leftovers};
 pub use write_back::WriteBack;

@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek};
 use std::path::PathBuf;
 
 use nex_ext4::{EditError, FileSystem, FileType, Found, Replaced, Timestamp};
+use nex_text::hex;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -19,7 +20,6 @@ use crate::bytes::human;
 use crate::error::Error;
 use crate::existing_file::ExistingFile;
 use crate::guest::{AGENT, AgentUser, Kind, Stat, View};
-use crate::output::hex;
 use crate::phases::Phases;
 use crate::report::{AgentReport, PhaseReport, SCHEMA_VERSION};
 
@@ -213,7 +213,7 @@ fn replace(
         hasher.update(&buffer[..count]);
         replacement.write(&buffer[..count]).map_err(edit_error)?;
     }
-    if hex(&hasher.finalize()) != agent.report.sha256 {
+    if hex(hasher.finalize()) != agent.report.sha256 {
         return Err(SetAgentError::AgentChanged.into());
     }
     replacement.commit(change.time).map_err(edit_error)

@@ -1,6 +1,6 @@
 //! Texts of any length, cut for a message.
 
-use crate::url::without_user_info;
+use crate::user_info::without_user_info;
 use crate::{name, printable};
 
 /// A name in a message, in bytes: more than the longest of a file, less than makes a reader lose the sentence.

@@ -15,14 +15,17 @@ mod character;
 mod cut;
 mod digest;
 mod escape;
+mod hex;
 mod message;
 mod shell;
 mod url;
+mod user_info;
 
 pub use character::is_printable;
 pub use cut::{excerpt, in_one_line, short_name};
 pub use digest::short_digest;
 pub use escape::{name, printable};
+pub use hex::hex;
 pub use message::{Lines, lines, message, one_line};
 pub use shell::shell_word;
 pub use url::url;

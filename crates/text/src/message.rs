@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::cut::cut;
 use crate::printable;
-use crate::url::without_user_info;
+use crate::user_info::without_user_info;
 
 /// The longest line of a message, in bytes. No terminal shows more of one at once.
 const LINE: usize = 4096;

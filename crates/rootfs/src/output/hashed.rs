@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 
+use nex_text::hex;
 use sha2::{Digest, Sha256};
 
 /// Counts what is written, and hashes it if that is wanted.
@@ -19,7 +20,7 @@ impl<W: Write> Hashed<W> {
 
     /// The SHA-256 in hex, if it was wanted, and the number of bytes.
     pub fn finish(self) -> (Option<String>, u64) {
-        (self.hasher.map(|hasher| hex(&hasher.finalize())), self.bytes)
+        (self.hasher.map(|hasher| hex(hasher.finalize())), self.bytes)
     }
 }
 
@@ -47,9 +48,4 @@ pub fn sha256(reader: &mut impl Read) -> io::Result<(String, u64)> {
     io::copy(reader, &mut hashed)?;
     let (sha256, bytes) = hashed.finish();
     Ok((sha256.unwrap_or_default(), bytes))
-}
-
-/// Bytes in lower case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,10 +5,9 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
 use nex_file::tree::{Problem, is_same_state};
+use nex_text::hex;
 use rustix::fs::SeekFrom;
 use sha2::{Digest, Sha256};
-
-use crate::output::hex;
 
 /// How much is read at once.
 const CHUNK: usize = 256 << 10;
@@ -41,7 +40,7 @@ pub fn digest(handle: OwnedFd) -> io::Result<String> {
     }
     let is_all = (&file).read(&mut [0])? == 0;
     let is_same = is_all && is_same_state(&before, &rustix::fs::fstat(&file)?);
-    if is_same { Ok(hex(&hasher.finalize())) } else { Err(Problem::Changed.into()) }
+    if is_same { Ok(hex(hasher.finalize())) } else { Err(Problem::Changed.into()) }
 }
 
 /// The next data or hole; `None` when there is none.

@@ -10,11 +10,11 @@ use std::path::Path;
 
 use nex_file::tree::{self, Child, Lost, Problem, Trail};
 use nex_sandbox::Mount;
+use nex_text::hex;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use sha2::{Digest, Sha256};
 
 use super::content;
-use crate::output::hex;
 
 /// How deep directories may be nested. Longer paths are of no use to anybody, and what decides on the depth may be a script.
 const LEVELS: usize = 2048;
@@ -43,7 +43,7 @@ impl Seen {
             Mounted { source, look: &mut look }.all()?;
         }
         let Look::Whole { hasher, states } = look else { return Err(Problem::Changed.into()) };
-        Ok(Self { digest: hex(&hasher.finalize()), states })
+        Ok(Self { digest: hex(hasher.finalize()), states })
     }
 
     /// Whether nobody has written to it since. No content is read, and nothing past the first that is another: what a script

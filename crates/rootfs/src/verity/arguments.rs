@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use nex_text::hex;
 use nex_verity::{RootHash, Table};
 
 use super::Parameters;
-use crate::output::hex;
 use crate::report::VerityReport;
 
 /// The guest's first drive.
@@ -45,7 +45,7 @@ impl Place {
 pub fn report(parameters: &Parameters, root: &RootHash, place: &Place, image: &Path) -> VerityReport {
     let offset = place.offset(parameters);
     let root_hash = root.to_string();
-    let salt = hex(&parameters.salt);
+    let salt = hex(parameters.salt);
     let (hash_drive, hash_file) = match place {
         Place::Appended => (FIRST_DRIVE, image),
         Place::File(path) => (SECOND_DRIVE, path.as_path()),
