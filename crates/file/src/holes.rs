@@ -11,20 +11,41 @@ use rustix::io::Errno;
 /// for one.
 ///
 /// # Errors
-/// What the system says.
+/// What the system says, and [`io::ErrorKind::Interrupted`] when the file changes meanwhile.
 pub fn data(file: &File, length: u64, most: usize) -> io::Result<Vec<Range<u64>>> {
-    let mut runs: Vec<Range<u64>> = Vec::new();
-    let mut start = next_data(file, 0, length)?;
-    while start < length {
-        let end = if runs.len() + 1 < most { next_hole(file, start, length)? } else { length };
-        if end <= start {
-            // The file has changed between the two questions.
-            return Err(io::ErrorKind::Interrupted.into());
+    let mut data = Vec::new();
+    for run in runs(file, 0..length) {
+        let run = run?;
+        if data.len() + 1 >= most {
+            data.push(run.start..length);
+            break;
         }
-        runs.push(start..end);
-        start = next_data(file, end, length)?;
+        data.push(run);
     }
-    Ok(runs)
+    Ok(data)
+}
+
+/// The runs of bytes that are no holes in a range of a file, in order. Each is looked for when it is asked for, and a failure is the
+/// last: what the system says, or [`io::ErrorKind::Interrupted`] when the file changes meanwhile.
+pub fn runs(file: &File, range: Range<u64>) -> impl Iterator<Item = io::Result<Range<u64>>> {
+    let Range { start: mut position, end } = range;
+    std::iter::from_fn(move || {
+        let run = next_run(file, position, end).transpose()?;
+        position = run.as_ref().map_or(end, |run| run.end);
+        Some(run)
+    })
+}
+
+fn next_run(file: &File, position: u64, end: u64) -> io::Result<Option<Range<u64>>> {
+    let start = next_data(file, position, end)?;
+    if start >= end {
+        return Ok(None);
+    }
+    match next_hole(file, start, end)? {
+        hole if hole > start => Ok(Some(start..hole)),
+        // The file has changed between the two questions.
+        _ => Err(io::ErrorKind::Interrupted.into()),
+    }
 }
 
 /// Where the next data begins, `end` at the latest; file systems that know no holes call everything data.
@@ -80,5 +101,11 @@ mod tests {
         let few = data(&file, LENGTH, 2).expect("asked");
         assert_eq!(few, [runs[0].clone(), runs[1].start..LENGTH]);
         assert_eq!(data(&file, 5, 100).expect("asked").first(), Some(&(0..5)));
+        let in_range: io::Result<Vec<_>> = super::runs(&file, 1 << 20..LENGTH - 1).collect();
+        let last = runs[2].start..LENGTH - 1;
+        assert_eq!(
+            in_range.expect("asked"),
+            [runs[1].clone(), last].into_iter().filter(|run| !run.is_empty()).collect::<Vec<_>>()
+        );
     }
 }

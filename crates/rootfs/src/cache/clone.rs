@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use nex_file::holes::{next_data, next_hole};
+use nex_file::holes;
 use rustix::io::Errno;
 
 use super::share::share;
@@ -40,15 +40,10 @@ pub fn clone_range(source: &File, range: Range<u64>, target: &File, offset: u64)
         return Ok(Means::Shared);
     }
     let mut buffer = Vec::new();
-    let mut position = range.start;
-    loop {
-        position = next_data(source, position, range.end)?;
-        let end = next_hole(source, position, range.end)?;
-        if position >= end {
-            break;
-        }
-        copy(source, position..end, target, offset + (position - range.start), &mut buffer)?;
-        position = end;
+    for run in holes::runs(source, range.clone()) {
+        let run = run?;
+        let place = offset + (run.start - range.start);
+        copy(source, run, target, place, &mut buffer)?;
     }
     if target.metadata()?.len() < offset + length {
         target.set_len(offset + length)?;

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
+use nex_file::holes;
 use nex_file::tree::{Problem, is_same_state};
 use nex_text::hex;
 use rustix::fs::SeekFrom;
@@ -25,10 +27,12 @@ pub fn digest(handle: OwnedFd) -> io::Result<String> {
     let size = u64::try_from(before.st_size).map_err(io::Error::other)?;
     // Somebody else may say how large a file is, and what is nothing takes long to read. Where its holes are is a part of it then.
     if u64::try_from(before.st_blocks).is_ok_and(|blocks| blocks.saturating_mul(SECTOR) < size) {
-        let mut end = 0;
-        while let Some(start) = seek(&file, SeekFrom::Data(end))? {
-            end = seek(&file, SeekFrom::Hole(start))?.unwrap_or(size).min(size);
-            let length = end.checked_sub(start).ok_or(Problem::Changed)?;
+        for run in holes::runs(&file, 0..size) {
+            let Range { start, end } = run.map_err(|error| match error.kind() {
+                io::ErrorKind::Interrupted => Problem::Changed.into(),
+                _ => error,
+            })?;
+            let length = end - start;
             hasher.update(format!("{start} {length} "));
             rustix::fs::seek(&file, SeekFrom::Start(start))?;
             read(&file, length, &mut hasher)?;
@@ -41,14 +45,6 @@ pub fn digest(handle: OwnedFd) -> io::Result<String> {
     let is_all = (&file).read(&mut [0])? == 0;
     let is_same = is_all && is_same_state(&before, &rustix::fs::fstat(&file)?);
     if is_same { Ok(hex(hasher.finalize())) } else { Err(Problem::Changed.into()) }
-}
-
-/// The next data or hole; `None` when there is none.
-fn seek(file: &File, to: SeekFrom) -> io::Result<Option<u64>> {
-    match rustix::fs::seek(file, to) {
-        Err(rustix::io::Errno::NXIO) => Ok(None),
-        position => Ok(Some(position?)),
-    }
 }
 
 /// So many bytes.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nex_file::holes;
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::io::Errno;
 
 use super::identity::Identity;
 use super::layout::{Changed, Hidden, open_directory};
@@ -141,20 +142,11 @@ fn node(visit: &Visit, hidden: Hidden, kind: Kind) -> io::Result<Node> {
 
 /// The runs of bytes between a file's holes.
 fn pieces(file: &File, size: u64) -> io::Result<Vec<Piece>> {
-    let mut pieces = Vec::new();
-    let (mut offset, mut source) = (0, 0);
-    while offset < size {
-        let start = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(offset)) {
-            Ok(start) => start.min(size),
-            Err(Errno::NXIO) => break,
-            Err(error) => return Err(error.into()),
-        };
-        let end = rustix::fs::seek(file, rustix::fs::SeekFrom::Hole(start))?.min(size);
-        if end > start {
-            pieces.push(Piece { offset: start, source, length: end - start });
-            source += end - start;
-        }
-        offset = end.max(offset + 1);
+    let (mut pieces, mut source) = (Vec::new(), 0);
+    for run in holes::runs(file, 0..size) {
+        let Range { start, end } = run?;
+        pieces.push(Piece { offset: start, source, length: end - start });
+        source += end - start;
     }
     Ok(pieces)
 }
