@@ -31,7 +31,15 @@ const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
 /// When it cannot be opened, or is no regular file. A directory is [`io::ErrorKind::IsADirectory`], another kind
 /// [`io::ErrorKind::InvalidInput`].
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    open(path, |kind| check_kind(kind, false))
+    open(path, Access::Read, |kind| check_kind(kind, false))
+}
+
+/// Opens a regular file to read it and to write to it. Never waits.
+///
+/// # Errors
+/// As [`open_regular`].
+pub fn open_regular_to_change(path: &Path) -> io::Result<File> {
+    open(path, Access::Change, |kind| check_kind(kind, false))
 }
 
 /// Opens what a guest may have as a drive to read it: a regular file, or a block device such as a logical volume. Never waits.
@@ -39,7 +47,15 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// # Errors
 /// As [`open_regular`].
 pub fn open_disk(path: &Path) -> io::Result<File> {
-    open(path, |kind| check_kind(kind, true))
+    open(path, Access::Read, |kind| check_kind(kind, true))
+}
+
+/// Opens what a guest may have as a drive to read it and to write to it. Never waits.
+///
+/// # Errors
+/// As [`open_regular`].
+pub fn open_disk_to_change(path: &Path) -> io::Result<File> {
+    open(path, Access::Change, |kind| check_kind(kind, true))
 }
 
 /// The bytes of a regular file or a block device, which says nothing of them in its metadata.
@@ -53,10 +69,17 @@ pub fn length(mut file: &File) -> io::Result<u64> {
     Ok(length)
 }
 
-fn open(path: &Path, check: impl Fn(FileType) -> io::Result<()>) -> io::Result<File> {
+/// What is done with a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Change,
+}
+
+fn open(path: &Path, access: Access, check: impl Fn(FileType) -> io::Result<()>) -> io::Result<File> {
     check(fs::metadata(path)?.file_type())?;
     let nonblock = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
+    let file = OpenOptions::new().read(true).write(access == Access::Change).custom_flags(nonblock).open(path)?;
     // Another file may have taken its place since.
     check(file.metadata()?.file_type())?;
     Ok(file)
@@ -111,7 +134,7 @@ fn given_pipe(path: &Path) -> io::Result<Option<File>> {
         return Ok(None);
     }
     // Opening does not wait, even for the end of a named FIFO that nobody has open any more. Reading does.
-    let pipe = open(path, |kind| if kind.is_fifo() { Ok(()) } else { check_kind(kind, false) })?;
+    let pipe = open(path, Access::Read, |kind| if kind.is_fifo() { Ok(()) } else { check_kind(kind, false) })?;
     rustix::fs::fcntl_setfl(&pipe, rustix::fs::fcntl_getfl(&pipe)? - OFlags::NONBLOCK)?;
     Ok(Some(pipe))
 }
@@ -171,6 +194,8 @@ mod tests {
             let said = open_regular(path).unwrap_err().to_string();
             assert!(said.starts_with(found), "{said}");
             let said = read_given_within(path, 1).unwrap_err().to_string();
+            assert!(said.starts_with(found), "{said}");
+            let said = open_regular_to_change(path).unwrap_err().to_string();
             assert!(said.starts_with(found), "{said}");
             let said = open_disk(path).unwrap_err().to_string();
             assert!(said.contains("must be a regular file or a block device"), "{said}");

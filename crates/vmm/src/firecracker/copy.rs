@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use nex_file::holes;
 use nex_file::private::unnamed_file;
-use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
 use crate::error::Error;
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 16 << 20;
 /// It shares the image's blocks where the file system can (Btrfs, XFS, bcachefs), and costs nothing then. Elsewhere it takes
 /// as much time and room as the image has content, its holes stay holes, and it is in `TMPDIR` or `/var/tmp`.
 pub fn unnamed(image: &Path, interrupt: Interrupt<'_>) -> Result<File, Error> {
-    let from = File::open(image).map_err(|cause| Error::Open { path: image.into(), cause })?;
+    let from = nex_file::open_disk(image).map_err(|cause| Error::Open { path: image.into(), cause })?;
     if let Some(copy) = beside(image, &from) {
         return Ok(copy);
     }
@@ -48,19 +48,11 @@ pub fn sparse(from: &File, to: &File, interrupt: Interrupt<'_>) -> io::Result<()
         return Ok(());
     }
     // Of a block device, metadata tells no length.
-    let length = rustix::fs::seek(from, SeekFrom::End(0))?;
+    let length = nex_file::length(from)?;
     to.set_len(length)?;
-    let mut place = 0;
-    while place < length {
-        let start = match rustix::fs::seek(from, SeekFrom::Data(place)) {
-            Ok(start) => start,
-            // There is nothing but a hole up to the end.
-            Err(Errno::NXIO) => break,
-            Err(error) => return Err(error.into()),
-        };
-        let end = rustix::fs::seek(from, SeekFrom::Hole(start))?.min(length);
-        copy_range(from, to, start, end, interrupt)?;
-        place = end;
+    for run in holes::runs(from, 0..length) {
+        let run = run?;
+        copy_range(from, to, run.start, run.end, interrupt)?;
     }
     Ok(())
 }

@@ -52,12 +52,12 @@ impl Descriptors {
 
 impl Room for Descriptors {
     fn to_read(&mut self, _: &str, file: &Path, _: Interrupt<'_>) -> Result<String, Error> {
-        let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
+        let opened = nex_file::open_disk(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
         Ok(self.hand_over(opened))
     }
 
     fn to_write(&mut self, _: &str, file: &Path) -> Result<String, Error> {
-        let opened = File::options().read(true).write(true).open(file);
+        let opened = nex_file::open_disk_to_change(file);
         let opened = opened.map_err(|cause| Error::Open { path: file.into(), cause })?;
         Ok(self.hand_over(opened))
     }

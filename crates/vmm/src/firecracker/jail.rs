@@ -171,7 +171,7 @@ impl Cell {
 
 impl Room for Cell {
     fn to_read(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
-        let opened = File::open(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
+        let opened = nex_file::open_disk(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
         let may_read_only = self.owner().may_read_only(&opened);
         let is_linked = may_read_only.map_err(|cause| Error::Open { path: file.into(), cause })?
             && fs::canonicalize(file).and_then(|file| fs::hard_link(file, self.path(name))).is_ok();
@@ -196,7 +196,7 @@ impl Room for Cell {
 
     fn copy_to_write(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
         let open = |cause| Error::Open { path: file.into(), cause };
-        let opened = File::open(file).map_err(open)?;
+        let opened = nex_file::open_disk(file).map_err(open)?;
         self.largest = self.largest.max(nex_file::length(&opened).map_err(open)?);
         self.copy(name, &opened, file, 0o600, interrupt)
     }
