@@ -49,7 +49,7 @@ impl KernelFacts {
         };
         let release = kernel.release().ok().flatten();
         if release.is_none() && kernel.form() == Form::Vmlinux {
-            return Err(Error::NotAKernel { found: "an ELF file without a kernel's release in it" });
+            return Err(Error::NotAKernel { found: "an ELF file without a kernel's release in it".into() });
         }
         let machine = Machine::for_architecture(kernel.architecture().oci_name());
         Ok(Self { form: kernel.form(), compression: kernel.compression(), machine, release, config, unread })

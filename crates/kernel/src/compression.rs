@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, Read};
 
+use nex_file::kind::{self, Format};
+
 use crate::bytes;
 use crate::error::Error;
 
@@ -33,17 +35,6 @@ pub enum Compression {
     Lzo,
 }
 
-/// The first bytes of each.
-const MAGICS: [(&[u8], Compression); 7] = [
-    (b"\x1f\x8b", Compression::Gzip),
-    (b"\x28\xb5\x2f\xfd", Compression::Zstd),
-    (b"\x02\x21\x4c\x18", Compression::Lz4),
-    (b"\xfd7zXZ\0", Compression::Xz),
-    (b"\x5d\x00\x00", Compression::Lzma),
-    (b"BZh", Compression::Bzip2),
-    (b"\x89LZO", Compression::Lzo),
-];
-
 impl fmt::Display for Compression {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -61,7 +52,16 @@ impl fmt::Display for Compression {
 impl Compression {
     /// That of a payload, by its first bytes.
     pub fn of(payload: &[u8]) -> Option<Self> {
-        MAGICS.iter().find(|(magic, _)| payload.starts_with(magic)).map(|(_, compression)| *compression)
+        match kind::compression(payload)? {
+            Format::Gzip => Some(Self::Gzip),
+            Format::Zstd => Some(Self::Zstd),
+            Format::Lz4Legacy => Some(Self::Lz4),
+            Format::Xz => Some(Self::Xz),
+            Format::Lzma => Some(Self::Lzma),
+            Format::Bzip2 => Some(Self::Bzip2),
+            Format::Lzo => Some(Self::Lzo),
+            _ => None,
+        }
     }
 
     /// Unpacks a payload as it is read: `most` bytes and not one more.

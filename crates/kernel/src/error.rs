@@ -1,5 +1,6 @@
 //! Why a file is no kernel, or its kernel cannot be had.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
@@ -40,7 +41,7 @@ pub enum Error {
     #[error("the file is no Linux kernel for x86_64 or aarch64: {found}")]
     NotAKernel {
         /// What it is instead.
-        found: &'static str,
+        found: Cow<'static, str>,
     },
     /// A part of it stands outside it.
     #[error("the kernel's file is damaged: {what}")]

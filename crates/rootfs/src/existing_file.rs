@@ -6,15 +6,13 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nex_ext4::{EditError, FileSystem};
+use nex_file::kind;
 use rustix::fs::{FlockOperation, fcntl_lock, flock};
 use rustix::io::Errno;
 use thiserror::Error;
 
 /// Where the kernel lists the files behind its loop devices.
 const BLOCK_DEVICES: &str = "/sys/block";
-
-/// How compressed files begin, and the program that unpacks them.
-const COMPRESSED: [(&[u8], &str); 2] = [(&[0x1f, 0x8b], "gunzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "unzstd")];
 
 /// Why a file cannot be changed in place.
 #[derive(Debug, Error)]
@@ -78,11 +76,10 @@ impl ExistingFile {
     /// When it cannot be opened, is no regular file, is compressed, or somebody else uses it.
     pub fn open(path: &Path) -> Result<Self, ExistingFileError> {
         let cannot_open = |cause| ExistingFileError::Open { path: path.into(), cause };
-        // Before it is opened: a pipe would keep us waiting for ever.
-        if !fs::metadata(path).map_err(cannot_open)?.is_file() {
-            return Err(ExistingFileError::NotAFile(path.into()));
-        }
-        let file = File::options().read(true).write(true).open(path).map_err(cannot_open)?;
+        let file = nex_file::open_regular_to_change(path).map_err(|cause| match cause.kind() {
+            io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => ExistingFileError::NotAFile(path.into()),
+            _ => cannot_open(cause),
+        })?;
         if !lock(&file).map_err(cannot_open)? {
             return Err(ExistingFileError::Locked(path.into()));
         }
@@ -156,8 +153,7 @@ fn loop_device(file: &fs::Metadata) -> Option<String> {
 
 /// The program that unpacks the file; `None` when it is not compressed.
 fn compression(file: &File) -> io::Result<Option<&'static str>> {
-    let mut start = [0; 4];
+    let mut start = vec![0; kind::START];
     let length = file.read_at(&mut start, 0)?;
-    let matching = COMPRESSED.iter().find(|(magic, _)| start[..length].starts_with(magic));
-    Ok(matching.map(|(_, program)| *program))
+    Ok(kind::of(&start[..length]).and_then(|kind| kind.unpack_in_place))
 }

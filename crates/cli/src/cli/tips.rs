@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use nex_file::kind::Format;
 use nex_text::shell_word;
 
 /// The commands below `nex rootfs`.
@@ -115,12 +116,12 @@ enum Kind {
 }
 
 fn kind_of(path: &Path) -> Kind {
-    /// Where ext4's magic number stands.
-    const MAGIC: (u64, [u8; 2]) = (1080, [0x53, 0xef]);
+    /// As many of the first bytes as tell it, with the superblock.
+    const HEAD: u64 = 2048;
     if !path.exists() {
         return Kind::Missing;
     }
     let mut head = Vec::new();
-    let read = nex_file::open_disk(path).and_then(|file| file.take(MAGIC.0 + 2).read_to_end(&mut head));
-    if read.is_ok() && head.ends_with(&MAGIC.1) && head.len() as u64 == MAGIC.0 + 2 { Kind::Ext4 } else { Kind::Other }
+    let read = nex_file::open_disk(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    if read.is_ok() && Format::Ext4.matches(&head) { Kind::Ext4 } else { Kind::Other }
 }

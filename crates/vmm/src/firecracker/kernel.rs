@@ -14,12 +14,12 @@ pub fn hand_over(machine: &Machine, room: &mut impl Room, interrupt: Interrupt<'
     let trouble = |cause| Error::Kernel { path: machine.kernel.clone(), cause };
     let kernel = Kernel::read(&machine.kernel, machine.max_kernel).map_err(trouble)?;
     if kernel.architecture() != machine.architecture {
-        let found = "a kernel for another kind of processor";
+        let found = "a kernel for another kind of processor".into();
         return Err(trouble(nex_kernel::Error::NotAKernel { found }));
     }
     let unpacked = kernel.unpacked().map_err(trouble)?;
     if machine.architecture == Architecture::Aarch64 && unpacked.starts_with(b"\x7fELF") {
-        let found = "a vmlinux, of which Firecracker loads none for ARM: take arch/arm64/boot/Image";
+        let found = "a vmlinux, of which Firecracker loads none for ARM: take arch/arm64/boot/Image".into();
         return Err(trouble(nex_kernel::Error::NotAKernel { found }));
     }
     match unpacked {
