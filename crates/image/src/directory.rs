@@ -72,7 +72,7 @@ impl Walk<'_> {
         let path = trail.path();
         if trail.depth() > TREE_LEVELS {
             return Err(tree_error(Error::Limit {
-                what: name(self.shown(path).as_os_str().as_bytes()),
+                what: name(self.place_of(path).as_os_str().as_bytes()),
                 limit: TREE_LEVELS as u64,
                 unit: "directories inside one another",
             }));
@@ -162,7 +162,7 @@ impl Walk<'_> {
     }
 
     fn broken(&self, path: &[u8], problem: &str) -> Stop {
-        tree_error(Error::document(name(self.shown(path).as_os_str().as_bytes()), problem))
+        tree_error(Error::document(name(self.place_of(path).as_os_str().as_bytes()), problem))
     }
 
     fn stop(&self, action: &'static str, path: &[u8], errno: Errno) -> Stop {
@@ -170,10 +170,11 @@ impl Walk<'_> {
     }
 
     fn failed(&self, action: &'static str, path: &[u8], error: std::io::Error) -> Stop {
-        tree_error(Error::io(action, &self.shown(path))(error))
+        tree_error(Error::io(action, &self.place_of(path))(error))
     }
 
-    fn shown(&self, path: &[u8]) -> PathBuf {
+    /// Where something of the tree is.
+    fn place_of(&self, path: &[u8]) -> PathBuf {
         self.root.join(std::ffi::OsStr::from_bytes(path))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use nex_text::short_name;
+
 use crate::elf::{Elf, Version};
 use crate::libc::newest;
 use crate::library::{self, ReadError};
@@ -37,7 +39,7 @@ struct Loader<'view> {
 /// Everything that the program at `path`, which names `loader`, needs and the image lacks.
 pub fn missing(view: &dyn View, path: &[u8], program: &Elf, loader: &[u8]) -> Result<Vec<Missing>, ReadError> {
     if !is_executable(view, loader) {
-        return Ok(vec![Missing::Loader(shown(loader))]);
+        return Ok(vec![Missing::Loader(short_name(loader))]);
     }
     let musl = is_musl(view, loader);
     let machine = program.machine;
@@ -69,7 +71,8 @@ impl Loader<'_> {
                 }
                 let Some((path, elf)) = self.find(needed, &object)? else {
                     self.loaded.insert(needed.clone(), Vec::new());
-                    self.missing.push(Missing::Library { name: shown(needed), needed_by: shown(&object.path) });
+                    self.missing
+                        .push(Missing::Library { name: short_name(needed), needed_by: short_name(&object.path) });
                     continue;
                 };
                 self.loaded.insert(needed.clone(), elf.provides.clone());
@@ -124,8 +127,8 @@ impl Loader<'_> {
                 continue;
             }
             let family_end = name.iter().rposition(|&byte| byte == b'_').map_or(0, |at| at + 1);
-            let newest = newest(provides, &name[..family_end]).map(shown);
-            let missing = Missing::Version { name: shown(&name), library: shown(&library), newest };
+            let newest = newest(provides, &name[..family_end]).map(short_name);
+            let missing = Missing::Version { name: short_name(&name), library: short_name(&library), newest };
             if !self.missing.contains(&missing) {
                 self.missing.push(missing);
             }
@@ -135,8 +138,4 @@ impl Loader<'_> {
 
 fn own_runpath(object: &Object) -> Vec<Vec<u8>> {
     object.elf.runpath.as_ref().map(|path| expand_tag(path, parent(&object.path))).unwrap_or_default()
-}
-
-fn shown(bytes: &[u8]) -> String {
-    nex_text::short_name(bytes)
 }

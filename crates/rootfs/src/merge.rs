@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use nex_ext4::{Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree};
+use nex_text::short_name;
 use thiserror::Error;
 
 use crate::layer::{Entry, EntryKind, LayerPath, NAME_MAX, Node, NodeKind};
@@ -143,12 +144,13 @@ impl Merge {
     }
 
     fn link(&mut self, path: &LayerPath, target: &LayerPath) -> Result<(), MergeError> {
-        let missing = || MergeError::MissingLinkTarget(shown(target));
-        let (target_parent, target_name) = target.split().ok_or_else(|| MergeError::LinkToDirectory(shown(target)))?;
+        let missing = || MergeError::MissingLinkTarget(short_name(target.as_bytes()));
+        let (target_parent, target_name) =
+            target.split().ok_or_else(|| MergeError::LinkToDirectory(short_name(target.as_bytes())))?;
         let target_directory = self.find_directory(&target_parent)?.ok_or_else(missing)?;
         let id = self.lookup(target_directory, target_name).ok_or_else(missing)?;
         if self.tree.directory(id).is_some() {
-            return Err(MergeError::LinkToDirectory(shown(target)));
+            return Err(MergeError::LinkToDirectory(short_name(target.as_bytes())));
         }
         let (parent, name) = path.split().ok_or(MergeError::RootNotADirectory)?;
         let directory = self.make_directory(parent)?;
@@ -247,7 +249,7 @@ impl Merge {
                     self.last_parent = Some((path, directory));
                     return Ok(directory);
                 }
-                Stop::Leaf { .. } => return Err(MergeError::NotADirectory(shown(&path))),
+                Stop::Leaf { .. } => return Err(MergeError::NotADirectory(short_name(path.as_bytes()))),
                 Stop::Missing { name, .. } if name.len() > NAME_MAX => {
                     return Err(ResolveError::NameTooLong(name.len()).into());
                 }
@@ -309,10 +311,6 @@ fn inode(node: Node) -> Inode {
     };
     let mode = if matches!(kind, Kind::Symlink(_)) { SYMLINK_MODE } else { node.metadata.mode };
     Inode { metadata: Metadata { mode, ..node.metadata }, kind, xattrs: node.xattrs }
-}
-
-fn shown(path: &LayerPath) -> String {
-    nex_text::short_name(path.as_bytes())
 }
 
 #[cfg(test)]

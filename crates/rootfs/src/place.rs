@@ -74,7 +74,7 @@ impl Placed {
 
 /// An entry that cannot be taken.
 #[derive(Debug, Error)]
-#[error("entry {number}{}: {cause}", shown(.path))]
+#[error("entry {number}{}: {cause}", quoted(.path))]
 pub struct PlaceError {
     /// The entry's number in its layer, from 1 on.
     pub number: u64,
@@ -276,6 +276,7 @@ impl ContentSink for Sink<'_> {
     }
 }
 
-fn shown(path: &[u8]) -> String {
+/// A path behind the number of its entry; nothing for that of the root.
+fn quoted(path: &[u8]) -> String {
     if path.is_empty() { String::new() } else { format!(" '{}'", nex_text::short_name(path)) }
 }

@@ -86,14 +86,14 @@ pub fn read_lines(output: Output, line: &mut (dyn FnMut(&[u8]) + Send)) -> Vec<S
         if last.len() == SHOWN_LINES {
             last.pop_front();
         }
-        last.push_back(shown(text));
+        last.push_back(short_line(text));
         bytes.clear();
     }
     last.into()
 }
 
 /// A line as a message shows it.
-pub fn shown(line: &[u8]) -> String {
+pub fn short_line(line: &[u8]) -> String {
     printable(line.strip_suffix(b"\r").unwrap_or(line)).chars().take(SHOWN_CHARACTERS).collect()
 }
 

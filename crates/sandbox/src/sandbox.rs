@@ -15,7 +15,7 @@ use crate::keeper_process::Keeper;
 use crate::memory_group::MemoryGroup;
 use crate::node::{Change, Node};
 use crate::options::{MemoryBound, Network, Options};
-use crate::output::{Output, read_lines, shown};
+use crate::output::{Output, read_lines, short_line};
 use crate::protocol::{Answer, Ending, Limit, Order, Outcome, Setup};
 use crate::resolver;
 use crate::terminal;
@@ -98,7 +98,7 @@ impl Sandbox {
         let text = |line: u64| {
             let content = &self.options.world.scripts.get(script)?.content;
             let line = usize::try_from(line).ok()?.checked_sub(1)?;
-            Some(shown(content.split(|byte| *byte == b'\n').nth(line)?).trim().to_owned())
+            Some(short_line(content.split(|byte| *byte == b'\n').nth(line)?).trim().to_owned())
         };
         match line.and_then(|line| Some((line, text(line)?))) {
             Some((line, text)) => format!(", having come to line {line}, '{text}'"),

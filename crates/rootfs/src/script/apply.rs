@@ -5,7 +5,7 @@ use nex_sandbox::{Change, Node, Piece};
 
 use super::bounds::Bounds;
 use super::feed::Feed;
-use super::told::{Told, shown};
+use super::told::{Told, absolute};
 use super::{ScriptError, ScriptOptions, clamp};
 use crate::layer::{self, Entry, EntryKind, LayerPath, NodeKind};
 use crate::merge::Merge;
@@ -103,7 +103,7 @@ impl<'a> Apply<'a> {
         let xattr =
             |xattr: &nex_sandbox::Xattr| Xattr { name: xattr.name.clone().into(), value: xattr.value.clone().into() };
         let xattrs: Vec<_> = node.xattrs.iter().map(xattr).collect();
-        nex_ext4::check_xattrs(&xattrs).map_err(|cause| ScriptError::Xattrs { path: shown(&node.path), cause })?;
+        nex_ext4::check_xattrs(&xattrs).map_err(|cause| ScriptError::Xattrs { path: absolute(&node.path), cause })?;
         let metadata = Metadata { mode: node.mode, uid: node.uid, gid: node.gid, time };
         Ok(EntryKind::Node(layer::Node { metadata, xattrs: xattrs.into(), kind }))
     }
@@ -141,7 +141,7 @@ impl<'a> Apply<'a> {
 
     fn apply(&mut self, path: &[u8], kind: EntryKind) -> Result<(), ScriptError> {
         let entry = Entry { path: layer_path(path)?, kind };
-        self.merge.apply(entry).map_err(|cause| ScriptError::Merge { path: shown(path), cause })
+        self.merge.apply(entry).map_err(|cause| ScriptError::Merge { path: absolute(path), cause })
     }
 }
 
@@ -154,5 +154,5 @@ fn is_same(tree: &Tree, before: InodeId, after: &EntryKind) -> bool {
 }
 
 fn layer_path(path: &[u8]) -> Result<LayerPath, ScriptError> {
-    LayerPath::new(path).map_err(|cause| ScriptError::Path { path: shown(path), cause })
+    LayerPath::new(path).map_err(|cause| ScriptError::Path { path: absolute(path), cause })
 }

@@ -58,7 +58,7 @@ impl Told {
     pub fn socket(&mut self, path: &[u8]) {
         self.sockets += 1;
         if self.first_sockets.len() < SOCKETS {
-            self.first_sockets.push(shown(path));
+            self.first_sockets.push(absolute(path));
         }
     }
 
@@ -67,7 +67,7 @@ impl Told {
         self.report.bytes += bytes;
         let names: Vec<_> = path.split(|byte| *byte == b'/').collect();
         let depth = names.len().saturating_sub(1).min(DEPTH);
-        let directory = shown(&names[..depth].join(&b'/'));
+        let directory = absolute(&names[..depth].join(&b'/'));
         let is_told = self.gained.len() < DIRECTORIES || self.gained.contains_key(&directory);
         *self.gained.entry(if is_told { directory } else { "/".into() }).or_default() += bytes;
     }
@@ -92,14 +92,14 @@ fn has_room(listed: usize, bytes: &mut usize, path: &[u8]) -> Option<String> {
     if listed >= NAMES || *bytes + path.len() > BYTES {
         return None;
     }
-    let mut shown = shown(path);
+    let mut shown = absolute(path);
     *bytes = bytes.saturating_add(shown.len());
     shown.shrink_to_fit();
     (*bytes <= BYTES).then_some(shown)
 }
 
-/// A path, escaped.
-pub fn shown(path: &[u8]) -> String {
+/// A path of the image, escaped, from the root on.
+pub fn absolute(path: &[u8]) -> String {
     format!("/{}", nex_text::name(path))
 }
 
