@@ -11,6 +11,7 @@ mod answer;
 mod arguments;
 mod check;
 mod description;
+mod drive;
 mod guest;
 mod http;
 mod log;

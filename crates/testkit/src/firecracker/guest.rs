@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::io::FdFlags;
 use serde_json::{Value, json};
 
-use super::microvm::Drive;
+use super::drive::Drive;
 
 /// What a kernel must not be told here.
 const ONLY_FIRECRACKERS: [&str; 1] = ["pci=off"];

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::answer::Answer;
 use super::check;
 use super::description::When;
+use super::drive::Drive;
 use super::guest::{Guest, Parts};
 use super::http::Request;
 use super::log::Log;
@@ -40,16 +41,6 @@ struct Boot {
     kernel: PathBuf,
     initramfs: Option<PathBuf>,
     command_line: String,
-}
-
-/// A drive that is a file.
-pub struct Drive {
-    id: String,
-    /// The file.
-    pub file: PathBuf,
-    /// Whether the guest may not write it.
-    pub is_read_only: bool,
-    is_root: bool,
 }
 
 enum State {
