@@ -11,6 +11,7 @@ pub mod kind;
 pub mod lock;
 pub mod private;
 pub mod remove;
+pub mod route;
 pub mod tree;
 pub mod trust;
 pub mod way;

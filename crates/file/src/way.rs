@@ -4,21 +4,19 @@
 //!
 //! Who has come there so may use the path as well: nobody but root and the caller can lead it elsewhere.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::private;
+use crate::route::{Origin, Route, SymlinkLoop};
 use crate::trust::{self, Distrust};
-
-/// As many links as the kernel follows in one path.
-const MOST_LINKS: usize = 40;
 
 /// What becomes of directories that are not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,35 +83,31 @@ pub struct Reached {
 /// # Errors
 /// When it cannot be had, or not be trusted.
 pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> {
-    let mut rest = names(&std::path::absolute(path)?);
-    let mut links = 0;
+    let mut route = Route::new(std::path::absolute(path)?.as_os_str().as_bytes());
     let root =
         File::from(rustix::fs::openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
     let mut here = Reached { handle: root.try_clone()?, path: "/".into() };
-    while let Some(name) = rest.pop() {
+    while let Some(name) = route.next_name() {
+        let name = OsStr::from_bytes(&name);
         leads_safely(&here.handle, &here.path)?;
-        let next = match look_up(&here.handle, &name) {
+        let next = match look_up(&here.handle, name) {
             Err(Errno::NOENT) if missing == Missing::Left => return Ok(None),
             Err(Errno::NOENT) => {
-                private::create_directory_in(&here.handle, &name)?;
-                look_up(&here.handle, &name)
+                private::create_directory_in(&here.handle, name)?;
+                look_up(&here.handle, name)
             }
             result => result,
         };
         let next = next?;
         let metadata = next.metadata()?;
-        if metadata.is_symlink() && !rest.is_empty() {
-            leads_safely(&next, &here.path.join(&name))?;
-            links += 1;
-            if links > MOST_LINKS {
-                return Err(Errno::LOOP.into());
-            }
+        if metadata.is_symlink() && !route.is_at_end() {
+            leads_safely(&next, &here.path.join(name))?;
             let target = rustix::fs::readlinkat(&next, "", Vec::new())?;
-            let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
-            if target.is_absolute() {
-                here = Reached { handle: root.try_clone()?, path: "/".into() };
+            match route.follow(target.as_bytes()) {
+                Ok(Origin::Root) => here = Reached { handle: root.try_clone()?, path: "/".into() },
+                Ok(Origin::Here) => {}
+                Err(SymlinkLoop) => return Err(Errno::LOOP.into()),
             }
-            rest.extend(names(&target));
         } else if metadata.is_dir() {
             here.handle = next;
             if name == ".." {
@@ -135,14 +129,8 @@ fn leads_safely(handle: &File, path: &Path) -> Result<(), WayError> {
     trust::leads_safely(handle)?.map_err(|why| WayError::Through { through: path.into(), why })
 }
 
-/// The names of a path, the first one last.
-fn names(path: &Path) -> Vec<OsString> {
-    let is_name = |component: &Component| matches!(component, Component::Normal(_) | Component::ParentDir);
-    path.components().rev().filter(is_name).map(|component| component.as_os_str().to_owned()).collect()
-}
-
 /// What stands at a name, a symbolic link itself.
-fn look_up(directory: &File, name: &OsString) -> Result<File, Errno> {
+fn look_up(directory: &File, name: &OsStr) -> Result<File, Errno> {
     rustix::fs::openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
         .map(File::from)
 }

@@ -3,12 +3,10 @@
 //! What is above the root is the root, and an absolute target starts there, as after a `chroot(2)`.
 
 use nex_ext4::{InodeId, Kind, Tree};
+use nex_file::route::{self, MAX_SYMLINKS, Origin, Route, SymlinkLoop};
 use thiserror::Error;
 
 use crate::layer::NAME_MAX;
-
-/// How many symbolic links one path may lead through (the kernel's `MAXSYMLINKS`).
-const MAX_SYMLINKS: usize = 40;
 
 /// How deep directories may be nested: as deep as the longest path that the kernel takes can reach.
 const MAX_DEPTH: usize = 2048;
@@ -37,11 +35,8 @@ pub enum ResolveError {
 pub struct Walk {
     /// The directory reached so far and those above it, the root first.
     trail: Vec<InodeId>,
-    /// The components ahead, the next one last.
-    ahead: Vec<Box<[u8]>>,
-    symlinks: usize,
-    /// Components so far, and those ahead.
-    components: usize,
+    /// The components ahead.
+    route: Route,
 }
 
 /// Where a walk has come to.
@@ -68,8 +63,7 @@ pub enum Stop {
 impl Walk {
     /// Starts at the root, whether or not the path begins with a slash.
     pub fn new(path: &[u8]) -> Self {
-        let ahead: Vec<_> = components(path).rev().map(Box::from).collect();
-        Self { trail: vec![Tree::ROOT], components: ahead.len(), ahead, symlinks: 0 }
+        Self { trail: vec![Tree::ROOT], route: Route::new(path) }
     }
 
     /// Follows the path as far as the tree goes. After [`Stop::Missing`] the walk can go on through
@@ -78,7 +72,7 @@ impl Walk {
     /// # Errors
     /// When the path cannot be followed at all.
     pub fn proceed(&mut self, tree: &Tree) -> Result<Stop, ResolveError> {
-        while let Some(name) = self.ahead.pop() {
+        while let Some(name) = self.route.next_name() {
             if *name == *b".." {
                 self.trail.truncate((self.trail.len() - 1).max(1));
                 continue;
@@ -90,7 +84,7 @@ impl Walk {
             match &tree.inode(inode).kind {
                 Kind::Directory(_) => self.enter(inode)?,
                 Kind::Symlink(target) => self.follow(target)?,
-                _ => return Ok(Stop::Leaf { inode, last: self.ahead.is_empty() }),
+                _ => return Ok(Stop::Leaf { inode, last: self.route.is_at_end() }),
             }
         }
         Ok(Stop::Directory(self.directory()))
@@ -113,39 +107,19 @@ impl Walk {
     ///
     /// The kernel would not get this far, but umoci unpacks through such links, and makes nothing on the way.
     pub fn turn_back(&mut self) -> bool {
-        let mut depth = 1;
-        for (index, name) in self.ahead.iter().enumerate().rev() {
-            depth = if **name == *b".." { depth - 1 } else { depth + 1 };
-            if depth == 0 {
-                self.ahead.truncate(index);
-                return true;
-            }
-        }
-        false
+        self.route.turn_back()
     }
 
     fn follow(&mut self, target: &[u8]) -> Result<(), ResolveError> {
-        self.symlinks += 1;
-        if self.symlinks > MAX_SYMLINKS {
-            return Err(ResolveError::SymlinkLoop);
-        }
-        if target.starts_with(b"/") {
+        if self.route.follow(target).map_err(|SymlinkLoop| ResolveError::SymlinkLoop)? == Origin::Root {
             self.trail.truncate(1);
         }
-        let before = self.ahead.len();
-        self.ahead.extend(components(target).rev().map(Box::from));
-        self.components += self.ahead.len() - before;
-        if self.components > MAX_COMPONENTS { Err(ResolveError::TooLong) } else { Ok(()) }
+        if self.route.names() > MAX_COMPONENTS { Err(ResolveError::TooLong) } else { Ok(()) }
     }
 
     fn directory(&self) -> InodeId {
         self.trail.last().copied().unwrap_or(Tree::ROOT)
     }
-}
-
-/// The components that mean something.
-fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    path.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b"."))
 }
 
 /// What a path leads to, symbolic links followed to the last; `None` when that is nothing.
@@ -158,7 +132,7 @@ pub fn resolve(tree: &Tree, path: &[u8]) -> Option<InodeId> {
 
 /// What a path names, the last component not followed; `None` when that is nothing.
 pub fn resolve_parent(tree: &Tree, path: &[u8]) -> Option<InodeId> {
-    match components(path).next_back() {
+    match route::names(path).next_back() {
         None | Some(b"..") => resolve(tree, path),
         Some(name) => {
             let parent = &path[..path.len() - path.iter().rev().take_while(|&&byte| byte == b'/').count()];
