@@ -12,7 +12,6 @@ mod environment;
 mod interrupt;
 mod json;
 mod lines;
-mod new_file;
 mod output;
 mod own_agent;
 mod warnings;

@@ -1,10 +1,11 @@
 //! Opens the files that users name. Only regular files, or for a guest's drive block devices, will do where a file is read out of
 //! order or more than once, and nobody may be kept waiting by another kind. Trees that users name are read by handles ([`tree`]).
 //!
-//! What a file is that was named in the place of another tells [`kind`].
+//! What a file is that was named in the place of another tells [`kind`], and where its bytes are [`holes`].
 //!
-//! And makes what is the user's alone ([`private`]), takes locks that others may have ([`lock`]), and removes trees ([`remove`]). Who
-//! else can change something is told by [`trust`], and by [`way`] for all that leads there.
+//! And makes what is the user's alone ([`private`]), writes what is whole or not there ([`whole`]), takes locks that others may have
+//! ([`lock`]), and removes trees ([`remove`]). Who else can change something is told by [`trust`], and by [`way`] for all that leads
+//! there; [`route`] has the names ahead of who follows a path.
 
 pub mod holes;
 pub mod kind;
@@ -15,6 +16,7 @@ pub mod route;
 pub mod tree;
 pub mod trust;
 pub mod way;
+pub mod whole;
 
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use nex_file::whole;
 use nex_text::shell_word;
 
 use super::args::CompletionArgs;
 use crate::cli::Cli;
 use crate::diagnostic::Diagnostic;
-use crate::{new_file, output};
+use crate::output;
 
 /// Prints the script, or writes it to where the shell finds it.
 ///
@@ -22,7 +23,7 @@ pub fn run(args: &CompletionArgs) -> Result<(), Diagnostic> {
         return output::print("the script", &String::from_utf8(script)?);
     }
     let place = place(args.shell, |name| std::env::var_os(name).map(PathBuf::from))?;
-    new_file::write(&place.file, &script).map_err(|error| {
+    whole::write(&place.file, &script).map_err(|error| {
         Diagnostic::new(format!(
             "cannot write '{}': {error}; print the script without --install, and put it elsewhere",
             place.file.display()

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use clap::Command;
 use clap_mangen::Man;
+use nex_file::whole;
 use roff::{Roff, bold, roman};
 
 use super::args::ManualArgs;
 use crate::cli::documentation::documented;
 use crate::diagnostic::Diagnostic;
-use crate::{new_file, output};
+use crate::output;
 
 /// The section of commands.
 const SECTION: &str = "1";
@@ -42,7 +43,7 @@ fn write_all(nex: &Command, directory: &Path) -> Result<(), Diagnostic> {
     let mut names = String::new();
     for command in all(nex) {
         let path = directory.join(format!("{}.{SECTION}", page_name(command)));
-        new_file::write(&path, &page(nex, command)?)
+        whole::write(&path, &page(nex, command)?)
             .map_err(|error| Diagnostic::new(format!("cannot write the page '{}': {error}", path.display())))?;
         names.push_str(&format!("{}\n", path.display()));
     }
