@@ -11,7 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nex_testkit::fault_registry::{FaultRegistry, Reply, Request};
+use nex_testkit::fault_registry::{FaultRegistry, Request};
+use nex_testkit::fault_server::Reply;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::{Compression, Image};
 use nex_testkit::nex::{self, failed, rootfs};

@@ -5,7 +5,8 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nex_testkit::fault_registry::{FaultRegistry, Reply, Request};
+use nex_testkit::fault_registry::{FaultRegistry, Request};
+use nex_testkit::fault_server::Reply;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::{Compression, Image};
 use nex_testkit::nex::{self, failed, rootfs};

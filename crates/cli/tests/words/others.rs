@@ -2,12 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::sync::{Arc, Mutex};
 
+use nex_testkit::fault_server::FaultServer;
 use nex_testkit::layer::Entry;
 use nex_testkit::{Result, hostile_text};
 
@@ -111,21 +110,12 @@ fn urls_of_users_are_shown_without_the_user() -> Result<()> {
 fn refusals_of_registries() -> Result<()> {
     let place = Place::new()?;
     let answer = Arc::new(Mutex::new(Vec::new()));
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let image = format!("docker://{}/b:c", listener.local_addr()?);
     let answers = Arc::clone(&answer);
-    // It ends with the test's process.
-    std::thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let mut reader = BufReader::new(connection);
-            let mut line = String::new();
-            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
-                line.clear();
-            }
-            let answer = answers.lock().map(|answer| answer.clone()).unwrap_or_default();
-            let _ = reader.get_mut().write_all(&answer);
-        }
-    });
+    let server = FaultServer::start(move |_, reply| {
+        let answer = answers.lock().map(|answer| answer.clone()).unwrap_or_default();
+        reply.raw(&answer)
+    })?;
+    let image = format!("docker://{}/b:c", server.address());
     let refuse = |what: &str, status: &str, header: &[u8], body: &[u8]| -> Result<()> {
         let head = format!("HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         if let Ok(mut answer) = answer.lock() {
