@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use nex_workload::Restart;
+use nex_contract::Restart;
 
 /// The words that the agent knows. As for the kernel's own parameters, the last of a name counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

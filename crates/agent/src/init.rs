@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use nex_contract::{BOOT_SCRIPT, ImageConfig, Pid1};
 use nex_protocol::{Event, Ready, Role, Source, Start};
-use nex_workload::{BOOT_SCRIPT, ImageConfig, Pid1};
 use nix::sys::reboot::set_cad_enabled;
 use nix::sys::signal::Signal;
 

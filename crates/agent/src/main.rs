@@ -9,7 +9,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use nex_workload::MarkNote;
+use nex_contract::MarkNote;
 
 /// By this nex knows its own agent, and whether they understand each other.
 // SAFETY: the section holds notes, and this is one. Linkers keep notes, and strip(1) what is loaded.

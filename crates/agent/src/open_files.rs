@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nex_workload::{NOT_STARTED, Unstarted};
+use nex_contract::{NOT_STARTED, Unstarted};
 
 /// As many as container engines give: servers ask for tens of thousands, and the kernel gives an init 1024, or 4096 at the most.
 const USUAL: u64 = 1 << 20;

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use nex_workload::AGENT_RESOLV_CONF;
+use nex_contract::AGENT_RESOLV_CONF;
 
 use crate::command_line::CommandLine;
 use crate::mounts::make_directory;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use nex_contract::Restart;
 use nex_protocol::Ended;
-use nex_workload::Restart;
 
 /// The pause before the first time in a row; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use nex_workload::{Found, Root};
+use nex_contract::{Found, Root};
 
 /// The file system that this process is in.
 pub struct OwnRoot;

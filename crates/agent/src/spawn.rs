@@ -7,10 +7,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use nex_protocol::Source;
-use nex_workload::{
+use nex_contract::{
     NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Pid1, Unstarted, User, find_directory, find_program, split_variable,
 };
+use nex_protocol::Source;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setresgid, setresuid, setsid, setuid};

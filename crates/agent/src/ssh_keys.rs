@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use nex_contract::Pid1;
 use nex_protocol::{Ended, Source};
-use nex_workload::Pid1;
 use nix::sys::signal::Signal;
 
 use crate::spawn::Job;

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nex_protocol::{Ended, Event, Exit, Source};
-use nex_workload::{
+use nex_contract::{
     BINARY_FILE, IMAGE_FILE, ImageConfig, Json, MAX_FILE, NOT_FOUND, NOT_STARTED, Pid1, Restart, Root, Unstarted,
     WORKLOAD_FILE, Workload, stop_signal,
 };
+use nex_protocol::{Ended, Event, Exit, Source};
 use nix::mount::MsFlags;
 use nix::sys::signal::Signal;
 

@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use nex_contract::{BINARY_FILE, DRIVE_LABEL, Json, WORKLOAD_FILE, Workload};
 use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
-use nex_workload::{BINARY_FILE, DRIVE_LABEL, Json, WORKLOAD_FILE, Workload};
 
 use crate::nameless::path_of;
 use crate::root_file::{EXT4_MAGIC, EXT4_MAGIC_OFFSET};

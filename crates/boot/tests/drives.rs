@@ -5,9 +5,9 @@ use std::io::{Seek, Write};
 use std::path::Path;
 
 use nex_boot::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive, workload_drive};
+use nex_contract::{Json, Workload};
 use nex_testkit::manifest::{self, Kind, Manifest};
 use nex_testkit::{Failure, Result, fsck, image_tree};
-use nex_workload::{Json, Workload};
 
 fn program(bytes: &[u8]) -> Result<File> {
     let mut file = tempfile::tempfile()?;

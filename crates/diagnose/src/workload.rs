@@ -3,11 +3,11 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use nex_program::{Kind, Machine, View, exists, is_executable, wants_process_one};
-use nex_workload::{
+use nex_contract::{
     BOOT_SCRIPT, Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, Root, Unstarted, User, Workload, find_directory,
     find_program, stop_signal,
 };
+use nex_program::{Kind, Machine, View, exists, is_executable, wants_process_one};
 
 use crate::check::{Flaw, inspect};
 

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
+use nex_contract::{Mark, PROTOCOL};
 use nex_protocol::MARKER;
-use nex_workload::{Mark, PROTOCOL};
 use object::Endianness;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};

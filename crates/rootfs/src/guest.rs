@@ -32,9 +32,9 @@ pub use agent_user::AgentUser;
 pub use boot_script::BootScript;
 pub use change::{Change, FileContent};
 pub use init::Init;
+use nex_contract::RUN_AGENT;
+pub use nex_contract::{ImageConfig, Pid1};
 pub use nex_program::{Kind, Stat, View, name_servers};
-use nex_workload::RUN_AGENT;
-pub use nex_workload::{ImageConfig, Pid1};
 pub use resolver::{ResolvConf, ResolvConfAction, ResolvConfSource};
 
 use change::Layer;

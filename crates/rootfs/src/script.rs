@@ -17,10 +17,10 @@ mod told;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
+use nex_contract::split_variable;
 use nex_ext4::{Timestamp, Writer};
 use nex_program::BadScript;
 use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_sockets, only_one_id};
-use nex_workload::split_variable;
 use thiserror::Error;
 
 use crate::cache::{Cache, Key};

@@ -1,8 +1,8 @@
 //! What runs in the guest, put together from the image's words and the user's, as docker does it.
 
+use nex_contract::{IMAGE_FILE, ImageConfig, Pid1, Restart, Workload};
 use nex_diagnose::ImageRoot;
 use nex_program::View;
-use nex_workload::{IMAGE_FILE, ImageConfig, Pid1, Restart, Workload};
 
 use crate::program::OwnProgram;
 

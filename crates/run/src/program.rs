@@ -5,10 +5,10 @@ use std::io::{self, ErrorKind, Seek};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use nex_contract::{BINARY_FILE, NOT_EXECUTABLE, NOT_FOUND};
 use nex_diagnose::runs;
 use nex_program::{Libc, Machine, Missing, NotAProgram, Program, ReadError, View};
 use nex_vmm::Architecture;
-use nex_workload::{BINARY_FILE, NOT_EXECUTABLE, NOT_FOUND};
 
 /// A program of this machine, for a guest.
 #[derive(Debug)]

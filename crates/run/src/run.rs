@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use nex_boot::{DriveError, GuestOptions, Overlay, Session, Setup, VmmReport, Wish, workload_drive};
+use nex_contract::{Unstarted, Workload};
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{AGENT, CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
 use nex_program::{Machine, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
-use nex_workload::{Unstarted, Workload};
 
 use crate::command::{self, CommandError, Wishes};
 use crate::follow::{Bounds, FollowError, GuestEnd, Stop, User, follow};
@@ -99,7 +99,7 @@ pub enum Error {
 }
 
 /// nex or the guest failed, in docker's words.
-pub const FAILED: u8 = nex_workload::NOT_STARTED;
+pub const FAILED: u8 = nex_contract::NOT_STARTED;
 
 impl Error {
     /// The exit code for it.

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use nex_contract::{BINARY_FILE, DRIVE_LABEL, Json, Restart, WORKLOAD_FILE, Workload};
 use nex_protocol::{EndBy, Ended, Event, Output, Source, Stream};
 use nex_testkit::layer::Entry;
 use nex_testkit::{Result, command};
 use nex_vmm::{Access, Ending};
-use nex_workload::{BINARY_FILE, DRIVE_LABEL, Json, Restart, WORKLOAD_FILE, Workload};
 use serde_json::json;
 
 use crate::machine::{Boot, RUNS};

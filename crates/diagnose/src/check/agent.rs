@@ -1,7 +1,7 @@
 //! The agent: whether it would run, and whether the image's init starts it.
 
+use nex_contract::RUN_AGENT;
 use nex_program::{Machine, Speech, View, end_of_links, exists};
-use nex_workload::RUN_AGENT;
 
 use super::init::Init;
 use super::program::{Program, Rules, inspect, runs};

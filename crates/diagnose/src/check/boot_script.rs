@@ -1,7 +1,7 @@
 //! The script that the guest runs at every boot: whether the kernel starts it.
 
+use nex_contract::BOOT_SCRIPT;
 use nex_program::{Machine, View, exists};
-use nex_workload::BOOT_SCRIPT;
 
 use super::Findings;
 use super::program::inspect;

@@ -1,7 +1,7 @@
 //! The image's own program, as `/etc/nex/image.json` has it: whether the agent would start it.
 
+use nex_contract::{IMAGE_FILE, ImageConfig};
 use nex_program::{Machine, View};
-use nex_workload::{IMAGE_FILE, ImageConfig};
 
 use super::Findings;
 use crate::rules;

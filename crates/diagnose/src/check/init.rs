@@ -1,7 +1,7 @@
 //! The init: where the kernel looks for it (`kernel_init`), and what kind it is.
 
+use nex_contract::RUN_AGENT;
 use nex_program::{Machine, View, exists, name};
-use nex_workload::RUN_AGENT;
 
 use super::inittab::Inittab;
 use super::program::{Flaw, Program, Rules, inspect, runs};

@@ -1,7 +1,7 @@
 //! `/etc/resolv.conf`: who writes it in the guest, and whom it names; see resolv.conf(5).
 
+use nex_contract::AGENT_RESOLV_CONF;
 use nex_program::{ResolvConf, Speech, View, has_resolved, is_dead_server};
-use nex_workload::AGENT_RESOLV_CONF;
 
 use super::text::shown;
 use super::{AGENT, Findings, InitKind};

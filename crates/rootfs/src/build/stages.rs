@@ -2,9 +2,9 @@
 
 use std::fs::File;
 
+use nex_contract::BOOT_SCRIPT;
 use nex_ext4::{Timestamp, Writer};
 use nex_image::Image;
-use nex_workload::BOOT_SCRIPT;
 
 use super::Options;
 use crate::agent_file::AgentFile;

@@ -3,9 +3,9 @@
 //! systemd takes all of it in its unit. For everybody else, arguments and variables stand in a shell script in front of the agent,
 //! since OpenRC expands words once more, an entry of an inittab has no quotes, and the kernel gives an init its own arguments.
 
+use nex_contract::RUN_AGENT;
 use nex_program::{Kind, View, is_executable};
 use nex_text::short_name;
-use nex_workload::RUN_AGENT;
 
 use super::change::Layer;
 use super::init::Init;

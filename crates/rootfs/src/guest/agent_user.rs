@@ -1,7 +1,7 @@
 //! Whom the agent runs as, and so whom its file belongs to: whoever may write a program that root runs is root.
 
+use nex_contract::RUN_AGENT;
 use nex_program::{View, end_of_links, is_executable};
-use nex_workload::RUN_AGENT;
 
 use super::init::{Found, Init, PLACES};
 use super::inittab::Inittab;

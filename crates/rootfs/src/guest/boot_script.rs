@@ -5,8 +5,8 @@
 
 use std::io::Cursor;
 
+use nex_contract::{BOOT_SCRIPT, split_variable};
 use nex_program::{NotAProgram, Program, View};
-use nex_workload::{BOOT_SCRIPT, split_variable};
 
 use super::change::Layer;
 use super::init::{Found, Init};

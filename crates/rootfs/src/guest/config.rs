@@ -1,6 +1,6 @@
 //! What the image says about its workload, kept for the agent.
 
-use nex_workload::{IMAGE_FILE, ImageConfig, Json};
+use nex_contract::{IMAGE_FILE, ImageConfig, Json};
 
 use super::change::Layer;
 

@@ -3,8 +3,8 @@
 //! A line is `id:runlevels:action:process`, see inittab(5). BusyBox takes the first field for a terminal and ignores the
 //! second.
 
+use nex_contract::RUN_AGENT;
 use nex_program::{View, end_of_links, exists, is_executable};
-use nex_workload::RUN_AGENT;
 
 use super::boot_script::LAUNCHER as BOOT_SCRIPT_LAUNCHER;
 use super::change::Layer;

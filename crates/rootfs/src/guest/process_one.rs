@@ -1,7 +1,7 @@
 //! Who is process 1 once the guest is up: the agent, or the image's program in its place.
 
+use nex_contract::Pid1;
 use nex_program::{View, wants_process_one};
-use nex_workload::Pid1;
 
 use super::change::Layer;
 use super::{Error, Options, lossy};
@@ -32,7 +32,7 @@ pub(crate) fn wire(view: &dyn View, options: &Options, layer: &mut Layer) -> Res
 mod tests {
     use super::*;
     use crate::guest::memory::Image;
-    use nex_workload::ImageConfig;
+    use nex_contract::ImageConfig;
 
     const S6: &str = "#!/bin/sh -e\nexec s6-overlay-suexec ' /package/x' ''\n";
 

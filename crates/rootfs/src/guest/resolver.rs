@@ -1,11 +1,11 @@
 //! `/etc/resolv.conf`: what the image or its script says about name servers stays, as far as that can work in the guest. Else the
 //! kernel's `ip=` gives them, by the kernel itself or by our agent.
 
+use nex_contract::AGENT_RESOLV_CONF;
 use nex_program::{
     KERNEL_RESOLV_CONF, RESOLV_CONF, ResolvConf as Found, View, has_resolved, is_dead_server, name_servers,
 };
 use nex_sandbox::without_lent;
-use nex_workload::AGENT_RESOLV_CONF;
 use serde::Serialize;
 
 use super::change::{FileContent, Layer};

@@ -13,8 +13,8 @@ use nex_rootfs::{
     Compression, Destination, Error, FileSystemOptions, GuestOptions, Limits, Options, OutputError, Report, VerityPlace,
 };
 
+use nex_contract::may_be_asked_for;
 use nex_text::shell_word;
-use nex_workload::may_be_asked_for;
 
 use super::args::file_system::FileSystemArgs;
 use super::args::limits::LimitArgs;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use nex_workload::Restart;
+use nex_contract::Restart;
 
 use crate::args::duration;
 use crate::args::format::Format;
