@@ -1,31 +1,11 @@
 //! What the kernel's command line asks of the agent.
 
-use std::path::PathBuf;
-
-use nex_contract::Restart;
+use nex_contract::{PowerOff, Restart, Upper, Word, WordError, WordName, WorkloadSource};
 
 /// The words that the agent knows. As for the kernel's own parameters, the last of a name counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandLine {
     words: Vec<String>,
-}
-
-/// Where an overlay's changes go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Overlay {
-    /// Into memory.
-    Memory,
-    /// Onto this drive.
-    Drive(PathBuf),
-}
-
-/// Where the workload is described.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WorkloadSource {
-    /// In the image.
-    Image,
-    /// On this drive, with its program.
-    Drive(PathBuf),
 }
 
 impl CommandLine {
@@ -49,14 +29,9 @@ impl CommandLine {
         Self { words }
     }
 
-    /// All values of a name, in their order.
-    pub fn values<'a>(&'a self, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
-        self.words.iter().filter_map(move |word| word.strip_prefix(name)?.strip_prefix('='))
-    }
-
     /// The value of a name.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.values(name).next_back()
+        self.words.iter().rev().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// Whether there is a word such as `rootwait`.
@@ -69,38 +44,55 @@ impl CommandLine {
         self.words.iter().rev().find_map(|word| words.into_iter().find(|one| one == word))
     }
 
-    /// `nex.overlay=`.
-    pub fn overlay(&self) -> Option<Overlay> {
-        match self.value("nex.overlay")? {
-            "tmpfs" => Some(Overlay::Memory),
-            drive => Some(Overlay::Drive(drive.into())),
+    /// Where the changes go of an overlay that is asked for.
+    pub fn overlay(&self) -> Option<Upper> {
+        match self.last(WordName::Overlay)? {
+            Ok(Word::Overlay(upper)) => Some(upper),
+            _ => None,
         }
     }
 
-    /// `nex.workload=`.
+    /// The init that is named for the overlay.
+    pub fn overlay_init(&self) -> Option<String> {
+        match self.last(WordName::Init)? {
+            Ok(Word::Init(path)) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Where the workload is described that is asked for.
     pub fn workload(&self) -> Option<WorkloadSource> {
-        match self.value("nex.workload")? {
-            "image" => Some(WorkloadSource::Image),
-            drive => Some(WorkloadSource::Drive(drive.into())),
+        match self.last(WordName::Workload)? {
+            Ok(Word::Workload(source)) => Some(source),
+            _ => None,
         }
     }
 
-    /// `nex.restart=`, for a workload that the image describes.
-    pub fn restart(&self) -> Result<Restart, String> {
-        self.value("nex.restart")
-            .map_or(Ok(Restart::No), |text| text.parse())
-            .map_err(|error| format!("nex.restart: {error}"))
+    /// Whether a workload that the image describes is started again.
+    pub fn restart(&self) -> Result<Restart, WordError> {
+        match self.last(WordName::Restart).transpose()? {
+            Some(Word::Restart(policy)) => Ok(policy),
+            _ => Ok(Restart::No),
+        }
     }
 
-    /// `nex.poweroff=1`: whether the machine ends with its workload.
+    /// Whether the machine ends with its workload.
     pub fn ends_with_workload(&self) -> bool {
-        self.values("nex.poweroff").any(|value| value == "1")
+        let mut words = self.words.iter().filter_map(|word| Word::parse(word));
+        words.any(|word| word == Ok(Word::PowerOff(PowerOff::WithWorkload)))
     }
 
-    /// `nex.vsock=`: the port on the host that takes the agent's lines.
-    pub fn vsock_port(&self) -> Result<Option<u32>, String> {
-        let Some(text) = self.value("nex.vsock") else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| format!("nex.vsock={text} names no port"))
+    /// The port on the host that takes the agent's lines.
+    pub fn vsock_port(&self) -> Result<Option<u32>, WordError> {
+        match self.last(WordName::Vsock).transpose()? {
+            Some(Word::Vsock(port)) => Ok(Some(port)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The last word of ours with this name.
+    fn last(&self, name: WordName) -> Option<Result<Word, WordError>> {
+        self.value(name.as_str()).map(|value| name.with(value))
     }
 }
 
@@ -115,7 +107,7 @@ mod tests {
         assert_eq!(line.value("dm-mod.create"), Some("a,b c"));
         assert!(line.has("rootwait") && !line.has("root"));
         assert_eq!(line.last_of(["ro", "rw"]), Some("rw"));
-        assert_eq!(line.overlay(), Some(Overlay::Memory));
+        assert_eq!(line.overlay(), Some(Upper::Tmpfs));
         assert_eq!(line.workload(), None);
     }
 

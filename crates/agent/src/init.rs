@@ -73,9 +73,9 @@ fn enter_overlay(line: &CommandLine, start_ms: u64, arguments: Vec<OsString>) {
     let Some(wanted) = line.overlay().filter(|_| !overlay::is_there()) else { return };
     let mut host = Host::of_init();
     tell_start(&mut host, Role::Overlay, start_ms);
-    let reason = match (overlay::enter(&wanted), line.value("nex.init")) {
+    let reason = match (overlay::enter(&wanted), line.overlay_init()) {
         (Ok(()), None) => return,
-        (Ok(()), Some(init)) => become_init(init, arguments.into_iter()),
+        (Ok(()), Some(init)) => become_init(&init, arguments.into_iter()),
         (Err(reason), _) => reason,
     };
     host.fail(reason);
@@ -110,7 +110,7 @@ fn connect(host: &mut Host, line: &CommandLine) {
             // The host asks for it without knowing the guest's kernel, and nothing is lost.
             Err(error) => host.note(format!("no vsock to port {port} of the host: {error}; staying on the console")),
         },
-        Err(problem) => host.fail(problem),
+        Err(problem) => host.fail(problem.to_string()),
     }
 }
 

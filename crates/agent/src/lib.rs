@@ -37,41 +37,49 @@ mod workload;
 use std::ffi::OsString;
 use std::io::Write;
 
+use nex_contract::{BINARY_FILE, BOOT_SCRIPT, IMAGE_FILE, WORKLOAD_FILE, WordName};
+
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-const HELP: &str = "\
+/// What `--help` prints.
+fn help() -> String {
+    let [overlay, init, workload, restart, poweroff, vsock] = WordName::ALL;
+    format!(
+        "\
 The program that nex puts into a guest.
 
 Usage: nex-agent [--version | --help]
 
 As process 1 it is the init: it mounts what a Linux system expects, brings up
 the loopback interface, sets host name, time and name servers, makes SSH host
-keys where a server has none, runs /etc/nex/boot-script, reaps orphans, and
+keys where a server has none, runs {BOOT_SCRIPT}, reaps orphans, and
 says that it is ready on the console. Where pid1 is image in the file
-/etc/nex/image.json, it becomes the image's program then. SIGTERM, SIGINT (what
+{IMAGE_FILE}, it becomes the image's program then. SIGTERM, SIGINT (what
 Ctrl-Alt-Del sends) or SIGPWR end everything and power the machine off.
 As any other process it is a service: it says the same on its output and waits
 for SIGTERM.
 
 Kernel command line:
-  nex.overlay=tmpfs|/dev/vdX   as init: lay an overlay over the root, in memory
+  {overlay}=tmpfs|/dev/vdX   as init: lay an overlay over the root, in memory
                                or on a drive, before anything else
-  nex.init=PATH                as init: what to start in the overlay (default:
+  {init}=PATH                as init: what to start in the overlay (default:
                                the agent goes on as init)
-  nex.workload=image|/dev/vdX  run what /etc/nex/image.json describes, or
-                               /workload.json and /binary of a drive
-  nex.restart=no|on-failure[:N]|always
+  {workload}=image|/dev/vdX  run what {IMAGE_FILE} describes, or
+                               {WORKLOAD_FILE} and {BINARY_FILE} of a drive
+  {restart}=no|on-failure[:N]|always
                                start the image's workload again
-  nex.poweroff=1               as init: end the machine with its workload
-  nex.poweroff=off|reboot      how the machine ends (default: reboot where the
+  {poweroff}=1               as init: end the machine with its workload
+  {poweroff}=off|reboot      how the machine ends (default: reboot where the
                                command line has reboot=k or the machine is a
                                Firecracker one on x86, else off)
-  nex.vsock=PORT               as init: tell the host over vsock
+  {vsock}=PORT               as init: tell the host over vsock
 
 Options:
       --version  print the version
       --help     print this help
-";
+"
+    )
+}
 
 /// Does what the arguments ask and returns the exit code: 0 done, 1 failed, 2 usage.
 ///
@@ -85,7 +93,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> i32 {
     match first.to_str() {
         _ if arguments.next().is_some() => usage("at most one option is known"),
         Some("--version" | "-V") => print(&format!("nex-agent {VERSION}\n")),
-        Some("--help" | "-h") => print(HELP),
+        Some("--help" | "-h") => print(&help()),
         _ => usage(&format!("{first:?} is not an option of this program")),
     }
 }

@@ -13,11 +13,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use nex_contract::Upper;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};
 use nix::unistd::{chdir, pivot_root};
 
-use crate::command_line::Overlay;
 use crate::device;
 use crate::mounts::{make_directory, mount_device};
 
@@ -35,11 +35,11 @@ pub fn is_there() -> bool {
     statfs("/").is_ok_and(|root| root.filesystem_type() == OVERLAYFS_SUPER_MAGIC)
 }
 
-/// Makes an overlay the root. `/proc` and `/dev` should be mounted.
+/// Makes an overlay with this upper layer the root. `/proc` and `/dev` should be mounted.
 ///
 /// # Errors
 /// When it cannot be made. The root below is then as it was, but for its mounts.
-pub fn enter(overlay: &Overlay) -> Result<(), String> {
+pub fn enter(upper: &Upper) -> Result<(), String> {
     protect_root()?;
     let stage = Path::new(STAGE);
     let tmpfs = |target: &Path| {
@@ -51,14 +51,14 @@ pub fn enter(overlay: &Overlay) -> Result<(), String> {
     let (changes, root) = (stage.join("changes"), stage.join("root"));
     make_directory(&changes)?;
     make_directory(&root)?;
-    if let Overlay::Drive(drive) = overlay {
+    if let Upper::Drive(drive) = upper {
         device::wait_for(drive, Some(PATIENCE))?;
         mount_device(drive, &changes, "ext4", MsFlags::MS_NODEV, None)?;
     }
-    let (upper, work) = (changes.join("upper"), changes.join("work"));
-    make_directory(&upper)?;
-    make_directory(&work)?;
-    let options = format!("lowerdir=/,upperdir={},workdir={}", upper.display(), work.display());
+    let (upper_dir, work_dir) = (changes.join("upper"), changes.join("work"));
+    make_directory(&upper_dir)?;
+    make_directory(&work_dir)?;
+    let options = format!("lowerdir=/,upperdir={},workdir={}", upper_dir.display(), work_dir.display());
     mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(options.as_str())).map_err(|error| {
         format!("cannot mount the overlay: {error}; does the kernel have overlayfs, and the drive room?")
     })?;
@@ -68,7 +68,7 @@ pub fn enter(overlay: &Overlay) -> Result<(), String> {
         move_mount(&from, &to)?;
     }
     tmpfs(&root.join("run"))?;
-    if let Overlay::Drive(_) = overlay {
+    if let Upper::Drive(_) = upper {
         let drive = root.join(DRIVE.trim_start_matches('/'));
         make_directory(&drive)?;
         move_mount(&changes, &drive)?;

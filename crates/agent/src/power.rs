@@ -11,6 +11,7 @@
 use std::fs::File;
 use std::io::Read;
 
+use nex_contract::{PowerOff, Word};
 use nix::sys::reboot::{RebootMode, reboot};
 
 /// How the machine ends.
@@ -32,9 +33,9 @@ impl Ending {
     fn choose(command_line: &[u8], firecracker: bool) -> Self {
         let words = || command_line.split(u8::is_ascii_whitespace);
         // As for the kernel's own parameters, the last one counts.
-        let mut asked = words().filter_map(|word| match word.strip_prefix(b"nex.poweroff=")? {
-            b"off" => Some(Self::Off),
-            b"reboot" => Some(Self::Reset),
+        let mut asked = words().filter_map(|word| match Word::parse(str::from_utf8(word).ok()?)?.ok()? {
+            Word::PowerOff(PowerOff::Off) => Some(Self::Off),
+            Word::PowerOff(PowerOff::Reboot) => Some(Self::Reset),
             // When to end, and not how.
             _ => None,
         });

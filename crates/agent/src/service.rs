@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nex_contract::{AGENT, PowerOff, Word};
 use nex_protocol::Role;
 
 use crate::clock::uptime_ms;
@@ -37,8 +38,8 @@ pub fn run() -> i32 {
     let mut supervisor = Supervisor::new(host, Ok(signals));
     if let Outcome::Over = workload::run(&mut supervisor, &line) {
         if line.ends_with_workload() && line.workload().is_some() {
-            let reason = "nex.poweroff=1: a service cannot end the machine; boot with init=/usr/local/bin/agent";
-            supervisor.host.fail(reason);
+            let word = Word::PowerOff(PowerOff::WithWorkload);
+            supervisor.host.fail(format!("{word}: a service cannot end the machine; boot with init={AGENT}"));
         }
         workload::wait_for_signal(&mut supervisor);
     }

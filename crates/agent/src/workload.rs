@@ -4,15 +4,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nex_contract::{
-    BINARY_FILE, IMAGE_FILE, ImageConfig, Json, MAX_FILE, NOT_FOUND, NOT_STARTED, Pid1, Restart, Root, Unstarted,
-    WORKLOAD_FILE, Workload, stop_signal,
+    AGENT, BINARY_FILE, IMAGE_FILE, ImageConfig, Json, MAX_FILE, NOT_FOUND, NOT_STARTED, Pid1, Restart, Root,
+    Unstarted, WORKLOAD_FILE, Workload, WorkloadSource, stop_signal,
 };
 use nex_protocol::{Ended, Event, Exit, Source};
 use nix::mount::MsFlags;
 use nix::sys::signal::Signal;
 
 use crate::clock::uptime_ms;
-use crate::command_line::{CommandLine, WorkloadSource};
+use crate::command_line::CommandLine;
 use crate::device;
 use crate::mounts;
 use crate::restart::Restarts;
@@ -89,7 +89,8 @@ fn is_process_one() -> bool {
 /// Becomes the image's program. Returns only when that fails, with the reason.
 fn hand_over(supervisor: &mut Supervisor, job: &Job, line: &CommandLine) -> Unstarted {
     if !is_process_one() {
-        let reason = "the image's program is to be process 1, and that is another init here; boot with init=/usr/local/bin/agent";
+        let reason =
+            format!("the image's program is to be process 1, and that is another init here; boot with init={AGENT}");
         return Unstarted::new(NOT_STARTED, reason);
     }
     // Then the console is the program's output, and nobody types.
@@ -154,7 +155,7 @@ fn find(source: &WorkloadSource, line: &CommandLine) -> Result<(Job, Restart), U
     match source {
         WorkloadSource::Image => {
             let config = ImageConfig::of(&OwnRoot).map_err(|error| failed(format!("{IMAGE_FILE}: {error}")))?;
-            let policy = line.restart().map_err(failed)?;
+            let policy = line.restart().map_err(|error| failed(error.to_string()))?;
             Ok((of_image(config.unwrap_or_default())?, policy))
         }
         WorkloadSource::Drive(device) => {

@@ -1,6 +1,7 @@
 //! Whether the image's agent can tell that its guest is up, before anybody waits for that.
 
-use nex_diagnose::{AGENT, Image};
+use nex_contract::AGENT;
+use nex_diagnose::Image;
 use nex_program::Speech;
 
 use crate::error::Error;
@@ -11,7 +12,7 @@ use crate::ready::ReadyWhen;
 pub(crate) fn check(options: &Options) -> Result<(), Error> {
     let path = &options.file;
     let Some(image) = nex_file::open_disk(path).ok().and_then(|file| Image::open(file).ok()) else { return Ok(()) };
-    let speech = Speech::of(&image, AGENT);
+    let speech = Speech::of(&image, AGENT.as_bytes());
     if image.take_trouble().is_some() {
         return Ok(());
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use nex_contract::{PowerOff, Word};
 use nex_diagnose::Image;
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
 use nex_protocol::Role;
@@ -64,11 +65,11 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
     let mut setup = Setup::new(&options.file, &options.guest, &options.wish)?;
     if options.guest.overlay.is_some() {
         // Only the overlay is the agent's there: then the root's own init goes on.
-        setup.machine.add_words(&format!("nex.init={INIT}"));
+        setup.machine.add_words(&Word::Init(INIT.into()).to_string());
     }
     if setup.kernel.architecture == Architecture::Aarch64 && !options.interactive {
         // There is no keyboard to ask it by, so our agent ends it when it has reported.
-        setup.machine.add_words("nex.poweroff=1");
+        setup.machine.add_words(&Word::PowerOff(PowerOff::WithWorkload).to_string());
     }
     let session = match setup.start(&options.wish, Interrupt::by(watcher.interrupt())) {
         Err(error) if error.is_interrupted() => return Ok(None),

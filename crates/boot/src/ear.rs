@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
+use nex_contract::Word;
 use nex_protocol::{Decoder, Item, MAX_LINE};
 use nex_vmm::{Guest, Machine, Vmm};
 
@@ -24,7 +25,7 @@ const CHUNK: usize = 64 << 10;
 pub fn told(vmm: &dyn Vmm, machine: &Machine) -> Machine {
     let mut machine = machine.clone();
     if vmm.vsock_ports().contains(&PORT) {
-        machine.command_line = format!("nex.vsock={PORT} {}", machine.command_line);
+        machine.command_line = format!("{} {}", Word::Vsock(PORT), machine.command_line);
     }
     machine
 }

@@ -92,7 +92,7 @@ pub enum Error {
     #[error(
         "nothing would tell that the guest of '{}' is up: {} {why}; say what shows it: --ready REGEX (a line on its console) or \
          --ready-after TIME; or {remedy}",
-        .path.display(), String::from_utf8_lossy(nex_diagnose::AGENT)
+        .path.display(), nex_contract::AGENT
     )]
     SilentAgent {
         /// The root filesystem.
@@ -106,7 +106,7 @@ pub enum Error {
     #[error(
         "nothing would lay the overlay over the root of '{}': {} {why}; boot it without --overlay and --overlay-drive, or give it \
          nex's own agent: nex rootfs set-agent {} NEX-AGENT",
-        .path.display(), String::from_utf8_lossy(nex_diagnose::AGENT), nex_text::shell_word(.path)
+        .path.display(), nex_contract::AGENT, nex_text::shell_word(.path)
     )]
     OverlayAgent {
         /// The root filesystem.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use nex_diagnose::AGENT;
+use nex_contract::{AGENT, Upper, Word};
 use nex_vmm::{Access, Machine};
 
 use crate::drive::{DriveError, NamelessDrive, check_overlay_drive, create_overlay_drive, overlay_drive};
@@ -63,9 +63,8 @@ impl ReadyOverlay {
             Self::Scratch(drive) => Some(drive.path()),
             Self::File(path) => Some(path.clone()),
         };
-        let place = file.map(|file| machine.add_drive(file, Access::Write));
+        let upper = file.map_or(Upper::Tmpfs, |file| Upper::Drive(machine.add_drive(file, Access::Write).into()));
         // As the first process, the agent lays the overlay over the root.
-        let agent = String::from_utf8_lossy(AGENT);
-        machine.add_words(&format!("init={agent} nex.overlay={}", place.as_deref().unwrap_or("tmpfs")));
+        machine.add_words(&format!("init={AGENT} {}", Word::Overlay(upper)));
     }
 }

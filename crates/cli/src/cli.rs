@@ -66,7 +66,7 @@ pub struct RootfsCommand {
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Put another agent into a root filesystem, in place.
-    #[command(after_help = set_agent::HELP)]
+    #[command(after_help = set_agent::help())]
     SetAgent(SetAgentArgs),
     /// Tell what would keep a root filesystem from booting, without booting it.
     #[command(after_help = check::HELP)]

@@ -42,7 +42,7 @@ use crate::image::{Image, ImageError, Superblock};
 use crate::rules;
 
 /// Where the agent stands in an image.
-pub const AGENT: &[u8] = b"/usr/local/bin/agent";
+const AGENT: &[u8] = nex_contract::AGENT.as_bytes();
 
 /// The version of [`Report`]'s JSON form; changes when a key changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;

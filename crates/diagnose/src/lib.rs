@@ -12,8 +12,8 @@ pub mod rules;
 mod workload;
 
 pub use check::{
-    AGENT, CheckError, CheckOptions, Flaw, InitKind, InitRequest, InitSearch, Program, Report, SCHEMA_VERSION,
-    Unchecked, Verdict, check, inspect, runs,
+    CheckError, CheckOptions, Flaw, InitKind, InitRequest, InitSearch, Program, Report, SCHEMA_VERSION, Unchecked,
+    Verdict, check, inspect, runs,
 };
 pub use finding::{Finding, Rule, Severity};
 pub use image::{Image, ImageError, Superblock};

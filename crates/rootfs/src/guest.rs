@@ -32,8 +32,8 @@ pub use agent_user::AgentUser;
 pub use boot_script::BootScript;
 pub use change::{Change, FileContent};
 pub use init::Init;
-use nex_contract::RUN_AGENT;
 pub use nex_contract::{ImageConfig, Pid1};
+use nex_contract::{OPENRC_SERVICE, RUN_AGENT, SYSTEMD_UNIT};
 pub use nex_program::{Kind, Stat, View, name_servers};
 pub use resolver::{ResolvConf, ResolvConfAction, ResolvConfSource};
 
@@ -42,7 +42,7 @@ use init::Found;
 use nex_program::BadScript;
 
 /// Where the agent stands in the guest.
-pub const AGENT: &[u8] = b"/usr/local/bin/agent";
+pub(crate) const AGENT: &[u8] = nex_contract::AGENT.as_bytes();
 
 /// What the caller decides about the guest.
 #[derive(Clone, Debug, Default)]
@@ -233,11 +233,11 @@ fn start_agent(
     match (found.init, &mut found.inittab) {
         (Init::OpenRc, _) => {
             openrc::wire(view, found.runlevel, service, user, layer);
-            format!("OpenRC (service agent in the {} runlevel)", found.runlevel.name())
+            format!("OpenRC (service {OPENRC_SERVICE} in the {} runlevel)", found.runlevel.name())
         }
         (Init::Systemd, _) => {
             systemd::wire(view, service, user, layer);
-            "systemd (agent.service)".into()
+            format!("systemd ({SYSTEMD_UNIT})")
         }
         (Init::Inittab, Some(table)) => {
             table.add_agent(view, service, user);

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use nex_boot::{DriveError, GuestOptions, Overlay, Session, Setup, VmmReport, Wish, workload_drive};
-use nex_contract::{Unstarted, Workload};
+use nex_contract::{AGENT, PowerOff, Unstarted, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
-use nex_diagnose::{AGENT, CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
+use nex_diagnose::{CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
 use nex_program::{Machine, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
 
@@ -62,7 +62,7 @@ pub enum Error {
     #[error(
         "nex run cannot use the agent of '{}': {} {why}, and nobody else would run the program there and tell of it; give it \
          nex's own: nex rootfs set-agent {} NEX-AGENT; --no-check tries it all the same",
-        .root.display(), String::from_utf8_lossy(AGENT), nex_text::shell_word(.root)
+        .root.display(), AGENT, nex_text::shell_word(.root)
     )]
     Agent {
         /// The root filesystem.
@@ -135,7 +135,8 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     }
     let drive = workload_drive(&workload, program.map(|program| program.file))?;
     let device = setup.machine.add_drive(drive.path(), Access::ReadOnly);
-    setup.machine.add_words(&format!("nex.workload={device} nex.poweroff=1"));
+    let source = Word::Workload(WorkloadSource::Drive(device.into()));
+    setup.machine.add_words(&format!("{source} {}", Word::PowerOff(PowerOff::WithWorkload)));
     let mut session = match setup.start(&options.wish, Interrupt::by(stop.file())) {
         Err(error) if error.is_interrupted() => {
             return Err(Error::Stopped(stop.take().map_err(FollowError::Stop)?));
@@ -159,7 +160,7 @@ fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
         kernel: is_alone.then(|| kernel.clone()),
         max_kernel: options.guest.kernel.max_kernel,
         kernel_config: None,
-        init: Some(AGENT.to_vec()),
+        init: Some(AGENT.into()),
         overlay: true,
     })?;
     let findings: Vec<Finding> =
@@ -172,7 +173,7 @@ fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
 
 /// Refuses an agent that would not take part. One that is not there is a matter of the contract.
 fn check_agent(options: &Options, image: &Image) -> Result<(), Error> {
-    match Speech::of(image, AGENT).and_then(|speech| speech.unfit()) {
+    match Speech::of(image, AGENT.as_bytes()).and_then(|speech| speech.unfit()) {
         None => Ok(()),
         Some(why) => Err(Error::Agent { root: options.root.clone(), why }),
     }

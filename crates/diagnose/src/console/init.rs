@@ -1,5 +1,7 @@
 //! The kernel starts the init, and sees it end (`init/main.c`, `kernel/exit.c`).
 
+use nex_contract::AGENT;
+
 use super::boot::Boot;
 use super::exit::Status;
 use super::rules::{
@@ -154,8 +156,7 @@ fn library(message: &Message, boot: &Boot) -> Option<Symptom> {
 fn busybox(message: &Message) -> Option<Symptom> {
     let (program, why) = message.after("can't run '")?.split_once("': ")?;
     let words = format!("/etc/inittab starts {program}: {why}");
-    let remedy = format!(
-        "install what has {program} (apk add openrc), or boot with the agent as the init: init=/usr/local/bin/agent"
-    );
+    let remedy =
+        format!("install what has {program} (apk add openrc), or boot with the agent as the init: init={AGENT}");
     Some(Symptom::cause(&PROGRAM_MISSING, message, words, remedy))
 }

@@ -1,13 +1,13 @@
 //! The init in the image, looked at to tell why the kernel did not start it.
 
+use nex_contract::AGENT;
 use nex_program::{Elf, Kind, Machine, Script, View, end_of_links, is_executable, missing};
 
 use super::Known;
 use crate::Image;
 
 /// Where a kernel looks, and where nex puts the agent.
-const INITS: [&str; 6] =
-    ["/sbin/init", "/etc/init", "/bin/init", "/bin/sh", "/usr/local/bin/agent", "/usr/lib/systemd/systemd"];
+const INITS: [&str; 6] = ["/sbin/init", "/etc/init", "/bin/init", "/bin/sh", AGENT, "/usr/lib/systemd/systemd"];
 
 /// As much of a program is read.
 const LONGEST: u64 = 64 << 20;
@@ -23,7 +23,7 @@ pub fn others(image: &Image) -> Vec<&'static str> {
 /// What to do when the wrong program, or none, was named.
 pub fn name_another(known: &Known) -> String {
     match known.image.map(others).as_deref() {
-        None => "name one that is there: init=/usr/local/bin/agent in an image of nex's".into(),
+        None => format!("name one that is there: init={AGENT} in an image of nex's"),
         Some([]) => "the image has no init at all: make it with nex, whose agent is one".into(),
         Some(inits) => format!("name one that is there: init={}", inits.join(" or init=")),
     }

@@ -1,5 +1,7 @@
 //! The first root filesystem, in memory: the kernel that unpacks it, and the programs in it that look for the real one.
 
+use nex_contract::AGENT;
+
 use super::Known;
 use super::boot::Boot;
 use super::rules::{DRIVE_READ_ONLY, INITRAMFS_BROKEN, INITRAMFS_WITHOUT_ROOT};
@@ -58,7 +60,7 @@ pub fn read(message: &Message, boot: &Boot, _known: &Known) -> Option<Symptom> {
     let no_init = ["No init found. Try passing init= bootarg", "Target filesystem doesn't have requested "];
     if no_init.iter().any(|words| text.starts_with(words)) {
         let words = format!("the initramfs has mounted the root, and its init is not in it: {text}");
-        let remedy = "name one that is there: init=/usr/local/bin/agent in an image of nex's";
+        let remedy = format!("name one that is there: init={AGENT} in an image of nex's");
         return Some(Symptom::cause(&INITRAMFS_WITHOUT_ROOT, message, words, remedy));
     }
     if text.starts_with("Begin: Waiting for root file system") {

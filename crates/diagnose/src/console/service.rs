@@ -1,5 +1,7 @@
 //! What systemd and OpenRC say of their services.
 
+use nex_contract::{AGENT, OPENRC_SERVICE, SYSTEMD_UNIT};
+
 use super::Known;
 use super::boot::Boot;
 use super::rules::{AGENT_FAILED, DEVICE_MISSING, EMERGENCY_MODE, KERNEL_PANIC, ROOT_READ_ONLY, SERVICE_FAILED};
@@ -30,7 +32,7 @@ fn systemd(message: &Message) -> Option<Symptom> {
     if let Some(rest) = status("FAILED").or(logged).and_then(|rest| rest.strip_prefix("Failed to ")) {
         return failed(message, rest);
     }
-    if let Some(what) = text.strip_prefix("agent.service: ").or_else(|| logged?.strip_prefix("agent.service: ")) {
+    if let Some(what) = of_agents_unit(text).or_else(|| of_agents_unit(logged?)) {
         let bad = ["Failed", "exited, code=", "Start request repeated too quickly"];
         return bad.iter().any(|word| what.contains(word)).then(|| agent(message, what));
     }
@@ -62,10 +64,15 @@ fn systemd(message: &Message) -> Option<Symptom> {
     })
 }
 
+/// What is said of the agent's unit: `agent.service: Failed with result 'exit-code'.`
+fn of_agents_unit(text: &str) -> Option<&str> {
+    text.strip_prefix(SYSTEMD_UNIT)?.strip_prefix(": ")
+}
+
 /// `start agent.service - Agent.`, `mount data.mount - /data.`
 fn failed(message: &Message, rest: &str) -> Option<Symptom> {
     let what = rest.trim_end_matches('.');
-    if what.starts_with("start agent.service") || what.contains(" agent.service") {
+    if what.contains(&format!(" {SYSTEMD_UNIT}")) {
         return Some(agent(message, "it failed to start"));
     }
     let verbs = ["start ", "mount ", "listen on ", "activate swap ", "isolate default target", "load default target"];
@@ -92,7 +99,7 @@ fn openrc(message: &Message, boot: &Boot) -> Option<Symptom> {
     if !fails {
         return None;
     }
-    if what.contains("/usr/local/bin/agent") || what.starts_with("ERROR: agent ") {
+    if what.contains(AGENT) || what.starts_with(&format!("ERROR: {OPENRC_SERVICE} ")) {
         return Some(agent(message, what));
     }
     let words = format!("OpenRC has a service that fails: {what}");

@@ -1,5 +1,6 @@
 //! What follows from where a console ends, when no line on it tells of trouble.
 
+use nex_contract::{AGENT, OPENRC_SERVICE};
 use nex_program::{Speech, is_executable};
 use nex_protocol::{Event, Role, Source};
 
@@ -9,8 +10,6 @@ use super::rules::{AGENT_NOT_READY, AGENT_SILENT, CONSOLE_ELSEWHERE, CONSOLE_SIL
 use super::symptom::Symptom;
 use super::text::{Content, Message};
 use super::{End, Known, init_program};
-
-const AGENT: &str = "/usr/local/bin/agent";
 
 /// Says what the end of a console means on which the agent has not reported.
 pub fn derive(messages: &[Message], boot: &Boot, known: &Known) -> Option<Symptom> {
@@ -175,12 +174,11 @@ fn agent_in_image(boot: &Boot, known: &Known) -> (String, String) {
         );
     }
     let remedy = if boot.systemd {
-        "log in and ask: systemctl status agent; or give it more time (--timeout)"
+        "log in and ask: systemctl status agent; or give it more time (--timeout)".into()
     } else if boot.openrc {
-        "log in and ask: rc-service agent status; or give it more time (--timeout)"
+        format!("log in and ask: rc-service {OPENRC_SERVICE} status; or give it more time (--timeout)")
     } else {
-        "the init that was started is not the agent: boot with init=/usr/local/bin/agent, or give it more time \
-         (--timeout)"
+        format!("the init that was started is not the agent: boot with init={AGENT}, or give it more time (--timeout)")
     };
-    (String::new(), remedy.into())
+    (String::new(), remedy)
 }

@@ -3,13 +3,13 @@
 //! systemd takes all of it in its unit. For everybody else, arguments and variables stand in a shell script in front of the agent,
 //! since OpenRC expands words once more, an entry of an inittab has no quotes, and the kernel gives an init its own arguments.
 
-use nex_contract::RUN_AGENT;
+use nex_contract::{AGENT, RUN_AGENT};
 use nex_program::{Kind, View, is_executable};
 use nex_text::short_name;
 
+use super::Error;
 use super::change::Layer;
 use super::init::Init;
-use super::{AGENT, Error};
 
 /// What a service of nex's own making is, and may be otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct AgentService {
 impl AgentService {
     /// The name by which it is started.
     pub fn path(&self) -> &str {
-        self.path.as_deref().unwrap_or(DEFAULT_PATH)
+        self.path.as_deref().unwrap_or(AGENT)
     }
 
     /// What a service manager starts that has no quotes of its own.
@@ -58,7 +58,7 @@ impl AgentService {
     }
 
     fn add_link(&self, path: &str, view: &dyn View, layer: &mut Layer) -> Result<(), Error> {
-        if path == DEFAULT_PATH {
+        if path == AGENT {
             return Ok(());
         }
         if let Some(stat) = view.lstat(path.as_bytes()) {
@@ -72,7 +72,7 @@ impl AgentService {
             }
             layer.note(format!("the agent takes the place of the image's {}", short_name(path)));
         }
-        layer.symlink(path.as_bytes(), AGENT);
+        layer.symlink(path.as_bytes(), AGENT.as_bytes());
         Ok(())
     }
 
@@ -85,12 +85,6 @@ impl AgentService {
         format!("#!/bin/sh\n# The agent with its variables and arguments.\n{exports}exec {path}{words} \"$@\"\n")
     }
 }
-
-/// Where the agent stands.
-const DEFAULT_PATH: &str = match str::from_utf8(AGENT) {
-    Ok(path) => path,
-    Err(_) => panic!("it is ASCII"),
-};
 
 const SHELL: &[u8] = b"/bin/sh";
 

@@ -5,7 +5,7 @@
 
 use std::io::Cursor;
 
-use nex_contract::{BOOT_SCRIPT, split_variable};
+use nex_contract::{BOOT_SCRIPT, RUN_BOOT_SCRIPT, split_variable};
 use nex_program::{NotAProgram, Program, View};
 
 use super::change::Layer;
@@ -36,21 +36,18 @@ pub(crate) fn wire(
     layer.file(BOOT_SCRIPT.as_bytes(), 0o755, script.content.clone());
     match (found.init, &mut found.inittab) {
         (Init::OpenRc, _) => {
-            layer.file(LAUNCHER.as_bytes(), 0o755, launcher(env));
+            layer.file(RUN_BOOT_SCRIPT.as_bytes(), 0o755, launcher(env));
             openrc::add_boot_script(found.runlevel, layer);
         }
         (Init::Systemd, _) => systemd::add_boot_script(env, layer),
         (Init::Inittab, Some(table)) => {
-            layer.file(LAUNCHER.as_bytes(), 0o755, launcher(env));
+            layer.file(RUN_BOOT_SCRIPT.as_bytes(), 0o755, launcher(env));
             table.add_boot_script();
         }
         (Init::Inittab | Init::Agent, _) => {}
     }
     Ok(())
 }
-
-/// The shell script in front of the boot script.
-pub(crate) const LAUNCHER: &str = "/etc/nex/run-boot-script";
 
 /// A shell script that sets these variables, `NAME=value` each, and becomes the boot script. A name that no shell takes is left out.
 fn launcher(env: &[String]) -> String {

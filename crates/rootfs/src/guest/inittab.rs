@@ -3,10 +3,9 @@
 //! A line is `id:runlevels:action:process`, see inittab(5). BusyBox takes the first field for a terminal and ignores the
 //! second.
 
-use nex_contract::RUN_AGENT;
+use nex_contract::{RUN_AGENT, RUN_BOOT_SCRIPT};
 use nex_program::{View, end_of_links, exists, is_executable};
 
-use super::boot_script::LAUNCHER as BOOT_SCRIPT_LAUNCHER;
 use super::change::Layer;
 use super::openrc::Runlevel;
 use super::text::{Attributes, Text};
@@ -89,7 +88,7 @@ impl Inittab {
     /// Has the boot script run, and waited for, before what is respawned.
     pub(crate) fn add_boot_script(&mut self) {
         let prefix = if self.busybox { "::sysinit:" } else { "nexb:2345:wait:" };
-        self.text.append([prefix, BOOT_SCRIPT_LAUNCHER].concat().as_bytes());
+        self.text.append([prefix, RUN_BOOT_SCRIPT].concat().as_bytes());
     }
 
     /// Whether the table has a login on the serial console.

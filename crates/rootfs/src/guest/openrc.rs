@@ -1,5 +1,6 @@
 //! The agent as a service of OpenRC.
 
+use nex_contract::OPENRC_SERVICE;
 use nex_program::{View, exists};
 
 use super::change::Layer;
@@ -95,8 +96,9 @@ pub(crate) fn wire(view: &dyn View, runlevel: Runlevel, service: &AgentService, 
             (OTHER_LOGS, owner.1.to_string())
         }
     };
-    layer.file(b"/etc/init.d/agent", 0o755, script(service.command(), &user.word(), logs, &group));
-    enable("agent", runlevel, layer);
+    let path = format!("/etc/init.d/{OPENRC_SERVICE}");
+    layer.file(path.as_bytes(), 0o755, script(service.command(), &user.word(), logs, &group));
+    enable(OPENRC_SERVICE, runlevel, layer);
 }
 
 /// Adds the service of the boot script, and enables it beside the agent's.

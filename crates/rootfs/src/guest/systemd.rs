@@ -1,5 +1,6 @@
 //! The agent as a service of systemd.
 
+use nex_contract::SYSTEMD_UNIT;
 use nex_program::{View, exists};
 
 use super::change::Layer;
@@ -68,8 +69,9 @@ const UNIT_DIRECTORIES: [&str; 2] = ["/usr/lib/systemd", "/lib/systemd"];
 
 /// Adds the service, enables it, and lets every guest of this image make an identity of its own.
 pub(crate) fn wire(view: &dyn View, service: &AgentService, user: &AgentUser, layer: &mut Layer) {
-    layer.file(b"/etc/systemd/system/agent.service", 0o644, UNIT.replace("START", &start(service, user)));
-    enable("multi-user.target", "agent.service", "/etc/systemd/system/agent.service", layer);
+    let path = format!("/etc/systemd/system/{SYSTEMD_UNIT}");
+    layer.file(path.as_bytes(), 0o644, UNIT.replace("START", &start(service, user)));
+    enable("multi-user.target", SYSTEMD_UNIT, &path, layer);
     // An empty file, see machine-id(5): systemd fills it at boot, even when the root is read-only.
     layer.file(b"/etc/machine-id", 0o444, "");
     if view.read(b"/etc/machine-id", 1).is_ok_and(|id| id.is_some_and(|id| !id.is_empty())) {

@@ -1,5 +1,6 @@
 //! The report of a build as text.
 
+use nex_contract::AGENT;
 use nex_rootfs::guest::{Pid1, ResolvConf, ResolvConfAction};
 use nex_rootfs::{AgentServiceReport, Report, ScriptReport, VerityReport, human};
 use nex_sandbox::MemoryBound;
@@ -66,7 +67,7 @@ fn resolv_conf(done: &ResolvConf) -> String {
 
 /// How the agent is started, as far as that is not as usual.
 fn add_service(lines: &mut Lines, service: &AgentServiceReport) {
-    if service.path != "/usr/local/bin/agent" {
+    if service.path != AGENT {
         lines.add("as", &service.path);
     }
     for (index, word) in service.args.iter().enumerate() {

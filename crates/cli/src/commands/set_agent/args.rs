@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use nex_contract::AGENT;
 
 use crate::args::format::Format;
 
@@ -23,12 +24,16 @@ pub struct SetAgentArgs {
 }
 
 /// What `--help` says behind the flags.
-pub const HELP: &str = "\
-The agent is checked as when a root filesystem is made, and takes the place of /usr/local/bin/agent through the file
+pub fn help() -> String {
+    format!(
+        "\
+The agent is checked as when a root filesystem is made, and takes the place of {AGENT} through the file
 system's journal: a stop at any moment leaves the old agent or the new. The file's owner, mode and times stay.
 
 Examples:
   nex rootfs set-agent rootfs.ext4 ./my-agent
 
 Environment:
-  SOURCE_DATE_EPOCH  the time that the agent's file gets in place of the one that it has";
+  SOURCE_DATE_EPOCH  the time that the agent's file gets in place of the one that it has"
+    )
+}

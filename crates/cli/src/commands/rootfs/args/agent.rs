@@ -107,6 +107,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_default_path_is_where_the_agent_stands() {
+        let command = AgentArgs::augment_args(clap::Command::new("nex"));
+        let argument = command.get_arguments().find(|argument| argument.get_id() == "agent_path");
+        let help = argument.and_then(clap::Arg::get_help).map(ToString::to_string).unwrap_or_default();
+        assert!(help.ends_with(&format!("[default: that itself, {}]", nex_contract::AGENT)), "{help}");
+    }
+
+    #[test]
     fn words_and_variables_are_plain() {
         for text in ["", "--flag=a b", "'\"\\$%;", "\u{1f980}"] {
             assert_eq!(plain(text).as_deref(), Ok(text));
