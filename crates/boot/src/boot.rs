@@ -7,21 +7,19 @@ use std::time::{Duration, Instant};
 use nex_contract::{PowerOff, Word};
 use nex_diagnose::Image;
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
+use nex_guest::{Session, Setup, Step, VmmReport, Way, deadline};
 use nex_protocol::Role;
 use nex_vmm::{Architecture, Ending, Interrupt};
 
 use crate::agent;
-use crate::deadline::deadline;
 use crate::error::Error;
 use crate::keyboard::Keyboard;
 use crate::options::Options;
 use crate::ready::{Readiness, ReadyWhen};
 use crate::report::{
     AgentReport, EndReport, GuestClock, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, ReadyBy,
-    Report, VerityReport, VmmReport, Way, role_name,
+    Report, VerityReport, role_name,
 };
-use crate::session::{Session, Step};
-use crate::setup::Setup;
 
 /// How long a guest may take to end after Ctrl-Alt-Del: an init stops its services before.
 const LAST_WORDS: Duration = Duration::from_secs(15);

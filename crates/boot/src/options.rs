@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::choice::Wish;
+use nex_guest::{GuestOptions, Wish};
+
 use crate::ready::ReadyWhen;
-use crate::setup::GuestOptions;
 
 /// A boot.
 #[derive(Clone, Debug)]

@@ -4,12 +4,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use nex_diagnose::console::without_escapes;
+use nex_guest::Session;
 use nex_protocol::{Event, Item, MAX_LINE};
 use nex_text::excerpt;
 use regex_lite::{Regex, RegexBuilder};
 
 use crate::report::ReadyBy;
-use crate::session::Session;
 
 /// What shows that a guest is ready.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! What makes a VMM less safe than it could be, on standard error.
 
-use nex_boot::VmmReport;
+use nex_guest::VmmReport;
 
 use crate::output::tell;
 

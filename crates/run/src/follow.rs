@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use nex_boot::{Session, Step, VmmReport, deadline};
+use nex_guest::{Session, Step, VmmReport, deadline};
 use nex_protocol::Item;
 use nex_vmm::Ending;
 
@@ -57,7 +57,7 @@ pub struct Bounds {
 pub enum FollowError {
     /// The guest cannot be followed.
     #[error(transparent)]
-    Guest(#[from] nex_boot::Error),
+    Guest(#[from] nex_guest::Error),
     /// It is not known whether the guest shall end.
     #[error("cannot wait for signals: {0}")]
     Stop(io::Error),

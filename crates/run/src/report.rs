@@ -1,7 +1,7 @@
 //! What a run did, for people and programs.
 
-use nex_boot::{VmmReport, Way};
 use nex_diagnose::console::Explanation;
+use nex_guest::{VmmReport, Way};
 use serde::Serialize;
 
 /// The version of this description; it grows with incompatible changes.

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use nex_boot::{DriveError, GuestOptions, Overlay, Session, Setup, VmmReport, Wish, workload_drive};
 use nex_contract::{AGENT, PowerOff, Unstarted, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
+use nex_guest::{DriveError, GuestOptions, Overlay, Session, Setup, VmmReport, Wish, workload_drive};
 use nex_program::{Machine, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
 
@@ -89,7 +89,7 @@ pub enum Error {
     Drive(#[from] DriveError),
     /// The guest cannot be made or started.
     #[error(transparent)]
-    Boot(#[from] nex_boot::Error),
+    Guest(#[from] nex_guest::Error),
     /// A signal of this number came before the guest ran.
     #[error("ended by signal {0} before the guest ran")]
     Stopped(u8),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
-use nex_boot::{GuestOptions, JailWish, KernelOptions, Overlay, Verity, Wish, WishedVmm};
+use nex_guest::{GuestOptions, JailWish, KernelOptions, Overlay, Verity, Wish, WishedVmm};
 use nex_vmm::{Accelerator, Bus};
 
 use super::size;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use nex_boot::Overlay;
+use nex_guest::Overlay;
 
 use super::size;
 

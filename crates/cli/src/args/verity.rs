@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nex_boot::{RootHash, Verity};
+use nex_guest::{RootHash, Verity};
 
 /// A root on dm-verity.
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
-use nex_boot::{GuestKernel, KernelOptions};
+use nex_guest::{GuestKernel, KernelOptions};
 use nex_kernel::MAX_KERNEL;
 use nex_testkit::nex::boot::Place;
 use nex_testkit::{Failure, Result, firecracker, nex};

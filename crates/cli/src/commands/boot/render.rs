@@ -1,6 +1,7 @@
 //! The report of a boot as text.
 
-use nex_boot::{EndReport, Outcome, ReadyBy, Report, Way};
+use nex_boot::{EndReport, Outcome, ReadyBy, Report};
+use nex_guest::Way;
 use nex_rootfs::human;
 
 use crate::lines::Lines;

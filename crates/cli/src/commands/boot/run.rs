@@ -3,8 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 
-use nex_boot::{Options, Outcome, Overlay, ReadyWhen, Report, VmmReport, Watcher};
+use nex_boot::{Options, Outcome, ReadyWhen, Report, Watcher};
 use nex_diagnose::CheckOptions;
+use nex_guest::{Overlay, VmmReport};
 use nex_terminal::Lent;
 use nex_text::printable;
 

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use nex_boot::{Overlay, VmmReport};
+use nex_guest::{Overlay, VmmReport};
 use nex_run::{Bounds, Error, FollowError, Missing, Options, Report, Stop, Stopped, Streams, User, Wishes};
 use signal_hook::consts::SIGINT;
 

@@ -12,6 +12,7 @@ use std::time::Instant;
 use nex_contract::Word;
 use nex_protocol::{Decoder, Item, MAX_LINE};
 use nex_vmm::{Guest, Machine, Vmm};
+use serde::Serialize;
 
 /// The host's port for the agent's lines.
 pub const PORT: u32 = 1024;
@@ -28,6 +29,16 @@ pub fn told(vmm: &dyn Vmm, machine: &Machine) -> Machine {
         machine.command_line = format!("{} {}", Word::Vsock(PORT), machine.command_line);
     }
     machine
+}
+
+/// Over what an agent speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// The console, among the lines of all others.
+    Console,
+    /// A connection of its own.
+    Vsock,
 }
 
 /// Hears one guest.

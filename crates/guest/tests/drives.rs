@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{Seek, Write};
 use std::path::Path;
 
-use nex_boot::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive, workload_drive};
 use nex_contract::{Json, Workload};
+use nex_guest::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive, workload_drive};
 use nex_testkit::manifest::{self, Kind, Manifest};
 use nex_testkit::{Failure, Result, fsck, image_tree};
 

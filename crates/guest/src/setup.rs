@@ -57,7 +57,7 @@ impl Setup {
     /// When something is missing.
     pub fn new(root: &Path, options: &GuestOptions, wish: &Wish) -> Result<Self, Error> {
         let root = RootFile::open(root)?;
-        let checked = options.verity.as_ref().map(|verity| verity.prepare(&root.path)).transpose()?;
+        let checked = options.verity.as_ref().map(|verity| verity.prepare(&root)).transpose()?;
         let (more, wished) = modules(options, wish);
         let kernel = GuestKernel::prepare(&options.kernel, options.bus, &more, &wished)?;
         let (access, mode) = match (&options.overlay, &checked) {

@@ -5,9 +5,10 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nex_diagnose::Superblock as Ext4;
 use nex_verity::{BLOCK_SIZE, NotATree, RootHash, SUPERBLOCK_SIZE, Superblock, Table};
 use nex_vmm::{Access, Machine};
+
+use crate::root_file::RootFile;
 
 /// The module that checks.
 pub const MODULE: &str = "dm_verity";
@@ -98,24 +99,27 @@ impl Verity {
     ///
     /// # Errors
     /// When it is not, or cannot be read.
-    pub fn prepare(&self, image: &Path) -> Result<ReadyVerity, VerityError> {
+    pub(crate) fn prepare(&self, root: &RootFile) -> Result<ReadyVerity, VerityError> {
         let path = &self.hashes;
         let failed = |path: &Path| {
             let path = path.to_path_buf();
             move |cause| VerityError::Read { path, cause }
         };
         let open = |path: &Path| nex_file::open_disk(path).map_err(failed(path));
-        let (data, hashes) = (open(image)?, open(path)?);
+        let (data, hashes) = (open(&root.path)?, open(path)?);
         let same = is_same(&data, &hashes).map_err(failed(path))?;
-        let file_system = Ext4::open(data).map_err(|error| failed(image)(io::Error::other(error.to_string())))?;
-        let covered = file_system.blocks.saturating_mul(file_system.block_size);
+        let (length, covered) = (nex_file::length(&data).map_err(failed(&root.path))?, root.bytes);
+        if length < covered {
+            let why = format!("the file has {length} bytes, and the file system in it {covered}");
+            return Err(failed(&root.path)(io::Error::other(why)));
+        }
         let offset = if same { covered } else { 0 };
         let superblock = read(&hashes, offset, SUPERBLOCK_SIZE).map_err(failed(path))?;
         let superblock =
             Superblock::decode(&superblock).map_err(|why| VerityError::NoTree { path: path.clone(), why })?;
         let blocks = covered / BLOCK_SIZE;
         if superblock.data_blocks != blocks {
-            let (hashes, image, tree) = (path.clone(), image.into(), superblock.data_blocks);
+            let (hashes, image, tree) = (path.clone(), root.path.clone(), superblock.data_blocks);
             return Err(VerityError::Other { hashes, image, tree, file_system: blocks });
         }
         let (wanted, length) =
@@ -123,8 +127,8 @@ impl Verity {
         if length < wanted {
             return Err(VerityError::CutOff { path: path.clone(), wanted, length });
         }
-        let root = read(&hashes, offset.saturating_add(BLOCK_SIZE), BLOCK_SIZE as usize).map_err(failed(path))?;
-        let found = superblock.root_hash(&root);
+        let first = read(&hashes, offset.saturating_add(BLOCK_SIZE), BLOCK_SIZE as usize).map_err(failed(path))?;
+        let found = superblock.root_hash(&first);
         match self.root_hash {
             Some(wanted) if wanted != found => Err(VerityError::RootHash { path: path.clone(), found, wanted }),
             _ => Ok(ReadyVerity { superblock, root_hash: found, offset, apart: (!same).then(|| path.clone()) }),

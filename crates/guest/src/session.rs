@@ -12,9 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use crate::choice::Choice;
-use crate::ear::{self, Ear};
+use crate::ear::{self, Ear, Way};
 use crate::error::Error;
-use crate::report::Way;
 use crate::stages::Stages;
 
 /// The most that is read of the console at once.

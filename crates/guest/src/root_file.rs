@@ -24,6 +24,8 @@ const OTHERS: [(&[u8], &str); 5] = [
 pub struct RootFile {
     /// Where it is.
     pub path: PathBuf,
+    /// How long the file system in it is, in bytes.
+    pub bytes: u64,
 }
 
 impl RootFile {
@@ -36,10 +38,37 @@ impl RootFile {
         let read = nex_file::open_disk(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
         read.map_err(|cause| Error::Read { path: path.into(), cause })?;
         if head.get(EXT4_MAGIC_OFFSET..EXT4_MAGIC_OFFSET + EXT4_MAGIC.len()) == Some(EXT4_MAGIC) {
-            return Ok(Self { path: path.into() });
+            return Ok(Self { path: path.into(), bytes: bytes(&head) });
         }
         let known = OTHERS.iter().find(|(magic, _)| head.starts_with(magic));
         let why = known.map_or("it has no ext4 superblock; make one with nex rootfs", |(_, why)| *why);
         Err(Error::NoRoot { path: path.into(), why })
+    }
+}
+
+/// How long the file system is, by its superblock.
+fn bytes(head: &[u8]) -> u64 {
+    const SUPERBLOCK: usize = 1024;
+    /// `s_blocks_count_lo`, `s_log_block_size`, `s_blocks_count_hi`
+    const FIELDS: [usize; 3] = [0x4, 0x18, 0x150];
+    let field = |offset: usize| head.get(SUPERBLOCK + offset..)?.first_chunk().copied().map(u32::from_le_bytes);
+    let [low, log_block_size, high] = FIELDS.map(|offset| field(offset).unwrap_or_default());
+    let block_size = 1024_u64.checked_shl(log_block_size).unwrap_or(0);
+    (u64::from(high) << 32 | u64::from(low)).saturating_mul(block_size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_systems_length_is_in_its_superblock() {
+        let mut head = [0; 2048];
+        head[0x404..0x408].copy_from_slice(&6144_u32.to_le_bytes());
+        head[0x418] = 2;
+        assert_eq!(bytes(&head), 24 << 20);
+        head[0x550] = 1;
+        assert_eq!(bytes(&head), (24 << 20) + (1 << 44));
+        assert_eq!((bytes(&[0xff; 2048]), bytes(&[])), (0, 0));
     }
 }
