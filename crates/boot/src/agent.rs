@@ -1,4 +1,4 @@
-//! Whether the image's agent can tell that its guest is up, before anybody waits for that.
+//! Whether the root filesystem's agent can tell that its guest is up, before anybody waits for that.
 
 use nex_contract::AGENT;
 use nex_diagnose::Image;
@@ -8,12 +8,12 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::ready::ReadyWhen;
 
-/// Refuses an image whose guest nobody would know to be up. One that cannot be read is left to the guest's kernel.
+/// Refuses a root filesystem whose guest nobody would know to be up. One that cannot be read is left to the guest's kernel.
 pub(crate) fn check(options: &Options) -> Result<(), Error> {
-    let path = &options.file;
-    let Some(image) = nex_file::open_disk(path).ok().and_then(|file| Image::open(file).ok()) else { return Ok(()) };
-    let speech = Speech::of(&image, AGENT.as_bytes());
-    if image.take_trouble().is_some() {
+    let path = &options.root;
+    let Some(root) = nex_file::open_disk(path).ok().and_then(|file| Image::open(file).ok()) else { return Ok(()) };
+    let speech = Speech::of(&root, AGENT.as_bytes());
+    if root.take_trouble().is_some() {
         return Ok(());
     }
     let unfit = match &speech {
@@ -21,7 +21,7 @@ pub(crate) fn check(options: &Options) -> Result<(), Error> {
         None => Some("is not there".into()),
     };
     let Some(why) = unfit else { return Ok(()) };
-    if options.guest.overlay.is_some() {
+    if options.machine.overlay.is_some() {
         return Err(Error::OverlayAgent { path: path.clone(), why });
     }
     let is_told = !matches!(options.ready, ReadyWhen::Agent);

@@ -28,8 +28,8 @@ const LAST_WORDS: Duration = Duration::from_secs(15);
 const A_LONG_TIME: Duration = Duration::from_secs(3600);
 /// The init that the kernel looks for first.
 const INIT: &str = "/sbin/init";
-/// What is said of a boot that has not used the hash tree of its image.
-const UNCHECKED: &str = "the image is sealed (dm-verity), and nobody has checked it in this boot; --verity IMAGE has the guest's kernel do so";
+/// What is said of a boot that has not used the hash tree of its root filesystem.
+const UNCHECKED: &str = "the root filesystem is sealed (dm-verity), and nobody has checked it in this boot; --verity FILE has the guest's kernel do so";
 /// The most that is kept of a console, in bytes.
 const CONSOLE: usize = 64 << 20;
 
@@ -60,8 +60,8 @@ pub trait Watcher {
 /// When there is no guest to report on.
 pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Report>, Error> {
     agent::check(options)?;
-    let mut setup = Setup::new(&options.file, &options.guest, &options.wish)?;
-    if options.guest.overlay.is_some() {
+    let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
+    if options.machine.overlay.is_some() {
         // Only the overlay is the agent's there: then the root's own init goes on.
         setup.machine.add_words(&Word::Init(INIT.into()).to_string());
     }
@@ -69,7 +69,7 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
         // There is no keyboard to ask it by, so our agent ends it when it has reported.
         setup.machine.add_words(&Word::PowerOff(PowerOff::WithWorkload).to_string());
     }
-    let session = match setup.start(&options.wish, Interrupt::by(watcher.interrupt())) {
+    let session = match setup.start(&options.vmm, Interrupt::by(watcher.interrupt())) {
         Err(error) if error.is_interrupted() => return Ok(None),
         session => session?,
     };
@@ -270,7 +270,7 @@ impl<'a> Attempt<'a> {
         let shown = self.readiness.shown();
         let explanation = (outcome != Outcome::Ready).then(|| self.explain(end)).flatten();
         // Whoever sealed it thinks that the kernel checks it.
-        let is_unchecked = self.options.guest.verity.is_none() && self.image().is_some_and(|image| image.has_verity());
+        let is_unchecked = self.options.machine.verity.is_none() && self.root().is_some_and(|root| root.has_verity());
         let unchecked = is_unchecked.then(|| UNCHECKED.to_owned());
         let stage = |name, time: Option<Duration>| time.map(|time| PhaseReport { name, seconds: time.as_secs_f64() });
         let reached = [
@@ -281,7 +281,7 @@ impl<'a> Attempt<'a> {
         ];
         Report {
             schema_version: Report::SCHEMA_VERSION,
-            file: self.options.file.display().to_string(),
+            file: self.options.root.display().to_string(),
             ready: shown.is_some(),
             ready_by: shown.map(|(by, _)| by),
             ready_line: self.readiness.line(),
@@ -320,17 +320,17 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// The image, where it can be read.
-    fn image(&self) -> Option<Image> {
-        nex_file::open_disk(&self.options.file).ok().and_then(|file| Image::open(file).ok())
+    /// The root filesystem, where it can be read.
+    fn root(&self) -> Option<Image> {
+        nex_file::open_disk(&self.options.root).ok().and_then(|file| Image::open(file).ok())
     }
 
     /// Why the guest was not ready; `None` when that is only that an agent did not report, and nobody waited for one.
     fn explain(&self, end: EndReport) -> Option<Explanation> {
-        let image = self.image();
+        let root = self.root();
         let end = if end == EndReport::Killed { End::Stopped } else { End::Itself };
         let command_line = self.session.command_line();
-        let known = Known { image: image.as_ref(), command_line: Some(command_line.as_bytes()), end: Some(end) };
+        let known = Known { image: root.as_ref(), command_line: Some(command_line.as_bytes()), end: Some(end) };
         let explanation = explain(&self.console, &known);
         let is_silence = explanation.cause.as_ref().is_some_and(|cause| cause.finding.id == AGENT_SILENT.id);
         let waits_for_agent = matches!(self.options.ready, ReadyWhen::Agent);

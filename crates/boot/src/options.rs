@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nex_guest::{GuestOptions, Wish};
+use nex_guest::{MachineOptions, VmmOptions};
 
 use crate::ready::ReadyWhen;
 
@@ -11,11 +11,11 @@ use crate::ready::ReadyWhen;
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The root filesystem's file. It never changes.
-    pub file: PathBuf,
+    pub root: PathBuf,
     /// What else the guest is made of.
-    pub guest: GuestOptions,
-    /// Who shall run the guest.
-    pub wish: Wish,
+    pub machine: MachineOptions,
+    /// Which VMM runs the guest, and how.
+    pub vmm: VmmOptions,
     /// What shows that the guest is ready.
     pub ready: ReadyWhen,
     /// How long the guest may take to be ready.

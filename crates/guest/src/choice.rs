@@ -6,49 +6,49 @@ use nex_kernel::Form;
 use nex_vmm::kvm::{Kvm, Verdict};
 use nex_vmm::{Accelerator, Architecture, Bus, Firecracker, Jail, Qemu, Vmm};
 
-use crate::ear::PORT;
+use crate::agent_channel::PORT;
 use crate::error::Error;
 use crate::guest_kernel::GuestKernel;
 
-/// What the user wants.
+/// Which VMM runs a guest, and how.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
+pub struct VmmOptions {
     /// Which VMM.
-    pub vmm: WishedVmm,
-    /// How it shall be jailed. Only Firecracker can be.
-    pub jail: Option<JailWish>,
+    pub kind: VmmKind,
+    /// How it is jailed. Only Firecracker can be.
+    pub jail: Option<JailOptions>,
     /// Who executes the guest's instructions; `None`: KVM where it works, else emulation.
     pub accelerator: Option<Accelerator>,
     /// Where to remember what has been learned about KVM.
     pub cache: Option<PathBuf>,
 }
 
-impl Wish {
+impl VmmOptions {
     /// Whether the guest may come to have a vsock, which is Firecracker's.
     pub(crate) fn may_have_vsock(&self) -> bool {
-        match self.vmm {
-            WishedVmm::Qemu => false,
-            WishedVmm::Firecracker => true,
-            WishedVmm::Any => self.accelerator != Some(Accelerator::Emulation) && Firecracker::find().is_ok(),
+        match self.kind {
+            VmmKind::Qemu => false,
+            VmmKind::Firecracker => true,
+            VmmKind::Auto => self.accelerator != Some(Accelerator::Emulation) && Firecracker::find().is_ok(),
         }
     }
 }
 
-/// Which VMM the user wants.
+/// A VMM, or the choice of one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WishedVmm {
-    /// Firecracker where it is there and KVM proves to work, else QEMU. Firecracker when it shall be jailed.
+pub enum VmmKind {
+    /// Firecracker where it is there and KVM proves to work, else QEMU. Firecracker for a jail.
     #[default]
-    Any,
+    Auto,
     /// QEMU.
     Qemu,
     /// Firecracker.
     Firecracker,
 }
 
-/// How the user wants Firecracker jailed.
+/// How Firecracker is jailed.
 #[derive(Clone, Debug)]
-pub struct JailWish {
+pub struct JailOptions {
     /// The user that it runs as.
     pub uid: u32,
     /// Its group.
@@ -72,7 +72,7 @@ pub struct Choice {
     /// KVM has yet to prove that it runs guests here.
     is_trial: bool,
     /// The user insists on KVM, or there is no VMM without it that takes the kernel.
-    is_wished: bool,
+    is_required: bool,
     kvm: Kvm,
 }
 
@@ -81,28 +81,28 @@ impl Choice {
     ///
     /// # Errors
     /// When there is no VMM for it, or KVM is asked for and does not work.
-    pub fn make(wish: &Wish, kernel: &GuestKernel) -> Result<Self, Error> {
-        let kvm = Kvm::new(wish.cache.as_deref());
+    pub fn make(options: &VmmOptions, kernel: &GuestKernel) -> Result<Self, Error> {
+        let kvm = Kvm::new(options.cache.as_deref());
         let architecture = kernel.architecture;
-        let is_emulated = wish.accelerator == Some(Accelerator::Emulation);
-        match (wish.vmm, &wish.jail) {
-            (WishedVmm::Qemu, Some(_)) => return Err(Error::OnlyFirecracker),
-            (WishedVmm::Firecracker, _) | (WishedVmm::Any, Some(_)) => {
+        let is_emulated = options.accelerator == Some(Accelerator::Emulation);
+        match (options.kind, &options.jail) {
+            (VmmKind::Qemu, Some(_)) => return Err(Error::OnlyFirecracker),
+            (VmmKind::Firecracker, _) | (VmmKind::Auto, Some(_)) => {
                 if is_emulated {
                     return Err(Error::NoEmulation);
                 }
-                let (vmm, accelerator) = (Box::new(firecracker(wish.jail.as_ref())?), Accelerator::Kvm);
+                let (vmm, accelerator) = (Box::new(firecracker(options.jail.as_ref())?), Accelerator::Kvm);
                 let why = "it was asked for".into();
-                return Ok(Self { vmm, accelerator, why, is_trial: false, is_wished: true, kvm });
+                return Ok(Self { vmm, accelerator, why, is_trial: false, is_required: true, kvm });
             }
-            (WishedVmm::Any, None) if !is_emulated => {
+            (VmmKind::Auto, None) if !is_emulated => {
                 if let Some((vmm, verdict)) = usable_firecracker(kernel, &kvm) {
                     let is_trial = verdict == Verdict::Unproven;
                     let works = if is_trial { "KVM runs a few instructions" } else { "KVM works" };
-                    let is_wished = wish.accelerator.is_some() || qemu_takes(kernel).is_err();
+                    let is_required = options.accelerator.is_some() || qemu_takes(kernel).is_err();
                     let (vmm, accelerator, why) =
                         (Box::new(vmm), Accelerator::Kvm, format!("it is there, and {works}"));
-                    return Ok(Self { vmm, accelerator, why, is_trial, is_wished, kvm });
+                    return Ok(Self { vmm, accelerator, why, is_trial, is_required, kvm });
                 }
             }
             _ => {}
@@ -111,12 +111,12 @@ impl Choice {
         let emulation = |why, kvm| {
             let vmm = Box::new(Qemu::find(architecture, Accelerator::Emulation)?);
             let accelerator = Accelerator::Emulation;
-            Ok(Self { vmm, accelerator, why, is_trial: false, is_wished: false, kvm })
+            Ok(Self { vmm, accelerator, why, is_trial: false, is_required: false, kvm })
         };
         if is_emulated {
             return emulation("emulation was asked for".into(), kvm);
         }
-        let is_wished = wish.accelerator == Some(Accelerator::Kvm);
+        let is_required = options.accelerator == Some(Accelerator::Kvm);
         let vmm = Box::new(Qemu::find(architecture, Accelerator::Kvm)?);
         let verdict = if Architecture::host() == Some(architecture) {
             kvm.verdict(&vmm.name())
@@ -125,12 +125,12 @@ impl Choice {
         };
         let accelerator = Accelerator::Kvm;
         match verdict {
-            Verdict::Fails(why) if is_wished => Err(Error::NoKvm(why)),
+            Verdict::Fails(why) if is_required => Err(Error::NoKvm(why)),
             Verdict::Fails(why) => emulation(format!("no KVM: {why}"), kvm),
-            Verdict::Works => Ok(Self { vmm, accelerator, why: "KVM works".into(), is_trial: false, is_wished, kvm }),
+            Verdict::Works => Ok(Self { vmm, accelerator, why: "KVM works".into(), is_trial: false, is_required, kvm }),
             Verdict::Unproven => {
                 let why = "KVM runs a few instructions".into();
-                Ok(Self { vmm, accelerator, why, is_trial: true, is_wished, kvm })
+                Ok(Self { vmm, accelerator, why, is_trial: true, is_required, kvm })
             }
         }
     }
@@ -139,7 +139,7 @@ impl Choice {
     #[cfg(test)]
     pub(crate) fn on_trial(vmm: Box<dyn Vmm>) -> Self {
         let (accelerator, kvm) = (Accelerator::Kvm, Kvm::new(None));
-        Self { vmm, accelerator, why: String::new(), is_trial: true, is_wished: false, kvm }
+        Self { vmm, accelerator, why: String::new(), is_trial: true, is_required: false, kvm }
     }
 
     /// A guest has come to its first process, so KVM works.
@@ -152,7 +152,7 @@ impl Choice {
 
     /// Whether KVM may still turn out to fail, and may be left then.
     pub(crate) fn may_fall_back(&self) -> bool {
-        self.is_trial && !self.is_wished
+        self.is_trial && !self.is_required
     }
 
     /// KVM does not run guests, for this reason: from now on it is emulation.
@@ -164,14 +164,14 @@ impl Choice {
     }
 }
 
-/// Firecracker as it is wished.
-fn firecracker(jail: Option<&JailWish>) -> Result<Firecracker, Error> {
+/// Firecracker, in its jail if there is to be one.
+fn firecracker(jail: Option<&JailOptions>) -> Result<Firecracker, Error> {
     let firecracker = Firecracker::find()?.with_vsock(&[PORT]);
-    let Some(wish) = jail else { return Ok(firecracker) };
-    let jailer = wish.jailer.clone().or_else(|| firecracker.jailer()).ok_or(Error::NoJailer)?;
-    let mut jail = Jail::new(jailer, wish.uid, wish.gid);
-    jail.base = wish.base.clone().unwrap_or(jail.base);
-    jail.cgroups.clone_from(&wish.cgroups);
+    let Some(options) = jail else { return Ok(firecracker) };
+    let jailer = options.jailer.clone().or_else(|| firecracker.jailer()).ok_or(Error::NoJailer)?;
+    let mut jail = Jail::new(jailer, options.uid, options.gid);
+    jail.base = options.base.clone().unwrap_or(jail.base);
+    jail.cgroups.clone_from(&options.cgroups);
     Ok(firecracker.jailed(jail)?)
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use nex_contract::{BINARY_FILE, DRIVE_LABEL, Json, WORKLOAD_FILE, Workload};
 use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
 
-use crate::nameless::path_of;
-use crate::root_file::{EXT4_MAGIC, EXT4_MAGIC_OFFSET};
+use crate::proc_fd::path_of;
+use crate::root_fs::{EXT4_MAGIC, EXT4_MAGIC_OFFSET};
 
 /// The label of a drive that keeps what guests write.
 const OVERLAY_LABEL: &str = "nex-overlay";
@@ -24,11 +24,11 @@ const CHUNK: usize = 256 << 10;
 
 /// A drive's file that has no name, so that nothing of it is left behind, whatever ends this process.
 #[derive(Debug)]
-pub struct NamelessDrive {
+pub struct UnnamedDrive {
     file: File,
 }
 
-impl NamelessDrive {
+impl UnnamedDrive {
     /// A path that leads other processes of this user to it, for as long as this value lives.
     pub fn path(&self) -> PathBuf {
         path_of(&self.file)
@@ -80,20 +80,20 @@ pub enum DriveError {
 ///
 /// # Errors
 /// When the program cannot be read or the drive not be written.
-pub fn workload_drive(workload: &Workload, program: Option<File>) -> Result<NamelessDrive, DriveError> {
+pub fn workload_drive(workload: &Workload, program: Option<File>) -> Result<UnnamedDrive, DriveError> {
     let file = temporary_file()?;
     write_workload(file.try_clone().map_err(temporary_error)?, workload, program)?;
-    Ok(NamelessDrive { file })
+    Ok(UnnamedDrive { file })
 }
 
 /// Makes an empty drive of so many bytes.
 ///
 /// # Errors
 /// When it cannot be written, or the size does not do.
-pub fn overlay_drive(size: u64) -> Result<NamelessDrive, DriveError> {
+pub fn overlay_drive(size: u64) -> Result<UnnamedDrive, DriveError> {
     let file = temporary_file()?;
     write_overlay(file.try_clone().map_err(temporary_error)?, size)?;
-    Ok(NamelessDrive { file })
+    Ok(UnnamedDrive { file })
 }
 
 /// Makes an empty drive of so many bytes in a new file.

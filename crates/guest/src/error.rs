@@ -7,6 +7,7 @@ use nex_kernel::ModulesError;
 use thiserror::Error;
 
 use crate::drive::DriveError;
+use crate::root_fs::RootFsError;
 use crate::verity::VerityError;
 
 /// Why a guest cannot be started, or followed. What happens in the guest is no error.
@@ -21,13 +22,8 @@ pub enum Error {
         cause: io::Error,
     },
     /// The root filesystem is none.
-    #[error("'{}' is no root filesystem that a guest can have: {why}", .path.display())]
-    NoRoot {
-        /// The file.
-        path: PathBuf,
-        /// What it is, and what to do.
-        why: &'static str,
-    },
+    #[error(transparent)]
+    RootFs(#[from] RootFsError),
     /// The kernel's file cannot be read.
     #[error(transparent)]
     Kernel(nex_kernel::Error),

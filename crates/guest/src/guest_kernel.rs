@@ -58,14 +58,14 @@ enum Initramfs {
 }
 
 impl GuestKernel {
-    /// Looks at the kernel, and makes an initramfs where its drivers for this bus, the root's ext4 or one of `more` are modules.
-    /// Those of `wished` go with it where they are modules and there.
+    /// Looks at the kernel, and makes an initramfs where its drivers for this bus, the root's ext4 or one of `required` are modules.
+    /// Those of `optional` go with it where they are modules and there.
     ///
     /// Where no modules are found, everything is taken to be built in.
     ///
     /// # Errors
     /// When there is no kernel in the file, its modules do not fit, or an initramfs is needed and there is no agent for it.
-    pub fn prepare(options: &KernelOptions, bus: Bus, more: &[&str], wished: &[&str]) -> Result<Self, Error> {
+    pub fn prepare(options: &KernelOptions, bus: Bus, required: &[&str], optional: &[&str]) -> Result<Self, Error> {
         let path = &options.kernel;
         let kernel = Kernel::read(path, options.max_kernel).map_err(|cause| match cause {
             cause @ (nex_kernel::Error::Read { .. } | nex_kernel::Error::TooLarge { .. }) => Error::Kernel(cause),
@@ -101,12 +101,12 @@ impl GuestKernel {
             (None, None) => None,
         };
         let Some(found) = found else { return Ok(ready) };
-        let wished: Vec<&str> = wished.iter().copied().filter(|name| found.has(name)).collect();
+        let optional: Vec<&str> = optional.iter().copied().filter(|name| found.has(name)).collect();
         let drivers: &[&str] = match bus {
             Bus::Virtio => &["virtio_pci", "virtio_mmio", "virtio_blk"],
             Bus::Nvme => &["nvme"],
         };
-        let modules = found.in_order(&[drivers, &["ext4"], more, &wished].concat())?;
+        let modules = found.in_order(&[drivers, &["ext4"], required, &optional].concat())?;
         if modules.is_empty() {
             return Ok(ready);
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::nameless::path_of;
+use crate::proc_fd::path_of;
 
 /// The file, as long as it is open.
 #[derive(Debug)]

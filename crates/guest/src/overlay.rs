@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use nex_contract::{AGENT, Upper, Word};
 use nex_vmm::{Access, Machine};
 
-use crate::drive::{DriveError, NamelessDrive, check_overlay_drive, create_overlay_drive, overlay_drive};
+use crate::drive::{DriveError, UnnamedDrive, check_overlay_drive, create_overlay_drive, overlay_drive};
 
 /// Where changes go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum ReadyOverlay {
     /// The guest's memory.
     Memory,
     /// A drive that is gone with this value.
-    Scratch(NamelessDrive),
+    Scratch(UnnamedDrive),
     /// A file.
     File(PathBuf),
 }

@@ -11,8 +11,8 @@ use nex_vmm::{Ending, Guest, Interrupt, Machine, Reading};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
+use crate::agent_channel::{self, AgentChannel, Way};
 use crate::choice::Choice;
-use crate::ear::{self, Ear, Way};
 use crate::error::Error;
 use crate::stages::Stages;
 
@@ -32,7 +32,7 @@ pub struct Session {
     machine: Machine,
     guest: Guest,
     decoder: Decoder,
-    ear: Ear,
+    channel: AgentChannel,
     /// Over what the agent has spoken last.
     way: Option<Way>,
     /// Whether the console's last line has no end yet.
@@ -83,7 +83,7 @@ impl Session {
             machine,
             guest,
             decoder: Decoder::new(),
-            ear: Ear::default(),
+            channel: AgentChannel::default(),
             way: None,
             is_in_line: false,
             stages: Stages::default(),
@@ -102,9 +102,9 @@ impl Session {
         let ready = {
             let console = self.guest.console();
             let mut files: Vec<PollFd<'_>> = wakers.iter().map(|waker| PollFd::new(waker, PollFlags::IN)).collect();
-            let heard: Vec<BorrowedFd<'_>> = self.ear.files(&self.guest).collect();
+            let channel: Vec<BorrowedFd<'_>> = self.channel.files(&self.guest).collect();
             files.push(PollFd::new(&console, PollFlags::IN));
-            files.extend(heard.iter().map(|file| PollFd::new(file, PollFlags::IN)));
+            files.extend(channel.iter().map(|file| PollFd::new(file, PollFlags::IN)));
             wait(&mut files, trial.unwrap_or(deadline)).map_err(Error::Follow)?
         };
         match ready {
@@ -119,10 +119,10 @@ impl Session {
         let mut buffer = vec![0; CHUNK];
         self.sign = Instant::now();
         match self.guest.read_console(&mut buffer, Instant::now()).map_err(Error::Follow)? {
-            Reading::Nothing => self.hear(Vec::new()),
+            Reading::Nothing => self.receive(Vec::new()),
             Reading::Bytes(count) => {
                 buffer.truncate(count);
-                self.hear(buffer)
+                self.receive(buffer)
             }
             Reading::Closed => {
                 let ended = self.guest.wait(Instant::now() + LAST_WORDS).map_err(Error::Follow)?;
@@ -133,7 +133,7 @@ impl Session {
                     return self.restart(&format!("the VMM failed: {said}"));
                 }
                 // The VMM writes no more, but what it has written may still be there.
-                match self.hear(Vec::new())? {
+                match self.receive(Vec::new())? {
                     Step::Console { bytes, items } if bytes.is_empty() && items.is_empty() => {
                         let items = mem::take(&mut self.decoder).finish();
                         self.note(&items, Way::Console);
@@ -146,18 +146,18 @@ impl Session {
     }
 
     /// Adds what has come by vsock to what the console held.
-    fn hear(&mut self, mut bytes: Vec<u8>) -> Result<Step, Error> {
+    fn receive(&mut self, mut bytes: Vec<u8>) -> Result<Step, Error> {
         let mut items = self.decoder.push(&bytes);
         self.note(&items, Way::Console);
         self.is_in_line = bytes.last().map_or(self.is_in_line, |last| *last != b'\n');
-        let heard = self.ear.take(&self.guest).map_err(Error::Follow)?;
-        self.note(&heard.items, Way::Vsock);
-        items.extend(heard.items);
-        if !heard.lines.is_empty() {
+        let received = self.channel.take(&self.guest).map_err(Error::Follow)?;
+        self.note(&received.items, Way::Vsock);
+        items.extend(received.items);
+        if !received.lines.is_empty() {
             // As a terminal has them, which nothing but the console's bytes has come through.
             let start: &[u8] = if mem::take(&mut self.is_in_line) { b"\r\n" } else { b"" };
             bytes.extend_from_slice(start);
-            for line in heard.lines.split_inclusive(|byte| *byte == b'\n') {
+            for line in received.lines.split_inclusive(|byte| *byte == b'\n') {
                 bytes.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
                 bytes.extend_from_slice(b"\r\n");
             }
@@ -184,10 +184,10 @@ impl Session {
         self.choice.fall_back(why, self.machine.architecture)?;
         self.guest.kill();
         let started = Instant::now();
-        self.guest = self.choice.vmm.start(&ear::told(&*self.choice.vmm, &self.machine))?;
+        self.guest = self.choice.vmm.start(&agent_channel::with_port(&*self.choice.vmm, &self.machine))?;
         (self.started, self.sign) = (started, Instant::now());
         (self.decoder, self.stages) = (Decoder::new(), Stages::default());
-        (self.ear, self.way, self.is_in_line) = (Ear::default(), None, false);
+        (self.channel, self.way, self.is_in_line) = (AgentChannel::default(), None, false);
         Ok(Step::Restarted)
     }
 
@@ -233,17 +233,17 @@ impl Session {
 
     /// All of its kernel's command line.
     pub fn command_line(&self) -> String {
-        self.choice.vmm.command_line(&ear::told(&*self.choice.vmm, &self.machine))
+        self.choice.vmm.command_line(&agent_channel::with_port(&*self.choice.vmm, &self.machine))
     }
 }
 
 /// Starts a guest, without KVM where a VMM refuses to use it.
 fn start(mut choice: Choice, machine: &Machine, interrupt: Interrupt<'_>) -> Result<(Choice, Guest), Error> {
-    match choice.vmm.start_unless(&ear::told(&*choice.vmm, machine), interrupt) {
+    match choice.vmm.start_unless(&agent_channel::with_port(&*choice.vmm, machine), interrupt) {
         Ok(guest) => Ok((choice, guest)),
         Err(error) if choice.may_fall_back() && !interrupt.has_come() => {
             choice.fall_back(&error.to_string(), machine.architecture)?;
-            let guest = choice.vmm.start_unless(&ear::told(&*choice.vmm, machine), interrupt)?;
+            let guest = choice.vmm.start_unless(&agent_channel::with_port(&*choice.vmm, machine), interrupt)?;
             Ok((choice, guest))
         }
         Err(error) => Err(error.into()),
@@ -297,7 +297,7 @@ mod tests {
     fn the_first_connection_is_the_agents_and_all_others_are_closed() -> nex_testkit::Result<()> {
         let Some(parts) = Parts::find()? else { return Ok(()) };
         let mut choice = on_trial()?;
-        choice.vmm = Box::new(Firecracker::at(firecracker::double()?)?.with_vsock(&[ear::PORT]));
+        choice.vmm = Box::new(Firecracker::at(firecracker::double()?)?.with_vsock(&[agent_channel::PORT]));
         choice.proved();
         let mut session = Session::start(choice, standing_still(parts.kernel), Interrupt::never())?;
         assert!(session.command_line().contains(" nex.vsock=1024 loglevel=0 "), "{}", session.command_line());

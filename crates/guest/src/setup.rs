@@ -4,18 +4,18 @@ use std::path::Path;
 
 use nex_vmm::{Access, Bus, Drive, Interrupt, Machine};
 
-use crate::choice::{Choice, Wish};
-use crate::ear;
+use crate::agent_channel;
+use crate::choice::{Choice, VmmOptions};
 use crate::error::Error;
 use crate::guest_kernel::{GuestKernel, KernelOptions};
 use crate::overlay::{Overlay, ReadyOverlay};
-use crate::root_file::RootFile;
+use crate::root_fs::RootFs;
 use crate::session::Session;
 use crate::verity::{self, ReadyVerity, Verity};
 
 /// What a guest is made of, beside its root filesystem.
 #[derive(Clone, Debug)]
-pub struct GuestOptions {
+pub struct MachineOptions {
     /// The kernel and what goes with it.
     pub kernel: KernelOptions,
     /// What its drives are attached to.
@@ -51,15 +51,15 @@ pub struct Setup {
 const COMMAND_LINE_SIZE: usize = 2048;
 
 impl Setup {
-    /// Makes sure of everything that a guest with this root is made of, whoever of those who are wished runs it.
+    /// Makes sure of everything that a guest with this root is made of, whichever VMM runs it.
     ///
     /// # Errors
     /// When something is missing.
-    pub fn new(root: &Path, options: &GuestOptions, wish: &Wish) -> Result<Self, Error> {
-        let root = RootFile::open(root)?;
+    pub fn new(root: &Path, options: &MachineOptions, vmm: &VmmOptions) -> Result<Self, Error> {
+        let root = RootFs::open(root)?;
         let checked = options.verity.as_ref().map(|verity| verity.prepare(&root)).transpose()?;
-        let (more, wished) = modules(options, wish);
-        let kernel = GuestKernel::prepare(&options.kernel, options.bus, &more, &wished)?;
+        let (required, optional) = modules(options, vmm);
+        let kernel = GuestKernel::prepare(&options.kernel, options.bus, &required, &optional)?;
         let (access, mode) = match (&options.overlay, &checked) {
             (None, None) => (Access::CopyOnWrite, "rw"),
             _ => (Access::ReadOnly, "ro"),
@@ -88,11 +88,11 @@ impl Setup {
     ///
     /// # Errors
     /// When nobody can run it, or the interrupt comes before it runs ([`Error::is_interrupted`]).
-    pub fn start(&self, wish: &Wish, interrupt: Interrupt<'_>) -> Result<Session, Error> {
-        let choice = Choice::make(wish, &self.kernel)?;
+    pub fn start(&self, vmm: &VmmOptions, interrupt: Interrupt<'_>) -> Result<Session, Error> {
+        let choice = Choice::make(vmm, &self.kernel)?;
         let mut machine = self.machine.clone();
         machine.add_words(&self.append);
-        let bytes = choice.vmm.command_line(&ear::told(&*choice.vmm, &machine)).len();
+        let bytes = choice.vmm.command_line(&agent_channel::with_port(&*choice.vmm, &machine)).len();
         if bytes >= COMMAND_LINE_SIZE {
             return Err(Error::CommandLine { bytes, most: COMMAND_LINE_SIZE - 1 });
         }
@@ -101,10 +101,10 @@ impl Setup {
 }
 
 /// The modules that a guest needs beside those for its drives, and those that it only gets if they are there.
-fn modules(options: &GuestOptions, wish: &Wish) -> (Vec<&'static str>, Vec<&'static str>) {
+fn modules(options: &MachineOptions, vmm: &VmmOptions) -> (Vec<&'static str>, Vec<&'static str>) {
     let overlay = options.overlay.as_ref().map(|_| "overlay");
     let verity = options.verity.as_ref().map(|_| (verity::MODULE, verity::HASH_MODULE));
-    let vsock = wish.may_have_vsock().then_some(ear::MODULE);
+    let vsock = vmm.may_have_vsock().then_some(agent_channel::MODULE);
     let more = overlay.into_iter().chain(verity.map(|(module, _)| module)).collect();
     (more, vsock.into_iter().chain(verity.map(|(_, hash)| hash)).collect())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nex_verity::{BLOCK_SIZE, NotATree, RootHash, SUPERBLOCK_SIZE, Superblock, Table};
 use nex_vmm::{Access, Machine};
 
-use crate::root_file::RootFile;
+use crate::root_fs::RootFs;
 
 /// The module that checks.
 pub const MODULE: &str = "dm_verity";
@@ -18,9 +18,9 @@ pub const HASH_MODULE: &str = "sha256_generic";
 /// A hash tree, and what it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verity {
-    /// Where it is: the image itself, when it stands behind the file system, or a file of its own.
+    /// Where it is: the root's own file, when it stands behind the file system, or another.
     pub hashes: PathBuf,
-    /// Its root hash, of the one who has built the image; without it, the tree is believed.
+    /// Its root hash, as the build has reported it; without it, the tree is believed.
     pub root_hash: Option<RootHash>,
 }
 
@@ -36,23 +36,23 @@ pub enum VerityError {
         cause: io::Error,
     },
     /// There is no tree in the file.
-    #[error("cannot use '{}' for --verity: {why}; name the image that nex rootfs --verity has made, or the file of --verity-file", .path.display())]
+    #[error("cannot use '{}' for --verity: {why}; name the root filesystem that nex rootfs --verity has made, or the file of --verity-file", .path.display())]
     NoTree {
         /// The file.
         path: PathBuf,
         /// What it is.
         why: NotATree,
     },
-    /// The tree is not the image's.
+    /// The tree is another root filesystem's.
     #[error(
         "the hash tree in '{}' is for {tree} blocks, and the file system in '{}' has {file_system}: they are not of one build; name the \
-         tree that was made with this image", .hashes.display(), .image.display()
+         tree that was made with this root filesystem", .hashes.display(), .root.display()
     )]
     Other {
         /// The file with the tree.
         hashes: PathBuf,
-        /// The image.
-        image: PathBuf,
+        /// The root filesystem.
+        root: PathBuf,
         /// Blocks of 4 KiB that the tree covers.
         tree: u64,
         /// Those of the file system.
@@ -82,7 +82,7 @@ pub enum VerityError {
     },
 }
 
-/// A tree that goes with its image.
+/// A tree that goes with its root filesystem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadyVerity {
     superblock: Superblock,
@@ -90,16 +90,16 @@ pub struct ReadyVerity {
     pub root_hash: RootHash,
     /// Where the superblock begins, in bytes.
     offset: u64,
-    /// The file of the tree, where that is not the image.
+    /// The file of the tree, where that is not the root's.
     apart: Option<PathBuf>,
 }
 
 impl Verity {
-    /// Makes sure that the tree is the image's, as far as that is told without reading all of it: the guest's kernel does that.
+    /// Makes sure that the tree is the root's, as far as that is told without reading all of it: the guest's kernel does that.
     ///
     /// # Errors
     /// When it is not, or cannot be read.
-    pub(crate) fn prepare(&self, root: &RootFile) -> Result<ReadyVerity, VerityError> {
+    pub(crate) fn prepare(&self, root: &RootFs) -> Result<ReadyVerity, VerityError> {
         let path = &self.hashes;
         let failed = |path: &Path| {
             let path = path.to_path_buf();
@@ -119,8 +119,8 @@ impl Verity {
             Superblock::decode(&superblock).map_err(|why| VerityError::NoTree { path: path.clone(), why })?;
         let blocks = covered / BLOCK_SIZE;
         if superblock.data_blocks != blocks {
-            let (hashes, image, tree) = (path.clone(), root.path.clone(), superblock.data_blocks);
-            return Err(VerityError::Other { hashes, image, tree, file_system: blocks });
+            let (hashes, root, tree) = (path.clone(), root.path.clone(), superblock.data_blocks);
+            return Err(VerityError::Other { hashes, root, tree, file_system: blocks });
         }
         let (wanted, length) =
             (offset.saturating_add(nex_verity::hash_bytes(blocks)), nex_file::length(&hashes).map_err(failed(path))?);
@@ -137,7 +137,7 @@ impl Verity {
 }
 
 impl ReadyVerity {
-    /// Gives the guest, whose first drive is the image, the tree's drive and the words by which the kernel checks its root.
+    /// Gives the guest, whose first drive is the root, the tree's drive and the words by which the kernel checks its root.
     pub fn add_to(&self, machine: &mut Machine) {
         let data = machine.drives.first().map(|drive| drive.bus).unwrap_or_default().device(0);
         let hashes = self.apart.clone().map(|file| machine.add_drive(file, Access::ReadOnly));

@@ -5,7 +5,7 @@ use std::io::{Seek, Write};
 use std::path::Path;
 
 use nex_contract::{Json, Workload};
-use nex_guest::{DriveError, NamelessDrive, create_overlay_drive, overlay_drive, workload_drive};
+use nex_guest::{DriveError, UnnamedDrive, create_overlay_drive, overlay_drive, workload_drive};
 use nex_testkit::manifest::{self, Kind, Manifest};
 use nex_testkit::{Failure, Result, fsck, image_tree};
 
@@ -17,7 +17,7 @@ fn program(bytes: &[u8]) -> Result<File> {
 }
 
 /// All judges of a file system find nothing in a drive.
-fn judge(drive: &NamelessDrive) -> Result<()> {
+fn judge(drive: &UnnamedDrive) -> Result<()> {
     let copy = tempfile::NamedTempFile::new()?;
     fs::copy(drive.path(), copy.path())?;
     fsck::judge(copy.path())

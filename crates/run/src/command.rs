@@ -8,7 +8,7 @@ use crate::program::OwnProgram;
 
 /// What the user asks for.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes {
+pub struct Overrides {
     /// Arguments: of the program, or, without one, in place of the image's own.
     pub args: Vec<String>,
     /// Environment, each `NAME=value`, on top of the image's.
@@ -56,8 +56,12 @@ pub fn image_config(root: &dyn View) -> Result<ImageConfig, CommandError> {
 ///
 /// # Errors
 /// When neither the image nor the user names a program.
-pub fn workload(config: ImageConfig, wishes: Wishes, program: Option<&OwnProgram>) -> Result<Workload, CommandError> {
-    let Wishes { args, env, user, working_dir, open_files, restart } = wishes;
+pub fn workload(
+    config: ImageConfig,
+    overrides: Overrides,
+    program: Option<&OwnProgram>,
+) -> Result<Workload, CommandError> {
+    let Overrides { args, env, user, working_dir, open_files, restart } = overrides;
     let mut workload = match program {
         Some(program) => {
             let (program, argv0) = (String::new(), program.name.clone());
@@ -99,19 +103,19 @@ mod tests {
 
     #[test]
     fn the_user_s_words_win_over_the_image_s() {
-        let workload = workload(config(), Wishes::default(), None).unwrap();
+        let workload = workload(config(), Overrides::default(), None).unwrap();
         assert_eq!(
             (workload.user.as_str(), workload.working_dir.as_str(), workload.stop_signal.as_str()),
             ("web", "/srv", "SIGQUIT")
         );
-        let wishes = Wishes {
+        let overrides = Overrides {
             env: strings(&["A=2"]),
             user: Some("0".into()),
             working_dir: Some("/".into()),
             open_files: Some(64),
-            ..Wishes::default()
+            ..Overrides::default()
         };
-        let workload = super::workload(config(), wishes, None).unwrap();
+        let workload = super::workload(config(), overrides, None).unwrap();
         assert_eq!(workload.env, strings(&["PATH=/bin", "A=1", "A=2"]));
         assert_eq!((workload.user.as_str(), workload.working_dir.as_str()), ("0", "/"));
         assert_eq!(workload.open_files, Some(64));
@@ -120,19 +124,19 @@ mod tests {
     #[test]
     fn the_image_s_program_alone_is_process_one() {
         let config = ImageConfig { pid1: Pid1::Image, ..config() };
-        let own = workload(config.clone(), Wishes { args: strings(&["x"]), ..Wishes::default() }, None).unwrap();
+        let own = workload(config.clone(), Overrides { args: strings(&["x"]), ..Overrides::default() }, None).unwrap();
         assert_eq!((own.pid1, own.args), (Pid1::Image, strings(&["-x", "x"])));
         let file = std::fs::File::open("/dev/null").unwrap();
         let program = OwnProgram { file, name: "tool".into() };
-        assert_eq!(workload(config.clone(), Wishes::default(), Some(&program)).unwrap().pid1, Pid1::Agent);
-        let again = Wishes { restart: Restart::Always, ..Wishes::default() };
+        assert_eq!(workload(config.clone(), Overrides::default(), Some(&program)).unwrap().pid1, Pid1::Agent);
+        let again = Overrides { restart: Restart::Always, ..Overrides::default() };
         assert!(matches!(workload(config, again, None), Err(CommandError::Restart)));
     }
 
     #[test]
     fn without_any_program_there_is_nothing_to_run() {
         for config in [ImageConfig::default(), ImageConfig { cmd: strings(&[""]), ..ImageConfig::default() }] {
-            assert!(matches!(workload(config, Wishes::default(), None), Err(CommandError::Nothing)));
+            assert!(matches!(workload(config, Overrides::default(), None), Err(CommandError::Nothing)));
         }
     }
 }

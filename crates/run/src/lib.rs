@@ -14,7 +14,7 @@ mod report;
 mod run;
 mod tail;
 
-pub use command::{CommandError, Wishes};
+pub use command::{CommandError, Overrides};
 pub use follow::{Bounds, FollowError, Stop, Streams, User};
 pub use program::ProgramError;
 pub use report::{End, MemoryReport, Missing, Report, Stopped, Times};

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use nex_contract::{AGENT, PowerOff, Unstarted, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
-use nex_guest::{DriveError, GuestOptions, Overlay, Session, Setup, VmmReport, Wish, workload_drive};
+use nex_guest::{DriveError, MachineOptions, Overlay, Session, Setup, VmmOptions, VmmReport, workload_drive};
 use nex_program::{Machine, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
 
-use crate::command::{self, CommandError, Wishes};
+use crate::command::{self, CommandError, Overrides};
 use crate::follow::{Bounds, FollowError, GuestEnd, Stop, User, follow};
 use crate::program::{OwnProgram, ProgramError};
 use crate::record::Record;
@@ -21,13 +21,13 @@ pub struct Options {
     /// The root filesystem's file. It never changes, and any number of guests may have it at once.
     pub root: PathBuf,
     /// What else the guest is made of.
-    pub guest: GuestOptions,
-    /// Who shall run the guest.
-    pub wish: Wish,
+    pub machine: MachineOptions,
+    /// Which VMM runs the guest, and how.
+    pub vmm: VmmOptions,
     /// The user's program; without one, the image's own runs.
     pub program: Option<PathBuf>,
     /// What else the user asks for.
-    pub wishes: Wishes,
+    pub overrides: Overrides,
     /// Whether the root filesystem is refused that cannot come up.
     pub check: bool,
     /// How long it may take.
@@ -118,7 +118,7 @@ impl Error {
 /// # Errors
 /// When there is no guest, or it cannot be followed to its end.
 pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Result<Report, Error> {
-    let mut setup = Setup::new(&options.root, &options.guest, &options.wish)?;
+    let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
     if options.check {
         check(options, &setup)?;
     }
@@ -129,7 +129,7 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     let program = options.program.as_deref();
     let program = program.map(|path| OwnProgram::open(path, setup.kernel.architecture, &image)).transpose()?;
     let config = command::image_config(&image)?;
-    let workload = command::workload(config, options.wishes.clone(), program.as_ref())?;
+    let workload = command::workload(config, options.overrides.clone(), program.as_ref())?;
     if options.check {
         check_start(options, &setup, &workload, &image)?;
     }
@@ -137,7 +137,7 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     let device = setup.machine.add_drive(drive.path(), Access::ReadOnly);
     let source = Word::Workload(WorkloadSource::Drive(device.into()));
     setup.machine.add_words(&format!("{source} {}", Word::PowerOff(PowerOff::WithWorkload)));
-    let mut session = match setup.start(&options.wish, Interrupt::by(stop.file())) {
+    let mut session = match setup.start(&options.vmm, Interrupt::by(stop.file())) {
         Err(error) if error.is_interrupted() => {
             return Err(Error::Stopped(stop.take().map_err(FollowError::Stop)?));
         }
@@ -153,12 +153,12 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
 /// Refuses what is known to fail.
 fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
     // What an initramfs brings, the kernel need not have.
-    let kernel = &options.guest.kernel.kernel;
+    let kernel = &options.machine.kernel.kernel;
     let is_alone = setup.kernel.initramfs().is_none();
     let report = nex_diagnose::check(&CheckOptions {
         image: options.root.clone(),
         kernel: is_alone.then(|| kernel.clone()),
-        max_kernel: options.guest.kernel.max_kernel,
+        max_kernel: options.machine.kernel.max_kernel,
         kernel_config: None,
         init: Some(AGENT.into()),
         overlay: true,
@@ -181,7 +181,7 @@ fn check_agent(options: &Options, image: &Image) -> Result<(), Error> {
 
 /// Refuses what the agent would not start.
 fn check_start(options: &Options, setup: &Setup, workload: &Workload, image: &Image) -> Result<(), Error> {
-    let root = match options.guest.overlay {
+    let root = match options.machine.overlay {
         // An earlier run may have made what is missing.
         Some(Overlay::File { .. }) => ImageRoot::changed(image),
         _ => ImageRoot::new(image),
@@ -216,7 +216,7 @@ fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, 
         vmm: VmmReport::of(session),
         command_line: session.command_line(),
         agent_way: session.way(),
-        memory: MemoryReport { given: u64::from(options.guest.memory_mib) << 20, ..report.memory },
+        memory: MemoryReport { given: u64::from(options.machine.memory_mib) << 20, ..report.memory },
         ..report
     };
     if exit_code.is_none() {

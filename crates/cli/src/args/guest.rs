@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
-use nex_guest::{GuestOptions, JailWish, KernelOptions, Overlay, Verity, Wish, WishedVmm};
+use nex_guest::{JailOptions, KernelOptions, MachineOptions, Overlay, Verity, VmmKind, VmmOptions};
 use nex_vmm::{Accelerator, Bus};
 
 use super::size;
@@ -76,8 +76,8 @@ pub struct GuestArgs {
 
 impl GuestArgs {
     /// What it is made of, with an overlay where its root is only read, and a hash tree where its kernel checks that.
-    pub fn options(&self, overlay: Option<Overlay>, verity: Option<Verity>) -> GuestOptions {
-        GuestOptions {
+    pub fn machine(&self, overlay: Option<Overlay>, verity: Option<Verity>) -> MachineOptions {
+        MachineOptions {
             kernel: KernelOptions {
                 kernel: self.kernel.clone(),
                 max_kernel: self.max_kernel,
@@ -98,12 +98,12 @@ impl GuestArgs {
     }
 
     /// Who shall run it.
-    pub fn wish(&self) -> Wish {
-        Wish {
-            vmm: match self.vmm {
-                VmmArg::Auto => WishedVmm::Any,
-                VmmArg::Qemu => WishedVmm::Qemu,
-                VmmArg::Firecracker => WishedVmm::Firecracker,
+    pub fn vmm(&self) -> VmmOptions {
+        VmmOptions {
+            kind: match self.vmm {
+                VmmArg::Auto => VmmKind::Auto,
+                VmmArg::Qemu => VmmKind::Qemu,
+                VmmArg::Firecracker => VmmKind::Firecracker,
             },
             jail: self.jail(),
             accelerator: match self.accel {
@@ -115,10 +115,10 @@ impl GuestArgs {
         }
     }
 
-    fn jail(&self) -> Option<JailWish> {
+    fn jail(&self) -> Option<JailOptions> {
         let User { uid, gid } = self.jail_user?;
         let (jailer, base, cgroups) = (self.jailer.clone(), self.jail_base.clone(), self.jail_cgroup.clone());
-        Some(JailWish { uid, gid, jailer, base, cgroups })
+        Some(JailOptions { uid, gid, jailer, base, cgroups })
     }
 }
 

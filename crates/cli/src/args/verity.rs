@@ -20,7 +20,7 @@ pub struct VerityArg {
 
 impl VerityArg {
     /// What was asked for.
-    pub fn wish(&self) -> Option<Verity> {
+    pub fn hash_tree(&self) -> Option<Verity> {
         Some(Verity { hashes: self.verity.clone()?, root_hash: self.root_hash })
     }
 }

@@ -85,12 +85,12 @@ fn tell_unread_console(args: &BootArgs) {
 
 fn options(args: &BootArgs) -> Options {
     Options {
-        file: args.file.clone(),
-        guest: args.guest.options(
+        root: args.file.clone(),
+        machine: args.guest.machine(
             args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory)),
-            args.verity.wish(),
+            args.verity.hash_tree(),
         ),
-        wish: args.guest.wish(),
+        vmm: args.guest.vmm(),
         ready: match (&args.ready, args.ready_after) {
             (Some(pattern), _) => ReadyWhen::Line(pattern.clone()),
             (None, Some(time)) => ReadyWhen::After(time),

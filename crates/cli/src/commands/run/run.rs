@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use nex_guest::{Overlay, VmmReport};
-use nex_run::{Bounds, Error, FollowError, Missing, Options, Report, Stop, Stopped, Streams, User, Wishes};
+use nex_run::{Bounds, Error, FollowError, Missing, Options, Overrides, Report, Stop, Stopped, Streams, User};
 use signal_hook::consts::SIGINT;
 
 use super::args::RunArgs;
@@ -85,10 +85,10 @@ fn options(args: &RunArgs) -> Result<Options, Diagnostic> {
     let overlay = args.overlay.overlay_drive.clone().unwrap_or(Overlay::Memory);
     Ok(Options {
         root: args.rootfs.clone(),
-        guest: args.guest.options(Some(overlay), args.verity.wish()),
-        wish: args.guest.wish(),
+        machine: args.guest.machine(Some(overlay), args.verity.hash_tree()),
+        vmm: args.guest.vmm(),
         program: args.binary.clone(),
-        wishes: Wishes {
+        overrides: Overrides {
             args: args.args.iter().map(text).collect::<Result<_, _>>()?,
             env: args.env.clone(),
             user: args.user.clone(),

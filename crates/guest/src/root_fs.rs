@@ -1,9 +1,9 @@
-//! The root filesystem's file, as a guest wants it: an ext4 file system from the first byte on.
+//! The root filesystem, as a guest wants it: an ext4 file system from the first byte on.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use thiserror::Error;
 
 /// Where ext4's superblock has its magic number, and what that is.
 pub const EXT4_MAGIC_OFFSET: usize = 0x438;
@@ -19,30 +19,51 @@ const OTHERS: [(&[u8], &str); 5] = [
     (b"hsqs", "it is a squashfs; boot one with --append rootfstype=squashfs is not what this command checks"),
 ];
 
+/// Why a file is no root filesystem for a guest.
+#[derive(Debug, Error)]
+pub enum RootFsError {
+    /// It cannot be read.
+    #[error("cannot read '{}': {cause}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        cause: io::Error,
+    },
+    /// It holds something else.
+    #[error("'{}' is no root filesystem that a guest can have: {why}", .path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what to do.
+        why: &'static str,
+    },
+}
+
 /// A file, or a block device, that holds a root filesystem.
 #[derive(Clone, Debug)]
-pub struct RootFile {
+pub struct RootFs {
     /// Where it is.
     pub path: PathBuf,
     /// How long the file system in it is, in bytes.
     pub bytes: u64,
 }
 
-impl RootFile {
+impl RootFs {
     /// Makes sure of a file.
     ///
     /// # Errors
     /// When it cannot be read, or is something else than an ext4 file system.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub fn open(path: &Path) -> Result<Self, RootFsError> {
         let mut head = Vec::new();
         let read = nex_file::open_disk(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-        read.map_err(|cause| Error::Read { path: path.into(), cause })?;
+        read.map_err(|cause| RootFsError::Read { path: path.into(), cause })?;
         if head.get(EXT4_MAGIC_OFFSET..EXT4_MAGIC_OFFSET + EXT4_MAGIC.len()) == Some(EXT4_MAGIC) {
             return Ok(Self { path: path.into(), bytes: bytes(&head) });
         }
         let known = OTHERS.iter().find(|(magic, _)| head.starts_with(magic));
         let why = known.map_or("it has no ext4 superblock; make one with nex rootfs", |(_, why)| *why);
-        Err(Error::NoRoot { path: path.into(), why })
+        Err(RootFsError::Other { path: path.into(), why })
     }
 }
 

@@ -23,7 +23,7 @@ const CHUNK: usize = 64 << 10;
 
 /// The machine as the VMM gets it: the agent is told of the port where there is one. The word stands first, so that
 /// others win.
-pub fn told(vmm: &dyn Vmm, machine: &Machine) -> Machine {
+pub fn with_port(vmm: &dyn Vmm, machine: &Machine) -> Machine {
     let mut machine = machine.clone();
     if vmm.vsock_ports().contains(&PORT) {
         machine.command_line = format!("{} {}", Word::Vsock(PORT), machine.command_line);
@@ -43,7 +43,7 @@ pub enum Way {
 
 /// Hears one guest.
 #[derive(Default)]
-pub struct Ear {
+pub struct AgentChannel {
     connection: Option<UnixStream>,
     /// Whether the guest has had its connection.
     is_taken: bool,
@@ -54,14 +54,14 @@ pub struct Ear {
 
 /// What has come.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub struct Received {
     /// Whole lines, as they came.
     pub lines: Vec<u8>,
     /// What is in them.
     pub items: Vec<Item>,
 }
 
-impl Ear {
+impl AgentChannel {
     /// What to wait for.
     pub fn files<'a>(&'a self, guest: &'a Guest) -> impl Iterator<Item = BorrowedFd<'a>> {
         let listener = guest.vsock().and_then(|vsock| vsock.listener(PORT));
@@ -72,7 +72,7 @@ impl Ear {
     ///
     /// # Errors
     /// When the system does not accept a connection.
-    pub fn take(&mut self, guest: &Guest) -> io::Result<Heard> {
+    pub fn take(&mut self, guest: &Guest) -> io::Result<Received> {
         let accepted = match guest.vsock().map(|vsock| vsock.accept(PORT, Instant::now())) {
             // A VMM may have given it up again.
             Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => None,
@@ -86,16 +86,16 @@ impl Ear {
         Ok(self.read())
     }
 
-    fn read(&mut self) -> Heard {
-        let Some(connection) = &mut self.connection else { return Heard::default() };
+    fn read(&mut self) -> Received {
+        let Some(connection) = &mut self.connection else { return Received::default() };
         let mut buffer = vec![0; CHUNK];
         match connection.read(&mut buffer) {
             Ok(count @ 1..) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
-                Heard { lines: self.whole_lines(bytes), items: self.decoder.push(bytes) }
+                Received { lines: self.whole_lines(bytes), items: self.decoder.push(bytes) }
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                Heard::default()
+                Received::default()
             }
             // Closed, in whatever way. An agent that still has something to say goes on on the console.
             Ok(0) | Err(_) => {
@@ -104,7 +104,7 @@ impl Ear {
                 if !lines.is_empty() {
                     lines.push(b'\n');
                 }
-                Heard { lines, items: mem::take(&mut self.decoder).finish() }
+                Received { lines, items: mem::take(&mut self.decoder).finish() }
             }
         }
     }
@@ -131,10 +131,10 @@ mod tests {
 
     use super::*;
 
-    fn connected() -> io::Result<(Ear, UnixStream)> {
+    fn connected() -> io::Result<(AgentChannel, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        Ok((Ear { connection: Some(ours), is_taken: true, ..Ear::default() }, theirs))
+        Ok((AgentChannel { connection: Some(ours), is_taken: true, ..AgentChannel::default() }, theirs))
     }
 
     #[test]
@@ -142,31 +142,31 @@ mod tests {
         let event = Event::Note(Text { uptime_ms: 1, text: b"here".to_vec() });
         let mut line = Vec::new();
         Encoder::new().encode(&event, &mut line);
-        let (mut ear, mut agent) = connected()?;
+        let (mut channel, mut agent) = connected()?;
         let (first, second) = line.split_at(9);
         agent.write_all(first)?;
-        let heard = ear.read();
-        assert!(heard.lines.is_empty() && heard.items.is_empty(), "{heard:?}");
+        let received = channel.read();
+        assert!(received.lines.is_empty() && received.items.is_empty(), "{received:?}");
         agent.write_all(second)?;
         agent.write_all(b"@nex1 no")?;
-        let heard = ear.read();
-        assert_eq!((heard.lines, heard.items), (line, vec![Item::Event(event)]));
-        assert!(ear.read().items.is_empty());
+        let received = channel.read();
+        assert_eq!((received.lines, received.items), (line, vec![Item::Event(event)]));
+        assert!(channel.read().items.is_empty());
         // What was begun when the connection ended is no event, and no secret.
         drop(agent);
-        let heard = ear.read();
-        assert_eq!((heard.lines, heard.items.len()), (b"@nex1 no\n".to_vec(), 1));
-        assert!(ear.connection.is_none() && ear.read().items.is_empty());
+        let received = channel.read();
+        assert_eq!((received.lines, received.items.len()), (b"@nex1 no\n".to_vec(), 1));
+        assert!(channel.connection.is_none() && channel.read().items.is_empty());
         Ok(())
     }
 
     #[test]
     fn an_endless_line_is_not_kept() -> io::Result<()> {
-        let (mut ear, mut agent) = connected()?;
+        let (mut channel, mut agent) = connected()?;
         for _ in 0..100 {
             agent.write_all(&[b'x'; CHUNK / 2])?;
-            assert!(!ear.read().lines.is_empty());
-            assert!(ear.line.len() <= MAX_LINE);
+            assert!(!channel.read().lines.is_empty());
+            assert!(channel.line.len() <= MAX_LINE);
         }
         Ok(())
     }
