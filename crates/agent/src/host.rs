@@ -11,14 +11,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use nex_protocol::{Encoder, Event, Text};
+use nex_protocol::{Encoder, Event, Ready, Role, Start, Text};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::termios::tcdrain;
 
 use crate::clock::uptime_ms;
-use crate::console;
+use crate::{VERSION, console};
 
 /// How many bytes may wait before the programs have to.
 const ROOM: usize = 64 << 10;
@@ -90,6 +90,16 @@ impl Host {
         self.flush(Duration::from_secs(1));
         self.way = Way::Vsock(connection);
         self.encoder = Encoder::new();
+    }
+
+    /// Tells the host that the agent runs.
+    pub fn tell_start(&mut self, role: Role, uptime_ms: u64) {
+        self.tell(&Event::Start(Start { version: VERSION.into(), role, uptime_ms }));
+    }
+
+    /// Tells the host that the guest is up.
+    pub fn tell_ready(&mut self, role: Role, start_ms: u64) {
+        self.tell(&Event::Ready(Ready { version: VERSION.into(), role, start_ms, uptime_ms: uptime_ms() }));
     }
 
     /// Tells the host that something could not be done.

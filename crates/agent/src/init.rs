@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use nex_contract::{BOOT_SCRIPT, ImageConfig, Pid1};
-use nex_protocol::{Event, Ready, Role, Source, Start};
+use nex_protocol::{Role, Source};
 use nix::sys::reboot::set_cad_enabled;
 use nix::sys::signal::Signal;
 
@@ -21,7 +21,7 @@ use crate::signals::Signals;
 use crate::spawn::Job;
 use crate::supervisor::Supervisor;
 use crate::workload::{self, Outcome};
-use crate::{VERSION, initramfs, shutdown, ssh_keys, sysctl, vsock};
+use crate::{initramfs, shutdown, ssh_keys, sysctl, vsock};
 
 /// Sets the machine up, says so, and serves until it is asked to end the machine. Never returns: the kernel panics when
 /// its init does.
@@ -39,14 +39,14 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ! {
 
     let signals = Signals::of_init();
     let mut host = Host::of_init();
-    tell_start(&mut host, Role::Init, start_ms);
+    host.tell_start(Role::Init, start_ms);
     problems.into_iter().for_each(|problem| host.fail(problem));
     set_up(&mut host, &line);
     connect(&mut host, &line);
     let mut supervisor = Supervisor::new(host, signals);
     let outcome = match ssh_keys::make(&mut supervisor).and_then(|()| run_boot_script(&mut supervisor)) {
         Ok(()) => {
-            tell_ready(&mut supervisor.host, Role::Init, start_ms);
+            supervisor.host.tell_ready(Role::Init, start_ms);
             workload::run(&mut supervisor, &line)
         }
         Err(signal) => Outcome::Asked(signal),
@@ -72,7 +72,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ! {
 fn enter_overlay(line: &CommandLine, start_ms: u64, arguments: Vec<OsString>) {
     let Some(wanted) = line.overlay().filter(|_| !overlay::is_there()) else { return };
     let mut host = Host::of_init();
-    tell_start(&mut host, Role::Overlay, start_ms);
+    host.tell_start(Role::Overlay, start_ms);
     let reason = match (overlay::enter(&wanted), line.overlay_init()) {
         (Ok(()), None) => return,
         (Ok(()), Some(init)) => become_init(&init, arguments.into_iter()),
@@ -145,14 +145,4 @@ fn run_boot_script(supervisor: &mut Supervisor) -> Result<(), Signal> {
 
 fn end_by(supervisor: &mut Supervisor, signal: Signal) {
     supervisor.host.note(format!("{} received, ending", signal.as_str()));
-}
-
-/// Tells the host that the agent runs.
-pub fn tell_start(host: &mut Host, role: Role, uptime_ms: u64) {
-    host.tell(&Event::Start(Start { version: VERSION.into(), role, uptime_ms }));
-}
-
-/// Tells the host that the guest is up.
-pub fn tell_ready(host: &mut Host, role: Role, start_ms: u64) {
-    host.tell(&Event::Ready(Ready { version: VERSION.into(), role, start_ms, uptime_ms: uptime_ms() }));
 }

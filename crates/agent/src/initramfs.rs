@@ -24,7 +24,7 @@ use crate::console::open_standard_streams;
 use crate::host::Host;
 use crate::mounts::{mount_device, mount_first};
 use crate::overlay::become_init;
-use crate::{device, device_mapper, init, shutdown};
+use crate::{device, device_mapper, shutdown};
 
 const MODULES: &str = "/modules";
 const LOAD_ORDER: &str = "/modules/load-order";
@@ -52,7 +52,7 @@ pub fn run(start_ms: u64, arguments: impl Iterator<Item = OsString>) {
     let line = CommandLine::read();
     let Some(root) = line.value("root") else { return };
     let mut host = Host::of_init();
-    init::tell_start(&mut host, Role::Initramfs, start_ms);
+    host.tell_start(Role::Initramfs, start_ms);
     problems.into_iter().for_each(|problem| host.fail(problem));
     for problem in load_modules() {
         host.fail(problem);

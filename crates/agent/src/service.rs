@@ -9,7 +9,6 @@ use crate::clock::uptime_ms;
 use crate::command_line::CommandLine;
 use crate::console::say;
 use crate::host::Host;
-use crate::init::{tell_ready, tell_start};
 use crate::signals::Signals;
 use crate::supervisor::Supervisor;
 use crate::workload::{self, Outcome};
@@ -32,8 +31,8 @@ pub fn run() -> i32 {
         }
     };
     let mut host = Host::of_service();
-    tell_start(&mut host, Role::Service, start_ms);
-    tell_ready(&mut host, Role::Service, start_ms);
+    host.tell_start(Role::Service, start_ms);
+    host.tell_ready(Role::Service, start_ms);
     let line = CommandLine::read();
     let mut supervisor = Supervisor::new(host, Ok(signals));
     if let Outcome::Over = workload::run(&mut supervisor, &line) {

@@ -41,6 +41,9 @@ pub struct ImageConfig {
     pub working_dir: String,
 }
 
+/// An empty value and a missing one are the same, as they are in an image; what it does not know it passes over.
+impl Json for ImageConfig {}
+
 impl ImageConfig {
     /// Reads it from a root; `None` where the root has none, as when nex has not made it.
     ///

@@ -3,8 +3,6 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{ImageConfig, Workload};
-
 /// A type that is such a file.
 pub trait Json: Serialize + DeserializeOwned {
     /// The file's content.
@@ -25,9 +23,3 @@ pub trait Json: Serialize + DeserializeOwned {
         serde_json::from_slice(json)
     }
 }
-
-/// An empty value and a missing one are the same, as they are in an image; what it does not know it passes over.
-impl Json for ImageConfig {}
-
-/// What it does not know is an error.
-impl Json for Workload {}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Pid1, Restart};
+use crate::{Json, Pid1, Restart};
 
 /// How the program of a workload drive is run.
 ///
@@ -48,10 +48,12 @@ pub struct Workload {
     pub restart: Restart,
 }
 
+/// What it does not know is an error.
+impl Json for Workload {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Json;
 
     #[test]
     fn a_description_comes_back() {

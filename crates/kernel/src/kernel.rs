@@ -6,8 +6,9 @@ use std::mem;
 use std::path::Path;
 
 use crate::architecture::Architecture;
-use crate::compression::{Compression, Unpacking};
+use crate::compression::Compression;
 use crate::error::Error;
+use crate::unpacking::Unpacking;
 use crate::window::{self, Window};
 use crate::{banner, bytes, bzimage, image, other, pvh, segments};
 

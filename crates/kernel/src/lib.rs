@@ -28,6 +28,7 @@ mod modules;
 mod other;
 mod pvh;
 mod segments;
+mod unpacking;
 mod window;
 
 pub use architecture::Architecture;

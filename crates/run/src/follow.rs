@@ -1,6 +1,6 @@
 //! Follows a guest to its end.
 
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -10,19 +10,10 @@ use nex_vmm::Ending;
 
 use crate::record::Record;
 use crate::report::Stopped;
+use crate::streams::Streams;
 
 /// How long a machine may take to switch its power off when all in it has ended.
 const POWER_OFF: Duration = Duration::from_secs(10);
-
-/// Where what a guest writes goes.
-pub struct Streams<'a> {
-    /// The workload's standard output.
-    pub out: &'a mut dyn Write,
-    /// The workload's standard error.
-    pub err: &'a mut dyn Write,
-    /// What others write to the console, the kernel first of all.
-    pub console: Option<&'a mut dyn Write>,
-}
 
 /// Who looks on.
 pub trait User {
@@ -31,14 +22,6 @@ pub trait User {
 
     /// Where output goes.
     fn streams(&mut self) -> Streams<'_>;
-}
-
-impl Streams<'_> {
-    /// Hands on what is still in memory.
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()?;
-        self.err.flush()
-    }
 }
 
 /// How long a guest may take.

@@ -12,10 +12,12 @@ mod program;
 mod record;
 mod report;
 mod run;
+mod streams;
 mod tail;
 
 pub use command::{CommandError, Overrides};
-pub use follow::{Bounds, FollowError, Stop, Streams, User};
+pub use follow::{Bounds, FollowError, Stop, User};
 pub use program::ProgramError;
 pub use report::{End, MemoryReport, Missing, Report, Stopped, Times};
 pub use run::{Error, FAILED, Options, run};
+pub use streams::Streams;

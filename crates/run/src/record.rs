@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use nex_diagnose::console::Status;
 use nex_protocol::{Ended, Event, Exit, Item, Output, Role, Source, Stream, split_at_kernel_message};
 
-use crate::follow::Streams;
 use crate::report::{End, Report};
+use crate::streams::Streams;
 use crate::tail::{Tail, readable};
 
 /// As many of the agent's failures and notes are kept; a guest can write any number.
