@@ -67,7 +67,7 @@ pub enum Input {
 /// A program that takes the place of this process.
 pub struct Successor {
     prepared: Prepared,
-    /// Whether the limit on open files is the user's wish.
+    /// Whether the user has asked for the limit on open files.
     is_asked: bool,
 }
 

@@ -208,7 +208,7 @@ impl<'a> Attempt<'a> {
             Step::Console { bytes, items } => {
                 self.readiness.take(&bytes, &items, &self.session);
                 watcher.console(&bytes);
-                self.keep(&bytes);
+                self.record_console(&bytes);
                 // When the guest has ended, there is nothing to ask any more.
                 self.note_memory();
                 Ok(Happened::Console)
@@ -229,7 +229,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// A console that is longer than anybody reads is cut.
-    fn keep(&mut self, bytes: &[u8]) {
+    fn record_console(&mut self, bytes: &[u8]) {
         let room = CONSOLE.saturating_sub(self.console.len());
         self.console.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }

@@ -104,7 +104,7 @@ impl Modules {
     pub fn in_order(&self, names: &[&str]) -> Result<Vec<Module>, Error> {
         let mut order = Order { modules: self, seen: BTreeSet::new(), loaded: Vec::new() };
         for name in names.iter().filter_map(|name| canonical(name)) {
-            order.add(&name, Need::Must)?;
+            order.add(&name, Dependency::Hard)?;
         }
         Ok(order.loaded)
     }
@@ -115,11 +115,11 @@ impl Modules {
     }
 }
 
-/// Whether a guest can do without.
+/// What a module is to the one that names it: a guest does without one of the second kind.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
-    Must,
-    Wish,
+enum Dependency {
+    Hard,
+    Soft,
 }
 
 struct Order<'a> {
@@ -129,21 +129,21 @@ struct Order<'a> {
 }
 
 impl Order<'_> {
-    fn add(&mut self, name: &str, need: Need) -> Result<(), Error> {
+    fn add(&mut self, name: &str, dependency: Dependency) -> Result<(), Error> {
         if !self.seen.insert(name.to_owned()) {
             return Ok(());
         }
         let Some(path) = self.modules.files.get(name) else {
             let is_missing = self.modules.builtin.as_ref().is_some_and(|builtin| !builtin.contains(name));
-            if need == Need::Must && is_missing {
+            if dependency == Dependency::Hard && is_missing {
                 return Err(Error::Lacks { name: name.into(), directory: self.modules.directory.clone() });
             }
             return Ok(());
         };
         let bytes = unpack(path, self.modules.most)?;
         let modinfo = Modinfo::read(&bytes);
-        modinfo.wishes.iter().try_for_each(|other| self.add(other, Need::Wish))?;
-        modinfo.needs.iter().try_for_each(|other| self.add(other, Need::Must))?;
+        modinfo.softdeps.iter().try_for_each(|other| self.add(other, Dependency::Soft))?;
+        modinfo.depends.iter().try_for_each(|other| self.add(other, Dependency::Hard))?;
         self.loaded.push(Module { name: name.into(), bytes });
         Ok(())
     }

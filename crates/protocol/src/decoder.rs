@@ -11,8 +11,8 @@ use crate::{MARKER, MAX_LINE};
 /// How many of the kernel's messages may stand in the middle of one line. A driver prints a few at once.
 const MAX_NOISE: u32 = 64;
 
-/// How many of the agent's lines are kept to know one that comes twice. A console's second copy follows closely.
-const KEPT: usize = 8;
+/// How many of the agent's lines are remembered to know one that comes twice. A console's second copy follows closely.
+const REMEMBERED: usize = 8;
 
 /// What a console holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +189,7 @@ impl Decoder {
         } else if parsed.number > expected {
             items.push(Item::Lost(parsed.number - expected));
         }
-        if self.seen.len() == KEPT {
+        if self.seen.len() == REMEMBERED {
             self.seen.pop_front();
         }
         self.seen.push_back(line.to_vec());

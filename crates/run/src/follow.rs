@@ -91,7 +91,7 @@ pub fn follow(
         let deadline = clock.deadline(record);
         match session.step(&[stop.file()], deadline)? {
             Step::Console { items, bytes } => {
-                record.keep(&bytes);
+                record.record_console(&bytes);
                 hand_on(record, items, user)?;
                 if record.is_up && record.report.memory.peak.is_none() || record.is_over {
                     record.report.memory.peak = session.guest().peak_memory().or(record.report.memory.peak);

@@ -39,7 +39,7 @@ pub struct Record {
 
 impl Record {
     /// Keeps what the console held, as long as the guest is not up.
-    pub fn keep(&mut self, bytes: &[u8]) {
+    pub fn record_console(&mut self, bytes: &[u8]) {
         if !self.is_up && self.console.len() + bytes.len() <= MOST_CONSOLE {
             self.console.extend_from_slice(bytes);
         }
@@ -94,8 +94,8 @@ impl Record {
             }
             Event::Exit(exit) if exit.source == Source::Workload => self.exit(exit),
             Event::Exit(_) => {}
-            Event::Fail(text) => keep(&mut report.agent_failures, &text.text),
-            Event::Note(text) => keep(&mut report.agent_notes, &text.text),
+            Event::Fail(text) => add_text(&mut report.agent_failures, &text.text),
+            Event::Note(text) => add_text(&mut report.agent_notes, &text.text),
             Event::End(_) => self.is_over = true,
         }
         Ok(())
@@ -174,7 +174,7 @@ impl Record {
     }
 }
 
-fn keep(texts: &mut Vec<String>, text: &[u8]) {
+fn add_text(texts: &mut Vec<String>, text: &[u8]) {
     if texts.len() < MOST_TEXTS {
         texts.push(readable(text));
     }

@@ -122,16 +122,16 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     if options.check {
         check(options, &setup)?;
     }
-    let image = open(&options.root)?;
+    let root = open(&options.root)?;
     if options.check {
-        check_agent(options, &image)?;
+        check_agent(options, &root)?;
     }
     let program = options.program.as_deref();
-    let program = program.map(|path| OwnProgram::open(path, setup.kernel.architecture, &image)).transpose()?;
-    let config = command::image_config(&image)?;
+    let program = program.map(|path| OwnProgram::open(path, setup.kernel.architecture, &root)).transpose()?;
+    let config = command::image_config(&root)?;
     let workload = command::workload(config, options.overrides.clone(), program.as_ref())?;
     if options.check {
-        check_start(options, &setup, &workload, &image)?;
+        check_start(options, &setup, &workload, &root)?;
     }
     let drive = workload_drive(&workload, program.map(|program| program.file))?;
     let device = setup.machine.add_drive(drive.path(), Access::ReadOnly);
@@ -147,7 +147,7 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     let end = follow(&mut session, &mut record, user, &options.bounds, stop)?;
     record.report.times.seconds = session.elapsed().as_secs_f64();
     session.clear();
-    Ok(report(options, &session, record, &end, &image))
+    Ok(report(options, &session, record, &end, &root))
 }
 
 /// Refuses what is known to fail.
@@ -172,19 +172,19 @@ fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
 }
 
 /// Refuses an agent that would not take part. One that is not there is a matter of the contract.
-fn check_agent(options: &Options, image: &Image) -> Result<(), Error> {
-    match Speech::of(image, AGENT.as_bytes()).and_then(|speech| speech.unfit()) {
+fn check_agent(options: &Options, root: &Image) -> Result<(), Error> {
+    match Speech::of(root, AGENT.as_bytes()).and_then(|speech| speech.unfit()) {
         None => Ok(()),
         Some(why) => Err(Error::Agent { root: options.root.clone(), why }),
     }
 }
 
 /// Refuses what the agent would not start.
-fn check_start(options: &Options, setup: &Setup, workload: &Workload, image: &Image) -> Result<(), Error> {
+fn check_start(options: &Options, setup: &Setup, workload: &Workload, root: &Image) -> Result<(), Error> {
     let root = match options.machine.overlay {
         // An earlier run may have made what is missing.
-        Some(Overlay::File { .. }) => ImageRoot::changed(image),
-        _ => ImageRoot::new(image),
+        Some(Overlay::File { .. }) => ImageRoot::changed(root),
+        _ => ImageRoot::new(root),
     };
     let machine = Machine::for_architecture(setup.kernel.architecture.oci_name());
     match root.obstacles(workload, machine).first() {
@@ -199,11 +199,11 @@ fn told(findings: &[Finding]) -> String {
 }
 
 fn open(path: &Path) -> Result<Image, Error> {
-    let root = |cause| Error::Root { path: path.into(), cause };
-    Image::open(nex_file::open_disk(path).map_err(|error| root(error.into()))?).map_err(root)
+    let failed = |cause| Error::Root { path: path.into(), cause };
+    Image::open(nex_file::open_disk(path).map_err(|error| failed(error.into()))?).map_err(failed)
 }
 
-fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, image: &Image) -> Report {
+fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, root: &Image) -> Report {
     let Record { mut report, console, tail, is_up, has_panicked, .. } = record;
     if report.handed_over && report.end.is_none() && report.stopped.is_none() && !has_panicked {
         // Process 1 that ends the machine has no exit code.
@@ -224,7 +224,7 @@ fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, 
         let stopped = matches!(end, GuestEnd::Killed);
         let end = if stopped { console::End::Stopped } else { console::End::Itself };
         let command_line = Some(report.command_line.as_bytes());
-        report.explanation = Some(explain(&console, &Known { image: Some(image), command_line, end: Some(end) }));
+        report.explanation = Some(explain(&console, &Known { image: Some(root), command_line, end: Some(end) }));
         report.console = tail.lines();
     } else if report.stopped == Some(Stopped::Timeout) {
         let seconds = options.bounds.run.unwrap_or_default().as_secs_f64();

@@ -77,7 +77,7 @@ pub enum Error {
     /// A drive that the guest shall write without changing the file cannot be copied.
     #[error("cannot copy '{}' to '{}', where the guest shall write: {cause}; TMPDIR names another place", .path.display(), .place.display())]
     Copy {
-        /// The image.
+        /// The drive's file.
         path: PathBuf,
         /// Where the copy goes.
         place: PathBuf,

@@ -37,7 +37,7 @@ use crate::advisory::{self, Advisory, Component};
 use crate::error::Error;
 use crate::forced_end::AtForcedEnd;
 use crate::guest::{Control, Ending, Guest};
-use crate::interrupt::{Interrupt, KeptInterrupt};
+use crate::interrupt::{Interrupt, OwnedInterrupt};
 use crate::machine::{Access, Bus, Machine};
 use crate::process::Process;
 use crate::version;
@@ -159,9 +159,9 @@ impl Firecracker {
         // Less room is what there is without asking; nothing else happens.
         let _ = rustix::pipe::fcntl_setpipe_size(&process.output, CONSOLE);
         let asked = self.connect(&mut process, &mut room, interrupt).and_then(|mut api| {
-            api.end_at(interrupt.kept()?);
+            api.end_at(interrupt.try_into_owned()?);
             requests.iter().try_for_each(|(method, path, body)| api.ask(method, path, body))?;
-            api.end_at(KeptInterrupt::default());
+            api.end_at(OwnedInterrupt::default());
             Ok(api)
         });
         match asked {

@@ -32,17 +32,17 @@ impl<'a> Interrupt<'a> {
         if self.has_come() { Err(given_up()) } else { Ok(()) }
     }
 
-    /// One that somebody else may keep.
-    pub(crate) fn kept(self) -> io::Result<KeptInterrupt> {
-        Ok(KeptInterrupt(self.0.map(|file| file.try_clone_to_owned()).transpose()?))
+    /// One that lives on its own.
+    pub(crate) fn try_into_owned(self) -> io::Result<OwnedInterrupt> {
+        Ok(OwnedInterrupt(self.0.map(|file| file.try_clone_to_owned()).transpose()?))
     }
 }
 
 /// An [`Interrupt`] that lives on its own.
 #[derive(Debug, Default)]
-pub struct KeptInterrupt(Option<OwnedFd>);
+pub struct OwnedInterrupt(Option<OwnedFd>);
 
-impl KeptInterrupt {
+impl OwnedInterrupt {
     /// Waits until something can be done with a file.
     ///
     /// # Errors

@@ -43,10 +43,10 @@ impl Machine {
     }
 }
 
-/// A raw image that the guest has as a block device.
+/// A file that the guest has, byte by byte, as a block device.
 #[derive(Clone, Debug)]
 pub struct Drive {
-    /// The image's file.
+    /// The file.
     pub file: PathBuf,
     /// What the guest may do with it.
     pub access: Access,

@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-use crate::interrupt::KeptInterrupt;
+use crate::interrupt::OwnedInterrupt;
 
 /// A socket whose reads and writes all end at a deadline, however slowly bytes come, or at an interrupt.
 #[derive(Debug)]
 pub struct Timed {
     socket: UnixStream,
     deadline: Instant,
-    interrupt: KeptInterrupt,
+    interrupt: OwnedInterrupt,
 }
 
 impl Timed {
     /// A socket with this long for what comes first.
     pub fn new(socket: UnixStream, patience: Duration) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, deadline: Instant::now() + patience, interrupt: KeptInterrupt::default() })
+        Ok(Self { socket, deadline: Instant::now() + patience, interrupt: OwnedInterrupt::default() })
     }
 
     /// From now on it ends at this interrupt, too, and at no other.
-    pub fn end_at(&mut self, interrupt: KeptInterrupt) {
+    pub fn end_at(&mut self, interrupt: OwnedInterrupt) {
         self.interrupt = interrupt;
     }
 
@@ -115,7 +115,7 @@ mod tests {
         let (ours, _theirs) = UnixStream::pair()?;
         let (reader, mut writer) = io::pipe()?;
         let mut timed = Timed::new(ours, Duration::from_secs(600))?;
-        timed.end_at(Interrupt::by(reader.as_fd()).kept()?);
+        timed.end_at(Interrupt::by(reader.as_fd()).try_into_owned()?);
         let other = thread::spawn(move || {
             thread::sleep(Duration::from_millis(100));
             writer.write_all(b"x")

@@ -7,9 +7,9 @@ use object::{Object, ObjectSection};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Modinfo {
     /// The modules that must be there before.
-    pub needs: Vec<String>,
+    pub depends: Vec<String>,
     /// The modules that should be there before, where there are any such (`softdep=pre: ...`).
-    pub wishes: Vec<String>,
+    pub softdeps: Vec<String>,
     /// The version of the kernel that it was built for.
     pub kernel: Option<String>,
 }
@@ -29,8 +29,8 @@ impl Modinfo {
         for text in section.split(|byte| *byte == 0) {
             let text = String::from_utf8_lossy(text);
             match text.split_once('=') {
-                Some(("depends", names)) => modinfo.needs.extend(names.split(',').filter_map(canonical)),
-                Some(("softdep", list)) => modinfo.wishes.extend(before(list)),
+                Some(("depends", names)) => modinfo.depends.extend(names.split(',').filter_map(canonical)),
+                Some(("softdep", list)) => modinfo.softdeps.extend(before(list)),
                 Some(("vermagic", magic)) => modinfo.kernel = magic.split_whitespace().next().map(str::to_owned),
                 _ => {}
             }
@@ -58,8 +58,8 @@ mod tests {
     fn keys_are_read_and_others_passed_over() {
         let section = b"license=GPL\0depends=virtio,virtio-ring\0softdep=post: z pre: crc32c a-b post: y\0\0=\0vermagic=6.1.0 SMP \0";
         let expected = Modinfo {
-            needs: vec!["virtio".into(), "virtio_ring".into()],
-            wishes: vec!["crc32c".into(), "a_b".into()],
+            depends: vec!["virtio".into(), "virtio_ring".into()],
+            softdeps: vec!["crc32c".into(), "a_b".into()],
             kernel: Some("6.1.0".into()),
         };
         assert_eq!(Modinfo::parse(section), expected);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::interrupt::KeptInterrupt;
+use crate::interrupt::OwnedInterrupt;
 use crate::timed::{Timed, line};
 
 /// The longest head and the longest body of an answer, in bytes.
@@ -43,7 +43,7 @@ impl Api {
     }
 
     /// From now on nobody waits any more when this interrupt has come.
-    pub fn end_at(&mut self, interrupt: KeptInterrupt) {
+    pub fn end_at(&mut self, interrupt: OwnedInterrupt) {
         self.reader.get_mut().end_at(interrupt);
     }
 

@@ -1,4 +1,4 @@
-//! Copies of images for guests to write to. Firecracker knows no snapshots of drives.
+//! Copies of drives' files for guests to write to. Firecracker knows no snapshots of drives.
 
 use std::fs::File;
 use std::io;
@@ -19,21 +19,21 @@ const AT_ONCE: usize = 16 << 20;
 
 /// A copy without a name, which goes when nobody has it open any more.
 ///
-/// It shares the image's blocks where the file system can (Btrfs, XFS, bcachefs), and costs nothing then. Elsewhere it takes
-/// as much time and room as the image has content, its holes stay holes, and it is in `TMPDIR` or `/var/tmp`.
-pub fn unnamed(image: &Path, interrupt: Interrupt<'_>) -> Result<File, Error> {
-    let from = nex_file::open_disk(image).map_err(|cause| Error::Open { path: image.into(), cause })?;
-    if let Some(copy) = beside(image, &from) {
+/// It shares the original's blocks where the file system can (Btrfs, XFS, bcachefs), and costs nothing then. Elsewhere it takes
+/// as much time and room as the original has content, its holes stay holes, and it is in `TMPDIR` or `/var/tmp`.
+pub fn unnamed(original: &Path, interrupt: Interrupt<'_>) -> Result<File, Error> {
+    let from = nex_file::open_disk(original).map_err(|cause| Error::Open { path: original.into(), cause })?;
+    if let Some(copy) = beside(original, &from) {
         return Ok(copy);
     }
     let place = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
     let copied = unnamed_file(&place).and_then(|copy| sparse(&from, &copy, interrupt).map(|()| copy));
-    copied.map_err(|cause| Error::Copy { path: image.into(), place, cause })
+    copied.map_err(|cause| Error::Copy { path: original.into(), place, cause })
 }
 
-/// A copy of shared blocks, which is in the image's own file system. `None` where that cannot be.
-fn beside(image: &Path, from: &File) -> Option<File> {
-    let directory = image.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+/// A copy of shared blocks, which is in the original's own file system. `None` where that cannot be.
+fn beside(original: &Path, from: &File) -> Option<File> {
+    let directory = original.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let copy = unnamed_file(directory).ok()?;
     rustix::fs::ioctl_ficlone(&copy, from).ok()?;
     Some(copy)

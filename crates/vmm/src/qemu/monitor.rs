@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::guest::{Control, Ending};
-use crate::interrupt::{Interrupt, KeptInterrupt};
+use crate::interrupt::{Interrupt, OwnedInterrupt};
 use crate::timed::{Timed, line};
 
 /// The longest answer or event, in bytes.
@@ -31,11 +31,11 @@ impl Monitor {
         interrupt: Interrupt<'_>,
     ) -> io::Result<Self> {
         let mut timed = Timed::new(socket, patience)?;
-        timed.end_at(interrupt.kept()?);
+        timed.end_at(interrupt.try_into_owned()?);
         let mut monitor = Self { reader: BufReader::new(timed), patience, has_keyboard, ending: Ending::Unknown };
         while monitor.receive()?.get("QMP").is_none() {}
         monitor.order(&json!({ "execute": "qmp_capabilities" }))?;
-        monitor.reader.get_mut().end_at(KeptInterrupt::default());
+        monitor.reader.get_mut().end_at(OwnedInterrupt::default());
         Ok(monitor)
     }
 
