@@ -29,7 +29,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use nex_program::Machine;
+use nex_program::Processor;
 
 pub use init::{InitKind, InitRequest, InitSearch};
 pub use program::{Flaw, Program, inspect, runs};
@@ -117,7 +117,7 @@ struct Contract<'a> {
     has_verity: bool,
     wants_overlay: bool,
     /// What the init and the agent are for.
-    machines: Vec<Machine>,
+    processors: Vec<Processor>,
     init: Option<InitKind>,
     has_scripts: bool,
     has_console_device: bool,
@@ -131,7 +131,7 @@ impl<'a> Contract<'a> {
             superblock,
             has_verity: false,
             wants_overlay: false,
-            machines: Vec::new(),
+            processors: Vec::new(),
             init: None,
             has_scripts: false,
             has_console_device: false,
@@ -217,12 +217,12 @@ fn check_image(
     let mut request = InitRequest {
         command_line: options.init.as_deref(),
         default: config.and_then(|config| config.text("DEFAULT_INIT")).map(str::as_bytes),
-        machine: files.and_then(|files| files.kernel.as_ref().ok()).and_then(|kernel| kernel.machine),
+        processor: files.and_then(|files| files.kernel.as_ref().ok()).and_then(|kernel| kernel.processor),
     };
     let mut content = Findings::default();
     if init::check_kernel(image, request, &mut content) {
         // All that is wrong with the machines is said.
-        request.machine = None;
+        request.processor = None;
     }
     check_content(image, request, contract, report, &mut content);
     contract.has_verity = image.has_verity();
@@ -249,10 +249,10 @@ fn check_content(
     if let Some(table) = init.as_ref().and_then(|init| init.inittab.as_ref()) {
         table.check(image, findings);
     }
-    let agent = agent::check(image, init.as_ref(), request.machine, findings);
-    let machine = request.machine.or_else(|| agent.as_ref()?.machine);
-    boot_script::check(image, machine, findings);
-    image_config::check(image, machine, findings);
+    let agent = agent::check(image, init.as_ref(), request.processor, findings);
+    let processor = request.processor.or_else(|| agent.as_ref()?.processor);
+    boot_script::check(image, processor, findings);
+    image_config::check(image, processor, findings);
     let has_login = init.as_ref().is_some_and(|init| console::check(image, init, findings));
     report.unread_console =
         init.as_ref().filter(|_| !has_login).and_then(|init| console::unread(init.kind, &findings.found));
@@ -269,7 +269,7 @@ fn check_content(
     report.describe(image, init.as_ref(), agent.as_ref());
     let programs = init.as_ref().map(|init| &init.program).into_iter().chain(&agent);
     contract.init = kind;
-    contract.machines = programs.clone().filter_map(|program| program.machine).collect();
+    contract.processors = programs.clone().filter_map(|program| program.processor).collect();
     contract.has_scripts = matches!(kind, Some(InitKind::OpenRc | InitKind::Inittab));
     contract.has_scripts |= programs.clone().any(|program| program.is_script);
     contract.has_console_device = image.file_type(b"/dev/console").is_some_and(|kind| kind.is_char_dev());

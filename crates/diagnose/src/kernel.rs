@@ -6,7 +6,7 @@ mod ikconfig;
 use std::path::Path;
 
 use nex_kernel::{Compression, Error, Form, Kernel};
-use nex_program::Machine;
+use nex_program::Processor;
 
 pub use config::{Config, Setting};
 
@@ -18,7 +18,7 @@ pub struct KernelFacts {
     /// What the kernel inside is compressed with.
     pub compression: Option<Compression>,
     /// What it is for.
-    pub machine: Option<Machine>,
+    pub processor: Option<Processor>,
     /// Such as `6.1.0-31-cloud-amd64` (`uname -r`).
     pub release: Option<String>,
     /// Its configuration, when it was built with `CONFIG_IKCONFIG`.
@@ -51,7 +51,7 @@ impl KernelFacts {
         if release.is_none() && kernel.form() == Form::Vmlinux {
             return Err(Error::NotAKernel { found: "an ELF file without a kernel's release in it".into() });
         }
-        let machine = Machine::for_architecture(kernel.architecture().oci_name());
-        Ok(Self { form: kernel.form(), compression: kernel.compression(), machine, release, config, unread })
+        let processor = Processor::for_architecture(kernel.architecture().oci_name());
+        Ok(Self { form: kernel.form(), compression: kernel.compression(), processor, release, config, unread })
     }
 }

@@ -7,7 +7,7 @@ use nex_contract::{
     BOOT_SCRIPT, Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, Root, Unstarted, User, Workload, find_directory,
     find_program, stop_signal,
 };
-use nex_program::{Kind, Machine, View, exists, is_executable, wants_process_one};
+use nex_program::{Kind, Processor, View, exists, is_executable, wants_process_one};
 
 use crate::check::{Flaw, inspect};
 
@@ -63,7 +63,7 @@ impl<'a> ImageRoot<'a> {
     /// All that keeps a workload from its start under a kernel for this machine, in the order in which the agent looks.
     ///
     /// Of a workload that names no program, the program is not looked at.
-    pub fn obstacles(&self, workload: &Workload, kernel: Option<Machine>) -> Vec<Obstacle> {
+    pub fn obstacles(&self, workload: &Workload, kernel: Option<Processor>) -> Vec<Obstacle> {
         let mut found: Vec<_> =
             stop_signal(&workload.stop_signal).err().map(Obstacle::StopSignal).into_iter().collect();
         if self.is_changed {
@@ -84,7 +84,7 @@ impl<'a> ImageRoot<'a> {
         found
     }
 
-    fn check_program(&self, workload: &Workload, directory: &Path, kernel: Option<Machine>) -> Result<(), Unstarted> {
+    fn check_program(&self, workload: &Workload, directory: &Path, kernel: Option<Processor>) -> Result<(), Unstarted> {
         let program = find_program(&workload.program, &workload.env, directory, self)?;
         if self.find(&program) == Some(Found::Hidden) {
             return Ok(());
@@ -142,6 +142,6 @@ impl Root for ImageRoot<'_> {
 fn exit_code(flaw: &Flaw) -> u8 {
     match flaw {
         Flaw::Missing(_) | Flaw::Interpreter(_) | Flaw::Libraries(_) => NOT_FOUND,
-        Flaw::NotExecutable(_) | Flaw::NoProgram(_) | Flaw::Machine(_) => NOT_EXECUTABLE,
+        Flaw::NotExecutable(_) | Flaw::NoProgram(_) | Flaw::Processor(_) => NOT_EXECUTABLE,
     }
 }

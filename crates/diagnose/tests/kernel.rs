@@ -34,7 +34,7 @@ fn the_configuration_is_found_however_it_is_packed() {
     for (bytes, form) in [(vmlinux(), Form::Vmlinux), (packed, Form::Gzip)] {
         let kernel = facts(bytes).expect("a kernel");
         assert_eq!((kernel.form, kernel.release.as_deref()), (form, Some("6.6.7-test")));
-        assert_eq!(kernel.machine.map(|machine| machine.to_string()).as_deref(), Some("amd64"));
+        assert_eq!(kernel.processor.map(|processor| processor.to_string()).as_deref(), Some("amd64"));
         let config = kernel.config.expect("a configuration");
         assert_eq!((config.get("EXT4_FS"), config.get("VIRTIO_BLK")), (Setting::Yes, Setting::Module));
         assert_eq!(config.get("BTRFS_FS"), Setting::No);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nex_kernel::{Architecture, Form, Kernel, Modules, initramfs};
-use nex_program::{Elf, Machine, Speech};
+use nex_program::{Elf, Processor, Speech};
 use nex_vmm::Bus;
 
 use crate::error::Error;
@@ -145,13 +145,15 @@ fn agent(path: Option<&Path>, architecture: Architecture) -> Result<Vec<u8>, Err
         Architecture::X86_64 => "amd64",
         Architecture::Aarch64 => "arm64",
     };
-    match Elf::machine(&agent) {
-        Some(machine) if Machine::for_architecture(wanted) == Some(machine) => match Speech::of_file(&agent).unfit() {
-            None => Ok(agent),
-            Some(why) => Err(Error::ForeignAgent { path: path.into(), why }),
-        },
+    match Elf::processor(&agent) {
+        Some(processor) if Processor::for_architecture(wanted) == Some(processor) => {
+            match Speech::of_file(&agent).unfit() {
+                None => Ok(agent),
+                Some(why) => Err(Error::ForeignAgent { path: path.into(), why }),
+            }
+        }
         found => {
-            let found = found.map_or_else(|| "no program".to_owned(), |machine| format!("for {machine}"));
+            let found = found.map_or_else(|| "no program".to_owned(), |processor| format!("for {processor}"));
             Err(Error::OtherAgent { path: path.into(), found, wanted })
         }
     }

@@ -8,7 +8,7 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::read::{ReadRef, StringTable};
 
-use crate::machine::Machine;
+use crate::processor::Processor;
 
 /// As many entries of any list as are looked at. A large program needs dozens.
 const MOST_ENTRIES: usize = 4096;
@@ -52,7 +52,7 @@ pub struct Version {
 #[derive(Clone, Debug)]
 pub struct Elf {
     /// What it is for.
-    pub machine: Machine,
+    pub processor: Processor,
     /// Where the last of its `PT_LOAD` segments ends in the file, in bytes; 0 when it has none.
     pub end: u64,
     /// `PT_INTERP`: the loader that the kernel starts in the program's place.
@@ -76,10 +76,10 @@ impl Elf {
     }
 
     /// What a program is for, by the start of its file; `None` when that is not ELF.
-    pub fn machine(start: &[u8]) -> Option<Machine> {
+    pub fn processor(start: &[u8]) -> Option<Processor> {
         match start.get(usize::from(CLASS_INDEX)).map(|&class| elf::FileClass(class)) {
-            Some(elf::ELFCLASS64) => machine(FileHeader64::<Endianness>::parse(start).ok()?),
-            Some(elf::ELFCLASS32) => machine(FileHeader32::<Endianness>::parse(start).ok()?),
+            Some(elf::ELFCLASS64) => processor(FileHeader64::<Endianness>::parse(start).ok()?),
+            Some(elf::ELFCLASS32) => processor(FileHeader32::<Endianness>::parse(start).ok()?),
             _ => None,
         }
     }
@@ -98,10 +98,10 @@ impl Elf {
 /// Where the word size stands in the file (`EI_CLASS`).
 const CLASS_INDEX: u8 = 4;
 
-fn machine<H: FileHeader<Endian = Endianness>>(header: &H) -> Option<Machine> {
+fn processor<H: FileHeader<Endian = Endianness>>(header: &H) -> Option<Processor> {
     let endian = header.endian().ok()?;
     let (bits, little_endian) = (if header.is_type_64() { 64 } else { 32 }, endian == Endianness::Little);
-    Some(Machine { number: header.e_machine(endian).0, bits, little_endian })
+    Some(Processor { number: header.e_machine(endian).0, bits, little_endian })
 }
 
 fn parse<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> Result<Elf, Broken> {
@@ -118,7 +118,7 @@ fn parse<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) 
     let ends = loaded.map(|segment| segment.p_offset(endian).into().saturating_add(segment.p_filesz(endian).into()));
     let mut elf = Elf {
         end: ends.max().unwrap_or_default(),
-        machine: machine(header).ok_or(Broken::Header)?,
+        processor: processor(header).ok_or(Broken::Header)?,
         interpreter: interpreter::<H, R>(segments, endian, data)?,
         needed: Vec::new(),
         rpath: None,

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::elf::Elf;
 use crate::library;
-use crate::machine::Machine;
+use crate::processor::Processor;
 use crate::search::system_directories;
 use crate::view::View;
 
@@ -20,13 +20,13 @@ pub enum Libc {
 }
 
 impl Libc {
-    /// Finds it, for programs of one machine.
-    pub fn of(view: &dyn View, machine: Machine) -> Self {
+    /// Finds it, for programs of one processor.
+    pub fn of(view: &dyn View, processor: Processor) -> Self {
         if view.list(b"/lib").is_some_and(|names| names.iter().any(|name| name.starts_with(b"ld-musl-"))) {
             return Self::Musl(musl_version(view));
         }
         let places =
-            system_directories(machine).into_iter().map(|directory| [&directory, b"/libc.so.6".as_slice()].concat());
+            system_directories(processor).into_iter().map(|directory| [&directory, b"/libc.so.6".as_slice()].concat());
         let found = places.into_iter().find(|path| view.stat(path).is_some());
         found.map_or(Self::None, |path| Self::Glibc(glibc_version(view, &path)))
     }

@@ -7,8 +7,8 @@ use nex_text::short_name;
 use crate::elf::{Elf, Version};
 use crate::libc::newest;
 use crate::library::{self, ReadError};
-use crate::machine::Machine;
 use crate::missing::Missing;
+use crate::processor::Processor;
 use crate::search::{configured_directories, expand_tag};
 use crate::view::View;
 use crate::view::{end_of_links, is_executable, name, parent};
@@ -27,7 +27,7 @@ struct Object {
 /// A loader at work, without running anything.
 struct Loader<'view> {
     view: &'view dyn View,
-    machine: Machine,
+    processor: Processor,
     path: Vec<u8>,
     musl: bool,
     directories: Vec<Vec<u8>>,
@@ -42,10 +42,10 @@ pub fn missing(view: &dyn View, path: &[u8], program: &Elf, loader: &[u8]) -> Re
         return Ok(vec![Missing::Loader(short_name(loader))]);
     }
     let musl = is_musl(view, loader);
-    let machine = program.machine;
-    let directories = configured_directories(view, machine, loader, musl);
+    let processor = program.processor;
+    let directories = configured_directories(view, processor, loader, musl);
     let (loaded, missing) = (BTreeMap::new(), Vec::new());
-    let mut loader = Loader { view, machine, path: loader.to_vec(), musl, directories, loaded, missing };
+    let mut loader = Loader { view, processor, path: loader.to_vec(), musl, directories, loaded, missing };
     loader.load(Object { path: path.to_vec(), elf: program.clone(), inherited: Vec::new() })?;
     Ok(loader.missing)
 }
@@ -94,7 +94,7 @@ impl Loader<'_> {
             || (self.musl && IN_MUSL.iter().any(|own| needed.starts_with(own)))
     }
 
-    /// The first file of the right machine in the directories that are searched for this object.
+    /// The first file for the right processor in the directories that are searched for this object.
     fn find(&self, needed: &[u8], object: &Object) -> Result<Option<(Vec<u8>, Elf)>, ReadError> {
         let candidates = if needed.contains(&b'/') {
             vec![needed.to_vec()]
@@ -104,7 +104,7 @@ impl Loader<'_> {
             directories.map(|directory| [&directory, b"/".as_slice(), needed].concat()).collect()
         };
         for path in candidates {
-            if let Some(elf) = library::read(self.view, &path)?.filter(|elf| elf.machine == self.machine) {
+            if let Some(elf) = library::read(self.view, &path)?.filter(|elf| elf.processor == self.processor) {
                 return Ok(Some((path, elf)));
             }
         }

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use object::read::ReadCache;
 
 use crate::elf::{Broken, Elf};
-use crate::machine::Machine;
+use crate::processor::Processor;
 use crate::script::{BadScript, LONGEST_LINE, Script};
 
 /// A program, as far as it concerns who can run it.
@@ -39,7 +39,7 @@ pub enum NotAProgram {
         /// What it needs.
         needed: Vec<String>,
         /// What it is for.
-        machine: Machine,
+        processor: Processor,
     },
 }
 
@@ -90,15 +90,15 @@ impl Program {
         }
         if elf.interpreter.is_none() && !elf.needed.is_empty() {
             let needed = elf.needed.iter().map(nex_text::short_name).collect();
-            return Err(NotAProgram::NoLoader { needed, machine: elf.machine });
+            return Err(NotAProgram::NoLoader { needed, processor: elf.processor });
         }
         Ok(Self::Elf(Box::new(elf)))
     }
 
     /// The kind of processor that it is for; `None` for a script, which fits any.
-    pub fn machine(&self) -> Option<Machine> {
+    pub fn processor(&self) -> Option<Processor> {
         match self {
-            Self::Elf(elf) => Some(elf.machine),
+            Self::Elf(elf) => Some(elf.processor),
             Self::Script(_) => None,
         }
     }

@@ -3,7 +3,7 @@
 //! GNU's: `DT_RPATH` or `DT_RUNPATH`, then what `ldconfig` has listed from `/etc/ld.so.conf`, then the system's
 //! directories; see ld.so(8). musl's: the same two tags, then `/etc/ld-musl-ARCH.path`, or three directories without one.
 
-use crate::machine::Machine;
+use crate::processor::Processor;
 use crate::view::View;
 
 /// Far above any configuration file of a loader.
@@ -13,17 +13,17 @@ const LONGEST: u64 = 64 << 10;
 const MOST_FILES: usize = 256;
 
 /// The directories that need no configuration, for both loaders and both layouts of `/usr`.
-pub fn system_directories(machine: Machine) -> Vec<Vec<u8>> {
-    let multiarch = machine.multiarch().map(|triplet| [format!("/lib/{triplet}"), format!("/usr/lib/{triplet}")]);
+pub fn system_directories(processor: Processor) -> Vec<Vec<u8>> {
+    let multiarch = processor.multiarch().map(|triplet| [format!("/lib/{triplet}"), format!("/usr/lib/{triplet}")]);
     let plain = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"].map(String::from);
     multiarch.into_iter().flatten().chain(plain).map(String::into_bytes).collect()
 }
 
 /// The directories of an image's loader, in its order.
-pub fn configured_directories(view: &dyn View, machine: Machine, loader: &[u8], musl: bool) -> Vec<Vec<u8>> {
+pub fn configured_directories(view: &dyn View, processor: Processor, loader: &[u8], musl: bool) -> Vec<Vec<u8>> {
     if !musl {
         let mut directories = ld_so_conf(view);
-        directories.extend(system_directories(machine));
+        directories.extend(system_directories(processor));
         return directories;
     }
     match read(view, &musl_path_file(loader)) {

@@ -15,7 +15,7 @@ use std::path::Path;
 use nex_program::{Elf, NotAProgram, Program, View};
 
 pub use error::Error;
-pub use nex_program::{BadScript, Broken, Libc, Linkage, Machine, Missing};
+pub use nex_program::{BadScript, Broken, Libc, Linkage, Missing, Processor};
 
 use crate::guest::AGENT;
 
@@ -42,7 +42,7 @@ impl Agent {
             Err(NotAProgram::Unknown) => Err(Error::NoProgram { agent: name }),
             Err(NotAProgram::Script(cause)) => Err(Error::Script { agent: name, cause }),
             Err(NotAProgram::Broken(cause)) => Err(Error::Broken { agent: name, cause }),
-            Err(NotAProgram::NoLoader { needed, machine }) => Err(Error::NoLoader { agent: name, needed, machine }),
+            Err(NotAProgram::NoLoader { needed, processor }) => Err(Error::NoLoader { agent: name, needed, processor }),
         }
     }
 
@@ -50,19 +50,19 @@ impl Agent {
     ///
     /// A script fits any. The variant, such as arm's `v7`, is not compared: the ELF header does not tell it.
     pub fn check_platform(&self, architecture: &str) -> Result<(), Error> {
-        match self.program.machine() {
+        match self.program.processor() {
             Some(found) if !found.is(architecture) => {
-                Err(Error::Machine { agent: self.name.clone(), found, wanted: architecture.into() })
+                Err(Error::Processor { agent: self.name.clone(), found, wanted: architecture.into() })
             }
             _ => Ok(()),
         }
     }
 
     /// Checks that the program is for the same kind of processor as others; a script fits any.
-    pub fn check_machine(&self, machine: Machine) -> Result<(), Error> {
-        match self.program.machine() {
-            Some(found) if found != machine => {
-                Err(Error::OtherMachine { agent: self.name.clone(), found, wanted: machine })
+    pub fn check_processor(&self, processor: Processor) -> Result<(), Error> {
+        match self.program.processor() {
+            Some(found) if found != processor => {
+                Err(Error::OtherProcessor { agent: self.name.clone(), found, wanted: processor })
             }
             _ => Ok(()),
         }
@@ -92,7 +92,7 @@ impl Agent {
         if missing.is_empty() {
             return Ok(());
         }
-        let (agent, machine) = (self.name.clone(), elf.machine);
-        Err(Error::Missing { agent, missing, libc: Libc::of(view, machine), machine })
+        let (agent, processor) = (self.name.clone(), elf.processor);
+        Err(Error::Missing { agent, missing, libc: Libc::of(view, processor), processor })
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nex_file::{kind, open_regular};
 use nex_image::{Compression, Reference, TarSource};
-use nex_program::{Elf, Machine, View, exists};
+use nex_program::{Elf, Processor, View, exists};
 use nex_text::{name, shell_word};
 use serde_json::Value;
 use thiserror::Error;
@@ -55,13 +55,13 @@ pub enum ForeignError {
         "{} is for {found}, as its {} is, and not for {wanted}; ask for it with --platform linux/{found}, and for an agent of that \
          kind with --agent", name(.reference), name(.program)
     )]
-    Machine {
+    Processor {
         /// The reference.
         reference: String,
         /// The program that says so.
         program: Vec<u8>,
         /// What it is for.
-        found: Machine,
+        found: Processor,
         /// The platform's architecture, as an image index names it.
         wanted: String,
     },
@@ -119,22 +119,24 @@ fn is_docker_archive(view: &dyn View) -> bool {
 ///
 /// # Errors
 /// When all of a tar's or a directory's are for processors that the platform does not have.
-pub fn check_machine(
+pub fn check_processor(
     view: &dyn View,
     reference: &Reference,
     architecture: &str,
 ) -> Result<Option<String>, ForeignError> {
-    let machine = |path: &&'static [u8]| {
+    let processor = |path: &&'static [u8]| {
         let start = view.read(path, ELF_HEADER).ok()??;
-        Elf::is_elf(&start).then(|| Elf::machine(&start)).flatten().map(|machine| (*path, machine))
+        Elf::is_elf(&start).then(|| Elf::processor(&start)).flatten().map(|processor| (*path, processor))
     };
-    let found: Vec<_> = FIRST_PROGRAMS.iter().filter_map(machine).collect();
-    let Some(&(program, other)) = found.iter().find(|(_, machine)| !machine.is(architecture)) else { return Ok(None) };
-    let is_mixed = found.iter().any(|(_, machine)| machine.is(architecture));
-    let runs = Machine::for_architecture(architecture).is_some_and(|wanted| other.is_compat_of(wanted));
+    let found: Vec<_> = FIRST_PROGRAMS.iter().filter_map(processor).collect();
+    let Some(&(program, other)) = found.iter().find(|(_, processor)| !processor.is(architecture)) else {
+        return Ok(None);
+    };
+    let is_mixed = found.iter().any(|(_, processor)| processor.is(architecture));
+    let runs = Processor::for_architecture(architecture).is_some_and(|wanted| other.is_compat_of(wanted));
     if reference.is_root_filesystem() && !is_mixed && !runs {
         let (reference, program, wanted) = (reference.to_string(), program.to_vec(), architecture.to_owned());
-        return Err(ForeignError::Machine { reference, program, found: other, wanted });
+        return Err(ForeignError::Processor { reference, program, found: other, wanted });
     }
     Ok(Some(format!(
         "{} is for {other}, and the platform is {architecture}: it runs only where the guest's kernel and processor take both",
@@ -152,11 +154,11 @@ mod tests {
     }
 
     /// The first bytes of a program for a kind of processor of 64 bits, or 32 for i386.
-    fn program(machine: u8) -> Vec<u8> {
-        let bits = if machine == 3 { 1 } else { 2 };
+    fn program(processor: u8) -> Vec<u8> {
+        let bits = if processor == 3 { 1 } else { 2 };
         let mut header = [b"\x7fELF".as_slice(), &[bits, 1, 1]].concat();
         header.resize(64, 0);
-        (header[16], header[18], header[20]) = (2, machine, 1);
+        (header[16], header[18], header[20]) = (2, processor, 1);
         header
     }
 
@@ -181,7 +183,7 @@ mod tests {
         let (amd64, arm64, i386) = (program(62), program(183), program(3));
         let check = |files: &[(&str, &[u8])], reference: &Reference| {
             let view = files.iter().fold(Image::default(), |view, (path, bytes)| view.file(path, 0o755, bytes));
-            check_machine(&view, reference, "amd64")
+            check_processor(&view, reference, "amd64")
         };
         assert_eq!(check(&[("/bin/sh", &amd64)], &tar("x")).unwrap(), None);
         assert_eq!(check(&[("/bin/sh", b"#!/bin/true")], &tar("x")).unwrap(), None);

@@ -176,8 +176,9 @@ fn runs_as_root(file: &ExistingFile, file_system: &FileSystem) -> Result<bool, E
 /// The agent is for this kind of processor, and everything that it needs is there.
 fn check(agent: &AgentFile, file: &ExistingFile, file_system: &FileSystem) -> Result<(), Error> {
     let view = ExistingView { file_system, error: RefCell::new(None) };
-    let machine = native::machine(&view);
-    let fitting = machine.map(|machine| machine.map_or(Ok(()), |machine| agent.program.check_machine(machine)));
+    let processor = native::processor(&view);
+    let fitting =
+        processor.map(|processor| processor.map_or(Ok(()), |processor| agent.program.check_processor(processor)));
     let runnable = agent.program.check_in(&view);
     // What looks as if something was missing may be damage.
     if let Some(cause) = view.error.into_inner() {

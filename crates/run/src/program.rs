@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nex_contract::{BINARY_FILE, NOT_EXECUTABLE, NOT_FOUND};
 use nex_diagnose::runs;
-use nex_program::{Libc, Machine, Missing, NotAProgram, Program, ReadError, View};
+use nex_program::{Libc, Missing, NotAProgram, Processor, Program, ReadError, View};
 use nex_vmm::Architecture;
 
 /// A program of this machine, for a guest.
@@ -49,16 +49,16 @@ pub enum ProgramError {
     },
     /// It is for another kind of processor than the kernel.
     #[error("'{}' is for {found}, but the kernel is for {wanted}; build it for {wanted}", .path.display())]
-    Machine {
+    Processor {
         /// The file.
         path: PathBuf,
         /// What it is for.
-        found: Machine,
+        found: Processor,
         /// What the guest is, as an image index names it.
         wanted: &'static str,
     },
     /// The root filesystem lacks what it needs.
-    #[error("'{}' needs what the image lacks: {}; {libc}; build it static{}", .path.display(), join(.missing), target(*.machine))]
+    #[error("'{}' needs what the image lacks: {}; {libc}; build it static{}", .path.display(), join(.missing), target(*.processor))]
     Missing {
         /// The file.
         path: PathBuf,
@@ -67,7 +67,7 @@ pub enum ProgramError {
         /// The image's C library.
         libc: Libc,
         /// What the program is for.
-        machine: Machine,
+        processor: Processor,
     },
     /// The root filesystem lacks what runs the script.
     #[error("'{}' is a script for {interpreter}, which the image lacks; use an image that has it, or a static binary", .path.display())]
@@ -111,7 +111,7 @@ impl OwnProgram {
         let mut file = nex_file::open_regular(path).map_err(|cause| unreadable(path, cause))?;
         let program =
             Program::inspect(&file).map_err(|cause| ProgramError::NotAProgram { path: path.into(), cause })?;
-        check_machine(path, &program, guest)?;
+        check_processor(path, &program, guest)?;
         check_needs(path, &program, root)?;
         file.rewind().map_err(|cause| unreadable(path, cause))?;
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -127,11 +127,11 @@ fn unreadable(path: &Path, cause: io::Error) -> ProgramError {
 }
 
 /// The kernel of 64 bits runs its own programs, and those of the 32 bits that most of its processors have as well.
-fn check_machine(path: &Path, program: &Program, guest: Architecture) -> Result<(), ProgramError> {
+fn check_processor(path: &Path, program: &Program, guest: Architecture) -> Result<(), ProgramError> {
     let wanted = guest.oci_name();
-    let kernel = Machine::for_architecture(wanted);
-    match program.machine().filter(|found| !kernel.is_some_and(|kernel| runs(kernel, *found))) {
-        Some(found) => Err(ProgramError::Machine { path: path.into(), found, wanted }),
+    let kernel = Processor::for_architecture(wanted);
+    match program.processor().filter(|found| !kernel.is_some_and(|kernel| runs(kernel, *found))) {
+        Some(found) => Err(ProgramError::Processor { path: path.into(), found, wanted }),
         None => Ok(()),
     }
 }
@@ -148,8 +148,8 @@ fn check_needs(path: &Path, program: &Program, root: &dyn View) -> Result<(), Pr
             if missing.is_empty() {
                 return Ok(());
             }
-            let (libc, machine) = (Libc::of(root, elf.machine), elf.machine);
-            Err(ProgramError::Missing { path: path.into(), missing, libc, machine })
+            let (libc, processor) = (Libc::of(root, elf.processor), elf.processor);
+            Err(ProgramError::Missing { path: path.into(), missing, libc, processor })
         }
     }
 }
@@ -158,7 +158,7 @@ fn join(missing: &[Missing]) -> String {
     missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn target(machine: Machine) -> String {
-    let rust = machine.rust_target().map(|target| format!(", Rust with --target {target}")).unwrap_or_default();
+fn target(processor: Processor) -> String {
+    let rust = processor.rust_target().map(|target| format!(", Rust with --target {target}")).unwrap_or_default();
     format!(" (C with -static, Go with CGO_ENABLED=0{rust})")
 }

@@ -6,7 +6,7 @@ use nex_contract::{AGENT, PowerOff, Unstarted, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
 use nex_guest::{DriveError, MachineOptions, Overlay, Session, Setup, VmmOptions, VmmReport, workload_drive};
-use nex_program::{Machine, Speech};
+use nex_program::{Processor, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
 
 use crate::command::{self, CommandError, Overrides};
@@ -186,8 +186,8 @@ fn check_start(options: &Options, setup: &Setup, workload: &Workload, root: &Ima
         Some(Overlay::File { .. }) => ImageRoot::changed(root),
         _ => ImageRoot::new(root),
     };
-    let machine = Machine::for_architecture(setup.kernel.architecture.oci_name());
-    match root.obstacles(workload, machine).first() {
+    let processor = Processor::for_architecture(setup.kernel.architecture.oci_name());
+    match root.obstacles(workload, processor).first() {
         None => Ok(()),
         Some(obstacle) => Err(Error::Unstarted { root: options.root.clone(), why: obstacle.unstarted().clone() }),
     }

@@ -1,7 +1,7 @@
 //! The agent: whether it would run, and whether the image's init starts it.
 
 use nex_contract::RUN_AGENT;
-use nex_program::{Machine, Speech, View, end_of_links, exists};
+use nex_program::{Processor, Speech, View, end_of_links, exists};
 
 use super::init::Init;
 use super::program::{Program, Rules, inspect, runs};
@@ -13,7 +13,7 @@ const RULES: Rules = Rules {
     missing: &rules::AGENT_MISSING,
     not_executable: &rules::AGENT_NOT_EXECUTABLE,
     no_program: &rules::AGENT_NO_PROGRAM,
-    machine: &rules::AGENT_MACHINE,
+    processor: &rules::AGENT_MACHINE,
     interpreter: &rules::AGENT_INTERPRETER,
     libraries: &rules::AGENT_LIBRARIES,
 };
@@ -41,7 +41,7 @@ enum Start {
 pub(super) fn check(
     view: &dyn View,
     init: Option<&Init>,
-    kernel: Option<Machine>,
+    kernel: Option<Processor>,
     findings: &mut Findings,
 ) -> Option<Program> {
     let is_launched = |init: &Init| end_of_links(view, &init.program.path) == RUN_AGENT.as_bytes();
@@ -66,7 +66,7 @@ pub(super) fn check(
         Some(flaw) => findings.add(RULES.finding(flaw, "the agent", AGENT)),
         None => check_speech(view, findings),
     }
-    check_machine(&agent, init, findings);
+    check_processor(&agent, init, findings);
     match start {
         Start::By(service) => users::check_service(view, &service, findings),
         Start::Nobody(evidence) => {
@@ -122,8 +122,8 @@ fn check_speech(view: &dyn View, findings: &mut Findings) {
     findings.report(rule, format!("{} {why}", shown(AGENT)), remedy);
 }
 
-fn check_machine(agent: &Program, init: Option<&Init>, findings: &mut Findings) {
-    let (Some(own), Some(other)) = (agent.machine, init.and_then(|init| init.program.machine)) else { return };
+fn check_processor(agent: &Program, init: Option<&Init>, findings: &mut Findings) {
+    let (Some(own), Some(other)) = (agent.processor, init.and_then(|init| init.program.processor)) else { return };
     if !runs(own, other) && !runs(other, own) {
         let evidence = format!("the agent is for {own}, and the init for {other}");
         findings.report(

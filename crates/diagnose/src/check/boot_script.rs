@@ -1,14 +1,14 @@
 //! The script that the guest runs at every boot: whether the kernel starts it.
 
 use nex_contract::BOOT_SCRIPT;
-use nex_program::{Machine, View, exists};
+use nex_program::{Processor, View, exists};
 
 use super::Findings;
 use super::program::inspect;
 use crate::rules;
 
 /// Reports what keeps it from running. Whoever runs it tells no more than that it has failed.
-pub(super) fn check(view: &dyn View, kernel: Option<Machine>, findings: &mut Findings) {
+pub(super) fn check(view: &dyn View, kernel: Option<Processor>, findings: &mut Findings) {
     let path = BOOT_SCRIPT.as_bytes();
     if !exists(view, path) {
         return;

@@ -1,14 +1,14 @@
 //! The image's own program, as `/etc/nex/image.json` has it: whether the agent would start it.
 
 use nex_contract::{IMAGE_FILE, ImageConfig};
-use nex_program::{Machine, View};
+use nex_program::{Processor, View};
 
 use super::Findings;
 use crate::rules;
 use crate::workload::{ImageRoot, Obstacle};
 
 /// Reports on the image's program, if it has one. `kernel` is the kernel's machine, or what the image's other programs are for.
-pub(super) fn check(view: &dyn View, kernel: Option<Machine>, findings: &mut Findings) {
+pub(super) fn check(view: &dyn View, kernel: Option<Processor>, findings: &mut Findings) {
     let root = ImageRoot::new(view);
     let config = match ImageConfig::of(&root) {
         Ok(None) => return,

@@ -1,7 +1,7 @@
 //! The init: where the kernel looks for it (`kernel_init`), and what kind it is.
 
 use nex_contract::RUN_AGENT;
-use nex_program::{Machine, View, exists, name};
+use nex_program::{Processor, View, exists, name};
 
 use super::inittab::Inittab;
 use super::program::{Flaw, Program, Rules, inspect, runs};
@@ -21,7 +21,7 @@ const RULES: Rules = Rules {
     missing: &rules::INIT_MISSING,
     not_executable: &rules::INIT_NOT_EXECUTABLE,
     no_program: &rules::INIT_NO_PROGRAM,
-    machine: &rules::INIT_MACHINE,
+    processor: &rules::INIT_MACHINE,
     interpreter: &rules::INIT_INTERPRETER,
     libraries: &rules::INIT_LIBRARIES,
 };
@@ -43,7 +43,7 @@ pub struct InitRequest<'a> {
     /// `CONFIG_DEFAULT_INIT`: tried first.
     pub default: Option<&'a [u8]>,
     /// What the kernel is for.
-    pub machine: Option<Machine>,
+    pub processor: Option<Processor>,
 }
 
 impl InitSearch {
@@ -55,7 +55,7 @@ impl InitSearch {
         };
         let mut passed = Vec::new();
         for place in places {
-            match inspect(view, place, request.machine) {
+            match inspect(view, place, request.processor) {
                 Ok(init) => return Self { passed, init: Some(init) },
                 Err(flaw) => passed.push((place.to_vec(), flaw)),
             }
@@ -111,7 +111,7 @@ pub(super) fn check(view: &Image, request: InitRequest<'_>, findings: &mut Findi
     if let Some(flaw) = &program.flaw {
         findings.add(RULES.finding(flaw, "an init", &program.path));
     }
-    check_machine(view, &program, findings);
+    check_processor(view, &program, findings);
     let is_shell = program.path == SHELL && request.command_line.is_none();
     if is_shell && unfit.is_empty() {
         let remedy = "put an init at /sbin/init, or make the image with nex rootfs, which adds one";
@@ -123,24 +123,28 @@ pub(super) fn check(view: &Image, request: InitRequest<'_>, findings: &mut Findi
 
 /// Reports a kernel that runs none of the image's inits, though they would run elsewhere, and tells whether it is one.
 pub(super) fn check_kernel(view: &dyn View, request: InitRequest<'_>, findings: &mut Findings) -> bool {
-    let Some(kernel) = request.machine else { return false };
+    let Some(kernel) = request.processor else { return false };
     if InitSearch::new(view, request).init.is_some() {
         return false;
     }
-    let elsewhere = InitSearch::new(view, InitRequest { machine: None, ..request }).init;
-    let Some((init, machine)) = elsewhere.and_then(|init| Some((init.path, init.machine?))) else { return false };
-    if runs(kernel, machine) {
+    let elsewhere = InitSearch::new(view, InitRequest { processor: None, ..request }).init;
+    let Some((init, processor)) = elsewhere.and_then(|init| Some((init.path, init.processor?))) else { return false };
+    if runs(kernel, processor) {
         return false;
     }
-    let evidence = format!("the kernel is for {kernel}, and {} for {machine}", shown(&init));
-    findings.report(&rules::KERNEL_MACHINE, evidence, format!("take a kernel for {machine}, or an image for {kernel}"));
+    let evidence = format!("the kernel is for {kernel}, and {} for {processor}", shown(&init));
+    findings.report(
+        &rules::KERNEL_MACHINE,
+        evidence,
+        format!("take a kernel for {processor}, or an image for {kernel}"),
+    );
     true
 }
 
 /// Without a kernel to compare with: an init among programs for another processor.
-fn check_machine(view: &dyn View, init: &Program, findings: &mut Findings) {
-    let shell = inspect(view, SHELL, None).ok().and_then(|shell| shell.machine);
-    let (Some(own), Some(shell)) = (init.machine, shell) else { return };
+fn check_processor(view: &dyn View, init: &Program, findings: &mut Findings) {
+    let shell = inspect(view, SHELL, None).ok().and_then(|shell| shell.processor);
+    let (Some(own), Some(shell)) = (init.processor, shell) else { return };
     if !runs(shell, own) && !runs(own, shell) {
         let evidence = format!("{} is for {own}, and {} for {shell}", shown(&init.path), shown(SHELL));
         findings.report(&rules::INIT_MACHINE, evidence, "use programs for one kind of processor");

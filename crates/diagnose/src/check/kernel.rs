@@ -194,7 +194,7 @@ fn check_devices(options: &mut Options<'_>, kernel: &KernelFacts, contract: &Con
         let remedy = "build the kernel with it, or make the device in the image: mknod -m 600 /dev/console c 5 1";
         findings.report(&rules::KERNEL_DEVTMPFS_MOUNT, "CONFIG_DEVTMPFS_MOUNT is not set", remedy);
     }
-    let is_arm = kernel.machine.is_some_and(|machine| machine.is("arm64"));
+    let is_arm = kernel.processor.is_some_and(|processor| processor.is("arm64"));
     // The port of QEMU's arm64 machine is another one; Firecracker's is the same on both.
     let lacks_pl011 = !is_arm || options.lacks_built_in("SERIAL_AMBA_PL011_CONSOLE");
     if lacks_pl011 && options.lacks_built_in("SERIAL_8250_CONSOLE") {
@@ -211,11 +211,12 @@ fn check_programs(options: &mut Options<'_>, kernel: &KernelFacts, contract: &Co
     if contract.has_scripts && options.lacks_built_in("BINFMT_SCRIPT") {
         findings.report(&rules::KERNEL_SCRIPT, "CONFIG_BINFMT_SCRIPT is not built in", REBUILD);
     }
-    let compat = kernel.machine.and_then(|own| contract.machines.iter().find(|machine| machine.is_compat_of(own)));
-    if let Some(machine) = compat {
-        let option = if machine.is("386") { "IA32_EMULATION" } else { "COMPAT" };
+    let compat =
+        kernel.processor.and_then(|own| contract.processors.iter().find(|processor| processor.is_compat_of(own)));
+    if let Some(processor) = compat {
+        let option = if processor.is("386") { "IA32_EMULATION" } else { "COMPAT" };
         if options.lacks(option) {
-            let evidence = format!("the image's programs are for {machine}, and CONFIG_{option} is not set");
+            let evidence = format!("the image's programs are for {processor}, and CONFIG_{option} is not set");
             findings.report(&rules::KERNEL_32_BIT, evidence, REBUILD);
         }
     }

@@ -1,6 +1,6 @@
 //! Whether the kernel and a loader would run a program of the image, as execve(2) and ld.so(8) go about it.
 
-use nex_program::{Elf, Kind, LONGEST_LINE, Machine, Script, View, end_of_links, is_executable, missing};
+use nex_program::{Elf, Kind, LONGEST_LINE, Processor, Script, View, end_of_links, is_executable, missing};
 
 use super::text::{read, shown};
 use crate::finding::{Finding, Rule};
@@ -17,7 +17,7 @@ pub struct Program {
     /// Where it is called.
     pub path: Vec<u8>,
     /// What it is for, or what runs it.
-    pub machine: Option<Machine>,
+    pub processor: Option<Processor>,
     /// Whether it is a script.
     pub is_script: bool,
     /// Why it ends at once: the kernel starts it, and its loader gives up.
@@ -34,7 +34,7 @@ pub enum Flaw {
     /// It is neither ELF nor a script, or damaged.
     NoProgram(String),
     /// It is for another kind of processor.
-    Machine(String),
+    Processor(String),
     /// What would run it is not there, or does not run either.
     Interpreter(String),
     /// It lacks libraries, or another program.
@@ -48,7 +48,7 @@ impl Flaw {
             Self::Missing(text)
             | Self::NotExecutable(text)
             | Self::NoProgram(text)
-            | Self::Machine(text)
+            | Self::Processor(text)
             | Self::Interpreter(text)
             | Self::Libraries(text) => text,
         }
@@ -59,11 +59,11 @@ impl Flaw {
 ///
 /// # Errors
 /// When the kernel would not start it.
-pub fn inspect(view: &dyn View, path: &[u8], kernel: Option<Machine>) -> Result<Program, Flaw> {
+pub fn inspect(view: &dyn View, path: &[u8], kernel: Option<Processor>) -> Result<Program, Flaw> {
     inspect_nested(view, path, kernel, MOST_INTERPRETERS)
 }
 
-fn inspect_nested(view: &dyn View, path: &[u8], kernel: Option<Machine>, left: usize) -> Result<Program, Flaw> {
+fn inspect_nested(view: &dyn View, path: &[u8], kernel: Option<Processor>, left: usize) -> Result<Program, Flaw> {
     let name = shown(path);
     let Some(stat) = view.stat(path) else { return Err(Flaw::Missing(why_missing(view, path))) };
     if stat.kind != Kind::File {
@@ -88,7 +88,7 @@ fn inspect_script(
     view: &dyn View,
     path: &[u8],
     script: &Script,
-    kernel: Option<Machine>,
+    kernel: Option<Processor>,
     left: usize,
 ) -> Result<Program, Flaw> {
     let name = shown(path);
@@ -100,16 +100,16 @@ fn inspect_script(
     })?;
     let needed = script.missing(view).map(|missing| format!("{name} is a script for {missing}, which is not there"));
     let flaw = needed.map(Flaw::Libraries).or(interpreter.flaw);
-    Ok(Program { path: path.to_vec(), machine: interpreter.machine, is_script: true, flaw })
+    Ok(Program { path: path.to_vec(), processor: interpreter.processor, is_script: true, flaw })
 }
 
-fn inspect_elf(view: &dyn View, path: &[u8], kernel: Option<Machine>) -> Result<Program, Flaw> {
+fn inspect_elf(view: &dyn View, path: &[u8], kernel: Option<Processor>) -> Result<Program, Flaw> {
     let name = shown(path);
     let bytes = read(view, path, LONGEST);
     let elf = Elf::parse(bytes.as_slice()).map_err(|cause| Flaw::NoProgram(format!("{name}: {cause}")))?;
     drop(bytes);
-    if let Some(kernel) = kernel.filter(|kernel| !runs(*kernel, elf.machine)) {
-        return Err(Flaw::Machine(format!("{name} is for {}, and the kernel for {kernel}", elf.machine)));
+    if let Some(kernel) = kernel.filter(|kernel| !runs(*kernel, elf.processor)) {
+        return Err(Flaw::Processor(format!("{name} is for {}, and the kernel for {kernel}", elf.processor)));
     }
     let needs = match &elf.interpreter {
         None if elf.needed.is_empty() => None,
@@ -125,11 +125,16 @@ fn inspect_elf(view: &dyn View, path: &[u8], kernel: Option<Machine>) -> Result<
             (!missing.is_empty()).then(|| format!("{name} needs {}", missing.join(", ")))
         }
     };
-    Ok(Program { path: path.to_vec(), machine: Some(elf.machine), is_script: false, flaw: needs.map(Flaw::Libraries) })
+    Ok(Program {
+        path: path.to_vec(),
+        processor: Some(elf.processor),
+        is_script: false,
+        flaw: needs.map(Flaw::Libraries),
+    })
 }
 
 /// Whether a kernel for one machine runs programs for another: the 64-bit ones run those of 32 bits, if built to.
-pub fn runs(kernel: Machine, program: Machine) -> bool {
+pub fn runs(kernel: Processor, program: Processor) -> bool {
     kernel == program || program.is_compat_of(kernel)
 }
 
@@ -138,7 +143,7 @@ pub(super) struct Rules {
     pub(super) missing: &'static Rule,
     pub(super) not_executable: &'static Rule,
     pub(super) no_program: &'static Rule,
-    pub(super) machine: &'static Rule,
+    pub(super) processor: &'static Rule,
     pub(super) interpreter: &'static Rule,
     pub(super) libraries: &'static Rule,
 }
@@ -155,7 +160,7 @@ impl Rules {
             Flaw::NoProgram(_) => {
                 (self.no_program, format!("put {what} at {path}: an ELF program, or a script that begins with #!"))
             }
-            Flaw::Machine(_) => (self.machine, "use a kernel and programs for one kind of processor".into()),
+            Flaw::Processor(_) => (self.processor, "use a kernel and programs for one kind of processor".into()),
             Flaw::Interpreter(_) => {
                 (self.interpreter, "add what is missing to the image, or build the program static".into())
             }

@@ -108,7 +108,8 @@ impl Report {
             if target == program.path { path } else { format!("{path} ({})", shown(&target)) }
         };
         let programs = init.map(|init| &init.program).into_iter().chain(agent);
-        self.architecture = programs.filter_map(|program| program.machine).next().map(|machine| machine.to_string());
+        self.architecture =
+            programs.filter_map(|program| program.processor).next().map(|processor| processor.to_string());
         self.init = init.map(|init| called(&init.program));
         self.agent = agent.map(called);
     }
@@ -131,7 +132,7 @@ pub(super) fn kernel(files: &KernelFiles) -> Option<KernelReport> {
     Some(KernelReport {
         file: files.path.display().to_string(),
         format: form(kernel),
-        architecture: kernel.machine.map(|machine| machine.to_string()),
+        architecture: kernel.processor.map(|processor| processor.to_string()),
         version: kernel.release.clone(),
         config: files.source.clone(),
     })

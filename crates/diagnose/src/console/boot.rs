@@ -1,6 +1,6 @@
 //! What a console tells of the machine, and how far the boot came.
 
-use nex_program::Machine;
+use nex_program::Processor;
 use nex_protocol::{Event, Role};
 
 use super::command_line::CommandLine;
@@ -15,7 +15,7 @@ pub struct Boot {
     /// The kernel's version.
     pub version: Option<String>,
     /// What it was made for.
-    pub machine: Option<Machine>,
+    pub processor: Option<Processor>,
     /// What it was told.
     pub command_line: Option<CommandLine>,
     /// The drives and partitions that it has listed because there was no root.
@@ -108,7 +108,7 @@ impl Boot {
             _ if text.starts_with("Booting Linux on physical CPU 0x") => Some("arm64"),
             _ => None,
         };
-        self.machine = self.machine.or_else(|| Machine::for_architecture(architecture?));
+        self.processor = self.processor.or_else(|| Processor::for_architecture(architecture?));
         self.systemd |= text.starts_with("systemd[1]: ") || text.starts_with("Welcome to ");
         self.openrc |= text.trim_start().starts_with("OpenRC ");
         self.login |= text.trim_end().ends_with(" login:");

@@ -64,9 +64,10 @@ pub fn not_started(message: &Message, path: &str, error: i32, boot: &Boot, known
     match error.unsigned_abs() {
         NOT_FOUND => not_found(message, path, known),
         FORMAT => {
-            let kernel =
-                boot.machine.map_or_else(String::new, |machine| format!(" (this kernel runs those for {machine})"));
-            let what = init_program::format(known, path, boot.machine)
+            let kernel = boot
+                .processor
+                .map_or_else(String::new, |processor| format!(" (this kernel runs those for {processor})"));
+            let what = init_program::format(known, path, boot.processor)
                 .unwrap_or_else(|| format!("it is for another machine, or a script without '#!'{kernel}"));
             let words = format!("the kernel cannot run {path}: {what}");
             let remedy = "make the image for the kernel's machine (--platform linux/amd64 or linux/arm64), with an \

@@ -1,7 +1,7 @@
 //! The init in the image, looked at to tell why the kernel did not start it.
 
 use nex_contract::AGENT;
-use nex_program::{Elf, Kind, Machine, Script, View, end_of_links, is_executable, missing};
+use nex_program::{Elf, Kind, Processor, Script, View, end_of_links, is_executable, missing};
 
 use super::Known;
 use crate::Image;
@@ -53,16 +53,16 @@ pub fn lacks(known: &Known, path: &str) -> Option<String> {
 }
 
 /// The machine that a program is for.
-pub fn machine(image: &Image, path: &str) -> Option<Machine> {
-    Elf::machine(&image.read(path.as_bytes(), START).ok()??)
+pub fn processor(image: &Image, path: &str) -> Option<Processor> {
+    Elf::processor(&image.read(path.as_bytes(), START).ok()??)
 }
 
 /// What a file is that the kernel takes for no program of its machine.
-pub fn format(known: &Known, path: &str, kernel: Option<Machine>) -> Option<String> {
+pub fn format(known: &Known, path: &str, kernel: Option<Processor>) -> Option<String> {
     let start = known.image?.read(path.as_bytes(), START).ok()??;
     let for_kernel = kernel.map_or_else(String::new, |kernel| format!(", and the kernel for {kernel}"));
-    Some(match Elf::machine(&start) {
-        Some(machine) if Some(machine) != kernel => format!("it is a program for {machine}{for_kernel}"),
+    Some(match Elf::processor(&start) {
+        Some(processor) if Some(processor) != kernel => format!("it is a program for {processor}{for_kernel}"),
         Some(_) => "it is a damaged program, or one with a header that this kernel does not take".into(),
         None if start.is_empty() => "it is empty".into(),
         None if start.starts_with(b"#!") => "its interpreter is no program for this machine".into(),

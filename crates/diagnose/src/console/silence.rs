@@ -152,10 +152,10 @@ fn agent_in_image(boot: &Boot, known: &Known) -> (String, String) {
         let why = init_program::permission(known, AGENT).unwrap_or_else(|| "it has no right to be executed".into());
         return (format!(": {AGENT} cannot be executed: {why}"), "give 'nex rootfs set-agent' the agent again".into());
     }
-    if let Some(machine) =
-        boot.machine.filter(|machine| init_program::machine(image, AGENT).is_some_and(|own| own != *machine))
+    if let Some(processor) =
+        boot.processor.filter(|processor| init_program::processor(image, AGENT).is_some_and(|own| own != *processor))
     {
-        let what = init_program::format(known, AGENT, Some(machine)).unwrap_or_default();
+        let what = init_program::format(known, AGENT, Some(processor)).unwrap_or_default();
         return (
             format!(": {AGENT} does not run here: {what}"),
             "give 'nex rootfs set-agent' an agent for the kernel's machine".into(),

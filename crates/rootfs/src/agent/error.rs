@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io;
 
-use nex_program::{BadScript, Broken, Libc, Machine, Missing, ReadError};
+use nex_program::{BadScript, Broken, Libc, Missing, Processor, ReadError};
 
 /// Why an agent cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +49,11 @@ pub enum Error {
          with --platform",
         go_hint(.wanted)
     )]
-    Machine {
+    Processor {
         /// The agent's file.
         agent: String,
         /// What it is for.
-        found: Machine,
+        found: Processor,
         /// The image's architecture, as an image index names it.
         wanted: String,
     },
@@ -61,19 +61,19 @@ pub enum Error {
     #[error(
         "the agent {agent} is for {found}, but the programs of the root filesystem are for {wanted}; build it for {wanted}"
     )]
-    OtherMachine {
+    OtherProcessor {
         /// The agent's file.
         agent: String,
         /// What it is for.
-        found: Machine,
+        found: Processor,
         /// What the others are for.
-        wanted: Machine,
+        wanted: Processor,
     },
     /// The program needs libraries but names nobody to load them, so it would crash at its first call.
     #[error(
         "the agent {agent} looks static, but needs {} and names no loader for them; {}",
         join(.needed),
-        advice(*.machine)
+        advice(*.processor)
     )]
     NoLoader {
         /// The agent's file.
@@ -81,10 +81,10 @@ pub enum Error {
         /// What it needs.
         needed: Vec<String>,
         /// What it is for.
-        machine: Machine,
+        processor: Processor,
     },
     /// The program needs what the image lacks.
-    #[error("the agent {agent} needs what the image lacks: {}; {libc}; {}", join(.missing), advice(*.machine))]
+    #[error("the agent {agent} needs what the image lacks: {}; {libc}; {}", join(.missing), advice(*.processor))]
     Missing {
         /// The agent's file.
         agent: String,
@@ -93,7 +93,7 @@ pub enum Error {
         /// The image's C library.
         libc: Libc,
         /// What the agent is for.
-        machine: Machine,
+        processor: Processor,
     },
     /// The script's interpreter is not in the image.
     #[error(
@@ -113,8 +113,8 @@ fn join(items: &[impl Display]) -> String {
 }
 
 /// How to build an agent that needs nothing.
-fn advice(machine: Machine) -> String {
-    let target = machine.rust_target().unwrap_or("a musl target");
+fn advice(processor: Processor) -> String {
+    let target = processor.rust_target().unwrap_or("a musl target");
     format!(
         "build it static: Go with CGO_ENABLED=0, Rust with --target {target} or RUSTFLAGS='-C target-feature=+crt-static', \
          C with -static"
@@ -123,7 +123,7 @@ fn advice(machine: Machine) -> String {
 
 /// Go's way to build for an architecture, which has the same names; only for those that are known here.
 fn go_hint(architecture: &str) -> String {
-    match Machine::for_architecture(architecture).and_then(Machine::rust_target) {
+    match Processor::for_architecture(architecture).and_then(Processor::rust_target) {
         Some(target) => format!(" (Go: GOARCH={architecture}, Rust: --target {target})"),
         None => String::new(),
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use nex_program::{Elf, LONGEST_LINE, Machine, Script, View};
+use nex_program::{Elf, LONGEST_LINE, Processor, Script, View};
 
 use crate::guest::AGENT;
 
@@ -10,15 +10,15 @@ use crate::guest::AGENT;
 const WITNESSES: [&[u8]; 3] = [AGENT, b"/sbin/init", b"/bin/sh"];
 
 /// What the first program that tells it is for; `None` when none does.
-pub(crate) fn machine(view: &dyn View) -> io::Result<Option<Machine>> {
+pub(crate) fn processor(view: &dyn View) -> io::Result<Option<Processor>> {
     for path in WITNESSES {
         let start = view.read(path, LONGEST_LINE as u64)?.unwrap_or_default();
         let start = match Script::parse(&start).ok().flatten() {
             Some(script) => view.read(&script.interpreter, LONGEST_LINE as u64)?.unwrap_or_default(),
             None => start,
         };
-        if let Some(machine) = Elf::machine(&start) {
-            return Ok(Some(machine));
+        if let Some(processor) = Elf::processor(&start) {
+            return Ok(Some(processor));
         }
     }
     Ok(None)

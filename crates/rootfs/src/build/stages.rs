@@ -75,7 +75,7 @@ impl<'a> Build<'a> {
         let view = MergedView { tree: self.merge.tree(), writer: &self.writer };
         foreign::refuse_images(&view, &self.options.reference)?;
         let architecture = self.image.platform.architecture();
-        Ok(foreign::check_machine(&view, &self.options.reference, architecture)?)
+        Ok(foreign::check_processor(&view, &self.options.reference, architecture)?)
     }
 
     /// Runs the setup scripts in what the layers have made.

@@ -4,7 +4,7 @@ use object::elf;
 
 /// A kind of processor, by the fields of the ELF header that tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Machine {
+pub struct Processor {
     /// `e_machine`.
     pub(crate) number: u16,
     /// The word size, 32 or 64 bits.
@@ -15,7 +15,7 @@ pub struct Machine {
 
 /// What is known about a kind of processor.
 struct Known {
-    machine: Machine,
+    processor: Processor,
     /// The name in image indexes, which is Go's (`GOARCH`).
     oci: &'static str,
     /// The directory of its libraries on Debian.
@@ -31,7 +31,7 @@ const fn known(
     multiarch: &'static str,
     rust_target: &'static str,
 ) -> Known {
-    Known { machine: Machine { number: number.0, bits, little_endian }, oci, multiarch, rust_target }
+    Known { processor: Processor { number: number.0, bits, little_endian }, oci, multiarch, rust_target }
 }
 
 const LITTLE_64: (u8, bool) = (64, true);
@@ -50,10 +50,10 @@ const KNOWN: [Known; 9] = [
     known("mips64le", elf::EM_MIPS, LITTLE_64, "mips64el-linux-gnuabi64", "mips64el-unknown-linux-muslabi64"),
 ];
 
-impl Machine {
-    /// The machine that an image index calls `architecture`; `None` for a name that is not known here.
+impl Processor {
+    /// The processor that an image index calls `architecture`; `None` for a name that is not known here.
     pub fn for_architecture(architecture: &str) -> Option<Self> {
-        KNOWN.iter().find(|known| known.oci == architecture).map(|known| known.machine)
+        KNOWN.iter().find(|known| known.oci == architecture).map(|known| known.processor)
     }
 
     /// Whether this is the kind of processor that an image index calls `architecture`.
@@ -67,7 +67,7 @@ impl Machine {
     }
 
     fn known(self) -> Option<&'static Known> {
-        KNOWN.iter().find(|known| known.machine == self)
+        KNOWN.iter().find(|known| known.processor == self)
     }
 
     /// The directory below `/lib` and `/usr/lib` that Debian keeps its libraries in.
@@ -81,7 +81,7 @@ impl Machine {
     }
 }
 
-impl std::fmt::Display for Machine {
+impl std::fmt::Display for Processor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.known() {
             Some(known) => f.write_str(known.oci),
