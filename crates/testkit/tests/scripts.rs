@@ -85,3 +85,44 @@ fn an_old_database_fails_whether_it_can_be_reached_or_not() -> Result<()> {
     }
     Ok(())
 }
+
+/// Writes a crate of these files, and gives whether `scripts/check-circles` is content with it, and what it says.
+fn circles(files: &[(&str, &str)]) -> Result<(bool, String)> {
+    let directory = tempfile::tempdir()?;
+    for (name, text) in files {
+        let path = directory.path().join("src").join(name);
+        fs::create_dir_all(path.parent().unwrap_or(directory.path()))?;
+        fs::write(path, text)?;
+    }
+    let mut check = Command::new(places::workspace().join("scripts/check-circles"));
+    let result = command::output(check.arg(directory.path()))?;
+    Ok((result.status.success(), String::from_utf8_lossy(&result.stdout).into_owned()))
+}
+
+/// A module and its own parts are one thing; two modules that use each other could not be told apart.
+#[test]
+fn files_that_use_each_other_in_a_circle_are_named() -> Result<()> {
+    let lib = ("lib.rs", "mod a;\nmod b;\npub use b::B;\npub struct Of;\n");
+    let used = ("b.rs", "use crate::Of;\npub struct B(Of);\n");
+    assert_eq!(circles(&[lib, ("a.rs", "use crate::B;\npub struct A(B);\n"), used])?, (true, String::new()));
+    // By a re-export of the root's, by a path in the code, and by a list of names.
+    for back in ["use crate::a::A;\n", "fn of(_: &super::a::A) {}\n", "use crate::{Of, a::{self, A}};\n"] {
+        let (is_content, said) = circles(&[
+            lib,
+            ("a.rs", "use crate::B;\npub struct A(B);\n"),
+            ("b.rs", &format!("{back}pub struct B;\n")),
+        ])?;
+        assert!(!is_content && said.contains("a -> b -> a"), "{back}{said}");
+    }
+    // What tests, comments and texts name is no use.
+    let quiet = "// crate::a::A\npub struct B;\nconst A: &str = \"crate::a::A\";\n#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n";
+    assert!(circles(&[lib, ("a.rs", "use crate::B;\npub struct A(B);\n"), ("b.rs", quiet)])?.0);
+    // Parts use their module and each other; but two of them in a circle are one more.
+    let module = ("a.rs", "mod one;\nmod two;\npub struct A(one::One, two::Two);\n");
+    let one = ("a/one.rs", "use super::two::Two;\nuse crate::a::A;\npub struct One;\n");
+    assert!(circles(&[lib, used, module, one, ("a/two.rs", "use super::A;\npub struct Two;\n")])?.0);
+    let (is_content, said) =
+        circles(&[lib, used, module, one, ("a/two.rs", "use super::one::One;\npub struct Two;\n")])?;
+    assert!(!is_content && said.contains("a::one -> a::two -> a::one"), "{said}");
+    Ok(())
+}
