@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use nex_cancel::{Cancel, Workspace};
 use nex_ext4::Size;
 use nex_image::{ImageName, Reference};
 use nex_rootfs::guest::AgentService;
@@ -29,6 +30,8 @@ pub fn options(layout: PathBuf, output: &Path) -> Options {
         guest: GuestOptions::default(),
         limits: Limits { entries: 10_000, headers: 256 << 10, metadata: 4 << 20 },
         cache: None,
+        cancel: Cancel::never(),
+        workspace: Workspace::default(),
     }
 }
 

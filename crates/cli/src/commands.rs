@@ -15,16 +15,16 @@ pub mod version;
 use crate::cli::{Action, Command};
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
-use crate::interrupt;
+use crate::interrupt::{self, Process};
 
 /// Does what a command asks for.
 ///
 /// # Errors
 /// When that fails.
-pub fn run(command: &Command) -> Result<End, Diagnostic> {
+pub fn run(command: &Command, process: &Process) -> Result<End, Diagnostic> {
     // Stopped at any moment, the others leave nothing to clean up.
     if !command.cleans_up() {
-        interrupt::end_at_once()?;
+        interrupt::end_at_once(process)?;
     }
     match command {
         Command::Rootfs(rootfs) => match &rootfs.action {
@@ -32,11 +32,11 @@ pub fn run(command: &Command) -> Result<End, Diagnostic> {
             Some(Action::SetAgent(args)) => set_agent::run(args)?,
             Some(Action::Grow(args)) => grow::run(args)?,
             Some(Action::Explain(args)) => explain::run(args)?,
-            Some(Action::Boot(args)) => return boot::run(args),
-            None => rootfs::run(&rootfs.build)?,
+            Some(Action::Boot(args)) => return boot::run(args, process),
+            None => rootfs::run(&rootfs.build, process)?,
         },
         Command::Cache(args) => return cache::run(args),
-        Command::Run(args) => return run::run(args),
+        Command::Run(args) => return run::run(args, process),
         Command::Version(args) => version::run(args)?,
         Command::Completion(args) => completion::run(args)?,
         Command::Manual(args) => manual::run(args)?,

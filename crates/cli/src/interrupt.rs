@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nex_cancel::{Cancel, Workspace};
+use nex_terminal::Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
@@ -24,6 +26,15 @@ const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// How long the disk may take at a forced end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What nex gives back when it ends, however it ends. `main` makes one, and commands lend clones of its parts to what they do.
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    /// What would be left behind.
+    pub workspace: Workspace,
+    /// The user's terminal.
+    pub terminal: Terminal,
+}
 
 /// The signals that end nex. What was ignored when nex was started stays so, as with all programs: nohup(1) asks for that, and
 /// shells without job control do so for what they run in the background.
@@ -47,11 +58,14 @@ pub fn survive_file_size_limits() -> io::Result<()> {
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map(drop)
 }
 
-/// A build that a signal ends: a thread of its own cleans up what the build has begun, and ends nex.
+/// A build that a signal ends: a thread of its own cancels it, cleans up what it has begun, and ends nex. It waits for nothing that the
+/// build waits for.
 ///
 /// When this is dropped, the build is over, one way or the other, and there is nothing to clean up any more.
 pub struct CleanUp {
     is_over: Arc<Mutex<bool>>,
+    /// Cancels the build.
+    pub cancel: Cancel,
 }
 
 impl CleanUp {
@@ -59,22 +73,24 @@ impl CleanUp {
     ///
     /// # Errors
     /// When they cannot be caught.
-    pub fn when_interrupted() -> io::Result<Self> {
-        end_when_overdue(Grace::CLEAN_UP)?;
-        let is_over = Arc::new(Mutex::new(false));
+    pub fn when_interrupted(process: &Process) -> io::Result<Self> {
+        end_when_overdue(Grace::CLEAN_UP, process)?;
+        let (is_over, cancel) = (Arc::new(Mutex::new(false)), Cancel::new()?);
         let (shared, mut signals) = (Arc::clone(&is_over), Signals::new(signals())?);
+        let (token, process) = (cancel.clone(), process.clone());
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             let Some(signal) = signals.forever().next() else { return };
             // Kept for ever: whoever ends the build now waits for the end of nex.
             let is_over = shared.lock().unwrap_or_else(PoisonError::into_inner);
             if !*is_over {
-                nex_rootfs::remove_leftovers();
-                nex_sandbox::end_runs();
+                token.cancel();
+                process.terminal.give_back();
+                process.workspace.clean_up();
                 tell(format_args!("error: interrupted by {}; nothing was written", name(signal)));
             }
-            end_by(signal);
+            end_by(signal, &process);
         })?;
-        Ok(Self { is_over })
+        Ok(Self { is_over, cancel })
     }
 }
 
@@ -89,8 +105,8 @@ impl Drop for CleanUp {
 ///
 /// # Errors
 /// When they cannot be caught.
-pub fn end_at_once() -> io::Result<()> {
-    if is_first_process() { end_when_overdue(Grace::NONE) } else { Ok(()) }
+pub fn end_at_once(process: &Process) -> io::Result<()> {
+    if is_first_process() { end_when_overdue(Grace::NONE, process) } else { Ok(()) }
 }
 
 /// How long a command may take to end itself.
@@ -116,18 +132,20 @@ impl Grace {
 ///
 /// # Errors
 /// When the signals cannot be caught.
-pub fn end_when_overdue(grace: Grace) -> io::Result<()> {
+pub fn end_when_overdue(grace: Grace, process: &Process) -> io::Result<()> {
     let mut signals = Signals::new(signals())?;
+    let process = process.clone();
     std::thread::Builder::new().name("overdue".into()).spawn(move || {
         let mut graces = [Some(grace.first), grace.second].into_iter();
         for signal in signals.forever() {
-            let Some(patience) = graces.next().flatten() else { end_by(signal) };
+            let Some(patience) = graces.next().flatten() else { end_by(signal, &process) };
+            let overdue = process.clone();
             let clock = std::thread::Builder::new().name("grace".into()).spawn(move || {
                 std::thread::sleep(patience);
-                end_by(signal)
+                end_by(signal, &overdue)
             });
             if clock.is_err() {
-                end_by(signal);
+                end_by(signal, &process);
             }
         }
     })?;
@@ -135,9 +153,9 @@ pub fn end_when_overdue(grace: Grace) -> io::Result<()> {
 }
 
 /// Ends nex as if it had not caught the signal: who waits for it sees that signal. Nothing is dropped any more.
-pub fn end_by(signal: i32) -> ! {
-    nex_terminal::give_back_at_once();
-    nex_vmm::end_guests(LAST_WORDS);
+pub fn end_by(signal: i32, process: &Process) -> ! {
+    process.terminal.give_back_at_once();
+    process.workspace.clean_up_within(LAST_WORDS);
     if is_first_process() {
         // The kernel lets no signal end it by default.
         signal_hook::low_level::exit(End::Signal(signal).exit_code().into());

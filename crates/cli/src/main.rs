@@ -23,6 +23,7 @@ use clap::error::{ContextKind, ContextValue};
 use cli::{Command, Stream, tips, variables};
 use diagnostic::Diagnostic;
 use end::End;
+use interrupt::Process;
 
 fn main() -> ExitCode {
     // The processes around a setup script are this program too.
@@ -34,14 +35,15 @@ fn main() -> ExitCode {
         return code;
     }
     // Here, where all that was begun is dropped.
-    match nex() {
+    let process = Process::default();
+    match nex(&process) {
         End::Code(code) => ExitCode::from(code),
-        End::Signal(signal) => interrupt::end_by(signal),
+        End::Signal(signal) => interrupt::end_by(signal, &process),
     }
 }
 
 /// Does what the arguments ask for.
-fn nex() -> End {
+fn nex(process: &Process) -> End {
     let arguments: Vec<_> = std::env::args_os().collect();
     let cli = match variables::parse(&arguments, |name| std::env::var_os(name)) {
         Ok(asked) => {
@@ -51,7 +53,7 @@ fn nex() -> End {
         Err(error) => return explain_usage(error, &arguments),
     };
     let result =
-        interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| commands::run(&cli.command));
+        interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| commands::run(&cli.command, process));
     result.unwrap_or_else(|diagnostic| {
         report(&diagnostic, &cli.command);
         diagnostic.end()

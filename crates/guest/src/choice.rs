@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use nex_cancel::Workspace;
 use nex_kernel::Form;
 use nex_vmm::kvm::{Kvm, Verdict};
 use nex_vmm::{Accelerator, Architecture, Bus, Firecracker, Jail, Qemu, Vmm};
@@ -21,6 +22,8 @@ pub struct VmmOptions {
     pub accelerator: Option<Accelerator>,
     /// Where to remember what has been learned about KVM.
     pub cache: Option<PathBuf>,
+    /// Where the guest is noted as long as it runs: cleaning this up ends it.
+    pub workspace: Workspace,
 }
 
 impl VmmOptions {
@@ -91,12 +94,12 @@ impl Choice {
                 if is_emulated {
                     return Err(Error::NoEmulation);
                 }
-                let (vmm, accelerator) = (Box::new(firecracker(options.jail.as_ref())?), Accelerator::Kvm);
+                let (vmm, accelerator) = (Box::new(firecracker(options)?), Accelerator::Kvm);
                 let why = "it was asked for".into();
                 return Ok(Self { vmm, accelerator, why, is_trial: false, is_required: true, kvm });
             }
             (VmmKind::Auto, None) if !is_emulated => {
-                if let Some((vmm, verdict)) = usable_firecracker(kernel, &kvm) {
+                if let Some((vmm, verdict)) = usable_firecracker(options, kernel, &kvm) {
                     let is_trial = verdict == Verdict::Unproven;
                     let works = if is_trial { "KVM runs a few instructions" } else { "KVM works" };
                     let is_required = options.accelerator.is_some() || qemu_takes(kernel).is_err();
@@ -165,9 +168,9 @@ impl Choice {
 }
 
 /// Firecracker, in its jail if there is to be one.
-fn firecracker(jail: Option<&JailOptions>) -> Result<Firecracker, Error> {
-    let firecracker = Firecracker::find()?.with_vsock(&[PORT]);
-    let Some(options) = jail else { return Ok(firecracker) };
+fn firecracker(options: &VmmOptions) -> Result<Firecracker, Error> {
+    let firecracker = Firecracker::find()?.with_vsock(&[PORT]).in_workspace(&options.workspace);
+    let Some(options) = &options.jail else { return Ok(firecracker) };
     let jailer = options.jailer.clone().or_else(|| firecracker.jailer()).ok_or(Error::NoJailer)?;
     let mut jail = Jail::new(jailer, options.uid, options.gid);
     jail.base = options.base.clone().unwrap_or(jail.base);
@@ -176,11 +179,11 @@ fn firecracker(jail: Option<&JailOptions>) -> Result<Firecracker, Error> {
 }
 
 /// Firecracker, if it is there, could run this kernel, and nothing is known against KVM.
-fn usable_firecracker(kernel: &GuestKernel, kvm: &Kvm) -> Option<(Firecracker, Verdict)> {
+fn usable_firecracker(options: &VmmOptions, kernel: &GuestKernel, kvm: &Kvm) -> Option<(Firecracker, Verdict)> {
     if Architecture::host() != Some(kernel.architecture) || kernel.bus != Bus::Virtio {
         return None;
     }
-    let firecracker = Firecracker::find().ok()?.with_vsock(&[PORT]);
+    let firecracker = Firecracker::find().ok()?.with_vsock(&[PORT]).in_workspace(&options.workspace);
     let verdict = kvm.verdict(&firecracker.name());
     (!matches!(verdict, Verdict::Fails(_))).then_some((firecracker, verdict))
 }

@@ -163,6 +163,9 @@ pub enum Error {
 /// What is wrong with a layer.
 #[derive(Debug, thiserror::Error)]
 pub enum LayerError {
+    /// Nobody wants it any more.
+    #[error("it was cancelled")]
+    Cancelled,
     /// The image has fewer layers.
     #[error("the image has only {layers} layers")]
     NoSuchLayer {

@@ -22,6 +22,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nex_cancel::Cancel;
 use nex_text::short_digest;
 
 use self::pipe::PipeReader;
@@ -185,6 +186,13 @@ impl LayerReader {
             .map_err(|problem| Error::layer(index, digest, problem))?;
         let total = Total { unpacked: job.unpacked, limit: job.limits.uncompressed_bytes };
         Ok(LayerReader { index, digest, progress, tar, total })
+    }
+
+    /// The same, which fails once this is cancelled.
+    #[must_use]
+    pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
+        self.tar.fail_at(cancel.clone());
+        self
     }
 
     /// Reads what is left, and gives the layer's facts once all of them are checked.

@@ -8,6 +8,7 @@ mod stages;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use nex_cancel::{Cancel, Workspace};
 use nex_ext4::Size;
 use nex_image::{Keep, LayerError, Progress, ReadAhead, Reference};
 
@@ -59,6 +60,10 @@ pub struct Options {
     pub limits: Limits,
     /// Where layers are kept for later builds, if they are.
     pub cache: Option<CacheOptions>,
+    /// Cancels the build.
+    pub cancel: Cancel,
+    /// Notes what the build would leave behind if it did not come to its end.
+    pub workspace: Workspace,
 }
 
 /// What the user decides about the guest.
@@ -77,7 +82,8 @@ pub struct GuestOptions {
 /// Builds a root filesystem and publishes it.
 ///
 /// # Errors
-/// When there is none; the output is then as it was before.
+/// When there is none; the output is then as it was before. [`Error::Cancelled`] when the build was cancelled: nothing of it is left
+/// then.
 pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Error> {
     let (cache, cache_note) = match options.cache.as_ref().map(Cache::open).transpose() {
         Ok(cache) => (cache, None),
@@ -85,7 +91,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     };
     let mut report = match attempt(options, events, cache.as_ref()) {
         Ok(report) => report,
-        Err(error) => begin_again(error, options, events, cache.as_ref())?,
+        Err(error) => begin_again(error, options, events, cache.as_ref()).map_err(|error| cancelled(options, error))?,
     };
     report.notes.extend(cache_note);
     Ok(report)
@@ -99,7 +105,7 @@ fn begin_again(
     events: &Arc<dyn Events>,
     cache: Option<&Cache>,
 ) -> Result<Report, Error> {
-    let Some(cache) = cache else { return Err(failure) };
+    let Some(cache) = cache.filter(|_| !options.cancel.is_cancelled()) else { return Err(failure) };
     match &failure {
         Error::Cached { shelf, key, what } => {
             cache.discard(*shelf, key, what);
@@ -121,14 +127,20 @@ fn begin_again(
     }
 }
 
+/// A failure, as the cancellation's doing if there was one: what fails of what is taken away says nothing.
+fn cancelled(options: &Options, failure: Error) -> Error {
+    options.cancel.check().map_or_else(Error::Cancelled, |()| failure)
+}
+
 /// Builds, with what the cache gives.
 fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -> Result<Report, Error> {
+    options.cancel.check()?;
     let mut phases = Phases::start("resolve");
     let agent = AgentFile::open(&options.agent)?;
     options.script.as_ref().map_or(Ok(()), ScriptOptions::check).map_err(Error::Script)?;
-    let unfinished = options.output.create()?;
+    let unfinished = options.output.create(&options.workspace)?;
     let hash_file = match &options.verity {
-        Some(verity::Place::File(path)) => Some(HashFile::create(path, &options.output)?),
+        Some(verity::Place::File(path)) => Some(HashFile::create(path, &options.output, &options.workspace)?),
         Some(verity::Place::Appended) | None => None,
     };
     let keep = cache.map(|cache| Arc::new(cache.clone()) as Arc<dyn Keep>);
@@ -172,6 +184,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         Err(error) => return Err(build.too_small().unwrap_or(error)),
     };
 
+    options.cancel.check()?;
     phases.next("metadata");
     let mut notes = build.notes(wiring.notes, script.as_ref());
     notes.extend(machine_note);
@@ -191,6 +204,8 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         verity: verity.clone(),
         hash_file,
         events: events.as_ref(),
+        cancel: &options.cancel,
+        workspace: &options.workspace,
     };
     let published = publication.publish(&options.output)?;
     let script = script.map(|ran| ran.finish(&mut notes));

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use nex_cancel::Cancelled;
 use nex_text::Lines;
 use thiserror::Error;
 
@@ -22,6 +23,9 @@ use crate::{agent, guest};
 /// Why there is no root filesystem.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// The build was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
     /// The image cannot be had.
     #[error(transparent)]
     Image(#[from] nex_image::Error),

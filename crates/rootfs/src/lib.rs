@@ -49,7 +49,7 @@ pub use layer::PathError;
 pub use links::LinkError;
 pub use merge::MergeError;
 pub use nex_tar::Error as TarError;
-pub use output::{Compression, Destination, OtherForm, OutputError, Role as OutputRole, remove_leftovers};
+pub use output::{Compression, Destination, OtherForm, OutputError, Role as OutputRole};
 pub use place::{Limits, PlaceCause, PlaceError};
 pub use report::{
     AgentReport, AgentServiceReport, ChangeKind, ChangeReport, DirectoryReport, ImageReport, LayerReport, PhaseReport,

@@ -13,5 +13,5 @@ pub use destination::{Compression, Destination, OtherForm};
 pub use error::{OutputError, Role};
 pub use hashed::sha256;
 pub use publish::{HashFile, Publication};
-pub use unfinished::{Unfinished, remove_leftovers};
+pub use unfinished::Unfinished;
 pub use write_back::WriteBack;

@@ -17,10 +17,12 @@ mod told;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
+use nex_cancel::{Cancel, Workspace};
 use nex_contract::split_variable;
 use nex_ext4::{Timestamp, Writer};
 use nex_program::BadScript;
 use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_sockets, only_one_id};
+use nex_terminal::Terminal;
 use thiserror::Error;
 
 use crate::cache::{Cache, Key};
@@ -177,6 +179,18 @@ impl Ran {
     }
 }
 
+/// What a run has around it.
+pub struct Context<'a> {
+    /// The file that the writer writes to.
+    pub image: &'a File,
+    /// Is told how far it is.
+    pub events: &'a dyn Events,
+    /// Whether it is still wanted.
+    pub cancel: &'a Cancel,
+    /// Where its tree and its processes are noted.
+    pub workspace: &'a Workspace,
+}
+
 /// A cache, and what decides the tree that scripts begin with.
 pub struct ScriptCache<'a> {
     /// The cache.
@@ -186,19 +200,19 @@ pub struct ScriptCache<'a> {
 }
 
 /// Runs the scripts in the tree that has been merged so far, and merges what they change; or merges what they changed in an
-/// earlier run that began with the same. `image` is the file that the writer writes to.
+/// earlier run that began with the same.
 ///
 /// # Errors
 /// When a script cannot run or fails, or makes too much, or the output cannot take it.
 pub fn run(
     options: &ScriptOptions,
-    image: &File,
+    context: &Context,
     writer: &mut Writer,
     merge: &mut Merge,
     bounds: Bounds,
     cache: Option<&ScriptCache>,
-    events: &dyn Events,
 ) -> Result<Ran, ScriptError> {
+    let events = context.events;
     let world = &options.sandbox.world;
     let only_one_id = only_one_id();
     let kept = cache.and_then(|cache| Kept::of(cache, world, only_one_id.is_some()));
@@ -212,11 +226,13 @@ pub fn run(
             Feed::Record(record)
         }
         None => {
-            let laying = start(options, image, writer, merge, events)?;
+            let laying = start(options, context, writer, merge)?;
             left_behind = laying.left_behind().to_vec();
-            let changes = laying.run(&mut |line| events.script_output(line)).inspect_err(|_| {
-                // There is no report that could tell.
-                left_behind.iter().for_each(|note| events.note(note));
+            let changes = laying.run(&mut |line| events.script_output(line)).inspect_err(|error| {
+                // There is no report that could tell. Who cancels a build does not ask.
+                if !matches!(error, nex_sandbox::Error::Cancelled(_)) {
+                    left_behind.iter().for_each(|note| events.note(note));
+                }
             })?;
             Feed::Run(Box::new(changes), kept.as_ref().map(|kept| kept.begin(&names)))
         }
@@ -272,14 +288,15 @@ pub fn network_note(network: Network) -> Option<String> {
 /// When a script cannot run or fails, or there is no terminal or no shell.
 pub fn shell(
     options: &ScriptOptions,
-    image: &File,
+    context: &Context,
     writer: &mut Writer,
     merge: &Merge,
-    events: &dyn Events,
+    terminal: &Terminal,
 ) -> Result<(), ScriptError> {
-    let laying = start(options, image, writer, merge, events)?;
+    let events = context.events;
+    let laying = start(options, context, writer, merge)?;
     laying.left_behind().iter().for_each(|note| events.note(note));
-    laying.shell(&mut |line| events.script_output(line), &mut |failure| {
+    laying.shell(terminal, &mut |line| events.script_output(line), &mut |failure| {
         events.shell_started(failure.map(|failure| failure as &dyn std::error::Error));
     })?;
     Ok(())
@@ -288,18 +305,17 @@ pub fn shell(
 /// Lays the tree out.
 fn start(
     options: &ScriptOptions,
-    image: &File,
+    context: &Context,
     writer: &mut Writer,
     merge: &Merge,
-    events: &dyn Events,
 ) -> Result<Laying, ScriptError> {
     writer.flush()?;
     // A handle with a position of its own, with which nothing can be written.
-    let source = File::open(format!("/proc/self/fd/{}", image.as_raw_fd())).map_err(ScriptError::Source)?;
-    let mut laying = Sandbox::start(options.sandbox.clone(), &source)?;
+    let source = File::open(format!("/proc/self/fd/{}", context.image.as_raw_fd())).map_err(ScriptError::Source)?;
+    let mut laying = Sandbox::start(options.sandbox.clone(), &source, context.cancel, context.workspace)?;
     lay_out::lay_out(merge.tree(), &mut laying)?;
     for script in &options.sandbox.world.scripts {
-        events.script_started(&script.name);
+        context.events.script_started(&script.name);
     }
     Ok(laying)
 }

@@ -4,12 +4,16 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nex_cancel::Cancelled;
 use nex_text::Lines;
 use thiserror::Error;
 
 /// Why there are no changes.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// The run was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
     /// The work directory cannot be had.
     #[error("cannot use the work directory '{}' of setup scripts: {cause}; choose another with --work-dir", .path.display())]
     WorkDir {
@@ -138,4 +142,11 @@ pub enum Error {
     /// An inner process ended or spoke nonsense.
     #[error("the setup script's keeper ended early: {0}; run the command again")]
     Keeper(io::Error),
+}
+
+impl Error {
+    /// A failure as this error, unless it is nothing but a cancellation.
+    pub(crate) fn unless_cancelled(make: impl FnOnce(io::Error) -> Self) -> impl FnOnce(io::Error) -> Self {
+        |cause| if Cancelled::is_cause_of(&cause) { Self::Cancelled(Cancelled) } else { make(cause) }
+    }
 }

@@ -14,7 +14,7 @@ use crate::wire::Channel;
 /// # Errors
 /// The keeper's own too, when a step has failed.
 pub fn answer(keeper: &mut Channel) -> Result<Answer, Error> {
-    match keeper.receive().map_err(Error::Keeper)? {
+    match keeper.receive().map_err(Error::unless_cancelled(Error::Keeper))? {
         Answer::Failed(mut message) => {
             if let Some(hint) = ids::app_armor() {
                 message += &format!("; {hint}");
@@ -41,7 +41,7 @@ impl Incoming {
     /// The next change. `None` when there are no more.
     pub fn next_change(&mut self, keeper: &mut Channel) -> Result<Option<Change>, Error> {
         let unread = std::mem::take(&mut self.unread);
-        io::copy(&mut keeper.reader().take(unread), &mut io::sink()).map_err(Error::Keeper)?;
+        io::copy(&mut keeper.reader().take(unread), &mut io::sink()).map_err(Error::unless_cancelled(Error::Keeper))?;
         match answer(keeper)? {
             Answer::Change(change) => {
                 self.unread = change.content_length();
@@ -54,7 +54,8 @@ impl Incoming {
 
     /// The next bytes of the last change's file; 0 when there are no more.
     pub fn read(&mut self, keeper: &mut Channel, buffer: &mut [u8]) -> Result<usize, Error> {
-        let read = keeper.reader().take(self.unread).read(buffer).map_err(Error::Keeper)?;
+        let read = keeper.reader().take(self.unread).read(buffer);
+        let read = read.map_err(Error::unless_cancelled(Error::Keeper))?;
         self.unread -= read as u64;
         if read == 0 && self.unread > 0 && !buffer.is_empty() {
             return Err(Error::Keeper(io::ErrorKind::UnexpectedEof.into()));

@@ -8,20 +8,23 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nex_cancel::{Cancel, Leftover, Workspace};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 
 use crate::error::Error;
 use crate::ids::{self, Ids};
 use crate::incoming::{self, unexpected};
-use crate::interrupt;
 use crate::protocol::{Answer, Order};
 use crate::stage::KEEPER;
 use crate::wire::{Channel, receive_files, send_files};
-use crate::work_dir::RunDir;
+use crate::work_dir::{RunDir, remove_empty};
 
 /// How long a keeper may take to end that has said all that it had to say.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long it may take to remove its tree when it is cancelled; what it does not get done is left to the next run.
+const CLEAN_UP: Duration = Duration::from_secs(8);
 
 /// The process in the first user namespace. It ends with this.
 pub struct Keeper {
@@ -30,6 +33,8 @@ pub struct Keeper {
     pub channel: Channel,
     /// Whether it has said all that it had to say.
     is_done: bool,
+    /// Its process and its tree. Forgotten behind all else, when the process has ended.
+    _leftover: Leftover,
 }
 
 impl Keeper {
@@ -37,7 +42,13 @@ impl Keeper {
     ///
     /// # Errors
     /// When the machine does not allow it.
-    pub fn spawn(run: &RunDir, files: &[BorrowedFd], ids: &Ids) -> Result<Self, Error> {
+    pub fn spawn(
+        run: &RunDir,
+        files: &[BorrowedFd],
+        ids: &Ids,
+        cancel: &Cancel,
+        workspace: &Workspace,
+    ) -> Result<Self, Error> {
         let start = || {
             let (ours, theirs) = UnixStream::pair()?;
             let child = Command::new("/proc/self/exe")
@@ -46,10 +57,11 @@ impl Keeper {
                 .stdin(Stdio::from(OwnedFd::from(theirs)))
                 .stdout(Stdio::null())
                 .spawn()?;
+            let leftover = note(workspace, &child, &ours, run)?;
             let files = [files, &[run.lock.as_fd()]].concat();
             let sent = send_files(&ours, &files);
-            let keeper = Self { child, channel: Channel::new(ours)?, is_done: false };
-            interrupt::began(Pid::from_child(&keeper.child), keeper.channel.socket(), &run.path)?;
+            let channel = Channel::cancelled_by(cancel.clone(), ours)?;
+            let keeper = Self { child, channel, is_done: false, _leftover: leftover };
             sent.map(|()| keeper)
         };
         let mut keeper = start().map_err(Error::Keeper)?;
@@ -87,14 +99,14 @@ impl Keeper {
     /// # Errors
     /// When the keeper is gone: what it said then.
     pub fn passed(&mut self, passage: &UnixStream) -> Result<OwnedFd, Error> {
-        let file = receive_files(passage)
-            .and_then(|files| files.into_iter().next().ok_or_else(|| io::Error::other("it passed no file")));
+        let file = self.channel.cancel().wait_for(passage.as_fd()).and_then(|()| receive_files(passage));
+        let file = file.and_then(|files| files.into_iter().next().ok_or_else(|| io::Error::other("it passed no file")));
         self.or_its_reason(file)
     }
 
     /// A keeper that is not there any more has said why.
     fn or_its_reason<T>(&mut self, result: io::Result<T>) -> Result<T, Error> {
-        result.map_err(|error| self.answer().err().unwrap_or(Error::Keeper(error)))
+        result.map_err(|error| self.answer().err().unwrap_or_else(|| Error::unless_cancelled(Error::Keeper)(error)))
     }
 
     /// What it says next.
@@ -107,20 +119,20 @@ impl Keeper {
         self.noting(answer)
     }
 
-    /// Takes note of a failure, after which it has no more to say.
+    /// Takes note of a failure, after which it has no more to say. Cancelled, it has not failed.
     pub fn noting<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
-        self.is_done |= result.is_err();
+        self.is_done |= result.as_ref().is_err_and(|error| !matches!(error, Error::Cancelled(_)));
         result
     }
 
-    /// Whether it ends soon.
-    fn ends(&self) -> bool {
+    /// Whether it ends within this time.
+    fn ends(&self, patience: Duration) -> bool {
         let Ok(process) = rustix::process::pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty()) else {
             return true;
         };
         let start = Instant::now();
         loop {
-            let left = PATIENCE.saturating_sub(start.elapsed());
+            let left = patience.saturating_sub(start.elapsed());
             let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
             match rustix::event::poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&left)) {
                 Err(rustix::io::Errno::INTR) => {}
@@ -134,12 +146,29 @@ impl Drop for Keeper {
     /// Nobody listens any more: the keeper ends its scripts, removes the tree, and ends too. Once it has done that, nobody waits
     /// for what may hold one of its threads.
     fn drop(&mut self) {
-        interrupt::ended(Pid::from_child(&self.child));
         self.channel.socket().shutdown(Shutdown::Both).ok();
-        if self.is_done && !self.ends() {
+        let patience = match (self.is_done, self.channel.cancel().is_cancelled()) {
+            (true, _) => Some(PATIENCE),
+            (false, true) => Some(CLEAN_UP),
+            (false, false) => None,
+        };
+        if patience.is_some_and(|patience| !self.ends(patience)) {
             self.child.kill().ok();
         } else {
             self.child.wait().ok();
         }
     }
+}
+
+/// Notes how to end a keeper, and to remove its tree.
+fn note(workspace: &Workspace, keeper: &Child, line: &UnixStream, run: &RunDir) -> io::Result<Leftover> {
+    let process = rustix::process::pidfd_open(Pid::from_child(keeper), PidfdFlags::empty())?;
+    let (line, run) = (line.try_clone()?, run.path.clone());
+    let patience = Timespec { tv_sec: CLEAN_UP.as_secs().cast_signed(), tv_nsec: 0 };
+    Ok(workspace.note(move || {
+        // The keeper notices that nobody listens any more. What fails here is made good by the next run.
+        line.shutdown(Shutdown::Both).ok();
+        rustix::event::poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&patience)).ok();
+        remove_empty(&run).ok();
+    })?)
 }

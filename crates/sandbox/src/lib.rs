@@ -19,12 +19,12 @@
 //!
 //! The program that uses this crate calls [`enter_stage`] first of all in its `main`.
 
+mod abandoned;
 mod error;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod ids;
 mod incoming;
-mod interrupt;
 mod keep;
 mod keeper_process;
 mod memory_group;
@@ -42,13 +42,13 @@ mod uplink;
 mod wire;
 mod work_dir;
 
+pub use abandoned::{Abandoned, remove_abandoned};
 pub use error::Error;
 pub use ids::only_one_id;
-pub use interrupt::end_runs;
 pub use node::{Change, Kind, Node, Piece, Xattr};
 pub use options::{Limits, MemoryBound, Mount, Network, Options, Script, Secret, World};
 pub use resolver::without_lent;
 pub use sandbox::{Changes, Laying, Sandbox};
 pub use stage::enter_stage;
 pub use uplink::{AbstractSockets, abstract_sockets};
-pub use work_dir::{Abandoned, default_work_dir, remove_abandoned};
+pub use work_dir::default_work_dir;

@@ -5,8 +5,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
+use nex_cancel::{Cancel, Workspace};
+use nex_terminal::Terminal;
 use nex_text::Lines;
 
+use crate::abandoned::remove_abandoned;
 use crate::error::Error;
 use crate::ids::Ids;
 use crate::incoming::{Incoming, unexpected};
@@ -20,7 +23,7 @@ use crate::protocol::{Answer, Ending, Limit, Order, Outcome, Setup};
 use crate::resolver;
 use crate::terminal;
 use crate::uplink::Uplink;
-use crate::work_dir::{RunDir, remove_abandoned};
+use crate::work_dir::RunDir;
 
 /// A run, from the start of its keeper to the removal of its tree.
 pub struct Sandbox {
@@ -60,19 +63,22 @@ struct Ended {
 impl Sandbox {
     /// Starts a run. Pieces of files name places in `source`.
     ///
+    /// Once it is cancelled, whatever waits for it fails with [`Error::Cancelled`], and its tree is removed as it is dropped. The
+    /// workspace ends it in the same way.
+    ///
     /// The run ends when the calling thread does.
     ///
     /// # Errors
     /// When the machine does not allow it.
-    pub fn start(options: Options, source: &File) -> Result<Laying, Error> {
-        let left_behind = remove_abandoned(&options.work_dir)?.notes;
+    pub fn start(options: Options, source: &File, cancel: &Cancel, workspace: &Workspace) -> Result<Laying, Error> {
+        let left_behind = remove_abandoned(&options.work_dir, cancel, workspace)?.notes;
         let run = RunDir::create(&options.work_dir)?;
         let ids = Ids::choose();
         let (passage, other_side) = UnixStream::pair().map_err(Error::Keeper)?;
         let memory_group = MemoryGroup::make(options.world.limits.memory);
         let mut files = vec![source.as_fd(), other_side.as_fd()];
         files.extend(memory_group.iter().flat_map(|group| [group.processes.as_fd(), group.events.as_fd()]));
-        let mut keeper = Keeper::spawn(&run, &files, &ids)?;
+        let mut keeper = Keeper::spawn(&run, &files, &ids, cancel, workspace)?;
         let setup = Setup {
             place: std::path::absolute(&run.path).map_err(Error::Keeper)?,
             ids: ids.in_tree(),
@@ -218,7 +224,7 @@ impl Laying {
         }
     }
 
-    /// Runs the scripts, and then an interactive shell on the terminal that is standard input and output, in the state that
+    /// Runs the scripts, and then an interactive shell on the terminal, which must be standard output too, in the state that
     /// the last script has left, or the first that has failed. `begins` is told why that one has. Nothing of the tree is
     /// kept.
     ///
@@ -226,6 +232,7 @@ impl Laying {
     /// When the tree cannot be laid out, a script fails, or there is no terminal or no shell.
     pub fn shell(
         self,
+        terminal: &Terminal,
         line: &mut (dyn FnMut(&[u8]) + Send),
         begins: &mut dyn FnMut(Option<&Error>),
     ) -> Result<(), Error> {
@@ -237,7 +244,8 @@ impl Laying {
         if shell {
             begins(sandbox.check(&ending, &last_lines).err().as_ref());
             let shell = sandbox.keeper.passed(&passage)?;
-            terminal::lend(shell, sandbox.keeper.channel.socket().as_fd()).map_err(Error::Terminal)?;
+            terminal::lend(terminal, shell, &sandbox.keeper.channel)
+                .map_err(Error::unless_cancelled(Error::Terminal))?;
             ending = match sandbox.keeper.answer()? {
                 Answer::Ended(ending) => ending,
                 answer => return Err(unexpected(&answer)),
@@ -277,16 +285,5 @@ impl Changes {
     /// When it cannot be removed.
     pub fn finish(self) -> Result<(), Error> {
         self.sandbox.finish()
-    }
-}
-
-/// Removes the tree that a killed run has left.
-pub fn remove_tree(run: &RunDir) -> Result<(), Error> {
-    let ids = Ids::choose();
-    let mut keeper = Keeper::spawn(run, &[], &ids)?;
-    keeper.order(&Order::Remove { groups: ids.only_one().is_none() })?;
-    match keeper.answer()? {
-        Answer::Removed => Ok(()),
-        answer => Err(unexpected(&answer)),
     }
 }

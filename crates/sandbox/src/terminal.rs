@@ -2,16 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use nex_terminal::Lent;
+use nex_terminal::Terminal;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::termios::{tcgetwinsize, tcsetwinsize};
 use signal_hook::SigId;
 use signal_hook::consts::SIGWINCH;
+
+use crate::wire::Channel;
 
 const BUFFER: usize = 4 << 10;
 
@@ -43,14 +45,14 @@ impl Drop for Resizes {
     }
 }
 
-/// Lends the terminal to the shell behind `shell`, the other side of its own, until there is something to read from
-/// `end`.
+/// Lends the terminal to the shell behind `shell`, the other side of its own, until there is something to read from the
+/// keeper.
 ///
 /// # Errors
-/// When there is no terminal, or it is gone before that.
-pub fn lend(shell: OwnedFd, end: BorrowedFd) -> io::Result<()> {
+/// When there is no terminal, or it is gone before that, or the run is cancelled.
+pub fn lend(terminal: &Terminal, shell: OwnedFd, keeper: &Channel) -> io::Result<()> {
     let resizes = Resizes::watch()?;
-    let _lent = Lent::new()?;
+    let _lent = terminal.lend()?;
     rustix::fs::fcntl_setfl(&shell, rustix::fs::fcntl_getfl(&shell)? | OFlags::NONBLOCK)?;
     let mut shell = File::from(shell);
     resize(&shell);
@@ -60,17 +62,21 @@ pub fn lend(shell: OwnedFd, end: BorrowedFd) -> io::Result<()> {
             true => (PollFlags::IN, PollFlags::IN),
             false => (PollFlags::empty(), PollFlags::IN | PollFlags::OUT),
         };
+        let end = keeper.socket().as_fd();
         let mut ready = [
             PollFd::from_borrowed_fd(rustix::stdio::stdin(), stdin),
             PollFd::new(&shell, for_shell),
             PollFd::new(&resizes.told, PollFlags::IN),
             PollFd::from_borrowed_fd(end, PollFlags::IN),
+            // Where nobody cancels, the same once more.
+            PollFd::from_borrowed_fd(keeper.cancel().file().unwrap_or(end), PollFlags::IN),
         ];
         match rustix::event::poll(&mut ready, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let [stdin, of_shell, resized, ended] = ready.map(|ready| ready.revents());
+        keeper.cancel().check()?;
+        let [stdin, of_shell, resized, ended, _] = ready.map(|ready| ready.revents());
         if resized.intersects(PollFlags::IN) {
             resizes.forget();
             resize(&shell);

@@ -2,9 +2,10 @@
 
 use std::io::{self, BufReader, BufWriter, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use nex_cancel::Cancel;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -22,20 +23,45 @@ const MAX_FILES: usize = 253;
 
 /// One end of the line between two processes.
 pub struct Channel {
-    reader: BufReader<UnixStream>,
+    reader: BufReader<Receiver>,
     writer: BufWriter<UnixStream>,
+}
+
+/// What comes from the other side. Reading fails once it is cancelled, also while it waits.
+struct Receiver {
+    socket: UnixStream,
+    cancel: Cancel,
+}
+
+impl Read for Receiver {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cancel.file().is_some() {
+            self.cancel.wait_for(self.socket.as_fd())?;
+        }
+        self.socket.read(buffer)
+    }
 }
 
 impl Channel {
     /// Takes over a socket. Files have to be passed before.
     pub fn new(socket: UnixStream) -> io::Result<Self> {
+        Self::cancelled_by(Cancel::never(), socket)
+    }
+
+    /// The same, where nothing is received any more once this is cancelled.
+    pub fn cancelled_by(cancel: Cancel, socket: UnixStream) -> io::Result<Self> {
         let writer = BufWriter::with_capacity(BUFFER, socket.try_clone()?);
-        Ok(Self { reader: BufReader::with_capacity(BUFFER, socket), writer })
+        Ok(Self { reader: BufReader::with_capacity(BUFFER, Receiver { socket, cancel }), writer })
     }
 
     /// The socket itself, to wait for.
     pub fn socket(&self) -> &UnixStream {
-        self.reader.get_ref()
+        &self.reader.get_ref().socket
+    }
+
+    /// What ends the waiting for it.
+    pub fn cancel(&self) -> &Cancel {
+        &self.reader.get_ref().cancel
     }
 
     /// Sends a message, sooner or later.
@@ -122,7 +148,7 @@ pub fn receive_files(socket: &UnixStream) -> io::Result<Vec<OwnedFd>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
+    use nex_cancel::Cancelled;
 
     use super::*;
 
@@ -147,6 +173,17 @@ mod tests {
         assert_eq!(theirs.receive::<u8>().unwrap(), 8);
         drop(ours);
         assert!(theirs.receive::<u8>().is_err());
+    }
+
+    #[test]
+    fn nobody_waits_once_it_is_cancelled() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let cancel = Cancel::new().unwrap();
+        let mut ours = Channel::cancelled_by(cancel.clone(), ours).unwrap();
+        let waiting = std::thread::spawn(move || ours.receive::<u8>());
+        cancel.cancel();
+        let error = waiting.join().unwrap().unwrap_err();
+        assert!(Cancelled::is_cause_of(&error), "{error}");
     }
 
     #[test]

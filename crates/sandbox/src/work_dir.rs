@@ -3,9 +3,8 @@
 //! Only root and the caller can change the way there (`nex_file::way`), so that paths below it lead nobody elsewhere.
 //!
 //! A run's directory is locked as long as anybody of the run lives. One that is not locked was left behind by a run
-//! that was killed, and the next run removes it. What cannot be removed stays, and is told.
+//! that was killed, and the next run [removes](crate::remove_abandoned) it.
 
-use std::fmt::Display;
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -14,18 +13,15 @@ use std::time::Duration;
 
 use nex_file::way::{self, Missing};
 use nex_file::{lock, private};
-use nex_text::{printable, shell_word};
 use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 
 use crate::error::Error;
-use crate::sandbox::remove_tree;
 
 /// How long another run may keep the work directory's lock, which it has while it looks around there or makes a directory.
-const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(100) } else { lock::PATIENCE };
+pub const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(100) } else { lock::PATIENCE };
 
 /// What the names of runs begin with.
-const PREFIX: &str = "run-";
+pub const PREFIX: &str = "run-";
 
 /// The directory in a run's directory that its user namespace may write to. Who gets past the run's directory, which is
 /// nobody but the caller, may do so too.
@@ -39,85 +35,6 @@ pub fn default_work_dir() -> PathBuf {
         Some(cache) => cache.join("nex/sandbox"),
         None => format!("/var/tmp/nex-{}", rustix::process::geteuid().as_raw()).into(),
     }
-}
-
-/// What became of what killed runs have left.
-#[derive(Debug, Default)]
-pub struct Abandoned {
-    /// How many runs were removed.
-    pub removed: usize,
-    /// What cannot be removed, why, and what to do about it, in words.
-    pub notes: Vec<String>,
-}
-
-/// Removes what killed runs have left in a work directory. What cannot be removed is no fault of the next run, which takes
-/// another place there.
-///
-/// # Errors
-/// When the work directory is not the caller's own, or cannot be read.
-pub fn remove_abandoned(work_dir: &Path) -> Result<Abandoned, Error> {
-    let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
-    let mut result = Abandoned::default();
-    let Some(work_dir) = reach(work_dir, Missing::Left).map_err(failed)? else { return Ok(result) };
-    let abandoned = (|| {
-        let lock = open_directory(&work_dir)?;
-        lock::exclusive(&lock, PATIENCE)?;
-        let mut abandoned = Vec::new();
-        for entry in std::fs::read_dir(&work_dir)? {
-            let path = entry?.path();
-            let is_run = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
-            if !is_run {
-                continue;
-            }
-            match lock_abandoned(&path) {
-                Ok(Some(lock)) => abandoned.push(RunDir { path, lock }),
-                Ok(None) => {}
-                Err(cause) => result.notes.push(stays(&path, &cause)),
-            }
-        }
-        rustix::fs::flock(&lock, FlockOperation::Unlock)?;
-        io::Result::Ok(abandoned)
-    })()
-    .map_err(|cause| failed(cause.to_string()))?;
-    for run in &abandoned {
-        let removed = if run.path.join(BOX).exists() { remove_tree(run).map_err(cause_of) } else { Ok(()) };
-        match removed.and_then(|()| run.remove().map_err(|error| error.to_string())) {
-            Ok(()) => result.removed += 1,
-            Err(cause) => result.notes.push(stays(&run.path, &cause)),
-        }
-    }
-    Ok(result)
-}
-
-/// What the keeper says is about the tree, and not about a script.
-fn cause_of(error: Error) -> String {
-    match error {
-        Error::SetUp(message) => message,
-        error => error.to_string(),
-    }
-}
-
-/// The lock of a run of which nobody lives any more.
-fn lock_abandoned(run: &Path) -> io::Result<Option<File>> {
-    let lock = match open_directory(run) {
-        // It has just ended.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        lock => lock?,
-    };
-    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(lock)),
-        Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn stays(run: &Path, cause: &impl Display) -> String {
-    let word = shell_word(run);
-    format!(
-        "what an earlier setup script has left in '{}' cannot be removed: {cause}; have root unmount what is mounted there, \
-         and run 'chattr -R -ia {word}; rm -rf {word}'",
-        printable(run.as_os_str().as_encoded_bytes())
-    )
 }
 
 /// The directory of one run.
@@ -197,13 +114,14 @@ impl Drop for RunDir {
     }
 }
 
-fn open_directory(path: &Path) -> io::Result<File> {
+/// Opens a directory, and follows no link to it.
+pub fn open_directory(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(path)
 }
 
 /// Where the work directory is, by a way that nobody else can change: paths below it are then the caller's. `None` when it is
 /// missing and stays so.
-fn reach(work_dir: &Path, missing: Missing) -> Result<Option<PathBuf>, String> {
+pub fn reach(work_dir: &Path, missing: Missing) -> Result<Option<PathBuf>, String> {
     let reached = way::open(work_dir, missing).map_err(|error| error.to_string())?;
     Ok(reached.map(|directory| directory.path))
 }
@@ -220,7 +138,14 @@ fn can_run_programs(directory: &File) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::MetadataExt;
 
+    use nex_cancel::{Cancel, Workspace};
+
     use super::*;
+    use crate::abandoned::Abandoned;
+
+    fn remove_abandoned(work_dir: &Path) -> Result<Abandoned, Error> {
+        crate::abandoned::remove_abandoned(work_dir, &Cancel::never(), &Workspace::default())
+    }
 
     #[test]
     fn a_work_directory_belongs_to_the_caller_alone() {
@@ -264,40 +189,5 @@ mod tests {
             let reached = format!("reached through '{}', which can be written to by others", parent.display());
             assert!(error.contains(&reached), "{error}");
         }
-    }
-
-    #[test]
-    fn a_run_that_lives_is_not_removed() {
-        let place = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
-        let run = RunDir::create(place.path()).unwrap();
-        assert_eq!(remove_abandoned(place.path()).unwrap().removed, 0);
-        assert!(run.path.exists());
-        std::fs::remove_dir(run.path.join(BOX)).unwrap();
-        std::fs::write(run.path.join("file"), "left behind").unwrap();
-        let path = run.path.clone();
-        drop(run);
-        std::fs::remove_file(path.join("file")).unwrap();
-        assert_eq!(remove_abandoned(place.path()).unwrap().removed, 1);
-        assert!(!path.exists());
-    }
-
-    #[test]
-    fn what_cannot_be_removed_is_told_and_keeps_nobody_from_running() {
-        let place = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
-        std::fs::write(place.path().join("run-file"), "no directory").unwrap();
-        std::os::unix::fs::symlink("/", place.path().join("run-link")).unwrap();
-        std::fs::create_dir(place.path().join("run-full")).unwrap();
-        std::fs::write(place.path().join("run-full/file"), "").unwrap();
-        std::fs::create_dir(place.path().join("run-empty")).unwrap();
-        let Abandoned { removed, mut notes } = remove_abandoned(place.path()).unwrap();
-        notes.sort();
-        assert_eq!((removed, notes.len()), (1, 3), "{notes:?}");
-        for (note, name) in notes.iter().zip(["run-file", "run-full", "run-link"]) {
-            let path = place.path().join(name);
-            assert!(note.contains(&format!("'{}'", path.display())) && note.contains("rm -rf"), "{note}");
-        }
-        RunDir::create(place.path()).unwrap().remove().unwrap();
     }
 }

@@ -6,7 +6,7 @@
 //! waiting then is thrown away.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -20,50 +20,57 @@ const SILENCE: Duration = Duration::from_millis(100);
 /// How long it is read from at most: somebody may lean on a key.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How the terminal was before it was lent.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+/// The terminal on standard input. A program makes one of these, and clones stand for the same terminal: whoever ends the program
+/// gives back what another thread was lent.
+#[derive(Clone, Debug, Default)]
+pub struct Terminal {
+    /// How it was before it was lent; `None` while it is not.
+    before: Arc<Mutex<Option<Termios>>>,
+}
 
-/// The terminal on standard input, which passes every key on until it is given back: when this is dropped, or by
-/// [`give_back`].
+/// A terminal that passes every key on until it is given back: when this is dropped, or by [`Terminal::give_back`].
 #[derive(Debug)]
-pub struct Lent(());
+pub struct Lent(Terminal);
 
-impl Lent {
+impl Terminal {
     /// Lends it.
     ///
     /// # Errors
     /// When standard input is no terminal, or one that is gone.
-    pub fn new() -> io::Result<Self> {
+    pub fn lend(&self) -> io::Result<Lent> {
         let input = rustix::stdio::stdin();
         let before = tcgetattr(input)?;
         let mut raw = before.clone();
         raw.make_raw();
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-        let this = Self(());
+        *self.before() = Some(before);
+        let lent = Lent(self.clone());
         tcsetattr(input, OptionalActions::Drain, &raw)?;
-        Ok(this)
+        Ok(lent)
+    }
+
+    /// Gives the terminal back as it was, if it is lent. It takes a moment, in which the terminal's answers come.
+    pub fn give_back(&self) {
+        if self.before().is_some() {
+            hear_out(rustix::stdio::stdin());
+            self.give_back_at_once();
+        }
+    }
+
+    /// The same for a process that has no moment left.
+    pub fn give_back_at_once(&self) {
+        if let Some(before) = self.before().take() {
+            restore(rustix::stdio::stdin(), &before);
+        }
+    }
+
+    fn before(&self) -> MutexGuard<'_, Option<Termios>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        give_back();
-    }
-}
-
-/// Gives the terminal back as it was, if it is lent. It takes a moment, in which the terminal's answers come.
-pub fn give_back() {
-    if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        let input = rustix::stdio::stdin();
-        hear_out(input);
-        restore(input, &before);
-    }
-}
-
-/// The same for a process that has no moment left, and waits for nothing.
-pub fn give_back_at_once() {
-    if let Some(before) = BEFORE.try_lock().ok().and_then(|mut before| before.take()) {
-        restore(rustix::stdio::stdin(), &before);
+        self.0.give_back();
     }
 }
 

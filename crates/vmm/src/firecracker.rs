@@ -28,6 +28,7 @@ use api::{Api, Trouble};
 use descriptors::Descriptors;
 use jail::Cell;
 pub use jail::Jail;
+use nex_cancel::{Leftover, Workspace};
 use nex_kernel::Architecture;
 use room::Room;
 use serde_json::{Value, json};
@@ -35,7 +36,6 @@ pub use vsock::Vsock;
 
 use crate::advisory::{self, Advisory, Component};
 use crate::error::Error;
-use crate::forced_end::AtForcedEnd;
 use crate::guest::{Control, Ending, Guest};
 use crate::interrupt::{Interrupt, OwnedInterrupt};
 use crate::machine::{Access, Bus, Machine};
@@ -65,6 +65,7 @@ pub struct Firecracker {
     version: String,
     jail: Option<Jail>,
     vsock_ports: Option<Vec<u32>>,
+    workspace: Workspace,
 }
 
 impl Firecracker {
@@ -95,7 +96,8 @@ impl Firecracker {
             let program = program.into();
             return Err(Error::TooOld { program, version, oldest: format!("{}.{}", OLDEST.0, OLDEST.1) });
         }
-        Ok(Self { program: program.into(), version, jail: None, vsock_ports: None })
+        let workspace = Workspace::default();
+        Ok(Self { program: program.into(), version, jail: None, vsock_ports: None, workspace })
     }
 
     /// The same in a jail for each guest, which root alone can make.
@@ -116,6 +118,13 @@ impl Firecracker {
     #[must_use]
     pub fn with_vsock(mut self, ports: &[u32]) -> Self {
         self.vsock_ports = Some(ports.to_vec());
+        self
+    }
+
+    /// The same with its guests noted in this workspace: cleaning it up kills them, and removes what stands on the disk for them.
+    #[must_use]
+    pub fn in_workspace(mut self, workspace: &Workspace) -> Self {
+        self.workspace = workspace.clone();
         self
     }
 
@@ -149,13 +158,16 @@ impl Firecracker {
         interrupt: Interrupt<'_>,
     ) -> Result<Guest, Error> {
         let run = |cause| Error::Run { program: self.program.clone(), cause };
-        let mut forced_end = vec![at_forced_end(&room).map_err(run)?];
+        // Guests would end all the same; their rooms would stay on the disk until the next one starts.
+        let removal = room.removal().map_err(run)?;
+        let mut leftovers = vec![self.workspace.note(move || drop(removal())).map_err(|closed| run(closed.into()))?];
         let vsock = self.vsock_ports.as_deref().map(|ports| room.vsock(ports)).transpose()?;
         let vsock_name = vsock.as_ref().map(|(name, _)| name.as_str());
         let requests = self.requests(machine, &mut room, vsock_name, interrupt)?;
         let mut process = room.start(&self.program, machine).map_err(run)?;
         let killer = process.killer().map_err(run)?;
-        forced_end.push(AtForcedEnd::run(move || killer.kill(Instant::now() + LAST_WORDS)));
+        let kill = self.workspace.note(move || killer.kill(Instant::now() + LAST_WORDS));
+        leftovers.push(kill.map_err(|closed| run(closed.into()))?);
         // Less room is what there is without asking; nothing else happens.
         let _ = rustix::pipe::fcntl_setpipe_size(&process.output, CONSOLE);
         let asked = self.connect(&mut process, &mut room, interrupt).and_then(|mut api| {
@@ -167,7 +179,7 @@ impl Firecracker {
         match asked {
             Ok(api) => {
                 let (vsock, architecture, notes) = (vsock.map(|(_, vsock)| vsock), machine.architecture, room.notes());
-                let running = Running { api, room, vsock, architecture, _forced_end: forced_end };
+                let running = Running { api, room, vsock, architecture, _leftovers: leftovers };
                 let mut guest = Guest::new(process, Box::new(running));
                 notes.into_iter().for_each(|note| guest.note(note));
                 Ok(guest)
@@ -296,12 +308,6 @@ impl Vmm for Firecracker {
     }
 }
 
-/// Has the room removed if the program ends by force.
-fn at_forced_end(room: &impl Room) -> io::Result<AtForcedEnd> {
-    let removal = room.removal()?;
-    Ok(AtForcedEnd::run(move || drop(removal())))
-}
-
 /// Whether Firecracker may still come to listen. What is not as it should be will not become so.
 fn may_come(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionRefused, NotFound, WouldBlock};
@@ -316,7 +322,7 @@ struct Running<R> {
     vsock: Option<Vsock>,
     architecture: Architecture,
     // Held as long as there is something to be done.
-    _forced_end: Vec<AtForcedEnd>,
+    _leftovers: Vec<Leftover>,
 }
 
 impl<R: Room> Control for Running<R> {

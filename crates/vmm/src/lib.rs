@@ -10,7 +10,6 @@
 mod advisory;
 mod error;
 mod firecracker;
-mod forced_end;
 mod guest;
 mod interrupt;
 pub mod kvm;
@@ -25,7 +24,6 @@ mod vmm;
 pub use advisory::{ADVISORIES, Advisory, Component, Release};
 pub use error::Error;
 pub use firecracker::{Firecracker, Jail, Vsock};
-pub use forced_end::end_guests;
 pub use guest::{Ending, Guest, Reading};
 pub use interrupt::Interrupt;
 pub use machine::{Accelerator, Access, Bus, Drive, Machine};

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use nex_cancel::Workspace;
 use nex_testkit::tiny_guest::Then;
 use nex_testkit::{Failure, Result, command};
 use nex_vmm::{Error, Firecracker, Interrupt, Vmm};
@@ -140,10 +141,12 @@ fn a_forced_end_takes_jails_with_it() -> Result<()> {
 fn start_and_end_by_force(directory: &Path, word: &str) -> Result<()> {
     let firecracker = support::hostile::found(directory)?;
     let (_kernel, kernel) = support::tiny(Then::Hang)?;
+    let workspace = Workspace::default();
+    let firecracker = firecracker.in_workspace(&workspace);
     thread::spawn(move || firecracker.start(&support::machine(kernel)).is_ok());
     wait_for(word)?;
     assert_eq!(jails(directory).len(), 1);
-    nex_vmm::end_guests(PATIENCE);
+    workspace.clean_up_within(PATIENCE);
     std::process::exit(9);
 }
 

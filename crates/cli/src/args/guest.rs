@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
+use nex_cancel::Workspace;
 use nex_guest::{JailOptions, KernelOptions, MachineOptions, Overlay, Verity, VmmKind, VmmOptions};
 use nex_vmm::{Accelerator, Bus};
 
@@ -98,7 +99,7 @@ impl GuestArgs {
     }
 
     /// Who shall run it.
-    pub fn vmm(&self) -> VmmOptions {
+    pub fn vmm(&self, workspace: &Workspace) -> VmmOptions {
         VmmOptions {
             kind: match self.vmm {
                 VmmArg::Auto => VmmKind::Auto,
@@ -112,6 +113,7 @@ impl GuestArgs {
                 AccelArg::Emulation => Some(Accelerator::Emulation),
             },
             cache: nex_rootfs::cache::default_directory(),
+            workspace: workspace.clone(),
         }
     }
 

@@ -2,10 +2,16 @@
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
+
+use nex_cancel::Cancel;
 
 use crate::error::LayerError;
+
+/// How long a reader waits that can be cancelled, before it looks at that again.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// The size of a pool's first buffer.
 const FIRST_SIZE: usize = 32 << 10;
@@ -123,6 +129,7 @@ pub(crate) struct PipeReader<T> {
     current: Option<Buffer>,
     consumed: usize,
     end: Option<T>,
+    cancel: Cancel,
 }
 
 /// Why a stage's work ended early.
@@ -161,10 +168,30 @@ pub(crate) fn spawn_stage<T: Send + 'static>(
         let _ = writer.0.send(last);
     };
     thread::Builder::new().name(format!("layer {stage}")).spawn(run).map_err(LayerError::Thread)?;
-    Ok(PipeReader { messages, stage, current: None, consumed: 0, end: None })
+    Ok(PipeReader { messages, stage, current: None, consumed: 0, end: None, cancel: Cancel::never() })
 }
 
 impl<T> PipeReader<T> {
+    /// From now on it fails once this is cancelled, also while it waits.
+    pub(crate) fn fail_at(&mut self, cancel: Cancel) {
+        self.cancel = cancel;
+    }
+
+    fn receive(&self) -> Result<Message<T>, LayerError> {
+        loop {
+            self.cancel.check().map_err(|_| LayerError::Cancelled)?;
+            let received = match self.cancel.file() {
+                Some(_) => self.messages.recv_timeout(GLANCE),
+                None => self.messages.recv().map_err(RecvTimeoutError::from),
+            };
+            match received {
+                Ok(message) => return Ok(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(LayerError::StageDied { stage: self.stage }),
+            }
+        }
+    }
+
     /// The next buffer as a whole; `None` at the end.
     pub(crate) fn next_piece(&mut self) -> Result<Option<Buffer>, LayerError> {
         self.current = None;
@@ -172,14 +199,13 @@ impl<T> PipeReader<T> {
         if self.end.is_some() {
             return Ok(None);
         }
-        match self.messages.recv() {
-            Ok(Message::Data(buffer)) => Ok(Some(buffer)),
-            Ok(Message::Failed(error)) => Err(error),
-            Ok(Message::End(end)) => {
+        match self.receive()? {
+            Message::Data(buffer) => Ok(Some(buffer)),
+            Message::Failed(error) => Err(error),
+            Message::End(end) => {
                 self.end = Some(end);
                 Ok(None)
             }
-            Err(_) => Err(LayerError::StageDied { stage: self.stage }),
         }
     }
 
@@ -220,6 +246,23 @@ impl<T> Read for PipeReader<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_that_is_cancelled_waits_no_longer() {
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let mut pipe = spawn_stage("wait", 1, move |_: &PipeWriter<()>| {
+            held.recv().ok();
+            Err(Stop::Closed)
+        })
+        .ok()
+        .unwrap();
+        let cancel = Cancel::new().unwrap();
+        pipe.fail_at(cancel.clone());
+        let reader = thread::spawn(move || pipe.next_piece().err());
+        cancel.cancel();
+        assert!(matches!(reader.join().unwrap(), Some(LayerError::Cancelled)));
+        drop(hold);
+    }
 
     #[test]
     fn a_pool_makes_what_is_needed_and_no_more_than_it_may() {

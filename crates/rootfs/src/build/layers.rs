@@ -176,7 +176,7 @@ impl Build<'_> {
         ahead: &mut ReadAhead,
         mut kept: Option<&mut NewPlacedLayer>,
     ) -> Result<Facts, Error> {
-        let mut reader = ahead.take(index)?;
+        let mut reader = ahead.take(index)?.cancelled_by(&self.options.cancel);
         let is_plain = self.options.reference.is_root_filesystem();
         let rules = Rules { limits: self.options.limits, whiteouts: !is_plain };
         let (start, before) = (self.writer.taken_end(), self.placed);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use nex_image::{Progress, ReadAhead};
+use nex_terminal::Terminal;
 
-use super::Options;
 use super::stages::Build;
+use super::{Options, cancelled};
 use crate::agent_file::AgentFile;
 use crate::error::Error;
 use crate::events::Events;
@@ -16,11 +17,15 @@ use crate::script::ScriptOptions;
 ///
 /// # Errors
 /// When a script cannot run or fails, or there is no terminal or no shell.
-pub fn open_shell(options: &Options, events: &Arc<dyn Events>) -> Result<(), Error> {
+pub fn open_shell(options: &Options, events: &Arc<dyn Events>, terminal: &Terminal) -> Result<(), Error> {
+    attempt(options, events, terminal).map_err(|error| cancelled(options, error))
+}
+
+fn attempt(options: &Options, events: &Arc<dyn Events>, terminal: &Terminal) -> Result<(), Error> {
     let agent = AgentFile::open(&options.agent)?;
     options.script.as_ref().map_or(Ok(()), ScriptOptions::check).map_err(Error::Script)?;
     // As in a build, content goes where the output would be.
-    let unfinished = options.output.create()?;
+    let unfinished = options.output.create(&options.workspace)?;
     let aside = Some(unfinished.directory().to_owned());
     let image = nex_image::open(&options.reference, &nex_image::Options { aside, ..options.image.clone() })?;
     let mut build = Build::new(options, &image, &agent, &unfinished)?;
@@ -34,7 +39,7 @@ pub fn open_shell(options: &Options, events: &Arc<dyn Events>) -> Result<(), Err
     }
     build.check_root()?;
     match &options.script {
-        Some(script) => build.shell(script, unfinished.file(), events.as_ref()),
+        Some(script) => build.shell(script, unfinished.file(), events.as_ref(), terminal),
         None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use nex_contract::BOOT_SCRIPT;
 use nex_ext4::{Timestamp, Writer};
 use nex_image::Image;
+use nex_terminal::Terminal;
 
 use super::Options;
 use crate::agent_file::AgentFile;
@@ -93,10 +94,20 @@ impl<'a> Build<'a> {
         let script = script.above(&self.image.config.env);
         let bytes = self.options.image.limits.uncompressed_bytes;
         let bounds = Bounds { limits: self.options.limits, placed: self.placed, bytes, brought: 0 };
-        let ran = script::run(&script, image, &mut self.writer, &mut self.merge, bounds, cache.as_ref(), events);
+        let context = self.context(image, events);
+        let ran = script::run(&script, &context, &mut self.writer, &mut self.merge, bounds, cache.as_ref());
         let ran = ran.map_err(|error| script_error(self.options, error))?;
         self.placed.blocks += ran.blocks;
         Ok(ran)
+    }
+
+    /// What scripts run in.
+    fn context<'b>(&self, image: &'b File, events: &'b dyn Events) -> script::Context<'b>
+    where
+        'a: 'b,
+    {
+        let Options { cancel, workspace, .. } = self.options;
+        script::Context { image, events, cancel, workspace }
     }
 
     /// Everything that decides the tree so far.
@@ -110,9 +121,16 @@ impl<'a> Build<'a> {
     ///
     /// # Errors
     /// When a script fails, or there is no terminal or no shell.
-    pub fn shell(&mut self, script: &ScriptOptions, image: &File, events: &dyn Events) -> Result<(), Error> {
+    pub fn shell(
+        &mut self,
+        script: &ScriptOptions,
+        image: &File,
+        events: &dyn Events,
+        terminal: &Terminal,
+    ) -> Result<(), Error> {
         let script = script.above(&self.image.config.env);
-        let ended = script::shell(&script, image, &mut self.writer, &self.merge, events);
+        let context = self.context(image, events);
+        let ended = script::shell(&script, &context, &mut self.writer, &self.merge, terminal);
         ended.map_err(|error| script_error(self.options, error))
     }
 

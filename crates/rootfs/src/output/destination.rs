@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use nex_cancel::Workspace;
 use thiserror::Error;
 
 use super::error::{OutputError, Role};
@@ -98,15 +99,18 @@ impl Destination {
     ///
     /// # Errors
     /// When the output cannot be what the user named.
-    pub fn create(&self) -> Result<Unfinished, OutputError> {
+    pub fn create(&self, workspace: &Workspace) -> Result<Unfinished, OutputError> {
         match self.target() {
-            Some(target) => target.create_for(match self {
-                Self::File { compression: Compression::None, .. } => Others::AsUmaskHasIt,
-                // Only what comes of it is the user's.
-                _ => Others::Nobody,
-            }),
+            Some(target) => {
+                let others = match self {
+                    Self::File { compression: Compression::None, .. } => Others::AsUmaskHasIt,
+                    // Only what comes of it is the user's.
+                    _ => Others::Nobody,
+                };
+                target.create_for(others, workspace)
+            }
             None if io::stdout().is_terminal() => Err(OutputError::Terminal),
-            None => create_in(&std::env::temp_dir(), Role::Image, Others::Nobody),
+            None => create_in(&std::env::temp_dir(), Role::Image, Others::Nobody, workspace),
         }
     }
 

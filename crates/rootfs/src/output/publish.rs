@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use flate2::write::GzEncoder;
+use nex_cancel::{Cancel, Workspace};
 
 use super::chunks::{Piece, for_each_piece};
 use super::destination::{Compression, Destination};
@@ -30,6 +31,10 @@ pub struct Publication<'a> {
     pub hash_file: Option<HashFile<'a>>,
     /// Is told how far it is.
     pub events: &'a dyn Events,
+    /// Whether it is still wanted.
+    pub cancel: &'a Cancel,
+    /// Where hidden names are noted.
+    pub workspace: &'a Workspace,
 }
 
 /// A file for the hash tree alone.
@@ -54,9 +59,9 @@ impl<'a> HashFile<'a> {
     ///
     /// # Errors
     /// When the name cannot be had, or is the output's.
-    pub fn create(path: &'a Path, output: &Destination) -> Result<Self, OutputError> {
+    pub fn create(path: &'a Path, output: &Destination, workspace: &Workspace) -> Result<Self, OutputError> {
         let target = Target { path, role: Role::HashTree };
-        let file = target.create()?;
+        let file = target.create(workspace)?;
         if output.target().is_some_and(|output| output.is_same(target)) {
             return Err(OutputError::SameFile(path.into()));
         }
@@ -80,14 +85,14 @@ impl Publication<'_> {
     /// Turns the image into the output, and writes the hash file beside it.
     ///
     /// # Errors
-    /// When the disk or the reader of standard output fails; the files are then as they were before.
+    /// When the disk or the reader of standard output fails, or it is cancelled; the files are then as they were before.
     pub fn publish(self, destination: &Destination) -> Result<Published, OutputError> {
         let hash_path = self.hash_file.as_ref().map(|file| file.path);
         let published = match destination {
             Destination::Stdout => self.publish_to(&mut io::stdout().lock()),
             Destination::File { path, compression: Compression::None } => self.publish_plain(path),
             Destination::File { path, compression } => {
-                let compressed = Target { path, role: Role::Image }.create()?;
+                let compressed = Target { path, role: Role::Image }.create(self.workspace)?;
                 self.publish_compressed(compressed, path, *compression)
             }
         };
@@ -173,6 +178,7 @@ impl Publication<'_> {
         self.events.output_started(total);
         let mut done = 0;
         let mut copy = |piece: Piece| {
+            self.cancel.check().map_err(io::Error::from)?;
             output.write_all(piece.bytes())?;
             done += piece.bytes().len() as u64;
             self.events.output_advanced(done);

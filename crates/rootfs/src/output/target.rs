@@ -4,6 +4,8 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use nex_cancel::Workspace;
+
 use super::error::{OutputError, Role};
 use super::unfinished::{Others, Unfinished};
 
@@ -21,17 +23,17 @@ impl Target<'_> {
     ///
     /// # Errors
     /// When the name cannot be had.
-    pub fn create(self) -> Result<Unfinished, OutputError> {
-        self.create_for(Others::AsUmaskHasIt)
+    pub fn create(self, workspace: &Workspace) -> Result<Unfinished, OutputError> {
+        self.create_for(Others::AsUmaskHasIt, workspace)
     }
 
     /// Makes a file beside the one that will have the name, as [`create`](Self::create) does.
     ///
     /// # Errors
     /// When the name cannot be had.
-    pub fn create_for(self, others: Others) -> Result<Unfinished, OutputError> {
+    pub fn create_for(self, others: Others, workspace: &Workspace) -> Result<Unfinished, OutputError> {
         self.check()?;
-        create_in(&self.directory(), self.role, others)
+        create_in(&self.directory(), self.role, others, workspace)
     }
 
     /// Only a regular file or a symbolic link may be replaced.
@@ -78,8 +80,13 @@ impl Target<'_> {
 ///
 /// # Errors
 /// When the directory takes none.
-pub fn create_in(directory: &Path, role: Role, others: Others) -> Result<Unfinished, OutputError> {
-    Unfinished::create(directory, others).map_err(|cause| match cause.kind() {
+pub fn create_in(
+    directory: &Path,
+    role: Role,
+    others: Others,
+    workspace: &Workspace,
+) -> Result<Unfinished, OutputError> {
+    Unfinished::create(directory, others, workspace).map_err(|cause| match cause.kind() {
         io::ErrorKind::NotFound => OutputError::NoDirectory { directory: directory.into(), role },
         _ => error_in(directory.into(), role, cause),
     })

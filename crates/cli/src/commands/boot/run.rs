@@ -16,7 +16,7 @@ use crate::commands::explain;
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
-use crate::interrupt::{self, Grace, Interrupt};
+use crate::interrupt::{self, Grace, Interrupt, Process};
 use crate::output::{tell, tell_lines};
 use crate::warnings::Warnings;
 use crate::{json, output};
@@ -25,10 +25,10 @@ use crate::{json, output};
 ///
 /// # Errors
 /// When the guest is not ready.
-pub fn run(args: &BootArgs) -> Result<End, Diagnostic> {
+pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
     let mut user = User {
         interrupt: Interrupt::catch().and_then(|interrupt| {
-            interrupt::end_when_overdue(Grace::CLEAN_UP)?;
+            interrupt::end_when_overdue(Grace::CLEAN_UP, process)?;
             Ok(interrupt)
         })?,
         console: match (args.quiet, args.interactive) {
@@ -36,13 +36,13 @@ pub fn run(args: &BootArgs) -> Result<End, Diagnostic> {
             (false, true) => Console::Plain,
             (false, false) => Console::to_look_at(),
         },
-        terminal: (args.interactive && io::stdin().is_terminal()).then(Lent::new).transpose()?,
+        terminal: (args.interactive && io::stdin().is_terminal()).then(|| process.terminal.lend()).transpose()?,
         warnings: Warnings::default(),
     };
     if args.interactive {
         tell_unread_console(args);
     }
-    let report = nex_boot::boot(&options(args), &mut user);
+    let report = nex_boot::boot(&options(args, process), &mut user);
     user.done();
     let report = report.map_err(|error| user.interrupt.blamed_for(error.into()))?;
     let Some(report) = report else {
@@ -83,14 +83,14 @@ fn tell_unread_console(args: &BootArgs) {
     }
 }
 
-fn options(args: &BootArgs) -> Options {
+fn options(args: &BootArgs, process: &Process) -> Options {
     Options {
         root: args.file.clone(),
         machine: args.guest.machine(
             args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory)),
             args.verity.hash_tree(),
         ),
-        vmm: args.guest.vmm(),
+        vmm: args.guest.vmm(&process.workspace),
         ready: match (&args.ready, args.ready_after) {
             (Some(pattern), _) => ReadyWhen::Line(pattern.clone()),
             (None, Some(time)) => ReadyWhen::After(time),

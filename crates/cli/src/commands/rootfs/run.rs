@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use nex_cancel::{Cancel, Workspace};
 use nex_ext4::{BLOCK_SIZE, Journal, Size};
 use nex_image::{Platform, Reference};
 use nex_rootfs::guest::{ResolvConfSource, name_servers};
@@ -25,7 +26,7 @@ use crate::args::format::Format;
 use crate::args::size;
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
-use crate::interrupt::CleanUp;
+use crate::interrupt::{CleanUp, Process};
 use crate::output::tell;
 use crate::own_agent::{NAME, own_agent};
 use crate::{json, output};
@@ -45,19 +46,20 @@ const MAX_RESOLV_CONF: u64 = 64 << 10;
 ///
 /// # Errors
 /// When there is no root filesystem to report.
-pub fn run(args: &RootfsArgs) -> Result<(), Diagnostic> {
+pub fn run(args: &RootfsArgs, process: &Process) -> Result<(), Diagnostic> {
     if args.script.clean == CleanArg::Help {
         return output::print("the groups of --clean", &script::clean_help());
     }
-    let interruptible = CleanUp::when_interrupted()?;
-    let options = options(args)?;
+    let interruptible = CleanUp::when_interrupted(process)?;
+    let (cancel, workspace) = (interruptible.cancel.clone(), process.workspace.clone());
+    let options = Options { cancel, workspace, ..options(args)? };
     let events = progress::choose(args.quiet);
     if args.script.shell {
         let network = options.script.as_ref().map(|script| script.sandbox.world.network);
         if let Some(note) = network.and_then(nex_rootfs::network_note) {
             tell(format_args!("note: {note}"));
         }
-        nex_rootfs::open_shell(&options, &events)?;
+        nex_rootfs::open_shell(&options, &events, &process.terminal)?;
         tell("the shell has ended; nothing was written");
         return Ok(());
     }
@@ -107,6 +109,8 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
             metadata: args.limits.max_metadata,
         },
         cache: if args.cache.no_cache { None } else { args.cache.place.options() },
+        cancel: Cancel::never(),
+        workspace: Workspace::default(),
     })
 }
 

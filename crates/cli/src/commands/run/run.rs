@@ -17,7 +17,7 @@ use crate::commands::explain;
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
-use crate::interrupt::{self, Grace, Interrupt};
+use crate::interrupt::{self, Grace, Interrupt, Process};
 use crate::json;
 use crate::output::{StandardError, raw_output, tell, tell_lines};
 use crate::warnings::Warnings;
@@ -32,12 +32,12 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When there is no guest, or it cannot be followed.
-pub fn run(args: &RunArgs) -> Result<End, Diagnostic> {
+pub fn run(args: &RunArgs, process: &Process) -> Result<End, Diagnostic> {
     let failed = |diagnostic: Diagnostic| diagnostic.with_exit_code(nex_run::FAILED);
-    let options = options(args).map_err(failed)?;
+    let options = options(args, process).map_err(failed)?;
     let interrupt = Interrupt::catch().and_then(|interrupt| {
         let grace = Grace { first: args.stop_timeout.saturating_add(MARGIN), second: Some(LAST_WORDS) };
-        interrupt::end_when_overdue(grace)?;
+        interrupt::end_when_overdue(grace, process)?;
         Ok(interrupt)
     });
     let mut stop = UserStop(interrupt.map_err(|error| failed(error.into()))?);
@@ -81,12 +81,12 @@ fn end(report: &Report, signal: Option<i32>) -> End {
     }
 }
 
-fn options(args: &RunArgs) -> Result<Options, Diagnostic> {
+fn options(args: &RunArgs, process: &Process) -> Result<Options, Diagnostic> {
     let overlay = args.overlay.overlay_drive.clone().unwrap_or(Overlay::Memory);
     Ok(Options {
         root: args.rootfs.clone(),
         machine: args.guest.machine(Some(overlay), args.verity.hash_tree()),
-        vmm: args.guest.vmm(),
+        vmm: args.guest.vmm(&process.workspace),
         program: args.binary.clone(),
         overrides: Overrides {
             args: args.args.iter().map(text).collect::<Result<_, _>>()?,

@@ -1,0 +1,141 @@
+//! The token that says whether work is cancelled.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags};
+use rustix::io::Errno;
+use thiserror::Error;
+
+/// Says whether work is cancelled. All clones say the same, and once cancelled is cancelled for ever.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Option<Arc<Token>>);
+
+#[derive(Debug)]
+struct Token {
+    is_cancelled: AtomicBool,
+    /// An eventfd: readable once the work is cancelled. Nobody reads it.
+    event: OwnedFd,
+}
+
+/// The work was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("it was cancelled")]
+pub struct Cancelled;
+
+impl Cancelled {
+    /// Whether a failure is nothing but a cancellation.
+    pub fn is_cause_of(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|cause| cause.is::<Self>())
+    }
+}
+
+impl From<Cancelled> for io::Error {
+    /// Not [`io::ErrorKind::Interrupted`]: who gets that tries again.
+    fn from(cancelled: Cancelled) -> Self {
+        Self::other(cancelled)
+    }
+}
+
+impl Cancel {
+    /// A token for work that can be cancelled.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn new() -> io::Result<Self> {
+        let event = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Self(Some(Arc::new(Token { is_cancelled: AtomicBool::new(false), event }))))
+    }
+
+    /// A token for work that nobody cancels.
+    pub const fn never() -> Self {
+        Self(None)
+    }
+
+    /// Cancels the work. Does nothing to a token made by [`never`](Self::never).
+    pub fn cancel(&self) {
+        if let Some(token) = &self.0 {
+            // In this order: whoever the event wakes finds the flag.
+            token.is_cancelled.store(true, Ordering::SeqCst);
+            // It fails when the counter is full, and the event is readable then.
+            rustix::io::write(&token.event, &1u64.to_ne_bytes()).ok();
+        }
+    }
+
+    /// Whether the work is cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.as_ref().is_some_and(|token| token.is_cancelled.load(Ordering::SeqCst))
+    }
+
+    /// Fails once the work is cancelled.
+    ///
+    /// # Errors
+    /// [`Cancelled`].
+    pub fn check(&self) -> Result<(), Cancelled> {
+        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    }
+
+    /// A file to poll: readable once the work is cancelled. `None` when nobody can cancel it.
+    pub fn file(&self) -> Option<BorrowedFd<'_>> {
+        self.0.as_ref().map(|token| token.event.as_fd())
+    }
+
+    /// Waits until a file is readable, or its other end closed.
+    ///
+    /// # Errors
+    /// [`Cancelled`] when the work is cancelled before, and when the system fails.
+    pub fn wait_for(&self, file: BorrowedFd<'_>) -> io::Result<()> {
+        let mut files = vec![PollFd::from_borrowed_fd(file, PollFlags::IN)];
+        files.extend(self.file().map(|event| PollFd::from_borrowed_fd(event, PollFlags::IN)));
+        loop {
+            self.check()?;
+            match rustix::event::poll(&mut files, None) {
+                Ok(_) if !files[0].revents().is_empty() => return Ok(()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn all_clones_are_cancelled_and_no_other_token() -> io::Result<()> {
+        let (cancel, other) = (Cancel::new()?, Cancel::new()?);
+        let clone = cancel.clone();
+        assert_eq!(clone.check(), Ok(()));
+        cancel.cancel();
+        cancel.cancel();
+        assert_eq!(clone.check(), Err(Cancelled));
+        assert!(!other.is_cancelled());
+        Cancel::never().cancel();
+        assert!(!Cancel::never().is_cancelled());
+        Ok(())
+    }
+
+    #[test]
+    fn what_waits_for_a_file_is_woken() -> io::Result<()> {
+        let (reader, mut writer) = io::pipe()?;
+        let cancel = Cancel::new()?;
+        writer.write_all(b"x")?;
+        cancel.wait_for(reader.as_fd())?;
+        let (reader, _writer) = io::pipe()?;
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| cancel.wait_for(reader.as_fd()));
+            thread::sleep(Duration::from_millis(20));
+            cancel.cancel();
+            let error = waiting.join().map_err(|_| io::ErrorKind::Other)?.err();
+            assert!(error.as_ref().is_some_and(Cancelled::is_cause_of));
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! What runs have left that were killed. The next run removes it. What cannot be removed stays, and is told.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use nex_cancel::{Cancel, Workspace};
+use nex_file::lock;
+use nex_file::way::Missing;
+use nex_text::{printable, shell_word};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use crate::error::Error;
+use crate::ids::Ids;
+use crate::incoming::unexpected;
+use crate::keeper_process::Keeper;
+use crate::protocol::{Answer, Order};
+use crate::work_dir::{BOX, PATIENCE, PREFIX, RunDir, open_directory, reach};
+
+/// What became of what killed runs have left.
+#[derive(Debug, Default)]
+pub struct Abandoned {
+    /// How many runs were removed.
+    pub removed: usize,
+    /// What cannot be removed, why, and what to do about it, in words.
+    pub notes: Vec<String>,
+}
+
+/// Removes what killed runs have left in a work directory. What cannot be removed is no fault of the next run, which takes
+/// another place there.
+///
+/// # Errors
+/// When the work directory is not the caller's own, or cannot be read.
+pub fn remove_abandoned(work_dir: &Path, cancel: &Cancel, workspace: &Workspace) -> Result<Abandoned, Error> {
+    let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
+    let mut result = Abandoned::default();
+    let Some(work_dir) = reach(work_dir, Missing::Left).map_err(failed)? else { return Ok(result) };
+    let abandoned = (|| {
+        let lock = open_directory(&work_dir)?;
+        lock::exclusive(&lock, PATIENCE)?;
+        let mut abandoned = Vec::new();
+        for entry in std::fs::read_dir(&work_dir)? {
+            let path = entry?.path();
+            let is_run = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+            if !is_run {
+                continue;
+            }
+            match lock_abandoned(&path) {
+                Ok(Some(lock)) => abandoned.push(RunDir { path, lock }),
+                Ok(None) => {}
+                Err(cause) => result.notes.push(stays(&path, &cause)),
+            }
+        }
+        rustix::fs::flock(&lock, FlockOperation::Unlock)?;
+        io::Result::Ok(abandoned)
+    })()
+    .map_err(|cause| failed(cause.to_string()))?;
+    for run in &abandoned {
+        cancel.check()?;
+        let has_tree = run.path.join(BOX).exists();
+        let removed = if has_tree { remove_tree(run, cancel, workspace).map_err(cause_of) } else { Ok(()) };
+        match removed.and_then(|()| run.remove().map_err(|error| error.to_string())) {
+            Ok(()) => result.removed += 1,
+            Err(cause) => result.notes.push(stays(&run.path, &cause)),
+        }
+    }
+    Ok(result)
+}
+
+/// Removes the tree that a killed run has left.
+fn remove_tree(run: &RunDir, cancel: &Cancel, workspace: &Workspace) -> Result<(), Error> {
+    let ids = Ids::choose();
+    let mut keeper = Keeper::spawn(run, &[], &ids, cancel, workspace)?;
+    keeper.order(&Order::Remove { groups: ids.only_one().is_none() })?;
+    match keeper.answer()? {
+        Answer::Removed => Ok(()),
+        answer => Err(unexpected(&answer)),
+    }
+}
+
+/// What the keeper says is about the tree, and not about a script.
+fn cause_of(error: Error) -> String {
+    match error {
+        Error::SetUp(message) => message,
+        error => error.to_string(),
+    }
+}
+
+/// The lock of a run of which nobody lives any more.
+fn lock_abandoned(run: &Path) -> io::Result<Option<File>> {
+    let lock = match open_directory(run) {
+        // It has just ended.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        lock => lock?,
+    };
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(lock)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn stays(run: &Path, cause: &impl Display) -> String {
+    let word = shell_word(run);
+    format!(
+        "what an earlier setup script has left in '{}' cannot be removed: {cause}; have root unmount what is mounted there, \
+         and run 'chattr -R -ia {word}; rm -rf {word}'",
+        printable(run.as_os_str().as_encoded_bytes())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn remove(work_dir: &Path) -> Abandoned {
+        remove_abandoned(work_dir, &Cancel::never(), &Workspace::default()).unwrap()
+    }
+
+    #[test]
+    fn a_run_that_lives_is_not_removed() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
+        let run = RunDir::create(place.path()).unwrap();
+        assert_eq!(remove(place.path()).removed, 0);
+        assert!(run.path.exists());
+        std::fs::remove_dir(run.path.join(BOX)).unwrap();
+        std::fs::write(run.path.join("file"), "left behind").unwrap();
+        let path = run.path.clone();
+        drop(run);
+        std::fs::remove_file(path.join("file")).unwrap();
+        assert_eq!(remove(place.path()).removed, 1);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_removed_is_told_and_keeps_nobody_from_running() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
+        std::fs::write(place.path().join("run-file"), "no directory").unwrap();
+        std::os::unix::fs::symlink("/", place.path().join("run-link")).unwrap();
+        std::fs::create_dir(place.path().join("run-full")).unwrap();
+        std::fs::write(place.path().join("run-full/file"), "").unwrap();
+        std::fs::create_dir(place.path().join("run-empty")).unwrap();
+        let Abandoned { removed, mut notes } = remove(place.path());
+        notes.sort();
+        assert_eq!((removed, notes.len()), (1, 3), "{notes:?}");
+        for (note, name) in notes.iter().zip(["run-file", "run-full", "run-link"]) {
+            let path = place.path().join(name);
+            assert!(note.contains(&format!("'{}'", path.display())) && note.contains("rm -rf"), "{note}");
+        }
+        RunDir::create(place.path()).unwrap().remove().unwrap();
+    }
+}
