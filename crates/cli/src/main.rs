@@ -24,15 +24,14 @@ use cli::{Command, Stream, tips, variables};
 use diagnostic::Diagnostic;
 use end::End;
 use interrupt::Process;
+use nex_process::Role;
 
 fn main() -> ExitCode {
-    // The processes around a setup script are this program too.
-    if let Some(code) = nex_sandbox::enter_stage() {
-        return code;
-    }
-    // So is what tries KVM out.
-    if let Some(code) = nex_vmm::kvm::enter_probe() {
-        return code;
+    match Role::of_this_process() {
+        Some(Role::SandboxKeeper) => return nex_sandbox::run_keeper(),
+        Some(Role::SandboxInit) => return nex_sandbox::run_init(),
+        Some(Role::KvmProbe) => return nex_vmm::kvm::run_probe(),
+        None => {}
     }
     // Here, where all that was begun is dropped.
     let process = Process::default();

@@ -4,11 +4,11 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use nex_cancel::{Cancel, Leftover, Workspace};
+use nex_process::{Parent, Role};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 
@@ -16,7 +16,6 @@ use crate::error::Error;
 use crate::ids::{self, Ids};
 use crate::incoming::{self, unexpected};
 use crate::protocol::{Answer, Order};
-use crate::stage::KEEPER;
 use crate::wire::{Channel, receive_files, send_files};
 use crate::work_dir::{RunDir, remove_empty};
 
@@ -35,6 +34,8 @@ pub struct Keeper {
     is_done: bool,
     /// Its process and its tree. Forgotten behind all else, when the process has ended.
     _leftover: Leftover,
+    /// What the kernel has it end with.
+    _parent: Parent,
 }
 
 impl Keeper {
@@ -51,17 +52,15 @@ impl Keeper {
     ) -> Result<Self, Error> {
         let start = || {
             let (ours, theirs) = UnixStream::pair()?;
-            let child = Command::new("/proc/self/exe")
-                .arg0(KEEPER)
-                .current_dir(&run.path)
-                .stdin(Stdio::from(OwnedFd::from(theirs)))
-                .stdout(Stdio::null())
-                .spawn()?;
+            let mut command = Role::SandboxKeeper.command();
+            command.current_dir(&run.path).stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
+            let parent = Parent::start()?;
+            let child = parent.run(move || command.spawn())??;
             let leftover = note(workspace, &child, &ours, run)?;
             let files = [files, &[run.lock.as_fd()]].concat();
             let sent = send_files(&ours, &files);
             let channel = Channel::cancelled_by(cancel.clone(), ours)?;
-            let keeper = Self { child, channel, is_done: false, _leftover: leftover };
+            let keeper = Self { child, channel, is_done: false, _leftover: leftover, _parent: parent };
             sent.map(|()| keeper)
         };
         let mut keeper = start().map_err(Error::Keeper)?;

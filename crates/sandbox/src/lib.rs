@@ -17,7 +17,8 @@
 //! tree was with what it is, by inode and change time, which no script can forge. So it works on every file system and
 //! in every container, and hard links and renamed directories stay what they are.
 //!
-//! The program that uses this crate calls [`enter_stage`] first of all in its `main`.
+//! The inner processes are roles of the program that uses this crate ([`nex_process::Role`]): its `main` calls [`run_keeper`] and
+//! [`run_init`] for them. A run does not end with the thread that started it, but with its [`Sandbox`], [`Laying`] or [`Changes`].
 
 mod abandoned;
 mod error;
@@ -49,6 +50,6 @@ pub use node::{Change, Kind, Node, Piece, Xattr};
 pub use options::{Limits, MemoryBound, Mount, Network, Options, Script, Secret, World};
 pub use resolver::without_lent;
 pub use sandbox::{Changes, Laying, Sandbox};
-pub use stage::enter_stage;
+pub use stage::{run_init, run_keeper};
 pub use uplink::{AbstractSockets, abstract_sockets};
 pub use work_dir::default_work_dir;

@@ -66,8 +66,6 @@ impl Sandbox {
     /// Once it is cancelled, whatever waits for it fails with [`Error::Cancelled`], and its tree is removed as it is dropped. The
     /// workspace ends it in the same way.
     ///
-    /// The run ends when the calling thread does.
-    ///
     /// # Errors
     /// When the machine does not allow it.
     pub fn start(options: Options, source: &File, cancel: &Cancel, workspace: &Workspace) -> Result<Laying, Error> {

@@ -52,22 +52,18 @@ use rustix::process::Signal;
 
 use crate::sys;
 
-/// The name under which the keeper is started.
-pub const KEEPER: &str = "nex-sandbox-keeper";
+/// Does the work of `Role::SandboxKeeper`, and gives the code to exit with.
+pub fn run_keeper() -> ExitCode {
+    code(&keeper::run())
+}
 
-/// The name under which init is started.
-const INIT: &str = "nex-sandbox-init";
+/// Does the work of `Role::SandboxInit`, and gives the code to exit with.
+pub fn run_init() -> ExitCode {
+    code(&init::run())
+}
 
-/// Does the work of an inner process, if this is one: to be called first of all in `main`, before anything is opened and
-/// any thread started. Gives the code to exit with.
-pub fn enter_stage() -> Option<ExitCode> {
-    let name = std::env::args_os().next()?;
-    let ended = match name.to_str()? {
-        KEEPER => keeper::run(),
-        INIT => init::run(),
-        _ => return None,
-    };
-    Some(ended.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
+fn code(ended: &io::Result<()>) -> ExitCode {
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Whether the keeper can be told of system calls here.
@@ -80,8 +76,8 @@ fn line_up() -> io::Result<UnixStream> {
     Ok(UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-/// Has the kernel kill this process when the thread above it ends. To be called again after each change of credentials,
-/// which undoes it; who is above must be seen to live after that.
+/// Has the kernel kill this process when the thread above it ends: the `Parent` that the caller keeps, or the first thread of the
+/// keeper. To be called again after each change of credentials, which undoes it; who is above must be seen to live after that.
 fn die_with_parent() -> rustix::io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
 }

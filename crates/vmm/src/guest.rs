@@ -10,8 +10,8 @@ use crate::process::{Process, is_readable};
 
 /// A guest that runs. Dropped, it is killed, as by a power cut.
 ///
-/// It also ends when the thread that has started it does, in whatever way, and it does not get the signals that a terminal
-/// sends to whoever runs in it.
+/// It also ends when this process does, in whatever way, and it does not get the signals that a terminal sends to whoever runs
+/// in it.
 pub struct Guest {
     process: Process,
     control: Box<dyn Control + Send>,

@@ -3,7 +3,7 @@
 //! On some hosts that are guests themselves, a machine with KVM starts, and then stands still for ever, or runs a thousand
 //! times slower than it should. So the truth is found in two steps, each in a bounded time:
 //!
-//! 1. a machine of a few instructions is run in a process of its own ([`enter_probe`]): where that fails or takes its time, so
+//! 1. a machine of a few instructions is run in a process of its own ([`run_probe`]): where that fails or takes its time, so
 //!    would everything;
 //! 2. the first real guest must come to its first process, or it is taken to hang.
 //!
@@ -20,7 +20,7 @@ use std::io;
 use std::path::Path;
 
 use answer::Answers;
-pub use probe::enter_probe;
+pub use probe::run_probe;
 
 const DEVICE: &str = "/dev/kvm";
 

@@ -4,8 +4,8 @@
 //! Machine ──> Vmm::start ──> Guest: console in and out, Ctrl-Alt-Del, end, memory
 //! ```
 //!
-//! A guest is one process of its VMM, whose standard input and output are the guest's console. It ends with whoever
-//! started it, whatever ends that: see [`Guest`].
+//! A guest is one process of its VMM, whose standard input and output are the guest's console. It ends with its
+//! [`Guest`], and with the process that started it, whatever ends that, but not with a thread ([`nex_process::Parent`]).
 
 mod advisory;
 mod error;

@@ -19,7 +19,8 @@ use rustix::thread::{ThreadNameSpaceType, UnshareFlags};
 /// What a process ends with by the signal of this number, as shells have it, beside its code.
 const BY_SIGNAL: i32 = 128;
 
-/// Runs what starts a process, so that this process is the first of a new pid namespace.
+/// Runs what starts a process, so that this process is the first of a new pid namespace. The calling thread can start no other thread
+/// meanwhile, so it is one that does nothing else.
 ///
 /// # Errors
 /// When the kernel gives none, as to others than root.

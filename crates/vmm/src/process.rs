@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
+use nex_process::Parent;
 use rustix::event::PollFlags;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, FdFlags};
@@ -37,36 +38,45 @@ pub struct Process {
     /// What it writes to standard error. A file in memory: nobody has to empty it, and a guest that makes its VMM complain
     /// without end does not fill the memory.
     said: File,
+    /// What the kernel has it end with.
+    _parent: Parent,
 }
 
 impl Process {
     /// Starts a program, and lets it have these descriptors under the numbers that they have here.
     ///
-    /// It is a process group of its own, so that Ctrl-C reaches us and not it; and the kernel kills it when the calling
-    /// thread ends, be it by SIGKILL.
+    /// It is a process group of its own, so that Ctrl-C reaches us and not it; and the kernel kills it when we end, be it by
+    /// SIGKILL. Which thread calls this, and what becomes of that, does not matter.
     pub fn start(command: Command, inherited: &[BorrowedFd<'_>]) -> io::Result<Self> {
         let parent = rustix::process::getpid();
-        Self::start_with(command, inherited, move || {
-            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-            // Who has died before that call sends no signal any more.
-            if rustix::process::getppid() != Some(parent) {
-                return Err(Errno::CHILD.into());
-            }
-            Ok(())
-        })
+        Self::start_with(
+            command,
+            inherited,
+            |command| command.spawn(),
+            move || {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                // Who has died before that call sends no signal any more.
+                if rustix::process::getppid() != Some(parent) {
+                    return Err(Errno::CHILD.into());
+                }
+                Ok(())
+            },
+        )
     }
 
     /// The same for a program that becomes another user's, and loses that signal: it is held by the init of a pid namespace, and
     /// ends with that, as does all that it has started. Root alone can do so.
     pub fn start_held(command: Command) -> io::Result<Self> {
         let parent = pid_namespace::own_number()?;
-        pid_namespace::within_new(|| Self::start_with(command, &[], move || pid_namespace::hold(parent)))
+        let spawn = |command: &mut Command| pid_namespace::within_new(|| command.spawn());
+        Self::start_with(command, &[], spawn, move || pid_namespace::hold(parent))
     }
 
     /// Starts a program that does this between fork and exec, which may be nothing but system calls.
     fn start_with(
         mut command: Command,
         inherited: &[BorrowedFd<'_>],
+        spawn: impl FnOnce(&mut Command) -> io::Result<Child> + Send + 'static,
         prepare: impl Fn() -> io::Result<()> + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let said = nex_file::private::bounded_memory_file(c"nex-vmm-errors", SAID)?;
@@ -82,14 +92,15 @@ impl Process {
                 prepare()
             });
         }
-        let mut child = command.spawn()?;
+        let parent = Parent::start()?;
+        let mut child = parent.run(move || spawn(&mut command))??;
         let pidfd = rustix::process::pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
         let (Ok(pidfd), Some(input), Some(output)) = (pidfd, child.stdin.take(), child.stdout.take()) else {
             let _ = child.kill();
             let _ = child.wait();
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let process = Self { child, pidfd, held: None, input, output, said };
+        let process = Self { child, pidfd, held: None, input, output, said, _parent: parent };
         rustix::fs::fcntl_setfl(&process.input, OFlags::NONBLOCK)?;
         Ok(process)
     }
@@ -174,6 +185,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_program_does_not_end_with_the_thread_that_started_it() -> io::Result<()> {
+        let start = || {
+            let mut command = Command::new("sleep");
+            command.arg("600");
+            Process::start(command, &[])
+        };
+        let mut process = std::thread::spawn(start).join().map_err(|_| io::ErrorKind::Other)??;
+        assert_eq!(process.wait(Instant::now() + Duration::from_millis(300))?, None);
+        let pidfd = process.pidfd.try_clone()?;
+        drop(process);
+        assert!(is_readable(pidfd.as_fd(), Instant::now())?);
+        Ok(())
+    }
 
     #[test]
     fn who_complains_without_end_takes_no_more_memory() -> io::Result<()> {

@@ -29,8 +29,6 @@ pub trait Vmm {
 
     /// Starts a machine. When this returns, the VMM has accepted all of the description, and the guest runs.
     ///
-    /// The guest ends with the thread that calls this, so that must be one that lives as long as the guest shall.
-    ///
     /// # Errors
     /// When the VMM cannot be started or refuses the description; in its own words.
     fn start(&self, machine: &Machine) -> Result<Guest, Error> {

@@ -12,7 +12,7 @@ use nex_testkit::guest::{self, Parts};
 use nex_testkit::tiny_guest::Then;
 use nex_testkit::{Failure, Result, firecracker, program};
 use nex_vmm::{Access, Architecture, Bus, Drive, Ending, Error, Firecracker, Guest, Machine, Vmm};
-use support::{PATIENCE, ends_with_its_thread, machine, read_until, tiny};
+use support::{PATIENCE, machine, outlives_its_thread, read_until, tiny};
 use tempfile::TempDir;
 
 fn double() -> Result<Firecracker> {
@@ -175,10 +175,10 @@ fn a_guest_ends_when_it_is_dropped() -> Result<()> {
 }
 
 #[test]
-fn a_guest_ends_with_the_thread_that_started_it() -> Result<()> {
+fn a_guest_outlives_the_thread_that_started_it() -> Result<()> {
     let Some(real) = real()? else { return Ok(()) };
     let (_directory, kernel) = tiny(Then::Hang)?;
-    ends_with_its_thread(real, kernel)
+    outlives_its_thread(real, kernel)
 }
 
 #[test]

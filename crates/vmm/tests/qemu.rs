@@ -8,7 +8,7 @@ use std::time::Instant;
 use nex_testkit::guest::Parts;
 use nex_testkit::{Failure, Result};
 use nex_vmm::{Accelerator, Architecture, Ending, Error, Machine, Qemu, Vmm};
-use support::{PATIENCE, ends_with_its_thread, machine, read_until};
+use support::{PATIENCE, machine, outlives_its_thread, read_until};
 
 fn qemu() -> Result<Qemu> {
     Ok(Qemu::find(Architecture::X86_64, Accelerator::Emulation)?)
@@ -63,7 +63,7 @@ fn a_guest_ends_when_it_is_dropped() -> Result<()> {
 }
 
 #[test]
-fn a_guest_ends_with_the_thread_that_started_it() -> Result<()> {
+fn a_guest_outlives_the_thread_that_started_it() -> Result<()> {
     let Some(parts) = Parts::find()? else { return Ok(()) };
-    ends_with_its_thread(qemu()?, parts.kernel)
+    outlives_its_thread(qemu()?, parts.kernel)
 }

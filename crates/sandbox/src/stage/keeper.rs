@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 
+use nex_process::Role;
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
 use rustix::thread::{Gid, Uid, UnshareFlags};
@@ -22,7 +22,7 @@ use super::sockets::Lent;
 use super::supervisor::MemoryLimit;
 use super::watch::Watch;
 use super::worker::Worker;
-use super::{INIT, die_with_parent, doing, limits, line_up, mounts, program, setup_files};
+use super::{die_with_parent, doing, limits, line_up, mounts, program, setup_files};
 use crate::options::MemoryBound;
 use crate::protocol::{Answer, Order, Outcome, Report, Setup};
 use crate::sys;
@@ -232,8 +232,8 @@ impl Keeper {
         let output = self.output.take().ok_or("the scripts have run already")?;
         let error_output = output.try_clone().map_err(doing("passing the output on"))?;
         let program = program::copy(&mut self.program).map_err(doing("copying the file of nex into memory"))?;
-        Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
-            .arg0(INIT)
+        Role::SandboxInit
+            .command_of(format!("/proc/self/fd/{}", program.as_raw_fd()))
             .stdin(Stdio::from(OwnedFd::from(line)))
             .stdout(output)
             .stderr(error_output)

@@ -1,33 +1,28 @@
 //! The probe: a process that runs a machine of a few instructions, and is killed when that takes too long.
 
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+use nex_process::Role;
 
 use super::Verdict;
 use crate::process::Process;
 
-/// By this name the program knows that it is the probe.
-const NAME: &str = "nex-kvm-probe";
 /// The machine takes milliseconds. Where the host emulates the processor's help for KVM, it takes seconds, and a kernel that
 /// boots in one would take an hour.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Does the probe's work, when this process is it. The program calls this first of all in its `main`, and ends with the
-/// code that it gets.
-pub fn enter_probe() -> Option<ExitCode> {
-    if std::env::args_os().next()? != NAME {
-        return None;
-    }
-    Some(match work() {
+/// Does the work of [`Role::KvmProbe`], and gives the code to exit with.
+pub fn run_probe() -> ExitCode {
+    match work() {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             // Nobody else reads it.
             let _ = io::stderr().write_all(why.as_bytes());
             ExitCode::FAILURE
         }
-    })
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -43,8 +38,8 @@ fn work() -> Result<(), String> {
 
 /// Runs the probe.
 pub fn run() -> Verdict {
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0(NAME).env_clear();
+    let mut command = Role::KvmProbe.command();
+    command.env_clear();
     // Where no process can be had, there is nothing to be said against KVM.
     let Ok(mut process) = Process::start(command, &[]) else { return Verdict::Unproven };
     match process.wait(Instant::now() + PATIENCE) {

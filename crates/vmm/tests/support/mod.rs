@@ -1,11 +1,11 @@
-//! What the tests of all VMMs share: a machine, its console, and its end with the thread that has started it.
+//! What the tests of all VMMs share: a machine, its console, and what it ends with.
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod hostile;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,23 +56,15 @@ pub fn read_until(guest: &mut Guest, text: &str) -> Result<String> {
     }
 }
 
-/// A guest ends when the thread does that has started it, without a word.
-pub fn ends_with_its_thread(vmm: impl Vmm + Send + 'static, kernel: PathBuf) -> Result<()> {
-    let started = thread::spawn(move || {
-        let guest = vmm.start(&machine(kernel)).map_err(|error| error.to_string())?;
-        let process = guest.id();
-        // As a thread that is killed: nothing of it is dropped. The console stays open, so that only the kernel's signal
-        // can end the guest.
-        std::mem::forget(guest);
-        Ok::<_, String>(process)
-    });
-    let process = started.join().map_err(|_| Failure::new("the thread panicked"))?.map_err(Failure::new)?;
-    // Nobody waits for it, so its entry stays: a zombie.
-    let deadline = Instant::now() + PATIENCE;
-    let state = || fs::read_to_string(format!("/proc/{process}/stat"));
-    while !state()?.contains(") Z ") {
-        assert!(Instant::now() < deadline, "it still runs: {}", state()?);
-        thread::sleep(Duration::from_millis(10));
-    }
+/// A guest lives on when the thread has ended that started it, and ends with who owns it.
+pub fn outlives_its_thread(vmm: impl Vmm + Send + 'static, kernel: PathBuf) -> Result<()> {
+    let start = move || vmm.start(&machine(kernel)).map_err(|error| error.to_string());
+    let started = thread::spawn(start).join().map_err(|_| Failure::new("the thread panicked"))?;
+    let mut guest = started.map_err(Failure::new)?;
+    // Long enough for the kernel's signal.
+    assert!(guest.wait(Instant::now() + Duration::from_millis(300))?.is_none(), "it has ended");
+    let process = guest.id();
+    drop(guest);
+    assert!(!Path::new(&format!("/proc/{process}")).exists());
     Ok(())
 }

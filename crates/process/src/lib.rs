@@ -1,0 +1,19 @@
+//! Processes that nex starts, and what they end with.
+//!
+//! * A [`Role`] is a part of nex that runs as a process of its own: nex executes itself again under another name. All such names
+//!   stand in one place, and the program's `main` looks at them first of all.
+//! * A [`Parent`] is the thread from which a child is started that must not outlive its owner.
+//!
+//! # The rule of threads
+//!
+//! The kernel sends the signal of `PR_SET_PDEATHSIG` when the *thread* ends that has started the child, not when its process does
+//! (prctl(2), `PR_SET_PDEATHSIG`). So a guest that a thread of a pool starts would die as soon as the pool lets that thread go,
+//! and that the process has other threads would not help. Therefore: **whoever gives a child that signal starts it by a
+//! [`Parent`], and keeps the `Parent` beside the child**. The child then ends with its owner, be that dropped or killed, and
+//! with no other thread.
+
+mod parent;
+mod role;
+
+pub use parent::Parent;
+pub use role::Role;
