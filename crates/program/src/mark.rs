@@ -1,7 +1,5 @@
 //! What an agent's file says about whether the host can talk to it.
 
-use std::io::{self, Read};
-
 use nex_contract::{Mark, PROTOCOL};
 use nex_protocol::MARKER;
 use object::Endianness;
@@ -9,9 +7,6 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 
 use crate::view::View;
-
-/// As much of an agent's file is looked at, in bytes: nex's own has some 1.3 MiB, and others may have their texts at the end.
-const LONGEST: u64 = 64 << 20;
 
 /// The most bytes of one segment of notes. A program has some hundred.
 const LONGEST_NOTES: u64 = 64 << 10;
@@ -31,19 +26,12 @@ pub enum Speech {
 }
 
 impl Speech {
+    /// As much of an agent's file is looked at, in bytes: nex's own has some 1.3 MiB, and others may have their texts at the end.
+    pub const LONGEST: u64 = 64 << 20;
+
     /// How the agent speaks that a path leads to, by the first 64 MiB of its file; `None` where there is none that can be read.
     pub fn of(view: &dyn View, path: &[u8]) -> Option<Self> {
-        view.read(path, LONGEST).ok().flatten().map(|start| Self::of_file(&start))
-    }
-
-    /// How the agent speaks whose file this is, by the first 64 MiB of it.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn read(file: impl io::Read) -> io::Result<Self> {
-        let mut start = Vec::new();
-        file.take(LONGEST).read_to_end(&mut start)?;
-        Ok(Self::of_file(&start))
+        view.read(path, Self::LONGEST).ok().flatten().map(|start| Self::of_file(&start))
     }
 
     /// How the agent speaks whose file begins so.

@@ -1,18 +1,11 @@
 //! Dresses the merged tree for the guest: the wiring's changes, as one more layer on top.
 
-use std::io::{self, Read, Seek};
-
 use nex_ext4::{Content, Metadata, Timestamp, Writer};
-use nex_text::hex;
-use sha2::{Digest, Sha256};
 
-use crate::agent_file::AgentFile;
+use crate::agent_file::{AgentFile, AgentFileError};
 use crate::guest::{Change, FileContent};
 use crate::layer::{Entry, EntryKind, LayerPath, Node, NodeKind, PathError};
 use crate::merge::{Merge, MergeError};
-
-/// How much of the agent is read at once.
-const CHUNK: usize = 1 << 18;
 
 /// Why the guest's layer could not be added.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +26,9 @@ pub enum DressError {
         /// Why.
         cause: MergeError,
     },
-    /// The agent cannot be read.
-    #[error("cannot read the agent: {0}")]
-    Agent(io::Error),
-    /// The agent is not what was inspected.
-    #[error("the agent changed while the image was built; build again")]
-    AgentChanged,
+    /// The agent cannot be copied.
+    #[error(transparent)]
+    Agent(#[from] AgentFileError),
     /// The output cannot take the content.
     #[error(transparent)]
     Output(#[from] nex_ext4::Error),
@@ -79,22 +69,10 @@ pub fn dress(
     Ok(blocks)
 }
 
-/// Places the agent, as long as it is still the one that was inspected.
 fn place_agent(agent: &AgentFile, writer: &mut Writer) -> Result<Content, DressError> {
-    let mut file = &agent.file;
-    file.rewind().map_err(DressError::Agent)?;
-    let mut buffer = vec![0; CHUNK];
-    let mut hasher = Sha256::new();
     let mut output = writer.file();
-    loop {
-        let count = file.read(&mut buffer).map_err(DressError::Agent)?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&buffer[..count]);
-        output.write(&buffer[..count])?;
-    }
-    if hex(hasher.finalize()) == agent.report.sha256 { Ok(output.finish()?) } else { Err(DressError::AgentChanged) }
+    agent.copy_to(|bytes| Ok::<_, DressError>(output.write(bytes)?))?;
+    Ok(output.finish()?)
 }
 
 fn place_bytes(bytes: &[u8], writer: &mut Writer) -> Result<Content, DressError> {

@@ -1,12 +1,10 @@
 //! Why a build fails, in the user's terms.
 
-use std::io;
-use std::path::PathBuf;
-
 use nex_cancel::Cancelled;
 use nex_text::Lines;
 use thiserror::Error;
 
+use crate::agent_file::AgentFileError;
 use crate::bytes::human;
 use crate::cache::{Key, Shelf};
 use crate::dress::DressError;
@@ -42,17 +40,9 @@ pub enum Error {
     /// What was named as a root filesystem is something else.
     #[error(transparent)]
     Foreign(#[from] ForeignError),
-    /// The agent's file cannot be opened.
-    #[error("cannot open the agent '{}': {cause}; name a program for the guest", .path.display())]
-    OpenAgent {
-        /// The file.
-        path: PathBuf,
-        /// The system's word for it.
-        cause: io::Error,
-    },
-    /// The agent is a directory, a device or a pipe.
-    #[error("the agent '{}' is not a regular file; name a program for the guest", .0.display())]
-    AgentNotAFile(PathBuf),
+    /// The agent's file cannot be placed.
+    #[error(transparent)]
+    AgentFile(#[from] AgentFileError),
     /// The agent would not run in the image.
     #[error(transparent)]
     Agent(#[from] agent::Error),

@@ -36,6 +36,7 @@ mod usage;
 mod verity;
 mod view;
 
+pub use agent_file::AgentFileError;
 pub use build::{GuestOptions, Options, build, open_shell};
 pub use bytes::human;
 pub use dress::DressError;

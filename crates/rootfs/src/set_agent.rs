@@ -5,26 +5,21 @@
 //! runs as root and somebody else could write it: then it becomes root's, as a build would make it.
 
 use std::cell::RefCell;
-use std::io::{self, Read, Seek};
+use std::io;
 use std::path::PathBuf;
 
 use nex_ext4::{EditError, FileSystem, FileType, Found, Replaced, Timestamp};
-use nex_text::hex;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::agent::native;
-use crate::agent_file::AgentFile;
+use crate::agent_file::{AgentFile, AgentFileError};
 use crate::bytes::human;
 use crate::error::Error;
 use crate::existing_file::ExistingFile;
 use crate::guest::{AGENT, AgentUser, Kind, Stat, View};
 use crate::phases::Phases;
 use crate::report::{AgentReport, PhaseReport, SCHEMA_VERSION};
-
-/// How much of the agent is read at once.
-const CHUNK: usize = 1 << 18;
 
 /// What to change.
 #[derive(Clone, Debug)]
@@ -90,12 +85,9 @@ pub enum SetAgentError {
         /// What is free, in bytes.
         free: u64,
     },
-    /// The agent is not what was inspected.
-    #[error("the agent changed while it was copied; try again")]
-    AgentChanged,
-    /// The agent cannot be read.
-    #[error("cannot read the agent: {0}")]
-    Agent(io::Error),
+    /// What the file system has cannot be read.
+    #[error("cannot read the file system: {0}")]
+    Read(io::Error),
 }
 
 /// What is missing in MiB, and something for the metadata of what grows.
@@ -184,7 +176,7 @@ fn check(agent: &AgentFile, file: &ExistingFile, file_system: &FileSystem) -> Re
     if let Some(cause) = view.error.into_inner() {
         return Err(file.error(cause).into());
     }
-    fitting.map_err(SetAgentError::Agent)??;
+    fitting.map_err(SetAgentError::Read)??;
     Ok(runnable?)
 }
 
@@ -202,21 +194,7 @@ fn replace(
         let (uid, gid) = user.owner();
         replacement.set_owner(uid, gid, user.mode());
     }
-    let mut source = &agent.file;
-    source.rewind().map_err(SetAgentError::Agent)?;
-    let mut buffer = vec![0; CHUNK];
-    let mut hasher = Sha256::new();
-    loop {
-        let count = source.read(&mut buffer).map_err(SetAgentError::Agent)?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&buffer[..count]);
-        replacement.write(&buffer[..count]).map_err(edit_error)?;
-    }
-    if hex(hasher.finalize()) != agent.report.sha256 {
-        return Err(SetAgentError::AgentChanged.into());
-    }
+    agent.copy_to(|bytes| replacement.write(bytes).map_err(edit_error))?;
     replacement.commit(change.time).map_err(edit_error)
 }
 
@@ -226,7 +204,7 @@ fn edit_error(options: &SetAgentOptions, file: &ExistingFile, cause: EditError) 
         EditError::NoRoom { needed, free } => {
             SetAgentError::NoRoom { file: options.file.clone(), needed: bytes(needed), free: bytes(free) }.into()
         }
-        EditError::LengthChanged { .. } => SetAgentError::AgentChanged.into(),
+        EditError::LengthChanged { .. } => AgentFileError::Changed.into(),
         cause => file.error(cause).into(),
     }
 }
