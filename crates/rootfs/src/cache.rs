@@ -23,6 +23,7 @@ mod new_entry;
 mod placed_layer;
 mod record;
 mod share;
+mod shelves;
 mod store;
 mod sum;
 

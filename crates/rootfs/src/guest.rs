@@ -7,10 +7,12 @@ mod agent_service;
 mod agent_user;
 mod boot_script;
 mod change;
+mod choose_user;
 mod config;
 mod config_directories;
 mod console;
 mod files;
+mod find_init;
 mod init;
 mod inittab;
 #[cfg(test)]
@@ -18,6 +20,7 @@ pub(crate) mod memory;
 mod openrc;
 mod process_one;
 mod resolver;
+mod ssh_keygen;
 mod ssh_keys;
 mod systemd;
 #[cfg(test)]
@@ -38,7 +41,7 @@ pub use nex_program::{Kind, Stat, View, name_servers};
 pub use resolver::{ResolvConf, ResolvConfAction, ResolvConfSource};
 
 use change::Layer;
-use init::Found;
+use find_init::Found;
 use nex_program::BadScript;
 
 /// Where the agent stands in the guest.
@@ -192,7 +195,7 @@ impl Error {
 /// Makes the guest's layer for an image.
 pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     let mut layer = Layer::default();
-    let mut found = init::find(view)?;
+    let mut found = find_init::find(view)?;
     // Those that each guest has come later, with modes of their own.
     let working_dir = Some(&options.config.working_dir).filter(|path| !path.is_empty());
     config_directories::add(view, working_dir.into_iter().chain(&options.volumes), &mut layer);

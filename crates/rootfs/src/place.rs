@@ -7,7 +7,6 @@ use nex_tar::{ContentSink, CopyError, Header, Kind, Reader, Types};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::cache::Record;
 use crate::layer::{Entry, EntryKind, LayerPath, Marker, Node, NodeKind, PATH_MAX, PathError, marker, symlink_target};
 use crate::merge::{Merge, MergeError};
 
@@ -121,22 +120,20 @@ pub enum PlaceCause {
 }
 
 /// What layers are placed into.
-pub struct Ground<'a> {
+pub struct Output<'a> {
     /// Where content goes.
     pub writer: &'a mut Writer,
     /// Where names go.
     pub merge: &'a mut Merge,
     /// What all layers have brought.
     pub placed: &'a mut Placed,
-    /// Where everything is noted that goes to the merge, if the layer is to be kept.
-    pub record: Option<&'a mut Record>,
+    /// Is given each entry before the merge is.
+    pub on_entry: &'a mut dyn FnMut(&Entry),
 }
 
-impl Ground<'_> {
+impl Output<'_> {
     fn apply(&mut self, entry: Entry) -> Result<(), MergeError> {
-        if let Some(record) = &mut self.record {
-            record.add(&entry);
-        }
+        (self.on_entry)(&entry);
         self.merge.apply(entry)
     }
 }
@@ -145,10 +142,10 @@ impl Ground<'_> {
 ///
 /// # Errors
 /// The first entry that cannot be taken, with its number and name.
-pub fn place_layer(layer: impl BufRead, ground: &mut Ground, rules: &Rules) -> Result<u64, PlaceError> {
+pub fn place_layer(layer: impl BufRead, output: &mut Output, rules: &Rules) -> Result<u64, PlaceError> {
     let types = if rules.whiteouts { Types::Posix } else { Types::Vendor };
     let mut tar = Reader::new(layer, rules.limits.headers, types);
-    ground.merge.start_layer();
+    output.merge.start_layer();
     let mut entries = 0;
     loop {
         let number = entries + 1;
@@ -158,7 +155,7 @@ pub fn place_layer(layer: impl BufRead, ground: &mut Ground, rules: &Rules) -> R
             Err(error) => return Err(PlaceError { number, path: Vec::new(), cause: error.into() }),
         };
         let path = header.path.clone();
-        place_entry(header, &mut tar, ground, rules).map_err(|cause| PlaceError { number, path, cause })?;
+        place_entry(header, &mut tar, output, rules).map_err(|cause| PlaceError { number, path, cause })?;
         entries = number;
     }
 }
@@ -166,36 +163,36 @@ pub fn place_layer(layer: impl BufRead, ground: &mut Ground, rules: &Rules) -> R
 fn place_entry<R: BufRead>(
     header: Header,
     tar: &mut Reader<R>,
-    ground: &mut Ground,
+    output: &mut Output,
     rules: &Rules,
 ) -> Result<(), PlaceCause> {
-    ground.placed.entries += 1;
-    if ground.placed.entries > rules.limits.entries {
+    output.placed.entries += 1;
+    if output.placed.entries > rules.limits.entries {
         return Err(PlaceCause::TooManyEntries(rules.limits.entries));
     }
-    ground.placed.metadata = ground.placed.metadata.saturating_add(header.memory());
-    if ground.placed.metadata > rules.limits.metadata {
+    output.placed.metadata = output.placed.metadata.saturating_add(header.memory());
+    if output.placed.metadata > rules.limits.metadata {
         return Err(PlaceCause::TooMuchMetadata(rules.limits.metadata));
     }
     let path = match if rules.whiteouts { meaning(&header.path)? } else { Meaning::Name(LayerPath::new(&header.path)?) }
     {
         Meaning::Name(path) => path,
         Meaning::Nothing => return Ok(()),
-        Meaning::Hides(entry) => return Ok(ground.apply(entry)?),
+        Meaning::Hides(entry) => return Ok(output.apply(entry)?),
     };
     let kind = match header.kind {
         Kind::HardLink(target) => {
             let target = LayerPath::new(&target).map_err(PlaceCause::LinkTarget)?;
-            return Ok(ground.apply(Entry { path, kind: EntryKind::HardLink(target) })?);
+            return Ok(output.apply(Entry { path, kind: EntryKind::HardLink(target) })?);
         }
         Kind::File => {
-            let mut sink = Sink(ground.writer.file());
+            let mut sink = Sink(output.writer.file());
             tar.copy_content(&mut sink).map_err(|error| match error {
                 CopyError::Tar(error) => PlaceCause::Tar(error),
                 CopyError::Sink(cause) => cause,
             })?;
             let content = sink.0.finish()?;
-            ground.placed.blocks += content.blocks();
+            output.placed.blocks += content.blocks();
             NodeKind::File(content)
         }
         Kind::Directory => NodeKind::Directory,
@@ -208,9 +205,9 @@ fn place_entry<R: BufRead>(
     let (xattrs, foreign): (Vec<_>, Vec<_>) = xattrs.partition(is_storable);
     // Here and not only when the inode is written: until then, they would have to be kept whatever their size.
     nex_ext4::check_xattrs(&xattrs)?;
-    ground.placed.foreign_xattrs += foreign.len() as u64;
+    output.placed.foreign_xattrs += foreign.len() as u64;
     let node = Node { metadata: metadata(&header.metadata), xattrs: xattrs.into(), kind };
-    Ok(ground.apply(Entry { path, kind: EntryKind::Node(node) })?)
+    Ok(output.apply(Entry { path, kind: EntryKind::Node(node) })?)
 }
 
 /// Owner, mode and time as the file system has them.

@@ -9,7 +9,8 @@ use nex_image::{Instead, LayerError, LayerReader, NoRoot, ReadAhead};
 use super::stages::{Build, ext4_error};
 use crate::cache::{Cache, Chain, Expected, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, Shelf, entries};
 use crate::error::Error;
-use crate::place::{Ground, PlaceCause, PlaceError, Placed, Rules, place_layer};
+use crate::layer::Entry;
+use crate::place::{Output, PlaceCause, PlaceError, Placed, Rules, place_layer};
 use crate::report::LayerReport;
 use nex_tar::Error as TarError;
 
@@ -181,8 +182,13 @@ impl Build<'_> {
         let rules = Rules { limits: self.options.limits, whiteouts: !is_plain };
         let (start, before) = (self.writer.taken_end(), self.placed);
         let Self { writer, merge, placed, .. } = self;
-        let mut ground = Ground { writer, merge, placed, record: kept.as_mut().map(|kept| &mut kept.record) };
-        if let Err(error) = place_layer(&mut reader, &mut ground, &rules) {
+        let mut on_entry = |entry: &Entry| {
+            if let Some(kept) = &mut kept {
+                kept.record.add(entry);
+            }
+        };
+        let mut output = Output { writer, merge, placed, on_entry: &mut on_entry };
+        if let Err(error) = place_layer(&mut reader, &mut output, &rules) {
             return Err(self.layer_error(index, reader, error));
         }
         let summary = reader.finish()?;

@@ -9,7 +9,7 @@ use rustix::fs::{FileType, Stat};
 use super::directory::Directory;
 use super::header;
 use super::key::{Key, Shelf};
-use super::store::Cache;
+use super::shelves::Shelves;
 use crate::bytes::human;
 
 /// The part of a file system that a cache leaves to others: a tenth, but no more than 1 GiB.
@@ -36,10 +36,10 @@ pub struct Room {
 ///
 /// # Errors
 /// When the cache cannot be read.
-pub fn all(cache: &Cache) -> io::Result<Vec<Room>> {
+pub fn all(shelves: &Shelves) -> io::Result<Vec<Room>> {
     let mut rooms = Vec::new();
     for shelf in Shelf::ALL {
-        let directory = cache.shelf(shelf);
+        let directory = shelves.shelf(shelf);
         for name in directory.names()? {
             let Some(key) = Key::parse(name.as_encoded_bytes()) else { continue };
             // Another process may just remove it.
@@ -77,17 +77,17 @@ fn measure(directory: &Directory, name: &OsStr) -> io::Result<(u64, SystemTime)>
 ///
 /// # Errors
 /// [`io::ErrorKind::WouldBlock`] when the other does not end; nothing went then. Otherwise when the cache cannot be read or changed.
-pub fn evict(cache: &Cache, limit: u64, patience: Duration) -> io::Result<Vec<Room>> {
-    let root = cache.root().again()?;
+pub fn evict(shelves: &Shelves, limit: u64, patience: Duration) -> io::Result<Vec<Room>> {
+    let root = shelves.root.again()?;
     nex_file::lock::exclusive(root.handle(), patience)?;
-    let rooms = all(cache)?;
+    let rooms = all(shelves)?;
     let mut total: u64 = rooms.iter().map(|room| room.bytes).sum();
     let (mut gone, mut stays) = (Vec::new(), None);
     for room in rooms {
         if total <= limit {
             break;
         }
-        match cache.remove(room.shelf, &room.key) {
+        match shelves.remove(room.shelf, &room.key) {
             Ok(()) => {
                 total -= room.bytes;
                 gone.push(room);

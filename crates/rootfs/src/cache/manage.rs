@@ -145,7 +145,7 @@ pub fn list(options: &CacheOptions) -> Result<CacheReport, CacheError> {
     let mut entries = Vec::new();
     if let Some(cache) = Cache::open_existing(options)? {
         for room in all(&cache)?.into_iter().rev() {
-            let entry = Entry::open(cache.shelf(room.shelf), room.shelf, &room.key);
+            let entry = Entry::open(cache.shelves().shelf(room.shelf), room.shelf, &room.key);
             let used = room.used.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
             entries.push(Listed {
                 kind: room.shelf.name(),
@@ -173,9 +173,9 @@ pub(super) fn collect_within(patience: Duration, options: &CacheOptions) -> Resu
     let directory = options.directory.display().to_string();
     let (mut removed, mut removed_bytes, mut bytes) = (0, 0, 0);
     if let Some(cache) = Cache::open_existing(options)? {
-        let at_root = |cause| CacheError::Io { path: cache.root().path().into(), cause };
+        let at_root = |cause| CacheError::Io { path: cache.shelves().root.path().into(), cause };
         // Opening has removed what killed processes have left. A build that removes just now is waited for.
-        let gone = evict::evict(&cache, options.limit, patience).map_err(at_root)?;
+        let gone = evict::evict(cache.shelves(), options.limit, patience).map_err(at_root)?;
         removed = gone.len() as u64;
         removed_bytes = gone.iter().map(|room| room.bytes).sum();
         bytes = all(&cache)?.iter().map(|room| room.bytes).sum();
@@ -198,10 +198,10 @@ pub fn verify(options: &CacheOptions) -> Result<VerifyReport, CacheError> {
     };
     let Some(cache) = Cache::open_existing(options)? else { return Ok(report) };
     for room in all(&cache)? {
-        let path = cache.path(room.shelf, &room.key);
-        let problem = match Entry::open(cache.shelf(room.shelf), room.shelf, &room.key) {
+        let path = cache.shelves().path(room.shelf, &room.key);
+        let problem = match Entry::open(cache.shelves().shelf(room.shelf), room.shelf, &room.key) {
             Ok(entry) => entry.check_all().err().map(|error| error.to_string()),
-            Err(Missing::Damaged(problem)) if cache.is_there(room.shelf, &room.key) => Some(problem),
+            Err(Missing::Damaged(problem)) if cache.shelves().is_there(room.shelf, &room.key) => Some(problem),
             // Another process has removed it.
             Err(_) => continue,
         };
@@ -222,7 +222,7 @@ pub fn verify(options: &CacheOptions) -> Result<VerifyReport, CacheError> {
 /// What stands on the shelves and has no entry's name.
 fn foreign(cache: &Cache) -> Result<Vec<PathBuf>, CacheError> {
     let mut foreign = Vec::new();
-    for shelf in Shelf::ALL.map(|shelf| cache.shelf(shelf)) {
+    for shelf in Shelf::ALL.map(|shelf| cache.shelves().shelf(shelf)) {
         let names = shelf.names().map_err(CacheError::io(shelf.path()))?;
         let is_foreign = |name: &OsString| super::Key::parse(name.as_encoded_bytes()).is_none();
         foreign.extend(names.into_iter().filter(is_foreign).map(|name| shelf.path().join(name)));
@@ -232,7 +232,7 @@ fn foreign(cache: &Cache) -> Result<Vec<PathBuf>, CacheError> {
 }
 
 fn all(cache: &Cache) -> Result<Vec<evict::Room>, CacheError> {
-    evict::all(cache).map_err(CacheError::io(cache.root().path()))
+    evict::all(cache.shelves()).map_err(CacheError::io(cache.shelves().root.path()))
 }
 
 /// How long something was of no use.

@@ -2,19 +2,20 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use super::header::{self, FileFacts, Header};
 use super::key::{Key, Shelf};
 use super::leftovers::{self, Living};
-use super::store::Cache;
+use super::shelves::Shelves;
 use super::sum;
 
 /// An entry in the making; dropped, it leaves nothing.
 #[derive(Debug)]
 pub struct NewEntry {
-    cache: Cache,
+    shelves: Arc<Shelves>,
     living: Living,
     shelf: Shelf,
     key: Key,
@@ -23,9 +24,16 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
-    pub(super) fn create(cache: &Cache, shelf: Shelf, key: &Key, about: &str) -> io::Result<Self> {
-        let living = leftovers::create(cache.making())?;
-        Ok(Self { cache: cache.clone(), living, shelf, key: key.clone(), about: about.into(), files: Vec::new() })
+    pub(super) fn create(shelves: &Arc<Shelves>, shelf: Shelf, key: &Key, about: &str) -> io::Result<Self> {
+        let living = leftovers::create(&shelves.making)?;
+        Ok(Self {
+            shelves: Arc::clone(shelves),
+            living,
+            shelf,
+            key: key.clone(),
+            about: about.into(),
+            files: Vec::new(),
+        })
     }
 
     /// Makes a file in it, open for reading and writing.
@@ -54,7 +62,7 @@ impl NewEntry {
         let mut file = self.living.directory.new_file(header::NAME)?;
         file.write_all(&header)?;
         file.sync_data()?;
-        match self.cache.making().rename(&self.living.name, self.cache.shelf(self.shelf), self.key.as_str()) {
+        match self.shelves.making.rename(&self.living.name, self.shelves.shelf(self.shelf), self.key.as_str()) {
             Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -64,6 +72,6 @@ impl NewEntry {
 impl Drop for NewEntry {
     fn drop(&mut self) {
         // Once it is published, nothing is there any more. What stays for another reason, the next process removes.
-        drop(leftovers::remove(self.cache.making(), self.cache.making(), &self.living.name));
+        drop(leftovers::remove(&self.shelves.making, &self.shelves.making, &self.living.name));
     }
 }

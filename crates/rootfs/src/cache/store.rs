@@ -1,13 +1,6 @@
-//! The directory of a cache and its shelves.
-//!
-//! ```text
-//! CACHE/v1/CACHEDIR.TAG               tells programs that make backups to leave it out
-//! CACHE/v1/making/                    what is in the making, and what is being removed
-//! CACHE/v1/SHELF/sha256-HEX/entry     an entry's header
-//! CACHE/v1/SHELF/sha256-HEX/...       its files
-//! ```
+//! A cache, open: entries are found, begun, published and discarded.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,24 +15,12 @@ use super::entry::{Entry, Missing};
 use super::error::CacheError;
 use super::evict;
 use super::key::{Key, Shelf};
-use super::leftovers;
 use super::new_entry::NewEntry;
+use super::shelves::{LAYOUT, Shelves};
 
 /// The size that a cache may have when nobody says another: some ten large images with their layers, or a hundred small
 /// ones, and less than a container engine's own store takes for them.
 pub const DEFAULT_LIMIT: u64 = 10 << 30;
-
-/// Changes when a cache of the old form cannot be used any more. The old directory then stays until somebody removes it.
-pub(super) const LAYOUT: &str = "v1";
-
-/// Where entries are made.
-const MAKING: &str = "making";
-
-/// The name of what tells programs that make backups.
-const TAG_NAME: &str = "CACHEDIR.TAG";
-
-/// <https://bford.info/cachedir/>.
-const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# Files that nex can make again.\n";
 
 /// Where a cache is, and how large it may become.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +37,7 @@ pub struct Cache(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    root: Directory,
-    making: Directory,
-    /// In the order of [`Shelf::ALL`].
-    shelves: [Directory; Shelf::ALL.len()],
+    shelves: Arc<Shelves>,
     limit: u64,
     has_grown: AtomicBool,
     notes: Mutex<Vec<String>>,
@@ -90,16 +68,10 @@ impl Cache {
     }
 
     fn within(directory: &Directory, limit: u64) -> Result<Self, CacheError> {
-        let root = directory.level(LAYOUT)?;
-        let [blobs, references, layers, scripts] = Shelf::ALL.map(|shelf| root.level(shelf.name()));
-        let (shelves, making) = ([blobs?, references?, layers?, scripts?], root.level(MAKING)?);
-        // Only backups miss it.
-        drop(root.new_file(TAG_NAME).and_then(|mut tag| tag.write_all(TAG.as_bytes())));
-        // A cache that cannot be written to has nothing in the making.
-        drop(leftovers::remove_abandoned(&making));
+        let shelves = Arc::new(Shelves::within(directory)?);
         let (has_grown, notes, aside) = (AtomicBool::new(false), Mutex::default(), Mutex::default());
         let doubt = Mutex::default();
-        Ok(Self(Arc::new(Inner { root, making, shelves, limit, has_grown, notes, doubt, aside })))
+        Ok(Self(Arc::new(Inner { shelves, limit, has_grown, notes, doubt, aside })))
     }
 
     /// The entry with this key. One that is damaged is removed.
@@ -107,7 +79,7 @@ impl Cache {
         if !self.doubt().allows(shelf, key) {
             return None;
         }
-        match Entry::open(self.shelf(shelf), shelf, key) {
+        match Entry::open(self.0.shelves.shelf(shelf), shelf, key) {
             Ok(entry) => {
                 entry.touch();
                 self.doubt().take(shelf, key);
@@ -116,7 +88,7 @@ impl Cache {
             Err(Missing::NotThere) => None,
             Err(Missing::Damaged(what)) => {
                 // What another process just removes looks damaged too.
-                if self.is_there(shelf, key) {
+                if self.0.shelves.is_there(shelf, key) {
                     self.discard(shelf, key, &what);
                 }
                 None
@@ -126,12 +98,7 @@ impl Cache {
 
     /// Whether there is something with this key that may be of use, whole or damaged.
     pub fn has(&self, shelf: Shelf, key: &Key) -> bool {
-        self.doubt().allows(shelf, key) && self.is_there(shelf, key)
-    }
-
-    /// Whether something has the name of this entry.
-    pub(super) fn is_there(&self, shelf: Shelf, key: &Key) -> bool {
-        self.shelf(shelf).stat(key.as_str()).is_ok()
+        self.doubt().allows(shelf, key) && self.0.shelves.is_there(shelf, key)
     }
 
     fn doubt(&self) -> MutexGuard<'_, Doubt> {
@@ -152,7 +119,7 @@ impl Cache {
     /// Removes an entry that is not what it should be, and notes why. If it cannot be removed, this cache takes it for missing
     /// from now on.
     pub fn discard(&self, shelf: Shelf, key: &Key, what: &str) {
-        let path = self.path(shelf, key);
+        let path = self.0.shelves.path(shelf, key);
         match self.remove(shelf, key) {
             Ok(()) => {
                 self.note(format!("an entry of the cache was damaged and is removed: {what} ({})", path.display()))
@@ -170,7 +137,7 @@ impl Cache {
     /// Begins an entry of about so many bytes; `None` when there is no room for it or the cache cannot be written to, which
     /// is noted.
     pub fn begin(&self, shelf: Shelf, key: &Key, about: &str, bytes: u64) -> Option<NewEntry> {
-        let begun = self.check_room(bytes).and_then(|()| NewEntry::create(self, shelf, key, about));
+        let begun = self.check_room(bytes).and_then(|()| NewEntry::create(&self.0.shelves, shelf, key, about));
         begun.map_err(|error| self.not_kept(&error)).ok()
     }
 
@@ -193,7 +160,7 @@ impl Cache {
 
     /// Notes that something could not be kept.
     pub fn not_kept(&self, why: &io::Error) {
-        let root = self.0.root.path();
+        let root = self.0.shelves.root.path();
         let directory = root.parent().unwrap_or(root).display();
         self.note(format!("not everything could be kept in the cache '{directory}': {why}"));
     }
@@ -219,7 +186,7 @@ impl Cache {
             drop(thread.join());
         }
         if self.0.has_grown.swap(false, Ordering::Relaxed)
-            && let Err(error) = evict::evict(self, self.0.limit, Duration::ZERO)
+            && let Err(error) = evict::evict(&self.0.shelves, self.0.limit, Duration::ZERO)
             // Another process is at it.
             && error.kind() != io::ErrorKind::WouldBlock
         {
@@ -229,39 +196,21 @@ impl Cache {
     }
 
     /// Removes an entry.
-    pub(super) fn remove(&self, shelf: Shelf, key: &Key) -> io::Result<()> {
-        leftovers::remove(self.making(), self.shelf(shelf), key.as_str())
+    ///
+    /// # Errors
+    /// When it is there and stays.
+    pub fn remove(&self, shelf: Shelf, key: &Key) -> io::Result<()> {
+        self.0.shelves.remove(shelf, key)
     }
 
-    /// A shelf.
-    pub(super) fn shelf(&self, shelf: Shelf) -> &Directory {
-        let [blobs, references, layers, scripts] = &self.0.shelves;
-        match shelf {
-            Shelf::Blobs => blobs,
-            Shelf::References => references,
-            Shelf::Layers => layers,
-            Shelf::Scripts => scripts,
-        }
-    }
-
-    /// Where entries are made and removed.
-    pub(super) fn making(&self) -> &Directory {
-        &self.0.making
-    }
-
-    /// The directory in which all shelves are.
-    pub(super) fn root(&self) -> &Directory {
-        &self.0.root
-    }
-
-    /// Where an entry is, there or not, for messages.
-    pub(super) fn path(&self, shelf: Shelf, key: &Key) -> PathBuf {
-        self.shelf(shelf).path().join(key.as_str())
+    /// Its directories.
+    pub(super) fn shelves(&self) -> &Shelves {
+        &self.0.shelves
     }
 
     /// Refuses what would not stay, or would take the last of the disk from others.
     pub(super) fn check_room(&self, bytes: u64) -> io::Result<()> {
-        evict::check_room(&self.0.root, bytes, self.0.limit)
+        evict::check_room(&self.0.shelves.root, bytes, self.0.limit)
     }
 }
 

@@ -9,7 +9,8 @@ use nex_contract::{BOOT_SCRIPT, RUN_BOOT_SCRIPT, split_variable};
 use nex_program::{NotAProgram, Program, View};
 
 use super::change::Layer;
-use super::init::{Found, Init};
+use super::find_init::Found;
+use super::init::Init;
 use super::{Error, openrc, systemd};
 
 /// The script.

@@ -4,7 +4,8 @@ use nex_program::{View, exists};
 
 use super::Error;
 use super::change::Layer;
-use super::init::{Found, Init};
+use super::find_init::Found;
+use super::init::Init;
 use super::text::{Attributes, Text};
 use super::{openrc, systemd};
 

@@ -7,16 +7,11 @@ use nex_program::{SshServer, View};
 
 use super::change::Layer;
 use super::init::Init;
+use super::ssh_keygen::makes_keys;
 use super::systemd;
-
-/// A script or a unit that makes keys mentions one of these.
-const MAKERS: [&[u8]; 4] = [b"ssh-keygen", b"sshd-keygen", b"gen-keys", b"dropbearkey"];
 
 /// What starts a server.
 const SCRIPTS: [&str; 3] = ["sshd", "ssh", "dropbear"];
-
-/// More than any of these files has, in bytes.
-const LONGEST: u64 = 1 << 20;
 
 /// Has somebody make the keys; `agent_makes` tells whether the agent does it as the init.
 pub(crate) fn wire(view: &dyn View, init: Init, agent_makes: bool, layer: &mut Layer) {
@@ -43,12 +38,6 @@ pub(crate) fn wire(view: &dyn View, init: Init, agent_makes: bool, layer: &mut L
             ));
         }
     }
-}
-
-/// Whether a file makes keys.
-pub(crate) fn makes_keys(view: &dyn View, path: &str) -> bool {
-    let text = view.read(path.as_bytes(), LONGEST).ok().flatten().unwrap_or_default();
-    MAKERS.iter().any(|maker| text.windows(maker.len()).any(|window| window == *maker))
 }
 
 #[cfg(test)]

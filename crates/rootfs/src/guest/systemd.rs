@@ -4,7 +4,8 @@ use nex_contract::SYSTEMD_UNIT;
 use nex_program::{View, exists};
 
 use super::change::Layer;
-use super::{AgentService, AgentUser, ssh_keys};
+use super::ssh_keygen::makes_keys;
+use super::{AgentService, AgentUser};
 
 /// The service, with a word in capitals for what it starts and as whom. The journal forwards its output to the console, which the
 /// host reads.
@@ -96,7 +97,7 @@ pub(crate) fn makes_ssh_keys(view: &dyn View) -> bool {
         view.list(directory.as_bytes()).unwrap_or_default().iter().any(|name| {
             let path = || format!("{directory}/{}", String::from_utf8_lossy(name));
             SSH_KEY_UNITS.iter().any(|unit| name.starts_with(unit))
-                || (SSH_UNITS.contains(&name.as_slice()) && ssh_keys::makes_keys(view, &path()))
+                || (SSH_UNITS.contains(&name.as_slice()) && makes_keys(view, &path()))
         })
     })
 }

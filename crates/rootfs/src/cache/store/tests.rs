@@ -1,4 +1,5 @@
 use std::fs::{self, File, Permissions};
+use std::io::Write;
 use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -7,6 +8,7 @@ use rustix::fs::{CWD, FileType, FlockOperation, Mode, mknodat};
 use tempfile::TempDir;
 
 use super::super::manage::{collect_within, list};
+use super::super::shelves::{MAKING, TAG_NAME};
 use super::*;
 
 fn cache(limit: u64) -> (TempDir, Cache) {
@@ -31,7 +33,7 @@ fn get(cache: &Cache, name: &str) -> Option<Vec<u8>> {
 
 /// What stands in the directory of the making.
 fn in_the_making(cache: &Cache) -> usize {
-    fs::read_dir(cache.root().path().join(MAKING)).unwrap().count()
+    fs::read_dir(cache.shelves().root.path().join(MAKING)).unwrap().count()
 }
 
 #[test]
@@ -112,11 +114,11 @@ fn whatever_is_wrong_with_an_entry_it_is_removed_and_told() {
     for (number, (what, damage)) in damages.into_iter().enumerate() {
         let (_place, cache) = cache(DEFAULT_LIMIT);
         put(&cache, "a", b"data");
-        damage(&cache.path(Shelf::Scripts, &key("a")));
+        damage(&cache.shelves().path(Shelf::Scripts, &key("a")));
         assert_eq!(get(&cache, "a"), None, "{number}");
         let notes = cache.finish();
         assert!(notes.len() == 1 && notes[0].contains(what), "{number}: {notes:?}");
-        assert!(cache.path(Shelf::Scripts, &key("a")).symlink_metadata().is_err(), "{number}");
+        assert!(cache.shelves().path(Shelf::Scripts, &key("a")).symlink_metadata().is_err(), "{number}");
         put(&cache, "a", b"data");
         assert_eq!(get(&cache, "a").as_deref(), Some(&b"data"[..]), "{number}");
     }
@@ -130,7 +132,7 @@ fn bytes_that_changed_are_found_when_they_are_read() {
     entry.check_all().unwrap();
     assert!(entry.read("data", 9_999).is_err(), "longer than it can be");
     assert_eq!(entry.read("data", 10_000).unwrap().len(), 10_000);
-    flip(&cache.path(Shelf::Scripts, &key("a")).join("data"), 5000);
+    flip(&cache.shelves().path(Shelf::Scripts, &key("a")).join("data"), 5000);
     let entry = cache.get(Shelf::Scripts, &key("a")).unwrap();
     assert!(entry.check_all().is_err());
     assert!(entry.read("data", u64::MAX).is_err());
@@ -213,8 +215,8 @@ fn a_header_leads_nowhere_else() {
     for name in ["../b", "/etc/passwd", "", ".", "..", "a\0b"] {
         let (_place, cache) = cache(DEFAULT_LIMIT);
         put(&cache, "a", b"data");
-        fs::write(cache.shelf(Shelf::Scripts).path().join("b"), "data").unwrap();
-        let entry = cache.path(Shelf::Scripts, &key("a"));
+        fs::write(cache.shelves().shelf(Shelf::Scripts).path().join("b"), "data").unwrap();
+        let entry = cache.shelves().path(Shelf::Scripts, &key("a"));
         nex_testkit::cache_entry::reseal(&entry, |header| header["files"][0]["name"] = name.into()).unwrap();
         assert_eq!(get(&cache, "a"), None, "{name}");
         assert!(cache.finish()[0].contains("its header names what cannot be in it"), "{name}");
@@ -245,7 +247,7 @@ fn the_sum_does_not_tell_holes_from_zeros() {
     assert_eq!(get(&cache, "a"), Some(bytes.clone()));
     put(&cache, "b", &bytes);
     cache.get(Shelf::Scripts, &key("b")).unwrap().check_all().unwrap();
-    let path = cache.path(Shelf::Scripts, &key("b")).join("data");
+    let path = cache.shelves().path(Shelf::Scripts, &key("b")).join("data");
     // A block that moves is damage.
     File::options().write(true).open(&path).unwrap().write_all_at(&[0; 4096], 20_480).unwrap();
     File::options().write(true).open(&path).unwrap().write_all_at(&[7; 4096], 40_960).unwrap();
@@ -257,7 +259,7 @@ fn what_was_of_no_use_for_the_longest_time_goes_first() {
     let (place, cache) = cache(DEFAULT_LIMIT);
     for (age, name) in [(3, "a"), (2, "b"), (1, "c")] {
         put(&cache, name, &[7; 100_000]);
-        let header = File::open(cache.path(Shelf::Scripts, &key(name)).join("entry")).unwrap();
+        let header = File::open(cache.shelves().path(Shelf::Scripts, &key(name)).join("entry")).unwrap();
         header.set_modified(SystemTime::now() - Duration::from_secs(60 * age)).unwrap();
     }
     assert!(get(&cache, "a").is_some());
@@ -274,7 +276,7 @@ fn what_was_of_no_use_for_the_longest_time_goes_first() {
 #[test]
 fn what_killed_processes_leave_is_removed_and_what_lives_stays() {
     let (place, cache) = cache(DEFAULT_LIMIT);
-    let making = cache.root().path().join(MAKING);
+    let making = cache.shelves().root.path().join(MAKING);
     fs::create_dir(making.join("1-0")).unwrap();
     fs::write(making.join("1-0/data"), "left behind").unwrap();
     fs::write(making.join("1-1"), "left behind").unwrap();
@@ -291,8 +293,8 @@ fn a_cache_that_cannot_be_written_to_serves_and_keeps_nothing() {
     let (place, cache) = cache(DEFAULT_LIMIT);
     put(&cache, "a", b"data");
     // Root may write where the mode forbids it; so the directory of the making goes.
-    fs::remove_dir_all(cache.root().path().join(MAKING)).unwrap();
-    fs::write(cache.root().path().join(MAKING), "").unwrap();
+    fs::remove_dir_all(cache.shelves().root.path().join(MAKING)).unwrap();
+    fs::write(cache.shelves().root.path().join(MAKING), "").unwrap();
     assert_eq!(get(&cache, "a").as_deref(), Some(&b"data"[..]));
     assert!(cache.begin(Shelf::Scripts, &key("b"), "b", 0).is_none());
     assert!(cache.begin(Shelf::Scripts, &key("c"), "c", 0).is_none());
