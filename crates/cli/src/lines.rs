@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use nex_rootfs::{PhaseReport, Usage, human};
-use nex_text::printable;
+use nex_rootfs::{PhaseReport, Usage};
+use nex_text::{human, printable};
 
 /// Labelled lines. What comes from an image is escaped, so that it cannot steer the terminal.
 #[derive(Default)]

@@ -8,12 +8,13 @@ mod stages;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use nex_cache::{Cache, CacheOptions};
 use nex_cancel::{Cancel, Workspace};
 use nex_ext4::Size;
 use nex_image::{Keep, LayerError, Progress, ReadAhead, Reference};
 
 use crate::agent_file::AgentFile;
-use crate::cache::{Cache, CacheOptions};
+use crate::blob_cache::BlobCache;
 use crate::error::Error;
 use crate::events::Events;
 use crate::file_system::FileSystemOptions;
@@ -143,7 +144,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         Some(verity::Place::File(path)) => Some(HashFile::create(path, &options.output, &options.workspace)?),
         Some(verity::Place::Appended) | None => None,
     };
-    let keep = cache.map(|cache| Arc::new(cache.clone()) as Arc<dyn Keep>);
+    let keep = cache.map(|cache| Arc::new(BlobCache(cache.clone())) as Arc<dyn Keep>);
     let aside = Some(unfinished.directory().to_owned());
     let image = nex_image::open(&options.reference, &nex_image::Options { keep, aside, ..options.image.clone() })?;
     agent.program.check_platform(image.platform.architecture())?;

@@ -1,12 +1,11 @@
 //! Why a build fails, in the user's terms.
 
+use nex_cache::{Key, Shelf};
 use nex_cancel::Cancelled;
 use nex_text::Lines;
 use thiserror::Error;
 
 use crate::agent_file::AgentFileError;
-use crate::bytes::human;
-use crate::cache::{Key, Shelf};
 use crate::dress::DressError;
 use crate::existing_file::ExistingFileError;
 use crate::foreign::ForeignError;
@@ -17,6 +16,7 @@ use crate::script::ScriptError;
 use crate::set_agent::SetAgentError;
 use crate::usage::DirectoryUsage;
 use crate::{agent, guest};
+use nex_text::human;
 
 /// Why there is no root filesystem.
 #[derive(Debug, Error)]

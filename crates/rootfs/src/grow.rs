@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use nex_ext4::{BLOCK_SIZE, Grown};
 use serde::Serialize;
 
-use crate::bytes::human;
 use crate::error::Error;
 use crate::existing_file::ExistingFile;
 use crate::phases::Phases;
 use crate::report::{PhaseReport, SCHEMA_VERSION, Usage};
+use nex_text::human;
 
 /// How large the file is to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

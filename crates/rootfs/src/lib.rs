@@ -10,9 +10,8 @@
 
 pub mod agent;
 mod agent_file;
+mod blob_cache;
 mod build;
-mod bytes;
-pub mod cache;
 mod dress;
 mod error;
 mod events;
@@ -23,6 +22,7 @@ mod grow;
 pub mod guest;
 mod identity;
 mod layer;
+mod layer_cache;
 mod links;
 mod merge;
 mod output;
@@ -38,7 +38,6 @@ mod view;
 
 pub use agent_file::AgentFileError;
 pub use build::{GuestOptions, Options, build, open_shell};
-pub use bytes::human;
 pub use dress::DressError;
 pub use error::{Error, TooSmall};
 pub use events::Events;

@@ -11,7 +11,6 @@ mod write_back;
 
 pub use destination::{Compression, Destination, OtherForm};
 pub use error::{OutputError, Role};
-pub use hashed::sha256;
 pub use publish::{HashFile, Publication};
 pub use unfinished::Unfinished;
 pub use write_back::WriteBack;

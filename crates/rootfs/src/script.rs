@@ -17,6 +17,7 @@ mod told;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
+use nex_cache::{Cache, Key};
 use nex_cancel::{Cancel, Workspace};
 use nex_contract::split_variable;
 use nex_ext4::{Timestamp, Writer};
@@ -25,7 +26,6 @@ use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_s
 use nex_terminal::Terminal;
 use thiserror::Error;
 
-use crate::cache::{Cache, Key};
 use crate::events::Events;
 use crate::layer::PathError;
 use crate::merge::{Merge, MergeError};

@@ -14,12 +14,12 @@ use thiserror::Error;
 
 use crate::agent::native;
 use crate::agent_file::{AgentFile, AgentFileError};
-use crate::bytes::human;
 use crate::error::Error;
 use crate::existing_file::ExistingFile;
 use crate::guest::{AGENT, AgentUser, Kind, Stat, View};
 use crate::phases::Phases;
 use crate::report::{AgentReport, PhaseReport, SCHEMA_VERSION};
+use nex_text::human;
 
 /// What to change.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! Text for people: what somebody else has written, so that it steers no terminal and forges no line, and what a shell takes
-//! for one word.
+//! Text for people: what somebody else has written, so that it steers no terminal and forges no line; what a shell takes for one
+//! word; and amounts of bytes.
 //!
 //! Two layers, so that a place that forgets the first one shows nothing harmful:
 //!
@@ -18,6 +18,7 @@ mod escape;
 mod hex;
 mod message;
 mod shell;
+mod size;
 mod url;
 mod user_info;
 
@@ -28,4 +29,5 @@ pub use escape::{name, printable};
 pub use hex::hex;
 pub use message::{Lines, lines, message, one_line};
 pub use shell::shell_word;
+pub use size::human;
 pub use url::url;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nex_rootfs::cache::{CacheOptions, default_directory};
+use nex_cache::{CacheOptions, default_directory};
 
 use super::size;
 

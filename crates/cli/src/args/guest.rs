@@ -112,7 +112,7 @@ impl GuestArgs {
                 AccelArg::Kvm => Some(Accelerator::Kvm),
                 AccelArg::Emulation => Some(Accelerator::Emulation),
             },
-            cache: nex_rootfs::cache::default_directory(),
+            cache: nex_cache::default_directory(),
             workspace: workspace.clone(),
         }
     }

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 
+use nex_cache::{Cache, Key, Shelf};
 use nex_ext4::BLOCK_SIZE;
 use nex_image::{Instead, LayerError, LayerReader, NoRoot, ReadAhead};
 
 use super::stages::{Build, ext4_error};
-use crate::cache::{Cache, Chain, Expected, Facts, Keeper, Key, NewPlacedLayer, PlacedLayer, Shelf, entries};
 use crate::error::Error;
 use crate::layer::Entry;
+use crate::layer_cache::{Chain, Copier, Expected, Facts, NewPlacedLayer, PlacedLayer, entries};
 use crate::place::{Output, PlaceCause, PlaceError, Placed, Rules, place_layer};
 use crate::report::LayerReport;
 use nex_tar::Error as TarError;
@@ -19,7 +20,7 @@ pub struct LayerCache<'a> {
     cache: &'a Cache,
     /// The layers so far; `None` once there was one of which no digest is known before it is read.
     chain: Option<Chain>,
-    keeper: Option<Keeper>,
+    copier: Option<Copier>,
     image: File,
 }
 
@@ -32,7 +33,7 @@ impl<'a> LayerCache<'a> {
         let data_begins = build.writer.taken_end();
         let limits = (&build.options.limits, &build.options.image.limits);
         let chain = Chain::new(format!("data begins at {data_begins}, {limits:?}"));
-        Ok(Self { cache, chain: Some(chain), keeper: None, image: image.try_clone()? })
+        Ok(Self { cache, chain: Some(chain), copier: None, image: image.try_clone()? })
     }
 
     /// The layers that have to be read, because the cache does not have them placed.
@@ -46,11 +47,11 @@ impl<'a> LayerCache<'a> {
     /// Keeps a layer that is placed and written.
     fn keep(&mut self, layer: NewPlacedLayer, facts: &Facts) {
         let kept = layer.placed(facts).and_then(|placing| {
-            let keeper = match self.keeper.take() {
-                Some(keeper) => keeper,
-                None => Keeper::start(self.cache, &self.image)?,
+            let copier = match self.copier.take() {
+                Some(copier) => copier,
+                None => Copier::start(self.cache, &self.image)?,
             };
-            self.keeper.insert(keeper).keep(placing);
+            self.copier.insert(copier).copy(placing);
             Ok(())
         });
         kept.unwrap_or_else(|error| self.cache.not_kept(&error));
@@ -58,8 +59,8 @@ impl<'a> LayerCache<'a> {
 
     /// Waits until the image may change where layers are.
     pub fn wait(&mut self) {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.wait();
+        if let Some(copier) = &mut self.copier {
+            copier.wait();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use nex_cache::{Cache, Shelf};
 use nex_contract::BOOT_SCRIPT;
 use nex_ext4::{Timestamp, Writer};
 use nex_image::Image;
@@ -9,7 +10,6 @@ use nex_terminal::Terminal;
 
 use super::Options;
 use crate::agent_file::AgentFile;
-use crate::cache::{Cache, Shelf};
 use crate::dress::{DressError, dress};
 use crate::error::Error;
 use crate::events::Events;

@@ -1,6 +1,6 @@
 //! A writer that counts and hashes what goes through it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use nex_text::hex;
 use sha2::{Digest, Sha256};
@@ -37,15 +37,4 @@ impl<W: Write> Write for Hashed<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
-}
-
-/// The SHA-256 of everything that a reader gives, in hex, and its length.
-///
-/// # Errors
-/// When the reader fails.
-pub fn sha256(reader: &mut impl Read) -> io::Result<(String, u64)> {
-    let mut hashed = Hashed::new(io::sink(), true);
-    io::copy(reader, &mut hashed)?;
-    let (sha256, bytes) = hashed.finish();
-    Ok((sha256.unwrap_or_default(), bytes))
 }

@@ -1,12 +1,12 @@
 //! The place in the cache for what scripts change.
 
+use nex_cache::{Cache, Key};
 use nex_sandbox::World;
 
 use super::ScriptCache;
 use super::key::key;
 use super::mounted::Seen;
 use super::record::{Record, Recorder};
-use crate::cache::{Cache, Key};
 
 /// The place for one run.
 pub struct Kept<'a> {

@@ -4,9 +4,8 @@
 //! are, and the version of this program. Not in it are the contents of secrets, which leave no trace in a cache, and the
 //! limits, past which there is no layer at all.
 
+use nex_cache::Key;
 use nex_sandbox::World;
-
-use crate::cache::Key;
 
 /// Changes when layers of earlier versions with the same key would be others.
 const FORM: &str = "setup scripts 3";

@@ -6,9 +6,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 
+use nex_cache::{Cache, Entry, Key, NewEntry, Shelf};
 use nex_sandbox::{Change, Kind};
 
-use crate::cache::{Cache, Entry, Key, NewEntry, Shelf};
 use crate::layer::symlink_target;
 
 /// The file of the changes: each one in postcard's form, behind its length; then a length of 0, and how many there were.

@@ -2,7 +2,7 @@
 
 use nex_boot::{EndReport, Outcome, ReadyBy, Report};
 use nex_guest::Way;
-use nex_rootfs::human;
+use nex_text::human;
 
 use crate::lines::Lines;
 

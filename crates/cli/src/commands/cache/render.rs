@@ -1,8 +1,7 @@
 //! Reports about the cache as text.
 
-use nex_rootfs::cache::{CacheReport, CacheUsage, CollectReport, VerifyReport, age};
-use nex_rootfs::human;
-use nex_text::short_digest;
+use nex_cache::{CacheReport, CacheUsage, CollectReport, VerifyReport, age};
+use nex_text::{human, short_digest};
 
 use crate::lines::Lines;
 

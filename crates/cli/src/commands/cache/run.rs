@@ -1,6 +1,6 @@
 //! `nex cache`: from arguments to what is in the cache, and from there to the user.
 
-use nex_rootfs::cache::{CacheError, collect, list, verify};
+use nex_cache::{CacheError, collect, list, verify};
 
 use super::args::{CacheAction, CacheCommand};
 use super::render;

@@ -1,7 +1,7 @@
 //! The report of a check as text.
 
 use nex_diagnose::{Finding, Report, Severity, Verdict};
-use nex_rootfs::human;
+use nex_text::human;
 
 use crate::lines::Lines;
 

@@ -1,7 +1,7 @@
 //! The reason of a failed boot as text.
 
 use nex_diagnose::console::{Explanation, Symptom};
-use nex_rootfs::human;
+use nex_text::human;
 
 use crate::lines::Lines;
 

@@ -1,6 +1,7 @@
 //! The report of growth as text.
 
-use nex_rootfs::{GrowReport, human};
+use nex_rootfs::GrowReport;
+use nex_text::human;
 
 use crate::lines::{Lines, amount, times};
 

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nex_image::{NoProgress, Progress};
-use nex_rootfs::{Events, human};
-use nex_text::{printable, short_name};
+use nex_rootfs::Events;
+use nex_text::{human, printable, short_name};
 
 use crate::diagnostic::Diagnostic;
 use crate::output::{is_error_terminal, tell, tell_lines};

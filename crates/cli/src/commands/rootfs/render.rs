@@ -2,9 +2,9 @@
 
 use nex_contract::AGENT;
 use nex_rootfs::guest::{Pid1, ResolvConf, ResolvConfAction};
-use nex_rootfs::{AgentServiceReport, Report, ScriptReport, VerityReport, human};
+use nex_rootfs::{AgentServiceReport, Report, ScriptReport, VerityReport};
 use nex_sandbox::MemoryBound;
-use nex_text::short_digest;
+use nex_text::{human, short_digest};
 
 use crate::lines::{Lines, amount, times};
 

@@ -1,7 +1,7 @@
 //! The report of a run, in a line.
 
-use nex_rootfs::human;
 use nex_run::Report;
+use nex_text::human;
 
 /// The report for people.
 pub fn run(report: &Report) -> String {

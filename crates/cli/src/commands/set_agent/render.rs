@@ -1,6 +1,7 @@
 //! The report of a replaced agent as text.
 
-use nex_rootfs::{SetAgentReport, human};
+use nex_rootfs::SetAgentReport;
+use nex_text::human;
 
 use crate::lines::{Lines, times};
 

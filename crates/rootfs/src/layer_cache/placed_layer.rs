@@ -8,16 +8,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Range;
 
+use nex_cache::{Cache, Entry, Key, NewEntry, Shelf, clone_range};
 use nex_ext4::BLOCK_SIZE;
 use nex_image::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::clone::clone_range;
-use super::entry::Entry;
-use super::key::{Key, Shelf};
-use super::new_entry::NewEntry;
 use super::record::Record;
-use super::store::Cache;
 use crate::place::Placed;
 
 /// Changes whenever the same layers would be placed in another way, or written down in another way, and with nothing else: not with

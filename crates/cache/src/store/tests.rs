@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{CWD, FileType, FlockOperation, Mode, mknodat};
 use tempfile::TempDir;
 
-use super::super::manage::{collect_within, list};
-use super::super::shelves::{MAKING, TAG_NAME};
 use super::*;
+use crate::manage::{collect_within, list};
+use crate::shelves::{MAKING, TAG_NAME};
 
 fn cache(limit: u64) -> (TempDir, Cache) {
     let place = tempfile::tempdir().unwrap();

@@ -10,10 +10,10 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::directory::Directory;
-use super::error::CacheError;
-use super::key::{Key, Shelf};
-use super::leftovers;
+use crate::directory::Directory;
+use crate::error::CacheError;
+use crate::key::{Key, Shelf};
+use crate::leftovers;
 
 /// Changes when a cache of the old form cannot be used any more. The old directory then stays until somebody removes it.
 pub const LAYOUT: &str = "v1";

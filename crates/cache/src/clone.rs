@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use nex_file::holes;
 use rustix::io::Errno;
 
-use super::share::share;
+use crate::share::share;
 
 /// How much is copied at once: not more than a processor's cache.
 const BUFFER: usize = 256 << 10;

@@ -1,15 +1,16 @@
-//! Keeps layers while the build goes on: a thread copies their blocks out of the image, and makes entries of them.
+//! Copies layers into the cache while the build goes on: a thread takes their blocks out of the image, and makes entries of them.
 
 use std::fs::File;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use super::placed_layer::Placing;
-use super::store::Cache;
+use nex_cache::Cache;
 
-/// A thread that keeps layers. Dropped, it still keeps those that it was given.
-pub struct Keeper {
+use super::placed_layer::Placing;
+
+/// A thread that copies layers into the cache. Dropped, it still copies those that it was given.
+pub struct Copier {
     layers: Option<Sender<Placing>>,
     /// One word for each layer whose blocks are copied.
     copied: Receiver<()>,
@@ -18,7 +19,7 @@ pub struct Keeper {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Keeper {
+impl Copier {
     /// Starts for an image that is being made.
     ///
     /// # Errors
@@ -27,7 +28,7 @@ impl Keeper {
         let (cache, image) = (cache.clone(), image.try_clone()?);
         let (layers, given) = channel::<Placing>();
         let (word, copied) = channel();
-        let thread = std::thread::Builder::new().name("keep".into()).spawn(move || {
+        let thread = std::thread::Builder::new().name("copy layers".into()).spawn(move || {
             for layer in given {
                 let entry = layer.copy(&cache, &image);
                 // Whoever is gone does not wait.
@@ -41,8 +42,8 @@ impl Keeper {
         Ok(Self { layers: Some(layers), copied, pending: 0, thread: Some(thread) })
     }
 
-    /// Keeps a layer, whose blocks must stay as they are until [`wait`](Self::wait) comes back.
-    pub fn keep(&mut self, layer: Placing) {
+    /// Copies a layer, whose blocks must stay as they are until [`wait`](Self::wait) comes back.
+    pub fn copy(&mut self, layer: Placing) {
         if self.layers.as_ref().is_some_and(|layers| layers.send(layer).is_ok()) {
             self.pending += 1;
         }
@@ -58,7 +59,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Copier {
     fn drop(&mut self) {
         self.layers = None;
         // A thread that failed has kept less, and that is all.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::key::{Key, Shelf};
+use crate::key::{Key, Shelf};
 
 /// An entry.
 pub type Named = (Shelf, Key);

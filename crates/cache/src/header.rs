@@ -6,8 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
-
-use crate::output::sha256;
+use sha2::{Digest, Sha256};
 
 /// The header's file.
 pub const NAME: &str = "entry";
@@ -39,7 +38,7 @@ pub struct FileFacts {
     pub name: String,
     /// In bytes.
     pub length: u64,
-    /// By [`super::sum`].
+    /// By [`crate::sum`].
     pub sum: u32,
 }
 
@@ -55,7 +54,7 @@ impl Header {
     /// When it cannot be written as JSON.
     pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
         let line = serde_json::to_string(self)?;
-        let (sum, _) = sha256(&mut line.as_bytes())?;
+        let sum = digest(&line);
         Ok(format!("{line}\n{sum}\n").into_bytes())
     }
 
@@ -68,11 +67,15 @@ impl Header {
         file.take(LONGEST).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         let text = String::from_utf8(bytes).map_err(|_| "its header is damaged")?;
         let (line, sum) = text.split_once('\n').ok_or("its header is cut short")?;
-        let (expected, _) = sha256(&mut line.as_bytes()).map_err(|error| error.to_string())?;
-        if sum.strip_suffix('\n') != Some(&expected) {
+        if sum.strip_suffix('\n') != Some(&digest(line)) {
             return Err("its header is damaged".into());
         }
         let header: Self = serde_json::from_str(line).map_err(|_| "its header is of another version of nex")?;
         if header.format == FORMAT { Ok(header) } else { Err("its header is of another version of nex".into()) }
     }
+}
+
+/// The SHA-256 of a line, in hex.
+fn digest(line: &str) -> String {
+    Sha256::digest(line).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -9,10 +9,10 @@ use nex_file::trust;
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
 use rustix::io::Errno;
 
-use super::directory::Directory;
-use super::header::{self, FileFacts, Header};
-use super::key::{Key, Shelf};
-use super::sum;
+use crate::directory::Directory;
+use crate::header::{self, FileFacts, Header};
+use crate::key::{Key, Shelf};
+use crate::sum;
 
 /// An entry. Its files stay readable when another process removes it meanwhile.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub enum Missing {
 impl Entry {
     /// Opens an entry of a shelf. Its directory, its header and its files must be the caller's alone, the header whole, and the
     /// files as long as it says.
-    pub(super) fn open(directory: &Directory, shelf: Shelf, key: &Key) -> Result<Self, Missing> {
+    pub(crate) fn open(directory: &Directory, shelf: Shelf, key: &Key) -> Result<Self, Missing> {
         let damaged = |error: &dyn std::fmt::Display| Missing::Damaged(error.to_string());
         let entry = match directory.open(key.as_str()) {
             Ok(entry) => entry,
@@ -63,7 +63,7 @@ impl Entry {
     }
 
     /// Says that the entry was of use: those that were not for the longest time go first.
-    pub(super) fn touch(&self) {
+    pub(crate) fn touch(&self) {
         let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let times = Timestamps { last_access: omit, last_modification: now };

@@ -57,12 +57,12 @@ pub enum CacheError {
 
 impl CacheError {
     /// An error of the system, about a path.
-    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { path: path.into(), cause }
     }
 
     /// An error of opening a directory.
-    pub(super) fn of_opening(path: &Path, error: Errno) -> Self {
+    pub(crate) fn of_opening(path: &Path, error: Errno) -> Self {
         match error {
             Errno::NOTDIR | Errno::LOOP => Self::NotADirectory(path.into()),
             error => Self::Io { path: path.into(), cause: error.into() },
@@ -70,7 +70,7 @@ impl CacheError {
     }
 
     /// A part of the cache that is not the caller's alone.
-    pub(super) fn distrust(path: &Path) -> impl FnOnce(Distrust) -> Self {
+    pub(crate) fn distrust(path: &Path) -> impl FnOnce(Distrust) -> Self {
         move |why| match why {
             Distrust::Owner { owner, user } => Self::Owner { path: path.into(), owner, user },
             Distrust::Writable => Self::Writable(path.into()),
@@ -78,7 +78,7 @@ impl CacheError {
     }
 
     /// Why the way to the cache was not gone.
-    pub(super) fn way(path: &Path) -> impl FnOnce(WayError) -> Self {
+    pub(crate) fn way(path: &Path) -> impl FnOnce(WayError) -> Self {
         move |error| match error {
             WayError::Distrust { why, .. } => Self::distrust(path)(why),
             WayError::Through { through, why } => Self::Way { path: path.into(), through, why: why.to_string() },

@@ -8,12 +8,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nex_file::lock;
 use serde::Serialize;
 
-use super::entry::{Entry, Missing};
-use super::error::CacheError;
-use super::evict;
-use super::key::Shelf;
-use super::store::{Cache, CacheOptions};
-use crate::report::SCHEMA_VERSION;
+use crate::entry::{Entry, Missing};
+use crate::error::CacheError;
+use crate::evict;
+use crate::key::Shelf;
+use crate::store::{Cache, CacheOptions};
+
+/// The version of the form of these reports.
+pub const SCHEMA_VERSION: u32 = 1;
 
 /// An entry as it is listed.
 #[derive(Clone, Debug, Serialize)]
@@ -169,7 +171,7 @@ pub fn collect(options: &CacheOptions) -> Result<CollectReport, CacheError> {
     collect_within(lock::PATIENCE, options)
 }
 
-pub(super) fn collect_within(patience: Duration, options: &CacheOptions) -> Result<CollectReport, CacheError> {
+pub(crate) fn collect_within(patience: Duration, options: &CacheOptions) -> Result<CollectReport, CacheError> {
     let directory = options.directory.display().to_string();
     let (mut removed, mut removed_bytes, mut bytes) = (0, 0, 0);
     if let Some(cache) = Cache::open_existing(options)? {

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FileType, Stat};
 
-use super::directory::Directory;
-use super::header;
-use super::key::{Key, Shelf};
-use super::shelves::Shelves;
-use crate::bytes::human;
+use crate::directory::Directory;
+use crate::header;
+use crate::key::{Key, Shelf};
+use crate::shelves::Shelves;
+use nex_text::human;
 
 /// The part of a file system that a cache leaves to others: a tenth, but no more than 1 GiB.
 const PART_FOR_OTHERS: u64 = 10;

@@ -5,9 +5,8 @@
 //! process removes, is as if it had never been.
 //!
 //! Paths lead to a cache once, when it is opened (`way`). From then on everything goes through handles of directories that are
-//! the caller's alone (`directory`, `trust`): a new part of this module takes a `Directory` and names in it, and no path.
+//! the caller's alone (`directory`, `trust`): a new part of this crate takes a `Directory` and names in it, and no path.
 
-mod blobs;
 mod clone;
 mod directory;
 mod doubt;
@@ -15,13 +14,10 @@ mod entry;
 mod error;
 mod evict;
 mod header;
-mod keeper;
 mod key;
 mod leftovers;
 mod manage;
 mod new_entry;
-mod placed_layer;
-mod record;
 mod share;
 mod shelves;
 mod store;
@@ -32,12 +28,10 @@ pub use directory::default_directory;
 pub use entry::Entry;
 pub use error::CacheError;
 pub use evict::Room;
-pub(crate) use keeper::Keeper;
 pub use key::{Key, Shelf};
 pub use manage::{
-    CacheReport, CacheUsage, CollectReport, Damage, KindUsage, Listed, VerifyReport, age, collect, list, verify,
+    CacheReport, CacheUsage, CollectReport, Damage, KindUsage, Listed, SCHEMA_VERSION, VerifyReport, age, collect,
+    list, verify,
 };
 pub use new_entry::NewEntry;
-pub(crate) use placed_layer::{Chain, Expected, Facts, NewPlacedLayer, PlacedLayer};
-pub(crate) use record::{Record, entries};
 pub use store::{Cache, CacheOptions, DEFAULT_LIMIT};

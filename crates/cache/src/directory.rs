@@ -13,7 +13,7 @@ use nex_file::{private, trust};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::error::CacheError;
+use crate::error::CacheError;
 
 /// The mode of what nex makes in a cache.
 const DIRECTORY: Mode = Mode::from_bits_retain(private::DIRECTORY);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use nex_image::Digest;
+use sha2::{Digest, Sha256};
 
 /// A kind of entries; each has a directory of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,9 @@ impl Shelf {
     }
 }
 
+/// The algorithms of digests, and how many hex digits each has.
+const ALGORITHMS: [(&str, usize); 2] = [("sha256", 64), ("sha512", 128)];
+
 /// The name of an entry on its shelf: a digest, as `sha256-HEX`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(String);
@@ -44,19 +47,22 @@ impl Key {
             canonical.extend_from_slice(&(part.len() as u64).to_le_bytes());
             canonical.extend_from_slice(part);
         }
-        Self::digest(&Digest::sha256(&canonical))
+        let hex: String = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("sha256-{hex}"))
     }
 
-    /// The key of what has this digest.
-    pub fn digest(digest: &Digest) -> Self {
-        Self(format!("{}-{}", digest.algorithm().name(), digest.hex()))
+    /// The key of what has this digest, `ALGORITHM:HEX` as images have it; `None` when it is no digest.
+    pub fn of_digest(digest: &str) -> Option<Self> {
+        Self::parse(digest.replacen(':', "-", 1).as_bytes())
     }
 
     /// Reads the name of an entry; `None` when no entry has such a name.
     pub fn parse(name: &[u8]) -> Option<Self> {
         let name = std::str::from_utf8(name).ok()?;
-        let digest: Digest = name.replacen('-', ":", 1).parse().ok()?;
-        Some(Self::digest(&digest)).filter(|key| key.0 == name)
+        let (algorithm, hex) = name.split_once('-')?;
+        let (_, length) = ALGORITHMS.into_iter().find(|(known, _)| *known == algorithm)?;
+        let is_hex = hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_hex.then(|| Self(name.into()))
     }
 
     /// The digest.
@@ -82,6 +88,12 @@ mod tests {
         assert_ne!(of(&["ab", ""]), of(&["a", "b"]));
         let key = of(&["a"]);
         assert_eq!(Key::parse(key.as_str().as_bytes()), Some(key));
+        let hex = "0f".repeat(32);
+        assert_eq!(Key::of_digest(&format!("sha256:{hex}")), Key::parse(format!("sha256-{hex}").as_bytes()));
+        assert!(Key::of_digest(&format!("sha512:{hex}{hex}")).is_some());
+        for name in [format!("sha512:{hex}"), format!("sha256:{}", hex.to_uppercase()), format!("md5:{hex}"), hex] {
+            assert_eq!(Key::of_digest(&name), None, "{name}");
+        }
         for name in ["", "sha256-", "sha256:00", "../x", "lost+found"] {
             assert_eq!(Key::parse(name.as_bytes()), None, "{name}");
         }

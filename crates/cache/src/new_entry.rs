@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::header::{self, FileFacts, Header};
-use super::key::{Key, Shelf};
-use super::leftovers::{self, Living};
-use super::shelves::Shelves;
-use super::sum;
+use crate::header::{self, FileFacts, Header};
+use crate::key::{Key, Shelf};
+use crate::leftovers::{self, Living};
+use crate::shelves::Shelves;
+use crate::sum;
 
 /// An entry in the making; dropped, it leaves nothing.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
-    pub(super) fn create(shelves: &Arc<Shelves>, shelf: Shelf, key: &Key, about: &str) -> io::Result<Self> {
+    pub(crate) fn create(shelves: &Arc<Shelves>, shelf: Shelf, key: &Key, about: &str) -> io::Result<Self> {
         let living = leftovers::create(&shelves.making)?;
         Ok(Self {
             shelves: Arc::clone(shelves),

@@ -3,13 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
+use nex_cache::{Cache, Key, NewEntry, Shelf};
 use nex_image::digest::Hasher;
 use nex_image::{Digest, Keep, Known, NewBlob};
 use serde::{Deserialize, Serialize};
-
-use super::key::{Key, Shelf};
-use super::new_entry::NewEntry;
-use super::store::Cache;
 
 /// The longest of what is known of a name, in bytes.
 const MOST_REFERENCE: u64 = 64 << 10;
@@ -28,40 +25,44 @@ struct Reference {
     media_type: Option<String>,
 }
 
-impl Keep for Cache {
+/// The blobs of a cache.
+#[derive(Clone, Debug)]
+pub struct BlobCache(pub Cache);
+
+impl Keep for BlobCache {
     fn blob(&self, digest: &Digest) -> Option<File> {
-        let key = Key::digest(digest);
-        let entry = self.get(Shelf::Blobs, &key)?;
+        let key = key(digest)?;
+        let entry = self.0.get(Shelf::Blobs, &key)?;
         // Checked as a whole: once a layer is half placed, it is too late to ask the registry. And by its digest: a checksum that
         // was made for other bytes is right too.
         match entry.file(CONTENT).and_then(|file| checked(file, digest)) {
             Ok(file) => Some(file),
             Err(error) => {
-                self.discard(Shelf::Blobs, &key, &error.to_string());
+                self.0.discard(Shelf::Blobs, &key, &error.to_string());
                 None
             }
         }
     }
 
     fn new_blob(&self, digest: &Digest, size: Option<u64>) -> Option<Box<dyn NewBlob>> {
-        let mut entry = self.begin(Shelf::Blobs, &Key::digest(digest), "blob of a registry", size.unwrap_or(0))?;
+        let mut entry = self.0.begin(Shelf::Blobs, &key(digest)?, "blob of a registry", size.unwrap_or(0))?;
         match entry.file(CONTENT) {
-            Ok(file) => Some(Box::new(Blob { cache: self.clone(), entry, file })),
+            Ok(file) => Some(Box::new(Blob { cache: self.0.clone(), entry, file })),
             Err(error) => {
-                self.not_kept(&error);
+                self.0.not_kept(&error);
                 None
             }
         }
     }
 
     fn reference(&self, name: &str) -> Option<Known> {
-        let entry = self.get(Shelf::References, &reference_key(name))?;
+        let entry = self.0.get(Shelf::References, &reference_key(name))?;
         let read = || -> io::Result<Known> {
             let reference: Reference = serde_json::from_slice(&entry.read(CONTENT, MOST_REFERENCE)?)?;
             let digest = reference.digest.parse().map_err(io::Error::other)?;
             Ok(Known { digest, media_type: reference.media_type })
         };
-        read().map_err(|error| self.discard(Shelf::References, &reference_key(name), &error.to_string())).ok()
+        read().map_err(|error| self.0.discard(Shelf::References, &reference_key(name), &error.to_string())).ok()
     }
 
     fn keep_reference(&self, name: &str, known: &Known) {
@@ -73,12 +74,12 @@ impl Keep for Cache {
         let write = |entry: &mut NewEntry| -> io::Result<()> {
             entry.file(CONTENT)?.write_all(&serde_json::to_vec(&reference)?)?;
             // An entry never changes; the name has another digest now.
-            self.remove(Shelf::References, &key)
+            self.0.remove(Shelf::References, &key)
         };
-        if let Some(mut entry) = self.begin(Shelf::References, &key, name, 0) {
+        if let Some(mut entry) = self.0.begin(Shelf::References, &key, name, 0) {
             match write(&mut entry) {
-                Ok(()) => self.publish(entry),
-                Err(error) => self.not_kept(&error),
+                Ok(()) => self.0.publish(entry),
+                Err(error) => self.0.not_kept(&error),
             }
         }
     }
@@ -98,6 +99,10 @@ fn checked(mut file: &File, digest: &Digest) -> io::Result<File> {
     }
     file.rewind()?;
     file.try_clone()
+}
+
+fn key(digest: &Digest) -> Option<Key> {
+    Key::of_digest(&digest.to_string())
 }
 
 fn reference_key(name: &str) -> Key {

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use nex_file::way;
 
-use super::directory::Directory;
-use super::doubt::Doubt;
-use super::entry::{Entry, Missing};
-use super::error::CacheError;
-use super::evict;
-use super::key::{Key, Shelf};
-use super::new_entry::NewEntry;
-use super::shelves::{LAYOUT, Shelves};
+use crate::directory::Directory;
+use crate::doubt::Doubt;
+use crate::entry::{Entry, Missing};
+use crate::error::CacheError;
+use crate::evict;
+use crate::key::{Key, Shelf};
+use crate::new_entry::NewEntry;
+use crate::shelves::{LAYOUT, Shelves};
 
 /// The size that a cache may have when nobody says another: some ten large images with their layers, or a hundred small
 /// ones, and less than a container engine's own store takes for them.
@@ -150,7 +150,7 @@ impl Cache {
     }
 
     /// Publishes an entry while the caller goes on.
-    pub(super) fn publish_aside(&self, entry: NewEntry) {
+    pub fn publish_aside(&self, entry: NewEntry) {
         let cache = self.clone();
         match std::thread::Builder::new().name("publish".into()).spawn(move || cache.publish(entry)) {
             Ok(thread) => self.0.aside.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
@@ -204,12 +204,15 @@ impl Cache {
     }
 
     /// Its directories.
-    pub(super) fn shelves(&self) -> &Shelves {
+    pub(crate) fn shelves(&self) -> &Shelves {
         &self.0.shelves
     }
 
     /// Refuses what would not stay, or would take the last of the disk from others.
-    pub(super) fn check_room(&self, bytes: u64) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// In words, why.
+    pub fn check_room(&self, bytes: u64) -> io::Result<()> {
         evict::check_room(&self.0.shelves.root, bytes, self.0.limit)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{FlockOperation, flock, fstat};
 use rustix::io::Errno;
 
-use super::directory::Directory;
+use crate::directory::Directory;
 
 /// Makes names of one process differ.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
