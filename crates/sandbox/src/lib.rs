@@ -14,8 +14,7 @@
 //!
 //! Each dies with the one above it, whatever kills that; and when init dies, the kernel kills everything in its pid
 //! namespace. The tree comes in as [`Node`]s and goes out as [`Change`]s. There is no overlay: a run compares what the
-//! tree was with what it is, by inode and change time, which no script can forge. So it works on every file system and
-//! in every container, and hard links and renamed directories stay what they are.
+//! tree was with what it is, by inode and change time (`docs/decisions/no-overlay-in-the-sandbox.md`).
 //!
 //! The inner processes are roles of the program that uses this crate ([`nex_process::Role`]): its `main` calls [`run_keeper`] and
 //! [`run_init`] for them. A run does not end with the thread that started it, but with its [`Sandbox`], [`Laying`] or [`Changes`].
