@@ -1,5 +1,5 @@
 //! The wire between nex and the processes around a setup script. The first byte says who listens, and the rest is what it
-//! hears: messages, and bytes of files (`crates/sandbox/src/wire.rs`). A tree that the keeper takes is laid out, told like
+//! hears: messages, and bytes of files (`crates/sandbox/src/wire.rs`). A tree that the monitor takes is laid out, told like
 //! changes, and laid out again, which must give the same; whatever is said, no name is made outside of the tree.
 
 #![no_main]

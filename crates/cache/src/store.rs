@@ -138,14 +138,14 @@ impl Cache {
     /// is noted.
     pub fn begin(&self, shelf: Shelf, key: &Key, about: &str, bytes: u64) -> Option<NewEntry> {
         let begun = self.check_room(bytes).and_then(|()| NewEntry::create(&self.0.shelves, shelf, key, about));
-        begun.map_err(|error| self.not_kept(&error)).ok()
+        begun.map_err(|error| self.not_stored(&error)).ok()
     }
 
     /// Publishes an entry; one that cannot be is noted.
     pub fn publish(&self, entry: NewEntry) {
         match entry.publish() {
             Ok(()) => self.0.has_grown.store(true, Ordering::Relaxed),
-            Err(error) => self.not_kept(&error),
+            Err(error) => self.not_stored(&error),
         }
     }
 
@@ -154,12 +154,12 @@ impl Cache {
         let cache = self.clone();
         match std::thread::Builder::new().name("publish".into()).spawn(move || cache.publish(entry)) {
             Ok(thread) => self.0.aside.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
-            Err(error) => self.not_kept(&error),
+            Err(error) => self.not_stored(&error),
         }
     }
 
     /// Notes that something could not be kept.
-    pub fn not_kept(&self, why: &io::Error) {
+    pub fn not_stored(&self, why: &io::Error) {
         let root = self.0.shelves.root.path();
         let directory = root.parent().unwrap_or(root).display();
         self.note(format!("not everything could be kept in the cache '{directory}': {why}"));

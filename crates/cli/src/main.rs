@@ -28,7 +28,7 @@ use nex_process::Role;
 
 fn main() -> ExitCode {
     match Role::of_this_process() {
-        Some(Role::SandboxKeeper) => return nex_sandbox::run_keeper(),
+        Some(Role::SandboxMonitor) => return nex_sandbox::run_monitor(),
         Some(Role::SandboxInit) => return nex_sandbox::run_init(),
         Some(Role::KvmProbe) => return nex_vmm::kvm::run_probe(),
         None => {}

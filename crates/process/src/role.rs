@@ -10,7 +10,7 @@ use std::process::Command;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Owns the tree of a setup script, and watches the script.
-    SandboxKeeper,
+    SandboxMonitor,
     /// The first process in the namespaces of a setup script.
     SandboxInit,
     /// Tries out whether KVM runs a machine.
@@ -19,7 +19,7 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::SandboxKeeper, Self::SandboxInit, Self::KvmProbe];
+    pub const ALL: [Self; 3] = [Self::SandboxMonitor, Self::SandboxInit, Self::KvmProbe];
 
     /// The role of this process; `None` for the program as users start it. To be asked first of all in `main`, before anything is
     /// opened and any thread started.
@@ -35,7 +35,7 @@ impl Role {
     /// The name by which the process knows its role, and `ps` shows it.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::SandboxKeeper => "nex-sandbox-keeper",
+            Self::SandboxMonitor => "nex-sandbox-monitor",
             Self::SandboxInit => "nex-sandbox-init",
             Self::KvmProbe => "nex-kvm-probe",
         }

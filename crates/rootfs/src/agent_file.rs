@@ -16,7 +16,7 @@ use crate::agent::{self, Agent};
 use crate::report::AgentReport;
 
 /// How much of the file stays in memory, in bytes: as much as [`Speech`] looks at.
-const KEPT: u64 = Speech::LONGEST;
+const HELD: u64 = Speech::LONGEST;
 
 /// How much of the rest is read at once.
 const CHUNK: usize = 1 << 20;
@@ -30,7 +30,7 @@ pub struct AgentFile {
     /// What is said about it in the report.
     pub report: AgentReport,
     path: PathBuf,
-    /// Its first bytes, [`KEPT`] at the most.
+    /// Its first bytes, [`HELD`] at the most.
     start: Vec<u8>,
     /// Where the rest is read from.
     file: File,
@@ -72,9 +72,9 @@ impl AgentFile {
             _ => failed(cause),
         })?;
         let mut start = Vec::new();
-        file.by_ref().take(KEPT).read_to_end(&mut start).map_err(failed)?;
+        file.by_ref().take(HELD).read_to_end(&mut start).map_err(failed)?;
         let name = path.display().to_string();
-        let program = if (start.len() as u64) < KEPT {
+        let program = if (start.len() as u64) < HELD {
             Agent::inspect(name, Cursor::new(&start))?
         } else {
             file.rewind().map_err(failed)?;
@@ -136,10 +136,10 @@ impl AgentFile {
         mut take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(String, u64), E> {
         let (mut hasher, mut length) = (self.hashed_start.clone(), self.start.len() as u64);
-        if length == KEPT {
+        if length == HELD {
             let failed = |cause| AgentFileError::Open { path: self.path.clone(), cause };
             let mut file = &self.file;
-            file.seek(SeekFrom::Start(KEPT)).map_err(failed)?;
+            file.seek(SeekFrom::Start(HELD)).map_err(failed)?;
             let mut buffer = vec![0; CHUNK];
             loop {
                 let count = match file.read(&mut buffer) {
@@ -182,7 +182,7 @@ mod tests {
     fn all_of_an_agent_is_copied_as_it_was_inspected() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("agent");
-        for length in [100, KEPT, KEPT + 2, KEPT + CHUNK as u64 + 3] {
+        for length in [100, HELD, HELD + 2, HELD + CHUNK as u64 + 3] {
             let file = agent(&path, length);
             let agent = AgentFile::open(&path).unwrap();
             let whole = fs::read(&path).unwrap();
@@ -192,8 +192,8 @@ mod tests {
             // What is in memory is copied whatever becomes of the file; what is not must be the same.
             file.write_all_at(b"x", length - 1).unwrap();
             match copied(&agent) {
-                Ok(bytes) => assert!(length <= KEPT && bytes == whole),
-                Err(AgentFileError::Changed) => assert!(length > KEPT),
+                Ok(bytes) => assert!(length <= HELD && bytes == whole),
+                Err(AgentFileError::Changed) => assert!(length > HELD),
                 Err(error) => panic!("{error}"),
             }
         }

@@ -49,7 +49,7 @@ impl Keep for BlobCache {
         match entry.file(CONTENT) {
             Ok(file) => Some(Box::new(Blob { cache: self.0.clone(), entry, file })),
             Err(error) => {
-                self.0.not_kept(&error);
+                self.0.not_stored(&error);
                 None
             }
         }
@@ -79,7 +79,7 @@ impl Keep for BlobCache {
         if let Some(mut entry) = self.0.begin(Shelf::References, &key, name, 0) {
             match write(&mut entry) {
                 Ok(()) => self.0.publish(entry),
-                Err(error) => self.0.not_kept(&error),
+                Err(error) => self.0.not_stored(&error),
             }
         }
     }
@@ -118,7 +118,7 @@ struct Blob {
 
 impl Write for Blob {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes).inspect_err(|error| self.cache.not_kept(error))
+        self.file.write(bytes).inspect_err(|error| self.cache.not_stored(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -2,17 +2,17 @@
 
 mod apply;
 mod bounds;
+mod cached_run;
 mod clean;
 mod content;
 mod feed;
 pub mod fuzzing;
-mod kept;
 mod key;
 mod lay_out;
 mod mounted;
 mod record;
+mod report_builder;
 mod result;
-mod told;
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -33,8 +33,8 @@ use crate::report::ScriptReport;
 use apply::Apply;
 pub use bounds::Bounds;
 use bounds::TooMuch;
+use cached_run::CachedRun;
 use feed::Feed;
-use kept::Kept;
 
 pub use clean::{CLEAN_GROUPS, Clean, CleanGroup};
 pub use result::SNAPSHOT;
@@ -145,7 +145,7 @@ pub enum ScriptError {
     Record(std::io::Error),
     /// What the cache has kept of an earlier run makes no sense.
     #[error("the setup script's changes in the cache make no sense: {what}; build with --no-cache")]
-    Kept {
+    CachedRun {
         /// The key of the run.
         key: Key,
         /// What is wrong with them.
@@ -215,9 +215,9 @@ pub fn run(
     let events = context.events;
     let world = &options.sandbox.world;
     let only_one_id = only_one_id();
-    let kept = cache.and_then(|cache| Kept::of(cache, world, only_one_id.is_some()));
+    let cached_run = cache.and_then(|cache| CachedRun::of(cache, world, only_one_id.is_some()));
     let names: Vec<_> = world.scripts.iter().map(|script| script.name.clone()).collect();
-    let record = kept.as_ref().and_then(Kept::record);
+    let record = cached_run.as_ref().and_then(CachedRun::record);
     let cached = record.is_some();
     let mut left_behind = Vec::new();
     let mut feed = match record {
@@ -234,22 +234,24 @@ pub fn run(
                     left_behind.iter().for_each(|note| events.note(note));
                 }
             })?;
-            Feed::Run(Box::new(changes), kept.as_ref().map(|kept| kept.begin(&names)))
+            Feed::Run(Box::new(changes), cached_run.as_ref().map(|run| run.begin(&names)))
         }
     };
     merge.start_layer();
     let applied = Apply::new(options, bounds, writer, merge).all(&mut feed);
-    let (mut report, blocks) = applied.map_err(|error| match (error, &feed, &kept) {
+    let (mut report, blocks) = applied.map_err(|error| match (error, &feed, &cached_run) {
         // A disk that fails and limits are none of the record's faults, and everything else is.
         (error @ (ScriptError::Output(nex_ext4::Error::Io { .. }) | ScriptError::TooMuch(_)), ..) => error,
-        (error, Feed::Record(_), Some(kept)) => ScriptError::Kept { key: kept.key().clone(), what: error.to_string() },
+        (error, Feed::Record(_), Some(run)) => {
+            ScriptError::CachedRun { key: run.key().clone(), what: error.to_string() }
+        }
         (error, ..) => error,
     })?;
     let changes = match feed {
         Feed::Record(_) => None,
         Feed::Run(changes, recorder) => {
-            if let (Some(kept), Some(recorder)) = (&kept, recorder) {
-                kept.publish(recorder, world);
+            if let (Some(run), Some(recorder)) = (&cached_run, recorder) {
+                run.publish(recorder, world);
             }
             Some(*changes)
         }

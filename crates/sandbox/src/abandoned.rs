@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use crate::error::Error;
 use crate::ids::Ids;
 use crate::incoming::unexpected;
-use crate::keeper_process::Keeper;
+use crate::monitor_process::Monitor;
 use crate::protocol::{Answer, Order};
 use crate::work_dir::{BOX, PATIENCE, PREFIX, RunDir, open_directory, reach};
 
@@ -72,15 +72,15 @@ pub fn remove_abandoned(work_dir: &Path, cancel: &Cancel, workspace: &Workspace)
 /// Removes the tree that a killed run has left.
 fn remove_tree(run: &RunDir, cancel: &Cancel, workspace: &Workspace) -> Result<(), Error> {
     let ids = Ids::choose();
-    let mut keeper = Keeper::spawn(run, &[], &ids, cancel, workspace)?;
-    keeper.order(&Order::Remove { groups: ids.only_one().is_none() })?;
-    match keeper.answer()? {
+    let mut monitor = Monitor::spawn(run, &[], &ids, cancel, workspace)?;
+    monitor.order(&Order::Remove { groups: ids.only_one().is_none() })?;
+    match monitor.answer()? {
         Answer::Removed => Ok(()),
         answer => Err(unexpected(&answer)),
     }
 }
 
-/// What the keeper says is about the tree, and not about a script.
+/// What the monitor says is about the tree, and not about a script.
 fn cause_of(error: Error) -> String {
     match error {
         Error::SetUp(message) => message,

@@ -119,7 +119,7 @@ pub enum Error {
         /// How many may be made.
         limit: usize,
     },
-    /// The keeper could not look at what the script takes any more.
+    /// The monitor could not look at what the script takes any more.
     #[error(
         "the setup script '{name}' was ended because nex could not see any more what it takes: what it has open or mapped does \
          not answer, or is too much to look at; does a file system of --mount hang?"
@@ -140,8 +140,8 @@ pub enum Error {
     #[error("a shell in the image needs a terminal as standard input and output: {0}")]
     Terminal(io::Error),
     /// An inner process ended or spoke nonsense.
-    #[error("the setup script's keeper ended early: {0}; run the command again")]
-    Keeper(io::Error),
+    #[error("the setup script's monitor ended early: {0}; run the command again")]
+    Monitor(io::Error),
 }
 
 impl Error {

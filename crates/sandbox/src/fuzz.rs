@@ -34,32 +34,32 @@ const IDS: u32 = 65536;
 /// Who listens.
 #[derive(Clone, Copy, Debug)]
 pub enum Listener {
-    /// The keeper, to the caller's tree. What it has laid out, it tells like changes.
-    Keeper,
-    /// The caller, to the keeper's answers.
+    /// The monitor, to the caller's tree. What it has laid out, it tells like changes.
+    Monitor,
+    /// The caller, to the monitor's answers.
     Caller,
     /// The caller, to the changes that it keeps as files.
     CallerThatKeeps,
-    /// The keeper, to init.
-    KeeperOfInit,
-    /// Init, to the keeper.
+    /// The monitor, to init.
+    MonitorOfInit,
+    /// Init, to the monitor.
     Init,
 }
 
 impl Listener {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Keeper, Self::Caller, Self::CallerThatKeeps, Self::KeeperOfInit, Self::Init];
+    pub const ALL: [Self; 5] = [Self::Monitor, Self::Caller, Self::CallerThatKeeps, Self::MonitorOfInit, Self::Init];
 }
 
 /// Gives bytes to a listener, who works in an empty directory of its own, and leaves it empty. Gives the messages of the
-/// keeper's refusals.
+/// monitor's refusals.
 ///
 /// # Panics
 /// When what was understood is not what is said when it is said again.
 pub fn listen(listener: Listener, bytes: &[u8], directory: &Path) -> Vec<String> {
     let mut channel = channel(bytes).expect("a socket");
     match listener {
-        Listener::Keeper => return keeper(&mut channel, directory),
+        Listener::Monitor => return monitor(&mut channel, directory),
         Listener::Caller => while hear::<Answer>(&mut channel) {},
         Listener::CallerThatKeeps => {
             let (kept, place) = (directory.join("kept"), open(directory));
@@ -67,7 +67,7 @@ pub fn listen(listener: Listener, bytes: &[u8], directory: &Path) -> Vec<String>
             drop(keep(&mut Incoming::default(), &mut channel, &kept));
             remove(&place, "kept").expect("our own directory");
         }
-        Listener::KeeperOfInit => while hear::<Report>(&mut channel) {},
+        Listener::MonitorOfInit => while hear::<Report>(&mut channel) {},
         Listener::Init => while hear::<(Setup, Option<String>, MemoryBound)>(&mut channel) {},
     }
     Vec::new()
@@ -91,7 +91,7 @@ fn hear<T: Serialize + DeserializeOwned>(channel: &mut Channel) -> bool {
 }
 
 /// Lays out what the caller says. What is there then is told, and laying that out gives the same once more.
-fn keeper(caller: &mut Channel, directory: &Path) -> Vec<String> {
+fn monitor(caller: &mut Channel, directory: &Path) -> Vec<String> {
     let place = open(directory);
     let mut refusals = Vec::new();
     let mut nodes = Vec::new();
@@ -132,7 +132,7 @@ fn lay_out(place: &OwnedFd, name: &str, nodes: &[Node], source: &File) -> Result
     tell(&root, &layout.finish()?)
 }
 
-/// What the keeper tells of a tree that nobody knows, as the caller hears it.
+/// What the monitor tells of a tree that nobody knows, as the caller hears it.
 fn tell(root: &OwnedFd, hidden: &Changed) -> Result<Told, String> {
     let (ours, theirs) = UnixStream::pair().expect("a socket");
     let mut caller = Channel::new(theirs).expect("a socket");
@@ -142,17 +142,17 @@ fn tell(root: &OwnedFd, hidden: &Changed) -> Result<Told, String> {
             .and_then(|()| caller.send_now(&Answer::NoMoreChanges).map_err(|error| error.to_string()));
         drop(caller);
         let heard = listener.join().expect("it does not panic");
-        told.map(|()| heard.expect("the keeper speaks well"))
+        told.map(|()| heard.expect("the monitor speaks well"))
     })
 }
 
-fn listen_to_changes(mut keeper: Channel) -> Result<Told, Error> {
+fn listen_to_changes(mut monitor: Channel) -> Result<Told, Error> {
     let (mut incoming, mut told) = (Incoming::default(), Told::new());
-    while let Some(change) = incoming.next_change(&mut keeper)? {
+    while let Some(change) = incoming.next_change(&mut monitor)? {
         let mut content = Vec::new();
         let mut buffer = [0; 4096];
         loop {
-            match incoming.read(&mut keeper, &mut buffer)? {
+            match incoming.read(&mut monitor, &mut buffer)? {
                 0 => break,
                 read => content.extend_from_slice(&buffer[..read]),
             }
@@ -185,7 +185,7 @@ fn open(directory: &Path) -> OwnedFd {
 mod tests {
     use super::*;
 
-    /// The keeper takes all of the seeds' tree, and of no input is anything left.
+    /// The monitor takes all of the seeds' tree, and of no input is anything left.
     #[test]
     fn seeds_are_understood() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What the keeper tells, as the caller takes it off the wire. The keeper has looked at what scripts have made; it is heard
+//! What the monitor tells, as the caller takes it off the wire. The monitor has looked at what scripts have made; it is heard
 //! like somebody who may have been talked into anything.
 
 use std::io::{self, Read};
@@ -12,9 +12,9 @@ use crate::wire::Channel;
 /// The next answer.
 ///
 /// # Errors
-/// The keeper's own too, when a step has failed.
-pub fn answer(keeper: &mut Channel) -> Result<Answer, Error> {
-    match keeper.receive().map_err(Error::unless_cancelled(Error::Keeper))? {
+/// The monitor's own too, when a step has failed.
+pub fn answer(monitor: &mut Channel) -> Result<Answer, Error> {
+    match monitor.receive().map_err(Error::unless_cancelled(Error::Monitor))? {
         Answer::Failed(mut message) => {
             if let Some(hint) = ids::app_armor() {
                 message += &format!("; {hint}");
@@ -27,7 +27,7 @@ pub fn answer(keeper: &mut Channel) -> Result<Answer, Error> {
 
 /// What to say of an answer to another question.
 pub fn unexpected(answer: &Answer) -> Error {
-    Error::Keeper(io::Error::other(nex_text::excerpt(format!("it said {answer:?} out of turn"))))
+    Error::Monitor(io::Error::other(nex_text::excerpt(format!("it said {answer:?} out of turn"))))
 }
 
 /// Changes, and behind each the bytes of its file.
@@ -39,10 +39,11 @@ pub struct Incoming {
 
 impl Incoming {
     /// The next change. `None` when there are no more.
-    pub fn next_change(&mut self, keeper: &mut Channel) -> Result<Option<Change>, Error> {
+    pub fn next_change(&mut self, monitor: &mut Channel) -> Result<Option<Change>, Error> {
         let unread = std::mem::take(&mut self.unread);
-        io::copy(&mut keeper.reader().take(unread), &mut io::sink()).map_err(Error::unless_cancelled(Error::Keeper))?;
-        match answer(keeper)? {
+        io::copy(&mut monitor.reader().take(unread), &mut io::sink())
+            .map_err(Error::unless_cancelled(Error::Monitor))?;
+        match answer(monitor)? {
             Answer::Change(change) => {
                 self.unread = change.content_length();
                 Ok(Some(change))
@@ -53,12 +54,12 @@ impl Incoming {
     }
 
     /// The next bytes of the last change's file; 0 when there are no more.
-    pub fn read(&mut self, keeper: &mut Channel, buffer: &mut [u8]) -> Result<usize, Error> {
-        let read = keeper.reader().take(self.unread).read(buffer);
-        let read = read.map_err(Error::unless_cancelled(Error::Keeper))?;
+    pub fn read(&mut self, monitor: &mut Channel, buffer: &mut [u8]) -> Result<usize, Error> {
+        let read = monitor.reader().take(self.unread).read(buffer);
+        let read = read.map_err(Error::unless_cancelled(Error::Monitor))?;
         self.unread -= read as u64;
         if read == 0 && self.unread > 0 && !buffer.is_empty() {
-            return Err(Error::Keeper(io::ErrorKind::UnexpectedEof.into()));
+            return Err(Error::Monitor(io::ErrorKind::UnexpectedEof.into()));
         }
         Ok(read)
     }

@@ -19,18 +19,18 @@ use crate::wire::Channel;
 const CHUNK: usize = 256 << 10;
 
 /// Writes what comes as changes into a new directory.
-pub fn keep(changes: &mut Incoming, keeper: &mut Channel, directory: &Path) -> io::Result<()> {
+pub fn keep(changes: &mut Incoming, monitor: &mut Channel, directory: &Path) -> io::Result<()> {
     nex_file::private::create_directory(directory)?;
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let root = rustix::fs::openat(CWD, directory, flags, Mode::empty())?;
-    while let Some(change) = changes.next_change(keeper).map_err(io::Error::other)? {
+    while let Some(change) = changes.next_change(monitor).map_err(io::Error::other)? {
         if let Change::Set { node, .. } = change
             && !node.path.is_empty()
         {
             let at = |error: io::Error| {
                 io::Error::new(error.kind(), format!("/{}: {error}", nex_text::short_name(&node.path)))
             };
-            write(root.as_fd(), &node, |buffer| changes.read(keeper, buffer)).map_err(at)?;
+            write(root.as_fd(), &node, |buffer| changes.read(monitor, buffer)).map_err(at)?;
         }
     }
     Ok(())

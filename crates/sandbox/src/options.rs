@@ -87,7 +87,7 @@ pub enum Network {
 pub enum MemoryBound {
     /// The kernel, by a cgroup of their own: whatever it is, and at every moment.
     Cgroup,
-    /// The keeper, who adds up what each process has, many times a second.
+    /// The monitor, who adds up what each process has, many times a second.
     Sampled,
 }
 

@@ -9,7 +9,7 @@ use crate::node::{Change, Node};
 use crate::options::{MemoryBound, World};
 use crate::uplink::Uplink;
 
-/// From the caller to the keeper.
+/// From the caller to the monitor.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Order {
     /// The ids are set; this is the run.
@@ -28,7 +28,7 @@ pub enum Order {
     },
 }
 
-/// From the keeper to the caller.
+/// From the monitor to the caller.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Answer {
     /// The user namespace is there, and waits for its ids.
@@ -124,19 +124,19 @@ pub enum Limit {
     Files(u64),
     /// Devices: so many may be made.
     Devices(usize),
-    /// Sight: what they have open or mapped has kept the keeper from looking at them for too long.
+    /// Sight: what they have open or mapped has kept the monitor from looking at them for too long.
     Sight,
 }
 
-/// From init to the keeper.
+/// From init to the monitor.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Report {
     /// The second user namespace is there, and waits for its ids.
     Unshared,
     /// A step failed.
     Failed(String),
-    /// The keeper is told of system calls, by the file that was passed.
-    Told,
+    /// The monitor is told of system calls, by the file that was passed.
+    Listening,
     /// A script begins.
     Began {
         /// Its number.

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::ids::Ids;
 use crate::incoming::{Incoming, unexpected};
 use crate::keep::keep;
-use crate::keeper_process::Keeper;
 use crate::memory_group::MemoryGroup;
+use crate::monitor_process::Monitor;
 use crate::node::{Change, Node};
 use crate::options::{MemoryBound, Network, Options};
 use crate::output::{Output, read_lines, short_line};
@@ -25,10 +25,10 @@ use crate::terminal;
 use crate::uplink::Uplink;
 use crate::work_dir::RunDir;
 
-/// A run, from the start of its keeper to the removal of its tree.
+/// A run, from the start of its monitor to the removal of its tree.
 pub struct Sandbox {
-    keeper: Keeper,
-    /// It is removed after the keeper has ended, and with it all that is in it.
+    monitor: Monitor,
+    /// It is removed after the monitor has ended, and with it all that is in it.
     _memory_group: Option<MemoryGroup>,
     run: RunDir,
     options: Options,
@@ -72,13 +72,13 @@ impl Sandbox {
         let left_behind = remove_abandoned(&options.work_dir, cancel, workspace)?.notes;
         let run = RunDir::create(&options.work_dir)?;
         let ids = Ids::choose();
-        let (passage, other_side) = UnixStream::pair().map_err(Error::Keeper)?;
+        let (passage, other_side) = UnixStream::pair().map_err(Error::Monitor)?;
         let memory_group = MemoryGroup::make(options.world.limits.memory);
         let mut files = vec![source.as_fd(), other_side.as_fd()];
         files.extend(memory_group.iter().flat_map(|group| [group.processes.as_fd(), group.events.as_fd()]));
-        let mut keeper = Keeper::spawn(&run, &files, &ids, cancel, workspace)?;
+        let mut monitor = Monitor::spawn(&run, &files, &ids, cancel, workspace)?;
         let setup = Setup {
-            place: std::path::absolute(&run.path).map_err(Error::Keeper)?,
+            place: std::path::absolute(&run.path).map_err(Error::Monitor)?,
             ids: ids.in_tree(),
             groups: ids.only_one().is_none(),
             world: options.world.clone(),
@@ -87,8 +87,8 @@ impl Sandbox {
             has_memory_group: memory_group.is_some(),
             resolver: (options.world.network == Network::Host).then(resolver::lent),
         };
-        keeper.order(&Order::Start(Box::new(setup)))?;
-        let sandbox = Self { keeper, _memory_group: memory_group, run, options, ids, left_behind };
+        monitor.order(&Order::Start(Box::new(setup)))?;
+        let sandbox = Self { monitor, _memory_group: memory_group, run, options, ids, left_behind };
         Ok(Laying { sandbox, passage })
     }
 
@@ -112,12 +112,12 @@ impl Sandbox {
 
     /// Passes the scripts' output on until they have ended.
     fn until_ended(&mut self, passage: &UnixStream, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Ended, Error> {
-        let output = File::from(self.keeper.passed(passage)?);
-        let (running, ends) = io::pipe().map_err(Error::Keeper)?;
-        let output = Output::new(output, running).map_err(Error::Keeper)?;
+        let output = File::from(self.monitor.passed(passage)?);
+        let (running, ends) = io::pipe().map_err(Error::Monitor)?;
+        let output = Output::new(output, running).map_err(Error::Monitor)?;
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| read_lines(output, line));
-            let answer = self.keeper.answer();
+            let answer = self.monitor.answer();
             drop(ends);
             let (ending, shell) = match answer? {
                 Answer::Shell(ending) => (ending, true),
@@ -175,7 +175,7 @@ impl Sandbox {
 
     /// Waits until the tree is removed.
     fn finish(mut self) -> Result<(), Error> {
-        match self.keeper.answer()? {
+        match self.monitor.answer()? {
             Answer::Removed => {}
             answer => return Err(unexpected(&answer)),
         }
@@ -194,7 +194,7 @@ impl Laying {
     /// # Errors
     /// When the tree cannot take it.
     pub fn place(&mut self, node: Node) -> Result<(), Error> {
-        self.sandbox.keeper.send(&Order::Place(node))
+        self.sandbox.monitor.send(&Order::Place(node))
     }
 
     /// Runs the scripts. Each line of their output is given to `line` as it comes, without its end.
@@ -203,7 +203,7 @@ impl Laying {
     /// When the tree cannot be laid out, or a script fails.
     pub fn run(self, line: &mut (dyn FnMut(&[u8]) + Send)) -> Result<Changes, Error> {
         let Self { mut sandbox, passage } = self;
-        sandbox.keeper.order(&Order::Run { shell: None })?;
+        sandbox.monitor.order(&Order::Run { shell: None })?;
         let Ended { ending, last_lines, .. } = sandbox.until_ended(&passage, line)?;
         let memory = ending.memory;
         match sandbox.check(&ending, &last_lines) {
@@ -211,8 +211,8 @@ impl Laying {
             Err(error) => {
                 let mut changes = Changes { sandbox, incoming: Incoming::default(), memory };
                 if let Some(directory) = changes.sandbox.options.keep_failed.clone() {
-                    let keeper = &mut changes.sandbox.keeper.channel;
-                    keep(&mut changes.incoming, keeper, &directory)
+                    let monitor = &mut changes.sandbox.monitor.channel;
+                    keep(&mut changes.incoming, monitor, &directory)
                         .map_err(|cause| Error::Keep { directory, cause })?;
                 }
                 // A tree that stays is told by the next run; this one has something better to say.
@@ -237,14 +237,14 @@ impl Laying {
         let Self { mut sandbox, passage } = self;
         sandbox.options.keep_failed = None;
         let kind = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
-        sandbox.keeper.order(&Order::Run { shell: Some(kind) })?;
+        sandbox.monitor.order(&Order::Run { shell: Some(kind) })?;
         let Ended { mut ending, last_lines, shell } = sandbox.until_ended(&passage, line)?;
         if shell {
             begins(sandbox.check(&ending, &last_lines).err().as_ref());
-            let shell = sandbox.keeper.passed(&passage)?;
-            terminal::lend(terminal, shell, &sandbox.keeper.channel)
+            let shell = sandbox.monitor.passed(&passage)?;
+            terminal::lend(terminal, shell, &sandbox.monitor.channel)
                 .map_err(Error::unless_cancelled(Error::Terminal))?;
-            ending = match sandbox.keeper.answer()? {
+            ending = match sandbox.monitor.answer()? {
                 Answer::Ended(ending) => ending,
                 answer => return Err(unexpected(&answer)),
             };
@@ -265,16 +265,16 @@ impl Changes {
     /// # Errors
     /// When the tree cannot be read.
     pub fn next_change(&mut self) -> Result<Option<Change>, Error> {
-        let change = self.incoming.next_change(&mut self.sandbox.keeper.channel);
-        self.sandbox.keeper.noting(change)
+        let change = self.incoming.next_change(&mut self.sandbox.monitor.channel);
+        self.sandbox.monitor.noting(change)
     }
 
     /// The next bytes of the file that the last change was about: of all its pieces, one after the other.
     ///
     /// # Errors
-    /// When the keeper is gone.
+    /// When the monitor is gone.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        self.incoming.read(&mut self.sandbox.keeper.channel, buffer)
+        self.incoming.read(&mut self.sandbox.monitor.channel, buffer)
     }
 
     /// Waits until the tree is removed. Not called, the next run removes it.

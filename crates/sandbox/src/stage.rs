@@ -8,12 +8,12 @@ mod disk;
 mod guard;
 mod init;
 mod ipc;
-mod keeper;
 mod limits;
 mod made_devices;
 mod memory;
 mod memory_events;
 mod memory_files;
+mod monitor;
 mod mounts;
 mod open_files;
 mod preallocation;
@@ -52,9 +52,9 @@ use rustix::process::Signal;
 
 use crate::sys;
 
-/// Does the work of `Role::SandboxKeeper`, and gives the code to exit with.
-pub fn run_keeper() -> ExitCode {
-    code(&keeper::run())
+/// Does the work of `Role::SandboxMonitor`, and gives the code to exit with.
+pub fn run_monitor() -> ExitCode {
+    code(&monitor::run())
 }
 
 /// Does the work of `Role::SandboxInit`, and gives the code to exit with.
@@ -66,9 +66,9 @@ fn code(ended: &io::Result<()>) -> ExitCode {
     if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Whether the keeper can be told of system calls here.
-pub fn may_be_told() -> bool {
-    seccomp::told(seccomp::Told { ids: true, sockets: true }).is_ok_and(sys::may_listen)
+/// Whether the monitor can be told of system calls here.
+pub fn can_listen() -> bool {
+    seccomp::notify(seccomp::Notified { ids: true, sockets: true }).is_ok_and(sys::may_listen)
 }
 
 /// The line to the process above, which is where standard input would be.
@@ -77,7 +77,7 @@ fn line_up() -> io::Result<UnixStream> {
 }
 
 /// Has the kernel kill this process when the thread above it ends: the `Parent` that the caller keeps, or the first thread of the
-/// keeper. To be called again after each change of credentials, which undoes it; who is above must be seen to live after that.
+/// monitor. To be called again after each change of credentials, which undoes it; who is above must be seen to live after that.
 fn die_with_parent() -> rustix::io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
 }

@@ -22,20 +22,20 @@ const LAST: usize = 1 << 20;
 
 /// Tells when the terminal gets another size.
 struct Resizes {
-    told: UnixStream,
+    events: UnixStream,
     signal: SigId,
 }
 
 impl Resizes {
     fn watch() -> io::Result<Self> {
-        let (told, teller) = UnixStream::pair()?;
-        told.set_nonblocking(true)?;
-        Ok(Self { told, signal: signal_hook::low_level::pipe::register(SIGWINCH, teller)? })
+        let (events, sender) = UnixStream::pair()?;
+        events.set_nonblocking(true)?;
+        Ok(Self { events, signal: signal_hook::low_level::pipe::register(SIGWINCH, sender)? })
     }
 
     fn forget(&self) {
         // However many there were, the size is asked for once.
-        while matches!((&self.told).read(&mut [0; 64]), Ok(1..)) {}
+        while matches!((&self.events).read(&mut [0; 64]), Ok(1..)) {}
     }
 }
 
@@ -46,11 +46,11 @@ impl Drop for Resizes {
 }
 
 /// Lends the terminal to the shell behind `shell`, the other side of its own, until there is something to read from the
-/// keeper.
+/// monitor.
 ///
 /// # Errors
 /// When there is no terminal, or it is gone before that, or the run is cancelled.
-pub fn lend(terminal: &Terminal, shell: OwnedFd, keeper: &Channel) -> io::Result<()> {
+pub fn lend(terminal: &Terminal, shell: OwnedFd, monitor: &Channel) -> io::Result<()> {
     let resizes = Resizes::watch()?;
     let _lent = terminal.lend()?;
     rustix::fs::fcntl_setfl(&shell, rustix::fs::fcntl_getfl(&shell)? | OFlags::NONBLOCK)?;
@@ -62,20 +62,20 @@ pub fn lend(terminal: &Terminal, shell: OwnedFd, keeper: &Channel) -> io::Result
             true => (PollFlags::IN, PollFlags::IN),
             false => (PollFlags::empty(), PollFlags::IN | PollFlags::OUT),
         };
-        let end = keeper.socket().as_fd();
+        let end = monitor.socket().as_fd();
         let mut ready = [
             PollFd::from_borrowed_fd(rustix::stdio::stdin(), stdin),
             PollFd::new(&shell, for_shell),
-            PollFd::new(&resizes.told, PollFlags::IN),
+            PollFd::new(&resizes.events, PollFlags::IN),
             PollFd::from_borrowed_fd(end, PollFlags::IN),
             // Where nobody cancels, the same once more.
-            PollFd::from_borrowed_fd(keeper.cancel().file().unwrap_or(end), PollFlags::IN),
+            PollFd::from_borrowed_fd(monitor.cancel().file().unwrap_or(end), PollFlags::IN),
         ];
         match rustix::event::poll(&mut ready, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        keeper.cancel().check()?;
+        monitor.cancel().check()?;
         let [stdin, of_shell, resized, ended, _] = ready.map(|ready| ready.revents());
         if resized.intersects(PollFlags::IN) {
             resizes.forget();

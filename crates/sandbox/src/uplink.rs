@@ -2,21 +2,21 @@
 //!
 //! Whoever is in a network namespace can connect to all abstract Unix sockets of it, whatever rights their owners have on
 //! files, and a connection passes open files on, in both directions. So scripts are in a network namespace of their own, and
-//! the keeper makes their sockets for the internet in the host's. Only those: what leads to processes stays in theirs.
+//! the monitor makes their sockets for the internet in the host's. Only those: what leads to processes stays in theirs.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::options::Network;
-use crate::stage::{may_be_told, scopes};
+use crate::stage::{can_listen, scopes};
 
 /// What connects scripts to the host's network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Uplink {
     /// Nothing: they are in a network namespace of their own.
     None,
-    /// They are in a network namespace of their own, and the keeper makes their sockets for the internet in the host's.
+    /// They are in a network namespace of their own, and the monitor makes their sockets for the internet in the host's.
     Sockets,
     /// They are in the host's network namespace, with all that it holds.
     Namespace,
@@ -27,7 +27,7 @@ impl Uplink {
     pub fn choose(network: Network) -> Self {
         match network {
             Network::None => Self::None,
-            Network::Host if has_namespaces() && may_be_told() => Self::Sockets,
+            Network::Host if has_namespaces() && can_listen() => Self::Sockets,
             Network::Host => Self::Namespace,
         }
     }

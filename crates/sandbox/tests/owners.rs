@@ -26,7 +26,7 @@ const HANGS: &[u8] = b"\xb8\x22\0\0\0\x0f\x05\xeb\xf7";
 
 fn main() -> ExitCode {
     match Role::of_this_process() {
-        Some(Role::SandboxKeeper) => return nex_sandbox::run_keeper(),
+        Some(Role::SandboxMonitor) => return nex_sandbox::run_monitor(),
         Some(Role::SandboxInit) => return nex_sandbox::run_init(),
         _ => {}
     }
@@ -127,7 +127,7 @@ fn a_workspace_that_is_cleaned_up_ends_its_run() -> Result<()> {
     workspace.clean_up();
     assert_eq!(runs(&work_dir)?, 0);
     let error = waiting.join().map_err(|_| Failure::new("it panicked"))?;
-    assert!(matches!(error, Some(Error::Keeper(_))), "{error:?}");
+    assert!(matches!(error, Some(Error::Monitor(_))), "{error:?}");
     // Nothing more begins.
     assert!(start(&work_dir, ENDS, &Cancel::never(), &workspace).is_err());
     assert_eq!(runs(&work_dir)?, 0);

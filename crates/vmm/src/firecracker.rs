@@ -260,8 +260,8 @@ impl Firecracker {
 
 /// The version that a program of the Firecracker project tells.
 fn version_of(program: &Path) -> Result<String, Error> {
-    let told = version::ask(program)?;
-    let version = told.split_whitespace().find_map(|word| word.strip_prefix('v'));
+    let output = version::ask(program)?;
+    let version = output.split_whitespace().find_map(|word| word.strip_prefix('v'));
     Ok(version.map_or_else(|| "(no version)".into(), nex_text::short_name))
 }
 

@@ -61,8 +61,8 @@ impl Qemu {
             };
             return Err(Error::Missing { program: name, package });
         };
-        let told = version::ask(&program)?;
-        let version = told.split_whitespace().skip_while(|word| *word != "version").nth(1).unwrap_or("(no version)");
+        let output = version::ask(&program)?;
+        let version = output.split_whitespace().skip_while(|word| *word != "version").nth(1).unwrap_or("(no version)");
         Ok(Self { version: nex_text::short_name(version), program, architecture, accelerator })
     }
 

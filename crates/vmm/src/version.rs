@@ -28,18 +28,18 @@ fn ask_within(program: &Path, patience: Duration) -> io::Result<String> {
     let mut command = Command::new(program);
     command.arg("--version");
     let mut process = Process::start(command, &[])?;
-    let (mut told, mut buffer) = (Vec::new(), [0; LONGEST]);
-    while told.len() < LONGEST {
+    let (mut output, mut buffer) = (Vec::new(), [0; LONGEST]);
+    while output.len() < LONGEST {
         if !is_readable(process.output.as_fd(), deadline)? {
             return Err(late());
         }
         match process.output.read(&mut buffer)? {
             0 => break,
-            count => told.extend_from_slice(&buffer[..count]),
+            count => output.extend_from_slice(&buffer[..count]),
         }
     }
-    told.truncate(LONGEST);
-    Ok(String::from_utf8_lossy(&told).into_owned())
+    output.truncate(LONGEST);
+    Ok(String::from_utf8_lossy(&output).into_owned())
 }
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    fn told(does: &str) -> io::Result<String> {
+    fn answer(does: &str) -> io::Result<String> {
         let directory = tempfile::tempdir()?;
         let program = directory.path().join("program");
         fs::write(&program, format!("#!/bin/sh\n{does}\n"))?;
@@ -59,12 +59,12 @@ mod tests {
 
     #[test]
     fn who_never_ends_is_not_waited_for() -> io::Result<()> {
-        assert_eq!(told("echo \"$1\"; echo words >&2")?, "--version\n");
-        assert_eq!(told("while :; do echo again; done")?.len(), LONGEST);
+        assert_eq!(answer("echo \"$1\"; echo words >&2")?, "--version\n");
+        assert_eq!(answer("while :; do echo again; done")?.len(), LONGEST);
         let started = Instant::now();
-        assert_eq!(told("exec >&-; exec sleep 600")?, "");
+        assert_eq!(answer("exec >&-; exec sleep 600")?, "");
         assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
-        assert_eq!(told("exec sleep 600").map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
+        assert_eq!(answer("exec sleep 600").map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 /* What may hold up who looks at a script, from inside.
- *   close             closes sockets that wait for their peers, while the keeper is asked to look at them
- *   page FILE         has the keeper read a name from a page of this file
+ *   close             closes sockets that wait for their peers, while the monitor is asked to look at them
+ *   page FILE         has the monitor read a name from a page of this file
  *   flush FILE        opens this file and closes it
  *   pass SOCKET       says so, and passes standard output to who listens there */
 #define _GNU_SOURCE
@@ -26,7 +26,7 @@
 
 #define ASKING 16
 
-/* Asks the keeper for a device below what is a socket, again and again. */
+/* Asks the monitor for a device below what is a socket, again and again. */
 static int ask(void *unused)
 {
     for (;;)

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const APART: &str = "connect: refused\nsend: refused\nraw: refused\npair: refused\n";
 const CROSSED: &str = "connect: granted\nsend: granted\nraw: granted\npair: granted\n";
 
-/// Sockets that the keeper makes are those that a script asks for.
+/// Sockets that the monitor makes are those that a script asks for.
 const INTERNET: &str = "addresses: granted\nclose on exec: 0 1\nwaits: 1 0\nraw: refused\nlimit: Too many open files\n";
 
 /// Sockets of the host, and a world whose scripts know the names.

@@ -141,7 +141,7 @@ static int mappings(void)
     return 0;
 }
 
-/* The keeper remembers each, whatever becomes of it. */
+/* The monitor remembers each, whatever becomes of it. */
 static int devices(void)
 {
     for (;;)

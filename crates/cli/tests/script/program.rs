@@ -128,8 +128,8 @@ fn init_is_executed_from_a_copy_that_cannot_be_changed() -> Result<()> {
 fn program_of_init(nex: &Child) -> Result<((u64, u64), StatVfsMountFlags)> {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(50) {
-        for keeper in children(nex.id()) {
-            for init in children(keeper) {
+        for monitor in children(nex.id()) {
+            for init in children(monitor) {
                 let name = fs::read(format!("/proc/{init}/cmdline")).unwrap_or_default();
                 if name.starts_with(b"nex-sandbox-init\0") {
                     let program = File::open(format!("/proc/{init}/exe"))?;

@@ -327,7 +327,7 @@ static int calls(void)
     return 0;
 }
 
-/* Many mappings in many processes, and then what makes the keeper look at them. */
+/* Many mappings in many processes, and then what makes the monitor look at them. */
 static int mappings(void)
 {
     int ready[2], page = getpagesize();

@@ -46,7 +46,7 @@ impl<'a> LayerCache<'a> {
 
     /// Keeps a layer that is placed and written.
     fn keep(&mut self, layer: NewPlacedLayer, facts: &Facts) {
-        let kept = layer.placed(facts).and_then(|placing| {
+        let begun = layer.placed(facts).and_then(|placing| {
             let copier = match self.copier.take() {
                 Some(copier) => copier,
                 None => Copier::start(self.cache, &self.image)?,
@@ -54,7 +54,7 @@ impl<'a> LayerCache<'a> {
             self.copier.insert(copier).copy(placing);
             Ok(())
         });
-        kept.unwrap_or_else(|error| self.cache.not_kept(&error));
+        begun.unwrap_or_else(|error| self.cache.not_stored(&error));
     }
 
     /// Waits until the image may change where layers are.
@@ -101,12 +101,12 @@ impl Build<'_> {
             return Ok(true);
         }
         let about = format!("layer {} of {}", index + 1, self.image.name);
-        let mut kept = NewPlacedLayer::begin(cache.cache, &key, &about);
-        let facts = self.place_layer(index, ahead, kept.as_mut())?;
+        let mut new = NewPlacedLayer::begin(cache.cache, &key, &about);
+        let facts = self.place_layer(index, ahead, new.as_mut())?;
         self.writer.flush().map_err(|error| ext4_error(self.options, error))?;
         // What lies past the size limit was only counted.
-        if let Some(kept) = kept.filter(|_| !self.writer.is_past_limit()) {
-            cache.keep(kept, &facts);
+        if let Some(new) = new.filter(|_| !self.writer.is_past_limit()) {
+            cache.keep(new, &facts);
         }
         Ok(false)
     }
@@ -171,12 +171,12 @@ impl Build<'_> {
         Ok(true)
     }
 
-    /// Reads the next layer and places it. All that the merge is told is taken down in `kept`.
+    /// Reads the next layer and places it. All that the merge is told is taken down in `new`.
     fn place_layer(
         &mut self,
         index: usize,
         ahead: &mut ReadAhead,
-        mut kept: Option<&mut NewPlacedLayer>,
+        mut new: Option<&mut NewPlacedLayer>,
     ) -> Result<Facts, Error> {
         let mut reader = ahead.take(index)?.cancelled_by(&self.options.cancel);
         let is_plain = self.options.reference.is_root_filesystem();
@@ -184,8 +184,8 @@ impl Build<'_> {
         let (start, before) = (self.writer.taken_end(), self.placed);
         let Self { writer, merge, placed, .. } = self;
         let mut on_entry = |entry: &Entry| {
-            if let Some(kept) = &mut kept {
-                kept.record.add(entry);
+            if let Some(new) = &mut new {
+                new.record.add(entry);
             }
         };
         let mut output = Output { writer, merge, placed, on_entry: &mut on_entry };
@@ -200,7 +200,7 @@ impl Build<'_> {
             bytes: summary.compressed,
             tar_bytes: summary.uncompressed,
             placed: self.placed.since(&before),
-            recorded: kept.map_or(0, |kept| kept.record.entries()),
+            recorded: new.map_or(0, |new| new.record.entries()),
         };
         if is_plain && facts.placed.entries == 0 {
             let (name, compression) = (self.image.name.clone(), summary.compression);

@@ -210,7 +210,7 @@ pub fn ext4_error(options: &Options, error: nex_ext4::Error) -> Error {
 fn script_error(options: &Options, error: ScriptError) -> Error {
     match error {
         ScriptError::Output(error) => ext4_error(options, error),
-        ScriptError::Kept { key, what } => Error::Cached { shelf: Shelf::Scripts, key, what },
+        ScriptError::CachedRun { key, what } => Error::Cached { shelf: Shelf::Scripts, key, what },
         error => Error::Script(error),
     }
 }

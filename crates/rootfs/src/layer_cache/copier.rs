@@ -35,7 +35,7 @@ impl Copier {
                 let _ = word.send(());
                 match entry {
                     Ok(entry) => cache.publish(entry),
-                    Err(error) => cache.not_kept(&error),
+                    Err(error) => cache.not_stored(&error),
                 }
             }
         })?;

@@ -177,7 +177,7 @@ impl NewPlacedLayer {
         match entry.file(ENTRIES) {
             Ok(file) => Some(Self { entry, record: Record::new(file) }),
             Err(error) => {
-                cache.not_kept(&error);
+                cache.not_stored(&error);
                 None
             }
         }

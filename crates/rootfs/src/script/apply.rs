@@ -5,7 +5,7 @@ use nex_sandbox::{Change, Node, Piece};
 
 use super::bounds::Bounds;
 use super::feed::Feed;
-use super::told::{Told, absolute};
+use super::report_builder::{ReportBuilder, absolute};
 use super::{ScriptError, ScriptOptions, clamp};
 use crate::layer::{self, Entry, EntryKind, LayerPath, NodeKind};
 use crate::merge::Merge;
@@ -21,7 +21,7 @@ pub struct Apply<'a> {
     bounds: Bounds,
     writer: &'a mut Writer,
     merge: &'a mut Merge,
-    told: Told,
+    report: ReportBuilder,
     /// Names that are left out, and what they stood for before.
     left_out: Vec<(LayerPath, Option<InodeId>)>,
     blocks: u64,
@@ -30,8 +30,8 @@ pub struct Apply<'a> {
 impl<'a> Apply<'a> {
     /// Begins a layer that has begun in the merge too.
     pub fn new(options: &'a ScriptOptions, bounds: Bounds, writer: &'a mut Writer, merge: &'a mut Merge) -> Self {
-        let (told, left_out) = (Told::default(), Vec::new());
-        Self { options, bounds, writer, merge, told, left_out, blocks: 0 }
+        let (report, left_out) = (ReportBuilder::default(), Vec::new());
+        Self { options, bounds, writer, merge, report, left_out, blocks: 0 }
     }
 
     /// Applies all changes. Gives the report, and the blocks of what was applied.
@@ -47,17 +47,17 @@ impl<'a> Apply<'a> {
         for (path, before) in std::mem::take(&mut self.left_out) {
             self.merge.put_back(&path, before);
         }
-        Ok((self.told.report(), self.blocks))
+        Ok((self.report.report(), self.blocks))
     }
 
     fn remove(&mut self, path: &[u8]) -> Result<(), ScriptError> {
-        self.told.change(path, ChangeKind::Deleted);
+        self.report.change(path, ChangeKind::Deleted);
         self.apply(path, EntryKind::Whiteout)
     }
 
     fn socket(&mut self, path: &[u8], new: bool) -> Result<(), ScriptError> {
         if !self.options.leaves_out(path, false) {
-            self.told.socket(path);
+            self.report.socket(path);
         }
         if new { Ok(()) } else { self.remove(path) }
     }
@@ -69,10 +69,10 @@ impl<'a> Apply<'a> {
         let is_left_out = self.options.leaves_out(&node.path, is_directory);
         let kind = self.kind(&node, before, feed, is_left_out)?;
         if is_left_out {
-            self.told.left_out(&node.path);
+            self.report.left_out(&node.path);
             self.left_out.push((path, before));
         } else if before.is_none_or(|before| !is_same(self.merge.tree(), before, &kind)) {
-            self.told.change(&node.path, if new { ChangeKind::Created } else { ChangeKind::Changed });
+            self.report.change(&node.path, if new { ChangeKind::Created } else { ChangeKind::Changed });
         }
         self.apply(&node.path, kind)
     }
@@ -134,7 +134,7 @@ impl<'a> Apply<'a> {
         let placed = file.finish()?;
         self.blocks += placed.blocks();
         if !left_out {
-            self.told.file(path, placed.size());
+            self.report.file(path, placed.size());
         }
         Ok(placed)
     }

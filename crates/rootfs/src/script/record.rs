@@ -49,7 +49,7 @@ impl<'a> Recorder<'a> {
             io::Result::Ok(Open { entry, changes, data, count: 0 })
         });
         let open = open.transpose().unwrap_or_else(|error| {
-            cache.not_kept(&error);
+            cache.not_stored(&error);
             None
         });
         Self { cache, open }
@@ -86,7 +86,7 @@ impl<'a> Recorder<'a> {
 
     fn write(&mut self, write: impl FnOnce(&mut Open) -> io::Result<()>) {
         if let Some(Err(error)) = self.open.as_mut().map(write) {
-            self.cache.not_kept(&error);
+            self.cache.not_stored(&error);
             self.open = None;
         }
     }

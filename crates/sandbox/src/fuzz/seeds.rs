@@ -22,14 +22,14 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let init =
         [said(&(setup(), Some("vt102"), MemoryBound::Cgroup)), said(&(setup(), None::<String>, MemoryBound::Sampled))];
     let mut seeds = vec![
-        input(Listener::Keeper, tree.concat()),
-        input(Listener::Keeper, orders.concat()),
+        input(Listener::Monitor, tree.concat()),
+        input(Listener::Monitor, orders.concat()),
         input(Listener::Caller, all_answers),
         input(Listener::CallerThatKeeps, told.concat()),
-        input(Listener::KeeperOfInit, reports()),
+        input(Listener::MonitorOfInit, reports()),
         input(Listener::Init, init.concat()),
     ];
-    seeds.extend(places.map(|place| input(Listener::Keeper, place)));
+    seeds.extend(places.map(|place| input(Listener::Monitor, place)));
     seeds
 }
 
@@ -128,7 +128,7 @@ fn endings() -> [Ending; 4] {
 fn reports() -> Said {
     let reports = [
         Report::Unshared,
-        Report::Told,
+        Report::Listening,
         Report::Began { script: 0, file: (65024, 77) },
         Report::Ended { script: 0, status: 11, signalled: true },
         Report::Shell,

@@ -1,4 +1,4 @@
-//! A system call of the scripts that waits for the keeper's answer, and the process that makes it.
+//! A system call of the scripts that waits for the monitor's answer, and the process that makes it.
 
 use std::fs::File;
 use std::io;
@@ -23,7 +23,7 @@ const PAGE: u64 = 4096;
 /// the call waits, the number is that process's. It is a thread's, which may have open what its process has not.
 pub struct Call<'a> {
     listener: BorrowedFd<'a>,
-    told: libc::seccomp_notif,
+    notification: libc::seccomp_notif,
 }
 
 impl<'a> Call<'a> {
@@ -33,17 +33,17 @@ impl<'a> Call<'a> {
     /// When it was taken back meanwhile, too.
     pub fn receive(listener: &'a OwnedFd) -> io::Result<Self> {
         let listener = listener.as_fd();
-        Ok(Self { listener, told: sys::receive_call(listener)? })
+        Ok(Self { listener, notification: sys::receive_call(listener)? })
     }
 
     /// The call's number.
     pub fn number(&self) -> i64 {
-        self.told.data.nr.into()
+        self.notification.data.nr.into()
     }
 
     /// An argument, from 0 on.
     pub fn argument(&self, number: u8) -> u64 {
-        self.told.data.args.get(usize::from(number)).copied().unwrap_or_default()
+        self.notification.data.args.get(usize::from(number)).copied().unwrap_or_default()
     }
 
     /// An argument of 32 bits: a descriptor, a mode, an id. The rest of the register means nothing.
@@ -53,7 +53,7 @@ impl<'a> Call<'a> {
 
     /// A path below the process's directory in `/proc`.
     pub fn path(&self, name: &str) -> String {
-        format!("/proc/{}/{name}", self.told.pid)
+        format!("/proc/{}/{name}", self.notification.pid)
     }
 
     /// A field of `/proc/PID/status`.
@@ -65,17 +65,17 @@ impl<'a> Call<'a> {
 
     /// What is open under a number for who makes the call.
     pub fn look(&self, descriptor: u32) -> Result<Statx> {
-        self.while_waiting(open_files::look(self.told.pid, descriptor)?)
+        self.while_waiting(open_files::look(self.notification.pid, descriptor)?)
     }
 
     /// A directory that is open under a number.
     pub fn directory(&self, descriptor: u32) -> Result<OwnedFd> {
-        self.while_waiting(open_files::directory(self.told.pid, descriptor)?)
+        self.while_waiting(open_files::directory(self.notification.pid, descriptor)?)
     }
 
     /// The file itself that is open under a number: to be looked at before.
     pub fn take(&self, descriptor: u32) -> Result<OwnedFd> {
-        self.while_waiting(open_files::take(self.told.pid, descriptor)?)
+        self.while_waiting(open_files::take(self.notification.pid, descriptor)?)
     }
 
     /// The text that an argument points to, without the NUL that ends it.
@@ -101,14 +101,14 @@ impl<'a> Call<'a> {
         self.memory(File::options().write(true))?.write_all_at(bytes, self.argument(argument))
     }
 
-    /// Opens a file of the keeper's in the process, under the lowest number that is free there.
+    /// Opens a file of the monitor's in the process, under the lowest number that is free there.
     pub fn give(&self, file: &OwnedFd, close_on_exec: bool) -> io::Result<i64> {
-        sys::add_file(self.listener, self.told.id, file.as_fd(), close_on_exec)
+        sys::add_file(self.listener, self.notification.id, file.as_fd(), close_on_exec)
     }
 
     /// Answers. An error tells that the call does not wait any more.
     pub fn answer(&self, answer: CallAnswer) -> io::Result<()> {
-        sys::answer_call(self.listener, self.told.id, answer)
+        sys::answer_call(self.listener, self.notification.id, answer)
     }
 
     /// The memory of the process, and of no other: what is open stays its.
@@ -128,6 +128,6 @@ impl<'a> Call<'a> {
     }
 
     fn waits(&self) -> bool {
-        sys::is_waiting(self.listener, self.told.id)
+        sys::is_waiting(self.listener, self.notification.id)
     }
 }

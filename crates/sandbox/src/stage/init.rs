@@ -23,36 +23,36 @@ use crate::wire::{Channel, receive_files, send_files};
 /// As root has it everywhere.
 const UMASK: Mode = Mode::WGRP.union(Mode::WOTH);
 
-/// Everything that goes wrong here is said to the keeper.
+/// Everything that goes wrong here is said to the monitor.
 pub fn run() -> io::Result<()> {
     sys::close_inherited()?;
     die_with_parent()?;
     let socket = line_up()?;
     let files = receive_files(&socket)?;
-    let mut keeper = Channel::new(socket)?;
-    let (setup, shell, memory): (Setup, Option<String>, MemoryBound) = keeper.receive()?;
-    match serve(&mut keeper, &setup, shell.as_deref(), memory, files) {
+    let mut monitor = Channel::new(socket)?;
+    let (setup, shell, memory): (Setup, Option<String>, MemoryBound) = monitor.receive()?;
+    match serve(&mut monitor, &setup, shell.as_deref(), memory, files) {
         Ok(()) => Ok(()),
-        Err(message) => keeper.send_now(&Report::Failed(message)),
+        Err(message) => monitor.send_now(&Report::Failed(message)),
     }
 }
 
 /// Runs the scripts, and then a shell on a terminal of this kind, if there is one.
 fn serve(
-    keeper: &mut Channel,
+    monitor: &mut Channel,
     setup: &Setup,
     shell: Option<&str>,
     memory: MemoryBound,
     files: Vec<OwnedFd>,
 ) -> Result<(), String> {
     let mut files = files.into_iter();
-    let mut next = || files.next().ok_or("the keeper has passed too few files");
+    let mut next = || files.next().ok_or("the monitor has passed too few files");
     let (caller, calls) = (next()?, UnixStream::from(next()?));
     let bounded = enter(setup, files)?;
     let terminal = shell.map(|kind| Terminal::open(kind, caller)).transpose().map_err(doing("making a terminal"))?;
-    lock_in(keeper, setup, &calls, memory, &bounded)?;
-    scripts::run(keeper, setup)?;
-    terminal.map_or(Ok(()), |terminal| shell::run(keeper, setup, terminal))
+    lock_in(monitor, setup, &calls, memory, &bounded)?;
+    scripts::run(monitor, setup)?;
+    terminal.map_or(Ok(()), |terminal| shell::run(monitor, setup, terminal))
 }
 
 /// What the scripts' world bounds.
@@ -97,7 +97,7 @@ fn bound_connections(settings: &Settings) -> io::Result<()> {
 
 /// Takes away from this process, and from all that it starts, what scripts must not have.
 fn lock_in(
-    keeper: &mut Channel,
+    monitor: &mut Channel,
     setup: &Setup,
     calls: &UnixStream,
     memory: MemoryBound,
@@ -106,8 +106,8 @@ fn lock_in(
     let is_sampled = memory == MemoryBound::Sampled;
     // In this namespace root has no rights over the mounts and the other namespaces, which belong to the first.
     sys::unshare(UnshareFlags::NEWUSER).map_err(doing("making the second user namespace"))?;
-    keeper.send_now(&Report::Unshared).map_err(doing("speaking to the keeper"))?;
-    keeper.receive::<()>().map_err(doing("waiting for the keeper"))?;
+    monitor.send_now(&Report::Unshared).map_err(doing("speaking to the monitor"))?;
+    monitor.receive::<()>().map_err(doing("waiting for the monitor"))?;
     capabilities::bound().map_err(doing("bounding capabilities"))?;
     scopes::enter().map_err(doing("keeping to the scripts' own sockets and signals"))?;
     let mut filters = vec![seccomp::program()?, seccomp::netlink()?];
@@ -122,16 +122,16 @@ fn lock_in(
     }
     // Their rules take megabytes of a descriptor.
     unbounded.extend(is_sampled.then_some(libc::SYS_landlock_create_ruleset));
-    let told = seccomp::Told { ids: !setup.groups, sockets: setup.uplink == Uplink::Sockets };
-    let listening = seccomp::told(told)?;
+    let notified = seccomp::Notified { ids: !setup.groups, sockets: setup.uplink == Uplink::Sockets };
+    let listening = seccomp::notify(notified)?;
     let install = |filter: &BpfProgram| sys::install_filter(filter).map_err(doing("filtering system calls"));
     filters.iter().try_for_each(install)?;
     match sys::install_listener(&listening) {
         Ok(listener) => {
             send_files(calls, &[listener.as_fd()]).map_err(doing("passing system calls on"))?;
-            keeper.send_now(&Report::Told).map_err(doing("speaking to the keeper"))?;
+            monitor.send_now(&Report::Listening).map_err(doing("speaking to the monitor"))?;
         }
-        Err(error) if told.sockets => return Err(doing("lending the host's network")(error)),
+        Err(error) if notified.sockets => return Err(doing("lending the host's network")(error)),
         // Where something outside listens already, nobody else may; scripts run without.
         Err(_) => {
             install(&seccomp::without_allocations()?)?;
@@ -145,7 +145,11 @@ fn lock_in(
     capabilities::drop_others().map_err(doing("dropping capabilities"))?;
     // No script may look into this process: its program's libraries are files of the host, and so may be what it has open.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(doing("hiding init"))?;
-    die_with_parent().map_err(doing("binding init to the keeper"))?;
+    die_with_parent().map_err(doing("binding init to the monitor"))?;
     // The number of the process above would not tell: from in here it has none.
-    if keeper.is_closed().map_err(doing("looking for the keeper"))? { Err("the keeper is gone".into()) } else { Ok(()) }
+    if monitor.is_closed().map_err(doing("looking for the monitor"))? {
+        Err("the monitor is gone".into())
+    } else {
+        Ok(())
+    }
 }

@@ -10,7 +10,7 @@ use crate::Limits;
 /// all that they might have open, one by one.
 ///
 /// As many may be on their way through sockets for each user, all processes together. So scripts have half of what there is:
-/// keeper and init pass files on, also while scripts of another run use up what they have.
+/// monitor and init pass files on, also while scripts of another run use up what they have.
 const FILES: (u64, u64) = (1024, 524_288);
 const FILES_PART: u64 = 2;
 

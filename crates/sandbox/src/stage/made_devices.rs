@@ -1,6 +1,6 @@
 //! Devices that scripts make.
 //!
-//! No user namespace can make one. So the keeper makes an empty file in its place, as it does for the devices of the image,
+//! No user namespace can make one. So the monitor makes an empty file in its place, as it does for the devices of the image,
 //! and remembers what its inode stands for, whatever name that has in the end.
 
 use std::os::fd::OwnedFd;
@@ -30,7 +30,7 @@ pub fn make(call: &Call, tree: u64) -> Result<Option<(Identity, Kind)>> {
         Some(descriptor) => call.directory(descriptor)?,
         None => directory(&call.path("cwd"))?,
     };
-    // A path means what it means to the process: from its root and directory on, and never out of there. The keeper has
+    // A path means what it means to the process: from its root and directory on, and never out of there. The monitor has
     // one thread, which nobody else sees there.
     let (own_root, own_directory) = (directory("/")?, directory(".")?);
     let made = enter(&root, &base).and_then(|()| wanted.make(tree));

@@ -1,7 +1,7 @@
 //! Files in memory that no directory has (memfd_create(2)).
 //!
 //! What is in one is nobody's memory until it is mapped, and a process may close it, and pass it on, without giving it back. So
-//! the keeper makes them in the place of the scripts, and keeps each one open until it is the last who has it.
+//! the monitor makes them in the place of the scripts, and keeps each one open until it is the last who has it.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};

@@ -1,6 +1,6 @@
 //! Room on the disk that scripts ask for at once (fallocate(2)).
 //!
-//! One call takes any amount before anybody looks how much is left. So the keeper takes it in the place of the process, piece by
+//! One call takes any amount before anybody looks how much is left. So the monitor takes it in the place of the process, piece by
 //! piece, and no piece that would go into what scripts leave free.
 
 use std::os::fd::{AsFd, OwnedFd};

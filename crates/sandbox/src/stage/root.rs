@@ -13,7 +13,7 @@ use crate::protocol::Setup;
 ///
 /// The working directory is the one in which the tree is.
 pub fn enter(setup: &Setup, mut files: impl Iterator<Item = OwnedFd>) -> Result<(), String> {
-    let tree = files.next().ok_or("the keeper has passed no tree")?;
+    let tree = files.next().ok_or("the monitor has passed no tree")?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).map_err(doing("making the mounts private"))?;
     // pivot_root(2) wants a mount of this namespace.

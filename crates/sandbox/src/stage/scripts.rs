@@ -13,16 +13,16 @@ use crate::protocol::{Report, Setup};
 use crate::wire::Channel;
 
 /// Runs all of them, or up to the first that fails.
-pub fn run(keeper: &mut Channel, setup: &Setup) -> Result<(), String> {
+pub fn run(monitor: &mut Channel, setup: &Setup) -> Result<(), String> {
     for (number, script) in setup.world.scripts.iter().enumerate() {
         let path = setup_files::script_path(number, script);
         let file = std::fs::metadata(path).map_err(doing("looking for the script"))?;
         let begins = Report::Began { script: number, file: (file.dev(), file.ino()) };
-        keeper.send_now(&begins).map_err(doing("speaking to the keeper"))?;
+        monitor.send_now(&begins).map_err(doing("speaking to the monitor"))?;
         let status = run_script(number, script, setup)?;
         let (code, signal) = (status.code(), status.signal());
         let ended = Report::Ended { script: number, status: code.or(signal).unwrap_or(-1), signalled: code.is_none() };
-        keeper.send_now(&ended).map_err(doing("speaking to the keeper"))?;
+        monitor.send_now(&ended).map_err(doing("speaking to the monitor"))?;
         if !status.success() {
             break;
         }

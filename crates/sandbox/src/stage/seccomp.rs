@@ -109,22 +109,23 @@ const SCRIPT_FILES: [u64; 3] = [10, 11, 255];
 /// The most that a shell reads at once. Programs that copy read more.
 pub const SHELL_BUFFER: u64 = 8192;
 
-/// What the keeper is told of beside reads of shells and new devices.
+/// What the monitor is told of beside reads of shells and new devices.
 #[derive(Clone, Copy, Debug)]
-pub struct Told {
+pub struct Notified {
     /// What needs another id, where there is one only.
     pub ids: bool,
     /// Sockets that lead to the host's network, where that is not the scripts' own.
     pub sockets: bool,
 }
 
-/// The calls that the keeper is told of before they are made. A second filter, as its answer is another one; of two, the
+/// The calls that the monitor is told of before they are made. A second filter, as its answer is another one; of two, the
 /// stricter holds.
-pub fn told(told: Told) -> Result<BpfProgram, String> {
-    told_calls(told).map_err(|error| format!("making the filter of told system calls: {error}"))
+pub fn notify(notified: Notified) -> Result<BpfProgram, String> {
+    notified_calls(notified)
+        .map_err(|error| format!("making the filter of system calls that the monitor answers: {error}"))
 }
 
-fn told_calls(told: Told) -> Result<BpfProgram, seccompiler::BackendError> {
+fn notified_calls(notified: Notified) -> Result<BpfProgram, seccompiler::BackendError> {
     let argument = |number, is, value| SeccompCondition::new(number, Length::Dword, is, value);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     let reads = SCRIPT_FILES
@@ -142,7 +143,7 @@ fn told_calls(told: Told) -> Result<BpfProgram, seccompiler::BackendError> {
             .map(|kind| SeccompRule::new(vec![argument(mode, Is::MaskedEq(libc::S_IFMT.into()), *kind)?]));
         rules.insert(call, devices.collect::<Result<_, _>>()?);
     }
-    if told.sockets {
+    if notified.sockets {
         let family = |family: i32| argument(0, Is::Eq, family as u64);
         // How C libraries ask which addresses there are. Other protocols of netlink are not about the network.
         let routes = argument(2, Is::Eq, libc::NETLINK_ROUTE as u64)?;
@@ -151,7 +152,7 @@ fn told_calls(told: Told) -> Result<BpfProgram, seccompiler::BackendError> {
         rules.insert(libc::SYS_socket, sockets.into_iter().map(SeccompRule::new).collect::<Result<_, _>>()?);
         rules.insert(libc::SYS_listen, Vec::new());
     }
-    for (call, ids) in ids().filter(|_| told.ids) {
+    for (call, ids) in ids().filter(|_| notified.ids) {
         // Neither root nor "as it is".
         let others = ids
             .iter()
@@ -222,9 +223,11 @@ mod tests {
         assert!(!without(&[libc::SYS_memfd_create]).unwrap().is_empty());
         assert!(!without_allocations().unwrap().is_empty());
         for asked in [false, true] {
-            let told = told(Told { ids: asked, sockets: asked }).unwrap();
-            assert!(told.iter().any(|step| step.k == libc::SECCOMP_RET_USER_NOTIF));
-            assert!(told.iter().all(|step| u32::from(step.code) != libc::BPF_RET || step.k != libc::SECCOMP_RET_TRACE));
+            let filter = notify(Notified { ids: asked, sockets: asked }).unwrap();
+            assert!(filter.iter().any(|step| step.k == libc::SECCOMP_RET_USER_NOTIF));
+            assert!(
+                filter.iter().all(|step| u32::from(step.code) != libc::BPF_RET || step.k != libc::SECCOMP_RET_TRACE)
+            );
         }
     }
 }

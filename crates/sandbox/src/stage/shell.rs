@@ -45,16 +45,16 @@ impl Terminal {
 }
 
 /// Runs the shell, and ends everything that it leaves running.
-pub fn run(keeper: &mut Channel, setup: &Setup, terminal: Terminal) -> Result<(), String> {
+pub fn run(monitor: &mut Channel, setup: &Setup, terminal: Terminal) -> Result<(), String> {
     let side = terminal.side_for_programs().map_err(doing("opening the shell's terminal"))?;
     // From here on nobody writes to the scripts' output, and who reads it comes to its end.
     let output = rustix::stdio::dup2_stdout(&side).and_then(|()| rustix::stdio::dup2_stderr(&side));
     output.map_err(doing("closing the scripts' output"))?;
-    keeper.send_now(&Report::Shell).map_err(doing("speaking to the keeper"))?;
+    monitor.send_now(&Report::Shell).map_err(doing("speaking to the monitor"))?;
     let child = start(setup, &terminal.kind, &side).map_err(doing("starting a shell"))?;
     children::wait_for(Pid::from_child(&child)).map_err(doing("waiting for the shell"))?;
     children::end_all().map_err(doing("ending what the shell has left running"))?;
-    keeper.send_now(&Report::ShellEnded).map_err(doing("speaking to the keeper"))
+    monitor.send_now(&Report::ShellEnded).map_err(doing("speaking to the monitor"))
 }
 
 fn start(setup: &Setup, kind: &str, side: &OwnedFd) -> io::Result<Child> {

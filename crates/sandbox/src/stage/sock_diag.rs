@@ -43,7 +43,7 @@ pub struct SockDiag {
 
 /// A socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct SocketInfo {
     /// The number by which processes have it; 0 while none has had it.
     pub inode: u64,
     /// Its own port of TCP, and that at the other end.
@@ -51,7 +51,7 @@ pub struct Told {
     pub peer: u16,
     /// Whether it takes connections.
     pub listens: bool,
-    /// Connections to it that nobody has accepted, where these are not told for themselves.
+    /// Connections to it that nobody has accepted, where these are not listed for themselves.
     pub unaccepted: u64,
     /// What waits in it, in bytes of memory.
     pub bytes: u64,
@@ -65,27 +65,27 @@ impl SockDiag {
     }
 
     /// Unix sockets, but for connections that nobody has accepted: their listeners tell how many there are.
-    pub fn of_unix(&mut self) -> io::Result<Vec<Told>> {
+    pub fn of_unix(&mut self) -> io::Result<Vec<SocketInfo>> {
         const SHOW_WAITING_AND_MEMORY: u32 = 0x28;
         let mut request = [0; 24];
         request[0] = libc::AF_UNIX as u8;
         request[4..8].copy_from_slice(&u32::MAX.to_ne_bytes());
         request[12..16].copy_from_slice(&SHOW_WAITING_AND_MEMORY.to_ne_bytes());
         self.ask(&request, |answer| {
-            let mut told = Told { inode: word(answer, 4)?.into(), ..Told::default() };
+            let mut info = SocketInfo { inode: word(answer, 4)?.into(), ..SocketInfo::default() };
             for (kind, value) in attributes(answer.get(UNIX..)?) {
                 match kind {
-                    UNIX_WAITING => told.unaccepted = value.len() as u64 / 4,
-                    UNIX_MEMORY => told.bytes = memory(value),
+                    UNIX_WAITING => info.unaccepted = value.len() as u64 / 4,
+                    UNIX_MEMORY => info.bytes = memory(value),
                     _ => {}
                 }
             }
-            Some(told)
+            Some(info)
         })
     }
 
     /// Sockets of TCP and UDP, in both versions of IP, that have a port or a peer.
-    pub fn of_internet(&mut self) -> io::Result<Vec<Told>> {
+    pub fn of_internet(&mut self) -> io::Result<Vec<SocketInfo>> {
         let mut all = Vec::new();
         for family in [libc::AF_INET, libc::AF_INET6] {
             for protocol in [libc::IPPROTO_TCP, libc::IPPROTO_UDP] {
@@ -96,7 +96,7 @@ impl SockDiag {
                 match self.ask(&request, |answer| internet_socket(answer, is_stream)) {
                     // The kernel has no such sockets, or does not tell of them.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    told => all.append(&mut told?),
+                    infos => all.append(&mut infos?),
                 }
             }
         }
@@ -104,7 +104,7 @@ impl SockDiag {
     }
 
     /// What the kernel answers to a request, message by message.
-    fn ask(&mut self, what: &[u8], mut read: impl FnMut(&[u8]) -> Option<Told>) -> io::Result<Vec<Told>> {
+    fn ask(&mut self, what: &[u8], mut read: impl FnMut(&[u8]) -> Option<SocketInfo>) -> io::Result<Vec<SocketInfo>> {
         self.request = self.request.wrapping_add(1);
         let length = (HEADER + what.len()) as u32;
         let mut request = length.to_ne_bytes().to_vec();
@@ -112,7 +112,7 @@ impl SockDiag {
         request.extend([self.request.to_ne_bytes(), [0; 4]].concat());
         request.extend(what);
         send(&self.socket, &request, SendFlags::empty())?;
-        let (mut told, mut buffer) = (Vec::new(), vec![0; ANSWER]);
+        let (mut infos, mut buffer) = (Vec::new(), vec![0; ANSWER]);
         loop {
             let (length, _) = recv(&self.socket, &mut *buffer, RecvFlags::empty())?;
             let mut rest = &buffer[..length];
@@ -123,31 +123,31 @@ impl SockDiag {
                     continue;
                 }
                 match half(message, 4) {
-                    Some(DONE) => return Ok(told),
+                    Some(DONE) => return Ok(infos),
                     Some(ERROR) => {
                         let error = word(message, HEADER).unwrap_or_default().cast_signed();
                         return Err(io::Error::from_raw_os_error(-error));
                     }
-                    _ => told.extend(read(&message[HEADER..])),
+                    _ => infos.extend(read(&message[HEADER..])),
                 }
             }
         }
     }
 }
 
-fn internet_socket(answer: &[u8], is_stream: bool) -> Option<Told> {
+fn internet_socket(answer: &[u8], is_stream: bool) -> Option<SocketInfo> {
     let port = |at: usize| Some(u16::from_be_bytes(answer.get(at..at + 2)?.try_into().ok()?));
     let (port, peer) = (port(4)?, port(6)?);
-    let mut told = Told { inode: word(answer, 68)?.into(), ..Told::default() };
+    let mut info = SocketInfo { inode: word(answer, 68)?.into(), ..SocketInfo::default() };
     if is_stream {
-        told = Told { port, peer, listens: answer[1] == LISTENS, ..told };
+        info = SocketInfo { port, peer, listens: answer[1] == LISTENS, ..info };
     }
     for (kind, value) in attributes(answer.get(INET..)?) {
         if kind == INET_MEMORY {
-            told.bytes = memory(value);
+            info.bytes = memory(value);
         }
     }
-    Some(told)
+    Some(info)
 }
 
 fn memory(value: &[u8]) -> u64 {
@@ -196,12 +196,12 @@ mod tests {
         rustix::fs::fstat(socket).unwrap().st_ino
     }
 
-    fn find(all: &[Told], inode: u64) -> Told {
-        *all.iter().find(|told| told.inode == inode).unwrap()
+    fn find(all: &[SocketInfo], inode: u64) -> SocketInfo {
+        *all.iter().find(|info| info.inode == inode).unwrap()
     }
 
     #[test]
-    fn what_waits_is_told_of_every_socket() {
+    fn what_waits_is_known_of_every_socket() {
         let mut diag = SockDiag::open().unwrap();
         let (mut sender, receiver) = UnixStream::pair().unwrap();
         sender.write_all(&[0; 50_000]).unwrap();
@@ -220,9 +220,9 @@ mod tests {
         sender.write_all(&[0; 50_000]).unwrap();
         datagrams.send_to(&[0; 10_000], datagrams.local_addr().unwrap()).unwrap();
         let all = diag.of_internet().unwrap();
-        let told = find(&all, inode(&listener));
-        assert!((told.port, told.listens) == (port, true));
-        let unaccepted = all.iter().find(|told| told.port == port && told.inode == 0).unwrap();
+        let info = find(&all, inode(&listener));
+        assert!((info.port, info.listens) == (port, true));
+        let unaccepted = all.iter().find(|info| info.port == port && info.inode == 0).unwrap();
         assert!(unaccepted.bytes >= 50_000 && !unaccepted.listens, "{unaccepted:?}");
         assert!(find(&all, inode(&datagrams)).bytes >= 10_000);
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::sock_diag::{SockDiag, Told};
+use super::sock_diag::{SockDiag, SocketInfo};
 use super::sockets::Lent;
 use super::tasks::Process;
 use super::uncounted::most_in_a_pipe;
@@ -91,50 +91,50 @@ impl SocketMemory {
     pub fn add_up(&mut self, processes: &[Process], limit: u64, pulse: &Pulse) -> u64 {
         let own = self.own();
         let (lent, host) = self.of_host();
-        let known = own.iter().chain(&host).map(|told| told.inode).filter(|inode| *inode != 0).collect();
+        let known = own.iter().chain(&host).map(|info| info.inode).filter(|inode| *inode != 0).collect();
         let before = self.number();
         let open = Open::by(processes, &known, limit, pulse);
         let is_seen = |inode: &u64| known.contains(inode) || open.sockets.contains_key(inode);
         // What the sockets of processes have sent that nobody may look at may be files.
         let sent =
-            own.iter().filter(|told| open.is_partial && told.inode != 0 && !open.sockets.contains_key(&told.inode));
-        let files: u64 = sent.map(|told| told.bytes.div_ceil(MESSAGE).saturating_mul(FILES)).sum();
+            own.iter().filter(|info| open.is_partial && info.inode != 0 && !open.sockets.contains_key(&info.inode));
+        let files: u64 = sent.map(|info| info.bytes.div_ceil(MESSAGE).saturating_mul(FILES)).sum();
         let mut unseen = lent.iter().filter(|inode| !is_seen(inode)).count() as u64 * self.most_lent;
         if let (Some(before), Some(after)) = (before, self.number()) {
-            let told: u64 = own.iter().map(|told| 1 + told.unaccepted).sum();
+            let counted: u64 = own.iter().map(|info| 1 + info.unaccepted).sum();
             let others = open.sockets.keys().filter(|inode| self.has_internet && !known.contains(inode)).count() as u64;
-            let number = before.min(after).saturating_sub(told + others);
+            let number = before.min(after).saturating_sub(counted + others);
             unseen = unseen.saturating_add(number.saturating_mul(self.most));
             unseen = unseen.saturating_add(files.saturating_mul(most_in_a_pipe()));
         }
         let lasting = std::mem::replace(&mut self.unseen, unseen).min(unseen);
-        let sockets = own.iter().chain(&host).map(|told| told.bytes).chain(open.sockets.values().copied());
+        let sockets = own.iter().chain(&host).map(|info| info.bytes).chain(open.sockets.values().copied());
         let others = [open.pipes, open.files.saturating_mul(most_in_a_pipe()), lasting];
         sockets.chain(others).fold(0, u64::saturating_add)
     }
 
     /// How many sockets there are in the scripts' own namespace; `None` where they have none, or nobody tells.
     fn number(&self) -> Option<u64> {
-        let told = self.is_apart.then(|| std::fs::read_to_string("/proc/thread-self/net/sockstat").ok()).flatten()?;
-        let number: u64 = told.lines().find_map(|line| line.strip_prefix("sockets: used ")?.trim().parse().ok())?;
+        let text = self.is_apart.then(|| std::fs::read_to_string("/proc/thread-self/net/sockstat").ok()).flatten()?;
+        let number: u64 = text.lines().find_map(|line| line.strip_prefix("sockets: used ")?.trim().parse().ok())?;
         Some(number.saturating_sub(self.own.is_some().into()))
     }
 
     /// The sockets in the scripts' own namespace that the kernel tells of.
-    fn own(&mut self) -> Vec<Told> {
+    fn own(&mut self) -> Vec<SocketInfo> {
         let has_internet = self.has_internet;
-        let told = self.own.as_mut().map(|diag| {
+        let info = self.own.as_mut().map(|diag| {
             let mut all = diag.of_unix()?;
             if has_internet {
                 all.append(&mut diag.of_internet()?);
             }
             std::io::Result::Ok(all)
         });
-        told.and_then(Result::ok).unwrap_or_default()
+        info.and_then(Result::ok).unwrap_or_default()
     }
 
     /// The sockets that were lent, and what the kernel tells of them and of the connections that they have taken.
-    fn of_host(&mut self) -> (BTreeSet<u64>, Vec<Told>) {
+    fn of_host(&mut self) -> (BTreeSet<u64>, Vec<SocketInfo>) {
         let (lent, listens) = {
             let lent = self.lent();
             (lent.living(), lent.listens)
@@ -142,21 +142,21 @@ impl SocketMemory {
         if lent.is_empty() && !listens && self.ports.is_empty() {
             return Default::default();
         }
-        let mut told = self.host.as_mut().and_then(|diag| diag.of_internet().ok()).unwrap_or_default();
-        let lents = || told.iter().filter(|told| lent.contains(&told.inode));
-        let listening: BTreeSet<u16> = lents().filter(|told| told.listens).map(|told| told.port).collect();
-        self.ports.extend(lents().map(|told| told.port).filter(|port| *port > 0));
-        told.retain(|told| {
-            let is_nobodys = told.inode == 0 && (self.ports.contains(&told.port) || self.ports.contains(&told.peer));
+        let mut info = self.host.as_mut().and_then(|diag| diag.of_internet().ok()).unwrap_or_default();
+        let lents = || info.iter().filter(|info| lent.contains(&info.inode));
+        let listening: BTreeSet<u16> = lents().filter(|info| info.listens).map(|info| info.port).collect();
+        self.ports.extend(lents().map(|info| info.port).filter(|port| *port > 0));
+        info.retain(|info| {
+            let is_nobodys = info.inode == 0 && (self.ports.contains(&info.port) || self.ports.contains(&info.peer));
             is_nobodys
-                || lent.contains(&told.inode)
-                || self.accepted.contains(&told.inode)
-                || listening.contains(&told.port)
+                || lent.contains(&info.inode)
+                || self.accepted.contains(&info.inode)
+                || listening.contains(&info.port)
         });
-        self.ports.retain(|port| told.iter().any(|told| told.port == *port || told.peer == *port));
-        let accepted = told.iter().map(|told| told.inode).filter(|inode| *inode != 0 && !lent.contains(inode));
+        self.ports.retain(|port| info.iter().any(|info| info.port == *port || info.peer == *port));
+        let accepted = info.iter().map(|info| info.inode).filter(|inode| *inode != 0 && !lent.contains(inode));
         self.accepted = accepted.collect();
-        (lent, told)
+        (lent, info)
     }
 
     fn lent(&self) -> MutexGuard<'_, Lent> {

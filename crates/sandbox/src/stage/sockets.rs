@@ -1,8 +1,8 @@
-//! Sockets of the scripts that lead to the host's network. The keeper makes them, as it is in the host's network namespace,
+//! Sockets of the scripts that lead to the host's network. The monitor makes them, as it is in the host's network namespace,
 //! and scripts are not.
 //!
 //! They take memory there, and ports, and nothing in a process tells of one that is on its way through another socket. So the
-//! keeper remembers those that live.
+//! monitor remembers those that live.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -47,12 +47,12 @@ impl Lent {
 
     /// The inodes of those that live.
     pub fn living(&self) -> BTreeSet<u64> {
-        let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", self.living.as_raw_fd()));
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", self.living.as_raw_fd()));
         let inode = |line: &str| {
             let value = line.strip_prefix("tfd:")?.split_once(" ino:")?.1;
             u64::from_str_radix(value.split_ascii_whitespace().next()?, 16).ok()
         };
-        told.unwrap_or_default().lines().filter_map(inode).collect()
+        info.unwrap_or_default().lines().filter_map(inode).collect()
     }
 
     /// Whether one may live.

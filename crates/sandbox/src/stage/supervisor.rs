@@ -19,10 +19,10 @@ use super::worker::Pulse;
 use crate::sys::CallAnswer;
 use crate::tree::{Changed, Hidden};
 
-/// The most devices that scripts make: the keeper remembers each, whatever becomes of it.
+/// The most devices that scripts make: the monitor remembers each, whatever becomes of it.
 pub const MOST_DEVICES: usize = 16_384;
 
-/// What the keeper holds the scripts' memory by.
+/// What the monitor holds the scripts' memory by.
 pub struct MemoryLimit {
     /// How many bytes there may be.
     pub bytes: u64,
@@ -30,7 +30,7 @@ pub struct MemoryLimit {
     pub files: Arc<Mutex<MemoryFiles>>,
 }
 
-/// What the keeper knows of the calls of the scripts.
+/// What the monitor knows of the calls of the scripts.
 pub struct Supervisor {
     listener: OwnedFd,
     init: u32,

@@ -103,7 +103,7 @@ impl Watch {
                 return limit(Limit::Memory);
             }
             match said.map_err(doing("waiting for the scripts"))? {
-                Report::Told => {
+                Report::Listening => {
                     let listener = receive_files(&self.calls).map_err(doing("listening to the scripts"))?.pop();
                     let (hidden, memory) = (std::mem::take(&mut self.hidden), self.memory.take());
                     let lent = Arc::clone(&self.lent);

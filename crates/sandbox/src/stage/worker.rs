@@ -1,4 +1,4 @@
-//! Threads of the keeper that look at what scripts have, and may be held up there.
+//! Threads of the monitor that look at what scripts have, and may be held up there.
 //!
 //! The kernel can have a thread wait that does no more than look at another process, for as long as somebody else likes: by the
 //! last close of a file that was looked at (`open_files`), or by a page of memory that a file system does not bring. No

@@ -9,14 +9,14 @@ use super::mounted::Seen;
 use super::record::{Record, Recorder};
 
 /// The place for one run.
-pub struct Kept<'a> {
+pub struct CachedRun<'a> {
     cache: &'a Cache,
     key: Key,
     /// What is mounted, before the run.
     mounts: Seen,
 }
 
-impl<'a> Kept<'a> {
+impl<'a> CachedRun<'a> {
     /// The place for these scripts; `None` if it cannot be told what decides their changes, which is noted.
     pub fn of(cache: &ScriptCache<'a>, world: &World, one_id: bool) -> Option<Self> {
         let found = Seen::of(&world.mounts).map(|mounts| {

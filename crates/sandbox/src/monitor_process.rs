@@ -1,4 +1,4 @@
-//! The keeper, as the caller has it.
+//! The monitor, as the caller has it.
 
 use std::io;
 use std::net::Shutdown;
@@ -19,14 +19,14 @@ use crate::protocol::{Answer, Order};
 use crate::wire::{Channel, receive_files, send_files};
 use crate::work_dir::{RunDir, remove_empty};
 
-/// How long a keeper may take to end that has said all that it had to say.
+/// How long a monitor may take to end that has said all that it had to say.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long it may take to remove its tree when it is cancelled; what it does not get done is left to the next run.
 const CLEAN_UP: Duration = Duration::from_secs(8);
 
 /// The process in the first user namespace. It ends with this.
-pub struct Keeper {
+pub struct Monitor {
     child: Child,
     /// The line to it.
     pub channel: Channel,
@@ -38,7 +38,7 @@ pub struct Keeper {
     _parent: Parent,
 }
 
-impl Keeper {
+impl Monitor {
     /// Starts the process, and gives its namespace ids. It is given the run's lock behind the files.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Keeper {
     ) -> Result<Self, Error> {
         let start = || {
             let (ours, theirs) = UnixStream::pair()?;
-            let mut command = Role::SandboxKeeper.command();
+            let mut command = Role::SandboxMonitor.command();
             command.current_dir(&run.path).stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
             let parent = Parent::start()?;
             let child = parent.run(move || command.spawn())??;
@@ -60,25 +60,25 @@ impl Keeper {
             let files = [files, &[run.lock.as_fd()]].concat();
             let sent = send_files(&ours, &files);
             let channel = Channel::cancelled_by(cancel.clone(), ours)?;
-            let keeper = Self { child, channel, is_done: false, _leftover: leftover, _parent: parent };
-            sent.map(|()| keeper)
+            let monitor = Self { child, channel, is_done: false, _leftover: leftover, _parent: parent };
+            sent.map(|()| monitor)
         };
-        let mut keeper = start().map_err(Error::Keeper)?;
-        match keeper.answer()? {
-            Answer::Unshared => ids.give(keeper.child.id())?,
+        let mut monitor = start().map_err(Error::Monitor)?;
+        match monitor.answer()? {
+            Answer::Unshared => ids.give(monitor.child.id())?,
             Answer::NoUserNamespace(errno) => {
                 let cause = io::Error::from_raw_os_error(errno);
                 return Err(Error::NoUserNamespace { way_out: ids::way_out(&cause), cause });
             }
             answer => return Err(unexpected(&answer)),
         }
-        Ok(keeper)
+        Ok(monitor)
     }
 
     /// Gives an order, now.
     ///
     /// # Errors
-    /// When the keeper is gone: what it said then.
+    /// When the monitor is gone: what it said then.
     pub fn order(&mut self, order: &Order) -> Result<(), Error> {
         let sent = self.channel.send_now(order);
         self.or_its_reason(sent)
@@ -87,7 +87,7 @@ impl Keeper {
     /// Gives an order, sooner or later.
     ///
     /// # Errors
-    /// When the keeper is gone: what it said then.
+    /// When the monitor is gone: what it said then.
     pub fn send(&mut self, order: &Order) -> Result<(), Error> {
         let sent = self.channel.send(order);
         self.or_its_reason(sent)
@@ -96,22 +96,22 @@ impl Keeper {
     /// The next file that was made inside.
     ///
     /// # Errors
-    /// When the keeper is gone: what it said then.
+    /// When the monitor is gone: what it said then.
     pub fn passed(&mut self, passage: &UnixStream) -> Result<OwnedFd, Error> {
         let file = self.channel.cancel().wait_for(passage.as_fd()).and_then(|()| receive_files(passage));
         let file = file.and_then(|files| files.into_iter().next().ok_or_else(|| io::Error::other("it passed no file")));
         self.or_its_reason(file)
     }
 
-    /// A keeper that is not there any more has said why.
+    /// A monitor that is not there any more has said why.
     fn or_its_reason<T>(&mut self, result: io::Result<T>) -> Result<T, Error> {
-        result.map_err(|error| self.answer().err().unwrap_or_else(|| Error::unless_cancelled(Error::Keeper)(error)))
+        result.map_err(|error| self.answer().err().unwrap_or_else(|| Error::unless_cancelled(Error::Monitor)(error)))
     }
 
     /// What it says next.
     ///
     /// # Errors
-    /// When a step has failed, or the keeper is gone.
+    /// When a step has failed, or the monitor is gone.
     pub fn answer(&mut self) -> Result<Answer, Error> {
         let answer = incoming::answer(&mut self.channel);
         self.is_done |= matches!(answer, Ok(Answer::Removed));
@@ -141,8 +141,8 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
-    /// Nobody listens any more: the keeper ends its scripts, removes the tree, and ends too. Once it has done that, nobody waits
+impl Drop for Monitor {
+    /// Nobody listens any more: the monitor ends its scripts, removes the tree, and ends too. Once it has done that, nobody waits
     /// for what may hold one of its threads.
     fn drop(&mut self) {
         self.channel.socket().shutdown(Shutdown::Both).ok();
@@ -159,13 +159,13 @@ impl Drop for Keeper {
     }
 }
 
-/// Notes how to end a keeper, and to remove its tree.
-fn note(workspace: &Workspace, keeper: &Child, line: &UnixStream, run: &RunDir) -> io::Result<Leftover> {
-    let process = rustix::process::pidfd_open(Pid::from_child(keeper), PidfdFlags::empty())?;
+/// Notes how to end a monitor, and to remove its tree.
+fn note(workspace: &Workspace, monitor: &Child, line: &UnixStream, run: &RunDir) -> io::Result<Leftover> {
+    let process = rustix::process::pidfd_open(Pid::from_child(monitor), PidfdFlags::empty())?;
     let (line, run) = (line.try_clone()?, run.path.clone());
     let patience = Timespec { tv_sec: CLEAN_UP.as_secs().cast_signed(), tv_nsec: 0 };
     Ok(workspace.note(move || {
-        // The keeper notices that nobody listens any more. What fails here is made good by the next run.
+        // The monitor notices that nobody listens any more. What fails here is made good by the next run.
         line.shutdown(Shutdown::Both).ok();
         rustix::event::poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&patience)).ok();
         remove_empty(&run).ok();

@@ -1,4 +1,4 @@
-//! The keeper: owns the tree. It lays it out, starts init in it, watches the scripts, and tells what has changed.
+//! The monitor: owns the tree. It lays it out, starts init in it, watches the scripts, and tells what has changed.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -58,10 +58,10 @@ pub fn run() -> io::Result<()> {
 fn serve(caller: &mut Channel, files: Vec<OwnedFd>) -> Result<(), String> {
     match caller.receive().map_err(doing("waiting for the caller"))? {
         Order::Start(setup) => {
-            let mut keeper = Keeper::new(Arc::from(setup), files)?;
-            let result = keeper.serve(caller);
+            let mut monitor = Monitor::new(Arc::from(setup), files)?;
+            let result = monitor.serve(caller);
             // Who still lives would go on adding to it.
-            let removed = if keeper.is_held { Ok(()) } else { remove(&keeper.place, ROOT) };
+            let removed = if monitor.is_held { Ok(()) } else { remove(&monitor.place, ROOT) };
             result.and(removed.map_err(doing("removing the tree")))
         }
         Order::Remove { groups } => {
@@ -93,7 +93,7 @@ fn become_root(groups: bool) -> Result<(), String> {
     Ok(())
 }
 
-struct Keeper {
+struct Monitor {
     setup: Arc<Setup>,
     /// The directory that the user namespace may write to.
     place: OwnedFd,
@@ -129,7 +129,7 @@ struct LaidOut {
     shell: Option<String>,
 }
 
-impl Keeper {
+impl Monitor {
     fn new(setup: Arc<Setup>, files: Vec<OwnedFd>) -> Result<Self, String> {
         let mut files = files.into_iter();
         let mut next = || files.next().ok_or_else(|| "the caller has passed too few files".to_owned());

@@ -1,4 +1,4 @@
-//! What a report tells of many names: the first of them, and how many more there are.
+//! Builds the report of what scripts have changed: of many names: the first of them, and how many more there are.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::report::{ChangeKind, ChangeReport, DirectoryReport, ScriptReport};
 /// The most names in a list: more than most distributions install.
 const NAMES: usize = 100_000;
 
-/// The most bytes of all names in the lists, as they are shown: of an image's author they may be 16,000 each.
+/// The most bytes of all names in the lists, as they are absolute: of an image's author they may be 16,000 each.
 const BYTES: usize = 16 << 20;
 
 /// The most directories that are told apart.
@@ -21,7 +21,7 @@ const DEPTH: usize = 2;
 
 /// A report in the making.
 #[derive(Default)]
-pub struct Told {
+pub struct ReportBuilder {
     report: ScriptReport,
     bytes: usize,
     /// Bytes of new and changed files, by directory.
@@ -31,8 +31,8 @@ pub struct Told {
     first_sockets: Vec<String>,
 }
 
-impl Told {
-    /// Tells a change.
+impl ReportBuilder {
+    /// Adds a change.
     pub fn change(&mut self, path: &[u8], change: ChangeKind) {
         let report = &mut self.report;
         *match change {
@@ -46,7 +46,7 @@ impl Told {
         }
     }
 
-    /// Tells a name that is left out.
+    /// Adds a name that is left out.
     pub fn left_out(&mut self, path: &[u8]) {
         match has_room(self.report.left_out.len(), &mut self.bytes, path) {
             Some(path) => self.report.left_out.push(path),
@@ -54,7 +54,7 @@ impl Told {
         }
     }
 
-    /// Tells a socket, which is no part of an image.
+    /// Adds a socket, which is no part of an image.
     pub fn socket(&mut self, path: &[u8]) {
         self.sockets += 1;
         if self.first_sockets.len() < SOCKETS {
@@ -62,14 +62,14 @@ impl Told {
         }
     }
 
-    /// Tells the bytes of a file. Past the most directories, they count for the root.
+    /// Adds the bytes of a file. Past the most directories, they count for the root.
     pub fn file(&mut self, path: &[u8], bytes: u64) {
         self.report.bytes += bytes;
         let names: Vec<_> = path.split(|byte| *byte == b'/').collect();
         let depth = names.len().saturating_sub(1).min(DEPTH);
         let directory = absolute(&names[..depth].join(&b'/'));
-        let is_told = self.gained.len() < DIRECTORIES || self.gained.contains_key(&directory);
-        *self.gained.entry(if is_told { directory } else { "/".into() }).or_default() += bytes;
+        let is_known = self.gained.len() < DIRECTORIES || self.gained.contains_key(&directory);
+        *self.gained.entry(if is_known { directory } else { "/".into() }).or_default() += bytes;
     }
 
     /// The report.
@@ -87,15 +87,15 @@ impl Told {
     }
 }
 
-/// A path as it is shown, if it still has room.
+/// A path as it is absolute, if it still has room.
 fn has_room(listed: usize, bytes: &mut usize, path: &[u8]) -> Option<String> {
     if listed >= NAMES || *bytes + path.len() > BYTES {
         return None;
     }
-    let mut shown = absolute(path);
-    *bytes = bytes.saturating_add(shown.len());
-    shown.shrink_to_fit();
-    (*bytes <= BYTES).then_some(shown)
+    let mut absolute = absolute(path);
+    *bytes = bytes.saturating_add(absolute.len());
+    absolute.shrink_to_fit();
+    (*bytes <= BYTES).then_some(absolute)
 }
 
 /// A path of the image, escaped, from the root on.
@@ -109,15 +109,15 @@ mod tests {
 
     #[test]
     fn names_are_listed_up_to_their_bytes_and_counted_past_them() {
-        let mut told = Told::default();
+        let mut builder = ReportBuilder::default();
         let path = [0xff; 4000];
         for number in 0..3000 {
-            told.change(&path, ChangeKind::Created);
-            told.change(b"x", ChangeKind::Deleted);
-            told.left_out(&path);
-            told.file(&path, number);
+            builder.change(&path, ChangeKind::Created);
+            builder.change(b"x", ChangeKind::Deleted);
+            builder.left_out(&path);
+            builder.file(&path, number);
         }
-        let report = told.report();
+        let report = builder.report();
         let bytes = |path: &String| path.len();
         let listed: usize = report.changes.iter().map(|change| bytes(&change.path)).sum();
         assert!((BYTES - 100_000..=BYTES).contains(&(listed + report.left_out.iter().map(bytes).sum::<usize>())));
@@ -130,21 +130,21 @@ mod tests {
 
     #[test]
     fn names_are_listed_up_to_their_number() {
-        let mut told = Told::default();
-        (0..=NAMES).for_each(|_| told.change(b"x", ChangeKind::Changed));
-        let report = told.report();
+        let mut builder = ReportBuilder::default();
+        (0..=NAMES).for_each(|_| builder.change(b"x", ChangeKind::Changed));
+        let report = builder.report();
         assert_eq!((report.changes.len(), report.unlisted_changes, report.changed), (NAMES, 1, NAMES as u64 + 1));
     }
 
     #[test]
     fn sockets_are_counted_and_the_first_of_them_named() {
-        assert!(Told::default().report().notes.is_empty());
+        assert!(ReportBuilder::default().report().notes.is_empty());
         for (number, named) in
             [(1, "ended: /run/0"), (3, "/run/0, /run/1, /run/2"), (5000, "/run/0, /run/1, /run/2, ...")]
         {
-            let mut told = Told::default();
-            (0..number).for_each(|number| told.socket(format!("run/{number}").as_bytes()));
-            let notes = told.report().notes;
+            let mut builder = ReportBuilder::default();
+            (0..number).for_each(|number| builder.socket(format!("run/{number}").as_bytes()));
+            let notes = builder.report().notes;
             assert!(notes[0].contains(&format!("({number})")) && notes[0].contains(named), "{notes:?}");
             assert!(notes.len() == 1 && notes[0].len() < 200, "{notes:?}");
         }
@@ -152,12 +152,12 @@ mod tests {
 
     #[test]
     fn directories_are_told_apart_up_to_their_number() {
-        let mut told = Told::default();
+        let mut builder = ReportBuilder::default();
         for number in 0..2 * DIRECTORIES {
-            told.file(format!("a/{number}/b/c").as_bytes(), 1);
-            told.file(b"a/0/x", 1);
+            builder.file(format!("a/{number}/b/c").as_bytes(), 1);
+            builder.file(b"a/0/x", 1);
         }
-        let report = told.report();
+        let report = builder.report();
         let bytes = |path: &str| report.directories.iter().find(|known| known.path == path).map(|known| known.bytes);
         assert_eq!(report.directories.len(), DIRECTORIES + 1);
         assert_eq!(bytes("/"), Some(DIRECTORIES as u64));
