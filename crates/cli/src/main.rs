@@ -51,8 +51,9 @@ fn nex(process: &Process) -> End {
         }
         Err(error) => return explain_usage(error, &arguments),
     };
-    let result =
-        interrupt::survive_file_size_limits().map_err(Diagnostic::from).and_then(|()| commands::run(&cli.command, process));
+    let result = interrupt::survive_file_size_limits()
+        .map_err(Diagnostic::from)
+        .and_then(|()| commands::run(&cli.command, process));
     result.unwrap_or_else(|diagnostic| {
         report(&diagnostic, &cli.command);
         diagnostic.end()

@@ -8,7 +8,7 @@
 //!
 //! The kernel sends the signal of `PR_SET_PDEATHSIG` when the *thread* ends that has started the child, not when its process does
 //! (prctl(2), `PR_SET_PDEATHSIG`). So a guest that a thread of a pool starts would die as soon as the pool lets that thread go,
-//! and that the process has other threads would not help. Therefore: **whoever gives a child that signal starts it by a
+//! and that the process has other threads would not help. Therefore: **code that gives a child that signal starts it by a
 //! [`Parent`], and keeps the `Parent` beside the child**. The child then ends with its owner, be that dropped or killed, and
 //! with no other thread.
 
