@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nex_ext4::{EditError, FileSystem};
+use nex_ext4::{EditError, Editor};
 use nex_fuzz::damage::{self, Input, Operation};
 use nex_fuzz::memory::Memory;
 use nex_fuzz::place;
@@ -14,8 +14,8 @@ use nex_fuzz::place;
 fuzz_target!(|data: &[u8]| {
     let Some(input) = Input::read(data) else { return };
     let storage = damage::damaged(&input);
-    let result = match FileSystem::open(&storage) {
-        Ok(file_system) => change(file_system, &input, &storage),
+    let result = match Editor::open(&storage) {
+        Ok(editor) => change(editor, &input, &storage),
         Err(error) => Err(error),
     };
     match result {
@@ -25,11 +25,11 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// Does what the input asks for. As long as a change can be refused, nothing may be written.
-fn change(mut file_system: FileSystem<'_>, input: &Input<'_>, storage: &Memory) -> Result<(), EditError> {
+fn change(mut editor: Editor<'_>, input: &Input<'_>, storage: &Memory) -> Result<(), EditError> {
     assert!(!storage.is_written(), "opening writes");
     match input.operation {
         Operation::Replace { path, size } => {
-            let mut replacement = match file_system.replace(path, size) {
+            let mut replacement = match editor.replace(path, size) {
                 Ok(replacement) => replacement,
                 Err(error) => {
                     assert!(!storage.is_written(), "written before refusing: {error}");
@@ -46,12 +46,12 @@ fn change(mut file_system: FileSystem<'_>, input: &Input<'_>, storage: &Memory) 
             replacement.commit(None)?;
         }
         Operation::Grow { size } => {
-            file_system.grow(size)?;
+            editor.grow(size)?;
         }
     }
     // What was accepted before must not have become unreadable to us.
     if input.is_harmless() {
-        FileSystem::open(storage).expect("the changed file system");
+        Editor::open(storage).expect("the changed file system");
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::{env, fs};
 
 use libfuzzer_sys::fuzz_target;
-use nex_ext4::FileSystem;
+use nex_ext4::Editor;
 use nex_fuzz::guest_image::{GUESTS, image};
 use nex_fuzz::pieces::{Base, CHANGE};
 use nex_fuzz::{build, place, walk};
@@ -44,10 +44,10 @@ fuzz_target!(|data: &[u8]| {
         Ok(report) => {
             report.notes.iter().for_each(|note| place::check_text(note));
             let changed = File::options().read(true).write(true).open(&path).expect("our own file");
-            let file_system = FileSystem::open(&changed).expect("what was accepted before is readable");
-            let found = file_system.find(AGENT, false).expect("a sound path").expect("an agent");
-            let read = file_system.read(&found, u64::MAX).expect("a sound file");
-            assert!(read.as_deref() == Some(&program[..]), "the agent is another");
+            let editor = Editor::open(&changed).expect("what was accepted before is readable");
+            let found = editor.reader().lstat(AGENT).expect("a sound path").expect("an agent");
+            let read = editor.reader().content(&found, u64::MAX).expect("a sound file");
+            assert!(read == program, "the agent is another");
             if is_sound {
                 walk::everything(&path).expect("ext4-view takes the guest");
                 if env::var_os("NEX_FUZZ_E2FSCK").is_some() {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use nex_ext4::Storage;
+use nex_ext4::{ReadAt, Storage};
 
 /// The size of a block.
 pub const BLOCK: usize = 4096;
@@ -60,7 +60,7 @@ impl Memory {
     }
 }
 
-impl Storage for Memory {
+impl ReadAt for Memory {
     fn size(&self) -> io::Result<u64> {
         Ok(self.size.get())
     }
@@ -78,7 +78,9 @@ impl Storage for Memory {
         }
         Ok(())
     }
+}
 
+impl Storage for Memory {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.is_written.set(true);
         let mut blocks = self.blocks.borrow_mut();

@@ -1,7 +1,7 @@
-//! POSIX access control lists: from the form that user space sees to the form of the disk.
+//! POSIX access control lists: between the form that user space sees and the form of the disk.
 //!
 //! `getxattr(2)` gives version 2, where each entry has an id. The disk has version 1, where only named users and
-//! groups have one (`ext4_acl_to_disk`).
+//! groups have one (`ext4_acl_to_disk`, `ext4_acl_from_disk`).
 
 /// `POSIX_ACL_XATTR_VERSION`.
 const USER_VERSION: u32 = 2;
@@ -69,6 +69,28 @@ pub(crate) fn to_disk(value: &[u8]) -> Option<Vec<u8>> {
     Some(disk)
 }
 
+/// The list in the form of user space; `None` when the disk holds none (`ext4_acl_from_disk`).
+pub(crate) fn from_disk(disk: &[u8]) -> Option<Vec<u8>> {
+    let (version, mut rest) = disk.split_first_chunk()?;
+    if u32::from_le_bytes(*version) != DISK_VERSION {
+        return None;
+    }
+    let mut value = USER_VERSION.to_le_bytes().to_vec();
+    while !rest.is_empty() {
+        let (short, behind) = rest.split_first_chunk::<4>()?;
+        let tag = u16::from_le_bytes([short[0], short[1]]);
+        let (id, behind) = match tag {
+            tag::USER | tag::GROUP => behind.split_first_chunk().map(|(id, behind)| (*id, behind))?,
+            tag::USER_OBJ | tag::GROUP_OBJ | tag::MASK | tag::OTHER => (UNDEFINED_ID.to_le_bytes(), behind),
+            _ => return None,
+        };
+        value.extend(short);
+        value.extend(id);
+        rest = behind;
+    }
+    Some(value)
+}
+
 fn parse(value: &[u8]) -> Option<Vec<Entry>> {
     let (version, entries) = value.split_first_chunk()?;
     let (entries, []) = entries.as_chunks() else { return None };
@@ -114,6 +136,8 @@ mod tests {
     fn only_named_entries_keep_their_id() {
         let disk = to_disk(&journal()).unwrap();
         assert_eq!(disk, b"\x01\0\0\0\x01\0\x07\0\x04\0\x05\0\x08\0\x05\0\x04\0\0\0\x10\0\x05\0\x20\0\x05\0");
+        assert_eq!(from_disk(&disk), Some(journal()));
+        assert_eq!(from_disk(&disk[..disk.len() - 1]), None);
     }
 
     #[test]

@@ -16,6 +16,11 @@ impl Seed {
         Self::NONE.with(uuid)
     }
 
+    /// The seed that the superblock names (`s_checksum_seed`), where the UUID has changed since.
+    pub fn named(seed: u32) -> Self {
+        Self(seed)
+    }
+
     /// The seed of all that belongs to one inode (`i_csum_seed`).
     pub fn inode(self, number: u32, generation: u32) -> Self {
         self.with(&number.to_le_bytes()).with(&generation.to_le_bytes())
@@ -49,8 +54,22 @@ pub(crate) fn bitmap(seed: Seed, bitmap: &[u8]) -> u32 {
     seed.crc(bitmap)
 }
 
+/// `ext4_group_desc_csum` with the feature `uninit_bg` alone: crc16 over the UUID, the group's number and the descriptor
+/// without its checksum, which is all before `bg_checksum` and all behind it.
+pub(crate) fn old_group_descriptor(uuid: &[u8; 16], group: u32, [before, behind]: [&[u8]; 2]) -> u16 {
+    [uuid, &group.to_le_bytes()[..], before, behind].into_iter().fold(!0, crc16)
+}
+
+/// `crc16` of the kernel: the polynomial 0x8005, the lowest bit first.
+fn crc16(start: u16, bytes: &[u8]) -> u16 {
+    const REVERSED_POLYNOMIAL: u16 = 0xa001;
+    bytes.iter().fold(start, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(*byte), |crc, _| crc >> 1 ^ if crc & 1 == 1 { REVERSED_POLYNOMIAL } else { 0 })
+    })
+}
+
 /// `ext4_inode_csum`: the whole inode, both halves of its checksum zero. `seed` is the inode's.
-pub(crate) fn inode(seed: Seed, inode: &[u8; 256]) -> u32 {
+pub(crate) fn inode(seed: Seed, inode: &[u8]) -> u32 {
     seed.crc(inode)
 }
 
@@ -65,16 +84,15 @@ pub(crate) fn directory_leaf(seed: Seed, before_tail: &[u8]) -> u32 {
     seed.crc(before_tail)
 }
 
-/// `ext4_dx_csum`: the block of a directory's index up to its last used entry, then the tail (`dt_reserved` and
-/// `dt_checksum`, both zero); unused entries do not count. `seed` is the inode's.
-pub(crate) fn directory_index(seed: Seed, up_to_last_entry: &[u8]) -> u32 {
-    const ZERO_TAIL: [u8; 8] = [0; 8];
-    seed.with(up_to_last_entry).crc(&ZERO_TAIL)
+/// `ext4_dx_csum`: the block of a directory's index up to its last used entry, then the tail (`dt_reserved`, and zeros for
+/// `dt_checksum`); unused entries do not count. `seed` is the inode's.
+pub(crate) fn directory_index(seed: Seed, up_to_last_entry: &[u8], reserved: [u8; 4]) -> u32 {
+    seed.with(up_to_last_entry).with(&reserved).crc(&[0; 4])
 }
 
 /// `ext4_xattr_block_csum`: bound to its block's number, not to an inode, because inodes may share the block;
 /// `h_checksum` is zero in `bytes`. `seed` is the file system's.
-pub(crate) fn xattr_block(seed: Seed, block: u64, bytes: &[u8; 4096]) -> u32 {
+pub(crate) fn xattr_block(seed: Seed, block: u64, bytes: &[u8]) -> u32 {
     seed.with(&block.to_le_bytes()).crc(bytes)
 }
 
@@ -87,5 +105,7 @@ mod tests {
         // The check value of CRC-32C in the catalogue of parametrised CRCs, with its final inversion undone.
         assert_eq!(Seed::NONE.crc(b"123456789"), !0xe306_9283);
         assert_eq!(Seed::NONE.with(b"1234").crc(b"56789"), !0xe306_9283);
+        // CRC-16/MODBUS, which is the kernel's crc16 from all ones on.
+        assert_eq!(crc16(!0, b"123456789"), 0x4b37);
     }
 }

@@ -10,7 +10,6 @@
 use crate::csum::{self, Seed};
 use crate::fields::Fields;
 use crate::file_type::FileType;
-use crate::get::Get;
 use crate::put::Put;
 
 /// One block of a directory.
@@ -84,52 +83,10 @@ struct Header {
 impl Header {
     /// The tail's, which looks like an entry without inode and name.
     const TAIL: Self = Self { inode: 0, length: TAIL_SIZE as u16, name_length: 0, file_type: TAIL_TYPE };
-    /// That of an entry which takes the whole block: so begins a node of an index (`struct fake_dirent`).
-    const NODE: Self = Self { inode: 0, length: BLOCK as u16, name_length: 0, file_type: 0 };
 
     fn fields(&mut self, fields: &mut impl Fields) {
         fields.u32(&mut self.inode).u16(&mut self.length).u8(&mut self.name_length).u8(&mut self.file_type);
     }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut header = Self::default();
-        header.fields(&mut Get::new(bytes.get(..HEADER_SIZE)?));
-        Some(header)
-    }
-}
-
-/// The names in a directory's block, with the number of the inode of each; `None` when the block is damaged.
-///
-/// `indexed` says that the directory has an index. Its blocks hold no names besides `.` and `..`, and their checksum
-/// is not looked at: whoever does not use the index need not trust it.
-pub(crate) fn decode(block: &Block, first: bool, indexed: bool, seed: Seed) -> Option<Vec<(&[u8], u32)>> {
-    let is_index = indexed && (first || Header::decode(block)? == Header::NODE);
-    if !is_index && !is_sealed(block, seed) {
-        return None;
-    }
-    let mut names = Vec::new();
-    let mut rest = &block[..];
-    while !rest.is_empty() {
-        let header = Header::decode(rest)?;
-        let length = usize::from(header.length);
-        if !length.is_multiple_of(ALIGNMENT) || length < size(header.name_length.into()) || length > rest.len() {
-            return None;
-        }
-        let (entry, behind) = rest.split_at(length);
-        if header.inode != 0 && header.name_length > 0 {
-            names.push((&entry[HEADER_SIZE..][..header.name_length.into()], header.inode));
-        }
-        rest = behind;
-    }
-    Some(names)
-}
-
-/// Whether the block has a tail, and the right checksum in it.
-fn is_sealed(block: &Block, seed: Seed) -> bool {
-    let (entries, tail) = block.split_at(ROOM);
-    let mut found = 0;
-    Get::new(&tail[HEADER_SIZE..]).u32(&mut found).end();
-    Header::decode(tail) == Some(Header::TAIL) && csum::directory_leaf(seed, entries) == found
 }
 
 /// The bytes that an entry with a name of this length takes: a multiple of four.

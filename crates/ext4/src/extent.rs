@@ -123,10 +123,18 @@ pub(crate) fn decode_node(block: &[u8; BLOCK], seed: Seed) -> Option<(Records, u
 }
 
 fn records(body: &[u8], max: usize) -> Option<(Records, u16)> {
+    let header = Header::decode(body.first_chunk()?);
+    if usize::from(header.max) == max { decode_any(body) } else { None }
+}
+
+/// The records behind a header and their depth, in a body of any size; `None` when it is no part of a tree
+/// (`__ext4_ext_check`).
+pub(crate) fn decode_any(body: &[u8]) -> Option<(Records, u16)> {
     let (header, body) = body.split_first_chunk::<RECORD_SIZE>()?;
     let header = Header::decode(header);
-    if header.magic != MAGIC || usize::from(header.max) != max || header.count > header.max || header.depth > MAX_DEPTH
-    {
+    let room = body.len() / RECORD_SIZE;
+    let is_right = header.magic == MAGIC && header.max > 0 && usize::from(header.max) <= room;
+    if !is_right || header.count > header.max || header.depth > MAX_DEPTH {
         return None;
     }
     let records = body.as_chunks::<RECORD_SIZE>().0.iter().take(header.count.into());
@@ -135,6 +143,14 @@ fn records(body: &[u8], max: usize) -> Option<(Records, u16)> {
         _ => Records::Below(records.map(IndexEntry::decode).collect()),
     };
     Some((records, header.depth))
+}
+
+/// What of a block outside the inode is header and room for records, and the checksum behind it; `None` when there is no
+/// room for one.
+pub(crate) fn split_tail(block: &[u8]) -> Option<(&[u8], u32)> {
+    let header = Header::decode(block.first_chunk()?);
+    let (before_tail, tail) = block.split_at_checked(RECORD_SIZE + usize::from(header.max) * RECORD_SIZE)?;
+    Some((before_tail, u32::from_le_bytes(*tail.first_chunk()?)))
 }
 
 /// `struct ext4_extent_header`.

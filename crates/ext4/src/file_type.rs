@@ -25,6 +25,16 @@ pub enum FileType {
 }
 
 impl FileType {
+    const ALL: [Self; 7] = [
+        Self::Regular,
+        Self::Directory,
+        Self::CharacterDevice,
+        Self::BlockDevice,
+        Self::Fifo,
+        Self::Socket,
+        Self::Symlink,
+    ];
+
     /// The code in a directory entry (`EXT4_FT_*`).
     pub(crate) fn dirent(self) -> u8 {
         match self {
@@ -36,6 +46,11 @@ impl FileType {
             Self::Socket => 6,
             Self::Symlink => 7,
         }
+    }
+
+    /// The type that the code in a directory entry says; `None` for a code that has no meaning, or says nothing.
+    pub(crate) fn of_dirent(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|file_type| file_type.dirent() == code)
     }
 
     /// The code in the high bits of `i_mode` (`S_IFMT`).
@@ -53,16 +68,7 @@ impl FileType {
 
     /// The type that a mode's high bits say; `None` for a code that has no meaning.
     pub(crate) fn of(mode: u16) -> Option<Self> {
-        const ALL: [FileType; 7] = [
-            FileType::Regular,
-            FileType::Directory,
-            FileType::CharacterDevice,
-            FileType::BlockDevice,
-            FileType::Fifo,
-            FileType::Socket,
-            FileType::Symlink,
-        ];
-        ALL.into_iter().find(|file_type| file_type.mode() == mode & MODE_MASK)
+        Self::ALL.into_iter().find(|file_type| file_type.mode() == mode & MODE_MASK)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::put::Put;
 /// Bytes of a descriptor, as an array's length.
 pub(crate) const SIZE: usize = DESCRIPTOR_SIZE as usize;
 /// Where `bg_checksum` stands.
-const CHECKSUM: std::ops::Range<usize> = 0x1E..0x20;
+pub(crate) const CHECKSUM: std::ops::Range<usize> = 0x1E..0x20;
 
 /// No inode of the group is in use, and its bitmap is not written (`EXT4_BG_INODE_UNINIT`).
 pub(crate) const INODE_UNINIT: u16 = 0x1;
@@ -58,13 +58,20 @@ impl GroupDescriptor {
         record[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
         record
     }
-    /// A descriptor as the disk has it; `None` when its checksum is not that of the group with this number.
-    pub fn decode(record: &[u8; SIZE], group: u64, seed: Seed) -> Option<Self> {
+
+    /// The fields as the disk has them, and the checksum beside them.
+    pub fn decode_fields(record: &[u8; SIZE]) -> (Self, u16) {
         let mut descriptor = Self::default();
         let mut found = 0;
         let mut get = Get::new(record);
         descriptor.fields(&mut get, &mut found);
         get.end();
+        (descriptor, found)
+    }
+
+    /// A descriptor as the disk has it; `None` when its checksum is not that of the group with this number.
+    pub fn decode(record: &[u8; SIZE], group: u64, seed: Seed) -> Option<Self> {
+        let (descriptor, found) = Self::decode_fields(record);
         let mut record = *record;
         record[CHECKSUM].fill(0);
         (csum::group_descriptor(seed, group as u32, &record) == found).then_some(descriptor)

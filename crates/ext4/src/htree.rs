@@ -230,7 +230,7 @@ fn put_pairs(block: &mut Block, start: usize, pairs: &[Pair], seed: Seed) {
     for pair in &pairs[1..] {
         put.u32(pair.hash).u32(pair.block);
     }
-    let checksum = csum::directory_index(seed, &block[..start + pairs.len() * PAIR_SIZE]);
+    let checksum = csum::directory_index(seed, &block[..start + pairs.len() * PAIR_SIZE], [0; 4]);
     let dt_reserved = 0;
     Put::new(&mut block[start + limit * PAIR_SIZE..]).u32(dt_reserved).u32(checksum).end();
 }

@@ -27,9 +27,18 @@ pub(crate) const HUGE_FILE_FL: u32 = 0x4_0000;
 /// The most names that an inode may have, and the most links that a directory counts (`EXT4_LINK_MAX`).
 pub const LINK_MAX: u32 = 65_000;
 
+/// The content stands in the inode itself (`EXT4_INLINE_DATA_FL`).
+pub(crate) const INLINE_DATA_FL: u32 = 0x1000_0000;
+/// The content, or the names of a directory, are encrypted (`EXT4_ENCRYPT_FL`).
+pub(crate) const ENCRYPT_FL: u32 = 0x800;
+/// The inode holds the value of an extended attribute (`EXT4_EA_INODE_FL`).
+pub(crate) const EA_INODE_FL: u32 = 0x20_0000;
+/// A directory finds names whatever their case (`EXT4_CASEFOLD_FL`).
+pub(crate) const CASEFOLD_FL: u32 = 0x4000_0000;
+
 /// Where the halves of the checksum stand: `l_i_checksum_lo` in `osd2`, `i_checksum_hi` behind `i_extra_isize`.
-const CHECKSUM_LOW: std::ops::Range<usize> = 124..126;
-const CHECKSUM_HIGH: std::ops::Range<usize> = 130..132;
+pub(crate) const CHECKSUM_LOW: std::ops::Range<usize> = 124..126;
+pub(crate) const CHECKSUM_HIGH: std::ops::Range<usize> = 130..132;
 
 /// An inode's fields (`struct ext4_inode`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,13 +125,19 @@ impl RawInode {
         bytes
     }
 
-    /// An inode as the disk has it; `None` when its checksum is not that of inode `number`.
-    pub fn decode(bytes: &[u8; INODE_SIZE], number: u32, seed: Seed) -> Option<Self> {
+    /// The fields as the disk has them, and the checksum beside them.
+    pub fn decode_fields(bytes: &[u8; INODE_SIZE]) -> (Self, u32) {
         let mut inode = Self::new(0, Timestamp { seconds: 0, nanoseconds: 0 });
         let mut found = 0;
         let mut get = Get::new(bytes);
         inode.fields(&mut get, &mut found);
         get.end();
+        (inode, found)
+    }
+
+    /// An inode as the disk has it; `None` when its checksum is not that of inode `number`.
+    pub fn decode(bytes: &[u8; INODE_SIZE], number: u32, seed: Seed) -> Option<Self> {
+        let (inode, found) = Self::decode_fields(bytes);
         let mut bytes = *bytes;
         bytes[CHECKSUM_LOW].fill(0);
         bytes[CHECKSUM_HIGH].fill(0);
@@ -201,6 +216,15 @@ impl From<Timestamp> for DiskTime {
     }
 }
 
+impl From<DiskTime> for Timestamp {
+    /// `ext4_decode_extra_time`. The nanoseconds are what stands there, which damage can make a second or more.
+    fn from(time: DiskTime) -> Self {
+        let epoch = i64::from(time.extra & ((1 << DiskTime::EPOCH_BITS) - 1));
+        let seconds = i64::from(time.seconds as i32) + (epoch << 32);
+        Self { seconds, nanoseconds: time.extra >> DiskTime::EPOCH_BITS }
+    }
+}
+
 /// The link count of a directory: itself, its name, and a `..` in each subdirectory.
 ///
 /// Past [`LINK_MAX`] it is 1, which means "not counted" (`dir_nlink`).
@@ -240,12 +264,25 @@ pub(crate) fn device(device: Device) -> Option<[u8; I_BLOCK_SIZE]> {
     Some(block)
 }
 
+/// The number that a device's `i_block` holds, in the old form or the new (`old_decode_dev`, `new_decode_dev`).
+pub(crate) fn device_number(block: &[u8; I_BLOCK_SIZE]) -> Device {
+    let words = block.as_chunks().0;
+    let (old, new) = (u32::from_le_bytes(words[0]), u32::from_le_bytes(words[1]));
+    if old != 0 {
+        return Device { major: old >> 8 & 0xff, minor: old & 0xff };
+    }
+    Device { major: (new & 0xf_ff00) >> 8, minor: new & 0xff | new >> 12 & 0xf_ff00 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn disk_time(seconds: i64, nanoseconds: u32) -> (u32, u32) {
         let time = DiskTime::from(Timestamp { seconds, nanoseconds });
+        if (DiskTime::MIN..=DiskTime::MAX).contains(&seconds) && nanoseconds <= DiskTime::MAX_NANOSECONDS {
+            assert_eq!(Timestamp::from(time), Timestamp { seconds, nanoseconds }, "read back");
+        }
         (time.seconds, time.extra)
     }
 
@@ -307,6 +344,7 @@ mod tests {
     fn small_device_numbers_take_the_old_form_and_others_the_new() {
         let words = |major, minor| {
             let block = device(Device { major, minor })?;
+            assert_eq!(device_number(&block), Device { major, minor }, "read back");
             let words = block.as_chunks().0;
             Some((u32::from_le_bytes(words[0]), u32::from_le_bytes(words[1])))
         };

@@ -1,4 +1,4 @@
-//! Writes ext4 file systems, data first and metadata last, and changes those that exist.
+//! Writes ext4 file systems, data first and metadata last, reads any, and changes those of its own form.
 //!
 //! No mount, no mkfs, no privilege: an ordinary file is filled in two phases.
 //!
@@ -10,8 +10,9 @@
 //! Between the two, the caller may build the tree in any way it likes; content that no name reaches in the end is free
 //! space, and its bytes are punched out of the file.
 //!
-//! A file system that exists, and that a kernel may have changed since, is opened by [`FileSystem`] and changed in place:
-//! any [`Storage`] holds one, and a stop at any moment leaves it as it was or as it shall be.
+//! A file system that exists is read by a [`reader::Reader`], whoever made it: anything that can be [read](ReadAt) holds one.
+//! One of ours, which a kernel may have changed since, is changed in place by an [`Editor`]: any [`Storage`] holds one, and a
+//! stop at any moment leaves it as it was or as it shall be.
 
 mod acl;
 mod bitmap;
@@ -23,9 +24,10 @@ mod directory;
 mod dirent;
 mod dirhash;
 mod disk;
+mod editor;
 mod error;
-mod existing;
 mod extent;
+mod feature;
 mod fields;
 mod file_type;
 mod geometry;
@@ -41,6 +43,8 @@ mod new_superblock;
 mod numbering;
 mod options;
 mod put;
+mod read_at;
+pub mod reader;
 mod resize_inode;
 mod sizing;
 mod storage;
@@ -53,11 +57,13 @@ mod xattr;
 
 pub use content::{Content, Extent};
 pub use data::FileWriter;
+pub use editor::{EditError, Editor, Grown, Replaced, Replacement};
 pub use error::{Error, EscapedPath, XattrError};
-pub use existing::{EditError, FileSystem, Found, Grown, Replaced, Replacement};
+pub use feature::{Feature, FeatureSet};
 pub use file_type::FileType;
 pub use inode::LINK_MAX;
 pub use options::{Journal, Layout, Options, Report, Reserved, Size, Sizes};
+pub use read_at::ReadAt;
 pub use storage::Storage;
 pub use tree::{Device, Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree, Xattr};
 pub use writer::Writer;

@@ -5,24 +5,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use crate::disk;
+use crate::read_at::ReadAt;
 
 /// A file, or anything else with bytes at offsets, that holds a file system to be changed in place.
 ///
 /// Writes may reach the disk in any order, except that none crosses [`sync`](Self::sync): the safety of a change against
 /// a stop at any moment rests on nothing else.
-pub trait Storage {
-    /// The length in bytes.
-    ///
-    /// # Errors
-    /// When the host does not say.
-    fn size(&self) -> io::Result<u64>;
-
-    /// Fills `bytes` from `offset` on.
-    ///
-    /// # Errors
-    /// When the host cannot read, or the storage ends before.
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
-
+pub trait Storage: ReadAt {
     /// Writes all of `bytes` from `offset` on.
     ///
     /// # Errors
@@ -49,14 +38,6 @@ pub trait Storage {
 }
 
 impl Storage for File {
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
-    }
-
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-        self.read_exact_at(bytes, offset)
-    }
-
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.write_all_at(bytes, offset)
     }

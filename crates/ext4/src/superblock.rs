@@ -31,6 +31,8 @@ pub(crate) mod compat {
     pub const EXT_ATTR: u32 = 0x8;
     pub const RESIZE_INODE: u32 = 0x10;
     pub const DIR_INDEX: u32 = 0x20;
+    /// Backups stand in the two groups of `s_backup_bgs` alone.
+    pub const SPARSE_SUPER2: u32 = 0x200;
     pub const ALL: u32 = HAS_JOURNAL | EXT_ATTR | RESIZE_INODE | DIR_INDEX;
 }
 
@@ -46,6 +48,14 @@ pub(crate) mod incompat {
     pub const META_BG: u32 = 0x10;
     /// A directory has three levels of index.
     pub const LARGE_DIR: u32 = 0x4000;
+    /// It is a journal, and no file system.
+    pub const JOURNAL_DEV: u32 = 0x8;
+    pub const MMP: u32 = 0x100;
+    pub const EA_INODE: u32 = 0x400;
+    pub const CSUM_SEED: u32 = 0x2000;
+    pub const INLINE_DATA: u32 = 0x8000;
+    pub const ENCRYPT: u32 = 0x1_0000;
+    pub const CASEFOLD: u32 = 0x2_0000;
     pub const ALL: u32 = FILETYPE | EXTENTS | BIT64 | FLEX_BG;
 }
 
@@ -54,9 +64,14 @@ pub(crate) mod ro_compat {
     pub const SPARSE_SUPER: u32 = 0x1;
     pub const LARGE_FILE: u32 = 0x2;
     pub const HUGE_FILE: u32 = 0x8;
+    /// Descriptors have a checksum, and it is crc16 (`uninit_bg`).
+    pub const GDT_CSUM: u32 = 0x10;
     pub const DIR_NLINK: u32 = 0x20;
     pub const EXTRA_ISIZE: u32 = 0x40;
+    pub const BIGALLOC: u32 = 0x200;
     pub const METADATA_CSUM: u32 = 0x400;
+    /// Inodes belong to projects.
+    pub const PROJECT: u32 = 0x2000;
     pub const ALL: u32 = SPARSE_SUPER | LARGE_FILE | HUGE_FILE | DIR_NLINK | EXTRA_ISIZE | METADATA_CSUM;
 }
 
@@ -66,10 +81,12 @@ pub(crate) mod unused {
     pub const JOURNAL_UUID: usize = 16;
     /// From `s_raid_stride` to `s_raid_stripe_width`: RAID, and protection against mounting twice.
     pub const RAID_AND_MMP: usize = 2 + 2 + 8 + 4;
-    /// From `s_encryption_level` to `s_grp_quota_inum`: errors, snapshots and quota.
-    pub const ERRORS_AND_QUOTA: usize = 0x248 - 0x176;
-    /// From `s_backup_bgs` to `s_checksum_seed`: sparse_super2, encryption and projects.
-    pub const BACKUPS_AND_ENCRYPTION: usize = 0x274 - 0x24C;
+    /// From `s_encryption_level` to `s_snapshot_list`.
+    pub const SNAPSHOTS: usize = 0x194 - 0x176;
+    /// From `s_first_error_time` to `s_grp_quota_inum`.
+    pub const ERRORS_AND_QUOTA: usize = 0x248 - 0x198;
+    /// From `s_encrypt_algos` to `s_prj_quota_inum`.
+    pub const ENCRYPTION: usize = 0x270 - 0x254;
     /// From `s_first_error_time_hi` to `s_reserved`.
     pub const RESERVED: usize = 0x3FC - 0x278;
 }
@@ -143,9 +160,16 @@ pub(crate) struct Superblock {
     pub raid_and_mmp: [u8; unused::RAID_AND_MMP],
     pub log_groups_per_flex: u8,
     pub checksum_type: u8,
+    pub snapshots: [u8; unused::SNAPSHOTS],
+    /// `s_error_count`: errors that a kernel has found and nobody has repaired.
+    pub error_count: u32,
     pub errors_and_quota: [u8; unused::ERRORS_AND_QUOTA],
     pub overhead: u32,
-    pub backups_and_encryption: [u8; unused::BACKUPS_AND_ENCRYPTION],
+    /// `s_backup_bgs`: the groups with backups where the feature `sparse_super2` is.
+    pub backup_groups: [u32; 2],
+    pub encryption: [u8; unused::ENCRYPTION],
+    /// What checksums start from where the feature `metadata_csum_seed` is.
+    pub checksum_seed: u32,
     pub rest: [u8; unused::RESERVED],
 }
 
@@ -259,9 +283,14 @@ impl Superblock {
             .bytes(&mut self.raid_and_mmp)
             .u8(&mut self.log_groups_per_flex)
             .u8(&mut self.checksum_type)
+            .bytes(&mut self.snapshots)
+            .u32(&mut self.error_count)
             .bytes(&mut self.errors_and_quota)
             .u32(&mut self.overhead)
-            .bytes(&mut self.backups_and_encryption)
+            .u32(&mut self.backup_groups[0])
+            .u32(&mut self.backup_groups[1])
+            .bytes(&mut self.encryption)
+            .u32(&mut self.checksum_seed)
             .middle8(&mut self.write_time)
             .middle8(&mut self.mount_time)
             .middle8(&mut self.mkfs_time)
@@ -326,9 +355,13 @@ impl Superblock {
             raid_and_mmp: [0; unused::RAID_AND_MMP],
             log_groups_per_flex: 0,
             checksum_type: 0,
+            snapshots: [0; unused::SNAPSHOTS],
+            error_count: 0,
             errors_and_quota: [0; unused::ERRORS_AND_QUOTA],
             overhead: 0,
-            backups_and_encryption: [0; unused::BACKUPS_AND_ENCRYPTION],
+            backup_groups: [0; 2],
+            encryption: [0; unused::ENCRYPTION],
+            checksum_seed: 0,
             rest: [0; unused::RESERVED],
         }
     }

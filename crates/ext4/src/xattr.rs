@@ -16,19 +16,19 @@ use crate::{Xattr, acl};
 
 const BLOCK: usize = crate::BLOCK_SIZE as usize;
 /// `EXT4_XATTR_MAGIC`, in front of both places.
-const MAGIC: u32 = 0xea02_0000;
+pub(crate) const MAGIC: u32 = 0xea02_0000;
 /// `struct ext4_xattr_ibody_header`: the magic.
-const INODE_HEADER_SIZE: usize = 4;
+pub(crate) const INODE_HEADER_SIZE: usize = 4;
 /// `struct ext4_xattr_header`.
-const BLOCK_HEADER_SIZE: usize = 32;
+pub(crate) const BLOCK_HEADER_SIZE: usize = 32;
 /// Where the checksum stands in the block's header (`h_checksum`).
-const CHECKSUM: std::ops::Range<usize> = 16..20;
+pub(crate) const CHECKSUM: std::ops::Range<usize> = 16..20;
 /// `struct ext4_xattr_entry`, without the name.
-const ENTRY_SIZE: usize = 16;
+pub(crate) const ENTRY_SIZE: usize = 16;
 /// The four zero bytes behind the last entry (`IS_LAST_ENTRY`).
 const END_SIZE: usize = 4;
 /// Names and values take a multiple of this (`EXT4_XATTR_PAD`).
-const PAD: usize = 4;
+pub(crate) const PAD: usize = 4;
 /// The longest full name that system calls take (`XATTR_NAME_MAX`).
 const MAX_NAME: usize = 255;
 /// What a block has for entries and values.
@@ -49,7 +49,7 @@ impl Encoded {
     /// Gives the block, if there is one, its checksum as block `number` of the file system with this seed.
     pub fn seal(&mut self, number: u64, seed: Seed) {
         if let Some(block) = &mut self.block {
-            let checksum = csum::xattr_block(seed, number, block);
+            let checksum = csum::xattr_block(seed, number, &block[..]);
             block[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
         }
     }
@@ -122,18 +122,28 @@ impl<'a> Attribute<'a> {
         self.value.len().next_multiple_of(PAD)
     }
 
-    /// `ext4_xattr_hash_entry`, with the name's bytes taken as unsigned. (Kernels once took them as the host's `char`;
-    /// today both are accepted, and this one is written.)
     fn hash(&self) -> u32 {
-        const NAME_SHIFT: u32 = 5;
-        const VALUE_SHIFT: u32 = 16;
-        let of_name = self.name.iter().fold(0u32, |hash, byte| hash.rotate_left(NAME_SHIFT) ^ u32::from(*byte));
-        self.value.chunks(PAD).fold(of_name, |hash, bytes| {
+        let [unsigned, _] = hashes(self.name, &self.value);
+        unsigned
+    }
+}
+
+/// `ext4_xattr_hash_entry`, with the name's bytes taken as unsigned, and as signed. (Kernels once took them as the host's
+/// `char`; today both are accepted, and the first is written.)
+pub(crate) fn hashes(name: &[u8], value: &[u8]) -> [u32; 2] {
+    const NAME_SHIFT: u32 = 5;
+    const VALUE_SHIFT: u32 = 16;
+    let unsigned = |byte: &u8| u32::from(*byte);
+    let signed = |byte: &u8| i32::from(*byte as i8) as u32;
+    let of_name =
+        |word: &dyn Fn(&u8) -> u32| name.iter().fold(0u32, |hash, byte| hash.rotate_left(NAME_SHIFT) ^ word(byte));
+    [of_name(&unsigned), of_name(&signed)].map(|of_name| {
+        value.chunks(PAD).fold(of_name, |hash, bytes| {
             let mut word = [0; PAD];
             word[..bytes.len()].copy_from_slice(bytes);
             hash.rotate_left(VALUE_SHIFT) ^ u32::from_le_bytes(word)
         })
-    }
+    })
 }
 
 /// `EXT4_XATTR_INDEX_POSIX_ACL_ACCESS`.
@@ -141,11 +151,28 @@ const ACL_ACCESS: u8 = 2;
 /// `EXT4_XATTR_INDEX_POSIX_ACL_DEFAULT`.
 const ACL_DEFAULT: u8 = 3;
 
+/// Names that have an index of their own.
+const WHOLE_NAMES: [(&[u8], u8); 2] =
+    [(b"system.posix_acl_access", ACL_ACCESS), (b"system.posix_acl_default", ACL_DEFAULT)];
+/// What names begin with, each with its index.
+const PREFIXES: [(&[u8], u8); 3] = [(b"user.", 1), (b"trusted.", 4), (b"security.", 6)];
+
+/// Whether the value is an access control list.
+pub(crate) fn is_acl(index: u8) -> bool {
+    matches!(index, ACL_ACCESS | ACL_DEFAULT)
+}
+
+/// The full name of an attribute; `None` for one that no handler of the kernel shows, such as `system.data`.
+pub(crate) fn full_name(index: u8, rest: &[u8]) -> Option<Vec<u8>> {
+    if let Some((whole, _)) = WHOLE_NAMES.iter().find(|(_, known)| *known == index) {
+        return Some(whole.to_vec());
+    }
+    let (prefix, _) = PREFIXES.iter().find(|(_, known)| *known == index)?;
+    Some([*prefix, rest].concat())
+}
+
 /// The name's prefix as its index, and the rest; `None` when no handler of the kernel would find it again.
 fn split_prefix(name: &[u8]) -> Option<(u8, &[u8])> {
-    const WHOLE_NAMES: [(&[u8], u8); 2] =
-        [(b"system.posix_acl_access", ACL_ACCESS), (b"system.posix_acl_default", ACL_DEFAULT)];
-    const PREFIXES: [(&[u8], u8); 3] = [(b"user.", 1), (b"trusted.", 4), (b"security.", 6)];
     if let Some((_, index)) = WHOLE_NAMES.iter().find(|(whole, _)| *whole == name) {
         return Some((*index, b""));
     }

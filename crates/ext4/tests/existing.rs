@@ -7,24 +7,28 @@ use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use nex_ext4::{EditError, FileSystem, FileType, Kind, Layout, Size, Tree};
+use nex_ext4::{EditError, Editor, FileType, Kind, Layout, Size, Tree};
 use nex_testkit::kernel::{self, Access, Mount};
 use support::{Builder, Image, MIB, flip_byte, pattern, read};
 
 /// A file's bytes as the file system under test reads them.
 fn content(image: &Path, path: &str) -> Option<Vec<u8>> {
     let file = File::open(image).unwrap();
-    let file_system = FileSystem::open(&file).unwrap();
-    let found = file_system.find(path.as_bytes(), true).unwrap()?;
-    file_system.read(&found, u64::MAX).unwrap()
+    let editor = Editor::open(&file).unwrap();
+    let reader = editor.reader();
+    let found = reader.stat(path.as_bytes()).unwrap().filter(|found| found.file_type == FileType::Regular)?;
+    Some(reader.content(&found, u64::MAX).unwrap())
 }
 
 /// The names in a directory, likewise.
 fn names(image: &Path, path: &str) -> Vec<Vec<u8>> {
     let file = File::open(image).unwrap();
-    let file_system = FileSystem::open(&file).unwrap();
-    let found = file_system.find(path.as_bytes(), true).unwrap().unwrap();
-    file_system.list(&found).unwrap().unwrap().into_iter().collect()
+    let editor = Editor::open(&file).unwrap();
+    let found = editor.reader().stat(path.as_bytes()).unwrap().unwrap();
+    let mut names: Vec<Vec<u8>> =
+        editor.reader().list(&found).unwrap().into_iter().map(|entry| entry.name.into_vec()).collect();
+    names.sort();
+    names
 }
 
 /// The names in a directory as an independent reader sees them.
@@ -38,7 +42,7 @@ fn names_by_others(image: &Path, path: &str) -> Vec<Vec<u8>> {
 
 fn error(image: &Path) -> EditError {
     let file = File::open(image).unwrap();
-    FileSystem::open(&file).err().expect("this cannot be opened")
+    Editor::open(&file).err().expect("this cannot be opened")
 }
 
 /// Files, links of all kinds, and a directory large enough to be indexed.
@@ -81,13 +85,13 @@ fn what_was_written_is_found() {
         assert_eq!(names(&path, directory), names_by_others(&path, directory), "{directory}");
     }
     let file = File::open(&path).unwrap();
-    let file_system = FileSystem::open(&file).unwrap();
-    let link = file_system.find(b"/bin/dangling", false).unwrap().unwrap();
+    let editor = Editor::open(&file).unwrap();
+    let link = editor.reader().lstat(b"/bin/dangling").unwrap().unwrap();
     assert_eq!((link.file_type, link.size), (FileType::Symlink, 7));
-    assert_eq!(file_system.read_link(&link).unwrap().unwrap(), b"nowhere");
-    assert_eq!(file_system.free_blocks(), image.report.free_blocks);
-    assert_eq!(file_system.free_inodes(), image.report.free_inodes);
-    assert_eq!(file_system.size(), 150 * MIB);
+    assert_eq!(editor.reader().read_link(&link).unwrap(), b"nowhere");
+    assert_eq!(editor.free_blocks(), image.report.free_blocks);
+    assert_eq!(editor.free_inodes(), image.report.free_inodes);
+    assert_eq!(editor.size(), 150 * MIB);
 }
 
 #[test]
@@ -127,9 +131,9 @@ fn what_the_kernel_changed_is_found() {
     assert!(content(&path, "/holes").unwrap() == holes);
     assert!(content(&path, "/reserved").unwrap() == vec![0; 1 << 20]);
     let file = File::open(&path).unwrap();
-    let file_system = FileSystem::open(&file).unwrap();
-    let link = file_system.find(b"/long link", false).unwrap().unwrap();
-    assert_eq!(file_system.read_link(&link).unwrap().unwrap(), "a".repeat(200).as_bytes());
+    let editor = Editor::open(&file).unwrap();
+    let link = editor.reader().lstat(b"/long link").unwrap().unwrap();
+    assert_eq!(editor.reader().read_link(&link).unwrap(), "a".repeat(200).as_bytes());
 }
 
 #[test]
@@ -228,9 +232,9 @@ fn a_flipped_byte_in_metadata_on_the_way_is_noticed() {
         let copy = image.path();
         flip_byte(&copy, place);
         let file = File::open(&copy).unwrap();
-        let result = FileSystem::open(&file).and_then(|file_system| {
-            let found = file_system.find(b"/usr/bin/tool", true)?.expect("the name is there, or damage was noticed");
-            file_system.read(&found, u64::MAX)
+        let result = Editor::open(&file).and_then(|editor| {
+            let found = editor.reader().stat(b"/usr/bin/tool")?.expect("the name is there, or damage was noticed");
+            Ok(editor.reader().content(&found, u64::MAX)?)
         });
         assert!(result.is_err(), "byte {place:#x}");
         flip_byte(&copy, place);

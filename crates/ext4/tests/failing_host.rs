@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use nex_ext4::{BLOCK_SIZE, EditError, FileSystem, Journal, Layout, Size, Sizes, Storage, Tree};
+use nex_ext4::{BLOCK_SIZE, EditError, Editor, Journal, Layout, ReadAt, Size, Sizes, Storage, Tree};
 use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, e2fsck, pattern, read, text};
 
 const OLD: usize = 300_000;
@@ -32,7 +32,7 @@ impl Failing {
     /// A block of zeros is a hole.
     fn is_hole(&self, block: u64) -> io::Result<bool> {
         let mut bytes = [0; BLOCK_SIZE as usize];
-        Storage::read_at(&self.file, &mut bytes, block * BLOCK_SIZE)?;
+        ReadAt::read_at(&self.file, &mut bytes, block * BLOCK_SIZE)?;
         Ok(bytes.iter().all(|byte| *byte == 0) && !self.filled.borrow().contains(&block))
     }
 }
@@ -42,15 +42,17 @@ fn take(left: &Cell<usize>) -> io::Result<()> {
     Ok(())
 }
 
-impl Storage for Failing {
+impl ReadAt for Failing {
     fn size(&self) -> io::Result<u64> {
         self.file.size()
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-        Storage::read_at(&self.file, bytes, offset)
+        ReadAt::read_at(&self.file, bytes, offset)
     }
+}
 
+impl Storage for Failing {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         take(&self.writes)?;
         for block in offset / BLOCK_SIZE..(offset + bytes.len() as u64).div_ceil(BLOCK_SIZE) {
@@ -83,7 +85,7 @@ fn image(size: u64, journal: Journal) -> Image {
 }
 
 fn replace(host: &Failing, new: &[u8]) -> Result<(), EditError> {
-    let mut file_system = FileSystem::open(host)?;
+    let mut file_system = Editor::open(host)?;
     let mut replacement = file_system.replace(b"/agent", new.len() as u64)?;
     new.chunks(1 << 20).try_for_each(|chunk| replacement.write(chunk))?;
     replacement.commit(None).map(drop)
@@ -127,7 +129,7 @@ fn whichever_write_fails_the_error_says_where_the_change_stands() {
     for journal in [Journal::Usual, Journal::None] {
         let image = image(16 * MIB, journal);
         let replaced = fail_at_each_write(&image, |host| replace(host, &pattern(4, NEW)));
-        let grown = fail_at_each_write(&image, |host| FileSystem::open(host)?.grow(300 * MIB).map(drop));
+        let grown = fail_at_each_write(&image, |host| Editor::open(host)?.grow(300 * MIB).map(drop));
         assert!([replaced, grown].iter().flatten().all(|count| *count > 2), "{replaced:?} {grown:?}");
     }
 }
@@ -136,7 +138,7 @@ fn whichever_write_fails_the_error_says_where_the_change_stands() {
 #[test]
 fn a_host_without_room_for_the_last_block_says_so_before_the_change_is_decided() {
     let image = image(16 * MIB, Journal::Usual);
-    FileSystem::open(&File::options().read(true).write(true).open(image.path()).unwrap()).unwrap().grow(GIB).unwrap();
+    Editor::open(&File::options().read(true).write(true).open(image.path()).unwrap()).unwrap().grow(GIB).unwrap();
     let new = vec![7; 132_000_000];
     let with_room = |room| {
         let copy = image.copy();

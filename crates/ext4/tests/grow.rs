@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::Command;
 
-use nex_ext4::{BLOCK_SIZE, FileSystem, Grown, Journal, Layout, Reserved, Size, Sizes, Tree};
+use nex_ext4::{BLOCK_SIZE, Editor, Grown, Journal, Layout, Reserved, Size, Sizes, Tree};
 use support::growth::{assert_content, image, open, prepared};
 use support::recording::Recording;
 use support::{Builder, GIB, MIB, assert_fsck_is_silent, e2fsck, have, pattern, text};
@@ -18,7 +18,7 @@ const GROUP: u64 = 32_768 * BLOCK_SIZE;
 const LEAST: u64 = (2 + 512 + 50) * BLOCK_SIZE;
 
 fn grow(path: &Path, size: u64) -> Grown {
-    let grown = FileSystem::open(&open(path)).unwrap().grow(size).unwrap();
+    let grown = Editor::open(&open(path)).unwrap().grow(size).unwrap();
     assert_eq!(path.metadata().unwrap().len(), size);
     grown
 }
@@ -261,7 +261,7 @@ fn the_same_growth_writes_the_same_bytes() {
     for max_size in [0, 256 * GIB] {
         let record = || {
             let recording = Recording::new(open(&image(64 * MIB, max_size).path()));
-            FileSystem::open(&recording).unwrap().grow(9 * GIB).unwrap();
+            Editor::open(&recording).unwrap().grow(9 * GIB).unwrap();
             format!("{:?}", recording.into_events())
         };
         assert!(record() == record());
@@ -286,7 +286,7 @@ fn what_stood_behind_the_end_is_gone() {
     let image = prepared(64 * MIB);
     let stale = pattern(9, 200 << 20);
     open(&image.path()).write_all_at(&stale, 64 * MIB).unwrap();
-    let grown = FileSystem::open(&open(&image.path())).unwrap().grow(200 * MIB).unwrap();
+    let grown = Editor::open(&open(&image.path())).unwrap().grow(200 * MIB).unwrap();
     assert_eq!((grown.size, image.path().metadata().unwrap().len()), (264 * MIB, 264 * MIB), "the file is not cut");
     assert_grown(&image.path(), &grown);
     assert!(image.path().metadata().unwrap().blocks() * 512 < 16 * MIB);

@@ -5,7 +5,7 @@ mod support;
 use std::fs::File;
 use std::path::Path;
 
-use nex_ext4::{BLOCK_SIZE, FileSystem, Grown, Journal, Layout, Reserved, Size, Sizes, Tree};
+use nex_ext4::{BLOCK_SIZE, Editor, Grown, Journal, Layout, Reserved, Size, Sizes, Tree};
 use nex_testkit::kernel::{self, Access, Mount};
 use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, debugfs, pattern};
 
@@ -17,7 +17,7 @@ fn image(sizes: Sizes, max_size: u64) -> Image {
 
 fn grow(path: &Path, size: u64) -> Grown {
     let file = File::options().read(true).write(true).open(path).unwrap();
-    FileSystem::open(&file).unwrap().grow(size).unwrap()
+    Editor::open(&file).unwrap().grow(size).unwrap()
 }
 
 fn assert_file(mount: &Mount) {

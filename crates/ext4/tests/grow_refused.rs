@@ -4,7 +4,7 @@ mod support;
 
 use std::fs::File;
 
-use nex_ext4::{FileSystem, Layout, Size, Sizes, Storage};
+use nex_ext4::{Editor, Layout, ReadAt, Size, Sizes, Storage};
 use support::growth::{assert_content, image, open, prepared};
 use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent};
 
@@ -15,7 +15,7 @@ fn what_cannot_grow_is_refused_and_stays() {
     let dense = Builder::new(&Layout::default()).finish(dense);
     let refusal = |image: &Image, size: u64| {
         let before = image.bytes();
-        let error = FileSystem::open(&open(&image.path())).and_then(|existing| existing.grow(size)).unwrap_err();
+        let error = Editor::open(&open(&image.path())).and_then(|existing| existing.grow(size)).unwrap_err();
         assert!(image.bytes() == before, "{error}");
         error.to_string()
     };
@@ -42,15 +42,17 @@ struct Full {
     room: std::cell::Cell<usize>,
 }
 
-impl Storage for Full {
+impl ReadAt for Full {
     fn size(&self) -> std::io::Result<u64> {
         self.file.size()
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-        Storage::read_at(&self.file, bytes, offset)
+        ReadAt::read_at(&self.file, bytes, offset)
     }
+}
 
+impl Storage for Full {
     fn write_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
         let left = self.room.get().checked_sub(1).ok_or(std::io::ErrorKind::StorageFull)?;
         self.room.set(left);
@@ -78,7 +80,7 @@ fn a_host_without_room_leaves_the_old_size() {
         for room in [0, 1, 5, 12] {
             let copy = image.copy();
             let full = Full { file: open(&copy), room: room.into() };
-            let error = FileSystem::open(&full).unwrap().grow(9 * GIB).unwrap_err();
+            let error = Editor::open(&full).unwrap().grow(9 * GIB).unwrap_err();
             assert!(error.to_string().contains("no storage space"), "{error}");
             assert_eq!(copy.metadata().unwrap().len(), 150 * MIB);
             assert_fsck_is_silent(&copy);

@@ -5,7 +5,7 @@ mod support;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use nex_ext4::{BLOCK_SIZE, FileSystem, Journal, Layout, Size, Sizes, Tree};
+use nex_ext4::{BLOCK_SIZE, Editor, Journal, Layout, Size, Sizes, Tree};
 use nex_testkit::kernel::{self, Access, Mount};
 use support::recording::{Event, Recording, play, stops};
 use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, debugfs, e2fsck, pattern, text};
@@ -33,7 +33,7 @@ impl Case {
     /// What growing the image does to its file.
     fn record(&self, image: &Image) -> Vec<Event> {
         let recording = Recording::new(File::options().read(true).write(true).open(image.copy()).unwrap());
-        FileSystem::open(&recording).unwrap().grow(self.new).unwrap();
+        Editor::open(&recording).unwrap().grow(self.new).unwrap();
         recording.into_events()
     }
 
@@ -69,7 +69,7 @@ impl Case {
         let mut seen = [0, 0];
         for (number, stop) in stops.iter().enumerate() {
             let copy = stopped(&image, stop);
-            let opened = FileSystem::open(&File::open(&copy).unwrap()).map(drop);
+            let opened = Editor::open(&File::open(&copy).unwrap()).map(drop);
             let before_repair = opened.is_ok().then(|| {
                 assert_fsck_is_silent(&copy);
                 self.is_new(&copy)
@@ -106,7 +106,7 @@ fn repair(image: &Path, how: &str) {
 /// Whatever the stop left behind the end, growth goes on from it.
 fn grow_again(image: &Path, size: u64) {
     let file = File::options().read(true).write(true).open(image).unwrap();
-    FileSystem::open(&file).unwrap().grow(size).unwrap();
+    Editor::open(&file).unwrap().grow(size).unwrap();
     assert_fsck_is_silent(image);
 }
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use nex_ext4::{BLOCK_SIZE, FileSystem, Kind, Layout, Size, Tree};
+use nex_ext4::{BLOCK_SIZE, Editor, Kind, Layout, Size, Tree};
 use nex_testkit::online_growth::{self, Fill, Growth};
 use nex_testkit::{Result, fsck};
 use support::{Builder, GIB, Image, MIB, debugfs, pattern};
@@ -82,7 +82,7 @@ fn all_that_growth_adds_can_be_used() -> Result<()> {
 
 /// Grows it with nobody mounting it, by our own code.
 fn grow_offline(image: &Path, size: u64) -> Result<()> {
-    FileSystem::open(&File::options().read(true).write(true).open(image)?)?.grow(size)?;
+    Editor::open(&File::options().read(true).write(true).open(image)?)?.grow(size)?;
     fsck::check(image)
 }
 

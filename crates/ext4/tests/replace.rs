@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use nex_ext4::{EditError, FileSystem, Inode, Journal, Kind, Layout, Replaced, Size, Sizes, Timestamp, Tree, Xattr};
+use nex_ext4::{EditError, Editor, Inode, Journal, Kind, Layout, Replaced, Size, Sizes, Timestamp, Tree, Xattr};
 use nex_testkit::kernel::{self, Access, Mount};
 use support::{Builder, Image, MIB, assert_fsck_is_silent, debugfs, metadata, pattern, read};
 
@@ -35,7 +35,7 @@ fn image(size: impl Into<Sizes>, old: usize) -> Image {
 
 fn replace_at(image: &Path, path: &str, new: &[u8], time: Option<Timestamp>) -> Result<Replaced, EditError> {
     let file = File::options().read(true).write(true).open(image).unwrap();
-    let mut file_system = FileSystem::open(&file)?;
+    let mut file_system = Editor::open(&file)?;
     let mut replacement = file_system.replace(path.as_bytes(), new.len() as u64)?;
     for chunk in new.chunks(100_001) {
         replacement.write(chunk)?;
@@ -159,7 +159,7 @@ fn a_replacement_that_is_given_up_leaves_no_byte() {
     let image = image(Size::Exact(64 * MIB), 5000);
     let before = image.bytes();
     let file = File::options().read(true).write(true).open(image.path()).unwrap();
-    let mut file_system = FileSystem::open(&file).unwrap();
+    let mut file_system = Editor::open(&file).unwrap();
     let mut replacement = file_system.replace(AGENT.as_bytes(), 100_000).unwrap();
     replacement.write(&pattern(5, 50_000)).unwrap();
     assert!(matches!(replacement.commit(None), Err(EditError::LengthChanged { expected: 100_000 })));

@@ -5,7 +5,7 @@ mod support;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use nex_ext4::{BLOCK_SIZE, FileSystem, Journal, Layout, Size, Sizes, Tree};
+use nex_ext4::{BLOCK_SIZE, Editor, Journal, Layout, Size, Sizes, Tree};
 use nex_testkit::kernel::{self, Access, Mount};
 use support::recording::{Event, Recording, play, stops};
 use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, e2fsck, pattern, read, text};
@@ -37,7 +37,7 @@ fn grown(journal: Journal) -> Image {
     };
     let image = full(full(0).report.free_blocks - 4);
     let file = File::options().read(true).write(true).open(image.path()).unwrap();
-    FileSystem::open(&file).unwrap().grow(GIB).unwrap();
+    Editor::open(&file).unwrap().grow(GIB).unwrap();
     let events = record(&image);
     assert!(events.iter().any(|event| matches!(event, Event::Write { offset, .. } if *offset >= FIRST_GROUP)));
     image
@@ -46,7 +46,7 @@ fn grown(journal: Journal) -> Image {
 /// What replacing the agent writes.
 fn record(image: &Image) -> Vec<Event> {
     let recording = Recording::new(File::options().read(true).write(true).open(image.copy()).unwrap());
-    let mut file_system = FileSystem::open(&recording).unwrap();
+    let mut file_system = Editor::open(&recording).unwrap();
     let new = pattern(4, NEW);
     let mut replacement = file_system.replace(b"/agent", NEW as u64).unwrap();
     new.chunks(20_000).for_each(|chunk| replacement.write(chunk).unwrap());
@@ -85,7 +85,7 @@ fn assert_safe(image: &Image, journal: Journal) {
     let mut newest = false;
     for (number, stop) in stops(&events, 12, 42).iter().enumerate() {
         let copy = stopped(image, stop);
-        let opened = FileSystem::open(&File::open(&copy).unwrap()).map(drop);
+        let opened = Editor::open(&File::open(&copy).unwrap()).map(drop);
         let before_repair = opened.is_ok().then(|| is_new(&copy));
         if journal == Journal::None {
             repair(&copy, "-fy")

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nex_ext4::{EditError, FileSystem};
+use nex_ext4::{EditError, Editor};
 use nex_file::kind;
 use rustix::fs::{FlockOperation, fcntl_lock, flock};
 use rustix::io::Errno;
@@ -112,8 +112,8 @@ impl ExistingFile {
     ///
     /// # Errors
     /// When there is none that can be changed in place.
-    pub fn file_system(&self) -> Result<FileSystem<'_>, ExistingFileError> {
-        FileSystem::open(&self.file).map_err(|cause| self.error(cause))
+    pub fn editor(&self) -> Result<Editor<'_>, ExistingFileError> {
+        Editor::open(&self.file).map_err(|cause| self.error(cause))
     }
 
     /// The error of this file's file system.

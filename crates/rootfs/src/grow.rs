@@ -63,10 +63,10 @@ pub fn grow(options: &GrowOptions) -> Result<GrowReport, Error> {
         NewSize::Bytes(size) => size,
         NewSize::More(more) => file.length()?.saturating_add(more),
     };
-    let file_system = file.file_system()?;
+    let editor = file.editor()?;
 
     phases.next("grow");
-    let grown = file_system.grow(size).map_err(|cause| file.error(cause))?;
+    let grown = editor.grow(size).map_err(|cause| file.error(cause))?;
     Ok(GrowReport {
         schema_version: SCHEMA_VERSION,
         file: options.file.display().to_string(),

@@ -8,7 +8,8 @@ use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
 
-use nex_ext4::{EditError, FileSystem, FileType, Found, Replaced, Timestamp};
+use nex_ext4::reader::{self, Inode, Reader};
+use nex_ext4::{EditError, Editor, FileType, Replaced, Storage, Timestamp};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -106,19 +107,19 @@ pub fn set_agent(options: &SetAgentOptions) -> Result<SetAgentReport, Error> {
     let mut phases = Phases::start("open");
     let agent = AgentFile::open(&options.agent)?;
     let file = ExistingFile::open(&options.file)?;
-    let mut file_system = file.file_system()?;
-    let found = find_agent(options, &file, &file_system)?;
+    let mut editor = file.editor()?;
+    let found = find_agent(options, &file, &editor)?;
 
     phases.next("check");
-    check(&agent, &file, &file_system)?;
+    check(&agent, &file, &editor)?;
 
     phases.next("write");
-    let becomes_roots = others_may_write(&found) && runs_as_root(&file, &file_system)?;
+    let becomes_roots = others_may_write(&found) && runs_as_root(&file, &editor)?;
     let change = Change {
         owner: becomes_roots.then_some(AgentUser::Root),
         time: options.source_date_epoch.map(|seconds| Timestamp { seconds, nanoseconds: 0 }),
     };
-    let replaced = replace(options, &agent, &file, &mut file_system, change)?;
+    let replaced = replace(options, &agent, &file, &mut editor, change)?;
     Ok(SetAgentReport {
         schema_version: SCHEMA_VERSION,
         file: options.file.display().to_string(),
@@ -132,8 +133,8 @@ pub fn set_agent(options: &SetAgentOptions) -> Result<SetAgentReport, Error> {
     })
 }
 
-fn find_agent(options: &SetAgentOptions, file: &ExistingFile, file_system: &FileSystem) -> Result<Found, Error> {
-    let found = file_system.find(AGENT, false).map_err(|cause| file.error(cause))?;
+fn find_agent(options: &SetAgentOptions, file: &ExistingFile, editor: &Editor) -> Result<Inode, Error> {
+    let found = editor.reader().lstat(AGENT).map_err(|cause| file.error(cause.into()))?;
     let found = found.ok_or_else(|| SetAgentError::NoAgent(options.file.clone()))?;
     let what = match found.file_type {
         FileType::Regular => return Ok(found),
@@ -151,30 +152,30 @@ struct Change {
 }
 
 /// Whether anybody but root may write a file.
-fn others_may_write(found: &Found) -> bool {
+fn others_may_write(found: &Inode) -> bool {
     const OTHERS: u16 = 0o022;
     found.uid != 0 || found.mode & OTHERS != 0
 }
 
-fn runs_as_root(file: &ExistingFile, file_system: &FileSystem) -> Result<bool, Error> {
-    let view = ExistingView { file_system, error: RefCell::new(None) };
+fn runs_as_root(file: &ExistingFile, editor: &Editor) -> Result<bool, Error> {
+    let view = ExistingView { reader: editor.reader(), error: RefCell::new(None) };
     let user = AgentUser::of(&view);
     match view.error.into_inner() {
-        Some(cause) => Err(file.error(cause).into()),
+        Some(cause) => Err(file.error(cause.into()).into()),
         None => Ok(user? == AgentUser::Root),
     }
 }
 
 /// The agent is for this kind of processor, and everything that it needs is there.
-fn check(agent: &AgentFile, file: &ExistingFile, file_system: &FileSystem) -> Result<(), Error> {
-    let view = ExistingView { file_system, error: RefCell::new(None) };
+fn check(agent: &AgentFile, file: &ExistingFile, editor: &Editor) -> Result<(), Error> {
+    let view = ExistingView { reader: editor.reader(), error: RefCell::new(None) };
     let processor = native::processor(&view);
     let fitting =
         processor.map(|processor| processor.map_or(Ok(()), |processor| agent.program.check_processor(processor)));
     let runnable = agent.program.check_in(&view);
     // What looks as if something was missing may be damage.
     if let Some(cause) = view.error.into_inner() {
-        return Err(file.error(cause).into());
+        return Err(file.error(cause.into()).into());
     }
     fitting.map_err(SetAgentError::Read)??;
     Ok(runnable?)
@@ -185,11 +186,11 @@ fn replace(
     options: &SetAgentOptions,
     agent: &AgentFile,
     file: &ExistingFile,
-    file_system: &mut FileSystem,
+    editor: &mut Editor,
     change: Change,
 ) -> Result<Replaced, Error> {
     let edit_error = |cause| edit_error(options, file, cause);
-    let mut replacement = file_system.replace(AGENT, agent.report.bytes).map_err(edit_error)?;
+    let mut replacement = editor.replace(AGENT, agent.report.bytes).map_err(edit_error)?;
     if let Some(user) = change.owner {
         let (uid, gid) = user.owner();
         replacement.set_owner(uid, gid, user.mode());
@@ -209,7 +210,7 @@ fn edit_error(options: &SetAgentOptions, file: &ExistingFile, cause: EditError) 
     }
 }
 
-fn notes(found: &Found, becomes_roots: bool) -> Vec<String> {
+fn notes(found: &Inode, becomes_roots: bool) -> Vec<String> {
     const ANY_EXECUTE: u16 = 0o111;
     let mut notes = Vec::new();
     if becomes_roots {
@@ -230,45 +231,47 @@ fn notes(found: &Found, becomes_roots: bool) -> Vec<String> {
 /// An existing file system as the agent's audit looks at it. The first error is kept: the audit takes what cannot be read
 /// for missing.
 struct ExistingView<'a, 's> {
-    file_system: &'a FileSystem<'s>,
-    error: RefCell<Option<EditError>>,
+    reader: &'a Reader<&'s dyn Storage>,
+    error: RefCell<Option<reader::Error>>,
 }
 
 impl ExistingView<'_, '_> {
-    fn find(&self, path: &[u8], follow: bool) -> Option<Found> {
-        self.kept(self.file_system.find(path, follow)).flatten()
+    fn find(&self, path: &[u8]) -> Option<Inode> {
+        self.kept(self.reader.stat(path)).flatten()
     }
 
-    fn kept<T>(&self, result: Result<T, EditError>) -> Option<T> {
+    fn kept<T>(&self, result: Result<T, reader::Error>) -> Option<T> {
         result.map_err(|error| _ = self.error.borrow_mut().get_or_insert(error)).ok()
     }
 }
 
 impl View for ExistingView<'_, '_> {
     fn stat(&self, path: &[u8]) -> Option<Stat> {
-        self.find(path, true).map(stat)
+        self.find(path).map(stat)
     }
 
     fn lstat(&self, path: &[u8]) -> Option<Stat> {
-        self.find(path, false).map(stat)
+        self.kept(self.reader.lstat(path)).flatten().map(stat)
     }
 
     fn read_link(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let found = self.find(path, false)?;
-        self.kept(self.file_system.read_link(&found)).flatten()
+        let found = self.kept(self.reader.lstat(path)).flatten()?;
+        self.kept((found.file_type == FileType::Symlink).then(|| self.reader.read_link(&found)).transpose()).flatten()
     }
 
     fn read(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.find(path, true).and_then(|found| self.kept(self.file_system.read(&found, limit)).flatten()))
+        let found = self.find(path).filter(|found| found.file_type == FileType::Regular);
+        Ok(found.and_then(|found| self.kept(self.reader.content(&found, limit))))
     }
 
     fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
-        let found = self.find(path, true)?;
-        Some(self.kept(self.file_system.list(&found)).flatten()?.into_iter().collect())
+        let found = self.find(path).filter(|found| found.file_type == FileType::Directory)?;
+        let entries = self.kept(self.reader.list(&found))?;
+        Some(entries.into_iter().map(|entry| entry.name.into_vec()).collect())
     }
 }
 
-fn stat(found: Found) -> Stat {
+fn stat(found: Inode) -> Stat {
     let kind = match found.file_type {
         FileType::Directory => Kind::Directory,
         FileType::Regular => Kind::File,

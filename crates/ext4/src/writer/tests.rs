@@ -7,6 +7,7 @@ use nex_testkit::kernel::{self, Access, Mount};
 
 use super::*;
 use crate::options::Size;
+use crate::reader::{self, Reader};
 
 /// A deep index takes millions of names unless its blocks are left half empty.
 const NARROW: FanOut = FanOut { root: 3, node: 4 };
@@ -48,6 +49,21 @@ fn has_large_dir(image: &tempfile::NamedTempFile) -> bool {
     u32::from_le_bytes(features) & LARGE_DIR != 0
 }
 
+/// The reader finds each name by the index.
+fn assert_reader_finds(image: &tempfile::NamedTempFile, names: &[String]) {
+    let reader = Reader::open(image.reopen().unwrap(), reader::Options::default()).unwrap();
+    let directory = reader.stat(b"/d").unwrap().unwrap();
+    for name in names {
+        assert!(
+            reader.lookup(&directory, name.as_bytes()).unwrap().is_some(),
+            "{name} of {} is not found",
+            names.len()
+        );
+    }
+    assert_eq!(reader.lookup(&directory, b"absent").unwrap(), None);
+    assert_eq!(reader.list(&directory).unwrap().len(), names.len());
+}
+
 #[test]
 fn a_third_level_is_found_by_the_kernel_and_takes_large_dir() {
     // A leaf gets 13 names: 12 leaves fill two levels, 48 three.
@@ -56,6 +72,7 @@ fn a_third_level_is_found_by_the_kernel_and_takes_large_dir() {
         let image = narrow(&names).unwrap();
         fsck::judge(image.path()).unwrap();
         assert_eq!(has_large_dir(&image), is_deep, "{count} names");
+        assert_reader_finds(&image, &names);
         if !kernel::is_available() {
             continue;
         }

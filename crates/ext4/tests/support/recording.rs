@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use nex_ext4::Storage;
+use nex_ext4::{ReadAt, Storage};
 use nex_testkit::noise::Random;
 
 /// What changed the storage.
@@ -40,15 +40,17 @@ impl Recording {
     }
 }
 
-impl Storage for Recording {
+impl ReadAt for Recording {
     fn size(&self) -> io::Result<u64> {
         self.file.size()
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-        Storage::read_at(&self.file, bytes, offset)
+        ReadAt::read_at(&self.file, bytes, offset)
     }
+}
 
+impl Storage for Recording {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.note(Event::Write { offset, bytes: bytes.to_vec() });
         Storage::write_at(&self.file, bytes, offset)

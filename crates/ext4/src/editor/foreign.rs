@@ -6,12 +6,12 @@
 use std::ops::Range;
 
 use super::transaction::Log;
-use super::{EditError, FileSystem};
+use super::{EditError, Editor};
 use crate::bitmap;
 use crate::geometry::BLOCKS_PER_GROUP;
 use crate::usage::Usage;
 
-impl FileSystem<'_> {
+impl Editor<'_> {
     /// None of these blocks is metadata or the journal's.
     pub(crate) fn check_foreign(&self, blocks: &Usage, log: Option<&Log>) -> Result<(), EditError> {
         if self.fronts().all(|front| is_free_of(blocks, front)) {

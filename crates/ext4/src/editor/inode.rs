@@ -3,7 +3,7 @@
 use crate::geometry::INODES_PER_BLOCK;
 use crate::inode::{EXTRA_SIZE, INODE_SIZE, RawInode};
 
-use super::{EditError, FileSystem};
+use super::{EditError, Editor};
 
 /// Where an inode stands: a block, and the offset in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) struct InodePlace {
     pub offset: usize,
 }
 
-impl FileSystem<'_> {
+impl Editor<'_> {
     /// Where the inode of this number stands.
     pub(crate) fn inode_place(&self, number: u32) -> Result<InodePlace, EditError> {
         let index = number.checked_sub(1).filter(|index| u64::from(*index) < self.geometry.inode_count());

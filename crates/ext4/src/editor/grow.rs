@@ -18,7 +18,7 @@ mod target;
 
 use super::error::while_trying;
 use super::transaction::Transaction;
-use super::{EditError, FileSystem};
+use super::{EditError, Editor};
 use crate::BLOCK_SIZE;
 use crate::geometry::Geometry;
 use crate::superblock::Superblock;
@@ -49,7 +49,7 @@ pub struct Grown {
     pub free_inodes: u32,
 }
 
-impl FileSystem<'_> {
+impl Editor<'_> {
     /// Grows the file system to `size` bytes of file, and makes the file so long, unless it is longer. What stands in the
     /// file behind the file system is lost.
     ///

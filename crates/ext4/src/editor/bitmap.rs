@@ -4,9 +4,9 @@ use crate::bitmap::{self, Bitmap};
 use crate::csum;
 use crate::group_descriptor::BLOCK_UNINIT;
 
-use super::{EditError, FileSystem};
+use super::{EditError, Editor};
 
-impl FileSystem<'_> {
+impl Editor<'_> {
     /// The block bitmap of a group. Where none is written (`BLOCK_UNINIT`), the one that the kernel would make.
     pub(crate) fn block_bitmap(&self, group: u64) -> Result<Box<Bitmap>, EditError> {
         let descriptor = &self.descriptors[group as usize];

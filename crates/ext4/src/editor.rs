@@ -1,14 +1,11 @@
-//! A file system that exists: opened, checked, and read, so that it can be changed in place.
+//! Changes a file system of the writer's own form in place.
 //!
-//! Whatever the bytes are, reading them ends with a result or an error: every number is checked before it is used, and
-//! nothing is taken on trust that has a checksum. The kernel may have mounted and changed the file system meanwhile.
-//!
-//! Lookup is our own because a change needs what readers do not tell: the number of an inode, and the blocks that are its
-//! own.
+//! Names are found by the [`Reader`], which takes any form. What is changed is read here once more and far more strictly:
+//! every number is checked before it is used, and nothing is taken on trust that has a checksum. The kernel may have mounted
+//! and changed the file system meanwhile.
 
 mod allocation;
 mod bitmap;
-mod content;
 mod descriptors;
 mod error;
 mod extents;
@@ -17,7 +14,6 @@ mod foreign;
 mod grow;
 mod identify;
 mod inode;
-mod lookup;
 mod replace;
 #[cfg(test)]
 mod tests;
@@ -25,13 +21,13 @@ mod transaction;
 
 pub use error::EditError;
 pub use grow::Grown;
-pub use lookup::Found;
 pub use replace::{Replaced, Replacement};
 
 use crate::BLOCK_SIZE;
 use crate::csum::Seed;
 use crate::geometry::Geometry;
 use crate::group_descriptor::GroupDescriptor;
+use crate::reader::{self, Reader};
 use crate::storage::Storage;
 use crate::superblock::Superblock;
 
@@ -43,15 +39,16 @@ const BLOCK: usize = BLOCK_SIZE as usize;
 pub(crate) type Block = [u8; BLOCK];
 
 /// An existing file system that this crate can change in place.
-pub struct FileSystem<'s> {
+pub struct Editor<'s> {
     storage: &'s dyn Storage,
+    reader: Reader<&'s dyn Storage>,
     superblock: Superblock,
     geometry: Geometry,
     seed: Seed,
     descriptors: Vec<GroupDescriptor>,
 }
 
-impl<'s> FileSystem<'s> {
+impl<'s> Editor<'s> {
     /// Opens the file system that `storage` holds. Its groups' descriptors are read (64 bytes for each 128 MiB), and
     /// nothing else.
     ///
@@ -62,7 +59,13 @@ impl<'s> FileSystem<'s> {
         let geometry = identify::geometry(&superblock, storage)?;
         let seed = Seed::new(&superblock.uuid);
         let descriptors = descriptors::read(storage, &geometry, seed)?;
-        Ok(Self { storage, superblock, geometry, seed, descriptors })
+        let reader = Reader::open(storage, reader::Options::default())?;
+        Ok(Self { storage, reader, superblock, geometry, seed, descriptors })
+    }
+
+    /// What is in the file system, now and after a change. It refuses what has a wrong checksum.
+    pub fn reader(&self) -> &Reader<&'s dyn Storage> {
+        &self.reader
     }
 
     /// The file system's size in bytes; its file may be longer.

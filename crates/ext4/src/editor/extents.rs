@@ -4,7 +4,7 @@ use crate::extent::{self, MappedExtent, Records};
 use crate::inode::{EXTENTS_FL, RawInode};
 use crate::usage::Usage;
 
-use super::{EditError, FileSystem};
+use super::{EditError, Editor};
 
 /// An inode's blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Mapping {
     }
 }
 
-impl FileSystem<'_> {
+impl Editor<'_> {
     /// Walks the tree of an inode.
     pub(crate) fn mapping(&self, number: u32, inode: &RawInode) -> Result<Mapping, EditError> {
         if inode.flags & EXTENTS_FL == 0 {

@@ -24,13 +24,12 @@ use crate::{BLOCK_SIZE, Timestamp, data};
 use super::allocation::Allocation;
 use super::error::while_trying;
 use super::foreign::foreign;
-use super::lookup::Located;
 use super::transaction::{Log, Transaction};
-use super::{BLOCK, EditError, FileSystem};
+use super::{BLOCK, EditError, Editor};
 
 /// New content for a file, on its way. Dropped before [`commit`](Self::commit), it leaves the old one.
 pub struct Replacement<'f, 's> {
-    file_system: &'f mut FileSystem<'s>,
+    editor: &'f mut Editor<'s>,
     number: u32,
     inode: RawInode,
     /// The blocks that become free.
@@ -57,21 +56,23 @@ pub struct Replaced {
     pub free_blocks: u64,
 }
 
-impl<'s> FileSystem<'s> {
+impl<'s> Editor<'s> {
     /// Begins to replace the content of the regular file at `path` by `size` bytes. Symbolic links on the way are
     /// followed, one in the last place is not.
     ///
     /// # Errors
     /// When there is no such file, no room for its content, or the file system is damaged.
     pub fn replace(&mut self, path: &[u8], size: u64) -> Result<Replacement<'_, 's>, EditError> {
-        let Located { number, inode, file_type } =
-            self.locate(path, false)?.ok_or_else(|| EditError::NotFound { path: EscapedPath::from(path.to_vec()) })?;
-        if file_type != FileType::Regular {
-            return Err(EditError::NotAFile { path: EscapedPath::from(path.to_vec()), file_type });
+        let found = self.reader.lstat(path)?;
+        let found = found.ok_or_else(|| EditError::NotFound { path: EscapedPath::from(path.to_vec()) })?;
+        if found.file_type != FileType::Regular {
+            return Err(EditError::NotAFile { path: EscapedPath::from(path.to_vec()), file_type: found.file_type });
         }
         if size > data::MAX_FILE_SIZE {
             return Err(EditError::TooLarge { size });
         }
+        let number = found.number;
+        let inode = self.inode(number)?;
         let mapping = self.mapping(number, &inode)?;
         let log = self.log()?;
         let goal = mapping.extents.first().map_or(0, |mapped| mapped.extent.physical / BLOCKS_PER_GROUP);
@@ -79,7 +80,7 @@ impl<'s> FileSystem<'s> {
         let old = mapping.runs().ok_or_else(foreign)?;
         let both = Usage::new(new.runs().chain(old.within(0..u64::MAX)).collect()).map_err(|_| foreign())?;
         self.check_foreign(&both, log.as_ref())?;
-        Ok(Replacement { file_system: self, number, inode, old, new, log, size, written: 0, is_committed: false })
+        Ok(Replacement { editor: self, number, inode, old, new, log, size, written: 0, is_committed: false })
     }
 }
 
@@ -116,7 +117,7 @@ impl Replacement<'_, '_> {
         for extent in &self.new.extents[first..] {
             let (now, later) = bytes.split_at(bytes.len().min((extent_end(extent) - at) as usize));
             let offset = extent.physical * BLOCK_SIZE + (at - u64::from(extent.logical) * BLOCK_SIZE);
-            self.file_system.storage.write_at(now, offset).map_err(while_trying("write to"))?;
+            self.editor.storage.write_at(now, offset).map_err(while_trying("write to"))?;
             at += now.len() as u64;
             bytes = later;
             if bytes.is_empty() {
@@ -144,14 +145,14 @@ impl Replacement<'_, '_> {
         let (old_blocks, new_blocks) = (length(old.iter().cloned()), length(self.new.runs()));
         let descriptors = self.change_bitmaps(&mut transaction, &old)?;
         self.change_inode(&mut transaction, time, new_blocks)?;
-        let free_blocks = self.file_system.free_blocks() + old_blocks - new_blocks;
+        let free_blocks = self.editor.free_blocks() + old_blocks - new_blocks;
         let log = self.log.take();
-        let after = Superblock { free_blocks, ..self.file_system.superblock.clone() };
-        let prepared = self.file_system.prepare(transaction, log, after)?;
+        let after = Superblock { free_blocks, ..self.editor.superblock.clone() };
+        let prepared = self.editor.prepare(transaction, log, after)?;
         self.is_committed = true;
-        self.file_system.carry_out(prepared, &old)?;
+        self.editor.carry_out(prepared, &old)?;
         for (group, descriptor) in descriptors {
-            self.file_system.descriptors[group as usize] = descriptor;
+            self.editor.descriptors[group as usize] = descriptor;
         }
         let (extents, links) = (self.new.extents.len(), self.inode.links);
         Ok(Replaced { old_blocks, new_blocks, extents, links, free_blocks })
@@ -163,14 +164,14 @@ impl Replacement<'_, '_> {
         transaction: &mut Transaction,
         old: &[Range<u64>],
     ) -> Result<BTreeMap<u64, GroupDescriptor>, EditError> {
-        let file_system = &*self.file_system;
+        let editor = &*self.editor;
         let mut bitmaps = BTreeMap::new();
         let turned = self.new.runs().map(|run| (run, true)).chain(old.iter().cloned().map(|run| (run, false)));
         for (run, used) in turned {
             for (group, bits) in by_group(run) {
                 let bitmap = match bitmaps.entry(group) {
                     Entry::Occupied(entry) => entry.into_mut(),
-                    Entry::Vacant(entry) => entry.insert(file_system.block_bitmap(group)?),
+                    Entry::Vacant(entry) => entry.insert(editor.block_bitmap(group)?),
                 };
                 if !bitmap::turn(bitmap, bits, used) {
                     return Err(EditError::damaged(format!("the block bitmap of group {group} is wrong")));
@@ -179,16 +180,16 @@ impl Replacement<'_, '_> {
         }
         let mut descriptors = BTreeMap::new();
         for (group, bitmap) in bitmaps {
-            let mut descriptor = file_system.descriptors[group as usize].clone();
-            let free = bitmap::free_runs(&bitmap, file_system.geometry.group_blocks(group));
+            let mut descriptor = editor.descriptors[group as usize].clone();
+            let free = bitmap::free_runs(&bitmap, editor.geometry.group_blocks(group));
             descriptor.free_blocks = length(free.into_iter()) as u32;
             descriptor.flags &= !BLOCK_UNINIT;
-            descriptor.block_bitmap_checksum = csum::bitmap(file_system.seed, &bitmap[..]);
+            descriptor.block_bitmap_checksum = csum::bitmap(editor.seed, &bitmap[..]);
             transaction.set(descriptor.block_bitmap, bitmap);
             let (index, place) = (group / DESCRIPTORS_PER_BLOCK, group % DESCRIPTORS_PER_BLOCK);
-            let block = transaction.block(file_system, file_system.geometry.descriptor_block(index))?;
+            let block = transaction.block(editor, editor.geometry.descriptor_block(index))?;
             let offset = place as usize * group_descriptor::SIZE;
-            block[offset..][..group_descriptor::SIZE].copy_from_slice(&descriptor.encode(group, file_system.seed));
+            block[offset..][..group_descriptor::SIZE].copy_from_slice(&descriptor.encode(group, editor.seed));
             descriptors.insert(group, descriptor);
         }
         Ok(descriptors)
@@ -201,11 +202,11 @@ impl Replacement<'_, '_> {
         time: Option<Timestamp>,
         new_blocks: u64,
     ) -> Result<(), EditError> {
-        let file_system = &*self.file_system;
-        let seed = file_system.seed.inode(self.number, self.inode.generation);
+        let editor = &*self.editor;
+        let seed = editor.seed.inode(self.number, self.inode.generation);
         let tree = extent::encode(&self.new.extents, &self.new.nodes, seed);
         for (at, node) in self.new.nodes.iter().zip(&tree.nodes) {
-            file_system.storage.write_at(node, at * BLOCK_SIZE).map_err(while_trying("write to"))?;
+            editor.storage.write_at(node, at * BLOCK_SIZE).map_err(while_trying("write to"))?;
         }
         let inode = &mut self.inode;
         inode.size = self.size;
@@ -215,9 +216,9 @@ impl Replacement<'_, '_> {
         if let Some(time) = time.map(DiskTime::from) {
             (inode.access_time, inode.change_time, inode.modification_time) = (time, time, time);
         }
-        let place = file_system.inode_place(self.number)?;
-        let block = transaction.block(file_system, place.block)?;
-        block[place.offset..][..INODE_SIZE].copy_from_slice(&inode.encode(self.number, file_system.seed));
+        let place = editor.inode_place(self.number)?;
+        let block = transaction.block(editor, place.block)?;
+        block[place.offset..][..INODE_SIZE].copy_from_slice(&inode.encode(self.number, editor.seed));
         Ok(())
     }
 }
@@ -226,7 +227,7 @@ impl Drop for Replacement<'_, '_> {
     /// What was written for nothing goes, as far as the host lets it.
     fn drop(&mut self) {
         if !self.is_committed {
-            self.new.runs().for_each(|run| _ = self.file_system.punch(&run));
+            self.new.runs().for_each(|run| _ = self.editor.punch(&run));
         }
     }
 }

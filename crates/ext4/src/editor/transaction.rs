@@ -26,7 +26,7 @@ use crate::numbering;
 use crate::superblock::{self, STATE_CLEAN, Superblock, compat, incompat};
 
 use super::error::while_trying;
-use super::{BLOCK, Block, EditError, FileSystem};
+use super::{BLOCK, Block, EditError, Editor};
 
 /// The host failed at the write that commits: what of it reached the disk is unknown.
 const COMMITTING: &str = "whether the change is made is open: once the host can write again, 'e2fsck -p' makes it, or \
@@ -45,18 +45,18 @@ pub(crate) struct Transaction {
 
 impl Transaction {
     /// The block as it shall be; to begin with, as it is.
-    pub fn block(&mut self, file_system: &FileSystem, number: u64) -> Result<&mut Block, EditError> {
+    pub fn block(&mut self, editor: &Editor, number: u64) -> Result<&mut Block, EditError> {
         use std::collections::btree_map::Entry;
         match self.blocks.entry(number) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
-            Entry::Vacant(entry) => Ok(entry.insert(file_system.block(number)?)),
+            Entry::Vacant(entry) => Ok(entry.insert(editor.block(number)?)),
         }
     }
 
     /// Puts the primary superblock into its block.
-    fn put_superblock(&mut self, file_system: &FileSystem, superblock: &Superblock) -> Result<(), EditError> {
+    fn put_superblock(&mut self, editor: &Editor, superblock: &Superblock) -> Result<(), EditError> {
         let record = superblock.encode(0);
-        self.block(file_system, 0)?[superblock::PRIMARY_OFFSET as usize..][..superblock::SIZE].copy_from_slice(&record);
+        self.block(editor, 0)?[superblock::PRIMARY_OFFSET as usize..][..superblock::SIZE].copy_from_slice(&record);
         Ok(())
     }
 
@@ -103,7 +103,7 @@ impl Log {
     }
 }
 
-impl FileSystem<'_> {
+impl Editor<'_> {
     /// The journal; `None` when the file system has none.
     pub(crate) fn log(&self) -> Result<Option<Log>, EditError> {
         if self.superblock.compat & compat::HAS_JOURNAL == 0 {

@@ -14,7 +14,8 @@ use crate::extent;
 use crate::file_type::FileType;
 use crate::inode::INODE_SIZE;
 use crate::{
-    Directory, Inode, Kind, Layout, Metadata, Options, Size, Timestamp, Tree, Writer, jbd2, numbering, superblock,
+    Directory, Inode, Kind, Layout, Metadata, Options, ReadAt, Size, Timestamp, Tree, Writer, jbd2, numbering,
+    superblock,
 };
 
 const SIZE: u64 = 6 << 20;
@@ -55,7 +56,7 @@ fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, Range<usize>,
     })
 }
 
-impl Storage for Overlay<'_> {
+impl ReadAt for Overlay<'_> {
     fn size(&self) -> io::Result<u64> {
         Ok(*self.size.borrow())
     }
@@ -69,7 +70,9 @@ impl Storage for Overlay<'_> {
         }
         Ok(())
     }
+}
 
+impl Storage for Overlay<'_> {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         for (number, within, part) in parts(offset, bytes.len()) {
             self.set(number, |block| block[within].copy_from_slice(&bytes[part]));
@@ -117,7 +120,7 @@ fn image() -> Vec<u8> {
     let options = Options { sizes, uuid: [1; 16], hash_seed: [2; 16], label: [0; 16], time: 0 };
     let (file, _) = writer.finish(&tree, &options).unwrap();
     let mut bytes = vec![0; SIZE as usize];
-    Storage::read_at(&file, &mut bytes, 0).unwrap();
+    ReadAt::read_at(&file, &mut bytes, 0).unwrap();
     bytes
 }
 
@@ -137,10 +140,10 @@ fn damage_bytes(random: &mut Random, bytes: &mut [u8]) {
 
 /// Changes some numbers of one structure and makes its checksum right again.
 fn damage(overlay: &Overlay, random: &mut Random) {
-    let file_system = FileSystem::open(overlay).unwrap();
+    let file_system = Editor::open(overlay).unwrap();
     let seed = file_system.seed;
-    let agent = file_system.locate(b"/bin/agent", true).unwrap().unwrap();
-    let bin = file_system.locate(b"/bin", true).unwrap().unwrap();
+    let located = |path: &[u8]| file_system.reader.stat(path).unwrap().unwrap();
+    let (agent, bin) = (located(b"/bin/agent"), located(b"/bin"));
     match random.below(7) {
         0 => overlay.set(0, |block| {
             let record = &mut block[superblock::PRIMARY_OFFSET as usize..][..superblock::SIZE];
@@ -191,8 +194,8 @@ fn damage(overlay: &Overlay, random: &mut Random) {
             overlay.set(place.block, |block| block[place.offset..][..INODE_SIZE].copy_from_slice(&record));
         }
         4 => {
-            let node = file_system.mapping(agent.number, &agent.inode).unwrap().nodes[0];
-            let seed = seed.inode(agent.number, agent.inode.generation);
+            let node = file_system.mapping(agent.number, &file_system.inode(agent.number).unwrap()).unwrap().nodes[0];
+            let seed = seed.inode(agent.number, agent.generation);
             overlay.set(node, |block| {
                 let (body, tail) = block.split_at_mut(BLOCK - 4);
                 damage_bytes(random, &mut body[..256]);
@@ -200,8 +203,10 @@ fn damage(overlay: &Overlay, random: &mut Random) {
             });
         }
         5 => {
-            let place = file_system.mapping(bin.number, &bin.inode).unwrap().extents[0].extent.physical;
-            let seed = seed.inode(bin.number, bin.inode.generation);
+            let place = file_system.mapping(bin.number, &file_system.inode(bin.number).unwrap()).unwrap().extents[0]
+                .extent
+                .physical;
+            let seed = seed.inode(bin.number, bin.generation);
             let entry = Entry { name: b"agent", inode: random.number() as u32, file_type: FileType::Regular };
             let mut leaf = Leaf::new();
             leaf.push(&entry);
@@ -229,20 +234,25 @@ fn damage(overlay: &Overlay, random: &mut Random) {
 
 /// Does all that there is to do, as far as it goes.
 fn use_it(overlay: &Overlay) -> Result<(), EditError> {
-    let mut file_system = FileSystem::open(overlay)?;
+    let mut file_system = Editor::open(overlay)?;
     for path in [&b"/"[..], b"/link/../link/agent", b"/lost+found"] {
-        if let Some(found) = file_system.find(path, true)? {
-            file_system.list(&found)?;
-            file_system.read(&found, 1 << 20)?;
-            file_system.read_link(&found)?;
+        let reader = file_system.reader();
+        if let Some(found) = reader.stat(path)? {
+            match found.file_type {
+                FileType::Directory => reader.list(&found).map(drop)?,
+                FileType::Symlink => reader.read_link(&found).map(drop)?,
+                FileType::Regular => reader.content(&found, 1 << 20).map(drop)?,
+                _ => {}
+            }
+            reader.xattrs(&found)?;
         }
     }
     let mut replacement = file_system.replace(b"/bin/agent", 30_000)?;
     replacement.write(&[9; 30_000])?;
     replacement.commit(None)?;
-    let found = FileSystem::open(overlay)?.find(b"/bin/agent", true)?;
+    let found = Editor::open(overlay)?.reader().stat(b"/bin/agent")?;
     assert_eq!(found.map(|found| found.size), Some(30_000), "what was committed is there");
-    FileSystem::open(overlay)?.grow(SIZE + (4 << 20)).map(drop)
+    Editor::open(overlay)?.grow(SIZE + (4 << 20)).map(drop)
 }
 
 #[test]
@@ -263,7 +273,7 @@ fn wrong_numbers_under_right_checksums_do_no_harm_to_the_program() {
 /// Growth is refused for this reason, and nothing is written.
 fn assert_does_not_grow(overlay: &Overlay, why: &str) {
     let before = overlay.changed.borrow().clone();
-    let error = FileSystem::open(overlay).and_then(|existing| existing.grow(SIZE + (4 << 20))).unwrap_err();
+    let error = Editor::open(overlay).and_then(|existing| existing.grow(SIZE + (4 << 20))).unwrap_err();
     assert!(error.to_string().contains(why), "{error}");
     assert!(*overlay.changed.borrow() == before, "{error}");
 }
@@ -287,7 +297,7 @@ fn a_reserve_that_the_resize_inode_does_not_list_is_not_written_to() {
 fn a_block_that_is_not_the_resize_inodes_is_not_written_to() {
     let image = image();
     let file_system = Overlay::new(&image);
-    let file_system = FileSystem::open(&file_system).unwrap();
+    let file_system = Editor::open(&file_system).unwrap();
     let inode = file_system.inode(numbering::RESIZE).unwrap();
     let list = *file_system.block(crate::resize_inode::double_indirect(&inode.block)).unwrap();
     let place = file_system.inode_place(numbering::RESIZE).unwrap();

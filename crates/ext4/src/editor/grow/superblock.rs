@@ -1,7 +1,7 @@
 //! What the superblock says of a file system that has grown.
 
 use crate::BLOCK_SIZE;
-use crate::existing::{EditError, FileSystem};
+use crate::editor::{EditError, Editor};
 use crate::geometry::Geometry;
 use crate::numbering;
 use crate::superblock::{Superblock, compat, incompat};
@@ -9,7 +9,7 @@ use crate::superblock::{Superblock, compat, incompat};
 /// The superblock of the file system grown to the geometry `new`; `gained` blocks are free now and were not.
 ///
 /// Nothing says when it grew: the same growth gives the same bytes.
-pub(crate) fn grown_superblock(existing: &FileSystem, new: &Geometry, gained: u64) -> Result<Superblock, EditError> {
+pub(crate) fn grown_superblock(existing: &Editor, new: &Geometry, gained: u64) -> Result<Superblock, EditError> {
     let (was, old) = (&existing.superblock, &existing.geometry);
     let new_inodes = new.inode_count() - old.inode_count();
     let mut superblock = Superblock {
@@ -35,7 +35,7 @@ fn same_part(reserved: u64, old: u64, new: u64) -> u64 {
     (u128::from(reserved) * u128::from(new) / u128::from(old)) as u64
 }
 
-fn journal_blocks(existing: &FileSystem) -> Result<u64, EditError> {
+fn journal_blocks(existing: &Editor) -> Result<u64, EditError> {
     if existing.superblock.compat & compat::HAS_JOURNAL == 0 {
         return Ok(0);
     }

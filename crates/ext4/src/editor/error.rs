@@ -4,6 +4,7 @@ use std::io;
 
 use crate::error::EscapedPath;
 use crate::file_type::FileType;
+use crate::reader;
 
 /// Why an existing file system was not changed. Nothing was, unless the error is [`Unfinished`](Self::Unfinished).
 #[derive(Debug, thiserror::Error)]
@@ -170,6 +171,19 @@ impl EditError {
 
     pub(crate) fn foreign(what: impl Into<String>) -> Self {
         Self::Foreign { what: what.into() }
+    }
+}
+
+impl From<reader::Error> for EditError {
+    fn from(error: reader::Error) -> Self {
+        use reader::Error;
+        match error {
+            Error::Io(source) => Self::Io { action: "read from", source },
+            Error::NotExt4 | Error::JournalDevice => Self::NotExt4,
+            Error::CutOff { length, size } => Self::CutOff { length, size },
+            Error::Checksum { .. } | Error::Damaged { .. } => Self::damaged(error.to_string()),
+            Error::Unsupported { .. } | Error::OverBudget { .. } => Self::foreign(error.to_string()),
+        }
     }
 }
 

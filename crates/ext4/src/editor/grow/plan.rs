@@ -11,7 +11,7 @@ use super::superblock::grown_superblock;
 use crate::BLOCK_SIZE;
 use crate::bitmap::{self, Bitmap};
 use crate::csum;
-use crate::existing::{Block, EditError, FileSystem};
+use crate::editor::{Block, EditError, Editor};
 use crate::geometry::{BLOCKS_PER_GROUP, DESCRIPTORS_PER_BLOCK, Geometry};
 use crate::group_descriptor::{self, GroupDescriptor};
 use crate::inode::{I_BLOCK_SIZE, INODE_SIZE};
@@ -33,7 +33,7 @@ pub(crate) struct Plan {
 }
 
 /// Plans the growth to a geometry with more blocks than the file system has.
-pub(crate) fn plan(existing: &FileSystem, new: &Geometry) -> Result<Plan, EditError> {
+pub(crate) fn plan(existing: &Editor, new: &Geometry) -> Result<Plan, EditError> {
     let resize = check_resize_inode(existing)?;
     existing.check_fronts(resize, existing.log()?.as_ref())?;
     let descriptors = existing.descriptors.clone();
@@ -54,7 +54,7 @@ pub(crate) fn plan(existing: &FileSystem, new: &Geometry) -> Result<Plan, EditEr
 
 /// The resize inode's block, which lists the very reserve that the superblock counts (`verify_reserved_gdb`); `None` where
 /// the file system has no such inode.
-fn check_resize_inode(existing: &FileSystem) -> Result<Option<u64>, EditError> {
+fn check_resize_inode(existing: &Editor) -> Result<Option<u64>, EditError> {
     if existing.superblock.compat & compat::RESIZE_INODE == 0 {
         return Ok(None);
     }
@@ -69,7 +69,7 @@ fn check_resize_inode(existing: &FileSystem) -> Result<Option<u64>, EditError> {
 }
 
 struct Growth<'a> {
-    existing: &'a FileSystem<'a>,
+    existing: &'a Editor<'a>,
     new: &'a Geometry,
     /// All groups' descriptors as they will be.
     descriptors: Vec<GroupDescriptor>,

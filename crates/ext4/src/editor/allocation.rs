@@ -10,7 +10,7 @@ use crate::content::Extent;
 use crate::cursor;
 use crate::extent;
 
-use super::{EditError, FileSystem};
+use super::{EditError, Editor};
 
 /// As many groups with free blocks as are looked at for one piece.
 const ENOUGH_GROUPS: usize = 16;
@@ -31,7 +31,7 @@ impl Allocation {
     }
 }
 
-impl FileSystem<'_> {
+impl Editor<'_> {
     /// Finds `blocks` free blocks, beginning in the group `goal`.
     pub(crate) fn allocate(&self, blocks: u64, goal: u64) -> Result<Allocation, EditError> {
         let free = self.free_blocks();

@@ -1,0 +1,11 @@
+//! Reading file systems that others made, of every form, judged by the kernel, by mke2fs's sources and by `ext4-view` with
+//! debugfs.
+
+mod damage;
+mod forms;
+mod limits;
+mod mke2fs;
+mod ours;
+#[path = "../support/mod.rs"]
+mod support;
+mod tree;
