@@ -19,7 +19,7 @@ use std::fs::File;
 use std::io;
 
 use ext4_view::{Ext4, Ext4Error, FileType, Metadata};
-use nex_program::{Kind, Stat, View};
+use nex_inspect::{Kind, Stat, View};
 
 pub use superblock::Superblock;
 

@@ -7,7 +7,8 @@ use nex_contract::{
     BOOT_SCRIPT, Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, Root, Unstarted, User, Workload, find_directory,
     find_program, stop_signal,
 };
-use nex_program::{Kind, Processor, View, exists, is_executable, wants_process_one};
+use nex_inspect::{Kind, View, exists, is_executable};
+use nex_program::{Processor, wants_process_one};
 
 use crate::check::{Flaw, inspect};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nex_diagnose::{Image, ImageError};
-use nex_program::{Kind, View};
+use nex_inspect::{Kind, View};
 use nex_testkit::command;
 
 /// An ext4 image of a tree, made by mke2fs.

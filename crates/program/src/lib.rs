@@ -1,6 +1,6 @@
 //! Whether a program can run in a root filesystem, found out without running it.
 //!
-//! A root filesystem is whatever implements [`View`]: a tree in memory, or an image. A program's file says what kind of
+//! A root filesystem is looked at through a [`View`](nex_inspect::View): a tree in memory, or a file. A program's file says what kind of
 //! processor it is for and what it needs ([`Program`]: [`Elf`] or [`Script`]); [`missing`] does a loader's work and tells what of that the
 //! root filesystem lacks.
 //!
@@ -20,7 +20,6 @@ mod resolv_conf;
 mod script;
 mod search;
 mod ssh_keys;
-mod view;
 
 pub use elf::{Broken, Elf, Version};
 pub use libc::Libc;
@@ -34,4 +33,3 @@ pub use program::{Linkage, NotAProgram, Program};
 pub use resolv_conf::{KERNEL_RESOLV_CONF, RESOLV_CONF, ResolvConf, has_resolved, is_dead_server, name_servers};
 pub use script::{BadScript, LONGEST_LINE, Script};
 pub use ssh_keys::SshServer;
-pub use view::{Kind, Stat, View, absolute, end_of_links, exists, is_executable, name, parent};

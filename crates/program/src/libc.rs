@@ -6,7 +6,7 @@ use crate::elf::Elf;
 use crate::library;
 use crate::processor::Processor;
 use crate::search::system_directories;
-use crate::view::View;
+use nex_inspect::View;
 
 /// The C library of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::elf::Elf;
-use crate::view::View;
+use nex_inspect::View;
 
 /// A file of the root filesystem cannot be read back.
 #[derive(Debug, thiserror::Error)]

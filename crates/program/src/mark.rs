@@ -6,7 +6,7 @@ use object::Endianness;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 
-use crate::view::View;
+use nex_inspect::View;
 
 /// The most bytes of one segment of notes. A program has some hundred.
 const LONGEST_NOTES: u64 = 64 << 10;

@@ -10,8 +10,8 @@ use crate::library::{self, ReadError};
 use crate::missing::Missing;
 use crate::processor::Processor;
 use crate::search::{configured_directories, expand_tag};
-use crate::view::View;
-use crate::view::{end_of_links, is_executable, name, parent};
+use nex_inspect::View;
+use nex_inspect::{end_of_links, is_executable, name, parent};
 
 /// As many libraries as are followed; a browser has about 200.
 const MOST_LIBRARIES: usize = 1024;

@@ -1,7 +1,7 @@
 //! Programs that run as process 1 alone.
 
 use crate::script::Script;
-use crate::view::{View, end_of_links, is_executable, name};
+use nex_inspect::{View, end_of_links, is_executable, name};
 
 /// As much of a script is looked at, in bytes.
 const LONGEST: u64 = 64 << 10;

@@ -1,6 +1,6 @@
 //! `/etc/resolv.conf`: which name servers it gives, or who writes it in the guest; see resolv.conf(5).
 
-use crate::view::{Kind, View, absolute, end_of_links, exists};
+use nex_inspect::{Kind, View, absolute, end_of_links, exists};
 
 /// Where programs look for their name servers.
 pub const RESOLV_CONF: &[u8] = b"/etc/resolv.conf";

@@ -1,7 +1,7 @@
 //! A script as a program: `#!interpreter argument`.
 
-use crate::view::View;
-use crate::view::{is_executable, name};
+use nex_inspect::View;
+use nex_inspect::{is_executable, name};
 
 /// As much of the first line as the kernel looks at (`BINPRM_BUF_SIZE`).
 pub const LONGEST_LINE: usize = 256;

@@ -4,7 +4,7 @@
 //! directories; see ld.so(8). musl's: the same two tags, then `/etc/ld-musl-ARCH.path`, or three directories without one.
 
 use crate::processor::Processor;
-use crate::view::View;
+use nex_inspect::View;
 
 /// Far above any configuration file of a loader.
 const LONGEST: u64 = 64 << 10;
@@ -34,7 +34,7 @@ pub fn configured_directories(view: &dyn View, processor: Processor, loader: &[u
 
 /// `/lib/ld-musl-x86_64.so.1` reads `/etc/ld-musl-x86_64.path`.
 fn musl_path_file(loader: &[u8]) -> Vec<u8> {
-    let name = crate::view::name(loader);
+    let name = nex_inspect::name(loader);
     let stem = name.strip_suffix(b".so.1").unwrap_or(name);
     [b"/etc/", stem, b".path"].concat()
 }
@@ -59,10 +59,10 @@ fn ld_so_conf(view: &dyn View) -> Vec<Vec<u8>> {
 /// The files that a pattern with one `*` in its last part names, sorted.
 fn expand(view: &dyn View, pattern: &[u8]) -> Vec<Vec<u8>> {
     let pattern = if pattern.starts_with(b"/") { pattern.to_vec() } else { [b"/etc/", pattern].concat() };
-    let name = crate::view::name(&pattern);
+    let name = nex_inspect::name(&pattern);
     let Some(star) = name.iter().position(|&byte| byte == b'*') else { return vec![pattern] };
     let (before, after) = (&name[..star], &name[star + 1..]);
-    let directory = crate::view::parent(&pattern);
+    let directory = nex_inspect::parent(&pattern);
     let mut names = view.list(directory).unwrap_or_default();
     names.retain(|name| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after));
     names.sort();

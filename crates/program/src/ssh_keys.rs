@@ -1,6 +1,6 @@
 //! The keys by which an SSH server shows who it is.
 
-use crate::view::{View, exists};
+use nex_inspect::{View, exists};
 
 /// Where OpenSSH and Dropbear keep them: the directory, and how names begin and end.
 const PLACES: [(&[u8], &[u8], &[u8]); 2] =

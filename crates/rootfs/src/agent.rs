@@ -12,7 +12,8 @@ mod tests;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use nex_program::{Elf, NotAProgram, Program, View};
+use nex_inspect::View;
+use nex_program::{Elf, NotAProgram, Program};
 
 pub use error::Error;
 pub use nex_program::{BadScript, Broken, Libc, Linkage, Missing, Processor};

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use nex_file::{kind, open_regular};
 use nex_image::{Compression, Reference, TarSource};
-use nex_program::{Elf, Processor, View, exists};
+use nex_inspect::{View, exists};
+use nex_program::{Elf, Processor};
 use nex_text::{name, shell_word};
 use serde_json::Value;
 use thiserror::Error;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use nex_ext4::reader::{self, Inode, Reader};
 use nex_ext4::{EditError, Editor, FileType, Replaced, Storage, Timestamp};
+use nex_inspect::{Kind, Stat, View};
 use serde::Serialize;
 use thiserror::Error;
 

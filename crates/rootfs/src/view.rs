@@ -4,7 +4,8 @@ use std::io;
 
 use nex_ext4::{Content, Inode, InodeId, Kind, Tree, Writer};
 
-use crate::guest::{self, Stat, View};
+use nex_inspect::{Stat, View};
+
 use crate::resolve::{resolve, resolve_parent};
 
 /// A tree whose contents are already placed.
@@ -59,10 +60,10 @@ impl View for MergedView<'_> {
 
 fn stat(inode: &Inode) -> Stat {
     let kind = match inode.kind {
-        Kind::Directory(_) => guest::Kind::Directory,
-        Kind::File(_) => guest::Kind::File,
-        Kind::Symlink(_) => guest::Kind::Symlink,
-        _ => guest::Kind::Other,
+        Kind::Directory(_) => nex_inspect::Kind::Directory,
+        Kind::File(_) => nex_inspect::Kind::File,
+        Kind::Symlink(_) => nex_inspect::Kind::Symlink,
+        _ => nex_inspect::Kind::Other,
     };
     let metadata = &inode.metadata;
     Stat { kind, mode: metadata.mode, uid: metadata.uid, gid: metadata.gid }

@@ -2,7 +2,7 @@
 
 use nex_contract::{IMAGE_FILE, ImageConfig, Pid1, Restart, Workload};
 use nex_diagnose::ImageRoot;
-use nex_program::View;
+use nex_inspect::View;
 
 use crate::program::OwnProgram;
 

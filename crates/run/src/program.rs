@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use nex_contract::{BINARY_FILE, NOT_EXECUTABLE, NOT_FOUND};
 use nex_diagnose::runs;
-use nex_program::{Libc, Missing, NotAProgram, Processor, Program, ReadError, View};
+use nex_inspect::View;
+use nex_program::{Libc, Missing, NotAProgram, Processor, Program, ReadError};
 use nex_vmm::Architecture;
 
 /// A program of this machine, for a guest.

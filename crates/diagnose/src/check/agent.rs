@@ -1,7 +1,8 @@
 //! The agent: whether it would run, and whether the image's init starts it.
 
 use nex_contract::RUN_AGENT;
-use nex_program::{Processor, Speech, View, end_of_links, exists};
+use nex_inspect::{View, end_of_links, exists};
+use nex_program::{Processor, Speech};
 
 use super::init::Init;
 use super::program::{Program, Rules, inspect, runs};

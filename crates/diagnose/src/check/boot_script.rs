@@ -1,7 +1,8 @@
 //! The script that the guest runs at every boot: whether the kernel starts it.
 
 use nex_contract::BOOT_SCRIPT;
-use nex_program::{Processor, View, exists};
+use nex_inspect::{View, exists};
+use nex_program::Processor;
 
 use super::Findings;
 use super::program::inspect;

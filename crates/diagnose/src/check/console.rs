@@ -1,6 +1,6 @@
 //! The login on the serial console: whether there is one, and whether it can work.
 
-use nex_program::{View, exists};
+use nex_inspect::{View, exists};
 
 use super::init::Init;
 use super::inittab::is_missing;

@@ -1,6 +1,6 @@
 //! The directories that the kernel and an init mount on before anything can be written.
 
-use nex_program::{Kind, View};
+use nex_inspect::{Kind, View};
 
 use super::{Findings, InitKind};
 use crate::rules;

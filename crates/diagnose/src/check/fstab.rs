@@ -1,7 +1,7 @@
 //! `/etc/fstab`, see fstab(5): what a boot would wait for. A microVM has no disks but its drives, `/dev/vda` and on, and the
 //! image is the first of them, without partitions.
 
-use nex_program::View;
+use nex_inspect::View;
 
 use super::Findings;
 use super::text::{lines, shown};

@@ -1,7 +1,8 @@
 //! The image's own program, as `/etc/nex/image.json` has it: whether the agent would start it.
 
 use nex_contract::{IMAGE_FILE, ImageConfig};
-use nex_program::{Processor, View};
+use nex_inspect::View;
+use nex_program::Processor;
 
 use super::Findings;
 use crate::rules;

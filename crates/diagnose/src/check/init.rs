@@ -1,7 +1,8 @@
 //! The init: where the kernel looks for it (`kernel_init`), and what kind it is.
 
 use nex_contract::RUN_AGENT;
-use nex_program::{Processor, View, exists, name};
+use nex_inspect::{View, exists, name};
+use nex_program::Processor;
 
 use super::inittab::Inittab;
 use super::program::{Flaw, Program, Rules, inspect, runs};

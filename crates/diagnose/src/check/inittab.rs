@@ -1,6 +1,6 @@
 //! `/etc/inittab`, as BusyBox's init and System V's read it: lines `id:runlevels:action:process`, see inittab(5).
 
-use nex_program::{View, exists};
+use nex_inspect::{View, exists};
 
 use super::agent::is_agent;
 use super::text::{LONGEST, contains, read, shown};

@@ -1,6 +1,6 @@
 //! `/etc/machine-id`, see machine-id(5): an empty file lets each guest have its own.
 
-use nex_program::View;
+use nex_inspect::View;
 
 use super::Findings;
 use super::text::shown;

@@ -1,6 +1,6 @@
 //! What OpenRC would start: the scripts that the runlevels of a boot link to.
 
-use nex_program::{View, exists, is_executable};
+use nex_inspect::{View, exists, is_executable};
 
 use super::AGENT;
 use super::agent::{Service, is_agent};
@@ -46,7 +46,7 @@ pub(super) fn agent(view: &dyn View) -> Result<Service, String> {
 
 /// Whether a service of this name is in a runlevel of the boot.
 pub(super) fn is_enabled(view: &dyn View, name: &[u8]) -> bool {
-    links(view).any(|link| nex_program::name(&link) == name && exists(view, &link))
+    links(view).any(|link| nex_inspect::name(&link) == name && exists(view, &link))
 }
 
 /// The script as a service, if it starts the agent.

@@ -1,6 +1,7 @@
 //! Whether the kernel and a loader would run a program of the image, as execve(2) and ld.so(8) go about it.
 
-use nex_program::{Elf, Kind, LONGEST_LINE, Processor, Script, View, end_of_links, is_executable, missing};
+use nex_inspect::{Kind, View, end_of_links, is_executable};
+use nex_program::{Elf, LONGEST_LINE, Processor, Script, missing};
 
 use super::text::{read, shown};
 use crate::finding::{Finding, Rule};

@@ -1,7 +1,8 @@
 //! `/etc/resolv.conf`: who writes it in the guest, and whom it names; see resolv.conf(5).
 
 use nex_contract::AGENT_RESOLV_CONF;
-use nex_program::{ResolvConf, Speech, View, has_resolved, is_dead_server};
+use nex_inspect::View;
+use nex_program::{ResolvConf, Speech, has_resolved, is_dead_server};
 
 use super::text::shown;
 use super::{AGENT, Findings, InitKind};

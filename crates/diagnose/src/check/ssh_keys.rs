@@ -1,6 +1,7 @@
 //! The host keys of SSH servers: who has one of an image can pass for all guests of it.
 
-use nex_program::{SshServer, View};
+use nex_inspect::View;
+use nex_program::SshServer;
 
 use super::Findings;
 use super::text::shown;

@@ -1,6 +1,6 @@
 //! What systemd would start, by its units and the links that enable them; see systemd.unit(5).
 
-use nex_program::{View, exists};
+use nex_inspect::{View, exists};
 
 use super::agent::{Service, is_agent};
 use super::text::{lines, shown};

@@ -1,6 +1,6 @@
 //! Text files of the image, and what is said of them.
 
-use nex_program::View;
+use nex_inspect::View;
 
 /// Far above any text file that is looked at.
 pub(super) const LONGEST: u64 = 1 << 20;

@@ -1,7 +1,7 @@
 //! The users that a boot needs, as passwd(5), group(5) and shadow(5) have them: root, and whom the agent runs as.
 
 use nex_contract::Password;
-use nex_program::{Kind, View, exists};
+use nex_inspect::{Kind, View, exists};
 
 use super::Findings;
 use super::agent::Service;

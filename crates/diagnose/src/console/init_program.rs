@@ -1,7 +1,8 @@
 //! The init in the image, looked at to tell why the kernel did not start it.
 
 use nex_contract::AGENT;
-use nex_program::{Elf, Kind, Processor, Script, View, end_of_links, is_executable, missing};
+use nex_inspect::{Kind, View, end_of_links, is_executable};
+use nex_program::{Elf, Processor, Script, missing};
 
 use super::Known;
 use crate::Image;

@@ -1,7 +1,8 @@
 //! What follows from where a console ends, when no line on it tells of trouble.
 
 use nex_contract::{AGENT, OPENRC_SERVICE};
-use nex_program::{Speech, is_executable};
+use nex_inspect::is_executable;
+use nex_program::Speech;
 use nex_protocol::{Event, Role, Source};
 
 use super::boot::Boot;

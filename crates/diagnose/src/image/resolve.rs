@@ -1,7 +1,7 @@
 //! Paths, resolved inside the root filesystem as path_resolution(7) has it: one part after the other, never out of the root.
 
 use ext4_view::{Ext4Error, Metadata};
-use nex_program::parent;
+use nex_inspect::parent;
 
 use super::guard::guarded;
 use super::{Image, ImageError, LONGEST_LINK};

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use nex_program::{Elf, LONGEST_LINE, Processor, Script, View};
+use nex_inspect::View;
+use nex_program::{Elf, LONGEST_LINE, Processor, Script};
 
 use crate::guest::AGENT;
 

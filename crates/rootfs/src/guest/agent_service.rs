@@ -4,7 +4,7 @@
 //! since OpenRC expands words once more, an entry of an inittab has no quotes, and the kernel gives an init its own arguments.
 
 use nex_contract::{AGENT, RUN_AGENT};
-use nex_program::{Kind, View, is_executable};
+use nex_inspect::{Kind, View, is_executable};
 use nex_text::short_name;
 
 use super::Error;

@@ -1,6 +1,6 @@
 //! Whom the agent runs as, and so whom its file belongs to: whoever may write a program that root runs is root.
 
-use nex_program::View;
+use nex_inspect::View;
 
 use super::users;
 

@@ -6,7 +6,8 @@
 use std::io::Cursor;
 
 use nex_contract::{BOOT_SCRIPT, RUN_BOOT_SCRIPT, split_variable};
-use nex_program::{NotAProgram, Program, View};
+use nex_inspect::View;
+use nex_program::{NotAProgram, Program};
 
 use super::change::Layer;
 use super::find_init::Found;

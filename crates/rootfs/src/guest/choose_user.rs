@@ -1,7 +1,7 @@
 //! Whom the agent runs as in an image, by what starts it there.
 
 use nex_contract::RUN_AGENT;
-use nex_program::{View, end_of_links, is_executable};
+use nex_inspect::{View, end_of_links, is_executable};
 
 use super::find_init::Found;
 use super::init::{Init, PLACES};

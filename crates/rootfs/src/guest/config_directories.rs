@@ -3,7 +3,7 @@
 //! Runtimes make them when they start a container: owned by root, 0755, whoever the program runs as. What builds images without a
 //! container does not.
 
-use nex_program::{Kind, View, absolute, end_of_links};
+use nex_inspect::{Kind, View, absolute, end_of_links};
 
 use super::change::Layer;
 use super::lossy;

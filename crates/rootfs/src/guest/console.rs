@@ -1,6 +1,6 @@
 //! A login on the serial console, where the image has the programs for it.
 
-use nex_program::{View, exists};
+use nex_inspect::{View, exists};
 
 use super::Error;
 use super::change::Layer;

@@ -1,6 +1,6 @@
 //! The directories and files that a system expects and container images lack.
 
-use nex_program::{View, exists};
+use nex_inspect::{View, exists};
 
 use super::change::Layer;
 use super::text::{Attributes, Text};

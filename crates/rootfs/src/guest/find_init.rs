@@ -1,6 +1,6 @@
 //! Which init the kernel would start, and whether it would work.
 
-use nex_program::{View, end_of_links, exists, is_executable, name};
+use nex_inspect::{View, end_of_links, exists, is_executable, name};
 use nex_text::short_name;
 
 use super::Error;

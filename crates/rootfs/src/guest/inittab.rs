@@ -4,7 +4,7 @@
 //! second.
 
 use nex_contract::{RUN_AGENT, RUN_BOOT_SCRIPT};
-use nex_program::{View, end_of_links, exists, is_executable};
+use nex_inspect::{View, end_of_links, exists, is_executable};
 
 use super::change::Layer;
 use super::openrc::Runlevel;

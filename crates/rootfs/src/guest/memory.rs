@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use nex_program::{Kind, Stat, View, name, parent};
+use nex_inspect::{Kind, Stat, View, name, parent};
 
 use super::change::{Change, FileContent};
 

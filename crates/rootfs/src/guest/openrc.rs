@@ -1,7 +1,7 @@
 //! The agent as a service of OpenRC.
 
 use nex_contract::OPENRC_SERVICE;
-use nex_program::{View, exists};
+use nex_inspect::{View, exists};
 
 use super::change::Layer;
 use super::{AgentService, AgentUser};

@@ -1,7 +1,8 @@
 //! Who is process 1 once the guest is up: the agent, or the image's program in its place.
 
 use nex_contract::Pid1;
-use nex_program::{View, wants_process_one};
+use nex_inspect::View;
+use nex_program::wants_process_one;
 
 use super::change::Layer;
 use super::{Error, Options, lossy};

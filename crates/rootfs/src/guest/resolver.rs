@@ -2,9 +2,8 @@
 //! kernel's `ip=` gives them, by the kernel itself or by our agent.
 
 use nex_contract::AGENT_RESOLV_CONF;
-use nex_program::{
-    KERNEL_RESOLV_CONF, RESOLV_CONF, ResolvConf as Found, View, has_resolved, is_dead_server, name_servers,
-};
+use nex_inspect::View;
+use nex_program::{KERNEL_RESOLV_CONF, RESOLV_CONF, ResolvConf as Found, has_resolved, is_dead_server, name_servers};
 use nex_sandbox::without_lent;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! What makes the host keys of SSH servers.
 
-use nex_program::View;
+use nex_inspect::View;
 
 /// A script or a unit that makes keys mentions one of these.
 const MAKERS: [&[u8]; 4] = [b"ssh-keygen", b"sshd-keygen", b"gen-keys", b"dropbearkey"];

@@ -3,7 +3,8 @@
 //! Our agent does it as the init, and most distributions do it before they start the server. Debian and Ubuntu make the keys when the
 //! package is installed, and never again.
 
-use nex_program::{SshServer, View};
+use nex_inspect::View;
+use nex_program::SshServer;
 
 use super::change::Layer;
 use super::init::Init;

@@ -1,7 +1,7 @@
 //! The agent as a service of systemd.
 
 use nex_contract::SYSTEMD_UNIT;
-use nex_program::{View, exists};
+use nex_inspect::{View, exists};
 
 use super::change::Layer;
 use super::ssh_keygen::makes_keys;

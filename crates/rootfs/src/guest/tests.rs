@@ -3,7 +3,7 @@
 mod agent_service;
 mod users;
 
-use nex_program::{Kind, Stat, View};
+use nex_inspect::{Kind, Stat, View};
 
 use super::memory::Image;
 use super::{AGENT, AgentUser};

@@ -1,6 +1,6 @@
 //! The image's text files, changed line by line. Every byte of the other lines stays.
 
-use nex_program::View;
+use nex_inspect::View;
 
 use super::change::{FileContent, Layer};
 use super::{Error, lossy};

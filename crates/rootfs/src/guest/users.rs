@@ -3,7 +3,7 @@
 //! The formats are those of passwd(5), group(5), shadow(5) and gshadow(5): lines of fields between colons.
 
 use nex_contract::may_be_asked_for;
-use nex_program::{View, is_executable};
+use nex_inspect::{View, is_executable};
 
 use super::change::Layer;
 use super::text::{Attributes, Text};

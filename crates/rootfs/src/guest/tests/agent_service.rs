@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use nex_program::Stat;
+use nex_inspect::Stat;
 
 use super::super::agent_service::tests::{WORDS, output_of};
 use super::super::{AgentService, AgentUser, Error, Init, Options, wire};

@@ -1,6 +1,6 @@
 //! Users, groups and passwords, of the image and of the agent.
 
-use nex_program::View;
+use nex_inspect::View;
 
 use super::super::memory::Image;
 use super::super::{Error, Init, Options, wire};
