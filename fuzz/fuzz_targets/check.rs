@@ -9,7 +9,7 @@ use std::fs::File;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use nex_diagnose::{CheckOptions, check};
+use nex_diagnose::{CheckOptions, check_file};
 use nex_fuzz::guest_image::{GUESTS, image};
 use nex_fuzz::pieces::Base;
 use nex_fuzz::place;
@@ -21,8 +21,7 @@ fuzz_target!(|data: &[u8]| {
     let path = place::directory().join("checked.ext4");
     let file = File::create(&path).expect("our own directory");
     bases[usize::from(*guest) % GUESTS].damaged(changes).write_to(&file).expect("our own directory");
-    let options = CheckOptions { image: path, ..CheckOptions::default() };
-    let report = check(&options).expect("the file can be read");
+    let report = check_file(&path, &CheckOptions::default()).expect("the file can be read");
     for finding in &report.findings {
         place::check_text(&finding.evidence);
         place::check_text(&finding.remedy);

@@ -5,9 +5,9 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use nex_contract::{PowerOff, Word};
-use nex_diagnose::Image;
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
 use nex_guest::{Session, Setup, Step, VmmReport, Way, deadline};
+use nex_inspect::RootFs;
 use nex_protocol::Role;
 use nex_vmm::{Architecture, Ending, Interrupt};
 
@@ -321,8 +321,8 @@ impl<'a> Attempt<'a> {
     }
 
     /// The root filesystem, where it can be read.
-    fn root(&self) -> Option<Image> {
-        nex_file::open_disk(&self.options.root).ok().and_then(|file| Image::open(file).ok())
+    fn root(&self) -> Option<RootFs> {
+        RootFs::open(&self.options.root).ok()
     }
 
     /// Why the guest was not ready; `None` when that is only that an agent did not report, and nobody waited for one.

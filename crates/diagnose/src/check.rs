@@ -24,11 +24,11 @@ mod text;
 mod users;
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
+use nex_ext4::FileType;
+use nex_ext4::reader::Superblock;
+use nex_inspect::{RootFs, RootFsError, read_superblock};
 use nex_program::Processor;
 
 pub use init::{InitKind, InitRequest, InitSearch};
@@ -38,7 +38,6 @@ pub use report::{Report, Unchecked, Verdict};
 use files::KernelFiles;
 
 use crate::finding::{Finding, Rule};
-use crate::image::{Image, ImageError, Superblock};
 use crate::rules;
 
 /// Where the agent stands in an image.
@@ -47,14 +46,9 @@ const AGENT: &[u8] = nex_contract::AGENT.as_bytes();
 /// The version of [`Report`]'s JSON form; changes when a key changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// How long an image may take: a large one with a kernel takes less than a second.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What to check.
+/// What to check a root filesystem against.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {
-    /// The root filesystem.
-    pub image: PathBuf,
     /// The kernel that shall boot it.
     pub kernel: Option<PathBuf>,
     /// Bytes that its file may have, and that it may unpack to.
@@ -69,8 +63,7 @@ pub struct CheckOptions {
 
 impl Default for CheckOptions {
     fn default() -> Self {
-        let (image, kernel, max_kernel) = (PathBuf::new(), None, nex_kernel::MAX_KERNEL);
-        Self { image, kernel, max_kernel, kernel_config: None, init: None, overlay: false }
+        Self { kernel: None, max_kernel: nex_kernel::MAX_KERNEL, kernel_config: None, init: None, overlay: false }
     }
 }
 
@@ -140,60 +133,61 @@ impl<'a> Contract<'a> {
     }
 }
 
-/// Checks an image, and the kernel if there is one.
-///
-/// An image can be made so that its reader goes round in it without end. A thread that has not come back after half a minute
-/// is left alone then, and ends with the process.
+/// Checks a root filesystem, and the kernel if there is one. How much of the file is read is bounded, whatever is in it
+/// ([`RootFs`]).
 ///
 /// # Errors
 /// When a file cannot be read. What is wrong in the files is in the report.
-pub fn check(options: &CheckOptions) -> Result<Report, CheckError> {
-    let (at_work, ended) = mpsc::channel::<()>();
-    let own = options.clone();
-    let work = move || {
-        let _at_work = at_work;
-        look(&own)
-    };
-    let spawned = thread::Builder::new().name("check".into()).spawn(work);
-    let thread = spawned.map_err(|cause| CheckError::Read { path: options.image.clone(), cause })?;
-    if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-        let mut findings = Findings::default();
-        let why = format!("looking at it takes more than {} seconds", PATIENCE.as_secs());
-        findings.leave_out("the file system and what is in it", why);
-        return Ok(Report::new(options.image.display().to_string(), 0).with(findings));
-    }
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-fn look(options: &CheckOptions) -> Result<Report, CheckError> {
-    let failed = |cause| CheckError::Read { path: options.image.clone(), cause };
-    let file = nex_file::open_disk(&options.image).map_err(failed)?;
-    let mut report = Report::new(options.image.display().to_string(), nex_file::length(&file).map_err(failed)?);
-    let kernel = options
-        .kernel
-        .as_deref()
-        .map(|path| KernelFiles::read(path, options.max_kernel, options.kernel_config.as_deref()));
-    let kernel = kernel.transpose()?;
-    report.kernel = kernel.as_ref().and_then(report::kernel);
+pub fn check(root: &RootFs, options: &CheckOptions) -> Result<Report, CheckError> {
+    let kernel = read_kernel(options)?;
+    let mut report = report_on(root.path(), root.file_length(), kernel.as_ref());
     let mut findings = Findings::default();
-    let superblock = match Superblock::open(file.try_clone().map_err(failed)?) {
-        Ok(superblock) => superblock,
-        Err(error) => {
-            report_unread(error, options, &mut findings)?;
-            check_kernel_form(kernel.as_ref(), &mut findings);
-            return Ok(report.with(findings));
-        }
-    };
-    ext4::check(&superblock, &nex_text::shell_word(&options.image), &mut findings);
-    let mut contract = Contract::new(&superblock);
-    match Image::open(file) {
-        Ok(image) => check_image(&image, options, kernel.as_ref(), &mut contract, &mut report, &mut findings),
-        Err(error) => report_unread(error, options, &mut findings)?,
-    }
+    ext4::check(root.superblock(), &nex_text::shell_word(root.path()), &mut findings);
+    let mut contract = Contract::new(root.superblock());
+    check_image(root, options, kernel.as_ref(), &mut contract, &mut report, &mut findings);
     if let Some(files) = check_kernel_form(kernel.as_ref(), &mut findings) {
         kernel::check(files, &contract, &mut findings);
     }
     Ok(report.with(findings))
+}
+
+/// Opens a root filesystem and [checks](check) it; says what the file is where it cannot be opened as one.
+///
+/// # Errors
+/// When a file cannot be read. What is wrong in the files is in the report.
+pub fn check_file(path: &Path, options: &CheckOptions) -> Result<Report, CheckError> {
+    let failed = |cause| CheckError::Read { path: path.into(), cause };
+    let file = nex_file::open_disk(path).map_err(failed)?;
+    let length = nex_file::length(&file).map_err(failed)?;
+    let unread = match RootFs::from_file(path, file.try_clone().map_err(failed)?) {
+        Ok(root) => return check(&root, options),
+        Err(error) => error,
+    };
+    let kernel = read_kernel(options)?;
+    let report = report_on(path, length, kernel.as_ref());
+    let mut findings = Findings::default();
+    let superblock = read_superblock(file).ok();
+    if let Some(superblock) = &superblock {
+        ext4::check(superblock, &nex_text::shell_word(path), &mut findings);
+    }
+    report_unread(unread, path, &mut findings)?;
+    let files = check_kernel_form(kernel.as_ref(), &mut findings);
+    if let (Some(files), Some(superblock)) = (files, &superblock) {
+        kernel::check(files, &Contract::new(superblock), &mut findings);
+    }
+    Ok(report.with(findings))
+}
+
+fn read_kernel(options: &CheckOptions) -> Result<Option<KernelFiles>, CheckError> {
+    let kernel = options.kernel.as_deref();
+    kernel.map(|path| KernelFiles::read(path, options.max_kernel, options.kernel_config.as_deref())).transpose()
+}
+
+/// The report before anything was found.
+fn report_on(path: &Path, length: u64, kernel: Option<&KernelFiles>) -> Report {
+    let mut report = Report::new(path.display().to_string(), length);
+    report.kernel = kernel.and_then(report::kernel);
+    report
 }
 
 /// The kernel, if it is one.
@@ -206,7 +200,7 @@ fn check_kernel_form<'a>(files: Option<&'a KernelFiles>, findings: &mut Findings
 }
 
 fn check_image(
-    image: &Image,
+    image: &RootFs,
     options: &CheckOptions,
     files: Option<&KernelFiles>,
     contract: &mut Contract<'_>,
@@ -227,17 +221,30 @@ fn check_image(
     check_content(image, request, contract, report, &mut content);
     contract.has_verity = image.has_verity();
     contract.wants_overlay = options.overlay;
+    let waits = image.superblock().needs_recovery();
     match image.take_trouble() {
-        None => findings.found.append(&mut content.found),
+        None => {
+            findings.found.append(&mut content.found);
+            if waits {
+                findings.leave_out("what its journal holds", "the kernel replays it, and nex does not");
+            }
+        }
         // What is missing may be there, behind what cannot be read: say that alone.
-        Some(ImageError::Unsupported(why)) => findings.leave_out("what is in the image", why),
-        Some(error) => report_damage(&error.to_string(), options, findings),
+        Some(RootFsError::Unsupported(why)) => findings.leave_out(CONTENT, why),
+        // What looks like damage may be what the journal would put right.
+        Some(error) if waits => {
+            findings.leave_out(CONTENT, format!("its journal waits for its replay, and before that {error}"));
+        }
+        Some(error) => report_damage(&error.to_string(), image.path(), findings),
     }
 }
 
+/// The files in an image, as something that cannot be looked at.
+const CONTENT: &str = "what is in the image";
+
 /// What the files in the image say.
 fn check_content(
-    image: &Image,
+    image: &RootFs,
     request: InitRequest<'_>,
     contract: &mut Contract<'_>,
     report: &mut Report,
@@ -272,26 +279,26 @@ fn check_content(
     contract.processors = programs.clone().filter_map(|program| program.processor).collect();
     contract.has_scripts = matches!(kind, Some(InitKind::OpenRc | InitKind::Inittab));
     contract.has_scripts |= programs.clone().any(|program| program.is_script);
-    contract.has_console_device = image.file_type(b"/dev/console").is_some_and(|kind| kind.is_char_dev());
+    contract.has_console_device = image.file_type(b"/dev/console") == Some(FileType::CharacterDevice);
 }
 
 /// Says why an image cannot be looked into.
-fn report_unread(error: ImageError, options: &CheckOptions, findings: &mut Findings) -> Result<(), CheckError> {
+fn report_unread(error: RootFsError, path: &Path, findings: &mut Findings) -> Result<(), CheckError> {
     match error {
-        ImageError::Host(cause) => return Err(CheckError::Read { path: options.image.clone(), cause }),
-        ImageError::NotExt4(evidence) => {
+        RootFsError::Host(cause) => return Err(CheckError::Read { path: path.into(), cause }),
+        RootFsError::NotExt4(evidence) => {
             findings.report(&rules::NOT_EXT4, evidence, "give the ext4 file that nex rootfs or mke2fs makes");
         }
-        ImageError::CutOff { .. } => {
+        RootFsError::CutOff { .. } => {
             findings.report(&rules::EXT4_CUT_OFF, error.to_string(), "copy or make the file again");
         }
-        ImageError::Damaged(evidence) => report_damage(&evidence, options, findings),
-        ImageError::Unsupported(why) => findings.leave_out("the file system and what is in it", why),
+        RootFsError::Damaged(evidence) => report_damage(&evidence, path, findings),
+        RootFsError::Unsupported(why) => findings.leave_out("the file system and what is in it", why),
     }
     Ok(())
 }
 
-fn report_damage(evidence: &str, options: &CheckOptions, findings: &mut Findings) {
-    let file = nex_text::shell_word(&options.image);
+fn report_damage(evidence: &str, path: &Path, findings: &mut Findings) {
+    let file = nex_text::shell_word(path);
     findings.report(&rules::EXT4_DAMAGED, evidence, format!("see what e2fsck -fn {file} says; make the file again"));
 }

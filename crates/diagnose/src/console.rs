@@ -28,10 +28,9 @@ mod symptom;
 mod text;
 mod verity;
 
+use nex_inspect::RootFs;
 use nex_protocol::{Event, Ready};
 use serde::Serialize;
-
-use crate::Image;
 
 pub use command_line::CommandLine;
 pub use exit::Status;
@@ -50,7 +49,7 @@ const MOST_OTHERS: usize = 12;
 #[derive(Clone, Copy, Default)]
 pub struct Known<'a> {
     /// The root filesystem.
-    pub image: Option<&'a Image>,
+    pub image: Option<&'a RootFs>,
     /// The kernel's command line; without it, what the kernel itself says that it was given.
     pub command_line: Option<&'a [u8]>,
     /// How the guest ended.

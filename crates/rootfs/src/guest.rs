@@ -37,11 +37,12 @@ pub use change::{Change, FileContent};
 pub use init::Init;
 pub use nex_contract::{ImageConfig, Pid1};
 use nex_contract::{OPENRC_SERVICE, RUN_AGENT, SYSTEMD_UNIT};
-pub use nex_program::{Kind, Stat, View, name_servers};
+pub use nex_program::name_servers;
 pub use resolver::{ResolvConf, ResolvConfAction, ResolvConfSource};
 
 use change::Layer;
 use find_init::Found;
+use nex_inspect::View;
 use nex_program::BadScript;
 
 /// Where the agent stands in the guest.

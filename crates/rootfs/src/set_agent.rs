@@ -4,13 +4,13 @@
 //! file stay, and nothing else of the root filesystem names the agent's content. Owner and mode stay, too, unless the agent
 //! runs as root and somebody else could write it: then it becomes root's, as a build would make it.
 
-use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
 
-use nex_ext4::reader::{self, Inode, Reader};
-use nex_ext4::{EditError, Editor, FileType, Replaced, Storage, Timestamp};
-use nex_inspect::{Kind, Stat, View};
+use nex_ext4::reader::Inode;
+use nex_ext4::{EditError, Editor, FileType, Replaced, Timestamp};
+use nex_inspect::{ReaderView, Trouble};
+use nex_text::human;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -18,10 +18,9 @@ use crate::agent::native;
 use crate::agent_file::{AgentFile, AgentFileError};
 use crate::error::Error;
 use crate::existing_file::ExistingFile;
-use crate::guest::{AGENT, AgentUser, Kind, Stat, View};
+use crate::guest::{AGENT, AgentUser};
 use crate::phases::Phases;
 use crate::report::{AgentReport, PhaseReport, SCHEMA_VERSION};
-use nex_text::human;
 
 /// What to change.
 #[derive(Clone, Debug)]
@@ -159,9 +158,9 @@ fn others_may_write(found: &Inode) -> bool {
 }
 
 fn runs_as_root(file: &ExistingFile, editor: &Editor) -> Result<bool, Error> {
-    let view = ExistingView { reader: editor.reader(), error: RefCell::new(None) };
-    let user = AgentUser::of(&view);
-    match view.error.into_inner() {
+    let trouble = Trouble::default();
+    let user = AgentUser::of(&ReaderView::new(editor.reader(), &trouble));
+    match trouble.take() {
         Some(cause) => Err(file.error(cause.into()).into()),
         None => Ok(user? == AgentUser::Root),
     }
@@ -169,13 +168,14 @@ fn runs_as_root(file: &ExistingFile, editor: &Editor) -> Result<bool, Error> {
 
 /// The agent is for this kind of processor, and everything that it needs is there.
 fn check(agent: &AgentFile, file: &ExistingFile, editor: &Editor) -> Result<(), Error> {
-    let view = ExistingView { reader: editor.reader(), error: RefCell::new(None) };
+    let trouble = Trouble::default();
+    let view = ReaderView::new(editor.reader(), &trouble);
     let processor = native::processor(&view);
     let fitting =
         processor.map(|processor| processor.map_or(Ok(()), |processor| agent.program.check_processor(processor)));
     let runnable = agent.program.check_in(&view);
     // What looks as if something was missing may be damage.
-    if let Some(cause) = view.error.into_inner() {
+    if let Some(cause) = trouble.take() {
         return Err(file.error(cause.into()).into());
     }
     fitting.map_err(SetAgentError::Read)??;
@@ -227,57 +227,4 @@ fn notes(found: &Inode, becomes_roots: bool) -> Vec<String> {
         notes.push(format!("nobody may execute the agent: its mode in the file system is {:o}", found.mode));
     }
     notes
-}
-
-/// An existing file system as the agent's audit looks at it. The first error is kept: the audit takes what cannot be read
-/// for missing.
-struct ExistingView<'a, 's> {
-    reader: &'a Reader<&'s dyn Storage>,
-    error: RefCell<Option<reader::Error>>,
-}
-
-impl ExistingView<'_, '_> {
-    fn find(&self, path: &[u8]) -> Option<Inode> {
-        self.kept(self.reader.stat(path)).flatten()
-    }
-
-    fn kept<T>(&self, result: Result<T, reader::Error>) -> Option<T> {
-        result.map_err(|error| _ = self.error.borrow_mut().get_or_insert(error)).ok()
-    }
-}
-
-impl View for ExistingView<'_, '_> {
-    fn stat(&self, path: &[u8]) -> Option<Stat> {
-        self.find(path).map(stat)
-    }
-
-    fn lstat(&self, path: &[u8]) -> Option<Stat> {
-        self.kept(self.reader.lstat(path)).flatten().map(stat)
-    }
-
-    fn read_link(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let found = self.kept(self.reader.lstat(path)).flatten()?;
-        self.kept((found.file_type == FileType::Symlink).then(|| self.reader.read_link(&found)).transpose()).flatten()
-    }
-
-    fn read(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
-        let found = self.find(path).filter(|found| found.file_type == FileType::Regular);
-        Ok(found.and_then(|found| self.kept(self.reader.content(&found, limit))))
-    }
-
-    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
-        let found = self.find(path).filter(|found| found.file_type == FileType::Directory)?;
-        let entries = self.kept(self.reader.list(&found))?;
-        Some(entries.into_iter().map(|entry| entry.name.into_vec()).collect())
-    }
-}
-
-fn stat(found: Inode) -> Stat {
-    let kind = match found.file_type {
-        FileType::Directory => Kind::Directory,
-        FileType::Regular => Kind::File,
-        FileType::Symlink => Kind::Symlink,
-        _ => Kind::Other,
-    };
-    Stat { kind, mode: found.mode, uid: found.uid, gid: found.gid }
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use nex_contract::{AGENT, PowerOff, Unstarted, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
-use nex_diagnose::{CheckError, CheckOptions, Finding, Image, ImageError, ImageRoot, Severity};
+use nex_diagnose::{CheckError, CheckOptions, Finding, ImageRoot, Severity};
 use nex_guest::{DriveError, MachineOptions, Overlay, Session, Setup, VmmOptions, VmmReport, workload_drive};
+use nex_inspect::{RootFs, RootFsError};
 use nex_program::{Processor, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
 
@@ -43,7 +44,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why.
-        cause: ImageError,
+        cause: RootFsError,
     },
     /// The root filesystem cannot be checked.
     #[error(transparent)]
@@ -155,14 +156,14 @@ fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
     // What an initramfs brings, the kernel need not have.
     let kernel = &options.machine.kernel.kernel;
     let is_alone = setup.kernel.initramfs().is_none();
-    let report = nex_diagnose::check(&CheckOptions {
-        image: options.root.clone(),
+    let against = CheckOptions {
         kernel: is_alone.then(|| kernel.clone()),
         max_kernel: options.machine.kernel.max_kernel,
         kernel_config: None,
         init: Some(AGENT.into()),
         overlay: true,
-    })?;
+    };
+    let report = nex_diagnose::check_file(&options.root, &against)?;
     let findings: Vec<Finding> =
         report.findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
     if findings.is_empty() {
@@ -172,7 +173,7 @@ fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
 }
 
 /// Refuses an agent that would not take part. One that is not there is a matter of the contract.
-fn check_agent(options: &Options, root: &Image) -> Result<(), Error> {
+fn check_agent(options: &Options, root: &RootFs) -> Result<(), Error> {
     match Speech::of(root, AGENT.as_bytes()).and_then(|speech| speech.unfit()) {
         None => Ok(()),
         Some(why) => Err(Error::Agent { root: options.root.clone(), why }),
@@ -180,7 +181,7 @@ fn check_agent(options: &Options, root: &Image) -> Result<(), Error> {
 }
 
 /// Refuses what the agent would not start.
-fn check_start(options: &Options, setup: &Setup, workload: &Workload, root: &Image) -> Result<(), Error> {
+fn check_start(options: &Options, setup: &Setup, workload: &Workload, root: &RootFs) -> Result<(), Error> {
     let root = match options.machine.overlay {
         // An earlier run may have made what is missing.
         Some(Overlay::File { .. }) => ImageRoot::changed(root),
@@ -198,12 +199,11 @@ fn told(findings: &[Finding]) -> String {
     told.collect::<Vec<_>>().join("; ")
 }
 
-fn open(path: &Path) -> Result<Image, Error> {
-    let failed = |cause| Error::Root { path: path.into(), cause };
-    Image::open(nex_file::open_disk(path).map_err(|error| failed(error.into()))?).map_err(failed)
+fn open(path: &Path) -> Result<RootFs, Error> {
+    RootFs::open(path).map_err(|cause| Error::Root { path: path.into(), cause })
 }
 
-fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, root: &Image) -> Report {
+fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, root: &RootFs) -> Report {
     let Record { mut report, console, tail, is_up, has_panicked, .. } = record;
     if report.handed_over && report.end.is_none() && report.stopped.is_none() && !has_panicked {
         // Process 1 that ends the machine has no exit code.

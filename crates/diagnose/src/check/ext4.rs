@@ -1,7 +1,9 @@
 //! The file system itself: what a kernel thinks of its superblock, and the room in it.
 
+use nex_ext4::reader::Superblock;
+
 use super::Findings;
-use crate::image::{Superblock, feature};
+use crate::feature;
 use crate::rules;
 
 /// `EXT4_VALID_FS`, `EXT4_ERROR_FS`
@@ -17,8 +19,8 @@ const LEAST_INODES: u32 = 16;
 
 /// Reports what a kernel would refuse, or would have to repair, and what is full.
 pub(super) fn check(superblock: &Superblock, file: &str, findings: &mut Findings) {
-    for feature in feature::of(superblock).filter(|feature| feature.since.is_none()) {
-        let evidence = format!("the superblock has {feature}");
+    for need in feature::needs(superblock).filter(|need| need.since.is_none()) {
+        let evidence = format!("the superblock has {need}");
         findings.report(&rules::EXT4_FEATURE, evidence, "make the file system anew without it (mke2fs -O)");
     }
     if superblock.block_size > PAGE_SIZE {

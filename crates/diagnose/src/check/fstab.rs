@@ -1,11 +1,11 @@
 //! `/etc/fstab`, see fstab(5): what a boot would wait for. A microVM has no disks but its drives, `/dev/vda` and on, and the
 //! image is the first of them, without partitions.
 
+use nex_ext4::reader::Superblock;
 use nex_inspect::View;
 
 use super::Findings;
 use super::text::{lines, shown};
-use crate::image::Superblock;
 use crate::rules;
 
 /// The root's names.

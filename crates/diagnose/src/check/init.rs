@@ -1,7 +1,7 @@
 //! The init: where the kernel looks for it (`kernel_init`), and what kind it is.
 
 use nex_contract::RUN_AGENT;
-use nex_inspect::{View, exists, name};
+use nex_inspect::{RootFs, View, exists, name};
 use nex_program::Processor;
 
 use super::inittab::Inittab;
@@ -9,7 +9,6 @@ use super::program::{Flaw, Program, Rules, inspect, runs};
 use super::text::{read, shown};
 use super::{AGENT, Findings};
 use crate::finding::Finding;
-use crate::image::Image;
 use crate::rules;
 
 /// Where the kernel looks, in its order, when nobody tells it.
@@ -90,7 +89,7 @@ pub(super) struct Init {
 }
 
 /// Reports what is wrong with the init, and tells what the kernel starts.
-pub(super) fn check(view: &Image, request: InitRequest<'_>, findings: &mut Findings) -> Option<Init> {
+pub(super) fn check(view: &RootFs, request: InitRequest<'_>, findings: &mut Findings) -> Option<Init> {
     let search = InitSearch::new(view, request);
     let next = match &search.init {
         Some(init) => format!("; the kernel goes on to {}", shown(&init.path)),
@@ -152,7 +151,7 @@ fn check_processor(view: &dyn View, init: &Program, findings: &mut Findings) {
     }
 }
 
-fn kind(view: &Image, place: &[u8]) -> (InitKind, Option<Inittab>) {
+fn kind(view: &RootFs, place: &[u8]) -> (InitKind, Option<Inittab>) {
     /// BusyBox is what it is called by, whatever else it is.
     const SHELLS: [&[u8]; 4] = [b"sh", b"ash", b"bash", b"dash"];
     if SHELLS.contains(&name(place)) {

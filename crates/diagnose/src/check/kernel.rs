@@ -4,7 +4,7 @@ use nex_kernel::Form;
 
 use super::files::KernelFiles;
 use super::{Contract, Findings, InitKind};
-use crate::image::feature;
+use crate::feature;
 use crate::kernel::{Config, KernelFacts, Setting};
 use crate::rules;
 
@@ -109,10 +109,10 @@ fn check_form(kernel: &KernelFacts, findings: &mut Findings) {
 fn check_version(kernel: &KernelFacts, contract: &Contract<'_>, findings: &mut Findings) {
     let Some(version) = kernel.release.as_deref() else { return };
     let Some(number) = number(version) else { return };
-    for feature in feature::of(contract.superblock) {
-        if let Some((major, minor)) = feature.since.filter(|since| number < *since) {
+    for need in feature::needs(contract.superblock) {
+        if let Some((major, minor)) = need.since.filter(|since| number < *since) {
             let evidence =
-                format!("the superblock has {feature}, which Linux {major}.{minor} brought; the kernel is {version}");
+                format!("the superblock has {need}, which Linux {major}.{minor} brought; the kernel is {version}");
             findings.report(
                 &rules::KERNEL_TOO_OLD,
                 evidence,
@@ -133,10 +133,10 @@ fn check_root(options: &mut Options<'_>, contract: &Contract<'_>, findings: &mut
     if options.lacks_for_root("EXT4_FS") {
         findings.report(&rules::KERNEL_EXT4, "CONFIG_EXT4_FS is not set", REBUILD);
     }
-    for feature in feature::of(contract.superblock) {
-        let missing = options.missing(feature.options);
+    for need in feature::needs(contract.superblock) {
+        let missing = options.missing(need.options);
         if !missing.is_empty() {
-            let evidence = format!("the superblock has {feature}, for which the kernel lacks {missing}");
+            let evidence = format!("the superblock has {need}, for which the kernel lacks {missing}");
             findings.report(&rules::KERNEL_EXT4_OPTION, evidence, REBUILD);
         }
     }

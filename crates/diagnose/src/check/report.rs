@@ -1,5 +1,6 @@
 //! The outcome of a check, for people and for programs.
 
+use nex_inspect::RootFs;
 use nex_kernel::Form;
 use serde::Serialize;
 
@@ -9,7 +10,6 @@ use super::program::Program;
 use super::text::shown;
 use super::{Findings, SCHEMA_VERSION};
 use crate::finding::{Finding, Severity};
-use crate::image::Image;
 use crate::kernel::KernelFacts;
 
 /// What was checked and found.
@@ -101,7 +101,7 @@ impl Report {
         self
     }
 
-    pub(super) fn describe(&mut self, image: &Image, init: Option<&Init>, agent: Option<&Program>) {
+    pub(super) fn describe(&mut self, image: &RootFs, init: Option<&Init>, agent: Option<&Program>) {
         let called = |program: &Program| {
             let target = image.canonical(&program.path).unwrap_or_default();
             let path = shown(&program.path);

@@ -1,33 +1,35 @@
 //! The file system features that a kernel may not know, by the bits that it names.
 
-use crate::image::feature::{self, Feature, Set};
+use nex_ext4::FeatureSet;
+
+use crate::feature::{Need, needs_of};
 
 /// The features of these bits: `casefold (kernel 5.2, with CONFIG_UNICODE)`.
 pub fn incompatible(bits: u32) -> String {
-    names(bits, Set::Incompat)
+    names(bits, FeatureSet::Incompat)
 }
 
 /// Likewise of those that only forbid to write.
 pub fn read_only_compatible(bits: u32) -> String {
-    names(bits, Set::RoCompat)
+    names(bits, FeatureSet::RoCompat)
 }
 
-fn names(bits: u32, set: Set) -> String {
-    let named = feature::named(set, bits).filter(|feature| !feature.name().is_empty());
-    let mut names: Vec<_> = named.map(|feature| name(&feature)).collect();
-    let rest =
-        feature::named(set, bits).filter(|feature| feature.name().is_empty()).fold(0, |rest, one| rest | one.bit());
+fn names(bits: u32, set: FeatureSet) -> String {
+    let mut names: Vec<_> = needs_of(set, bits).filter_map(|need| name(&need)).collect();
+    let nameless = needs_of(set, bits).filter(|need| need.feature.name().is_none());
+    let rest = nameless.fold(0, |rest, need| rest | need.feature.bit);
     if rest != 0 || names.is_empty() {
         names.push(format!("{rest:#x}, which has no name here"));
     }
     names.join(", ")
 }
 
-fn name(feature: &Feature) -> String {
-    let Some((major, minor)) = feature.since else { return format!("{} (no kernel)", feature.name()) };
-    let options: Vec<_> = feature.options.iter().map(|option| format!("CONFIG_{option}")).collect();
+fn name(need: &Need) -> Option<String> {
+    let name = need.feature.name()?;
+    let Some((major, minor)) = need.since else { return Some(format!("{name} (no kernel)")) };
+    let options: Vec<_> = need.options.iter().map(|option| format!("CONFIG_{option}")).collect();
     let with = if options.is_empty() { String::new() } else { format!(", with {}", options.join(" and ")) };
-    format!("{} (kernel {major}.{minor}{with})", feature.name())
+    Some(format!("{name} (kernel {major}.{minor}{with})"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The init in the image, looked at to tell why the kernel did not start it.
 
 use nex_contract::AGENT;
-use nex_inspect::{Kind, View, end_of_links, is_executable};
+use nex_inspect::{Kind, RootFs, View, end_of_links, is_executable};
 use nex_program::{Elf, Processor, Script, missing};
 
 use super::Known;
-use crate::Image;
 
 /// Where a kernel looks, and where nex puts the agent.
 const INITS: [&str; 6] = ["/sbin/init", "/etc/init", "/bin/init", "/bin/sh", AGENT, "/usr/lib/systemd/systemd"];
@@ -17,7 +16,7 @@ const LONGEST: u64 = 64 << 20;
 const START: u64 = 4096;
 
 /// The inits that an image has and that can be executed, in the kernel's order.
-pub fn others(image: &Image) -> Vec<&'static str> {
+pub fn others(image: &RootFs) -> Vec<&'static str> {
     INITS.into_iter().filter(|path| is_executable(image, path.as_bytes())).collect()
 }
 
@@ -54,7 +53,7 @@ pub fn lacks(known: &Known, path: &str) -> Option<String> {
 }
 
 /// The machine that a program is for.
-pub fn processor(image: &Image, path: &str) -> Option<Processor> {
+pub fn processor(image: &RootFs, path: &str) -> Option<Processor> {
     Elf::processor(&image.read(path.as_bytes(), START).ok()??)
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use nex_diagnose::{CheckOptions, check};
+use nex_diagnose::{CheckOptions, check_file};
 use nex_testkit::command;
 
 use crate::tree::{Tree, evidence, expect, ids};
@@ -117,8 +117,7 @@ fn the_init_asked_for_is_the_only_one_tried() {
     let image = Tree::busybox().program("opt/init");
     let image = image.image(&[]);
     let asked = |init: &str| {
-        check(&CheckOptions { image: image.clone(), init: Some(init.into()), ..CheckOptions::default() })
-            .expect("readable")
+        check_file(&image, &CheckOptions { init: Some(init.into()), ..CheckOptions::default() }).expect("readable")
     };
     assert_eq!(asked("/opt/init").init.as_deref(), Some("/opt/init"));
     assert_eq!(ids(&asked("/opt/nothing")), ["init-missing"]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nex_diagnose::{CheckOptions, Report, Verdict, check};
+use nex_diagnose::{CheckOptions, Report, Verdict, check_file};
 use nex_testkit::layout;
 
 use crate::tree::{Tree, debugfs, evidence, expect, ids};
@@ -66,7 +66,7 @@ fn config(but: &[(&str, &str)]) -> String {
 fn with_kernel(image: &Path, kernel: &[u8], options: CheckOptions) -> Report {
     let path = image.with_file_name("vmlinux");
     fs::write(&path, kernel).expect("writable");
-    check(&CheckOptions { image: image.into(), kernel: Some(path), ..options }).expect("readable")
+    check_file(image, &CheckOptions { kernel: Some(path), ..options }).expect("readable")
 }
 
 fn with_config(image: &Path, but: &[(&str, &str)]) -> Report {

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nex_diagnose::{CheckOptions, Report, check};
+use nex_diagnose::{CheckOptions, Report, check_file};
 use nex_testkit::{command, elf};
 use tempfile::TempDir;
 
@@ -167,7 +167,7 @@ impl Tree {
 }
 
 pub fn checked(image: &Path) -> Report {
-    check(&CheckOptions { image: image.into(), ..CheckOptions::default() }).expect("readable")
+    check_file(image, &CheckOptions::default()).expect("readable")
 }
 
 /// Changes an image as debugfs does, by requests in lines.

@@ -71,12 +71,8 @@ pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
 /// Says that what is typed goes nowhere, before anybody waits for an answer. What keeps the image from being looked at is said by the boot.
 fn tell_unread_console(args: &BootArgs) {
     let init = args.guest.append.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix("init="));
-    let check = CheckOptions {
-        image: args.file.clone(),
-        init: init.map(|init| init.as_bytes().to_vec()),
-        ..CheckOptions::default()
-    };
-    if let Some(why) = nex_diagnose::check(&check).ok().and_then(|report| report.unread_console) {
+    let options = CheckOptions { init: init.map(|init| init.as_bytes().to_vec()), ..CheckOptions::default() };
+    if let Some(why) = nex_diagnose::check_file(&args.file, &options).ok().and_then(|report| report.unread_console) {
         tell(format_args!(
             "note: nobody reads what you type: {why}; an image with a getty does, or a shell: --append init=/bin/sh. Ctrl-A x ends the guest"
         ));

@@ -22,14 +22,14 @@ const UNKNOWN: u8 = 3;
 /// # Errors
 /// When a file cannot be read.
 pub fn run(args: &CheckArgs) -> Result<End, Diagnostic> {
-    let report = nex_diagnose::check(&CheckOptions {
-        image: args.file.clone(),
+    let options = CheckOptions {
         kernel: args.kernel.clone(),
         max_kernel: args.max_kernel,
         kernel_config: args.kernel_config.clone(),
         init: args.init.as_ref().map(|init| init.as_bytes().to_vec()),
         overlay: args.overlay,
-    })?;
+    };
+    let report = nex_diagnose::check_file(&args.file, &options)?;
     let text = match args.format {
         Format::Text => render::check(&report, args.quiet),
         Format::Json => json::line(&report)?,

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nex_diagnose::console::{Explanation, Known, explain};
-use nex_diagnose::{Image, ImageError};
+use nex_inspect::{RootFs, RootFsError};
 use nex_rootfs::SCHEMA_VERSION;
 use serde::Serialize;
 
@@ -68,11 +68,10 @@ fn read(args: &ExplainArgs) -> Result<Vec<u8>, Diagnostic> {
 }
 
 /// The image, or why it is none that can be read.
-fn open(path: &Path) -> Result<Result<Image, ImageError>, Diagnostic> {
+fn open(path: &Path) -> Result<Result<RootFs, RootFsError>, Diagnostic> {
     let failed = |error: &dyn Display| Diagnostic::new(format!("cannot read the image {}: {error}", path.display()));
-    let file = nex_file::open_disk(path).map_err(|error| failed(&error))?;
-    match Image::open(file) {
-        Err(ImageError::Host(error)) => Err(failed(&error)),
+    match RootFs::open(path) {
+        Err(RootFsError::Host(error)) => Err(failed(&error)),
         image => Ok(image),
     }
 }

@@ -1,7 +1,8 @@
 //! What a file is that holds no ext4, by the bytes that its kind has at its place, and how to get at an ext4 file system.
 
-use super::ImageError;
-use super::storage::Storage;
+use std::io;
+
+use crate::disk::Disk;
 
 /// A kind of file.
 struct Kind {
@@ -51,10 +52,16 @@ const KINDS: [Kind; 25] = [
 /// Up to the end of the last magic bytes.
 const START: usize = 65600 + 8;
 
+/// The least that holds a superblock.
+const LEAST: u64 = 2048;
+
 /// Says what a file without an ext4 superblock is.
-pub(super) fn what_it_is(storage: &Storage) -> Result<String, ImageError> {
+pub(crate) fn what_it_is(disk: &Disk) -> io::Result<String> {
+    if disk.length() < LEAST {
+        return Ok(format!("it has {} bytes, too few for a file system", disk.length()));
+    }
     let mut start = vec![0; START];
-    let length = storage.start(0, &mut start)?;
+    let length = disk.start(0, &mut start)?;
     start.truncate(length);
     let found = KINDS.iter().find(|kind| start.get(kind.at..).is_some_and(|rest| rest.starts_with(kind.magic)));
     Ok(match found {

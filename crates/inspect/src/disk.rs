@@ -1,34 +1,37 @@
-//! The bytes of an image's file.
+//! The bytes of a root filesystem's file.
 
-use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use ext4_view::Ext4Read;
+use nex_ext4::ReadAt;
 
 /// A file or a block device that is only read.
-pub(super) struct Storage {
+pub(crate) struct Disk {
     file: File,
     length: u64,
 }
 
-impl Storage {
-    pub(super) fn new(file: File) -> io::Result<Self> {
+impl Disk {
+    pub(crate) fn new(file: File) -> io::Result<Self> {
         let length = nex_file::length(&file)?;
         Ok(Self { file, length })
     }
 
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Its length in bytes.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// The bytes at a place, as many of them as there are.
-    pub(super) fn start(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn start(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self.file.read_at(&mut buffer[filled..], at.saturating_add(filled as u64)) {
+            match FileExt::read_at(&self.file, &mut buffer[filled..], at.saturating_add(filled as u64)) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -39,8 +42,12 @@ impl Storage {
     }
 }
 
-impl Ext4Read for Storage {
-    fn read(&mut self, start: u64, buffer: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync + 'static>> {
-        Ok(self.file.read_exact_at(buffer, start)?)
+impl ReadAt for Disk {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.length)
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(bytes, offset)
     }
 }

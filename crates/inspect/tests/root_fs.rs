@@ -5,8 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nex_diagnose::{Image, ImageError};
-use nex_inspect::{Kind, View};
+use nex_inspect::{Kind, RootFs, RootFsError, View};
 use nex_testkit::command;
 
 /// An ext4 image of a tree, made by mke2fs.
@@ -18,8 +17,8 @@ fn image_of(tree: &Path, options: &[&str]) -> PathBuf {
     image
 }
 
-fn open(image: &Path) -> Result<Image, ImageError> {
-    Image::open(File::open(image).expect("an image"))
+fn open(image: &Path) -> Result<RootFs, RootFsError> {
+    RootFs::open(image)
 }
 
 #[test]
@@ -79,7 +78,7 @@ fn what_is_missing_behind_damage_is_told_apart() {
         .expect("debugfs");
     let image = open(&path).expect("an image");
     assert_eq!(image.stat(b"/etc/passwd"), None);
-    assert!(matches!(image.take_trouble(), Some(ImageError::Damaged(_))));
+    assert!(matches!(image.take_trouble(), Some(RootFsError::Damaged(_))));
     assert_eq!(image.stat(b"/etc/shadow"), None);
     assert!(image.take_trouble().is_none());
 }
@@ -109,6 +108,6 @@ fn a_file_that_is_cut_off_is_refused() {
     fs::create_dir(&tree).expect("writable");
     let path = image_of(&tree, &[]);
     File::options().write(true).open(&path).and_then(|file| file.set_len(8 << 20)).expect("writable");
-    let expected = ImageError::CutOff { length: 8 << 20, size: 16 << 20 };
+    let expected = RootFsError::CutOff { length: 8 << 20, size: 16 << 20 };
     assert_eq!(open(&path).err().map(|error| error.to_string()), Some(expected.to_string()));
 }
