@@ -18,6 +18,7 @@ mod openrc;
 mod program;
 mod report;
 mod resolver;
+mod service;
 mod ssh_keys;
 mod systemd;
 mod text;

@@ -3,8 +3,11 @@
 use std::ops::Range;
 
 use crate::BLOCK_SIZE;
-use crate::cursor::MAX_EXTENT_LENGTH;
-use crate::data::MAX_FILE_SIZE;
+
+/// The longest run that one extent describes (`EXT_INIT_MAX_LEN`), in blocks.
+pub(crate) const MAX_EXTENT_LENGTH: u64 = 32_768;
+/// An extent tree addresses 2^32 blocks, and the kernel keeps the last one for itself (`ext4_max_size`).
+pub(crate) const MAX_FILE_SIZE: u64 = (u32::MAX as u64) * BLOCK_SIZE;
 
 /// A run of blocks that is contiguous both in the file and on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

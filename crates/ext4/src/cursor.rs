@@ -2,11 +2,8 @@
 
 use std::ops::Range;
 
-use crate::content::Extent;
+use crate::content::{Extent, MAX_EXTENT_LENGTH};
 use crate::geometry::{BLOCKS_PER_GROUP, backup_groups, has_super};
-
-/// The longest run that one extent describes (`EXT_INIT_MAX_LEN`).
-pub(crate) const MAX_EXTENT_LENGTH: u64 = 32_768;
 
 /// The first block that is not taken yet. It never stands in the span of blocks that a backup may take.
 #[derive(Clone, Debug)]

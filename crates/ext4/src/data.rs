@@ -6,7 +6,7 @@
 use std::fs::File;
 
 use crate::BLOCK_SIZE;
-use crate::content::{Content, Extent};
+use crate::content::{Content, Extent, MAX_FILE_SIZE};
 use crate::cursor::{Cursor, append};
 use crate::disk::{read_sparse, write_sparse};
 use crate::error::Error;
@@ -17,8 +17,6 @@ const BUFFER_SIZE: usize = 1 << 20;
 const ZEROS: [u8; BLOCK] = [0; BLOCK];
 /// How much of a file is copied at once: whole blocks.
 const COPY_SIZE: usize = 256 << 10;
-/// An extent tree addresses 2^32 blocks, and the kernel keeps the last one for itself (`ext4_max_size`).
-pub(crate) const MAX_FILE_SIZE: u64 = (u32::MAX as u64) * BLOCK_SIZE;
 
 /// The blocks placed so far.
 pub(crate) struct Data {

@@ -6,6 +6,7 @@ use nex_program::{Processor, Speech};
 
 use super::init::Init;
 use super::program::{Program, Rules, inspect, runs};
+use super::service::Service;
 use super::text::{LONGEST, contains, read, shown};
 use super::{AGENT, Findings, InitKind, openrc, systemd, users};
 use crate::rules;
@@ -18,16 +19,6 @@ const RULES: Rules = Rules {
     interpreter: &rules::AGENT_INTERPRETER,
     libraries: &rules::AGENT_LIBRARIES,
 };
-
-/// What starts the agent.
-pub(super) struct Service {
-    /// The file that says so.
-    pub(super) file: Vec<u8>,
-    /// Whom it runs as, if that is said.
-    pub(super) user: Option<Vec<u8>>,
-    /// The group, if that is said.
-    pub(super) group: Option<Vec<u8>>,
-}
 
 /// Who starts the agent.
 enum Start {
@@ -95,12 +86,6 @@ fn check_missing(view: &dyn View, start: &Start, findings: &mut Findings) {
         let remedy = "none is needed to boot; nex rootfs adds one, which nex rootfs boot waits for";
         findings.report(&rules::AGENT_NONE, format!("{path} is not there"), remedy);
     }
-}
-
-/// Whether a service that starts this starts the agent: its file, a link to it, or the script in front of it.
-pub(super) fn is_agent(view: &dyn View, command: &[u8]) -> bool {
-    [AGENT, RUN_AGENT.as_bytes()].contains(&command)
-        || command.starts_with(b"/") && end_of_links(view, command) == AGENT
 }
 
 /// Whether the agent and this nex understand each other.

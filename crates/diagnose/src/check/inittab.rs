@@ -2,7 +2,7 @@
 
 use nex_inspect::{View, exists};
 
-use super::agent::is_agent;
+use super::service::is_agent;
 use super::text::{LONGEST, contains, read, shown};
 use super::{AGENT, Findings};
 use crate::rules;

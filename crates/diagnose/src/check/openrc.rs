@@ -3,7 +3,7 @@
 use nex_inspect::{View, exists, is_executable};
 
 use super::AGENT;
-use super::agent::{Service, is_agent};
+use super::service::{Service, is_agent};
 use super::text::{LONGEST, contains, read, shown};
 
 /// Where the runlevels are, each a directory of links.

@@ -2,7 +2,7 @@
 
 use nex_inspect::{View, exists};
 
-use super::agent::{Service, is_agent};
+use super::service::{Service, is_agent};
 use super::text::{lines, shown};
 use super::{AGENT, Findings};
 use crate::rules;

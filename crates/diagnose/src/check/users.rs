@@ -4,7 +4,7 @@ use nex_contract::Password;
 use nex_inspect::{Kind, View, exists};
 
 use super::Findings;
-use super::agent::Service;
+use super::service::Service;
 use super::text::{lines, shown};
 use crate::rules;
 

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::bitmap::free_runs;
-use crate::content::Extent;
+use crate::content::{Extent, MAX_EXTENT_LENGTH};
 use crate::cursor;
 use crate::extent;
 
@@ -112,7 +112,7 @@ fn extents(runs: &[Range<u64>]) -> Vec<Extent> {
     for run in runs {
         let mut physical = run.start;
         while physical < run.end {
-            let length = (run.end - physical).min(cursor::MAX_EXTENT_LENGTH) as u32;
+            let length = (run.end - physical).min(MAX_EXTENT_LENGTH) as u32;
             cursor::append(&mut extents, Extent { logical, physical, length });
             logical += length;
             physical += u64::from(length);

@@ -9,7 +9,7 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use crate::bitmap;
-use crate::content::Extent;
+use crate::content::{Extent, MAX_FILE_SIZE};
 use crate::csum;
 use crate::error::EscapedPath;
 use crate::extent;
@@ -19,7 +19,7 @@ use crate::group_descriptor::{self, BLOCK_UNINIT, GroupDescriptor};
 use crate::inode::{DiskTime, HUGE_FILE_FL, INODE_SIZE, RawInode, SECTORS_PER_BLOCK};
 use crate::superblock::Superblock;
 use crate::usage::Usage;
-use crate::{BLOCK_SIZE, Timestamp, data};
+use crate::{BLOCK_SIZE, Timestamp};
 
 use super::allocation::Allocation;
 use super::error::while_trying;
@@ -68,7 +68,7 @@ impl<'s> Editor<'s> {
         if found.file_type != FileType::Regular {
             return Err(EditError::NotAFile { path: EscapedPath::from(path.to_vec()), file_type: found.file_type });
         }
-        if size > data::MAX_FILE_SIZE {
+        if size > MAX_FILE_SIZE {
             return Err(EditError::TooLarge { size });
         }
         let number = found.number;
