@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use nex_contract::{BINARY_FILE, DRIVE_LABEL, Json, WORKLOAD_FILE, Workload};
 use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
+use nex_file::kind::Format;
 
 use crate::proc_fd::path_of;
-use crate::root_fs::{EXT4_MAGIC, EXT4_MAGIC_OFFSET};
 
 /// The label of a drive that keeps what guests write.
 const OVERLAY_LABEL: &str = "nex-overlay";
@@ -118,8 +118,8 @@ pub fn check_overlay_drive(path: &Path) -> Result<(), DriveError> {
     let mut head = Vec::new();
     let read = nex_file::open_regular(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     read.map_err(|cause| DriveError::Open { path: path.into(), cause })?;
-    let has = |offset: usize, bytes: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(bytes));
-    if has(EXT4_MAGIC_OFFSET, EXT4_MAGIC) && has(LABEL_OFFSET, &label(OVERLAY_LABEL)) {
+    let has_label = head.get(LABEL_OFFSET..).is_some_and(|rest| rest.starts_with(&label(OVERLAY_LABEL)));
+    if Format::Ext4.matches(&head) && has_label {
         return Ok(());
     }
     Err(DriveError::NotOurs(path.into()))

@@ -3,21 +3,8 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use nex_file::kind::{self, FileKind, Format};
 use thiserror::Error;
-
-/// Where ext4's superblock has its magic number, and what that is.
-pub const EXT4_MAGIC_OFFSET: usize = 0x438;
-pub const EXT4_MAGIC: &[u8] = b"\x53\xef";
-const HEAD: u64 = 2048;
-
-/// What people hand over, by its first bytes, and what to do about it.
-const OTHERS: [(&[u8], &str); 5] = [
-    (b"\x1f\x8b", "it is compressed by gzip; unpack it first: gzip -d"),
-    (b"\x28\xb5\x2f\xfd", "it is compressed by zstd; unpack it first: zstd -d"),
-    (b"\xfd7zXZ\0", "it is compressed by xz; unpack it first: xz -d"),
-    (b"QFI\xfb", "it is a qcow2 image; make a raw one: qemu-img convert -O raw"),
-    (b"hsqs", "it is a squashfs; boot one with --append rootfstype=squashfs is not what this command checks"),
-];
 
 /// Why a file is no root filesystem for a guest.
 #[derive(Debug, Error)]
@@ -36,7 +23,7 @@ pub enum RootFsError {
         /// The file.
         path: PathBuf,
         /// What it is, and what to do.
-        why: &'static str,
+        why: String,
     },
 }
 
@@ -56,15 +43,21 @@ impl RootFs {
     /// When it cannot be read, or is something else than an ext4 file system.
     pub fn open(path: &Path) -> Result<Self, RootFsError> {
         let mut head = Vec::new();
-        let read = nex_file::open_disk(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+        let read = nex_file::open_disk(path).and_then(|file| file.take(kind::START as u64).read_to_end(&mut head));
         read.map_err(|cause| RootFsError::Read { path: path.into(), cause })?;
-        if head.get(EXT4_MAGIC_OFFSET..EXT4_MAGIC_OFFSET + EXT4_MAGIC.len()) == Some(EXT4_MAGIC) {
+        if Format::Ext4.matches(&head) {
             return Ok(Self { path: path.into(), bytes: bytes(&head) });
         }
-        let known = OTHERS.iter().find(|(magic, _)| head.starts_with(magic));
-        let why = known.map_or("it has no ext4 superblock; make one with nex rootfs", |(_, why)| *why);
-        Err(RootFsError::Other { path: path.into(), why })
+        Err(RootFsError::Other { path: path.into(), why: what_it_is(&head) })
     }
+}
+
+/// What a file is that holds no ext4, and what to do.
+fn what_it_is(head: &[u8]) -> String {
+    let kind = kind::of(head);
+    let what = kind.map_or("it has no ext4 superblock".into(), |kind| format!("it is {}", kind.what));
+    let remedy = kind.and_then(FileKind::remedy);
+    format!("{what}; {}", remedy.as_deref().unwrap_or("make one with nex rootfs"))
 }
 
 /// How long the file system is, by its superblock.

@@ -48,16 +48,11 @@ pub enum Compression {
 impl Compression {
     /// How something is compressed that begins so. `None` for what is not compressed, or in a way that no decompressor here undoes.
     pub fn of(start: &[u8]) -> Option<Self> {
-        const GZIP: &[u8] = &[0x1f, 0x8b];
-        const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-        // The magic numbers of zstd's skippable frames end so, and begin with 0x50 to 0x5f.
-        const ZSTD_SKIPPABLE: &[u8] = &[0x2a, 0x4d, 0x18];
-        const XZ: &[u8] = b"\xfd7zXZ\0";
-        match start {
-            [0x50..=0x5f, rest @ ..] if rest.starts_with(ZSTD_SKIPPABLE) => Some(Self::Zstd),
-            start if start.starts_with(GZIP) => Some(Self::Gzip),
-            start if start.starts_with(ZSTD) => Some(Self::Zstd),
-            start if start.starts_with(XZ) => Some(Self::Xz),
+        use nex_file::kind::{Format, compression};
+        match compression(start)? {
+            Format::Gzip => Some(Self::Gzip),
+            Format::Zstd => Some(Self::Zstd),
+            Format::Xz => Some(Self::Xz),
             _ => None,
         }
     }

@@ -48,8 +48,8 @@ fn what_is_no_kernel_or_no_root_is_refused() -> Result<()> {
     refused(foreign_agent.arg("--agent").arg(foreign), &["is for arm64, and the kernel is for amd64"])?;
 
     for (content, words) in [
-        (&b"\x1f\x8b\x08"[..], "compressed by gzip; unpack it first: gzip -d"),
-        (b"\x28\xb5\x2f\xfd", "unpack it first: zstd -d"),
+        (&b"\x1f\x8b\x08"[..], "compressed with gzip; unpack it first: gunzip FILE"),
+        (b"\x28\xb5\x2f\xfd", "unpack it first: unzstd FILE"),
         (b"QFI\xfb", "qemu-img convert"),
         (b"", "it has no ext4 superblock"),
     ] {

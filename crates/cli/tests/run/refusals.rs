@@ -149,7 +149,7 @@ fn wrong_usage_and_wrong_files_are_nex_s_own_failures() -> Result<()> {
     refused(run.arg("--no-check"), 125, &words)?;
 
     fs::write(place.root(), layout::gzip(b"x")?)?;
-    refused(&mut place.nex()?, 125, &["compressed by gzip; unpack it first"])?;
+    refused(&mut place.nex()?, 125, &["compressed with gzip; unpack it first"])?;
     assert!(place.is_clean()?);
     Ok(())
 }
