@@ -78,7 +78,7 @@ pub fn find_directory<'a>(text: &'a str, root: &dyn Root) -> Result<&'a Path, Un
         Some(_) => "is no directory",
         None => "is not there",
     };
-    Err(Unstarted::new(NOT_STARTED, format!("the working directory {} {why}", shown(path))))
+    Err(Unstarted::new(NOT_STARTED, format!("the working directory {} {why}", short_path(path))))
 }
 
 /// The program's file: a path from the directory on, or the first program of this name in the `PATH` that the environment has.
@@ -98,17 +98,20 @@ pub fn find_program(name: &str, env: &[String], directory: &Path, root: &dyn Roo
         return Ok(program);
     }
     Err(match found.first() {
-        Some((place, Found::Directory)) => Unstarted::new(NOT_EXECUTABLE, format!("{} is a directory", shown(place))),
-        Some((place, _)) => Unstarted::new(NOT_EXECUTABLE, format!("{} is not executable", shown(place))),
-        None if name.contains('/') => Unstarted::new(NOT_FOUND, format!("there is no {}", shown(Path::new(name)))),
-        None => {
-            Unstarted::new(NOT_FOUND, format!("there is no '{}' in {}", shown(Path::new(name)), shown(Path::new(path))))
+        Some((place, Found::Directory)) => {
+            Unstarted::new(NOT_EXECUTABLE, format!("{} is a directory", short_path(place)))
         }
+        Some((place, _)) => Unstarted::new(NOT_EXECUTABLE, format!("{} is not executable", short_path(place))),
+        None if name.contains('/') => Unstarted::new(NOT_FOUND, format!("there is no {}", short_path(Path::new(name)))),
+        None => Unstarted::new(
+            NOT_FOUND,
+            format!("there is no '{}' in {}", short_path(Path::new(name)), short_path(Path::new(path))),
+        ),
     })
 }
 
 /// A path as a message may show it, whoever has chosen it.
-fn shown(path: &Path) -> String {
+fn short_path(path: &Path) -> String {
     nex_text::short_name(path.as_os_str().as_bytes())
 }
 
