@@ -7,7 +7,7 @@ use nex_kernel::ModulesError;
 use thiserror::Error;
 
 use crate::drive::DriveError;
-use crate::root_fs::RootFsError;
+use crate::root_fs::RootError;
 use crate::verity::VerityError;
 
 /// Why a guest cannot be started, or followed. What happens in the guest is no error.
@@ -23,7 +23,7 @@ pub enum Error {
     },
     /// The root filesystem is none.
     #[error(transparent)]
-    RootFs(#[from] RootFsError),
+    Root(#[from] RootError),
     /// The kernel's file cannot be read.
     #[error(transparent)]
     Kernel(nex_kernel::Error),

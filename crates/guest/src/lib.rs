@@ -10,6 +10,7 @@
 mod agent_channel;
 mod choice;
 mod deadline;
+mod disk;
 mod drive;
 mod error;
 mod guest_kernel;
@@ -30,7 +31,7 @@ pub use drive::{DriveError, UnnamedDrive, create_overlay_drive, overlay_drive, w
 pub use error::Error;
 pub use guest_kernel::{GuestKernel, KernelOptions};
 pub use overlay::Overlay;
-pub use root_fs::{RootFs, RootFsError};
+pub use root_fs::RootError;
 pub use session::{Session, Step};
 pub use setup::{MachineOptions, Setup};
 pub use stages::Stages;

@@ -9,7 +9,7 @@ use crate::choice::{Choice, VmmOptions};
 use crate::error::Error;
 use crate::guest_kernel::{GuestKernel, KernelOptions};
 use crate::overlay::{Overlay, ReadyOverlay};
-use crate::root_fs::RootFs;
+use crate::root_fs;
 use crate::session::Session;
 use crate::verity::{self, ReadyVerity, Verity};
 
@@ -56,8 +56,8 @@ impl Setup {
     /// # Errors
     /// When something is missing.
     pub fn new(root: &Path, options: &MachineOptions, vmm: &VmmOptions) -> Result<Self, Error> {
-        let root = RootFs::open(root)?;
-        let checked = options.verity.as_ref().map(|verity| verity.prepare(&root)).transpose()?;
+        root_fs::check(root)?;
+        let checked = options.verity.as_ref().map(|verity| verity.prepare(root)).transpose()?;
         let (required, optional) = modules(options, vmm);
         let kernel = GuestKernel::prepare(&options.kernel, options.bus, &required, &optional)?;
         let (access, mode) = match (&options.overlay, &checked) {
@@ -70,7 +70,7 @@ impl Setup {
             max_kernel: kernel.max,
             initramfs: kernel.initramfs(),
             command_line: format!("root={} {mode}", options.bus.device(0)),
-            drives: vec![Drive { file: root.path, access, bus: options.bus }],
+            drives: vec![Drive { file: root.into(), access, bus: options.bus }],
             memory_mib: options.memory_mib,
             vcpus: options.vcpus,
         };

@@ -5,10 +5,11 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use nex_ext4::reader::Superblock as Ext4;
 use nex_verity::{BLOCK_SIZE, NotATree, RootHash, SUPERBLOCK_SIZE, Superblock, Table};
 use nex_vmm::{Access, Machine};
 
-use crate::root_fs::RootFs;
+use crate::disk::Disk;
 
 /// The module that checks.
 pub const MODULE: &str = "dm_verity";
@@ -99,27 +100,24 @@ impl Verity {
     ///
     /// # Errors
     /// When it is not, or cannot be read.
-    pub(crate) fn prepare(&self, root: &RootFs) -> Result<ReadyVerity, VerityError> {
+    pub(crate) fn prepare(&self, root: &Path) -> Result<ReadyVerity, VerityError> {
         let path = &self.hashes;
         let failed = |path: &Path| {
             let path = path.to_path_buf();
             move |cause| VerityError::Read { path, cause }
         };
         let open = |path: &Path| nex_file::open_disk(path).map_err(failed(path));
-        let (data, hashes) = (open(&root.path)?, open(path)?);
+        let (data, hashes) = (open(root)?, open(path)?);
         let same = is_same(&data, &hashes).map_err(failed(path))?;
-        let (length, covered) = (nex_file::length(&data).map_err(failed(&root.path))?, root.bytes);
-        if length < covered {
-            let why = format!("the file has {length} bytes, and the file system in it {covered}");
-            return Err(failed(&root.path)(io::Error::other(why)));
-        }
+        let file_system = Ext4::read(&Disk(data)).map_err(|error| failed(root)(io::Error::other(error)))?;
+        let covered = file_system.size();
         let offset = if same { covered } else { 0 };
         let superblock = read(&hashes, offset, SUPERBLOCK_SIZE).map_err(failed(path))?;
         let superblock =
             Superblock::decode(&superblock).map_err(|why| VerityError::NoTree { path: path.clone(), why })?;
         let blocks = covered / BLOCK_SIZE;
         if superblock.data_blocks != blocks {
-            let (hashes, root, tree) = (path.clone(), root.path.clone(), superblock.data_blocks);
+            let (hashes, root, tree) = (path.clone(), root.into(), superblock.data_blocks);
             return Err(VerityError::Other { hashes, root, tree, file_system: blocks });
         }
         let (wanted, length) =
