@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_not_stored() -> io::Result<()> {
+    fn an_endless_line_is_not_kept() -> io::Result<()> {
         let (mut channel, mut agent) = connected()?;
         for _ in 0..100 {
             agent.write_all(&[b'x'; CHUNK / 2])?;

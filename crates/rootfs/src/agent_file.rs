@@ -175,7 +175,11 @@ mod tests {
 
     fn copied(agent: &AgentFile) -> Result<Vec<u8>, AgentFileError> {
         let mut bytes = Vec::new();
-        agent.copy_to(|part| Ok::<_, AgentFileError>(bytes.extend_from_slice(part))).map(|()| bytes)
+        agent.copy_to(|part| {
+            bytes.extend_from_slice(part);
+            Ok::<_, AgentFileError>(())
+        })?;
+        Ok(bytes)
     }
 
     #[test]

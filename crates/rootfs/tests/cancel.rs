@@ -66,9 +66,11 @@ fn options(tar: &Path, agent: &Path, output: &Path, cancel: &Cancel, workspace: 
     })
 }
 
+type Built = std::result::Result<Report, Box<Error>>;
+
 /// A build whose image comes through a FIFO, by and by.
 struct Running {
-    build: JoinHandle<std::result::Result<Report, Error>>,
+    build: JoinHandle<Built>,
     cancel: Cancel,
     workspace: Workspace,
     /// Lets the rest of the image come.
@@ -99,7 +101,7 @@ fn start(place: &Path, name: &str) -> Result<Running> {
         }
     });
     let (events, reading) = told();
-    let build = thread::spawn(move || build(&options, &events));
+    let build = thread::spawn(move || build(&options, &events).map_err(Box::new));
     reading.recv_timeout(SOON)?;
     Ok(Running { build, cancel, workspace, go_on })
 }
@@ -108,7 +110,7 @@ fn image() -> Result<Vec<u8>> {
     layer::tar(&[Entry::directory("etc"), Entry::file("large", vec![1; 3_000_000])])
 }
 
-fn ended(build: JoinHandle<std::result::Result<Report, Error>>) -> Result<std::result::Result<Report, Error>> {
+fn ended(build: JoinHandle<Built>) -> Result<Built> {
     build.join().map_err(|_| Failure::new("the build panicked"))
 }
 
@@ -122,7 +124,7 @@ fn of_two_builds_the_cancelled_one_ends_and_leaves_nothing() -> Result<()> {
     let started = Instant::now();
     cancelled.cancel.cancel();
     let result = ended(cancelled.build)?;
-    assert!(matches!(result, Err(Error::Cancelled(_))), "{result:?}");
+    assert!(result.as_ref().is_err_and(|error| matches!(**error, Error::Cancelled(_))), "{result:?}");
     assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
     assert_eq!(names("cancelled")?, 0);
 

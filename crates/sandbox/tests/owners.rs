@@ -24,6 +24,8 @@ const ENDS: &[u8] = b"\xb8\x3c\0\0\0\x31\xff\x0f\x05";
 /// `pause()`, again and again.
 const HANGS: &[u8] = b"\xb8\x22\0\0\0\x0f\x05\xeb\xf7";
 
+type Test = fn() -> Result<()>;
+
 fn main() -> ExitCode {
     match Role::of_this_process() {
         Some(Role::SandboxMonitor) => return nex_sandbox::run_monitor(),
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
     if !cfg!(target_arch = "x86_64") {
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, fn() -> Result<()>); 3] = [
+    let tests: [(&str, Test); 3] = [
         ("a_run_does_not_end_with_the_thread_that_started_it", a_run_does_not_end_with_the_thread_that_started_it),
         (
             "of_two_runs_the_cancelled_one_ends_and_leaves_nothing",

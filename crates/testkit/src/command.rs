@@ -33,6 +33,15 @@ pub fn run(command: &mut Command) -> Result<Vec<u8>> {
     )))
 }
 
+/// The numbers of the processes that a process has started and that still are, whichever of its threads did it.
+pub fn children(process: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    let numbers =
+        |children: String| children.split_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<_>>();
+    tasks.map(of).flat_map(numbers).collect()
+}
+
 /// The numbers of the processes that have this word among their arguments. One that has ended has none.
 pub fn running(word: &str) -> Vec<u32> {
     let of = |entry: &Path| {

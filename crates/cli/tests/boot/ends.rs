@@ -19,11 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn guest_of(nex: u32) -> Result<u32> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        let children = fs::read_to_string(format!("/proc/{nex}/task/{nex}/children"))?;
-        for child in children.split_whitespace() {
+        for child in command::children(nex) {
             let name = fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
             if name.starts_with("qemu-system") {
-                return child.parse().map_err(|_| Failure::new("no number"));
+                return Ok(child);
             }
         }
         thread::sleep(Duration::from_millis(10));

@@ -32,12 +32,6 @@ fn start(run: &mut Command) -> Result<Child> {
     Err(Failure::new(format!("{line:?} in place of the first line: {said}")))
 }
 
-/// The processes whose parent this is.
-fn children(process: u32) -> Result<Vec<u32>> {
-    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
-    Ok(children.split_whitespace().filter_map(|number| number.parse().ok()).collect())
-}
-
 fn signal(name: &str, process: u32) -> Result<()> {
     command::run(Command::new("kill").args([name, &process.to_string()])).map(drop)
 }
@@ -49,7 +43,7 @@ fn ctrl_c_stops_the_program_and_then_the_guest() -> Result<()> {
     // Who asks for an end by SIGTERM wants to know how the program took it; a shell wants to know that it was Ctrl-C.
     for (name, signalled, status) in [("-INT", 2, (None, Some(2))), ("-TERM", 15, (Some(7), None))] {
         let child = start(&mut place.script(&["--format", "json"], script)?)?;
-        let guest = children(child.id())?;
+        let guest = command::children(child.id());
         assert_eq!(guest.len(), 1);
         signal(name, child.id())?;
         let result = child.wait_with_output()?;
@@ -75,7 +69,7 @@ fn who_has_read_enough_ends_the_run_quietly() -> Result<()> {
     let (mut reader, mut line) = (BufReader::new(reader), String::new());
     reader.read_line(&mut line)?;
     assert_eq!(line, "up\n");
-    let guest = children(child.id())?;
+    let guest = command::children(child.id());
     drop(reader);
     assert_eq!(child.wait()?.code(), Some(141));
     assert!(guest.len() == 1 && !Path::new(&format!("/proc/{}", guest[0])).exists());
@@ -95,7 +89,7 @@ fn who_has_read_enough_ends_the_run_quietly() -> Result<()> {
 fn whatever_ends_nex_ends_the_guest() -> Result<()> {
     let Some(place) = Place::new(json!({}))? else { return Ok(()) };
     let mut child = start(&mut place.script(&[], "echo up; sleep 1000")?)?;
-    let guest = children(child.id())?;
+    let guest = command::children(child.id());
     signal("-KILL", child.id())?;
     child.wait()?;
     let deadline = Instant::now() + PATIENCE;

@@ -127,7 +127,7 @@ fn what_a_script_does_outside_is_done_each_time() -> Result<()> {
 }
 
 #[test]
-fn what_others_change_meanwhile_is_not_stored() -> Result<()> {
+fn what_others_change_meanwhile_is_not_kept() -> Result<()> {
     let world = World::new()?;
     fs::create_dir(world.path("input"))?;
     fs::write(world.path("input/file"), "before")?;
@@ -171,7 +171,7 @@ fn a_damaged_record_is_no_record() -> Result<()> {
 }
 
 #[test]
-fn a_failed_script_is_not_stored() -> Result<()> {
+fn a_failed_script_is_not_kept() -> Result<()> {
     let world = World::new()?;
     for _ in 0..2 {
         let mut command = world.command("image", "echo tried; exit 3\n")?;

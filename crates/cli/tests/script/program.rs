@@ -128,8 +128,8 @@ fn init_is_executed_from_a_copy_that_cannot_be_changed() -> Result<()> {
 fn program_of_init(nex: &Child) -> Result<((u64, u64), StatVfsMountFlags)> {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(50) {
-        for monitor in children(nex.id()) {
-            for init in children(monitor) {
+        for monitor in command::children(nex.id()) {
+            for init in command::children(monitor) {
                 let name = fs::read(format!("/proc/{init}/cmdline")).unwrap_or_default();
                 if name.starts_with(b"nex-sandbox-init\0") {
                     let program = File::open(format!("/proc/{init}/exe"))?;
@@ -141,16 +141,6 @@ fn program_of_init(nex: &Child) -> Result<((u64, u64), StatVfsMountFlags)> {
         std::thread::sleep(Duration::from_millis(10));
     }
     Err(Failure::new("no init was started"))
-}
-
-/// The processes that a process has started.
-fn children(pid: u32) -> Vec<u32> {
-    let mut found = Vec::new();
-    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        found.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-    }
-    found
 }
 
 /// The loader sees what is granted: outside, the file that it is of is its own.

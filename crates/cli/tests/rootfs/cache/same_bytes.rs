@@ -89,7 +89,7 @@ fn a_build_begins_where_the_known_layers_end() -> Result<()> {
 }
 
 #[test]
-fn what_does_not_fit_is_told_as_without_a_cache_and_not_stored() -> Result<()> {
+fn what_does_not_fit_is_told_as_without_a_cache_and_not_kept() -> Result<()> {
     let world = World::new()?;
     let large = Entry::file("large", vec![7; 40 << 20]);
     let image = world.image("layout", &Image::of(&[vec![Entry::file("small", "x")], vec![large]])?)?;
@@ -108,7 +108,7 @@ fn what_does_not_fit_is_told_as_without_a_cache_and_not_stored() -> Result<()> {
 }
 
 #[test]
-fn tars_directories_and_nothing_are_not_stored() -> Result<()> {
+fn tars_directories_and_nothing_are_not_kept() -> Result<()> {
     let world = World::new()?;
     fs::write(world.path("root.tar"), nex_testkit::layer::tar(&[Entry::file("a", "a")])?)?;
     fs::create_dir(world.path("root"))?;
