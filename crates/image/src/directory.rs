@@ -23,8 +23,8 @@ use self::header::{Entry, Kind};
 use self::sink::Sink;
 use self::xattr::Xattrs;
 use crate::error::{Error, LayerError};
-use crate::layer::pipe::{PipeReader, Stop, spawn_stage};
 use crate::limits::TREE_LEVELS;
+use crate::pipe::{PipeReader, Stop, spawn_stage};
 
 /// Pieces that wait for the next stage; the sink's pool is as large.
 const DEPTH: usize = 4;

@@ -7,6 +7,7 @@
 mod json;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use nex_text::short_name;
 use serde::{Deserialize, Deserializer};
@@ -204,6 +205,17 @@ impl Manifest {
 
 fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+/// Reads a document that may have `limit` bytes at most.
+pub(crate) fn read_document(what: &str, content: impl Read, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let read = content.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|source| Error::Io { action: "read", place: what.to_owned(), source })?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::Limit { what: what.to_owned(), limit, unit: "bytes" });
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use nex_text::{name, short_name};
 
+use crate::compression::Compression;
 use crate::digest::Digest;
-use crate::layer::{Compression, LayerDigest};
+use crate::layer::LayerDigest;
 use crate::no_root::NoRoot;
 use crate::platform::Platform;
 use crate::reference::ReferenceError;

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::blob::{Ahead, Expected, OpenBlob};
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::{Error, LayerError};
 use crate::keep::Keep;
-use crate::layer::{Job, Layer, LayerReader};
+use crate::layer::Layer;
+use crate::layer_stream::{Job, LayerReader};
 use crate::limits::Limits;
 use crate::platform::Platform;
 use crate::progress::Progress;
-use crate::reference::Reference;
 use crate::registry;
-use crate::source::{self, Ahead, Expected, OpenBlob};
 
 /// How images are looked for.
 #[derive(Clone, Debug)]
@@ -54,11 +54,6 @@ pub struct Image {
     limits: Limits,
     /// Decompressed bytes of all layers that were taken so far.
     unpacked: Arc<AtomicU64>,
-}
-
-/// Finds an image. The layers are not read yet.
-pub fn open(reference: &Reference, options: &Options) -> Result<Image, Error> {
-    source::open(reference, options)
 }
 
 /// What a source found.

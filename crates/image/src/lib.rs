@@ -10,7 +10,10 @@
 //!
 //! [`ReadAhead`] gives one layer after the other, and has the next ones decompressed and hashed meanwhile.
 
+mod blob;
+mod compression;
 mod config;
+mod decoder;
 pub mod digest;
 mod directory;
 mod document;
@@ -18,8 +21,10 @@ mod error;
 mod image;
 mod keep;
 mod layer;
+mod layer_stream;
 mod limits;
 mod no_root;
+mod pipe;
 pub mod platform;
 mod progress;
 mod read_ahead;
@@ -28,12 +33,14 @@ pub mod registry;
 mod source;
 mod timestamp;
 
+pub use compression::Compression;
 pub use config::{Config, History};
 pub use digest::Digest;
 pub use error::{Error, LayerError, Mismatch};
-pub use image::{Image, Options, open};
+pub use image::{Image, Options};
 pub use keep::{Keep, Known, NewBlob};
-pub use layer::{Compression, Layer, LayerDigest, LayerReader, LayerSummary};
+pub use layer::{Layer, LayerDigest};
+pub use layer_stream::{LayerReader, LayerSummary};
 pub use limits::Limits;
 pub use no_root::{Instead, NoRoot};
 pub use platform::Platform;
@@ -41,3 +48,4 @@ pub use progress::{NoProgress, Progress};
 pub use read_ahead::ReadAhead;
 pub use reference::{ImageName, Reference, ReferenceError, RegistryReference, TarSource};
 pub use registry::Options as RegistryOptions;
+pub use source::open;

@@ -5,7 +5,7 @@ use std::fmt;
 use nex_file::kind::FileKind;
 use nex_text::short_name;
 
-use crate::layer::Compression;
+use crate::compression::Compression;
 
 /// What was named as the tar of a root filesystem, and is none.
 #[derive(Debug, PartialEq, Eq)]

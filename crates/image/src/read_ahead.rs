@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::error::Error;
 use crate::image::Image;
-use crate::layer::LayerReader;
+use crate::layer_stream::LayerReader;
 use crate::progress::Progress;
 
 /// Layers ahead at the most: each one's buffers take some MiB, and its reader a few threads.

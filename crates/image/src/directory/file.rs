@@ -11,7 +11,7 @@ use rustix::fs::Stat;
 
 use super::header::{Kind, SparseMap, padding};
 use super::{Walk, xattr};
-use crate::layer::pipe::Stop;
+use crate::pipe::Stop;
 
 /// The most runs of bytes that are told apart in a file, which take 64 MiB of memory at most. Whoever reads the tar takes one more.
 const MOST_RUNS: usize = (1 << 20) - 1;

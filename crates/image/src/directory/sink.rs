@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::layer::pipe::{Buffer, PipeWriter, Pool, Stop};
+use crate::pipe::{Buffer, PipeWriter, Pool, Stop};
 
 const BUFFER_BYTES: usize = 256 << 10;
 /// A tar ends with two blocks of zeros.

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use nex_file::kind;
 
-use super::ReferenceError;
-use crate::layer::Compression;
-use crate::layer::decoder::Decoder;
+use super::error::ReferenceError;
+use crate::compression::Compression;
+use crate::decoder::Decoder;
 
 /// Bytes at the start of a file that tell an archive's kind.
 const SNIFFED: usize = 1 << 20;

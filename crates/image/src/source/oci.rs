@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::io::Read;
 use std::sync::Arc;
 
-use super::{Ahead, Blob, Expected, OpenBlob, read_document};
+use crate::blob::{Ahead, Blob, Expected, OpenBlob};
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::document::{Descriptor, Document, Manifest};
+use crate::document::{Descriptor, Document, Manifest, read_document};
 use crate::error::{Error, Mismatch};
 use crate::image::{Found, Image, Options};
 use crate::layer::Layer;

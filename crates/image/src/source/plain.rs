@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{OpenBlob, plain_blob};
+use crate::blob::{OpenBlob, plain_blob};
 use crate::config::Config;
 use crate::directory;
 use crate::error::{Error, LayerError};

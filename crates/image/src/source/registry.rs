@@ -11,7 +11,7 @@ use std::io::{Cursor, Read};
 use std::sync::{Arc, OnceLock};
 
 use super::oci::{BlobStore, Resolver, check_digest};
-use super::{Ahead, Blob, Expected};
+use crate::blob::{Ahead, Blob, Expected};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::{Image, Options};
@@ -62,24 +62,6 @@ fn find(reference: &RegistryReference, reached: Reached, options: &Options) -> R
         keep.keep_reference(&name, &Known { digest, media_type });
     }
     Ok(image)
-}
-
-/// A tag that is not there: says which ones are, if the registry tells.
-fn with_tags(registry: &Registry, reference: &RegistryReference, error: crate::registry::Error) -> Error {
-    if !matches!(error, crate::registry::Error::ManifestNotFound { .. }) {
-        return error.into();
-    }
-    match registry.tags() {
-        Ok(mut available) => {
-            available.sort();
-            Error::NoSuchImage {
-                wanted: reference.tag_or_digest(),
-                place: format!("{}/{}", reference.registry, reference.repository),
-                available,
-            }
-        }
-        Err(_) => error.into(),
-    }
 }
 
 /// A registry behind what it has sent before; without a registry, that alone.

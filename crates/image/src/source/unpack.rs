@@ -13,10 +13,11 @@ use nex_file::private::unnamed_file;
 use nex_text::{name, shell_word};
 
 use super::form::Form;
+use crate::compression::Compression;
+use crate::decoder::Decoder;
 use crate::error::{Error, LayerError};
 use crate::image::Options;
-use crate::layer::Compression;
-use crate::layer::decoder::{Budget, Decoder, failure};
+use crate::layer_stream::budget::{Budget, failure};
 
 /// Bytes that are unpacked at once.
 const PIECE: usize = 256 << 10;

@@ -1,12 +1,11 @@
 //! Asks for an image at its mirrors, and then at its own place.
 
 use super::super::oci::check_digest;
-use super::with_tags;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::Image;
 use crate::reference::RegistryReference;
-use crate::registry::{Candidate, Options, Registry};
+use crate::registry::{self, Candidate, Options, Registry};
 
 /// The place that has answered, and its manifest.
 pub(super) struct Reached {
@@ -69,6 +68,24 @@ fn manifest(candidate: &Candidate, registry: &Registry) -> Result<Manifest, Erro
     let digest = reference.digest.unwrap_or_else(|| Digest::sha256(&content));
     check_digest(&format!("manifest of {reference}"), &content, digest)?;
     Ok((media_type, content, digest))
+}
+
+/// A tag that is not there: says which ones are, if the registry tells.
+fn with_tags(registry: &Registry, reference: &RegistryReference, error: registry::Error) -> Error {
+    if !matches!(error, registry::Error::ManifestNotFound { .. }) {
+        return error.into();
+    }
+    match registry.tags() {
+        Ok(mut available) => {
+            available.sort();
+            Error::NoSuchImage {
+                wanted: reference.tag_or_digest(),
+                place: format!("{}/{}", reference.registry, reference.repository),
+                available,
+            }
+        }
+        Err(_) => error.into(),
+    }
 }
 
 /// Whoever has the manifest is asked for all else, with all patience.

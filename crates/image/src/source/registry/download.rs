@@ -15,9 +15,9 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::supply::Supply;
+use crate::blob::Blob;
 use crate::digest::Digest;
 use crate::keep::NewBlob;
-use crate::source::Blob;
 
 /// Bytes that go into the spool at once.
 const PIECE: usize = 256 << 10;

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::download::{Download, DownloadReader};
 use super::supply::Supply;
-use crate::source::{Ahead, Expected};
+use crate::blob::{Ahead, Expected};
 
 /// Connections for layers at once. One rarely fills a line to a registry far away, and many small layers cost a round trip
 /// each; more than a few, and registries count them as abuse. Docker opens 3, skopeo and podman 6.

@@ -4,13 +4,15 @@ use std::io::{self, BufRead, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::Compression;
-use crate::error::LayerError;
-
 /// The largest window that deflate has, as a power of two.
 const WINDOW_BITS: u8 = 15;
 /// The first byte of a member.
 const MEMBER_START: u8 = 0x1f;
+
+/// Something that is no member follows the last one.
+#[derive(Debug, thiserror::Error)]
+#[error("something else follows the gzip data")]
+pub(crate) struct TrailingData;
 
 /// Decompresses all members. Each one's CRC and length are checked by the inflater.
 pub(crate) struct GzipReader<R> {
@@ -55,9 +57,7 @@ impl<R: BufRead> GzipReader<R> {
                     self.inflater.reset(true);
                     self.state = State::Member;
                 }
-                Some(_) => {
-                    return Err(io::Error::other(LayerError::TrailingGarbage { compression: Compression::Gzip }));
-                }
+                Some(_) => return Err(io::Error::other(TrailingData)),
             }
         }
         Ok(true)

@@ -1,10 +1,10 @@
 //! The third stage: hashes the tar on its way, and checks the diff_id.
 
-use super::LayerSummary;
 use super::decompress::TarFacts;
-use super::pipe::{PipeReader, spawn_stage};
+use super::job::LayerSummary;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{LayerError, Mismatch};
+use crate::pipe::{PipeReader, spawn_stage};
 
 /// Buffers that wait for the caller; the pool of the stage before bounds them anyway.
 const DEPTH: usize = 8;

@@ -2,12 +2,14 @@
 
 use nex_file::kind;
 
-use super::blob::BlobFacts;
-use super::decoder::{Budget, Decoder, failure};
-use super::pipe::{PipeReader, PipeWriter, Pool, Stop, spawn_stage};
-use super::{Compression, Job};
+use super::budget::{Budget, failure};
+use super::job::Job;
+use super::read::BlobFacts;
+use crate::compression::Compression;
+use crate::decoder::Decoder;
 use crate::error::LayerError;
 use crate::no_root::{Instead, NoRoot};
+use crate::pipe::{PipeReader, PipeWriter, Pool, Stop, spawn_stage};
 
 const BUFFER_BYTES: usize = 512 << 10;
 const BUFFERS: usize = 8;

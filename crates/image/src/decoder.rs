@@ -1,11 +1,14 @@
-//! Decompressors: for each compression its own, with one count of what goes in and one bound on what may come out.
+//! Decompressors: for each compression its own, with one count of what goes in.
+
+mod gzip;
 
 use std::io::{self, BufRead, Read};
 
-use super::Compression;
-use super::gzip::GzipReader;
-use crate::error::LayerError;
-use crate::limits::{Limits, XZ_MEMORY, ZSTD_WINDOW_LOG};
+use self::gzip::GzipReader;
+use crate::compression::Compression;
+use crate::limits::{XZ_MEMORY, ZSTD_WINDOW_LOG};
+
+pub(crate) use self::gzip::TrailingData;
 
 /// Counts what the decoder takes, for the ratio.
 pub(crate) struct Counted<R> {
@@ -75,42 +78,5 @@ impl<R: BufRead> Read for Decoder<R> {
             Decoder::Zstd(decoder) => decoder.read(out),
             Decoder::Xz(reader) => reader.read(out),
         }
-    }
-}
-
-/// Counts decompressed bytes against the limit on how much something may grow.
-pub(crate) struct Budget {
-    limits: Limits,
-    spent: u64,
-}
-
-impl Budget {
-    /// Nothing has been decompressed yet.
-    pub(crate) fn new(limits: &Limits) -> Budget {
-        Budget { limits: limits.clone(), spent: 0 }
-    }
-
-    /// Decompressed bytes so far.
-    pub(crate) fn spent(&self) -> u64 {
-        self.spent
-    }
-
-    /// Counts bytes that came out of so many in all.
-    pub(crate) fn spend(&mut self, bytes: u64, compressed: u64) -> Result<(), LayerError> {
-        self.spent += bytes;
-        if self.spent > self.limits.ratio_free_bytes && self.spent > compressed.saturating_mul(self.limits.ratio) {
-            return Err(LayerError::Ratio { limit: self.limits.ratio });
-        }
-        Ok(())
-    }
-}
-
-/// Tells the errors of an earlier stage, which pass through the decoder, from the decoder's own.
-pub(crate) fn failure(error: io::Error, compression: Compression) -> LayerError {
-    let own = error.get_ref().is_none_or(|inner| !inner.is::<LayerError>());
-    match (error.kind(), own) {
-        (_, false) => LayerError::from_io(error),
-        (io::ErrorKind::UnexpectedEof, true) => LayerError::Truncated { compression },
-        _ => LayerError::Corrupt { compression, detail: error.to_string() },
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Job;
-use super::pipe::{PipeReader, Pool, Stop, spawn_stage};
+use super::job::Job;
+use crate::blob::Blob;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{LayerError, Mismatch};
-use crate::source::Blob;
+use crate::pipe::{PipeReader, Pool, Stop, spawn_stage};
 
 const BUFFER_BYTES: usize = 256 << 10;
 const BUFFERS: usize = 6;

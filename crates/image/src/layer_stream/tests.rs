@@ -10,12 +10,14 @@ use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 use nex_testkit::noise;
 
-use super::{Compression, Job, Layer, LayerReader, LayerSummary};
+use super::{Job, LayerReader, LayerSummary};
+use crate::blob::Blob;
+use crate::compression::Compression;
 use crate::digest::Digest;
 use crate::error::{Error, LayerError};
+use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::progress::{NoProgress, Progress};
-use crate::source::Blob;
 
 /// A tar that is larger than all buffers of the pipeline, and compresses badly enough to be so compressed too.
 fn tar() -> Vec<u8> {
