@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use libfuzzer_sys::fuzz_target;
 use nex_fuzz::place;
-use nex_image::{Digest, Platform, Reference};
+use nex_image::{Platform, Reference};
+use nex_registry::Digest;
 
 fuzz_target!(|data: &[u8]| {
     match Reference::parse(OsStr::from_bytes(data)) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::{env, fs};
 
-use nex_image::{Limits, Options, Platform, RegistryOptions};
+use nex_image::{Limits, Options, Platform};
 use tempfile::TempDir;
 
 /// A directory in memory, in the one that `NEX_FUZZ_DIRECTORY` names: libFuzzer ends without cleaning up, so who starts it
@@ -36,7 +36,7 @@ pub fn options() -> Options {
         offline: true,
         keep: None,
         aside: None,
-        registry: RegistryOptions::default(),
+        registry: nex_registry::Options::default(),
         limits: Limits {
             document_bytes: 1 << 20,
             layers: 32,

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use nex_image::{Limits, NoProgress, Options, Platform, Reference, RegistryOptions, open};
+use nex_image::{Limits, NoProgress, Options, Platform, Reference, open};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let text = std::env::args_os().nth(1).ok_or("usage: read-image REFERENCE")?;
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         offline: false,
         keep: None,
         aside: None,
-        registry: RegistryOptions::from_environment(),
+        registry: nex_registry::Options::from_environment(),
         limits: Limits::default(),
     };
     let image = open(&Reference::parse(&text)?, &options)?;

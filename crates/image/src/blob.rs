@@ -3,7 +3,8 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use crate::digest::Digest;
+use nex_registry::Digest;
+
 use crate::error::Error;
 
 /// A layer's blob on its way: its bytes in order, not verified.

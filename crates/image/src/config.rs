@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use nex_registry::Digest;
 use nex_text::short_name;
 use serde::Deserialize;
 
-use crate::digest::Digest;
 use crate::document::json;
 use crate::error::Error;
 use crate::platform::Platform;

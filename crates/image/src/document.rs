@@ -9,10 +9,10 @@ mod json;
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use nex_registry::Digest;
 use nex_text::short_name;
 use serde::{Deserialize, Deserializer};
 
-use crate::digest::Digest;
 use crate::error::Error;
 use crate::platform::Platform;
 

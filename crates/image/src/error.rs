@@ -5,15 +5,14 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nex_registry::{Digest, transport};
 use nex_text::{name, short_name};
 
 use crate::compression::Compression;
-use crate::digest::Digest;
 use crate::layer::LayerDigest;
 use crate::no_root::NoRoot;
 use crate::platform::Platform;
 use crate::reference::ReferenceError;
-use crate::registry;
 
 /// Why an image cannot be opened, or a layer not be read.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +21,8 @@ pub enum Error {
     #[error(transparent)]
     Reference(#[from] ReferenceError),
     /// The registry failed.
-    #[error(transparent)]
-    Registry(Box<registry::Error>),
+    #[error("{0}{elsewhere}", elsewhere = elsewhere(.0))]
+    Registry(Box<nex_registry::Error>),
     /// The system refused something.
     #[error("cannot {action} {place}: {source}")]
     Io {
@@ -248,8 +247,8 @@ pub enum LayerError {
     #[error("{0}")]
     Tree(#[source] Box<Error>),
     /// The registry failed.
-    #[error(transparent)]
-    Registry(Box<registry::Error>),
+    #[error("{0}{elsewhere}", elsewhere = elsewhere(.0))]
+    Registry(Box<nex_registry::Error>),
     /// A thread ended without a word.
     #[error("the thread that was to {stage} it stopped unexpectedly; please report this")]
     StageDied {
@@ -276,8 +275,8 @@ impl fmt::Display for Mismatch {
     }
 }
 
-impl From<registry::Error> for Error {
-    fn from(error: registry::Error) -> Error {
+impl From<nex_registry::Error> for Error {
+    fn from(error: nex_registry::Error) -> Error {
         Error::Registry(Box::new(error))
     }
 }
@@ -310,11 +309,22 @@ impl LayerError {
     pub(crate) fn from_io(error: io::Error) -> LayerError {
         match error.downcast::<LayerError>() {
             Ok(inner) => inner,
-            Err(error) => match error.downcast::<registry::Error>() {
+            Err(error) => match error.downcast::<nex_registry::Error>() {
                 Ok(inner) => LayerError::Registry(Box::new(inner)),
                 Err(error) => LayerError::Read(error),
             },
         }
+    }
+}
+
+/// Where else an image may come from than from a registry that wants no more requests.
+fn elsewhere(error: &nex_registry::Error) -> &'static str {
+    match error {
+        nex_registry::Error::Transport(transport::Error::RateLimited { .. }) => {
+            ", or save the image elsewhere and use docker-archive:FILE"
+        }
+        nex_registry::Error::GaveUp { source, .. } => elsewhere(source),
+        _ => "",
     }
 }
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nex_registry::Digest;
+
 use crate::blob::{Ahead, Expected, OpenBlob};
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::error::{Error, LayerError};
 use crate::keep::Keep;
 use crate::layer::Layer;
@@ -15,7 +16,6 @@ use crate::layer_stream::{Job, LayerReader};
 use crate::limits::Limits;
 use crate::platform::Platform;
 use crate::progress::Progress;
-use crate::registry;
 
 /// How images are looked for.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Options {
     /// Whether registries must not be asked.
     pub offline: bool,
     /// How registries are reached.
-    pub registry: registry::Options,
+    pub registry: nex_registry::Options,
     /// What an image may ask for.
     pub limits: Limits,
     /// Where what registries send is kept.

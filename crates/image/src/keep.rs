@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 
-use crate::digest::Digest;
+use nex_registry::Digest;
 
 /// A place that keeps blobs by their digests, and which digest a name had. It may forget anything at any time.
 pub trait Keep: fmt::Debug + Send + Sync {

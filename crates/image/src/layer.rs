@@ -2,9 +2,8 @@
 
 use std::fmt;
 
+use nex_registry::Digest;
 use nex_text::short_digest;
-
-use crate::digest::Digest;
 
 /// One layer, as the manifest and the config describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]

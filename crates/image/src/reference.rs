@@ -12,7 +12,6 @@
 
 mod error;
 mod hint;
-mod registry;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -20,9 +19,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use nex_registry::{Digest, RegistryReference};
+
 pub use self::error::ReferenceError;
-pub use self::registry::{RegistryReference, RegistryReferenceError};
-use crate::digest::Digest;
 
 /// Where an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nex_image::registry::Security;
-use nex_image::{Error, Image, Limits, NoProgress, Options, RegistryOptions, open};
+use nex_image::{Error, Image, Limits, NoProgress, Options, open};
+use nex_registry::transport::Security;
 
 /// Debian's registry server, ended with the test.
 struct Server {
@@ -48,7 +48,8 @@ fn run(directory: &Path, command: &str) {
 }
 
 fn open_text(text: &str) -> Result<Image, Error> {
-    let registry = RegistryOptions { security: Security::PlainHttp, ..RegistryOptions::from_environment() };
+    let mut registry = nex_registry::Options::from_environment();
+    registry.transport.security = Security::PlainHttp;
     let platform = "linux/amd64".parse().expect("a platform");
     open(
         &text.parse()?,

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
 use nex_cache::{Cache, Key, NewEntry, Shelf};
-use nex_image::digest::Hasher;
-use nex_image::{Digest, Keep, Known, NewBlob};
+use nex_image::{Keep, Known, NewBlob};
+use nex_registry::Digest;
+use nex_registry::digest::Hasher;
 use serde::{Deserialize, Serialize};
 
 /// The longest of what is known of a name, in bytes.

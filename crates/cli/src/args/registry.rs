@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use nex_image::RegistryOptions;
-use nex_image::registry::{CredentialPlaces, Security, Throughput, Timeouts};
+use nex_registry::transport::{Security, Throughput, Timeouts};
+use nex_registry::{CredentialPlaces, Options};
 
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -51,16 +51,16 @@ impl RegistryArgs {
     ///
     /// # Errors
     /// Credentials without a colon. The message does not show them.
-    pub fn options(&self) -> Result<RegistryOptions, Diagnostic> {
+    pub fn options(&self) -> Result<Options, Diagnostic> {
         let (document, blob) = (self.registry_timeout.0, self.min_throughput.0);
-        let mut options = RegistryOptions::default();
-        options.timeouts = Timeouts { document, blob, ..options.timeouts };
-        options.security = if self.plain_http { Security::PlainHttp } else { Security::Tls };
+        let mut options = Options::default();
+        options.transport.timeouts = Timeouts { document, blob, ..options.transport.timeouts };
+        options.transport.security = if self.plain_http { Security::PlainHttp } else { Security::Tls };
         if let Some(directory) = self.cert_dir.as_ref().filter(|directory| !directory.is_dir()) {
             let directory = nex_text::name(directory.as_os_str().as_bytes());
             return Err(Diagnostic::usage(format!("--cert-dir names {directory}, which is no directory")));
         }
-        options.certificates.own.clone_from(&self.cert_dir);
+        options.transport.certificates.own.clone_from(&self.cert_dir);
         if let Some(creds) = &self.creds {
             let parts = creds.split_once(':').filter(|(user, _)| !user.is_empty());
             let (user, password) = parts.ok_or_else(|| Diagnostic::usage("--creds wants USER:PASSWORD"))?;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use nex_registry::Digest;
+
 use crate::compression::Compression;
-use crate::digest::Digest;
 use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::progress::Progress;

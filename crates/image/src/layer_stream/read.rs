@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use nex_registry::digest::{Algorithm, Digest, Hasher};
+
 use super::job::Job;
 use crate::blob::Blob;
-use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{LayerError, Mismatch};
 use crate::pipe::{PipeReader, Pool, Stop, spawn_stage};
 

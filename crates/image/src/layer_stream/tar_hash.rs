@@ -1,8 +1,9 @@
 //! The third stage: hashes the tar on its way, and checks the diff_id.
 
+use nex_registry::digest::{Algorithm, Digest, Hasher};
+
 use super::decompress::TarFacts;
 use super::job::LayerSummary;
-use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{LayerError, Mismatch};
 use crate::pipe::{PipeReader, spawn_stage};
 

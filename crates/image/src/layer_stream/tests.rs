@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
+use nex_registry::Digest;
 use nex_testkit::noise;
 
 use super::{Job, LayerReader, LayerSummary};
 use crate::blob::Blob;
 use crate::compression::Compression;
-use crate::digest::Digest;
 use crate::error::{Error, LayerError};
 use crate::layer::Layer;
 use crate::limits::Limits;

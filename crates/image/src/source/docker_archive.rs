@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use nex_registry::{Digest, RegistryReference};
 use serde::Deserialize;
 
 use super::archive::Archive;
@@ -13,12 +14,11 @@ use super::form::DOCKER_ARCHIVE;
 use super::oci::{check_digest, pair_layers};
 use crate::blob::{OpenBlob, plain_blob};
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::document::{json, read_document};
 use crate::error::Error;
 use crate::image::{Found, Image, Options};
 use crate::layer::Layer;
-use crate::reference::{ImageName, RegistryReference};
+use crate::reference::ImageName;
 
 const MANIFEST_FILE: &str = "manifest.json";
 

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nex_file::open_regular;
+use nex_registry::Digest;
 use serde::Deserialize;
 
 use super::archive::Archive;
 use super::form::{OCI_ARCHIVE, OCI_LAYOUT};
 use super::oci::{BlobStore, Resolver};
-use crate::digest::Digest;
 use crate::document::{Descriptor, Document, json, read_document};
 use crate::error::Error;
 use crate::image::{Image, Options};

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::io::Read;
 use std::sync::Arc;
 
+use nex_registry::Digest;
+
 use crate::blob::{Ahead, Blob, Expected, OpenBlob};
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::document::{Descriptor, Document, Manifest, read_document};
 use crate::error::{Error, Mismatch};
 use crate::image::{Found, Image, Options};

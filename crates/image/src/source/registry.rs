@@ -10,14 +10,13 @@ mod supply;
 use std::io::{Cursor, Read};
 use std::sync::{Arc, OnceLock};
 
+use nex_registry::{Digest, Registry, RegistryReference, transport};
+
 use super::oci::{BlobStore, Resolver, check_digest};
 use crate::blob::{Ahead, Blob, Expected};
-use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::{Image, Options};
 use crate::keep::{Keep, Known};
-use crate::reference::RegistryReference;
-use crate::registry::Registry;
 
 use self::candidates::{Reached, reach};
 use self::downloads::Downloads;
@@ -137,7 +136,7 @@ impl BlobStore for Kept {
     fn config(&self, digest: &Digest, _size: u64) -> Result<Box<dyn Read + Send>, Error> {
         let content = self.fetch(digest, |registry| {
             registry.document(digest, self.limit).map_err(|error| match error {
-                crate::registry::Error::TooLarge { limit, .. } => {
+                nex_registry::Error::Transport(transport::Error::TooLarge { limit, .. }) => {
                     Error::Limit { what: format!("config {digest} of {}", self.name), limit, unit: "bytes" }
                 }
                 error => error.into(),

@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use nex_image::{Digest, Error, Image, Limits, Options, Reference, open};
+use nex_image::{Error, Image, Limits, Options, Reference, open};
+use nex_registry::Digest;
 use tempfile::TempDir;
 
 use crate::{has, open_text, options, read_all, run};

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use nex_image::{Digest, Error, Image, Limits, NoProgress, Options, Reference, RegistryOptions, open};
+use nex_image::{Error, Image, Limits, NoProgress, Options, Reference, open};
+use nex_registry::Digest;
 
 fn options() -> Options {
     Options {
@@ -15,7 +16,7 @@ fn options() -> Options {
         offline: true,
         keep: None,
         aside: None,
-        registry: RegistryOptions::from_environment(),
+        registry: nex_registry::Options::from_environment(),
         limits: Limits::default(),
     }
 }

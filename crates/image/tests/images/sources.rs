@@ -7,9 +7,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use nex_image::{
-    Config, Digest, Error, LayerError, LayerReader, NoProgress, Options, Platform, ReadAhead, Reference, open,
-};
+use nex_image::{Config, Error, LayerError, LayerReader, NoProgress, Options, Platform, ReadAhead, Reference, open};
+use nex_registry::Digest;
 use nex_testkit::noise::Random;
 use tempfile::TempDir;
 

@@ -1,10 +1,5 @@
-//! The registry client against a real registry, and against servers that fail or cheat on demand.
+//! Images in registries: mirrors, blobs that are named several times.
 
-mod distribution;
-mod fault_server;
-mod gateways;
 mod mirrors;
-mod real_registry;
-mod slow;
-mod transfer;
-mod trust;
+mod repeated;
+mod support;

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
-use nex_image::registry::{CertificatePlaces, CredentialPlaces, MirrorPlaces, Options as RegistryOptions, Security};
-use nex_image::{Digest, Image, Limits, Options, Platform, Reference, open};
+use nex_image::{Image, Limits, Options, Platform, Reference, open};
+use nex_registry::transport::{CertificatePlaces, Security};
+use nex_registry::{CredentialPlaces, Digest, MirrorPlaces, Options as RegistryOptions, RegistryReference};
+use nex_testkit::distribution::{Distribution, Setup, USER, certificates, has_openssl};
+use nex_testkit::http_server::{Server, answer};
 
-use crate::distribution::{Distribution, Setup, USER, certificates, has_openssl};
-use crate::fault_server::{Server, answer, connect, options};
+use crate::support::options;
 
 /// A `registries.conf` with these tables.
 fn conf(directory: &Path, text: &str) -> MirrorPlaces {
@@ -21,7 +22,7 @@ fn conf(directory: &Path, text: &str) -> MirrorPlaces {
 fn find(name: &str, registry: RegistryOptions) -> Result<Image, nex_image::Error> {
     let (platform, limits) = (Platform::host(), Limits::default());
     let options = Options { platform, offline: false, registry, limits, keep: None, aside: None };
-    open(&name.parse::<nex_image::RegistryReference>().map(Reference::Registry).unwrap(), &options)
+    open(&name.parse::<RegistryReference>().map(Reference::Registry).unwrap(), &options)
 }
 
 #[test]
@@ -131,7 +132,9 @@ fn another_location_gets_nothing_that_is_the_registrys() {
     let text = format!("[[registry]]\nprefix = 'a.example'\nlocation = '{}/x'\ninsecure = true\n", elsewhere.host());
     for security in [Security::Tls, Security::PlainHttp] {
         let (mirrors, credentials) = (conf(place.path(), &text), CredentialPlaces::given(USER.0, USER.1));
-        find("a.example/b", RegistryOptions { security, mirrors, credentials, ..options() }).map(drop).unwrap_err();
+        let mut options = RegistryOptions { mirrors, credentials, ..options() };
+        options.transport.security = security;
+        find("a.example/b", options).map(drop).unwrap_err();
     }
     assert!(elsewhere.requests().iter().all(|request| request.header("authorization").is_none()));
     assert!(!elsewhere.requests().is_empty());
@@ -145,7 +148,8 @@ fn who_has_spoken_tls_is_asked_for_nothing_without_it() {
     let directory = tempfile::tempdir().unwrap();
     let broken = Server::start_tls(&certificates(directory.path()), |_, _| b"HTTP/1.1 200 OK\r\nContent-Le".to_vec());
     let text = format!("[[registry]]\nlocation = 'localhost:{}'\ninsecure = true\n", broken.port());
-    let options = RegistryOptions { security: Security::Tls, mirrors: conf(directory.path(), &text), ..options() };
+    let mut options = RegistryOptions { mirrors: conf(directory.path(), &text), ..options() };
+    options.transport.security = Security::Tls;
     find(&format!("localhost:{}/a", broken.port()), options).map(drop).unwrap_err();
     assert!(broken.requests().iter().all(|request| request.line.starts_with("GET ")) && !broken.requests().is_empty());
 }
@@ -173,7 +177,11 @@ fn a_certificate_opens_a_registry_that_asks_for_one() {
     let Some(server) = Distribution::start(&setup) else { return };
     server.push("team/image", "v1", 10_000);
     let name = format!("{}/team/image:v1", server.host());
-    let with = |certificates| find(&name, RegistryOptions { security: Security::Tls, certificates, ..options() });
+    let with = |certificates| {
+        let mut options = options();
+        (options.transport.security, options.transport.certificates) = (Security::Tls, certificates);
+        find(&name, options)
+    };
     with(CertificatePlaces { own: Some(place.clone()), ..CertificatePlaces::default() }).unwrap();
 
     // In the form of /etc/containers/certs.d.
@@ -190,44 +198,4 @@ fn a_certificate_opens_a_registry_that_asks_for_one() {
     assert!(error.contains("we.key") && error.contains("no certificate NAME.cert"), "{error}");
     fs::remove_file(place.join("we.key")).unwrap();
     with(found).map(drop).unwrap_err();
-}
-
-#[test]
-fn nobody_but_the_registry_is_shown_who_we_are() {
-    if !has_openssl() {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let files = certificates(directory.path());
-    let place = client(directory.path(), &files);
-    let token = Arc::new(std::sync::OnceLock::<String>::new());
-    let challenge = Arc::clone(&token);
-    // What a redirect leads to wants a token of the registry's own server, and sends the caller back to the registry.
-    let storage = Server::start_tls(&files, move |count, request| match (count, request.header("authorization")) {
-        (0, _) => {
-            answer("401 Unauthorized", &[("WWW-Authenticate", &format!("Bearer realm=\"{}\"", challenge.wait()))], b"")
-        }
-        (1, Some(_)) => answer("307 Temporary Redirect", &[("Location", challenge.wait())], b""),
-        _ => answer("200 OK", &[], b"abc"),
-    });
-    let elsewhere = format!("https://localhost:{}/storage", storage.port());
-    let server = Server::start_tls(&files, move |_, request| match request.is_for("/v2/") {
-        true => answer("307 Temporary Redirect", &[("Location", &elsewhere)], b""),
-        false => answer("200 OK", &[], br#"{"token":"for anybody"}"#),
-    });
-    token.set(format!("https://localhost:{}/token", server.port())).unwrap();
-    let registry = connect(&format!("localhost:{}", server.port()), |options| {
-        options.security = Security::Tls;
-        options.certificates.own = Some(place);
-    });
-    let _ = registry.blob(&Digest::sha256(b"abc"), Some(3));
-    let (own, others) = (server.requests(), storage.requests());
-    assert!(others.iter().all(|request| !request.has_identity) && others.len() >= 2, "{others:?}");
-    for request in &own {
-        assert_eq!(request.has_identity, request.is_for("/v2/"), "{request:?}");
-    }
-    assert!(
-        own.iter().any(|request| request.has_identity) && own.iter().any(|request| request.is_for("/token")),
-        "{own:?}"
-    );
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use nex_cache::{Cache, Entry, Key, NewEntry, Shelf, clone_range};
 use nex_ext4::BLOCK_SIZE;
-use nex_image::Digest;
+use nex_registry::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;

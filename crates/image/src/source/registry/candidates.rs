@@ -1,11 +1,10 @@
 //! Asks for an image at its mirrors, and then at its own place.
 
+use nex_registry::{Candidate, Digest, Options, Registry, RegistryReference};
+
 use super::super::oci::check_digest;
-use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::Image;
-use crate::reference::RegistryReference;
-use crate::registry::{self, Candidate, Options, Registry};
 
 /// The place that has answered, and its manifest.
 pub(super) struct Reached {
@@ -44,7 +43,7 @@ pub(super) fn reach(
 
 /// A place by each way that is allowed: without TLS only where nobody answers with it.
 fn ask(candidate: &Candidate, options: &Options) -> Result<Reached, Error> {
-    let (first, next) = candidate.ways(options);
+    let (first, next) = options.ways_to(candidate);
     let registry = Registry::connect(&candidate.reference, &first)?;
     match (manifest(candidate, &registry), next) {
         (Err(Error::Registry(_)), Some(next)) if !registry.has_spoken_tls() => {
@@ -71,8 +70,8 @@ fn manifest(candidate: &Candidate, registry: &Registry) -> Result<Manifest, Erro
 }
 
 /// A tag that is not there: says which ones are, if the registry tells.
-fn with_tags(registry: &Registry, reference: &RegistryReference, error: registry::Error) -> Error {
-    if !matches!(error, registry::Error::ManifestNotFound { .. }) {
+fn with_tags(registry: &Registry, reference: &RegistryReference, error: nex_registry::Error) -> Error {
+    if !matches!(error, nex_registry::Error::ManifestNotFound { .. }) {
         return error.into();
     }
     match registry.tags() {
@@ -90,5 +89,5 @@ fn with_tags(registry: &Registry, reference: &RegistryReference, error: registry
 
 /// Whoever has the manifest is asked for all else, with all patience.
 fn reached((media_type, content, digest): Manifest, registry: Registry, options: &Options) -> Reached {
-    Reached { registry: registry.with_retry(options.retry.clone()), media_type, content, digest }
+    Reached { registry: registry.with_retry(options.transport.retry.clone()), media_type, content, digest }
 }

@@ -14,9 +14,10 @@ use std::os::unix::fs::FileExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use nex_registry::Digest;
+
 use super::supply::Supply;
 use crate::blob::Blob;
-use crate::digest::Digest;
 use crate::keep::NewBlob;
 
 /// Bytes that go into the spool at once.

@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nex_registry::Digest;
+
 use crate::blob::Expected;
-use crate::digest::Digest;
 use crate::keep::NewBlob;
 
 /// The blobs that will be read more than once, those that are there among them.

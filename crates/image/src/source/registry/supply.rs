@@ -5,11 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use nex_registry::{Digest, Error, Registry};
+
 use super::repeated::{HeldBlob, Repeated, UnnamedBlob};
 use super::spool::{Spool, has_room, unnamed};
-use crate::digest::Digest;
 use crate::keep::{Keep, NewBlob};
-use crate::registry::{Error, Registry};
 
 /// A registry, and the places for what it sends.
 pub(super) struct Supply {
