@@ -173,7 +173,9 @@ fn read_request(stream: &mut impl Read) -> Option<Request> {
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let mut request = Request { line, headers, body: String::new(), has_identity: false };
-    if let Some(length) = request.header("content-length").and_then(|length| length.parse().ok()) {
+    // One that asks whether its body is wanted is answered without it.
+    let is_held_back = request.header("expect").is_some();
+    if !is_held_back && let Some(length) = request.header("content-length").and_then(|length| length.parse().ok()) {
         let mut body = vec![0; length];
         lines.read_exact(&mut body).ok()?;
         request.body = String::from_utf8(body).ok()?;
