@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nex_file::tree::{self, Child, Lost, Problem, Trail, open_below};
+use nex_tar::{FileContent, Kind};
 use nex_text::name;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use self::header::{Entry, Kind};
+use self::header::{device, header};
 use self::sink::Sink;
 use self::xattr::Xattrs;
 use crate::error::{Error, LayerError};
@@ -79,7 +80,7 @@ impl Walk<'_> {
         }
         let stat = rustix::fs::fstat(&here).map_err(|errno| self.stop("look at", path, errno))?;
         let xattrs = xattr::of_handle(here.as_fd()).map_err(|error| self.failed("read the xattrs of", path, error))?;
-        self.entry(path, &stat, Kind::Directory, &xattrs)?;
+        self.entry(path, &stat, Kind::Directory, FileContent::Whole(0), &xattrs)?;
         let names = self.names(&here, path)?;
         trail.enter(here, &stat, names);
         Ok(())
@@ -107,7 +108,7 @@ impl Walk<'_> {
         if stat.st_nlink > 1 {
             if let Some(first) = self.links.get(&(stat.st_dev, stat.st_ino)) {
                 let target = first.clone();
-                return self.entry(path, stat, Kind::HardLink(&target), &Xattrs::new());
+                return self.entry(path, stat, Kind::HardLink(target), FileContent::Whole(0), &Xattrs::new());
             }
             self.links.insert((stat.st_dev, stat.st_ino), path.to_vec());
         }
@@ -116,17 +117,18 @@ impl Walk<'_> {
             return self.file(file, path);
         }
         let xattrs = xattr::of_name(parent, name).map_err(|error| self.failed("read the xattrs of", path, error))?;
-        match kind {
+        let kind = match kind {
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(parent, name, Vec::new());
                 let target = target.map_err(|errno| self.stop("read the link", path, errno))?;
-                self.entry(path, stat, Kind::Symlink(target.to_bytes()), &xattrs)
+                Kind::Symlink(target.into_bytes())
             }
-            FileType::CharacterDevice => self.entry(path, stat, Kind::CharacterDevice, &xattrs),
-            FileType::BlockDevice => self.entry(path, stat, Kind::BlockDevice, &xattrs),
-            FileType::Fifo => self.entry(path, stat, Kind::Fifo, &xattrs),
-            _ => Err(self.broken(path, "is of an unknown type")),
-        }
+            FileType::CharacterDevice => Kind::CharacterDevice(device(stat)),
+            FileType::BlockDevice => Kind::BlockDevice(device(stat)),
+            FileType::Fifo => Kind::Fifo,
+            _ => return Err(self.broken(path, "is of an unknown type")),
+        };
+        self.entry(path, stat, kind, FileContent::Whole(0), &xattrs)
     }
 
     /// Opens what was just looked at, and makes sure that it is the same thing.
@@ -141,8 +143,16 @@ impl Walk<'_> {
         tree::reopen(parent, name, seen, flags).map_err(|problem| self.problem("open", path, problem))
     }
 
-    fn entry(&mut self, path: &[u8], stat: &Stat, kind: Kind<'_>, xattrs: &Xattrs) -> Result<(), Stop> {
-        let bytes = Entry { path, stat, kind, xattrs }.to_tar().map_err(|problem| self.broken(path, &problem))?;
+    fn entry(
+        &mut self,
+        path: &[u8],
+        stat: &Stat,
+        kind: Kind,
+        content: FileContent<'_>,
+        xattrs: &Xattrs,
+    ) -> Result<(), Stop> {
+        let header = header(path, stat, kind, xattrs);
+        let bytes = nex_tar::encode(&header, content).map_err(|problem| self.broken(path, &problem.to_string()))?;
         self.sink.write(&bytes)
     }
 

@@ -3,8 +3,8 @@
 //! They are texts in the long form of acl(5), `user::rw-,user:1000:r--,group::r--,mask::r--,other::---`, parted by commas or
 //! lines. A named user or group has its number in the place of its name, or in a field of its own behind the rights.
 
+use crate::entry::{Kind, Metadata, Xattr};
 use crate::pax::{Pax, PaxError};
-use crate::{Kind, Metadata, Xattr};
 
 /// The form in which system calls give a list (`POSIX_ACL_XATTR_VERSION`).
 const VERSION: u32 = 2;

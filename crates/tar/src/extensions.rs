@@ -1,8 +1,11 @@
 //! Records in front of a header that extend it: what its fields are too small for.
 
-use super::header::RawHeader;
-use super::{Error, SUN_RECORDS};
+use crate::error::Error;
+use crate::header::RawHeader;
 use crate::pax::Pax;
+
+/// What Solaris's tar writes for records of PAX's form, before POSIX had them.
+pub const SUN_RECORDS: u8 = b'X';
 
 /// What has been read in front of a header.
 pub struct Extensions {

@@ -4,22 +4,24 @@
 
 use std::borrow::Cow;
 
-use tar_core::Header;
-
-use super::{Error, RECORD};
-
-/// A record of the stream.
-pub type Record = [u8; RECORD];
+use crate::error::Error;
+use crate::record::{
+    CHECKSUM, DEVICE_MAJOR, DEVICE_MINOR, GID, GNU_IS_EXTENDED, GNU_REAL_SIZE, GNU_REGIONS, LINK_NAME, MAGIC,
+    MAGIC_AND_VERSION, MODE, MTIME, NAME, PREFIX, Record, SIZE, TYPE, UID, sum,
+};
 
 /// The magic of POSIX.
 const USTAR: &[u8; 6] = b"ustar\0";
+
+/// That of GNU tar, with its version.
+const GNU: &[u8; 8] = b"ustar  \0";
 
 /// The end of a header by Schilling's star, which uses the last bytes of POSIX's prefix for times.
 const STAR_TRAILER: &[u8] = b"tar\0";
 const STAR_PREFIX: usize = 131;
 
 /// A header whose checksum is right.
-pub struct RawHeader<'a>(&'a Header);
+pub struct RawHeader<'a>(&'a Record);
 
 /// Which fields a header has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,21 +42,12 @@ impl<'a> RawHeader<'a> {
     /// # Errors
     /// When its checksum is wrong.
     pub fn new(record: &'a Record) -> Result<Self, Error> {
-        let header = Header::from_bytes(record);
-        let field = &header.as_ustar().cksum;
+        let field = &record[CHECKSUM];
         let promised = octal(field).ok_or_else(|| wrong("checksum", field))?;
         // Some old writers summed up signed bytes.
-        let sum = |value: fn(u8) -> i64| {
-            let field = 148..156;
-            record
-                .iter()
-                .enumerate()
-                .map(|(at, &byte)| value(if field.contains(&at) { b' ' } else { byte }))
-                .sum::<i64>()
-        };
-        let (unsigned, signed) = (sum(i64::from), sum(|byte| i64::from(byte.cast_signed())));
+        let (unsigned, signed) = (sum(record, i64::from), sum(record, |byte| i64::from(byte.cast_signed())));
         if promised == unsigned || promised == signed {
-            Ok(Self(header))
+            Ok(Self(record))
         } else {
             Err(Error::Checksum { promised, computed: unsigned })
         }
@@ -62,16 +55,16 @@ impl<'a> RawHeader<'a> {
 
     /// The type, a byte.
     pub fn kind(&self) -> u8 {
-        self.0.as_ustar().typeflag[0]
+        self.0[TYPE]
     }
 
     /// POSIX is known by its magic alone: writers have put spaces where the version 00 stands, and nobody minds.
     pub fn format(&self) -> Format {
-        if self.0.is_gnu() {
+        if self.0[MAGIC_AND_VERSION] == *GNU {
             Format::Gnu
-        } else if self.0.as_ustar().magic != *USTAR {
+        } else if self.0[MAGIC] != *USTAR {
             Format::V7
-        } else if self.0.as_bytes().ends_with(STAR_TRAILER) {
+        } else if self.0.ends_with(STAR_TRAILER) {
             Format::Star
         } else {
             Format::Ustar
@@ -80,41 +73,39 @@ impl<'a> RawHeader<'a> {
 
     /// The name, its first part put in front where the format has one.
     pub fn path(&self) -> Cow<'a, [u8]> {
-        let fields = self.0.as_ustar();
         let prefix = match self.format() {
-            Format::Ustar => text(&fields.prefix),
-            Format::Star => text(&fields.prefix[..STAR_PREFIX]),
+            Format::Ustar => text(&self.0[PREFIX]),
+            Format::Star => text(&self.0[PREFIX][..STAR_PREFIX]),
             Format::V7 | Format::Gnu => b"",
         };
-        let name = text(&fields.name);
+        let name = text(&self.0[NAME]);
         if prefix.is_empty() { name.into() } else { [prefix, b"/", name].concat().into() }
     }
 
     pub fn link_target(&self) -> &'a [u8] {
-        text(&self.0.as_ustar().linkname)
+        text(&self.0[LINK_NAME])
     }
 
     /// Bytes of content that the header promises.
     pub fn size(&self) -> Result<u64, Error> {
-        let field = &self.0.as_ustar().size;
-        u64::try_from(number("size", field)?).map_err(|_| Error::Size)
+        u64::try_from(number("size", &self.0[SIZE])?).map_err(|_| Error::Size)
     }
 
     pub fn mode(&self) -> Result<u16, Error> {
-        Ok((number("mode", overflown(&self.0.as_ustar().mode))? & 0o7777) as u16)
+        Ok((number("mode", overflown(&self.0[MODE]))? & 0o7777) as u16)
     }
 
     pub fn uid(&self) -> Result<i64, Error> {
-        number("uid", overflown(&self.0.as_ustar().uid))
+        number("uid", overflown(&self.0[UID]))
     }
 
     pub fn gid(&self) -> Result<i64, Error> {
-        number("gid", overflown(&self.0.as_ustar().gid))
+        number("gid", overflown(&self.0[GID]))
     }
 
     /// Seconds since 1970.
     pub fn mtime(&self) -> Result<i64, Error> {
-        number("mtime", overflown(&self.0.as_ustar().mtime))
+        number("mtime", overflown(&self.0[MTIME]))
     }
 
     /// The major and minor number of a device.
@@ -122,14 +113,23 @@ impl<'a> RawHeader<'a> {
         if self.format() == Format::V7 {
             return Ok((0, 0));
         }
-        let fields = self.0.as_ustar();
         let part = |name, field| u32::try_from(number(name, field)?).map_err(|_| wrong(name, field));
-        Ok((part("devmajor", &fields.dev_major)?, part("devminor", &fields.dev_minor)?))
+        Ok((part("devmajor", &self.0[DEVICE_MAJOR])?, part("devminor", &self.0[DEVICE_MINOR])?))
     }
 
-    /// The fields of old GNU's sparse files.
-    pub fn gnu(&self) -> &'a tar_core::GnuHeader {
-        self.0.as_gnu()
+    /// Old GNU's first regions of a sparse file, each with the fields of its offset and its length.
+    pub fn gnu_regions(&self) -> &'a [u8] {
+        &self.0[GNU_REGIONS]
+    }
+
+    /// Whether records with more of them follow.
+    pub fn gnu_is_extended(&self) -> bool {
+        self.0[GNU_IS_EXTENDED] != 0
+    }
+
+    /// The field with the length of a sparse file of old GNU.
+    pub fn gnu_real_size(&self) -> &'a [u8] {
+        &self.0[GNU_REAL_SIZE]
     }
 }
 
@@ -185,6 +185,7 @@ fn wrong(field: &'static str, value: &[u8]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::RECORD;
 
     #[test]
     fn numbers_are_octal_or_binary() {

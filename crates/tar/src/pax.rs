@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::Time;
+use crate::entry::Time;
 
-/// What stands in front of the name of an extended attribute.
-const XATTR: &[u8] = b"SCHILY.xattr.";
+/// What stands in front of the name of an extended attribute, in all tars since Schilling's.
+pub const XATTR: &str = "SCHILY.xattr.";
 
 /// What stands in front of GNU tar's records of sparse files.
-const SPARSE: &[u8] = b"GNU.sparse.";
+pub const SPARSE: &str = "GNU.sparse.";
 
 /// Why a PAX header is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -115,9 +115,9 @@ impl Pax {
                 b"SCHILY.acl.default" => pax.default_list = bytes(value),
                 b"gid" => pax.gid = optional("gid", value, unsigned)?,
                 _ => {
-                    if let Some(name) = key.strip_prefix(XATTR) {
+                    if let Some(name) = key.strip_prefix(XATTR.as_bytes()) {
                         pax.xattrs.insert(name.to_vec(), value.to_vec());
-                    } else if let Some(key) = key.strip_prefix(SPARSE) {
+                    } else if let Some(key) = key.strip_prefix(SPARSE.as_bytes()) {
                         pax.sparse.take(key, value)?;
                     }
                 }

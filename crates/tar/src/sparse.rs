@@ -9,9 +9,10 @@
 //!
 //! The GNU tar manual describes them under "Storing Sparse Files".
 
-use super::header::{RawHeader, Record, number};
-use super::{Error, RECORD};
+use crate::error::Error;
+use crate::header::{RawHeader, number};
 use crate::pax::{Pax, SparseRecords, SparseVersion};
+use crate::record::{RECORD, Record};
 
 /// The most regions that a sparse file may have; each takes 16 bytes of memory.
 const MAX_REGIONS: usize = 1 << 20;
@@ -69,15 +70,14 @@ pub fn read_map(
 }
 
 fn old_gnu(header: &RawHeader<'_>, mut next: impl FnMut() -> Result<Record, Error>) -> Result<Map, Error> {
-    let fields = header.gnu();
-    let size = u64::try_from(number("realsize", &fields.realsize)?).map_err(|_| Error::Size)?;
+    let size = u64::try_from(number("realsize", header.gnu_real_size())?).map_err(|_| Error::Size)?;
     let mut regions = Vec::new();
-    for field in &fields.sparse {
-        if !add(&mut regions, &field.offset, &field.numbytes)? {
+    for field in header.gnu_regions().chunks_exact(2 * FIELD) {
+        if !add(&mut regions, &field[..FIELD], &field[FIELD..])? {
             break;
         }
     }
-    let mut more = fields.isextended[0] != 0;
+    let mut more = header.gnu_is_extended();
     while more {
         let record = next()?;
         more = record[MORE] != 0;

@@ -7,9 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nex_file::holes;
 use nex_file::tree::is_same_state;
+use nex_tar::{FileContent, Kind, SparseMap, padding};
 use rustix::fs::Stat;
 
-use super::header::{Kind, SparseMap, padding};
 use super::{Walk, xattr};
 use crate::pipe::Stop;
 
@@ -31,13 +31,13 @@ impl Walk<'_> {
         match self.runs(&file, &before, size, path)? {
             Some(runs) => {
                 let map = SparseMap::new(&runs, size);
-                self.entry(path, &before, Kind::Sparse(&map), &xattrs)?;
-                self.sink.write(&map.text)?;
+                self.entry(path, &before, Kind::File, FileContent::Sparse(&map), &xattrs)?;
+                self.sink.write(map.text())?;
                 self.content(&mut file, &runs, path)?;
-                self.sink.write(padding(map.stored))?;
+                self.sink.write(padding(map.stored()))?;
             }
             None => {
-                self.entry(path, &before, Kind::File, &xattrs)?;
+                self.entry(path, &before, Kind::File, FileContent::Whole(size), &xattrs)?;
                 self.content(&mut file, std::slice::from_ref(&whole), path)?;
                 self.sink.write(padding(size))?;
             }

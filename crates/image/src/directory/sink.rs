@@ -5,8 +5,6 @@ use std::io::{self, Read};
 use crate::pipe::{Buffer, PipeWriter, Pool, Stop};
 
 const BUFFER_BYTES: usize = 256 << 10;
-/// A tar ends with two blocks of zeros.
-const END_OF_ARCHIVE: [u8; 1024] = [0; 1024];
 
 /// Where a walk writes to.
 pub(super) struct Sink<'a> {
@@ -43,7 +41,7 @@ impl<'a> Sink<'a> {
 
     /// Ends the archive.
     pub(super) fn finish(&mut self) -> Result<(), Stop> {
-        self.write(&END_OF_ARCHIVE)?;
+        self.write(&nex_tar::END)?;
         self.pass_on()
     }
 

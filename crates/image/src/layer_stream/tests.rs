@@ -22,9 +22,7 @@ use crate::progress::{NoProgress, Progress};
 /// A tar that is larger than all buffers of the pipeline, and compresses badly enough to be so compressed too.
 fn tar() -> Vec<u8> {
     const SIZE: usize = 8 << 20;
-    let mut header = tar_core::builder::HeaderBuilder::new_ustar();
-    header.path("file").and_then(|header| header.size(SIZE as u64)).expect("a header");
-    let mut tar = header.finish().as_bytes().to_vec();
+    let mut tar = nex_testkit::sparse::header(b"file", b'0', SIZE as u64).to_vec();
     tar.extend(noise::bytes(SIZE, 1).into_iter().map(|byte| byte >> 2));
     tar.extend([0; 1024]);
     tar
