@@ -34,7 +34,7 @@ pub fn options() -> Options {
     Options {
         platform: Platform::new("linux", "amd64", None),
         offline: true,
-        keep: None,
+        cache: None,
         aside: None,
         registry: nex_registry::Options::default(),
         limits: Limits {

@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options {
         platform: Platform::host(),
         offline: false,
-        keep: None,
+        cache: None,
         aside: None,
         registry: nex_registry::Options::from_environment(),
         limits: Limits::default(),

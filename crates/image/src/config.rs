@@ -1,6 +1,6 @@
 //! The image's config: what to run, as whom, and how the layers came to be.
 //!
-//! All of it is data from outside: nothing here is interpreted, and whoever prints it must escape it.
+//! All of it is data from outside: nothing here is interpreted, and who prints it must escape it.
 
 use std::collections::BTreeMap;
 

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nex_registry::Digest;
 
 use crate::blob::{Ahead, Expected, OpenBlob};
+use crate::blob_cache::BlobCache;
 use crate::config::Config;
 use crate::error::{Error, LayerError};
-use crate::keep::Keep;
 use crate::layer::Layer;
 use crate::layer_stream::{Job, LayerReader};
 use crate::limits::Limits;
@@ -28,9 +28,9 @@ pub struct Options {
     pub registry: nex_registry::Options,
     /// What an image may ask for.
     pub limits: Limits,
-    /// Where what registries send is kept.
-    pub keep: Option<Arc<dyn Keep>>,
-    /// The directory in which layers that are not kept wait for their turns, in files without names.
+    /// The cache of what registries send.
+    pub cache: Option<Arc<dyn BlobCache>>,
+    /// The directory in which layers that are not cached wait for their turns, in files without names.
     pub aside: Option<PathBuf>,
 }
 

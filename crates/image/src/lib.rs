@@ -11,6 +11,7 @@
 //! [`ReadAhead`] gives one layer after the other, and has the next ones decompressed and hashed meanwhile.
 
 mod blob;
+mod blob_cache;
 mod compression;
 mod config;
 mod decoder;
@@ -18,7 +19,6 @@ mod directory;
 mod document;
 mod error;
 mod image;
-mod keep;
 mod layer;
 mod layer_stream;
 mod limits;
@@ -31,11 +31,11 @@ pub mod reference;
 mod source;
 mod timestamp;
 
+pub use blob_cache::{BlobCache, NewBlob, Resolved};
 pub use compression::Compression;
 pub use config::{Config, History};
 pub use error::{Error, LayerError, Mismatch};
 pub use image::{Image, Options};
-pub use keep::{Keep, Known, NewBlob};
 pub use layer::{Layer, LayerDigest};
 pub use layer_stream::{LayerReader, LayerSummary};
 pub use limits::Limits;

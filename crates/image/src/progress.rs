@@ -1,6 +1,6 @@
 //! What a caller may watch while layers are read.
 
-/// Is told how far the layers are. All calls may come from other threads than the caller's.
+/// Learns how far the layers are. All calls may come from other threads than the caller's.
 pub trait Progress: Send + Sync {
     /// Layer `index` (0 is the lowest) is opened. Its blob has `total_compressed` bytes, if that is known.
     fn layer_started(&self, index: usize, total_compressed: Option<u64>) {

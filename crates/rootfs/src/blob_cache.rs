@@ -1,10 +1,10 @@
-//! What registries have sent, kept by digest, and the digests that names had: enough to build again without a network.
+//! What registries have sent, cached by digest, and the digests that names had: enough to build again without a network.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
 use nex_cache::{Cache, Key, NewEntry, Shelf};
-use nex_image::{Keep, Known, NewBlob};
+use nex_image::{BlobCache, NewBlob, Resolved};
 use nex_registry::Digest;
 use nex_registry::digest::Hasher;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ const BUFFER: usize = 256 << 10;
 /// The only file of such entries.
 const CONTENT: &str = "content";
 
-/// What was known of a name.
+/// What a name was resolved to.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Reference {
@@ -28,9 +28,9 @@ struct Reference {
 
 /// The blobs of a cache.
 #[derive(Clone, Debug)]
-pub struct BlobCache(pub Cache);
+pub struct CachedBlobs(pub Cache);
 
-impl Keep for BlobCache {
+impl BlobCache for CachedBlobs {
     fn blob(&self, digest: &Digest) -> Option<File> {
         let key = key(digest)?;
         let entry = self.0.get(Shelf::Blobs, &key)?;
@@ -56,22 +56,22 @@ impl Keep for BlobCache {
         }
     }
 
-    fn reference(&self, name: &str) -> Option<Known> {
+    fn resolved(&self, name: &str) -> Option<Resolved> {
         let entry = self.0.get(Shelf::References, &reference_key(name))?;
-        let read = || -> io::Result<Known> {
+        let read = || -> io::Result<Resolved> {
             let reference: Reference = serde_json::from_slice(&entry.read(CONTENT, MOST_REFERENCE)?)?;
             let digest = reference.digest.parse().map_err(io::Error::other)?;
-            Ok(Known { digest, media_type: reference.media_type })
+            Ok(Resolved { digest, media_type: reference.media_type })
         };
         read().map_err(|error| self.0.discard(Shelf::References, &reference_key(name), &error.to_string())).ok()
     }
 
-    fn keep_reference(&self, name: &str, known: &Known) {
-        if self.reference(name).as_ref() == Some(known) {
+    fn set_resolved(&self, name: &str, resolved: &Resolved) {
+        if self.resolved(name).as_ref() == Some(resolved) {
             return;
         }
         let key = reference_key(name);
-        let reference = Reference { digest: known.digest.to_string(), media_type: known.media_type.clone() };
+        let reference = Reference { digest: resolved.digest.to_string(), media_type: resolved.media_type.clone() };
         let write = |entry: &mut NewEntry| -> io::Result<()> {
             entry.file(CONTENT)?.write_all(&serde_json::to_vec(&reference)?)?;
             // An entry never changes; the name has another digest now.
@@ -132,7 +132,7 @@ impl NewBlob for Blob {
         self.file.try_clone()
     }
 
-    fn keep(self: Box<Self>) {
+    fn commit(self: Box<Self>) {
         self.cache.clone().publish_aside(self.entry);
     }
 }

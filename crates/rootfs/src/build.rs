@@ -11,10 +11,10 @@ use std::sync::Arc;
 use nex_cache::{Cache, CacheOptions};
 use nex_cancel::{Cancel, Workspace};
 use nex_ext4::Size;
-use nex_image::{Keep, LayerError, Progress, ReadAhead, Reference};
+use nex_image::{BlobCache, LayerError, Progress, ReadAhead, Reference};
 
 use crate::agent_file::AgentFile;
-use crate::blob_cache::BlobCache;
+use crate::blob_cache::CachedBlobs;
 use crate::error::Error;
 use crate::events::Events;
 use crate::file_system::FileSystemOptions;
@@ -144,9 +144,10 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         Some(verity::Place::File(path)) => Some(HashFile::create(path, &options.output, &options.workspace)?),
         Some(verity::Place::Appended) | None => None,
     };
-    let keep = cache.map(|cache| Arc::new(BlobCache(cache.clone())) as Arc<dyn Keep>);
+    let blobs = cache.map(|cache| Arc::new(CachedBlobs(cache.clone())) as Arc<dyn BlobCache>);
     let aside = Some(unfinished.directory().to_owned());
-    let image = nex_image::open(&options.reference, &nex_image::Options { keep, aside, ..options.image.clone() })?;
+    let image =
+        nex_image::open(&options.reference, &nex_image::Options { cache: blobs, aside, ..options.image.clone() })?;
     agent.program.check_platform(image.platform.architecture())?;
 
     phases.next("layers");

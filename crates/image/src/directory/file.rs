@@ -13,7 +13,7 @@ use rustix::fs::Stat;
 use super::{Walk, xattr};
 use crate::pipe::Stop;
 
-/// The most runs of bytes that are told apart in a file, which take 64 MiB of memory at most. Whoever reads the tar takes one more.
+/// The most runs of bytes that are told apart in a file, which take 64 MiB of memory at most. Who reads the tar takes one more.
 const MOST_RUNS: usize = (1 << 20) - 1;
 
 /// What `st_blocks` counts in.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::archive::Archive;
 use super::form::{OCI_ARCHIVE, OCI_LAYOUT};
-use super::oci::{BlobStore, Resolver};
+use super::oci::{Provider, Resolver};
 use crate::document::{Descriptor, Document, json, read_document};
 use crate::error::Error;
 use crate::image::{Image, Options};
@@ -46,7 +46,7 @@ pub(super) fn open_archive(
 }
 
 /// A place with a layout's files.
-trait Layout: BlobStore {
+trait Layout: Provider {
     /// Opens the file [`LAYOUT_FILE`], by which a layout is known.
     fn mark(&self) -> Result<Box<dyn Read + Send>, Error>;
     /// Opens a file by its name in the layout.
@@ -164,7 +164,7 @@ impl Layout for Directory {
     }
 }
 
-impl BlobStore for Directory {
+impl Provider for Directory {
     fn blob(&self, digest: &Digest, _size: u64) -> Result<Box<dyn Read + Send>, Error> {
         self.file(&blob_name(digest))
     }
@@ -184,7 +184,7 @@ impl Layout for Archive {
     }
 }
 
-impl BlobStore for Archive {
+impl Provider for Archive {
     fn blob(&self, digest: &Digest, _size: u64) -> Result<Box<dyn Read + Send>, Error> {
         self.file(&blob_name(digest))
     }

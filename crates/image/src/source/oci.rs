@@ -22,7 +22,7 @@ const MAX_DEPTH: usize = 2;
 const MAX_LOOKED_AT: usize = 32;
 
 /// A place that has blobs by their digests. It need not be trusted: everything is verified here.
-pub(super) trait BlobStore: Send + Sync {
+pub(super) trait Provider: Send + Sync {
     /// A manifest's or an index's content.
     fn manifest(&self, digest: &Digest, size: u64) -> Result<Box<dyn Read + Send>, Error> {
         self.blob(digest, size)
@@ -49,7 +49,7 @@ pub(super) trait BlobStore: Send + Sync {
 
 /// Follows descriptors from the first document to the config.
 pub(super) struct Resolver<'a> {
-    pub store: Arc<dyn BlobStore>,
+    pub store: Arc<dyn Provider>,
     /// The image's canonical reference.
     pub name: &'a str,
     pub options: &'a Options,
@@ -72,7 +72,7 @@ struct Offer {
 
 impl<'a> Resolver<'a> {
     /// For the image of this name in a store.
-    pub(super) fn new(store: Arc<dyn BlobStore>, name: &'a str, options: &'a Options) -> Resolver<'a> {
+    pub(super) fn new(store: Arc<dyn Provider>, name: &'a str, options: &'a Options) -> Resolver<'a> {
         Resolver { store, name, options, looked_at: Cell::new(0) }
     }
 

@@ -12,11 +12,11 @@ use std::sync::{Arc, OnceLock};
 
 use nex_registry::{Digest, Registry, RegistryReference, transport};
 
-use super::oci::{BlobStore, Resolver, check_digest};
+use super::oci::{Provider, Resolver, check_digest};
 use crate::blob::{Ahead, Blob, Expected};
+use crate::blob_cache::{BlobCache, Resolved};
 use crate::error::Error;
 use crate::image::{Image, Options};
-use crate::keep::{Keep, Known};
 
 use self::candidates::{Reached, reach};
 use self::downloads::Downloads;
@@ -24,22 +24,22 @@ use self::supply::Supply;
 
 pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<Image, Error> {
     if options.offline {
-        return find_kept(reference, options);
+        return find_cached(reference, options);
     }
     reach(reference, &options.registry, |reached| find(reference, reached, options))
 }
 
-/// The image as earlier builds have kept it.
-fn find_kept(reference: &RegistryReference, options: &Options) -> Result<Image, Error> {
-    // Whoever may not be asked may not be used either.
+/// The image as earlier builds have cached it.
+fn find_cached(reference: &RegistryReference, options: &Options) -> Result<Image, Error> {
+    // A registry that may not be asked may not be used either.
     options.registry.mirrors.candidates(reference)?;
     let name = reference.to_string();
-    let store = Arc::new(Kept::new(None, &name, options));
-    let known = options.keep.as_ref().and_then(|keep| keep.reference(&name));
-    let known = known.or(reference.digest.map(|digest| Known { digest, media_type: None }));
-    let known = known.ok_or_else(|| store.offline())?;
-    let content = store.document(&known.digest)?;
-    Resolver::new(store, &name, options).document(known.media_type.as_deref(), &content, known.digest)
+    let store = Arc::new(CachedRegistry::new(None, &name, options));
+    let resolved = options.cache.as_ref().and_then(|cache| cache.resolved(&name));
+    let resolved = resolved.or(reference.digest.map(|digest| Resolved { digest, media_type: None }));
+    let resolved = resolved.ok_or_else(|| store.offline())?;
+    let content = store.document(&resolved.digest)?;
+    Resolver::new(store, &name, options).document(resolved.media_type.as_deref(), &content, resolved.digest)
 }
 
 /// The image at a place. What is known of its name stays as it was unless there is an image.
@@ -48,38 +48,38 @@ fn find(reference: &RegistryReference, reached: Reached, options: &Options) -> R
     let name = reference.to_string();
     let supply = Supply {
         registry,
-        keep: options.keep.clone(),
+        cache: options.cache.clone(),
         aside: options.aside.clone(),
         total: OnceLock::new(),
         repeated: Arc::default(),
     };
-    let store = Arc::new(Kept::new(Some(supply), &name, options));
+    let store = Arc::new(CachedRegistry::new(Some(supply), &name, options));
     let resolver = Resolver::new(store.clone(), &name, options);
     let image = resolver.document(media_type.as_deref(), &content, digest)?;
-    store.keep(&digest, &content);
-    if let Some(keep) = &options.keep {
-        keep.keep_reference(&name, &Known { digest, media_type });
+    store.put(&digest, &content);
+    if let Some(cache) = &options.cache {
+        cache.set_resolved(&name, &Resolved { digest, media_type });
     }
     Ok(image)
 }
 
-/// A registry behind what it has sent before; without a registry, that alone.
-struct Kept {
+/// A registry behind the cache of what it has sent; without a registry, the cache alone.
+struct CachedRegistry {
     supply: Option<Arc<Supply>>,
     downloads: Option<Arc<Downloads>>,
-    keep: Option<Arc<dyn Keep>>,
+    cache: Option<Arc<dyn BlobCache>>,
     /// The image's reference.
     name: String,
     /// Bytes of a document at most.
     limit: u64,
 }
 
-impl Kept {
+impl CachedRegistry {
     fn new(supply: Option<Supply>, name: &str, options: &Options) -> Self {
         let supply = supply.map(Arc::new);
         let downloads = supply.clone().map(|supply| Arc::new(Downloads::new(supply)));
-        let (keep, limit) = (options.keep.clone(), options.limits.document_bytes);
-        Self { supply, downloads, keep, name: name.to_owned(), limit }
+        let (cache, limit) = (options.cache.clone(), options.limits.document_bytes);
+        Self { supply, downloads, cache, name: name.to_owned(), limit }
     }
 
     fn registry(&self) -> Result<&Registry, Error> {
@@ -90,27 +90,27 @@ impl Kept {
         Error::Offline { reference: self.name.clone() }
     }
 
-    /// A document that was kept; a registry is not asked.
+    /// A document that is cached; a registry is not asked.
     fn document(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         let mut content = Vec::new();
-        let kept = self.keep.as_ref().and_then(|keep| keep.blob(digest));
-        let kept = kept.and_then(|file| file.take(self.limit).read_to_end(&mut content).ok());
-        let is_right = kept.is_some() && check_digest("", &content, *digest).is_ok();
+        let cached = self.cache.as_ref().and_then(|cache| cache.blob(digest));
+        let read = cached.and_then(|file| file.take(self.limit).read_to_end(&mut content).ok());
+        let is_right = read.is_some() && check_digest("", &content, *digest).is_ok();
         if is_right { Ok(content) } else { Err(self.offline()) }
     }
 
-    /// Keeps a document that is what its digest says.
-    fn keep(&self, digest: &Digest, content: &[u8]) {
-        let Some(keep) = &self.keep else { return };
-        if keep.blob(digest).is_none()
-            && let Some(mut blob) = keep.new_blob(digest, Some(content.len() as u64))
+    /// Caches a document that is what its digest says.
+    fn put(&self, digest: &Digest, content: &[u8]) {
+        let Some(cache) = &self.cache else { return };
+        if cache.blob(digest).is_none()
+            && let Some(mut blob) = cache.new_blob(digest, Some(content.len() as u64))
             && blob.write_all(content).is_ok()
         {
-            blob.keep();
+            blob.commit();
         }
     }
 
-    /// A document from where it is kept, or else from the registry, and then it is kept.
+    /// A document from the cache, or else from the registry, and then it is cached.
     fn fetch(
         &self,
         digest: &Digest,
@@ -121,13 +121,13 @@ impl Kept {
         }
         let content = fetch(self.registry()?)?;
         if check_digest("", &content, *digest).is_ok() {
-            self.keep(digest, &content);
+            self.put(digest, &content);
         }
         Ok(content)
     }
 }
 
-impl BlobStore for Kept {
+impl Provider for CachedRegistry {
     fn manifest(&self, digest: &Digest, _size: u64) -> Result<Box<dyn Read + Send>, Error> {
         let content = self.fetch(digest, |registry| Ok(registry.manifest(&digest.to_string())?.1))?;
         Ok(Box::new(Cursor::new(content)))
@@ -153,9 +153,9 @@ impl BlobStore for Kept {
         match &self.downloads {
             Some(downloads) => Ok(Box::new(downloads.read(layer))),
             None => {
-                let kept = self.keep.as_ref().and_then(|keep| keep.blob(&layer.digest));
-                let kept: Box<dyn Read + Send> = Box::new(kept.ok_or_else(|| self.offline())?);
-                Ok(Box::new(kept))
+                let cached = self.cache.as_ref().and_then(|cache| cache.blob(&layer.digest));
+                let cached: Box<dyn Read + Send> = Box::new(cached.ok_or_else(|| self.offline())?);
+                Ok(Box::new(cached))
             }
         }
     }

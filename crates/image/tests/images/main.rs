@@ -14,7 +14,7 @@ fn options() -> Options {
     Options {
         platform: "linux/amd64".parse().expect("a platform"),
         offline: true,
-        keep: None,
+        cache: None,
         aside: None,
         registry: nex_registry::Options::from_environment(),
         limits: Limits::default(),

@@ -34,7 +34,7 @@ fn a_blob_that_is_named_several_times_is_fetched_once() {
         let settings = Options {
             platform: "linux/amd64".parse().unwrap(),
             offline: false,
-            keep: None,
+            cache: None,
             aside: aside.then(|| here.path().to_owned()),
             registry: options(),
             limits: Limits::default(),

@@ -84,7 +84,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
             offline: args.offline,
             registry: args.registry.options()?,
             limits: image_limits(&args.limits),
-            keep: None,
+            cache: None,
             aside: None,
         },
         agent: agent(args.agent.as_deref())?,

@@ -87,7 +87,7 @@ fn with_tags(registry: &Registry, reference: &RegistryReference, error: nex_regi
     }
 }
 
-/// Whoever has the manifest is asked for all else, with all patience.
+/// Who has the manifest is asked for all else, with all patience.
 fn reached((media_type, content, digest): Manifest, registry: Registry, options: &Options) -> Reached {
     Reached { registry: registry.with_retry(options.transport.retry.clone()), media_type, content, digest }
 }

@@ -1,4 +1,4 @@
-//! One layer on its way from a registry: ahead of its turn into a file, and from its turn on straight to whoever reads it.
+//! One layer on its way from a registry: ahead of its turn into a file, and from its turn on straight to its reader.
 //!
 //! ```text
 //! ahead:   connection ─> spool ─ ─ ─> reader     at the network's speed; the reader follows
@@ -18,7 +18,7 @@ use nex_registry::Digest;
 
 use super::supply::Supply;
 use crate::blob::Blob;
-use crate::keep::NewBlob;
+use crate::blob_cache::NewBlob;
 
 /// Bytes that go into the spool at once.
 const PIECE: usize = 256 << 10;
@@ -39,7 +39,7 @@ struct State {
     spooled: Option<Arc<File>>,
     bytes: u64,
     has_reader: bool,
-    /// Whoever places layers waits for this one.
+    /// Who places layers waits for this one.
     is_in_turn: bool,
     /// Nobody reads it any more.
     is_given_up: bool,
@@ -60,8 +60,8 @@ enum Phase {
 
 /// What gives the bytes behind the spooled ones.
 enum Left {
-    /// It was kept by an earlier build, all of it.
-    Kept(File),
+    /// An earlier build has cached all of it.
+    Cached(File),
     /// A connection; `None` where it has to be made anew.
     Connection(Option<Box<dyn Read + Send>>, Option<Box<dyn NewBlob>>),
     /// There is nothing behind them.
@@ -93,7 +93,7 @@ impl Download {
         self.changed.notify_all();
     }
 
-    /// Nobody gives turns any more. Whoever reads it reads on; otherwise nobody wants it.
+    /// Nobody gives turns any more. Its reader, if it has one, reads on; otherwise nobody wants it.
     pub(super) fn leave_alone(&self) {
         if self.state().has_reader { self.take_turn() } else { self.give_up() }
     }
@@ -129,7 +129,7 @@ impl Download {
 
     fn download_ahead(&self) -> Left {
         if let Some(file) = self.supply.find(&self.digest) {
-            return Left::Kept(file);
+            return Left::Cached(file);
         }
         let spool = self.supply.spool(&self.digest, self.size);
         let Some((mut spool, file)) = spool.and_then(|spool| spool.reader().ok().map(|file| (spool, file))) else {
@@ -137,19 +137,19 @@ impl Download {
         };
         self.state().spooled = Some(Arc::new(file));
         let Ok(mut connection) = self.supply.connect(&self.digest, self.size, 0) else {
-            return Left::Connection(None, spool.into_kept());
+            return Left::Connection(None, spool.into_cached());
         };
         let mut piece = vec![0; PIECE];
         while !self.must_hand_over() {
             match connection.read(&mut piece) {
-                Ok(0) => return Left::Whole(spool.into_kept()),
+                Ok(0) => return Left::Whole(spool.into_cached()),
                 Ok(read) if spool.write_all(&piece[..read]).is_ok() => self.spooled(read),
                 // There is no room for it. In its turn it needs none.
                 Ok(_) => return Left::Connection(None, None),
-                Err(_) => return Left::Connection(None, spool.into_kept()),
+                Err(_) => return Left::Connection(None, spool.into_cached()),
             }
         }
-        Left::Connection(Some(connection), spool.into_kept())
+        Left::Connection(Some(connection), spool.into_cached())
     }
 
     fn spooled(&self, bytes: usize) {
@@ -171,7 +171,7 @@ impl Download {
             }
             let is_ready = match &state.phase {
                 Phase::Waiting | Phase::Left(Left::Connection(..)) => state.is_in_turn,
-                Phase::Left(Left::Kept(_) | Left::Whole(_)) => true,
+                Phase::Left(Left::Cached(_) | Left::Whole(_)) => true,
                 Phase::Ahead | Phase::Taken => false,
             };
             if is_ready {
@@ -221,7 +221,7 @@ impl DownloadReader {
     fn begin(&self) -> Left {
         let Download { supply, digest, size, .. } = &*self.download;
         match supply.find(digest) {
-            Some(file) => Left::Kept(file),
+            Some(file) => Left::Cached(file),
             None => Left::Connection(None, supply.new_blob(digest, *size)),
         }
     }
@@ -229,14 +229,14 @@ impl DownloadReader {
     fn read_left(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Download { supply, digest, size, .. } = &*self.download;
         match &mut self.left {
-            Some(Left::Kept(file)) => file.read(buffer),
-            Some(Left::Connection(connection, keep)) => {
+            Some(Left::Cached(file)) => file.read(buffer),
+            Some(Left::Connection(connection, cached)) => {
                 let connection = match connection {
                     Some(connection) => connection,
                     None => connection.insert(supply.connect(digest, *size, self.offset).map_err(io::Error::other)?),
                 };
                 let read = connection.read(buffer)?;
-                *keep = keep.take().and_then(|mut keep| keep.write_all(&buffer[..read]).is_ok().then_some(keep));
+                *cached = cached.take().and_then(|mut blob| blob.write_all(&buffer[..read]).is_ok().then_some(blob));
                 Ok(read)
             }
             Some(Left::Whole(_)) | None => Ok(0),
@@ -271,8 +271,8 @@ impl Read for DownloadReader {
 
 impl Blob for DownloadReader {
     fn verified(mut self: Box<Self>) {
-        if let Some(Left::Connection(_, Some(keep)) | Left::Whole(Some(keep))) = self.left.take() {
-            keep.keep();
+        if let Some(Left::Connection(_, Some(blob)) | Left::Whole(Some(blob))) = self.left.take() {
+            blob.commit();
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nex_registry::Digest;
 
 use crate::blob::Expected;
-use crate::keep::NewBlob;
+use crate::blob_cache::NewBlob;
 
 /// The blobs that will be read more than once, those that are there among them.
 #[derive(Default)]
@@ -63,11 +63,11 @@ impl NewBlob for HeldBlob {
         self.blob.reader()
     }
 
-    fn keep(self: Box<Self>) {
+    fn commit(self: Box<Self>) {
         if let Ok(file) = self.blob.reader() {
             self.repeated.blobs().insert(self.digest, Some(file));
         }
-        self.blob.keep();
+        self.blob.commit();
     }
 }
 
@@ -89,5 +89,5 @@ impl NewBlob for UnnamedBlob {
         self.0.try_clone()
     }
 
-    fn keep(self: Box<Self>) {}
+    fn commit(self: Box<Self>) {}
 }

@@ -1,4 +1,4 @@
-//! Where a layer waits for its turn: in the file where it will be kept, or else in one that has no name.
+//! Where a layer waits for its turn: in its file in the cache, or else in one that has no name.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::keep::NewBlob;
+use crate::blob_cache::NewBlob;
 
 /// What must be free for each byte that waits in a file without a name. The output grows beside it, and is what the room is
 /// for: layers unpack to some three times their size.
@@ -27,7 +27,7 @@ pub(super) fn unnamed(directory: &Path) -> Option<File> {
 /// A file that grows while a layer arrives.
 pub(super) enum Spool {
     /// It stays, once its digest is known to be right.
-    Kept(Box<dyn NewBlob>),
+    Cached(Box<dyn NewBlob>),
     /// It goes with the process, however that ends.
     Unnamed(File),
 }
@@ -36,7 +36,7 @@ impl Spool {
     /// The same file, to be read at any place.
     pub(super) fn reader(&self) -> io::Result<File> {
         match self {
-            Spool::Kept(blob) => blob.reader(),
+            Spool::Cached(blob) => blob.reader(),
             Spool::Unnamed(file) => file.try_clone(),
         }
     }
@@ -44,15 +44,15 @@ impl Spool {
     /// Adds to its end.
     pub(super) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Spool::Kept(blob) => blob.write_all(bytes),
+            Spool::Cached(blob) => blob.write_all(bytes),
             Spool::Unnamed(file) => file.write_all(bytes),
         }
     }
 
     /// What is to be written on after the layer's turn has come.
-    pub(super) fn into_kept(self) -> Option<Box<dyn NewBlob>> {
+    pub(super) fn into_cached(self) -> Option<Box<dyn NewBlob>> {
         match self {
-            Spool::Kept(blob) => Some(blob),
+            Spool::Cached(blob) => Some(blob),
             Spool::Unnamed(_) => None,
         }
     }

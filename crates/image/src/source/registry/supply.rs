@@ -9,12 +9,12 @@ use nex_registry::{Digest, Error, Registry};
 
 use super::repeated::{HeldBlob, Repeated, UnnamedBlob};
 use super::spool::{Spool, has_room, unnamed};
-use crate::keep::{Keep, NewBlob};
+use crate::blob_cache::{BlobCache, NewBlob};
 
 /// A registry, and the places for what it sends.
 pub(super) struct Supply {
     pub(super) registry: Registry,
-    pub(super) keep: Option<Arc<dyn Keep>>,
+    pub(super) cache: Option<Arc<dyn BlobCache>>,
     /// A directory for files without names.
     pub(super) aside: Option<PathBuf>,
     /// Bytes of all layers that will be read, once that is known.
@@ -24,19 +24,19 @@ pub(super) struct Supply {
 }
 
 impl Supply {
-    /// The blob as an earlier build has kept it, or an earlier layer.
+    /// The blob as an earlier build has cached it, or an earlier layer holds it.
     pub(super) fn find(&self, digest: &Digest) -> Option<File> {
         let held = self.repeated.find(digest);
-        held.or_else(|| self.keep.as_ref()?.blob(digest))
+        held.or_else(|| self.cache.as_ref()?.blob(digest))
     }
 
-    /// A place where the blob will be kept.
+    /// The place of the blob in the cache.
     pub(super) fn new_blob(&self, digest: &Digest, size: u64) -> Option<Box<dyn NewBlob>> {
-        let kept = self.keep.as_ref().and_then(|keep| keep.new_blob(digest, Some(size)));
+        let cached = self.cache.as_ref().and_then(|cache| cache.new_blob(digest, Some(size)));
         if !self.repeated.has(digest) {
-            return kept;
+            return cached;
         }
-        let blob = kept.or_else(|| Some(Box::new(UnnamedBlob(unnamed(self.directory(size)?)?))))?;
+        let blob = cached.or_else(|| Some(Box::new(UnnamedBlob(unnamed(self.directory(size)?)?))))?;
         Some(Box::new(HeldBlob { blob, digest: *digest, repeated: Arc::clone(&self.repeated) }))
     }
 
@@ -48,8 +48,8 @@ impl Supply {
 
     /// A place where the blob can wait for its turn.
     pub(super) fn spool(&self, digest: &Digest, size: u64) -> Option<Spool> {
-        let kept = self.new_blob(digest, size).map(Spool::Kept);
-        kept.or_else(|| unnamed(self.directory(size)?).map(Spool::Unnamed))
+        let cached = self.new_blob(digest, size).map(Spool::Cached);
+        cached.or_else(|| unnamed(self.directory(size)?).map(Spool::Unnamed))
     }
 
     /// The blob's bytes from `offset` on.
