@@ -43,9 +43,9 @@ fn options(tar: &Path, agent: &Path, output: &Path, cancel: &Cancel, workspace: 
         image: nex_image::Options {
             platform: Platform::new("linux", "amd64", None),
             offline: true,
-            registry: nex_image::RegistryOptions::default(),
+            registry: nex_registry::Options::default(),
             limits: nex_image::Limits::default(),
-            keep: None,
+            cache: None,
             aside: None,
         },
         agent: agent.to_owned(),

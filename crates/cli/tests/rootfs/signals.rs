@@ -32,9 +32,8 @@ fn send(name: &str, whom: &str) -> Result<()> {
 fn child_of(process: u32) -> Result<u32> {
     let deadline = Instant::now() + SOON;
     while Instant::now() < deadline {
-        let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
-        if let Some(child) = children.split_whitespace().next() {
-            return child.parse().map_err(|_| Failure::new("no number"));
+        if let Some(child) = command::children(process).first() {
+            return Ok(*child);
         }
         thread::sleep(Duration::from_millis(5));
     }
