@@ -34,6 +34,7 @@ lint:
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+	scripts/check-circles
 	cargo deny --log-level error check licenses bans sources
 	scripts/check-advisories
 
