@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use libfuzzer_sys::fuzz_target;
+use nex_cache::{CacheOptions, DEFAULT_LIMIT};
 use nex_fuzz::{build, place, walk};
 use nex_image::NoProgress;
-use nex_cache::{CacheOptions, DEFAULT_LIMIT};
 use nex_rootfs::{Events, Report, fuzzing};
 use nex_testkit::cache_entry::reseal;
 use nex_testkit::layer::Entry;
