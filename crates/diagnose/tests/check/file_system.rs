@@ -3,7 +3,8 @@
 use std::fs::{self, File};
 use std::process::Command;
 
-use nex_diagnose::Verdict;
+use nex_diagnose::{CheckOptions, Verdict, check};
+use nex_inspect::RootFs;
 use nex_testkit::command;
 
 use crate::tree::{Tree, checked, debugfs, evidence, expect, ids};
@@ -141,6 +142,20 @@ fn a_journal_that_waits_for_its_replay() {
     assert_eq!(report.verdict(), Verdict::Unknown);
     command::run(Command::new("e2fsck").args(["-p", "-f"]).arg(&image)).expect("e2fsck repairs it");
     expect(&checked(&image), &[]);
+}
+
+#[test]
+fn what_is_opened_once_is_checked_as_its_file_is() {
+    let tree = Tree::busybox().without("bin/sh");
+    let image = tree.image(&["-O", "meta_bg,^resize_inode"]);
+    let root = RootFs::open(&image).expect("a root filesystem");
+    let expected = checked(&image);
+    for _ in 0..2 {
+        let report = check(&root, &CheckOptions::default()).expect("readable");
+        assert_eq!(ids(&report), ids(&expected));
+        assert_eq!((report.file, report.size, report.init), (expected.file.clone(), 16 << 20, expected.init.clone()));
+    }
+    assert_eq!(root.path(), image);
 }
 
 #[test]
