@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod damage;
+pub mod foreign_image;
 pub mod guest_image;
 pub mod memory;
 pub mod pieces;

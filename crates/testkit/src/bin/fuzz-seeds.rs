@@ -19,6 +19,7 @@ fn main() -> Result<()> {
     write(directory, "reference", references())?;
     write(directory, "edit", edits())?;
     write(directory, "check", checks())?;
+    write(directory, "reader", reads())?;
     write(directory, "set_agent", checks())?;
     write(directory, "cache", records())?;
     write(directory, "kernel", kernels()?)?;
@@ -191,6 +192,16 @@ fn checks() -> Vec<Vec<u8>> {
     let damage = |number: u8| [number, 0, number.wrapping_mul(37), 0, number.wrapping_mul(11)];
     let damaged = |guest: u8, from: u8| std::iter::once(guest).chain((from..from + 8).flat_map(damage)).collect();
     (0..3).flat_map(|guest| [vec![guest], damaged(guest, 0), damaged(guest, 40), damaged(guest, 120)]).collect()
+}
+
+/// Which image, and whether wrong checksums are noted only; then five bytes for each byte of damage to it.
+fn reads() -> Vec<Vec<u8>> {
+    const IMAGES: u8 = 7;
+    const NOTED: u8 = 0x80;
+    let damage = |number: u8| [number, 0, number.wrapping_mul(37), number % 4, number.wrapping_mul(11)];
+    let damaged = |image: u8, from: u8| iter::once(image).chain((from..from + 4).flat_map(damage)).collect();
+    let of = |image: u8| [vec![image], damaged(image, 0), damaged(image | NOTED, 40), damaged(image, 120)];
+    (0..IMAGES).flat_map(of).collect()
 }
 
 /// Changes of the records of the cache, as `fuzz_targets/cache.rs` reads them.
