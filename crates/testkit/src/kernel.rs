@@ -49,12 +49,22 @@ impl Mount {
     /// # Errors
     /// When the kernel refuses.
     pub fn new(image: &Path, access: Access) -> Result<Self> {
+        match access {
+            Access::ReadOnly => Self::attached(LoopDevice::attach(image, true)?, "ro,noload"),
+            Access::ReadWrite => Self::with_options(image, "rw"),
+        }
+    }
+
+    /// Mounts an image to write, with options of ext4.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn with_options(image: &Path, options: &str) -> Result<Self> {
+        Self::attached(LoopDevice::attach(image, false)?, options)
+    }
+
+    fn attached(device: LoopDevice, options: &str) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let options = match access {
-            Access::ReadOnly => "ro,noload",
-            Access::ReadWrite => "rw",
-        };
-        let device = LoopDevice::attach(image, access == Access::ReadOnly)?;
         let log = KernelLog::from_now()?;
         let mut mount = Command::new("mount");
         command::run(mount.args(["-t", "ext4", "-o", options]).arg(device.path()).arg(directory.path()))?;
