@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use nex_ext4::FileType;
-use nex_ext4::reader::{Budget, Checksums, Error, Inode, Options, Reader};
+use nex_ext4::reader::{Budget, Checksums, Error, Inode, Options, Reader, Recovery};
 use nex_fuzz::foreign_image::{self, Foreign};
 use nex_fuzz::guest_image::{GUESTS, image};
 use nex_fuzz::memory::Memory;
@@ -49,7 +49,10 @@ fuzz_target!(|data: &[u8]| {
 
 /// Reads everything that there is.
 fn read(storage: &Memory, checksums: Checksums) -> Result<Vec<String>, Error> {
-    let reader = Reader::open(storage, Options { checksums, budget: BUDGET })?;
+    let reader = Reader::open(storage, Options { checksums, budget: BUDGET, ..Options::default() })?;
+    if let Recovery::Failed(error) = reader.recovery() {
+        place::check_message(error);
+    }
     for path in [&b"/link"[..], b"/directory/long link", b"/sbin/init", b"/etc/../etc/passwd", b"/nothing"] {
         reader.stat(path)?;
         reader.canonical(path)?;

@@ -68,6 +68,28 @@ fn crc16(start: u16, bytes: &[u8]) -> u16 {
     })
 }
 
+/// `crc32_be` of the kernel: the polynomial 0x04c11db7, the highest bit first. A transaction of the journal has it over its
+/// descriptors and blocks (`JBD2_CRC32_CHKSUM`).
+pub(crate) fn crc32_be(start: u32, bytes: &[u8]) -> u32 {
+    const POLYNOMIAL: u32 = 0x04c1_1db7;
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut index = 0;
+        while index < table.len() {
+            let mut crc = (index as u32) << 24;
+            let mut bit = 0;
+            while bit < 8 {
+                crc = crc << 1 ^ if crc >> 31 == 1 { POLYNOMIAL } else { 0 };
+                bit += 1;
+            }
+            table[index] = crc;
+            index += 1;
+        }
+        table
+    };
+    bytes.iter().fold(start, |crc, byte| crc << 8 ^ TABLE[(crc >> 24) as usize ^ usize::from(*byte)])
+}
+
 /// `ext4_inode_csum`: the whole inode, both halves of its checksum zero. `seed` is the inode's.
 pub(crate) fn inode(seed: Seed, inode: &[u8]) -> u32 {
     seed.crc(inode)
@@ -107,5 +129,7 @@ mod tests {
         assert_eq!(Seed::NONE.with(b"1234").crc(b"56789"), !0xe306_9283);
         // CRC-16/MODBUS, which is the kernel's crc16 from all ones on.
         assert_eq!(crc16(!0, b"123456789"), 0x4b37);
+        // CRC-32/MPEG-2, which is the kernel's crc32_be from all ones on.
+        assert_eq!(crc32_be(!0, b"123456789"), 0x0376_e6e7);
     }
 }

@@ -15,20 +15,31 @@ use crate::put::{Put, high32, low32};
 const BLOCK: usize = crate::BLOCK_SIZE as usize;
 
 /// `JBD2_MAGIC_NUMBER`.
-const MAGIC: u32 = 0xC03B_3998;
+pub(crate) const MAGIC: u32 = 0xC03B_3998;
 
 /// What a block of the journal is (`h_blocktype`).
 pub(crate) mod block_type {
     pub const DESCRIPTOR: u32 = 1;
     pub const COMMIT: u32 = 2;
+    pub const SUPERBLOCK_V1: u32 = 3;
     pub const SUPERBLOCK_V2: u32 = 4;
+    pub const REVOKE: u32 = 5;
 }
 
-/// The features that a journal may have here (`JBD2_FEATURE_INCOMPAT_*`).
+/// `JBD2_FEATURE_COMPAT_CHECKSUM`: a commit has the checksum of its transaction (version 1).
+pub(crate) const COMPAT_CHECKSUM: u32 = 0x1;
+
+/// The features of a journal (`JBD2_FEATURE_INCOMPAT_*`).
 pub(crate) mod incompat {
     pub const REVOKE: u32 = 0x1;
     pub const BIT64: u32 = 0x2;
+    /// A commit may be on the disk before its transaction is.
+    pub const ASYNC_COMMIT: u32 = 0x4;
+    pub const CSUM_V2: u32 = 0x8;
     pub const CSUM_V3: u32 = 0x10;
+    /// The journal's end is kept for fast commits.
+    pub const FAST_COMMIT: u32 = 0x20;
+    /// Those that a journal of ours has.
     pub const ALL: u32 = REVOKE | BIT64 | CSUM_V3;
 }
 
@@ -36,24 +47,33 @@ pub(crate) mod incompat {
 pub(crate) const CHECKSUM_CRC32C: u8 = 4;
 
 /// Bytes of `struct journal_superblock_s`, all of which its checksum covers.
-const SUPERBLOCK_SIZE: usize = 1024;
+pub(crate) const SUPERBLOCK_SIZE: usize = 1024;
 /// Where `s_checksum` stands.
 const SUPERBLOCK_CHECKSUM: std::ops::Range<usize> = 0xFC..0x100;
-/// Bytes from `s_padding2` to `s_padding`.
-const PADDING: usize = SUPERBLOCK_CHECKSUM.start - 0x51;
+/// Bytes from `s_head` to `s_padding`.
+const PADDING: usize = SUPERBLOCK_CHECKSUM.start - 0x58;
+/// `JBD2_DEFAULT_FAST_COMMIT_BLOCKS`
+pub(crate) const DEFAULT_FAST_COMMIT_BLOCKS: u32 = 256;
 /// Bytes of `s_users`.
 const USERS: usize = SUPERBLOCK_SIZE - SUPERBLOCK_CHECKSUM.end;
 
 /// `struct journal_header_s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Header {
-    magic: u32,
-    block_type: u32,
-    sequence: u32,
+pub(crate) struct Header {
+    pub magic: u32,
+    pub block_type: u32,
+    pub sequence: u32,
 }
 
 impl Header {
-    const SIZE: usize = 12;
+    pub const SIZE: usize = 12;
+
+    /// The header that a block begins with; `None` for a block that is none of the journal's own.
+    pub fn decode(block: &[u8]) -> Option<Self> {
+        let mut header = Self::new(0, 0);
+        header.fields(&mut Get::new(block.get(..Self::SIZE)?));
+        (header.magic == MAGIC).then_some(header)
+    }
 
     fn new(block_type: u32, sequence: u32) -> Self {
         Self { magic: MAGIC, block_type, sequence }
@@ -67,7 +87,7 @@ impl Header {
 /// The journal's superblock, in its first block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Superblock {
-    header: Header,
+    pub header: Header,
     pub block_size: u32,
     /// Blocks of the journal, this one included.
     pub length: u32,
@@ -87,6 +107,9 @@ pub(crate) struct Superblock {
     /// `s_dynsuper`, `s_max_transaction` and `s_max_trans_data`, all unused.
     limits: [u8; 12],
     pub checksum_type: u8,
+    padding2: [u8; 3],
+    /// `s_num_fc_blks`: blocks kept for fast commits; 0 stands for [`DEFAULT_FAST_COMMIT_BLOCKS`].
+    pub fast_commit_blocks: u32,
     padding: [u8; PADDING],
     user_ids: [u8; USERS],
 }
@@ -109,6 +132,8 @@ impl Superblock {
             users: 1,
             limits: [0; 12],
             checksum_type: CHECKSUM_CRC32C,
+            padding2: [0; 3],
+            fast_commit_blocks: 0,
             padding: [0; PADDING],
             user_ids: [0; USERS],
         }
@@ -133,7 +158,14 @@ impl Superblock {
 
     /// The superblock as the disk has it, and whether it is one with the right checksum.
     pub fn decode(block: &[u8; BLOCK]) -> (Self, bool) {
-        let mut record: [u8; SUPERBLOCK_SIZE] = *block.first_chunk().unwrap_or(&[0; SUPERBLOCK_SIZE]);
+        let (superblock, is_sealed) = Self::decode_record(block.first_chunk().unwrap_or(&[0; SUPERBLOCK_SIZE]));
+        let is_whole = superblock.is_superblock() && is_sealed;
+        (superblock, is_whole)
+    }
+
+    /// The superblock, which is that of a journal or not, and whether its checksum is right.
+    pub fn decode_record(record: &[u8; SUPERBLOCK_SIZE]) -> (Self, bool) {
+        let mut record = *record;
         let mut superblock = Self::new(0, &[0; 16]);
         let mut found = 0;
         let mut get = Get::new(&record);
@@ -141,8 +173,7 @@ impl Superblock {
         get.end();
         record[SUPERBLOCK_CHECKSUM].fill(0);
         let is_sealed = superblock.checksum_type == CHECKSUM_CRC32C && Seed::NONE.crc(&record) == found;
-        let is_whole = superblock.is_superblock() && is_sealed;
-        (superblock, is_whole)
+        (superblock, is_sealed)
     }
 
     fn fields(&mut self, fields: &mut impl Fields, checksum: &mut u32) {
@@ -161,6 +192,8 @@ impl Superblock {
             .be32(&mut self.users)
             .bytes(&mut self.limits)
             .u8(&mut self.checksum_type)
+            .bytes(&mut self.padding2)
+            .be32(&mut self.fast_commit_blocks)
             .bytes(&mut self.padding)
             .be32(checksum)
             .bytes(&mut self.user_ids);
@@ -170,18 +203,18 @@ impl Superblock {
 /// `journal_block_tag3_t`.
 const TAG_SIZE: usize = 16;
 /// The UUID behind the first tag.
-const UUID_SIZE: usize = 16;
+pub(crate) const UUID_SIZE: usize = 16;
 /// `struct jbd2_journal_block_tail`: the checksum.
-const TAIL_SIZE: usize = 4;
+pub(crate) const TAIL_SIZE: usize = 4;
 /// How many blocks one descriptor names.
 pub(crate) const TAGS_PER_DESCRIPTOR: usize = (BLOCK - Header::SIZE - UUID_SIZE - TAIL_SIZE) / TAG_SIZE;
 
 /// The block begins with the journal's magic, and stands in the journal without it (`JBD2_FLAG_ESCAPE`).
-const FLAG_ESCAPE: u32 = 1;
+pub(crate) const FLAG_ESCAPE: u32 = 1;
 /// No UUID follows the tag (`JBD2_FLAG_SAME_UUID`).
-const FLAG_SAME_UUID: u32 = 2;
+pub(crate) const FLAG_SAME_UUID: u32 = 2;
 /// The descriptor's last (`JBD2_FLAG_LAST_TAG`).
-const FLAG_LAST_TAG: u32 = 8;
+pub(crate) const FLAG_LAST_TAG: u32 = 8;
 
 /// The blocks of a whole transaction in their order: to each place of the file system its block.
 pub(crate) fn transaction<'a>(
@@ -257,13 +290,14 @@ fn descriptor(tags: &[Tag], sequence: u32, uuid: &[u8; 16]) -> [u8; BLOCK] {
     block
 }
 
+/// `h_chksum[0]` of a commit, behind the header and four bytes that are zero with version 3.
+pub(crate) const COMMIT_CHECKSUM: std::ops::Range<usize> = Header::SIZE + 4..Header::SIZE + 8;
+
 /// `struct commit_header`, of no known time.
 fn commit(sequence: u32, seed: Seed) -> [u8; BLOCK] {
-    /// `h_chksum`, behind the header and four bytes that are zero with version 3.
-    const CHECKSUM: std::ops::Range<usize> = Header::SIZE + 4..Header::SIZE + 8;
     let mut block = [0; BLOCK];
     Header::new(block_type::COMMIT, sequence).fields(&mut Put::new(&mut block));
     let checksum = seed.crc(&block);
-    block[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+    block[COMMIT_CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
     block
 }

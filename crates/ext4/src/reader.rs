@@ -1,12 +1,12 @@
 //! Reads any ext4 file system that Linux can have on a disk, without a mount and without trust.
 //!
 //! Whatever the bytes are, reading them ends with a result or an error: every number is checked before it is used, and a
-//! [`Budget`] bounds the work. Nothing is kept in memory but the places of the inode tables, so a file system may change
-//! between two questions.
+//! [`Budget`] bounds the work. Nothing is kept in memory but the places of the inode tables, and of what a journal holds, so a
+//! file system may change between two questions.
 //!
 //! The rules are those of the kernel (`fs/ext4`), by whose names they are called here, and of its documentation ("ext4 Data
-//! Structures and Algorithms"). Not done: the journal is not replayed ([`Superblock::needs_recovery`]), and encrypted files
-//! stay closed.
+//! Structures and Algorithms"). A journal that waits for its replay is read as if it were replayed ([`Reader::recovery`]).
+//! Encrypted files stay closed.
 
 mod block_map;
 mod budget;
@@ -21,6 +21,7 @@ mod htree;
 mod inline;
 mod inode;
 mod path;
+mod replay;
 mod superblock;
 mod xattr;
 
@@ -28,6 +29,7 @@ pub use budget::Budget;
 pub use directory::DirEntry;
 pub use error::Error;
 pub use inode::Inode;
+pub use replay::{Recovery, Replay};
 pub use superblock::Superblock;
 
 use std::cell::RefCell;
@@ -38,6 +40,7 @@ use crate::superblock::{Superblock as Record, incompat, ro_compat};
 
 use budget::Remaining;
 use groups::Group;
+use replay::Overlay;
 
 /// As many wrong checksums as are remembered.
 const MOST_DOUBTS: usize = 64;
@@ -57,13 +60,15 @@ pub enum Checksums {
 pub struct Options {
     /// What a wrong checksum does.
     pub checksums: Checksums,
+    /// What becomes of a journal that waits for its replay.
+    pub replay: Replay,
     /// How much is read in all.
     pub budget: Budget,
 }
 
 /// A file system that is read.
 pub struct Reader<S> {
-    storage: S,
+    storage: Overlay<S>,
     superblock: Superblock,
     record: Record,
     seed: Seed,
@@ -71,14 +76,37 @@ pub struct Reader<S> {
     checksums: Checksums,
     remaining: Remaining,
     doubts: RefCell<Vec<String>>,
+    recovery: Recovery,
 }
 
 impl<S: ReadAt> Reader<S> {
-    /// Reads the superblock and the groups' descriptors (64 bytes for each 128 MiB).
+    /// Reads the superblock and the groups' descriptors (64 bytes for each 128 MiB), and the journal if it waits for its
+    /// replay.
     ///
     /// # Errors
-    /// When there is no ext4 file system, or none that can be read.
+    /// When there is no ext4 file system, or none that can be read. That a journal cannot be replayed is no error, but told
+    /// by [`recovery`](Self::recovery).
     pub fn open(storage: S, options: Options) -> Result<Self, Error> {
+        let mut reader = Self::on(Overlay::new(storage), options.checksums, Remaining::new(options.budget))?;
+        if options.replay == Replay::Never || !reader.superblock.needs_recovery() {
+            return Ok(reader);
+        }
+        match reader.replay() {
+            Ok((places, recovery)) => {
+                if !places.is_empty() {
+                    let storage = reader.storage.with(reader.superblock.block_size, places);
+                    reader = Self::on(storage, reader.checksums, reader.remaining)?;
+                    reader.superblock.incompat |= incompat::RECOVER;
+                }
+                reader.recovery = recovery;
+            }
+            Err(error @ (Error::Io(_) | Error::OverBudget { .. })) => return Err(error),
+            Err(error) => reader.recovery = Recovery::Failed(error),
+        }
+        Ok(reader)
+    }
+
+    fn on(storage: Overlay<S>, checksums: Checksums, remaining: Remaining) -> Result<Self, Error> {
         let superblock = Superblock::read(&storage)?;
         let (record, is_sealed) = superblock::read_record(&storage)?;
         features::check(&superblock)?;
@@ -93,9 +121,10 @@ impl<S: ReadAt> Reader<S> {
             record,
             seed,
             groups: Vec::new(),
-            checksums: options.checksums,
-            remaining: Remaining::new(options.budget),
+            checksums,
+            remaining,
             doubts: RefCell::default(),
+            recovery: Recovery::default(),
         };
         if !is_sealed && reader.has_checksums() {
             reader.doubt("the superblock".into())?;
@@ -111,7 +140,12 @@ impl<S: ReadAt> Reader<S> {
 
     /// Where the file system is read from.
     pub fn storage(&self) -> &S {
-        &self.storage
+        self.storage.below()
+    }
+
+    /// What became of the journal.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
     }
 
     /// What was read despite a wrong checksum ([`Checksums::Noted`]), in words; only so many are remembered.

@@ -33,6 +33,8 @@ pub(crate) mod compat {
     pub const DIR_INDEX: u32 = 0x20;
     /// Backups stand in the two groups of `s_backup_bgs` alone.
     pub const SPARSE_SUPER2: u32 = 0x200;
+    /// Changes may stand in the journal that are no transactions.
+    pub const FAST_COMMIT: u32 = 0x400;
     pub const ALL: u32 = HAS_JOURNAL | EXT_ATTR | RESIZE_INODE | DIR_INDEX;
 }
 

@@ -130,8 +130,8 @@ impl Superblock {
         self.blocks.saturating_mul(self.block_size)
     }
 
-    /// Whether the journal holds changes that are not in place yet (`needs_recovery`). They are not read: what the reader
-    /// shows is what stood in its place when the file system was last in use.
+    /// Whether the journal holds changes that are not in place yet (`needs_recovery`), as it stands on the disk: a replay in
+    /// memory does not change it. Whether they are read, [`Reader::recovery`](super::Reader::recovery) tells.
     pub fn needs_recovery(&self) -> bool {
         self.has_incompat(incompat::RECOVER)
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nex_ext4::reader::{Budget, Error, Options, Reader};
+use nex_ext4::reader::{Budget, Error, Options, Reader, Recovery};
 use nex_ext4::{Device, Timestamp};
 
 use crate::tree::{debugfs, mke2fs, open, pattern};
@@ -40,13 +40,14 @@ fn features_that_are_not_known_are_named() {
 }
 
 #[test]
-fn a_journal_that_is_not_replayed_is_told() {
+fn a_journal_that_waits_for_its_replay_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let image = image(directory.path(), &[]);
     assert!(!open(&image).unwrap().superblock().needs_recovery());
     debugfs(&image, "feature needs_recovery");
     let reader = open(&image).unwrap();
     assert!(reader.superblock().needs_recovery());
+    assert!(matches!(reader.recovery(), Recovery::Done), "{:?}", reader.recovery());
     assert!(reader.stat(b"/directory/file").unwrap().is_some());
 }
 

@@ -6,6 +6,7 @@ mod forms;
 mod limits;
 mod mke2fs;
 mod ours;
+mod replay;
 #[path = "../support/mod.rs"]
 mod support;
 mod tree;
