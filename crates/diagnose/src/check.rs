@@ -28,7 +28,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nex_ext4::FileType;
-use nex_ext4::reader::Superblock;
+use nex_ext4::reader::{Recovery, Superblock};
 use nex_inspect::{RootFs, RootFsError, read_superblock};
 use nex_program::Processor;
 
@@ -222,21 +222,32 @@ fn check_image(
     check_content(image, request, contract, report, &mut content);
     contract.has_verity = image.has_verity();
     contract.wants_overlay = options.overlay;
-    let waits = image.superblock().needs_recovery();
+    let unread = unread_journal(image.recovery());
     match image.take_trouble() {
         None => {
             findings.found.append(&mut content.found);
-            if waits {
-                findings.leave_out("what its journal holds", "the kernel replays it, and nex does not");
+            if let Some(why) = unread {
+                findings.leave_out("what its journal holds", why);
             }
         }
         // What is missing may be there, behind what cannot be read: say that alone.
         Some(RootFsError::Unsupported(why)) => findings.leave_out(CONTENT, why),
         // What looks like damage may be what the journal would put right.
-        Some(error) if waits => {
+        Some(error) if unread.is_some() => {
             findings.leave_out(CONTENT, format!("its journal waits for its replay, and before that {error}"));
         }
         Some(error) => report_damage(&error.to_string(), image.path(), findings),
+    }
+}
+
+/// Why something that waits in the journal is not read, if anything is not.
+fn unread_journal(recovery: &Recovery) -> Option<String> {
+    match recovery {
+        Recovery::NotDone | Recovery::Done => None,
+        Recovery::WithoutFastCommits => {
+            Some("the kernel replays its fast commits (fast_commit), and nex does not".into())
+        }
+        Recovery::Failed(error) => Some(format!("it cannot be replayed: {error}")),
     }
 }
 

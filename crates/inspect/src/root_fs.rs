@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nex_ext4::FileType;
-use nex_ext4::reader::{Error, Options, Reader, Superblock};
+use nex_ext4::reader::{Error, Options, Reader, Recovery, Superblock};
 
 use crate::disk::Disk;
 use crate::error::RootFsError;
@@ -65,6 +65,11 @@ impl RootFs {
     /// The file system's superblock.
     pub fn superblock(&self) -> &Superblock {
         self.reader.superblock()
+    }
+
+    /// Whether what waits in the journal is read.
+    pub fn recovery(&self) -> &Recovery {
+        self.reader.recovery()
     }
 
     /// Whether a tree of dm-verity stands behind the file system.

@@ -138,10 +138,48 @@ fn a_journal_that_waits_for_its_replay() {
     debugfs(&image, "set_super_value feature_incompat 0x2c6");
     let report = checked(&image);
     assert_eq!(ids(&report), ["ext4-journal-dirty"], "{report:?}");
-    // What the journal holds is not seen.
-    assert_eq!(report.verdict(), Verdict::Unknown);
+    assert_eq!((report.verdict(), report.unchecked), (Verdict::Sound, Vec::new()));
     command::run(Command::new("e2fsck").args(["-p", "-f"]).arg(&image)).expect("e2fsck repairs it");
     expect(&checked(&image), &[]);
+}
+
+/// What the kernel would find after a mount is what is checked.
+#[test]
+fn what_waits_in_the_journal_is_checked() {
+    let tree = Tree::busybox();
+    let image = tree.image(&["-b", "1024"]);
+    let inode = command::run(Command::new("debugfs").args(["-R", "imap /etc"]).arg(&image)).expect("debugfs");
+    let told = String::from_utf8_lossy(&inode);
+    let (_, place) = told.split_once("located at block ").expect("a place");
+    let block: u64 = place.split(|c: char| !c.is_ascii_digit()).next().and_then(|text| text.parse().ok()).expect("one");
+    let bytes = fs::read(&image).expect("readable");
+    let right = image.with_extension("right");
+    fs::write(&right, &bytes[block as usize * 1024..][..1024]).expect("writable");
+    // On the disk the directory is damaged; in the journal it is not.
+    debugfs(&image, "set_inode_field /etc checksum 0x1234");
+    expect(&checked(&image), &["ext4-damaged"]);
+    let request = format!("jo -c\njw -b {block} {}\njc\n", right.display());
+    write_journal(&image, &request);
+    let report = checked(&image);
+    assert_eq!(ids(&report), ["ext4-journal-dirty"], "{report:?}");
+    assert_eq!((report.verdict(), report.unchecked), (Verdict::Sound, Vec::new()));
+    // The journal of a checksum that is wrong is left alone.
+    let mut bytes = fs::read(&image).expect("readable");
+    let block = fs::read(&right).expect("readable");
+    let copy = bytes.windows(1024).rposition(|window| window == block);
+    bytes[copy.expect("a copy in the journal") + 7] ^= 1;
+    fs::write(&image, bytes).expect("writable");
+    let report = checked(&image);
+    assert_eq!(ids(&report), ["ext4-journal-dirty"], "{report:?}");
+    assert_eq!(report.verdict(), Verdict::Unknown);
+    assert!(report.unchecked[0].why.contains("its journal waits for its replay"), "{report:?}");
+}
+
+/// Has debugfs write to the journal.
+fn write_journal(image: &std::path::Path, requests: &str) {
+    let script = image.with_extension("requests");
+    fs::write(&script, requests).expect("writable");
+    command::run(Command::new("debugfs").arg("-w").arg("-f").arg(&script).arg(image)).expect("debugfs");
 }
 
 #[test]
