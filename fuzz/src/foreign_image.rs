@@ -1,8 +1,9 @@
 //! Small images by mke2fs, in forms that our writer does not make, to be damaged. They have no checksums, so that damage is
-//! seen.
+//! seen. In some, debugfs has left transactions in the journal.
 
 use std::fs;
 use std::os::unix::fs::{FileExt, symlink};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -10,12 +11,22 @@ use crate::memory::{BLOCK, Blocks, Memory, stored};
 use crate::pieces::CHANGE;
 use crate::place;
 
+/// What the journal of an image holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    Nothing,
+    /// Transactions with all that has been written to blocks of so many bytes, and a revoke.
+    Waits(usize),
+}
+
 /// The options of each.
-const FORMS: [&[&str]; 4] = [
-    &["-b", "1024", "-O", "^metadata_csum,inline_data,ea_inode,large_dir"],
-    &["-b", "1024", "-O", "^metadata_csum,^extent,^64bit,^filetype"],
-    &["-b", "4096", "-O", "^metadata_csum,meta_bg,^resize_inode,uninit_bg"],
-    &["-b", "2048", "-I", "128", "-O", "^metadata_csum,bigalloc,sparse_super2"],
+const FORMS: [(&[&str], Log); 6] = [
+    (&["-b", "1024", "-O", "^metadata_csum,inline_data,ea_inode,large_dir"], Log::Nothing),
+    (&["-b", "1024", "-O", "^metadata_csum,^extent,^64bit,^filetype"], Log::Nothing),
+    (&["-b", "4096", "-O", "^metadata_csum,meta_bg,^resize_inode,uninit_bg"], Log::Nothing),
+    (&["-b", "2048", "-I", "128", "-O", "^metadata_csum,bigalloc,sparse_super2"], Log::Nothing),
+    (&["-b", "1024", "-O", "^metadata_csum,^extent,^64bit"], Log::Waits(1024)),
+    (&["-b", "4096", "-O", "^metadata_csum,64bit"], Log::Waits(4096)),
 ];
 
 /// How many there are.
@@ -35,11 +46,15 @@ impl Foreign {
         let tree = place::fresh("foreign-tree");
         fill(&tree).expect("our own directory");
         let image = place::directory().join("foreign.ext4");
+        let (options, log) = FORMS[number];
         let mut mke2fs = Command::new("mke2fs");
         mke2fs.args(["-q", "-F", "-t", "ext4", "-N", "128", "-U", "07070707-0707-0707-0707-070707070707"]);
-        mke2fs.args(["-E", "hash_seed=07070707-0707-0707-0707-070707070707"]).args(FORMS[number]);
+        mke2fs.args(["-E", "hash_seed=07070707-0707-0707-0707-070707070707"]).args(options);
         let made = mke2fs.arg("-d").arg(&tree).arg(&image).arg("8M").output().expect("mke2fs of e2fsprogs");
         assert!(made.status.success(), "{made:?}");
+        if let Log::Waits(block_size) = log {
+            write_journal(&image, block_size);
+        }
         let bytes = fs::read(&image).expect("our own file");
         let filled = (0..).zip(bytes.chunks_exact(BLOCK)).filter(|(_, block)| block.iter().any(|&byte| byte != 0));
         let blocks: Blocks =
@@ -61,7 +76,36 @@ impl Foreign {
     }
 }
 
-fn fill(tree: &std::path::Path) -> std::io::Result<()> {
+/// Writes the blocks that have something in them to the journal once more, the latter half of them. Two are revoked, of which
+/// one comes again.
+fn write_journal(image: &Path, block_size: usize) {
+    /// `JBD2_MAGIC_NUMBER`: what the journal's own superblock begins with.
+    const MAGIC: [u8; 4] = [0xC0, 0x3B, 0x39, 0x98];
+    let bytes = fs::read(image).expect("our own file");
+    let blocks: Vec<(usize, &[u8])> = bytes
+        .chunks_exact(block_size)
+        .enumerate()
+        .skip(1024 / block_size + 1)
+        .filter(|(_, block)| block.iter().any(|&byte| byte != 0) && block[..4] != MAGIC)
+        .collect();
+    let content = image.with_extension("blocks");
+    let requests = image.with_extension("requests");
+    let mut script = String::from("jo\n");
+    let written = &blocks[blocks.len() / 2..];
+    fs::write(&content, written.iter().map(|(_, block)| *block).collect::<Vec<_>>().concat()).expect("our own file");
+    let names =
+        |blocks: &[(usize, &[u8])]| blocks.iter().map(|(number, _)| number.to_string()).collect::<Vec<_>>().join(",");
+    script += &format!("jw -b {} {}\n", names(written), content.display());
+    script += &format!("jw -r {}\n", names(&[written[0], written[written.len() - 1]]));
+    script += &format!("jw -b {} {}\njc\n", names(&written[..written.len() / 2]), content.display());
+    fs::write(&requests, script).expect("our own file");
+    let mut debugfs = Command::new("debugfs");
+    let done = debugfs.arg("-w").arg("-f").arg(&requests).arg(image).output().expect("debugfs of e2fsprogs");
+    assert!(done.status.success(), "{done:?}");
+    [content, requests].iter().for_each(|file| fs::remove_file(file).expect("our own file"));
+}
+
+fn fill(tree: &Path) -> std::io::Result<()> {
     fs::create_dir_all(tree.join("directory/below"))?;
     for number in 0..90 {
         fs::write(tree.join(format!("directory/a name of some length, number {number}")), b"")?;

@@ -196,7 +196,7 @@ fn checks() -> Vec<Vec<u8>> {
 
 /// Which image, and whether wrong checksums are noted only; then five bytes for each byte of damage to it.
 fn reads() -> Vec<Vec<u8>> {
-    const IMAGES: u8 = 7;
+    const IMAGES: u8 = 9;
     const NOTED: u8 = 0x80;
     let damage = |number: u8| [number, 0, number.wrapping_mul(37), number % 4, number.wrapping_mul(11)];
     let damaged = |image: u8, from: u8| iter::once(image).chain((from..from + 4).flat_map(damage)).collect();
