@@ -10,7 +10,6 @@
 mod agent_channel;
 mod choice;
 mod deadline;
-mod disk;
 mod drive;
 mod error;
 mod guest_kernel;

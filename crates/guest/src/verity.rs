@@ -5,11 +5,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nex_ext4::reader::Superblock as Ext4;
+use nex_inspect::read_superblock;
 use nex_verity::{BLOCK_SIZE, NotATree, RootHash, SUPERBLOCK_SIZE, Superblock, Table};
 use nex_vmm::{Access, Machine};
-
-use crate::disk::Disk;
 
 /// The module that checks.
 pub const MODULE: &str = "dm_verity";
@@ -109,7 +107,7 @@ impl Verity {
         let open = |path: &Path| nex_file::open_disk(path).map_err(failed(path));
         let (data, hashes) = (open(root)?, open(path)?);
         let same = is_same(&data, &hashes).map_err(failed(path))?;
-        let file_system = Ext4::read(&Disk(data)).map_err(|error| failed(root)(io::Error::other(error)))?;
+        let file_system = read_superblock(data).map_err(|error| failed(root)(io::Error::other(error)))?;
         let covered = file_system.size();
         let offset = if same { covered } else { 0 };
         let superblock = read(&hashes, offset, SUPERBLOCK_SIZE).map_err(failed(path))?;
