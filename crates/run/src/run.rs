@@ -120,10 +120,11 @@ impl Error {
 /// When there is no guest, or it cannot be followed to its end.
 pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Result<Report, Error> {
     let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
+    let root = open(&options.root);
     if options.check {
-        check(options, &setup)?;
+        check(options, &setup, root.as_ref().ok())?;
     }
-    let root = open(&options.root)?;
+    let root = root?;
     if options.check {
         check_agent(options, &root)?;
     }
@@ -151,8 +152,8 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     Ok(report(options, &session, record, &end, &root))
 }
 
-/// Refuses what is known to fail.
-fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
+/// Refuses what is known to fail. What is wrong with a root filesystem that cannot be read, its file tells.
+fn check(options: &Options, setup: &Setup, root: Option<&RootFs>) -> Result<(), Error> {
     // What an initramfs brings, the kernel need not have.
     let kernel = &options.machine.kernel.kernel;
     let is_alone = setup.kernel.initramfs().is_none();
@@ -163,7 +164,10 @@ fn check(options: &Options, setup: &Setup) -> Result<(), Error> {
         init: Some(AGENT.into()),
         overlay: true,
     };
-    let report = nex_diagnose::check_file(&options.root, &against)?;
+    let report = match root {
+        Some(root) => nex_diagnose::check(root, &against)?,
+        None => nex_diagnose::check_file(&options.root, &against)?,
+    };
     let findings: Vec<Finding> =
         report.findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
     if findings.is_empty() {
