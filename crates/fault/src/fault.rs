@@ -1,0 +1,30 @@
+//! What each error of a library says beside its words.
+
+use std::error::Error;
+
+use crate::{Code, Remedy};
+
+/// An error with a code, and with a remedy where there is one.
+///
+/// An enum that wraps errors of other crates passes their code and their remedy on.
+pub trait Fault: Error {
+    /// Its stable name.
+    fn code(&self) -> Code;
+
+    /// What its user can do about it.
+    fn remedy(&self) -> Option<Remedy> {
+        None
+    }
+}
+
+/// An error with its sources, as one line says it: `cannot read 'x': Permission denied`.
+pub fn whole(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    words
+}
