@@ -59,6 +59,8 @@ settings! {
     KernelConfig = "kernel-config";
     /// The most entries of an image.
     MaxEntries = "max-entries";
+    /// The most bytes of the headers of one entry of a layer.
+    MaxHeaders = "max-headers";
     /// The most bytes of a kernel.
     MaxKernel = "max-kernel";
     /// The most bytes of names, link targets and attributes of an image.

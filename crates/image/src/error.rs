@@ -323,7 +323,7 @@ fn elsewhere(error: &nex_registry::Error) -> &'static str {
         nex_registry::Error::Transport(transport::Error::RateLimited { .. }) => {
             ", or save the image elsewhere and use docker-archive:FILE"
         }
-        nex_registry::Error::GaveUp { source, .. } => elsewhere(source),
+        nex_registry::Error::GaveUp { last, .. } => elsewhere(last),
         _ => "",
     }
 }

@@ -162,7 +162,7 @@ impl Client {
             if budget.is_over() || !budget.stopped(|| attempts.wait_after_failure(request.retry(&error))) {
                 return Err(match attempts.made() {
                     0 | 1 => error,
-                    made => Error::GaveUp { attempts: made, source: Box::new(error) },
+                    made => Error::GaveUp { attempts: made, last: Box::new(error) },
                 });
             }
         }

@@ -75,7 +75,7 @@ impl CredentialPlaces {
     pub(crate) fn look_up(&self, registry: &str, repository: &str) -> Lookup {
         let mut lookup = Lookup::default();
         if let Some(given) = &self.given {
-            lookup.places.push(Place { name: "--creds".to_owned(), outcome: "given".to_owned() });
+            lookup.places.push(Place { name: "the settings".to_owned(), outcome: "given".to_owned() });
             lookup.found = Some(given.clone());
             return lookup;
         }

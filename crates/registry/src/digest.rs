@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use nex_fault::{Code, Fault};
 use sha2::{Digest as _, Sha256, Sha512};
+
+use crate::codes;
 
 /// Bytes of the longest hash.
 const MAX_BYTES: usize = 64;
@@ -52,6 +55,12 @@ pub struct Digest {
 pub struct DigestError {
     /// The text, cut when it is long.
     text: String,
+}
+
+impl Fault for DigestError {
+    fn code(&self) -> Code {
+        codes::BAD_REFERENCE
+    }
 }
 
 impl Digest {

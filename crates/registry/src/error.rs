@@ -1,7 +1,11 @@
 //! What can go wrong between us and a registry, each with what to do about it.
 
+use std::error::Error as StdError;
 use std::path::PathBuf;
 
+use nex_fault::{Code, Fault, Remedy, Setting, whole};
+
+use crate::codes;
 use crate::credentials::Place;
 use crate::transport::{self, Retry, TlsHint, told};
 
@@ -12,18 +16,18 @@ use crate::transport::{self, Retry, TlsHint, told};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The way to the registry, or its answers as such.
-    #[error("{0}{remedy}", remedy = remedy(.0))]
+    #[error(transparent)]
     Transport(transport::Error),
     /// A temporary failure that did not go away.
-    #[error("{source} (gave up after {attempts} attempts)")]
+    #[error("{} (gave up after {attempts} attempts)", whole(last))]
     GaveUp {
         /// How often it was tried.
         attempts: u32,
-        /// The last failure.
-        source: Box<Error>,
+        /// The last failure. What caused it stands in the message.
+        last: Box<Error>,
     },
     /// 401 or 403, or a challenge that cannot be answered.
-    #[error("{registry}: {status} for {repository}{}: {}; try: podman login {registry}, or check that the repository exists", told(said), looked_at(*sent, places))]
+    #[error("{registry}: {status} for {repository}{}: {}", told(said), looked_at(*sent, places))]
     Unauthorized {
         /// The registry as the user named it.
         registry: String,
@@ -39,7 +43,7 @@ pub enum Error {
         places: Vec<Place>,
     },
     /// 404 for a manifest.
-    #[error("{registry}/{repository}: no manifest for {reference}{}; check the name and the tag", told(said))]
+    #[error("{registry}/{repository}: no manifest for {reference}{}", told(said))]
     ManifestNotFound {
         /// The registry as the user named it.
         registry: String,
@@ -51,7 +55,7 @@ pub enum Error {
         said: String,
     },
     /// 404 with the code `NAME_UNKNOWN`.
-    #[error("{registry}/{repository}: no such repository{}; check the name", told(said))]
+    #[error("{registry}/{repository}: no such repository{}", told(said))]
     RepositoryNotFound {
         /// The registry as the user named it.
         registry: String,
@@ -61,10 +65,7 @@ pub enum Error {
         said: String,
     },
     /// 404 for a blob that a manifest names.
-    #[error(
-        "{registry}/{repository}: the blob {digest} is missing{}; what names it is incomplete there: push it again",
-        told(said)
-    )]
+    #[error("{registry}/{repository}: the blob {digest} is missing{}", told(said))]
     BlobNotFound {
         /// The registry as the user named it.
         registry: String,
@@ -76,7 +77,7 @@ pub enum Error {
         said: String,
     },
     /// Any other status.
-    #[error("{url}: unexpected answer {status}{}; is this a container registry?", told(said))]
+    #[error("{url}: unexpected answer {status}{}", told(said))]
     Status {
         /// The address without its query.
         url: String,
@@ -112,9 +113,7 @@ pub enum Error {
         reason: String,
     },
     /// A blob whose length is not the one in the manifest.
-    #[error(
-        "{url}: the blob has {got} bytes, but the manifest says {expected}; the registry's copy is damaged: push it again"
-    )]
+    #[error("{url}: the blob has {got} bytes, but the manifest says {expected}")]
     BlobSize {
         /// The address without its query.
         url: String,
@@ -167,17 +166,67 @@ impl Error {
     }
 }
 
-/// What to do about a failure on the way, beyond what its own message says.
-fn remedy(error: &transport::Error) -> &'static str {
-    match error {
-        transport::Error::Slow { .. } => "; try again, or give it more time (--registry-timeout)",
-        transport::Error::SlowDownload { .. } | transport::Error::SlowUpload { .. } => {
-            "; try again, or ask less of it (--min-throughput)"
+impl Fault for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Transport(error) => match reason(error) {
+                Some(reason) => reason.code(),
+                None => error.code(),
+            },
+            Self::GaveUp { last, .. } => last.code(),
+            Self::Unauthorized { .. } => codes::UNAUTHORIZED,
+            Self::ManifestNotFound { .. } => codes::NO_MANIFEST,
+            Self::RepositoryNotFound { .. } => codes::NO_REPOSITORY,
+            Self::BlobNotFound { .. } => codes::NO_BLOB,
+            Self::Status { .. } => codes::STATUS,
+            Self::Realm { .. } => codes::TOKEN_SERVER,
+            Self::Token { .. } | Self::Tags { .. } => codes::BAD_ANSWER,
+            Self::BlobSize { .. } => codes::BLOB_SIZE,
+            Self::Mirrors { .. } => codes::MIRRORS,
+            Self::Blocked { .. } => codes::BLOCKED,
+            Self::Name { .. } => codes::ADDRESS,
         }
-        transport::Error::RateLimited { .. } => "; log in for a higher limit, use a mirror",
-        transport::Error::Tls { hint: TlsHint::PlainHttp, .. } => "; if it does, ask for it (--plain-http)",
-        _ => "",
     }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Transport(error) => return on_the_way(error),
+            Self::GaveUp { last, .. } => return last.remedy(),
+            Self::Unauthorized { registry, .. } => {
+                Remedy::say(format!("try: podman login {registry}, or check that the repository exists"))
+            }
+            Self::ManifestNotFound { .. } => Remedy::say("check the name and the tag"),
+            Self::RepositoryNotFound { .. } => Remedy::say("check the name"),
+            Self::BlobNotFound { .. } => Remedy::say("what names it is incomplete there: push it again"),
+            Self::Status { .. } => Remedy::say("is this a container registry?"),
+            Self::BlobSize { .. } => Remedy::say("the registry's copy is damaged: push it again"),
+            _ => return None,
+        })
+    }
+}
+
+/// What to do about a failure on the way to a registry.
+fn on_the_way(error: &transport::Error) -> Option<Remedy> {
+    Some(match error {
+        transport::Error::Slow { .. } => {
+            Remedy::say("try again, or give it more time with").raise(Setting::RegistryTimeout)
+        }
+        transport::Error::SlowDownload { .. } | transport::Error::SlowUpload { .. } => {
+            Remedy::say("try again, or ask less of it with").lower(Setting::MinThroughput)
+        }
+        transport::Error::RateLimited { .. } => Remedy::say("log in for a higher limit, use a mirror"),
+        transport::Error::Tls { hint: TlsHint::PlainHttp, .. } => {
+            Remedy::say("if it does, ask for it with").allow(Setting::PlainHttp)
+        }
+        _ => return reason(error).map_or_else(|| error.remedy(), Fault::remedy),
+    })
+}
+
+/// Why a download could not be resumed, as a registry has it.
+fn reason(error: &transport::Error) -> Option<&Error> {
+    let transport::Error::Broken { source, .. } = error else { return None };
+    let source: &(dyn StdError + 'static) = source.as_ref();
+    source.downcast_ref()
 }
 
 /// Where credentials were looked for.

@@ -19,6 +19,7 @@ mod blob;
 mod candidate;
 mod challenge;
 mod client;
+pub mod codes;
 mod credential;
 mod credential_helper;
 mod credentials;

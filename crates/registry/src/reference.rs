@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use nex_fault::{Code, Fault, Remedy};
+
+use crate::codes;
 use crate::digest::{Digest, DigestError};
 
 /// The registry of names without a host.
@@ -58,7 +61,7 @@ pub enum RegistryReferenceError {
         tag: String,
     },
     /// A URL instead of a reference.
-    #[error("'{text}' is a URL; leave out the scheme")]
+    #[error("'{text}' is a URL")]
     Url {
         /// The text for a message, without user information and query.
         text: String,
@@ -66,6 +69,16 @@ pub enum RegistryReferenceError {
     /// Behind the @ stands no digest.
     #[error(transparent)]
     Digest(#[from] DigestError),
+}
+
+impl Fault for RegistryReferenceError {
+    fn code(&self) -> Code {
+        codes::BAD_REFERENCE
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        matches!(self, Self::Url { .. }).then(|| Remedy::say("leave out the scheme"))
+    }
 }
 
 impl RegistryReference {

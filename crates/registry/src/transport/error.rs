@@ -1,14 +1,16 @@
-//! What can go wrong between us and a server. The messages state facts; what to do about them, those know who have asked.
+//! What can go wrong between us and a server.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nex_fault::{Code, Fault, Remedy};
+
 use super::patience::Throughput;
 use super::rate_limit::RateLimit;
 use super::retry::Retry;
+use crate::codes;
 
 /// Why a server did not give what was asked.
 ///
@@ -17,7 +19,7 @@ use super::retry::Retry;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The name does not resolve.
-    #[error("{host}: the name cannot be resolved ({reason}); check the spelling, the network and the DNS settings")]
+    #[error("{host}: the name cannot be resolved ({reason})")]
     HostNotFound {
         /// Host and port.
         host: String,
@@ -25,13 +27,13 @@ pub enum Error {
         reason: String,
     },
     /// Nothing listens there.
-    #[error("{host}: connection refused; is the server running, and is the port right?")]
+    #[error("{host}: connection refused")]
     ConnectionRefused {
         /// Host and port, or the proxy for them.
         host: String,
     },
     /// The TLS handshake failed.
-    #[error("{host}: TLS failed: {problem}; {hint}")]
+    #[error("{host}: TLS failed: {problem}{}", hint.fact())]
     Tls {
         /// Host and port.
         host: String,
@@ -41,7 +43,7 @@ pub enum Error {
         hint: TlsHint,
     },
     /// The connection broke, or took too long.
-    #[error("{url}: the connection failed: {source}")]
+    #[error("{url}: the connection failed")]
     Connection {
         /// The address without its query.
         url: String,
@@ -49,7 +51,7 @@ pub enum Error {
         source: io::Error,
     },
     /// What was to be sent cannot be read, or has another length than it said.
-    #[error("{url}: what is to be sent there cannot be read: {source}")]
+    #[error("{url}: what is to be sent there cannot be read")]
     Body {
         /// The address without its query.
         url: String,
@@ -57,7 +59,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A document that is damaged on its way, inside the encoding that its server has put around it.
-    #[error("{url}: what was sent as gzip cannot be unpacked: {source}; try again, or ask who runs the server")]
+    #[error("{url}: what was sent as gzip cannot be unpacked")]
     Encoding {
         /// The address without its query.
         url: String,
@@ -120,7 +122,7 @@ pub enum Error {
         said: String,
     },
     /// 5xx or 408.
-    #[error("{url}: the server failed with {status}{}; try again later", told(said))]
+    #[error("{url}: the server failed with {status}{}", told(said))]
     Server {
         /// The address without its query.
         url: String,
@@ -180,7 +182,7 @@ pub enum Error {
         told: String,
     },
     /// A download that kept breaking.
-    #[error("{url}: the download stopped at byte {offset}{} and could not be resumed in {attempts} attempts: {source}", of(*size))]
+    #[error("{url}: the download stopped at byte {offset}{} and could not be resumed in {attempts} attempts", of(*size))]
     Broken {
         /// The address without its query.
         url: String,
@@ -194,7 +196,7 @@ pub enum Error {
         source: Box<dyn StdError + Send + Sync>,
     },
     /// A proxy variable that holds no proxy's address. Its value may hold a password and is not shown.
-    #[error("{variable} does not hold a proxy's address; expected something like http://proxy.example:3128")]
+    #[error("{variable} does not hold a proxy's address")]
     Proxy {
         /// The variable.
         variable: &'static str,
@@ -230,19 +232,62 @@ pub enum TlsHint {
     Other,
 }
 
-impl fmt::Display for TlsHint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PlainHttp => "the server seems to speak plain HTTP, which is never tried unasked, nor for localhost",
-            Self::NoAuthorities => {
-                "this machine has no certificate authorities: install ca-certificates, or set SSL_CERT_FILE"
+impl TlsHint {
+    /// What is known of the reason.
+    const fn fact(self) -> &'static str {
+        match self {
+            Self::PlainHttp => {
+                "; the server seems to speak plain HTTP, which is never tried unasked, nor for localhost"
             }
+            Self::NoAuthorities => "; this machine has no certificate authorities",
+            Self::UnknownIssuer | Self::Expired | Self::Other => "",
+        }
+    }
+
+    const fn remedy(self) -> Option<&'static str> {
+        Some(match self {
+            Self::PlainHttp => return None,
+            Self::NoAuthorities => "install ca-certificates, or set SSL_CERT_FILE",
             Self::UnknownIssuer => {
                 "put the authority's certificate into /etc/docker/certs.d/HOST[:PORT]/ca.crt, or set SSL_CERT_FILE"
             }
             Self::Expired => "renew the certificate, or correct this machine's clock",
             Self::Other => "check the server's certificate and name",
         })
+    }
+}
+
+/// What helps with any server. What else does, those know who have asked.
+impl Fault for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::HostNotFound { .. } => codes::HOST_NOT_FOUND,
+            Self::ConnectionRefused { .. } => codes::REFUSED,
+            Self::Tls { .. } => codes::TLS,
+            Self::Connection { .. } | Self::Broken { .. } => codes::CONNECTION,
+            Self::Body { .. } => codes::UPLOAD,
+            Self::Encoding { .. } | Self::Length { .. } | Self::Range { .. } => codes::DAMAGED,
+            Self::Slow { .. } | Self::SlowDownload { .. } | Self::SlowUpload { .. } => codes::TOO_SLOW,
+            Self::RateLimited { .. } => codes::RATE_LIMITED,
+            Self::Server { .. } => codes::SERVER_FAILED,
+            Self::Redirect { .. } | Self::Inside { .. } => codes::REDIRECT,
+            Self::TooLarge { .. } => codes::TOO_LARGE,
+            Self::Proxy { .. } => codes::PROXY,
+            Self::Certificates { .. } => codes::CERTIFICATES,
+            Self::Address { .. } => codes::ADDRESS,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(Remedy::say(match self {
+            Self::HostNotFound { .. } => "check the spelling, the network and the DNS settings",
+            Self::ConnectionRefused { .. } => "is the server running, and is the port right?",
+            Self::Tls { hint, .. } => hint.remedy()?,
+            Self::Encoding { .. } => "try again, or ask who runs the server",
+            Self::Server { .. } => "try again later",
+            Self::Proxy { .. } => "expected something like http://proxy.example:3128",
+            _ => return None,
+        }))
     }
 }
 
