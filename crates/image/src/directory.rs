@@ -168,7 +168,7 @@ impl Walk<'_> {
     }
 
     fn changed(&self, path: &[u8]) -> Stop {
-        self.broken(path, "changed while it was read; let nothing write to the tree meanwhile")
+        tree_error(Error::Changed { place: name(self.place_of(path).as_os_str().as_bytes()) })
     }
 
     fn broken(&self, path: &[u8], problem: &str) -> Stop {

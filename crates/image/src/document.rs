@@ -78,15 +78,18 @@ impl Descriptor {
 
     /// Refuses layers that are somewhere else (CVE-2020-15157), or no part of a root filesystem.
     fn check_layer(&self, what: &str, index: usize) -> Result<(), Error> {
-        let wrong = |problem: &str| Err(Error::document(what, format!("has a layer {} that {problem}", index + 1)));
+        let wrong = |problem: &str, advice: &'static str| {
+            Err(Error::unsupported(what, format!("has a layer {} that {problem}", index + 1), advice))
+        };
         if !self.urls.is_empty() || self.media_type.contains("foreign") || self.media_type.contains("nondistributable")
         {
             return wrong(
-                "is fetched from other servers (a foreign layer), which is not supported; push the image with its layers",
+                "is fetched from other servers (a foreign layer), which is not supported",
+                "push the image with its layers",
             );
         }
         if self.media_type.contains("encrypted") {
-            return wrong("is encrypted; decrypt the image first");
+            return wrong("is encrypted", "decrypt the image first");
         }
         Ok(())
     }
@@ -130,9 +133,10 @@ impl Document {
         let outer = media_type.map(|text| text.split(';').next().unwrap_or_default().trim());
         let is_schema_1 = |text: &str| text.starts_with(SCHEMA_1);
         if raw.fs_layers.is_some() || raw.schema_version == Some(1) || outer.is_some_and(is_schema_1) {
-            return Err(Error::document(
+            return Err(Error::unsupported(
                 what,
-                "is a Docker schema 1 manifest, which has been obsolete since 2016; push the image again with a current tool",
+                "is a Docker schema 1 manifest, which has been obsolete since 2016",
+                "push the image again with a current tool",
             ));
         }
         if let (Some(inner), Some(outer)) = (&raw.media_type, outer.filter(|outer| is_known(outer)))

@@ -1,11 +1,15 @@
-//! What can go wrong with an image. Each message says what, where, and what to do about it.
+//! What can go wrong with an image.
 
+mod fault;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use nex_registry::{Digest, transport};
+use nex_fault::whole;
+use nex_registry::Digest;
 use nex_text::{name, short_name};
 
 use crate::compression::Compression;
@@ -21,10 +25,10 @@ pub enum Error {
     #[error(transparent)]
     Reference(#[from] ReferenceError),
     /// The registry failed.
-    #[error("{0}{elsewhere}", elsewhere = elsewhere(.0))]
+    #[error(transparent)]
     Registry(Box<nex_registry::Error>),
     /// The system refused something.
-    #[error("cannot {action} {place}: {source}")]
+    #[error("cannot {action} {place}")]
     Io {
         /// `open`, `read`, ...
         action: &'static str,
@@ -34,7 +38,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The reference says how the image is kept, and it is not so.
-    #[error("there is no {form} in {place}: {problem}; {advice}")]
+    #[error("there is no {form} in {place}: {problem}")]
     WrongForm {
         /// What should be there: an `OCI layout`, an `OCI archive`, a `docker archive`.
         form: &'static str,
@@ -46,17 +50,15 @@ pub enum Error {
         advice: &'static str,
     },
     /// Neither an image's mirrors nor its own place gave it.
-    #[error("{source}; its mirrors failed before: {failures}")]
+    #[error("{}; its mirrors failed before: {failures}", whole(own))]
     AfterMirrors {
-        /// What its own place said.
-        source: Box<Error>,
+        /// What its own place said. What caused it stands in the message.
+        own: Box<Error>,
         /// What the mirrors said.
         failures: String,
     },
     /// A registry would have to be asked, and that is not allowed.
-    #[error(
-        "{reference} is in a registry, and --offline forbids to ask it, and no earlier build has kept all of it; give the image as oci:DIR (made by skopeo copy) or docker-archive:FILE (made by docker save)"
-    )]
+    #[error("{reference} is in a registry, which may not be asked, and no earlier build has kept all of it")]
     Offline {
         /// The image.
         reference: String,
@@ -72,10 +74,7 @@ pub enum Error {
         available: Vec<String>,
     },
     /// The reference does not say which image.
-    #[error(
-        "{place} holds several images; {}; add :NAME to the reference",
-        Listed("name one of", available, "none has a name")
-    )]
+    #[error("{place} holds several images; {}", Listed("they are", available, "none has a name"))]
     SeveralImages {
         /// Where they are.
         place: String,
@@ -83,16 +82,13 @@ pub enum Error {
         available: Vec<String>,
     },
     /// The image has nothing to make a root filesystem of.
-    #[error("{image} has no layers, so it is empty; if that is what you want, give `scratch` as the image")]
+    #[error("{image} has no layers, so it is empty")]
     NoLayers {
         /// The image.
         image: String,
     },
     /// The image is not for this platform.
-    #[error(
-        "{image} is not there for {wanted}; {}; choose with --platform",
-        Listed("it is there for", available, "it names no platform")
-    )]
+    #[error("{image} is not there for {wanted}; {}", Listed("it is there for", available, "it names no platform"))]
     NoSuchPlatform {
         /// The image.
         image: String,
@@ -109,6 +105,66 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Something is well made, but of a kind that is not read.
+    #[error("{what} {problem}")]
+    Unsupported {
+        /// What, and where it is.
+        what: String,
+        /// Which kind it is.
+        problem: String,
+        /// The way around.
+        advice: Cow<'static, str>,
+    },
+    /// A part of an image is missing.
+    #[error("{what} {problem}")]
+    Incomplete {
+        /// What has too little, and where it is.
+        what: String,
+        /// What is missing.
+        problem: String,
+    },
+    /// An archive's tar is damaged.
+    #[error("{place} is damaged at byte {at}")]
+    DamagedArchive {
+        /// The archive.
+        place: String,
+        /// Where the tar's header stands.
+        at: u64,
+        /// What is wrong with it.
+        #[source]
+        problem: nex_tar::Error,
+    },
+    /// A compressed archive cannot be unpacked.
+    #[error("{place} cannot be unpacked")]
+    Unpack {
+        /// The archive.
+        place: String,
+        /// What is wrong with it.
+        #[source]
+        problem: LayerError,
+    },
+    /// A compressed archive has more bytes than allowed.
+    #[error("{place} unpacks to more than the limit of {limit} bytes")]
+    ArchiveBytes {
+        /// The archive.
+        place: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// Little of a compressed archive unpacks to very much.
+    #[error("{place} unpacks to more than {limit} times its size, which only bombs do")]
+    ArchiveRatio {
+        /// The archive.
+        place: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// Somebody wrote to a tree that was being read.
+    #[error("{place} changed while it was read")]
+    Changed {
+        /// What is not what it was.
+        place: String,
+    },
     /// A manifest is one of something else than an image.
     #[error("{what} is not a container image but an artifact (its {part} is a {kind})")]
     Artifact {
@@ -120,7 +176,7 @@ pub enum Error {
         kind: String,
     },
     /// A document's content has another digest than the one by which it was asked for.
-    #[error("{what} is not what its digest says: {mismatch}; fetch or copy the image again")]
+    #[error("{what} is not what its digest says: {mismatch}")]
     Digest {
         /// Which document.
         what: String,
@@ -128,7 +184,7 @@ pub enum Error {
         mismatch: Box<Mismatch>,
     },
     /// A document has another size than its descriptor says.
-    #[error("{what} has {got} bytes, but its descriptor says {expected}; fetch or copy the image again")]
+    #[error("{what} has {got} bytes, but its descriptor says {expected}")]
     Size {
         /// Which document.
         what: String,
@@ -148,7 +204,7 @@ pub enum Error {
         unit: &'static str,
     },
     /// A layer is not what the manifest says.
-    #[error("{}{problem}", Which(*index, digest, problem))]
+    #[error("layer {}{}", index + 1, known_by(digest.as_deref()))]
     Layer {
         /// The layer, counted from 0, the lowest; people count from 1.
         index: usize,
@@ -158,6 +214,9 @@ pub enum Error {
         #[source]
         problem: LayerError,
     },
+    /// What was named as the tar of a root filesystem is none. The message says which one, so that no layer need be named.
+    #[error(transparent)]
+    NoRoot(#[from] Box<NoRoot>),
 }
 
 /// What is wrong with a layer.
@@ -173,7 +232,7 @@ pub enum LayerError {
         layers: usize,
     },
     /// The blob ends too early.
-    #[error("the blob is cut short: expected {expected} bytes, got {got}; fetch or copy the image again")]
+    #[error("the blob is cut short: expected {expected} bytes, got {got}")]
     CutShort {
         /// Bytes promised.
         expected: u64,
@@ -181,25 +240,25 @@ pub enum LayerError {
         got: u64,
     },
     /// The blob goes on too long.
-    #[error("the blob is longer than the {expected} bytes that the manifest says; fetch or copy the image again")]
+    #[error("the blob is longer than the {expected} bytes that the manifest says")]
     TooLong {
         /// Bytes promised.
         expected: u64,
     },
     /// The blob has another digest.
-    #[error("the blob is not what its digest says: {0}; fetch or copy the image again")]
+    #[error("the blob is not what its digest says: {0}")]
     Digest(Box<Mismatch>),
     /// The tar has another digest than the config says.
     #[error("the decompressed tar is not what the config's diff_id says: {0}; the image was built wrong")]
     DiffId(Box<Mismatch>),
     /// The compressed data ends in the middle.
-    #[error("the {compression} data ends in the middle; fetch or copy the image again")]
+    #[error("the {compression} data ends in the middle")]
     Truncated {
         /// The compression.
         compression: Compression,
     },
     /// The compressed data is damaged.
-    #[error("the {compression} data is damaged: {detail}; fetch or copy the image again")]
+    #[error("the {compression} data is damaged: {detail}")]
     Corrupt {
         /// The compression.
         compression: Compression,
@@ -219,20 +278,16 @@ pub enum LayerError {
         found: &'static str,
     },
     /// What was named as the tar of a root filesystem is none.
-    #[error("{0}")]
+    #[error(transparent)]
     NoRoot(Box<NoRoot>),
     /// More bytes than allowed come out of all layers.
-    #[error(
-        "the layers unpack to more than the limit of {limit} bytes; where that is right, allow more with --max-unpacked"
-    )]
+    #[error("the layers unpack to more than the limit of {limit} bytes")]
     TooManyBytes {
         /// The limit.
         limit: u64,
     },
     /// A little data unpacks to very much.
-    #[error(
-        "the layer unpacks to more than {limit} times its size, which only bombs do; where it is none, allow more with --max-ratio"
-    )]
+    #[error("the layer unpacks to more than {limit} times its size, which only bombs do")]
     Ratio {
         /// The limit.
         limit: u64,
@@ -241,22 +296,22 @@ pub enum LayerError {
     #[error("the standard input can be read only once")]
     ReadTwice,
     /// The blob could not be read.
-    #[error("cannot read the blob: {0}")]
+    #[error("cannot read the blob")]
     Read(#[source] io::Error),
     /// A file below a root directory could not be read.
-    #[error("{0}")]
-    Tree(#[source] Box<Error>),
+    #[error(transparent)]
+    Tree(Box<Error>),
     /// The registry failed.
-    #[error("{0}{elsewhere}", elsewhere = elsewhere(.0))]
+    #[error(transparent)]
     Registry(Box<nex_registry::Error>),
     /// A thread ended without a word.
-    #[error("the thread that was to {stage} it stopped unexpectedly; please report this")]
+    #[error("the thread that was to {stage} it stopped unexpectedly")]
     StageDied {
         /// What the thread did.
         stage: &'static str,
     },
     /// No thread could be started.
-    #[error("cannot start a thread: {0}")]
+    #[error("cannot start a thread")]
     Thread(#[source] io::Error),
 }
 
@@ -289,12 +344,24 @@ impl Error {
 
     /// What is wrong with a layer.
     pub(crate) fn layer(index: usize, digest: Option<LayerDigest>, problem: LayerError) -> Error {
-        Error::Layer { index, digest: digest.map(Box::new), problem }
+        match problem {
+            LayerError::NoRoot(no_root) => Error::NoRoot(no_root),
+            problem => Error::Layer { index, digest: digest.map(Box::new), problem },
+        }
     }
 
     /// A document that breaks its format.
     pub(crate) fn document(what: impl Into<String>, problem: impl Into<String>) -> Error {
         Error::Document { what: what.into(), problem: problem.into() }
+    }
+
+    /// Something well made of a kind that is not read, with the way around.
+    pub(crate) fn unsupported(
+        what: impl Into<String>,
+        problem: impl Into<String>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error::Unsupported { what: what.into(), problem: problem.into(), advice: advice.into() }
     }
 }
 
@@ -317,28 +384,9 @@ impl LayerError {
     }
 }
 
-/// Where else an image may come from than from a registry that wants no more requests.
-fn elsewhere(error: &nex_registry::Error) -> &'static str {
-    match error {
-        nex_registry::Error::Transport(transport::Error::RateLimited { .. }) => {
-            ", or save the image elsewhere and use docker-archive:FILE"
-        }
-        nex_registry::Error::GaveUp { last, .. } => elsewhere(last),
-        _ => "",
-    }
-}
-
-/// `layer 3 (sha256:...): `, or nothing before a problem that names the place itself.
-struct Which<'a>(usize, &'a Option<Box<LayerDigest>>, &'a LayerError);
-
-impl fmt::Display for Which<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self(_, _, LayerError::NoRoot(_)) => Ok(()),
-            Self(index, Some(digest), _) => write!(f, "layer {} ({digest}): ", index + 1),
-            Self(index, None, _) => write!(f, "layer {}: ", index + 1),
-        }
-    }
+/// ` (sha256:...)`, if anything is promised about the layer.
+fn known_by(digest: Option<&LayerDigest>) -> String {
+    digest.map_or_else(String::new, |digest| format!(" ({digest})"))
 }
 
 /// `it has a, b and 3 more`, or another sentence when there is nothing.

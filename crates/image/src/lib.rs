@@ -12,6 +12,7 @@
 
 mod blob;
 mod blob_cache;
+pub mod codes;
 mod compression;
 mod config;
 mod decoder;

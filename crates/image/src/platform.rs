@@ -3,6 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use nex_fault::{Code, Fault};
+
+use crate::codes;
+
 /// An operating system, an architecture and its variant, in the names that Go and therefore OCI use.
 ///
 /// A value is always normal: `x86_64` has become `amd64`, `arm64/v8` has become `arm64`, and `arm` `arm/v7`.
@@ -21,6 +25,12 @@ pub struct Platform {
 pub struct PlatformError {
     /// For a message.
     text: String,
+}
+
+impl Fault for PlatformError {
+    fn code(&self) -> Code {
+        codes::BAD_PLATFORM
+    }
 }
 
 /// The architectures that are known without a system before them, by Go's names.

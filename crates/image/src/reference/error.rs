@@ -3,18 +3,19 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use nex_fault::{Code, Fault, Remedy};
 use nex_registry::RegistryReferenceError;
+
+use crate::codes;
 
 /// Why a text names no image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
     /// There was no text.
-    #[error(
-        "the image reference is empty; try a name such as alpine:3.20, or oci:DIR, docker-archive:FILE, tar:FILE, rootfs:DIR"
-    )]
+    #[error("the image reference is empty")]
     Empty,
     /// A path of this machine without a transport before it.
-    #[error("{} is a {kind} here, not an image name; did you mean {suggestion}? (docker://{} asks a registry)", path.display(), path.display())]
+    #[error("{} is a {kind} here, not an image name", path.display())]
     LocalPath {
         /// The path as it was given.
         path: PathBuf,
@@ -24,10 +25,7 @@ pub enum ReferenceError {
         suggestion: String,
     },
     /// A file of this machine that holds no image in any form.
-    #[error(
-        "{} is a file here, {what}, and no image; an image is a name such as alpine:3.20, or oci:DIR, oci-archive:FILE, \
-         docker-archive:FILE, tar:FILE, rootfs:DIR", path.display()
-    )]
+    #[error("{} is a file here, {what}, and no image", path.display())]
     OtherFile {
         /// The path as it was given.
         path: PathBuf,
@@ -35,13 +33,13 @@ pub enum ReferenceError {
         what: &'static str,
     },
     /// A text that can only be a path, and nothing is there.
-    #[error("{} does not exist (a local image is named by oci:DIR, oci-archive:FILE, docker-archive:FILE, tar:FILE or rootfs:DIR)", path.display())]
+    #[error("{} does not exist", path.display())]
     NoSuchPath {
         /// The path as it was given.
         path: PathBuf,
     },
     /// A transport that other tools have.
-    #[error("the transport {transport}: is not supported; {instead}")]
+    #[error("the transport {transport}: is not supported")]
     UnsupportedTransport {
         /// The transport's name.
         transport: &'static str,
@@ -55,7 +53,7 @@ pub enum ReferenceError {
         transport: &'static str,
     },
     /// `@N` with something else than a number.
-    #[error("{text:?} is no image index; expected @0, @1, ...")]
+    #[error("{text:?} is no image index")]
     Index {
         /// What stood there.
         text: String,
@@ -69,4 +67,31 @@ pub enum ReferenceError {
     /// A registry reference that breaks the rules.
     #[error(transparent)]
     Registry(#[from] RegistryReferenceError),
+}
+
+impl Fault for ReferenceError {
+    fn code(&self) -> Code {
+        codes::BAD_REFERENCE
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Empty => {
+                Remedy::say("try a name such as alpine:3.20, or oci:DIR, docker-archive:FILE, tar:FILE, rootfs:DIR")
+            }
+            Self::LocalPath { path, suggestion, .. } => {
+                Remedy::say(format!("did you mean {suggestion}? (docker://{} asks a registry)", path.display()))
+            }
+            Self::OtherFile { .. } => Remedy::say(
+                "an image is a name such as alpine:3.20, or oci:DIR, oci-archive:FILE, docker-archive:FILE, tar:FILE, rootfs:DIR",
+            ),
+            Self::NoSuchPath { .. } => Remedy::say(
+                "a local image is named by oci:DIR, oci-archive:FILE, docker-archive:FILE, tar:FILE or rootfs:DIR",
+            ),
+            Self::UnsupportedTransport { instead, .. } => Remedy::say(*instead),
+            Self::Index { .. } => Remedy::say("expected @0, @1, ..."),
+            Self::Registry(error) => return error.remedy(),
+            Self::NoPath { .. } | Self::NotText { .. } => return None,
+        })
+    }
 }

@@ -62,8 +62,8 @@ impl Archive {
     pub(super) fn member(&self, name: &[u8]) -> Result<MemberReader, Error> {
         self.find(name).ok_or_else(|| {
             let name = nex_text::short_name(name);
-            let problem = format!("has no file {name}, which the image needs; fetch or copy the image again");
-            Error::document(self.path.display().to_string(), problem)
+            let problem = format!("has no file {name}, which the image needs");
+            Error::Incomplete { what: self.path.display().to_string(), problem }
         })
     }
 
@@ -115,9 +115,12 @@ fn list(path: &Path, file: &File, form: &Form) -> Result<BTreeMap<Vec<u8>, Membe
         let header = tar.next_entry().map_err(|error| match error {
             tar::Error::Read(error) => Error::io("read", path)(error),
             error if start == 0 => form.missing(path, format!("it is no tar ({error})")),
-            tar::Error::Truncated => broken("ends in the middle of a header; copy the archive again".to_owned()),
+            tar::Error::Truncated => Error::Incomplete {
+                what: path.display().to_string(),
+                problem: "ends in the middle of a header".to_owned(),
+            },
             tar::Error::TooManyExtensions(limit) => broken(format!("has a header of more than {limit} bytes")),
-            error => broken(format!("is damaged at byte {start}: {error}; fetch or copy it again")),
+            problem => Error::DamagedArchive { place: path.display().to_string(), at: start, problem },
         })?;
         let Some(header) = header else { return Ok(members) };
         let content;

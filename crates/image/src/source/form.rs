@@ -30,6 +30,9 @@ pub(super) const DOCKER_ARCHIVE: Form = Form {
     advice: "docker-archive: wants a tar that `docker save -o FILE` or `podman save -o FILE` made, plain or compressed with gzip or zstd; for an OCI archive use oci-archive:FILE, for a root filesystem tar:FILE",
 };
 
+pub(super) const TAR: Form =
+    Form { name: "tar", advice: "use rootfs:DIR for a root filesystem, or oci:DIR for an image" };
+
 impl Form {
     /// The place has something else, or nothing.
     pub(super) fn missing(&self, place: &Path, problem: impl Into<String>) -> Error {

@@ -152,8 +152,8 @@ impl Layout for Directory {
         match open_regular(&path) {
             Ok(file) => Ok(Box::new(file)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let problem = "is missing, but the image needs it; fetch or copy the image again";
-                Err(Error::document(path.display().to_string(), problem))
+                let problem = "is missing, but the image needs it".to_owned();
+                Err(Error::Incomplete { what: path.display().to_string(), problem })
             }
             Err(error) => Err(Error::io("open", &path)(error)),
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::form::TAR;
 use crate::blob::{OpenBlob, plain_blob};
 use crate::config::Config;
 use crate::directory;
@@ -16,8 +17,7 @@ use crate::layer::Layer;
 pub(super) fn open_tar(file: &Path, name: String, options: &Options) -> Result<Image, Error> {
     let metadata = fs::metadata(file).map_err(Error::io("open", file))?;
     if metadata.is_dir() {
-        let problem = "is a directory, not a tar; use rootfs:DIR for a root filesystem, or oci:DIR for an image";
-        return Err(Error::document(file.display().to_string(), problem));
+        return Err(TAR.missing(file, "it is a directory"));
     }
     let size = metadata.is_file().then_some(metadata.len());
     let path = file.to_owned();

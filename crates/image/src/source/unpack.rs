@@ -31,12 +31,9 @@ pub(super) fn tar_of(file: File, path: &Path, form: &Form, options: &Options) ->
         (Some(compression), _) if compression.packs_archives() => unpack(file, path, compression, options),
         (_, Some(kind)) if !kind.is_tar() => Err(match kind.unpack {
             Some(unpack) => {
-                let problem = format!(
-                    "is {}, which nex does not undo for archives; unpack it first: {unpack} {} >image.tar",
-                    kind.what,
-                    shell_word(path)
-                );
-                Error::document(name(path.as_os_str().as_bytes()), problem)
+                let problem = format!("is {}, which nex does not undo for archives", kind.what);
+                let advice = format!("unpack it first: {unpack} {} >image.tar", shell_word(path));
+                Error::unsupported(name(path.as_os_str().as_bytes()), problem, advice)
             }
             None => form.missing(path, format!("it is {}", kind.what)),
         }),
@@ -47,18 +44,12 @@ pub(super) fn tar_of(file: File, path: &Path, form: &Form, options: &Options) ->
 /// Unpacks all of it, within the limits on images.
 fn unpack(file: File, path: &Path, compression: Compression, options: &Options) -> Result<File, Error> {
     let wrong = |problem: LayerError| {
-        let problem = match problem {
-            LayerError::Ratio { limit } => format!(
-                "unpacks to more than {limit} times its size, which only bombs do; where it is none, allow more with --max-ratio"
-            ),
-            LayerError::TooManyBytes { limit } => {
-                format!(
-                    "unpacks to more than the limit of {limit} bytes; where that is right, allow more with --max-unpacked"
-                )
-            }
-            problem => format!("cannot be unpacked: {problem}"),
-        };
-        Error::document(name(path.as_os_str().as_bytes()), problem)
+        let place = name(path.as_os_str().as_bytes());
+        match problem {
+            LayerError::Ratio { limit } => Error::ArchiveRatio { place, limit },
+            LayerError::TooManyBytes { limit } => Error::ArchiveBytes { place, limit },
+            problem => Error::Unpack { place, problem },
+        }
     };
     let place = options.aside.clone().unwrap_or_else(std::env::temp_dir);
     let mut tar = unnamed_file(&place).map_err(Error::io("make a file in", &place))?;

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use nex_cache::{Cache, Key, Shelf};
 use nex_ext4::BLOCK_SIZE;
-use nex_image::{Instead, LayerError, LayerReader, NoRoot, ReadAhead};
+use nex_image::{Instead, LayerReader, NoRoot, ReadAhead};
 
 use super::stages::{Build, ext4_error};
 use crate::error::Error;
@@ -204,8 +204,8 @@ impl Build<'_> {
         };
         if is_plain && facts.placed.entries == 0 {
             let (name, compression) = (self.image.name.clone(), summary.compression);
-            let problem = LayerError::NoRoot(Box::new(NoRoot { name, found: Instead::NoEntries, compression }));
-            return Err(Error::Image(nex_image::Error::Layer { index, digest: None, problem }));
+            let no_root = NoRoot { name, found: Instead::NoEntries, compression };
+            return Err(Error::Image(nex_image::Error::NoRoot(Box::new(no_root))));
         }
         self.report_layer(index, &facts, false);
         Ok(facts)

@@ -1,5 +1,6 @@
 //! Asks for an image at its mirrors, and then at its own place.
 
+use nex_fault::whole;
 use nex_registry::{Candidate, Digest, Options, Registry, RegistryReference};
 
 use super::super::oci::check_digest;
@@ -32,12 +33,12 @@ pub(super) fn reach(
                 image.mirror = Some(mirror.reference.to_string());
                 return Ok(image);
             }
-            Err(error) => failures.push(nex_text::excerpt(error.to_string())),
+            Err(error) => failures.push(nex_text::excerpt(whole(&error))),
         }
     }
     ask(&own, options).and_then(find).map_err(|error| match failures.is_empty() {
         true => error,
-        false => Error::AfterMirrors { source: Box::new(error), failures: failures.join("; ") },
+        false => Error::AfterMirrors { own: Box::new(error), failures: failures.join("; ") },
     })
 }
 
