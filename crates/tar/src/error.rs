@@ -2,6 +2,9 @@
 
 use std::io;
 
+use nex_fault::{Code, Fault, Remedy, Setting};
+
+use crate::codes;
 use crate::pax::PaxError;
 
 /// Why a tar stream is refused.
@@ -30,7 +33,7 @@ pub enum Error {
     #[error(transparent)]
     Pax(#[from] PaxError),
     /// Extension headers over the limit.
-    #[error("its extension headers (PAX records, long names) take more than {0} bytes (--max-headers)")]
+    #[error("its extension headers (PAX records, long names) take more than {0} bytes")]
     TooManyExtensions(u32),
     /// Extension headers with nothing behind them that they could extend.
     #[error("has extension headers (PAX records, long names), but the tar ends behind them")]
@@ -73,6 +76,33 @@ pub enum Error {
     #[error("has a sparse map that contradicts itself or its sizes")]
     SparseMap,
     /// A sparse file of too many pieces.
-    #[error("is a sparse file of more than {0} regions; make the tar without --sparse")]
+    #[error("is a sparse file of more than {0} regions")]
     SparseRegions(usize),
+}
+
+impl Fault for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read(_) => codes::UNREADABLE,
+            Self::Checksum { .. } | Self::LoneZeros | Self::Truncated => codes::DAMAGED,
+            Self::Pax(error) => error.code(),
+            Self::TooManyExtensions(_) | Self::SparseRegions(_) => codes::OVER_LIMIT,
+            Self::Type(_) | Self::VendorType { .. } => codes::UNSUPPORTED,
+            Self::Field { .. }
+            | Self::NothingExtended
+            | Self::NoName
+            | Self::Owner { .. }
+            | Self::Size
+            | Self::SparseMap => codes::INVALID,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::TooManyExtensions(_) => Some(Remedy::say("allow more with").raise(Setting::MaxHeaders)),
+            // An option of the tar that makes it.
+            Self::SparseRegions(_) => Some(Remedy::say("make the tar without --sparse")),
+            _ => None,
+        }
+    }
 }

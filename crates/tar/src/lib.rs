@@ -10,6 +10,7 @@
 //! cannot say, and GNU tar's sparse files of version 1.0. GNU tar, bsdtar and Python read them.
 
 mod acl;
+pub mod codes;
 mod entry;
 mod error;
 mod extensions;

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use nex_fault::{Code, Fault};
 use thiserror::Error;
 
+use crate::codes;
 use crate::entry::Time;
 
 /// What stands in front of the name of an extended attribute, in all tars since Schilling's.
@@ -43,6 +45,15 @@ pub enum PaxError {
     /// A sparse file in a form that is not known.
     #[error("is a sparse file of the version {0}; known are 0.0, 0.1 and 1.0")]
     SparseVersion(String),
+}
+
+impl Fault for PaxError {
+    fn code(&self) -> Code {
+        match self {
+            Self::SparseVersion(_) => codes::UNSUPPORTED,
+            _ => codes::INVALID,
+        }
+    }
 }
 
 /// What the records of an entry say about it. A record with an empty value takes back an earlier one.

@@ -1,5 +1,9 @@
 //! What no tar can say.
 
+use nex_fault::{Code, Fault};
+
+use crate::codes;
+
 /// Why there is no header for an entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
@@ -14,4 +18,10 @@ pub enum WriteError {
         /// The minor number.
         minor: u32,
     },
+}
+
+impl Fault for WriteError {
+    fn code(&self) -> Code {
+        codes::UNWRITABLE
+    }
 }
