@@ -7,6 +7,7 @@
 //! ([`lock`]), and removes trees ([`remove`]). Who else can change something is told by [`trust`], and by [`way`] for all that leads
 //! there; [`route`] has the names ahead of who follows a path.
 
+pub mod codes;
 pub mod holes;
 pub mod kind;
 pub mod lock;

@@ -11,8 +11,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nex_fault::{Code, Fault};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
+
+use crate::codes;
 
 /// What the names of directories that were moved up begin with. A process that is killed leaves them in the trees' own directory.
 pub const PREFIX: &str = "removed-";
@@ -40,6 +43,12 @@ impl fmt::Display for Stuck {
 }
 
 impl std::error::Error for Stuck {}
+
+impl Fault for Stuck {
+    fn code(&self) -> Code {
+        codes::STUCK
+    }
+}
 
 impl From<Stuck> for io::Error {
     fn from(stuck: Stuck) -> Self {

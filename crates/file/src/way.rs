@@ -10,10 +10,12 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nex_fault::{Code, Fault, Remedy};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::codes;
 use crate::private;
 use crate::route::{Origin, Route, SymlinkLoop};
 use crate::trust::{self, Distrust};
@@ -31,7 +33,7 @@ pub enum Missing {
 #[derive(Debug, Error)]
 pub enum WayError {
     /// It is another user's, or others can write to it.
-    #[error("it {why}{}", remedy(*.why, .path))]
+    #[error("it {why}")]
     Distrust {
         /// Where it is.
         path: PathBuf,
@@ -39,7 +41,7 @@ pub enum WayError {
         why: Distrust,
     },
     /// Another user could put another directory into its place.
-    #[error("it is reached through '{}', which {why}{}", .through.display(), remedy(*.why, .through))]
+    #[error("it is reached through '{}', which {why}", .through.display())]
     Through {
         /// The directory or symbolic link on the way there.
         through: PathBuf,
@@ -50,15 +52,28 @@ pub enum WayError {
     #[error("it is not a directory, or a symbolic link")]
     NotADirectory,
     /// The system refuses.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// What makes a directory trustworthy, if others have done nothing there yet.
-fn remedy(why: Distrust, path: &Path) -> String {
-    match why {
-        Distrust::Owner { .. } => String::new(),
-        Distrust::Writable => format!("; run 'chmod go-w {}' if they did not", path.display()),
+impl Fault for WayError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Distrust { .. } | Self::Through { .. } => codes::DISTRUST,
+            Self::NotADirectory => codes::NOT_A_DIRECTORY,
+            Self::Io(_) => codes::SYSTEM,
+        }
+    }
+
+    /// What makes a directory trustworthy, if others have done nothing there yet.
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Distrust { path, why: Distrust::Writable }
+            | Self::Through { through: path, why: Distrust::Writable } => {
+                Some(Remedy::say(format!("run 'chmod go-w {}' if they did not", path.display())))
+            }
+            _ => None,
+        }
     }
 }
 
