@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{FileType, Stat};
 
 use crate::directory::Directory;
+use crate::error::NoRoom;
 use crate::header;
 use crate::key::{Key, Shelf};
 use crate::shelves::Shelves;
-use nex_text::human;
 
 /// The part of a file system that a cache leaves to others: a tenth, but no more than 1 GiB.
 const PART_FOR_OTHERS: u64 = 10;
@@ -105,16 +105,16 @@ pub fn evict(shelves: &Shelves, limit: u64, patience: Duration) -> io::Result<Ve
 /// Refuses what would not stay, or would take the last of the disk from others.
 ///
 /// # Errors
-/// In words, why.
+/// [`NoRoom`] in it, and what the system says.
 pub fn check_room(root: &Directory, bytes: u64, limit: u64) -> io::Result<()> {
     if bytes > limit {
-        return Err(io::Error::other(format!("{bytes} bytes are more than its limit of {limit} (--cache-limit)")));
+        return Err(io::Error::other(NoRoom::Limit { bytes, limit }));
     }
     let disk = rustix::fs::fstatvfs(root.handle())?;
     let [total, free] = [disk.f_blocks, disk.f_bavail].map(|blocks| blocks.saturating_mul(disk.f_frsize));
     let for_others = (total / PART_FOR_OTHERS).min(MOST_FOR_OTHERS);
     if free.saturating_sub(bytes) < for_others {
-        return Err(io::Error::other(format!("the last {} of its file system are left to others", human(for_others))));
+        return Err(io::Error::other(NoRoom::Disk(for_others)));
     }
     Ok(())
 }

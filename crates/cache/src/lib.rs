@@ -8,6 +8,7 @@
 //! the caller's alone (`directory`, `trust`): a new part of this crate takes a `Directory` and names in it, and no path.
 
 mod clone;
+pub mod codes;
 mod directory;
 mod doubt;
 mod entry;
@@ -26,7 +27,7 @@ mod sum;
 pub use clone::{Means, clone_range};
 pub use directory::default_directory;
 pub use entry::Entry;
-pub use error::CacheError;
+pub use error::{CacheError, NoRoom};
 pub use evict::Room;
 pub use key::{Key, Shelf};
 pub use manage::{

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nex_fault::whole;
 use nex_file::lock;
 use serde::Serialize;
 
@@ -202,7 +203,7 @@ pub fn verify(options: &CacheOptions) -> Result<VerifyReport, CacheError> {
     for room in all(&cache)? {
         let path = cache.shelves().path(room.shelf, &room.key);
         let problem = match Entry::open(cache.shelves().shelf(room.shelf), room.shelf, &room.key) {
-            Ok(entry) => entry.check_all().err().map(|error| error.to_string()),
+            Ok(entry) => entry.check_all().err().map(|error| whole(&error)),
             Err(Missing::Damaged(problem)) if cache.shelves().is_there(room.shelf, &room.key) => Some(problem),
             // Another process has removed it.
             Err(_) => continue,
@@ -212,7 +213,7 @@ pub fn verify(options: &CacheOptions) -> Result<VerifyReport, CacheError> {
         if let Some(problem) = problem {
             let problem = match cache.remove(room.shelf, &room.key) {
                 Ok(()) => problem,
-                Err(error) => format!("{problem}; it cannot be removed: {error}"),
+                Err(error) => format!("{problem}; it cannot be removed: {}", whole(&error)),
             };
             report.damaged.push(Damage { path: path.display().to_string(), problem });
         }

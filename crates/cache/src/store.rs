@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nex_fault::{advised, whole};
 use nex_file::way;
 
 use crate::directory::Directory;
 use crate::doubt::Doubt;
 use crate::entry::{Entry, Missing};
-use crate::error::CacheError;
+use crate::error::{CacheError, NoRoom};
 use crate::evict;
 use crate::key::{Key, Shelf};
 use crate::new_entry::NewEntry;
@@ -127,8 +128,9 @@ impl Cache {
             Err(error) => {
                 self.doubt().stays(shelf, key);
                 self.note(format!(
-                    "an entry of the cache is damaged and cannot be removed: {what} ({}): {error}",
-                    path.display()
+                    "an entry of the cache is damaged and cannot be removed: {what} ({}): {}",
+                    path.display(),
+                    whole(&error)
                 ));
             }
         }
@@ -162,6 +164,10 @@ impl Cache {
     pub fn not_stored(&self, why: &io::Error) {
         let root = self.0.shelves.root.path();
         let directory = root.parent().unwrap_or(root).display();
+        let why = match why.get_ref().and_then(|cause| cause.downcast_ref::<NoRoom>()) {
+            Some(no_room) => advised(no_room, |setting| format!("--{}", setting.name())),
+            None => whole(why),
+        };
         self.note(format!("not everything could be kept in the cache '{directory}': {why}"));
     }
 
@@ -190,7 +196,7 @@ impl Cache {
             // Another process is at it.
             && error.kind() != io::ErrorKind::WouldBlock
         {
-            self.note(format!("the cache may be larger than its limit: {error}"));
+            self.note(format!("the cache may be larger than its limit: {}", whole(&error)));
         }
         std::mem::take(&mut *self.0.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -211,7 +217,7 @@ impl Cache {
     /// Refuses what would not stay, or would take the last of the disk from others.
     ///
     /// # Errors
-    /// In words, why.
+    /// [`NoRoom`] in it, and what the system says.
     pub fn check_room(&self, bytes: u64) -> io::Result<()> {
         evict::check_room(&self.0.shelves.root, bytes, self.0.limit)
     }

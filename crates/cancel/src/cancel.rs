@@ -5,9 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nex_fault::{Code, Fault};
 use rustix::event::{EventfdFlags, PollFd, PollFlags};
 use rustix::io::Errno;
 use thiserror::Error;
+
+use crate::codes;
 
 /// Says whether work is cancelled. All clones say the same, and once cancelled is cancelled for ever.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,12 @@ impl Cancelled {
     /// Whether a failure is nothing but a cancellation.
     pub fn is_cause_of(error: &io::Error) -> bool {
         error.get_ref().is_some_and(|cause| cause.is::<Self>())
+    }
+}
+
+impl Fault for Cancelled {
+    fn code(&self) -> Code {
+        codes::CANCELLED
     }
 }
 

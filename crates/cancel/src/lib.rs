@@ -12,6 +12,7 @@
 //! [cleaned up](Workspace::clean_up) by another thread.
 
 mod cancel;
+pub mod codes;
 mod workspace;
 
 pub use cancel::{Cancel, Cancelled};

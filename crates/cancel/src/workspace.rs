@@ -5,7 +5,10 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
+use nex_fault::{Code, Fault};
 use thiserror::Error;
+
+use crate::codes;
 
 /// Removes one thing.
 type Removal = Box<dyn FnOnce() + Send>;
@@ -37,6 +40,12 @@ impl fmt::Debug for State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("its workspace was cleaned up")]
 pub struct Closed;
+
+impl Fault for Closed {
+    fn code(&self) -> Code {
+        codes::CLOSED
+    }
+}
 
 impl From<Closed> for io::Error {
     fn from(closed: Closed) -> Self {

@@ -203,7 +203,7 @@ fn a_tag_is_written_through_no_link_and_no_lock_is_waited_for() {
     assert!(cache.finish().is_empty() && !victim.exists());
     // Who asks for nothing else is told why nothing goes, and who has the lock.
     let collect = |limit| collect_within(Duration::from_millis(50), &CacheOptions { limit, ..options.clone() });
-    let said = collect(0).unwrap_err().to_string();
+    let said = nex_fault::whole(&collect(0).unwrap_err());
     assert!(said.contains(&format!("'{}'", directory.join("v1").display())) && said.contains("lslocks"), "{said}");
     assert_eq!(list(&options).unwrap().entries.len(), 1);
     drop(locks);

@@ -1,0 +1,21 @@
+//! The codes of this crate's errors.
+
+nex_fault::codes! {
+    /// The work was cancelled, by its user or by a signal.
+    CANCELLED = "work-cancelled";
+    /// What the work would have left behind is removed already, as the work was to end.
+    CLOSED = "work-closed";
+}
+
+#[cfg(test)]
+mod tests {
+    use nex_fault::{Fault, whole};
+
+    use crate::{Cancelled, Closed};
+
+    #[test]
+    fn both_say_what_they_are() {
+        assert_eq!((&*whole(&Cancelled), Cancelled.code().id()), ("it was cancelled", "work-cancelled"));
+        assert_eq!((&*whole(&Closed), Closed.code().id()), ("its workspace was cleaned up", "work-closed"));
+    }
+}
