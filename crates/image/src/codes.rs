@@ -37,8 +37,82 @@ nex_fault::codes! {
     NO_LAYER = "image-no-layer";
     /// The standard input was to be read twice.
     READ_TWICE = "image-read-twice";
-    /// Nobody wants it any more.
-    CANCELLED = "image-cancelled";
     /// A thread that reads the image could not be started, or ended unexpectedly.
     THREAD = "image-thread";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io;
+
+    use nex_fault::{Fault, whole};
+    use nex_registry::transport;
+
+    use super::*;
+    use crate::error::{Error, LayerError};
+    use crate::{Compression, Instead, NoRoot, Reference};
+
+    #[test]
+    fn each_code_is_of_this_area_and_there_once() {
+        let ids: BTreeSet<_> = ALL.iter().map(|code| code.id()).collect();
+        assert_eq!(ids.len(), ALL.len());
+        assert!(ids.iter().all(|id| id.starts_with("image-")), "{ids:?}");
+    }
+
+    /// The fact with its causes, the code, and what to do about it.
+    fn parts(error: &dyn Fault) -> (String, &'static str, Option<String>) {
+        let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+        (whole(error), error.code().id(), remedy)
+    }
+
+    fn told(fact: &str, code: &'static str, remedy: Option<&str>) -> (String, &'static str, Option<String>) {
+        (fact.to_owned(), code, remedy.map(str::to_owned))
+    }
+
+    #[test]
+    fn an_error_is_a_fact_a_code_and_a_remedy() {
+        let bomb = Error::layer(2, None, LayerError::Ratio { limit: 200 });
+        let fact = "layer 3: the layer unpacks to more than 200 times its size, which only bombs do";
+        let remedy = Some("where it is none, allow more with --max-ratio");
+        assert_eq!(parts(&bomb), told(fact, "image-over-limit", remedy));
+
+        let unread =
+            Error::Io { action: "open", place: "x".to_owned(), source: io::ErrorKind::PermissionDenied.into() };
+        assert_eq!(parts(&unread), told("cannot open x: permission denied", "image-unreadable", None));
+
+        let (name, compression) = ("tar:x".to_owned(), Compression::None);
+        let no_root = LayerError::NoRoot(Box::new(NoRoot { name, found: Instead::Nothing, compression }));
+        let (fact, remedy) =
+            ("tar:x is empty, so that there is no tar", "a root filesystem of nothing is made with --image scratch");
+        assert_eq!(parts(&Error::layer(0, None, no_root)), told(fact, "image-not-a-tar", Some(remedy)));
+
+        let empty: Result<Reference, _> = "".parse();
+        let remedy = "try a name such as alpine:3.20, or oci:DIR, docker-archive:FILE, tar:FILE, rootfs:DIR";
+        let expected = told("the image reference is empty", "image-bad-reference", Some(remedy));
+        assert_eq!(parts(&Error::Reference(empty.expect_err("nothing"))), expected);
+    }
+
+    #[test]
+    fn what_a_registry_says_keeps_its_code_wherever_it_fails() {
+        let failure = || {
+            let (url, said) = ("https://r.example/x".to_owned(), String::new());
+            nex_registry::Error::Transport(transport::Error::RateLimited { url, limit: Box::default(), said })
+        };
+        let remedy = "log in for a higher limit, use a mirror, or save the image elsewhere and use docker-archive:FILE";
+        let fact = "https://r.example/x: 429, too many requests";
+        let at_once = Error::from(failure());
+        assert_eq!(parts(&at_once), told(fact, "network-rate-limited", Some(remedy)));
+        let in_a_layer = Error::layer(0, None, LayerError::from_io(io::Error::other(failure())));
+        assert_eq!(parts(&in_a_layer), told(&format!("layer 1: {fact}"), "network-rate-limited", Some(remedy)));
+        let (action, place) = ("read", "config sha256:00 of x".to_owned());
+        let in_a_document = Error::Io { action, place, source: io::Error::other(failure()) };
+        let expected =
+            told(&format!("cannot read config sha256:00 of x: {fact}"), "network-rate-limited", Some(remedy));
+        assert_eq!(parts(&in_a_document), expected);
+        let failures = "m.example: unexpected answer 404".to_owned();
+        let after_mirrors = Error::AfterMirrors { own: Box::new(in_a_document), failures };
+        let fact = format!("{}; its mirrors failed before: m.example: unexpected answer 404", expected.0);
+        assert_eq!(parts(&after_mirrors), told(&fact, "network-rate-limited", Some(remedy)));
+    }
 }

@@ -215,6 +215,8 @@ impl fmt::Display for Reference {
 
 #[cfg(test)]
 mod tests {
+    use nex_fault::{Fault, Remedy};
+
     use super::*;
 
     const DIGEST: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
@@ -253,8 +255,9 @@ mod tests {
             ("docker-daemon:alpine:latest", "docker save"),
             ("dir:/tmp/x", "skopeo copy"),
         ] {
-            let error = text.parse::<Reference>().expect_err(text).to_string();
-            assert!(error.contains("not supported") && error.contains(way), "{error}");
+            let error = text.parse::<Reference>().expect_err(text);
+            let remedy = error.remedy().map(|remedy| remedy.words(|_| String::new())).unwrap_or_default();
+            assert!(error.to_string().contains("not supported") && remedy.contains(way), "{error}; {remedy}");
         }
     }
 
@@ -267,8 +270,9 @@ mod tests {
 
     #[test]
     fn a_local_path_is_never_guessed() {
-        let error = "/proc/self".parse::<Reference>().expect_err("a directory").to_string();
-        assert!(error.contains("did you mean rootfs:/proc/self?"), "{error}");
+        let error = "/proc/self".parse::<Reference>().expect_err("a directory");
+        let meant = "did you mean rootfs:/proc/self? (docker:///proc/self asks a registry)";
+        assert_eq!(error.remedy(), Some(Remedy::say(meant)));
         let error = "./no-such-file".parse::<Reference>().expect_err("nothing").to_string();
         assert!(error.contains("does not exist"), "{error}");
     }

@@ -52,3 +52,78 @@ nex_fault::codes! {
     /// A name cannot be part of an address.
     ADDRESS = "network-address";
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io;
+    use std::time::Duration;
+
+    use nex_fault::{Fault, whole};
+
+    use super::*;
+    use crate::transport::{self, TlsHint};
+    use crate::{Error, RegistryReference};
+
+    #[test]
+    fn each_code_is_of_this_area_and_there_once() {
+        let ids: BTreeSet<_> = ALL.iter().map(|code| code.id()).collect();
+        assert_eq!(ids.len(), ALL.len());
+        assert!(ids.iter().all(|id| id.starts_with("registry-") || id.starts_with("network-")), "{ids:?}");
+    }
+
+    /// The fact with its causes, the code, and what to do about it.
+    fn parts(error: &dyn Fault) -> (String, &'static str, Option<String>) {
+        let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+        (whole(error), error.code().id(), remedy)
+    }
+
+    fn told(fact: &str, code: &'static str, remedy: Option<&str>) -> (String, &'static str, Option<String>) {
+        (fact.to_owned(), code, remedy.map(str::to_owned))
+    }
+
+    fn slow() -> Error {
+        let (url, allowed) = ("https://r.example/x".to_owned(), Duration::from_secs(1));
+        Error::Transport(transport::Error::Slow { url, allowed, received: 3 })
+    }
+
+    #[test]
+    fn an_error_is_a_fact_a_code_and_a_remedy() {
+        let fact = "https://r.example/x: no complete answer within 1 s, though 3 bytes came: the server is too slow";
+        let remedy = Some("try again, or give it more time with --registry-timeout");
+        assert_eq!(parts(&slow()), told(fact, "network-too-slow", remedy));
+        let gave_up = Error::GaveUp { attempts: 5, last: Box::new(slow()) };
+        assert_eq!(parts(&gave_up), told(&format!("{fact} (gave up after 5 attempts)"), "network-too-slow", remedy));
+
+        let cut =
+            |url: &str| transport::Error::Connection { url: url.to_owned(), source: io::ErrorKind::BrokenPipe.into() };
+        let fact = "https://r.example/x: the connection failed: broken pipe";
+        assert_eq!(parts(&Error::Transport(cut("https://r.example/x"))), told(fact, "network-connection", None));
+
+        let (host, problem) = ("r.example".to_owned(), "it is no TLS".to_owned());
+        let plain = transport::Error::Tls { host, problem, hint: TlsHint::PlainHttp };
+        let fact = "r.example: TLS failed: it is no TLS; the server seems to speak plain HTTP, which is never tried unasked, nor for localhost";
+        assert_eq!(parts(&plain), told(fact, "network-tls", None));
+        let remedy = Some("if it does, ask for it with --plain-http");
+        assert_eq!(parts(&Error::Transport(plain)), told(fact, "network-tls", remedy));
+
+        let url: Result<RegistryReference, _> = "https://r.example/x".parse();
+        let error = url.expect_err("a URL");
+        assert_eq!(
+            parts(&error),
+            told("'https://r.example/x' is a URL", "registry-bad-reference", Some("leave out the scheme"))
+        );
+    }
+
+    /// A download that breaks, and that the registry does not go on with, fails for the registry's reason.
+    #[test]
+    fn a_broken_download_has_the_code_of_what_broke_it() {
+        let (url, said) = ("https://r.example/x".to_owned(), String::new());
+        let refused = Error::Status { url: url.clone(), status: 418, said };
+        let broken = transport::Error::Broken { url, offset: 1, size: Some(9), attempts: 2, source: Box::new(refused) };
+        let fact = "https://r.example/x: the download stopped at byte 1 of 9 and could not be resumed in 2 attempts: \
+                    https://r.example/x: unexpected answer 418";
+        let expected = told(fact, "registry-status", Some("is this a container registry?"));
+        assert_eq!(parts(&Error::Transport(broken)), expected);
+    }
+}

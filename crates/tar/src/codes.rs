@@ -14,3 +14,36 @@ nex_fault::codes! {
     /// No tar can say what is to be written.
     UNWRITABLE = "tar-unwritable";
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use nex_fault::{Fault, whole};
+
+    use super::*;
+    use crate::{Error, PaxError};
+
+    #[test]
+    fn each_code_is_of_this_area_and_there_once() {
+        let ids: BTreeSet<_> = ALL.iter().map(|code| code.id()).collect();
+        assert_eq!(ids.len(), ALL.len());
+        assert!(ids.iter().all(|id| id.starts_with("tar-")), "{ids:?}");
+    }
+
+    /// The fact with its causes, the code, and what to do about it.
+    fn parts(error: &dyn Fault) -> (String, &'static str, Option<String>) {
+        let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+        (whole(error), error.code().id(), remedy)
+    }
+
+    #[test]
+    fn an_error_is_a_fact_a_code_and_a_remedy() {
+        let (fact, code, remedy) = parts(&Error::TooManyExtensions(9));
+        assert_eq!(fact, "its extension headers (PAX records, long names) take more than 9 bytes");
+        assert_eq!((code, remedy.as_deref()), ("tar-over-limit", Some("allow more with --max-headers")));
+        let version = Error::Pax(PaxError::SparseVersion("2.0".to_owned()));
+        let fact = "is a sparse file of the version 2.0; known are 0.0, 0.1 and 1.0";
+        assert_eq!(parts(&version), (fact.to_owned(), "tar-unsupported", None));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nex_cancel::Cancelled;
 use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_registry::transport;
 
@@ -41,7 +42,7 @@ impl Fault for Error {
         Some(match self {
             Self::Reference(error) => return error.remedy(),
             Self::Registry(error) => return at_registry(error),
-            Self::Io { source, .. } => return carried(source)?.remedy(),
+            Self::Io { source, .. } => return carried_remedy(source),
             Self::WrongForm { advice, .. } => Remedy::say(*advice),
             Self::AfterMirrors { own, .. } => return own.remedy(),
             Self::Offline { .. } => {
@@ -70,7 +71,7 @@ impl Fault for Error {
 impl Fault for LayerError {
     fn code(&self) -> Code {
         match self {
-            Self::Cancelled => codes::CANCELLED,
+            Self::Cancelled => Cancelled.code(),
             Self::NoSuchLayer { .. } => codes::NO_LAYER,
             Self::CutShort { .. }
             | Self::TooLong { .. }
@@ -100,7 +101,7 @@ impl Fault for LayerError {
             Self::NoRoot(no_root) => return no_root.remedy(),
             Self::TooManyBytes { .. } => more_bytes(),
             Self::Ratio { .. } => no_bomb(),
-            Self::Read(error) => return carried(error)?.remedy(),
+            Self::Read(error) => return carried_remedy(error),
             Self::Tree(error) => return error.remedy(),
             Self::Registry(error) => return at_registry(error),
             Self::StageDied { .. } => Remedy::say("please report this"),
@@ -148,4 +149,11 @@ fn carried(error: &io::Error) -> Option<&dyn Fault> {
     let image = || inner.downcast_ref::<Error>().map(|error| error as &dyn Fault);
     let layer = || inner.downcast_ref::<LayerError>().map(|error| error as &dyn Fault);
     registry.or_else(image).or_else(layer)
+}
+
+fn carried_remedy(error: &io::Error) -> Option<Remedy> {
+    match error.get_ref()?.downcast_ref() {
+        Some(error) => at_registry(error),
+        None => carried(error)?.remedy(),
+    }
 }

@@ -127,6 +127,8 @@ fn is_tar_block(block: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use nex_fault::Fault;
+
     use super::*;
 
     #[test]
@@ -158,8 +160,10 @@ mod tests {
             (b"hello", "no tar"),
         ] {
             let error = detect_root(start, "tar:x").and_then(|kind| begins_with_an_entry(start, "tar:x", kind));
-            let error = error.expect_err("no root filesystem").to_string();
-            assert!(error.contains(said), "{error}");
+            let error = error.expect_err("no root filesystem");
+            let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+            let shown = format!("{error}; {}", remedy.unwrap_or_default());
+            assert!(shown.contains(said), "{shown}");
         }
         assert_eq!(detect_root(b"\xfd7zXZ\0\0", "tar:x").expect("xz"), Compression::Xz);
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
+use nex_fault::whole;
 use nex_registry::Digest;
 use nex_testkit::noise;
 
@@ -163,7 +164,7 @@ fn an_error_names_the_layer_by_number_and_digest() {
     let tar = tar();
     let blob = gzip(&tar);
     let honest = described(&blob, &tar);
-    let told = |layer| start(&blob[1..], layer).finish().expect_err("an error").to_string();
+    let told = |layer| whole(&start(&blob[1..], layer).finish().expect_err("an error"));
     let short = |content: &[u8]| format!("{}\u{2026}", &Digest::sha256(content).to_string()[.."sha256:".len() + 12]);
     let by_blob = format!("layer 4 ({}): ", short(&blob));
     assert!(told(honest.clone()).starts_with(&by_blob), "{}", told(honest));

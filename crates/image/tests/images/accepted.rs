@@ -7,7 +7,7 @@ use nex_image::{Error, Image, Limits, Options, Reference, open};
 use nex_registry::Digest;
 use tempfile::TempDir;
 
-use crate::{has, open_text, options, read_all, run};
+use crate::{has, open_text, options, read_all, run, shown};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -64,7 +64,7 @@ impl Layout {
     }
 
     fn refusal(&self) -> String {
-        self.open().expect_err("an image").to_string()
+        shown(&self.open().expect_err("an image"))
     }
 
     /// Opens the image, and reads its layer.
@@ -208,7 +208,7 @@ fn the_archives_of_jib_are_read() {
     let doubled = r#"[{"config":"config.json","layers":["layer.tar"],"Layers":["other.tar"]}]"#;
     fs::write(layout.here.path().join("manifest.json"), doubled).expect("written");
     run(layout.here.path(), "tar -cf image.tar config.json layer.tar manifest.json");
-    let error = open_text(&format!("docker-archive:{file}")).expect_err("two lists").to_string();
+    let error = shown(&open_text(&format!("docker-archive:{file}")).expect_err("two lists"));
     assert!(error.contains("'Layers' 2 times, and not always the same"), "{error}");
 }
 
@@ -232,7 +232,7 @@ fn an_archive_by_a_writer_that_summed_up_signed_bytes_is_read() {
     // The control: a sum of neither kind.
     odd[148..156].copy_from_slice(format!("{:06o}\0 ", sum + 1).as_bytes());
     fs::write(&file, [&odd[..], &archive].concat()).expect("written");
-    let error = open_text(&format!("docker-archive:{file}")).expect_err("damaged").to_string();
+    let error = shown(&open_text(&format!("docker-archive:{file}")).expect_err("damaged"));
     assert!(error.contains("checksum"), "{error}");
 }
 
@@ -262,14 +262,14 @@ fn compressed_archives_are_what_is_in_them() {
             assert_eq!(read_all(&image).expect("good layers"), [layout.diff_id()], "{ending}");
         }
         for (ending, way) in [("tar.xz", "xz -dc "), ("tar.bz2", "bzip2 -dc ")] {
-            let error = open_text(&of(form, &format!("{form}.{ending}"))).expect_err(ending).to_string();
+            let error = shown(&open_text(&of(form, &format!("{form}.{ending}"))).expect_err(ending));
             let file = here.join(format!("{form}.{ending}"));
             assert!(error.contains(&format!("{way}{} >image.tar", file.display())), "{error}");
         }
         // The tip leads to where it is read.
         for ending in ["tar", "tar.gz", "tar.zst"] {
             let file = here.join(format!("{form}.{ending}")).display().to_string();
-            let error = file.parse::<Reference>().expect_err("a path").to_string();
+            let error = shown(&file.parse::<Reference>().expect_err("a path"));
             assert!(error.contains(&format!("did you mean {form}-archive:{file}?")), "{error}");
         }
     }
@@ -277,7 +277,7 @@ fn compressed_archives_are_what_is_in_them() {
     let whole = fs::read(here.join("docker.tar.gz")).expect("an archive");
     for length in [whole.len() - 1, whole.len() / 2, 20] {
         fs::write(here.join("cut.gz"), &whole[..length]).expect("written");
-        let error = open_text(&of("docker", "cut.gz")).expect_err("a cut archive").to_string();
+        let error = shown(&open_text(&of("docker", "cut.gz")).expect_err("a cut archive"));
         assert!(error.contains("cannot be unpacked: the gzip data ends in the middle"), "{error}");
     }
     fs::write(here.join("more.gz"), [&whole[..], b"more"].concat()).expect("written");
@@ -296,9 +296,9 @@ fn an_archive_unpacks_to_no_more_than_it_may() {
         open(&reference, &options)
     };
     open(|_| ()).expect("an honest archive");
-    let error = open(|limits| limits.ratio_free_bytes = 1 << 20).expect_err("a bomb").to_string();
+    let error = shown(&open(|limits| limits.ratio_free_bytes = 1 << 20).expect_err("a bomb"));
     assert!(error.contains("200 times its size") && error.contains("--max-ratio"), "{error}");
-    let error = open(|limits| limits.uncompressed_bytes = 1 << 20).expect_err("a large one").to_string();
+    let error = shown(&open(|limits| limits.uncompressed_bytes = 1 << 20).expect_err("a large one"));
     assert!(error.contains("limit of 1048576 bytes") && error.contains("--max-unpacked"), "{error}");
     let left = fs::read_dir(layout.here.path()).expect("a directory").flatten();
     let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".tmp")).count();
@@ -321,7 +321,7 @@ fn an_archive_of_which_only_the_start_is_looked_at_gets_no_wrong_tip() {
         [("docker25", "docker-archive:F or oci-archive:F"), ("docker", "docker-archive:F"), ("root", "tar:F")]
     {
         let file = here.path().join(format!("{name}.tgz")).display().to_string();
-        let error = file.parse::<Reference>().expect_err("a path").to_string();
+        let error = shown(&file.parse::<Reference>().expect_err("a path"));
         let expected = format!("did you mean {}?", expected.replace('F', &file));
         assert!(error.contains(&expected), "{error}");
     }

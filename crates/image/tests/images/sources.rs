@@ -12,10 +12,10 @@ use nex_registry::Digest;
 use nex_testkit::noise::Random;
 use tempfile::TempDir;
 
-use crate::{has, open_text, options, read_all, run};
+use crate::{has, open_text, options, read_all, run, shown};
 
 fn refusal(text: &str) -> String {
-    open_text(text).expect_err(text).to_string()
+    shown(&open_text(text).expect_err(text))
 }
 
 /// An image of two layers, `oci:layout:one`, made by umoci. `None` where the tools are missing.
@@ -90,12 +90,15 @@ fn a_missing_tag_or_platform_says_what_there_is() {
     let tag = refusal(&format!("oci:{path}/layout:three"));
     assert!(tag.contains("three") && tag.contains("it has one, two"), "{tag}");
     let several = refusal(&format!("oci:{path}/layout"));
-    assert!(several.contains("name one of one, two"), "{several}");
+    assert!(several.contains("they are one, two; add :NAME to the reference"), "{several}");
 
     let reference: Reference = format!("oci:{path}/layout:one").parse().expect("a reference");
     let platform: Platform = "linux/arm64".parse().expect("a platform");
-    let error = open(&reference, &Options { platform, ..options() }).expect_err("no such platform").to_string();
-    assert!(error.contains("linux/arm64") && error.contains("it is there for linux/amd64"), "{error}");
+    let error = shown(&open(&reference, &Options { platform, ..options() }).expect_err("no such platform"));
+    assert!(
+        error.contains("linux/arm64") && error.ends_with("it is there for linux/amd64; choose with --platform"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -316,5 +319,8 @@ fn pipes_sockets_and_devices_are_no_archives_and_are_not_waited_for() {
 #[test]
 fn offline_never_asks_a_registry() {
     let error = refusal("alpine");
-    assert!(error.contains("docker.io/library/alpine:latest") && error.contains("oci:DIR"), "{error}");
+    assert!(
+        error.contains("docker.io/library/alpine:latest") && error.contains("oci:DIR") && error.contains("--offline"),
+        "{error}"
+    );
 }

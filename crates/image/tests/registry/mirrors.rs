@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nex_fault::whole;
 use nex_image::{Image, Limits, Options, Platform, Reference, open};
 use nex_registry::transport::{CertificatePlaces, Security};
 use nex_registry::{CredentialPlaces, Digest, MirrorPlaces, Options as RegistryOptions, RegistryReference};
@@ -82,7 +83,7 @@ fn what_mirrors_lack_is_asked_for_at_home_and_all_failures_are_told() {
     let options = || RegistryOptions { mirrors: conf(place.path(), &text), ..options() };
     let image = find(&format!("{}/team/image:v1", own.host()), options()).unwrap();
     assert_eq!(image.mirror, None);
-    let error = find(&format!("{}/team/image:v2", own.host()), options()).map(drop).unwrap_err().to_string();
+    let error = whole(&find(&format!("{}/team/image:v2", own.host()), options()).map(drop).unwrap_err());
     for word in ["no image v2", "it has v1", "its mirrors failed before", &lacking.host(), "localhost:1"] {
         assert!(error.contains(word), "{word}: {error}");
     }
@@ -100,7 +101,7 @@ fn a_mirror_cannot_give_another_image_than_the_digest_says() {
     );
     let name = format!("{}/team/image@{}", own.host(), Digest::sha256(b"another"));
     let options = RegistryOptions { mirrors: conf(place.path(), &text), ..options() };
-    let error = find(&name, options).map(drop).unwrap_err().to_string();
+    let error = whole(&find(&name, options).map(drop).unwrap_err());
     assert!(error.contains("its mirrors failed before") && !own.requests().is_empty(), "{error}");
 }
 
@@ -194,7 +195,7 @@ fn a_certificate_opens_a_registry_that_asks_for_one() {
     // The controls: without the certificate, and with half of it.
     let place = directories.join(server.host());
     fs::rename(place.join("we.cert"), place.join("we.old")).unwrap();
-    let error = with(found.clone()).map(drop).unwrap_err().to_string();
+    let error = whole(&with(found.clone()).map(drop).unwrap_err());
     assert!(error.contains("we.key") && error.contains("no certificate NAME.cert"), "{error}");
     fs::remove_file(place.join("we.key")).unwrap();
     with(found).map(drop).unwrap_err();

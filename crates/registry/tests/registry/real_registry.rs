@@ -10,7 +10,7 @@ use nex_registry::transport::{self, CertificatePlaces, Security};
 use nex_registry::{Digest, Error, Options, Registry, RegistryReference};
 use nex_testkit::distribution::{Distribution, Setup, USER, certificates, has_openssl};
 
-use crate::support::{credentials, options, reference};
+use crate::support::{credentials, options, reference, shown};
 
 /// Bytes of the file in the test image.
 const FILE: usize = 3_000_000;
@@ -83,12 +83,12 @@ fn a_password_opens_the_registry_and_its_absence_is_explained() {
     pull(&registry, "v1", &layout);
 
     let (_directory, registry) = with("{}");
-    let message = registry.manifest("v1").unwrap_err().to_string();
+    let message = shown(&registry.manifest("v1").unwrap_err());
     assert!(message.contains("401") && message.contains("test/config.json: no entry"), "{message}");
     assert!(message.contains(&format!("podman login {}", server.host())), "{message}");
 
     let (_directory, registry) = with(&entry("wrong secret"));
-    let message = registry.manifest("v1").unwrap_err().to_string();
+    let message = shown(&registry.manifest("v1").unwrap_err());
     assert!(message.contains("not accepted") && !message.contains("wrong secret"), "{message}");
 }
 
@@ -111,7 +111,7 @@ fn only_a_known_authority_is_trusted_and_the_error_helps() {
 
     let stranger = secure(CertificatePlaces::default()).manifest("v1").unwrap_err();
     assert!(matches!(stranger, Error::Transport(transport::Error::Tls { .. })), "{stranger}");
-    assert!(stranger.to_string().contains("SSL_CERT_FILE"), "{stranger}");
+    assert!(shown(&stranger).contains("SSL_CERT_FILE"), "{stranger}");
 
     let named = CertificatePlaces { files: vec![authority.clone()], ..CertificatePlaces::default() };
     pull(&secure(named), "v1", &layout);
@@ -182,7 +182,7 @@ fn plain_http_at_localhost_is_asked_for_not_guessed() {
     secure.transport.security = Security::Tls;
     let error = connect(&reference(&server.host(), "team/image"), &secure).manifest("v1").unwrap_err();
     assert!(matches!(error, Error::Transport(transport::Error::Tls { .. })), "{error}");
-    assert!(error.to_string().contains("--plain-http"), "{error}");
+    assert!(shown(&error).ends_with("; if it does, ask for it with --plain-http"), "{error}");
 }
 
 #[test]

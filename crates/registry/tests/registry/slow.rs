@@ -10,7 +10,7 @@ use nex_registry::transport::{self, Security, Throughput};
 use nex_registry::{Digest, Error, Options};
 use nex_testkit::http_server::{Request, Server, answer};
 
-use crate::support::{Repository as _, connect};
+use crate::support::{Repository as _, connect, shown};
 
 /// The time for documents, and for the least throughput.
 const SHORT: Duration = Duration::from_millis(500);
@@ -95,9 +95,9 @@ fn a_document_ends_with_its_time_whatever_drips() {
 fn the_message_names_the_place_the_time_the_bytes_and_the_flag() {
     let server = drip("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", "a");
     let registry = server.repository(|options| options.transport.timeouts.document = Some(Duration::from_secs(1)));
-    let message = soon("a body", || registry.manifest("latest")).to_string();
+    let message = shown(&soon("a body", || registry.manifest("latest")));
     let start = format!("http://{}/v2/a/b/manifests/latest: no complete answer within 1 s, though ", server.host());
-    assert!(message.starts_with(&start) && message.contains("(--registry-timeout)"), "{message}");
+    assert!(message.starts_with(&start) && message.ends_with(" with --registry-timeout"), "{message}");
     let bytes = message[start.len()..].split(' ').next().and_then(|number| number.parse::<u64>().ok());
     assert!(bytes.is_some_and(|bytes| (48..1000).contains(&bytes)), "{message}");
 }
@@ -183,11 +183,11 @@ fn a_blob_that_drips_ends_whatever_drips() {
     ] {
         let server = drip(start, again);
         let message = match soon(what, || read_blob(&server, 1_000_000)) {
-            error @ Error::Transport(transport::Error::SlowDownload { .. }) => error.to_string(),
+            error @ Error::Transport(transport::Error::SlowDownload { .. }) => shown(&error),
             error => panic!("{what}: {error}"),
         };
         assert!(message.contains(&format!("http://{}/v2/a/b/blobs/sha256:", server.host())), "{message}");
-        assert!(message.contains("1024 are the least") && message.contains("(--min-throughput)"), "{message}");
+        assert!(message.contains("1024 are the least") && message.ends_with(" with --min-throughput"), "{message}");
     }
     let server = drip(HEAD, "X: a\r\n");
     let error = soon("headers", || read_blob(&server, 1_000_000));

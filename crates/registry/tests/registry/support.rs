@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nex_fault::{Fault, whole};
 use nex_registry::transport::{self, CertificatePlaces, Proxies, RetryPolicy, Security, Timeouts};
 use nex_registry::{CredentialFile, CredentialPlaces, MirrorPlaces, Options, Registry, RegistryReference};
 use nex_testkit::http_server::Server;
@@ -37,6 +38,12 @@ pub fn options() -> Options {
         timeouts: Timeouts { connect: Duration::from_secs(5), idle: Duration::from_secs(5), ..Timeouts::default() },
     };
     Options { transport, credentials: CredentialPlaces::default(), mirrors: MirrorPlaces::default() }
+}
+
+/// What a user is shown: the fact with its causes, and what to do about it, settings by the names of flags.
+pub fn shown(error: &dyn Fault) -> String {
+    let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+    [Some(whole(error)), remedy].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// A reference without a tag.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nex_registry::{Digest, Error, Registry, transport};
 use nex_testkit::http_server::{Request, Server, answer, raw};
 
-use crate::support::{Repository as _, connect};
+use crate::support::{Repository as _, connect, shown};
 
 /// Content whose every byte depends on its place, so that a wrong resumption shows.
 fn content(length: usize) -> Vec<u8> {
@@ -230,7 +230,7 @@ fn a_silent_server_is_not_waited_for_without_end() {
         options.transport.timeouts.idle = Duration::from_millis(100);
         options.transport.retry.attempts = 2;
     });
-    let message = registry.manifest("latest").unwrap_err().to_string();
+    let message = shown(&registry.manifest("latest").unwrap_err());
     assert!(message.contains("timeout") && message.contains("2 attempts"), "{message}");
 }
 
