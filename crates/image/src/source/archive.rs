@@ -120,7 +120,10 @@ fn list(path: &Path, file: &File, form: &Form) -> Result<BTreeMap<Vec<u8>, Membe
                 problem: "ends in the middle of a header".to_owned(),
             },
             tar::Error::TooManyExtensions(limit) => broken(format!("has a header of more than {limit} bytes")),
-            problem => Error::DamagedArchive { place: path.display().to_string(), at: start, problem },
+            problem => {
+                let problem = Box::new(problem);
+                Error::DamagedArchive { place: path.display().to_string(), at: start, problem }
+            }
         })?;
         let Some(header) = header else { return Ok(members) };
         let content;
