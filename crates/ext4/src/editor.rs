@@ -19,7 +19,7 @@ mod replace;
 mod tests;
 mod transaction;
 
-pub use error::EditError;
+pub use error::{EditError, Outcome};
 pub use grow::Grown;
 pub use replace::{Replaced, Replacement};
 

@@ -16,6 +16,7 @@
 
 mod acl;
 mod bitmap;
+pub mod codes;
 mod content;
 mod csum;
 mod cursor;
@@ -57,7 +58,7 @@ mod xattr;
 
 pub use content::{Content, Extent};
 pub use data::FileWriter;
-pub use editor::{EditError, Editor, Grown, Replaced, Replacement};
+pub use editor::{EditError, Editor, Grown, Outcome, Replaced, Replacement};
 pub use error::{Error, EscapedPath, XattrError};
 pub use feature::{Feature, FeatureSet};
 pub use file_type::FileType;

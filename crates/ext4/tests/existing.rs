@@ -9,7 +9,7 @@ use std::process::Command;
 
 use nex_ext4::{EditError, Editor, FileType, Kind, Layout, Size, Tree};
 use nex_testkit::kernel::{self, Access, Mount};
-use support::{Builder, Image, MIB, flip_byte, pattern, read};
+use support::{Builder, Image, MIB, flip_byte, pattern, read, said};
 
 /// A file's bytes as the file system under test reads them.
 fn content(image: &Path, path: &str) -> Option<Vec<u8>> {
@@ -176,7 +176,7 @@ fn what_others_made_or_left_unclean_is_refused_by_name() {
     ] {
         let copy = image.copy();
         debugfs(&copy, request);
-        let error = error(&copy).to_string();
+        let error = said(&error(&copy));
         assert!(error.contains(expected), "{request}: {error}");
     }
 }

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use nex_ext4::{BLOCK_SIZE, EditError, Editor, Journal, Layout, ReadAt, Size, Sizes, Storage, Tree};
-use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, e2fsck, pattern, read, text};
+use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, e2fsck, pattern, read, said, text};
 
 const OLD: usize = 300_000;
 const NEW: usize = 200_000;
@@ -93,7 +93,7 @@ fn replace(host: &Failing, new: &[u8]) -> Result<(), EditError> {
 
 /// What the error advises makes the file system whole; any other error has left it so.
 fn follow(image: &Path, error: &EditError) {
-    let said = error.to_string();
+    let said = said(error);
     assert!(said.contains("no storage space"), "{said}");
     if matches!(error, EditError::Unfinished { .. }) {
         let how = if said.contains("'e2fsck -p'") { "-p" } else { "-fy" };

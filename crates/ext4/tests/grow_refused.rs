@@ -6,7 +6,7 @@ use std::fs::File;
 
 use nex_ext4::{Editor, Layout, ReadAt, Size, Sizes, Storage};
 use support::growth::{assert_content, image, open, prepared};
-use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent};
+use support::{Builder, GIB, Image, MIB, assert_fsck_is_silent, said};
 
 #[test]
 fn what_cannot_grow_is_refused_and_stays() {
@@ -17,7 +17,7 @@ fn what_cannot_grow_is_refused_and_stays() {
         let before = image.bytes();
         let error = Editor::open(&open(&image.path())).and_then(|existing| existing.grow(size)).unwrap_err();
         assert!(image.bytes() == before, "{error}");
-        error.to_string()
+        said(&error)
     };
     assert_eq!(
         refusal(&image, 64 * MIB),
@@ -81,7 +81,7 @@ fn a_host_without_room_leaves_the_old_size() {
             let copy = image.copy();
             let full = Full { file: open(&copy), room: room.into() };
             let error = Editor::open(&full).unwrap().grow(9 * GIB).unwrap_err();
-            assert!(error.to_string().contains("no storage space"), "{error}");
+            assert!(said(&error).contains("no storage space"), "{error:?}");
             assert_eq!(copy.metadata().unwrap().len(), 150 * MIB);
             assert_fsck_is_silent(&copy);
             assert_content(&copy);

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::{Code, Remedy};
+use crate::{Code, Remedy, Setting};
 
 /// An error with a code, and with a remedy where there is one.
 ///
@@ -27,4 +27,14 @@ pub fn whole(error: &dyn Error) -> String {
         source = cause.source();
     }
     words
+}
+
+/// An error with its sources and its remedy, as one line says it: `cannot read 'x': Permission denied; name another`. For tests, and for
+/// what is no error to its user but a note.
+pub fn advised(error: &dyn Fault, named: impl Fn(Setting) -> String) -> String {
+    let words = whole(error);
+    match error.remedy() {
+        Some(remedy) => format!("{words}; {}", remedy.words(named)),
+        None => words,
+    }
 }

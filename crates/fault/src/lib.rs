@@ -9,7 +9,7 @@
 //!    [`Setting::MaxUnpacked`], a daemon the name in its configuration.
 //!
 //! ```
-//! use nex_fault::{Fault, Remedy, Setting, whole};
+//! use nex_fault::{Fault, Remedy, Setting, advised, whole};
 //!
 //! nex_fault::codes! {
 //!     /// More bytes than the limit allows.
@@ -39,8 +39,8 @@
 //!
 //! let error = TooLarge(7);
 //! assert_eq!(whole(&error), "the image has more than 7 bytes");
-//! let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
-//! assert_eq!(remedy.as_deref(), Some("where that is right, allow more with --max-unpacked"));
+//! let line = advised(&error, |setting| format!("--{}", setting.name()));
+//! assert_eq!(line, "the image has more than 7 bytes; where that is right, allow more with --max-unpacked");
 //! ```
 
 mod code;
@@ -49,6 +49,6 @@ mod remedy;
 mod setting;
 
 pub use code::Code;
-pub use fault::{Fault, whole};
+pub use fault::{Fault, advised, whole};
 pub use remedy::{Remedy, Step};
 pub use setting::Setting;

@@ -26,16 +26,7 @@ use crate::numbering;
 use crate::superblock::{self, STATE_CLEAN, Superblock, compat, incompat};
 
 use super::error::while_trying;
-use super::{BLOCK, Block, EditError, Editor};
-
-/// The host failed at the write that commits: what of it reached the disk is unknown.
-const COMMITTING: &str = "whether the change is made is open: once the host can write again, 'e2fsck -p' makes it, or \
-                          leaves all as it was";
-/// The host failed after the commit.
-const DECIDED: &str = "the change is decided but not finished: once the host can write again, 'e2fsck -p' finishes it";
-/// The host failed when no journal could finish the change.
-const CUT_SHORT: &str = "the change is cut short: once the host can write again, have the file system repaired by \
-                         'e2fsck -f'";
+use super::{BLOCK, Block, EditError, Editor, Outcome};
 
 /// Blocks as they shall be.
 #[derive(Default)]
@@ -164,9 +155,9 @@ impl Editor<'_> {
         if let Some(log) = &mut log {
             log.superblock.start = log.superblock.first;
             let committed = self.write_log_superblock(log).and_then(|()| self.sync());
-            committed.map_err(EditError::unfinished(COMMITTING))?;
+            committed.map_err(EditError::unfinished(Outcome::Open))?;
         }
-        let outcome = if log.is_some() { DECIDED } else { CUT_SHORT };
+        let outcome = if log.is_some() { Outcome::Decided } else { Outcome::CutShort };
         self.finish(&transaction, log, &after, freed).map_err(EditError::unfinished(outcome))?;
         self.superblock = after;
         Ok(())

@@ -2,12 +2,16 @@
 
 use std::io;
 
+use nex_fault::{Code, Fault};
+
+use crate::codes;
+
 /// Why a file system, or a part of it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The host does not give the bytes.
-    #[error("cannot read from the file system's file: {0}")]
+    #[error("cannot read from the file system's file")]
     Io(#[from] io::Error),
 
     /// There is no ext4 superblock at byte 1024.
@@ -65,5 +69,18 @@ impl Error {
 
     pub(super) fn unsupported(what: impl Into<String>) -> Self {
         Self::Unsupported { what: what.into() }
+    }
+}
+
+impl Fault for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Io(_) => codes::IO,
+            Self::NotExt4 | Self::JournalDevice => codes::NOT_EXT4,
+            Self::CutOff { .. } => codes::CUT_OFF,
+            Self::Checksum { .. } | Self::Damaged { .. } => codes::DAMAGED,
+            Self::Unsupported { .. } => codes::UNSUPPORTED,
+            Self::OverBudget { .. } => codes::OVER_BUDGET,
+        }
     }
 }

@@ -14,12 +14,18 @@ use std::process::{Command, Output};
 use nex_ext4::{
     Content, Directory, Error, Inode, InodeId, Kind, Layout, Metadata, Options, Report, Sizes, Timestamp, Tree, Writer,
 };
+use nex_fault::Fault;
 use nex_testkit::e2fsck::E2fsck;
 use nex_testkit::kernel::{self, Access, Mount};
 use nex_testkit::{fsck, noise};
 
 pub const MIB: u64 = 1 << 20;
 pub const GIB: u64 = 1 << 30;
+
+/// What an error says, with what it advises.
+pub fn said(error: &dyn Fault) -> String {
+    nex_fault::advised(error, |setting| setting.name().to_owned())
+}
 
 /// An image in a directory of its own, which goes away with it.
 pub struct Image {
