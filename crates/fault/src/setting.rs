@@ -55,6 +55,8 @@ settings! {
     Jailer = "jailer";
     /// The journal's size.
     JournalSize = "journal-size";
+    /// Where the tree of a setup script that fails is kept.
+    KeepFailed = "keep-failed";
     /// The kernel's configuration file.
     KernelConfig = "kernel-config";
     /// The most entries of an image.
@@ -75,6 +77,8 @@ settings! {
     Memory = "memory";
     /// The least bytes per second of a download.
     MinThroughput = "min-throughput";
+    /// A file or directory that setup scripts are shown.
+    Mount = "mount";
     /// No cache.
     NoCache = "no-cache";
     /// No check before the guest runs.
@@ -103,8 +107,12 @@ settings! {
     Reserved = "reserved";
     /// The guest's name servers.
     ResolvConf = "resolv-conf";
+    /// The most memory that a setup script may take.
+    ScriptMemory = "script-memory";
     /// The network of the setup script.
     ScriptNetwork = "script-network";
+    /// How long a setup script may take.
+    ScriptTimeout = "script-timeout";
     /// The size of the root filesystem.
     Size = "size";
     /// What of the setup script's work is taken.
@@ -119,6 +127,8 @@ settings! {
     VerityFile = "verity-file";
     /// The VMM.
     Vmm = "vmm";
+    /// Where the trees of setup scripts are laid out.
+    WorkDir = "work-dir";
     /// The working directory of a program.
     Workdir = "workdir";
 }

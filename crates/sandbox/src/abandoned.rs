@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use nex_cancel::{Cancel, Workspace};
+use nex_fault::whole;
 use nex_file::lock;
 use nex_file::way::Missing;
 use nex_text::{printable, shell_word};
@@ -34,9 +35,9 @@ pub struct Abandoned {
 /// # Errors
 /// When the work directory is not the caller's own, or cannot be read.
 pub fn remove_abandoned(work_dir: &Path, cancel: &Cancel, workspace: &Workspace) -> Result<Abandoned, Error> {
-    let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
+    let failed = Error::work_dir(work_dir);
     let mut result = Abandoned::default();
-    let Some(work_dir) = reach(work_dir, Missing::Left).map_err(failed)? else { return Ok(result) };
+    let Some(work_dir) = reach(work_dir, Missing::Left).map_err(&failed)? else { return Ok(result) };
     let abandoned = (|| {
         let lock = open_directory(&work_dir)?;
         lock::exclusive(&lock, PATIENCE)?;
@@ -56,12 +57,12 @@ pub fn remove_abandoned(work_dir: &Path, cancel: &Cancel, workspace: &Workspace)
         rustix::fs::flock(&lock, FlockOperation::Unlock)?;
         io::Result::Ok(abandoned)
     })()
-    .map_err(|cause| failed(cause.to_string()))?;
+    .map_err(failed)?;
     for run in &abandoned {
         cancel.check()?;
         let has_tree = run.path.join(BOX).exists();
         let removed = if has_tree { remove_tree(run, cancel, workspace).map_err(cause_of) } else { Ok(()) };
-        match removed.and_then(|()| run.remove().map_err(|error| error.to_string())) {
+        match removed.and_then(|()| run.remove().map_err(|error| whole(&error))) {
             Ok(()) => result.removed += 1,
             Err(cause) => result.notes.push(stays(&run.path, &cause)),
         }
@@ -83,8 +84,8 @@ fn remove_tree(run: &RunDir, cancel: &Cancel, workspace: &Workspace) -> Result<(
 /// What the monitor says is about the tree, and not about a script.
 fn cause_of(error: Error) -> String {
     match error {
-        Error::SetUp(message) => message,
-        error => error.to_string(),
+        Error::SetUp { what, .. } => what,
+        error => whole(&error),
     }
 }
 

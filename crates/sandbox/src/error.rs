@@ -1,12 +1,19 @@
 //! Why a run fails, in the user's terms.
 
+use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nex_cancel::Cancelled;
+use nex_fault::{Code, Fault, Remedy, Setting};
+use nex_file::way::WayError;
 use nex_text::Lines;
 use thiserror::Error;
+
+use crate::codes;
+use crate::failure::Advice;
+use crate::ids::WayOut;
 
 /// Why there are no changes.
 #[derive(Debug, Error)]
@@ -15,27 +22,38 @@ pub enum Error {
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
     /// The work directory cannot be had.
-    #[error("cannot use the work directory '{}' of setup scripts: {cause}; choose another with --work-dir", .path.display())]
+    #[error("cannot use the work directory '{}' of setup scripts", .path.display())]
     WorkDir {
         /// The directory.
         path: PathBuf,
         /// What is wrong with it.
-        cause: String,
+        #[source]
+        cause: io::Error,
     },
     /// No user namespace is to be had.
-    #[error("setup scripts need a user namespace, and this machine gives none ({cause}): {way_out}")]
+    #[error("setup scripts need a user namespace, and this machine gives none ({cause}): {}", .way_out.why)]
     NoUserNamespace {
         /// The system's word for it.
         cause: io::Error,
         /// The setting that forbids it, and what to do.
-        way_out: String,
+        way_out: WayOut,
     },
     /// The ids of the namespace cannot be set.
-    #[error("cannot give setup scripts their user ids: {0}")]
-    Ids(String),
+    #[error("cannot give setup scripts their user ids: {what}")]
+    Ids {
+        /// What failed, and why.
+        what: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// A step before or after the scripts fails in one of the inner processes.
-    #[error("cannot run the setup script: {0}")]
-    SetUp(String),
+    #[error("cannot run the setup script: {what}")]
+    SetUp {
+        /// The step, and why it failed.
+        what: String,
+        /// What to do about it, if that is known.
+        remedy: Option<Remedy>,
+    },
     /// The script ended with something else than 0.
     #[error("the setup script '{name}' failed with exit code {code}{hint}")]
     Failed {
@@ -45,7 +63,9 @@ pub enum Error {
         code: i32,
         /// What the user may not know.
         hint: String,
-        /// The last lines that it wrote.
+        /// What to do about that.
+        remedy: Option<Cow<'static, str>>,
+        /// The last lines that it wrote, below their heading.
         #[source]
         last_lines: Option<Lines>,
     },
@@ -58,12 +78,14 @@ pub enum Error {
         signal: i32,
         /// What the user may not know.
         hint: String,
-        /// The last lines that it wrote.
+        /// What to do about that.
+        remedy: Option<Cow<'static, str>>,
+        /// The last lines that it wrote, below their heading.
         #[source]
         last_lines: Option<Lines>,
     },
     /// Over [`Limits::time`](crate::Limits::time).
-    #[error("the setup script '{name}' was still running after {} s{reached}, and was ended; give it longer with --script-timeout", .limit.as_secs())]
+    #[error("the setup script '{name}' was still running after {} s{reached}, and was ended", .limit.as_secs())]
     Time {
         /// The script.
         name: String,
@@ -73,9 +95,7 @@ pub enum Error {
         limit: Duration,
     },
     /// Over [`Limits::memory`](crate::Limits::memory).
-    #[error(
-        "the setup script '{name}' took more than {limit} bytes of memory, and was ended; give it more with --script-memory"
-    )]
+    #[error("the setup script '{name}' took more than {limit} bytes of memory, and was ended")]
     Memory {
         /// The script.
         name: String,
@@ -84,8 +104,7 @@ pub enum Error {
     },
     /// The file system of the work directory is nearly full.
     #[error(
-        "the setup script '{name}' was ended because less than {reserve} bytes are left in '{}'; free some, or choose \
-         another place with --work-dir", .path.display()
+        "the setup script '{name}' was ended because less than {reserve} bytes are left in '{}'", .path.display()
     )]
     Disk {
         /// The script.
@@ -97,8 +116,7 @@ pub enum Error {
     },
     /// The file system of the work directory has nearly no room for more files.
     #[error(
-        "the setup script '{name}' was ended because fewer than {reserve} files can still be made in '{}'; remove some, or \
-         choose another place with --work-dir", .path.display()
+        "the setup script '{name}' was ended because fewer than {reserve} files can still be made in '{}'", .path.display()
     )]
     Files {
         /// The script.
@@ -110,8 +128,7 @@ pub enum Error {
     },
     /// More devices than any image has.
     #[error(
-        "the setup script '{name}' made more than {limit} device nodes, those that it has removed among them, and was ended; \
-         an image needs few, as a guest's kernel makes those of its /dev"
+        "the setup script '{name}' made more than {limit} device nodes, those that it has removed among them, and was ended"
     )]
     Devices {
         /// The script.
@@ -122,31 +139,119 @@ pub enum Error {
     /// The monitor could not look at what the script takes any more.
     #[error(
         "the setup script '{name}' was ended because nex could not see any more what it takes: what it has open or mapped does \
-         not answer, or is too much to look at; does a file system of --mount hang?"
+         not answer, or is too much to look at"
     )]
     Unseen {
         /// The script.
         name: String,
     },
     /// The tree of a script that failed cannot be kept.
-    #[error("the setup script failed, and its tree cannot be kept in '{}': {cause}; name another directory with --keep-failed", .directory.display())]
+    #[error("the setup script failed, and its tree cannot be kept in '{}'", .directory.display())]
     Keep {
         /// The directory.
         directory: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// There is no terminal for a shell, or it is gone.
-    #[error("a shell in the image needs a terminal as standard input and output: {0}")]
-    Terminal(io::Error),
+    #[error("a shell in the image needs a terminal as standard input and output")]
+    Terminal(#[source] io::Error),
     /// An inner process ended or spoke nonsense.
-    #[error("the setup script's monitor ended early: {0}; run the command again")]
-    Monitor(io::Error),
+    #[error("the setup script's monitor ended early")]
+    Monitor(#[source] io::Error),
 }
 
 impl Error {
+    /// What is wrong with a work directory.
+    pub(crate) fn work_dir(path: &Path) -> impl Fn(io::Error) -> Self {
+        |cause| Self::WorkDir { path: path.into(), cause }
+    }
+
     /// A failure as this error, unless it is nothing but a cancellation.
     pub(crate) fn unless_cancelled(make: impl FnOnce(io::Error) -> Self) -> impl FnOnce(io::Error) -> Self {
         |cause| if Cancelled::is_cause_of(&cause) { Self::Cancelled(Cancelled) } else { make(cause) }
+    }
+}
+
+impl Fault for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Cancelled(cause) => cause.code(),
+            Self::WorkDir { .. } => codes::WORK_DIR,
+            Self::NoUserNamespace { .. } => codes::NO_USER_NAMESPACE,
+            Self::Ids { .. } => codes::IDS,
+            Self::SetUp { .. } => codes::SET_UP,
+            Self::Failed { .. } | Self::Killed { .. } => codes::FAILED,
+            Self::Time { .. } => codes::TIME,
+            Self::Memory { .. } => codes::MEMORY,
+            Self::Disk { .. } | Self::Files { .. } => codes::DISK,
+            Self::Devices { .. } => codes::DEVICES,
+            Self::Unseen { .. } => codes::UNSEEN,
+            Self::Keep { .. } => codes::KEEP,
+            Self::Terminal(_) => codes::TERMINAL,
+            Self::Monitor(_) => codes::MONITOR,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::WorkDir { cause, .. } => {
+                let way = cause.get_ref().and_then(|cause| cause.downcast_ref::<WayError>()).and_then(Fault::remedy);
+                let another = "choose another with";
+                match way {
+                    Some(way) => way.and(format!("; {another}")),
+                    None => Remedy::say(another),
+                }
+                .choose(Setting::WorkDir)
+            }
+            Self::NoUserNamespace { way_out, .. } => Remedy::say(way_out.remedy.clone()),
+            Self::Ids { remedy, .. } => Remedy::say(*remedy),
+            Self::SetUp { remedy, .. } => return remedy.clone(),
+            Self::Time { .. } => Remedy::say("give it longer with").raise(Setting::ScriptTimeout),
+            Self::Memory { .. } => Remedy::say("give it more with").raise(Setting::ScriptMemory),
+            Self::Disk { .. } => Remedy::say("free some, or choose another place with").choose(Setting::WorkDir),
+            Self::Files { .. } => Remedy::say("remove some, or choose another place with").choose(Setting::WorkDir),
+            Self::Devices { .. } => Remedy::say("an image needs few, as a guest's kernel makes those of its /dev"),
+            Self::Unseen { .. } => Advice::Hangs.remedy(),
+            Self::Keep { .. } => Remedy::say("name another directory with").choose(Setting::KeepFailed),
+            Self::Monitor(_) => Remedy::say("run the command again"),
+            Self::Failed { remedy, .. } | Self::Killed { remedy, .. } => Remedy::say(remedy.clone()?),
+            Self::Cancelled(_) | Self::Terminal(_) => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn errors_are_facts_and_what_to_do_is_apart() {
+        let said = |error: &dyn Fault| nex_fault::advised(error, |setting| format!("--{}", setting.name()));
+        let work_dir = Error::work_dir(Path::new("/w"))(io::ErrorKind::PermissionDenied.into());
+        assert_eq!(
+            said(&work_dir),
+            "cannot use the work directory '/w' of setup scripts: permission denied; choose another with --work-dir"
+        );
+        assert_eq!(work_dir.code().id(), "script-work-dir");
+        let memory = Error::Memory { name: "s".into(), limit: 7 };
+        assert_eq!(
+            said(&memory),
+            "the setup script 's' took more than 7 bytes of memory, and was ended; give it more with --script-memory"
+        );
+        assert_eq!(memory.code().id(), "script-memory");
+        let set_up = Error::SetUp { what: "laying out /a: it is full".into(), remedy: Some(Advice::Room.remedy()) };
+        assert_eq!(
+            said(&set_up),
+            "cannot run the setup script: laying out /a: it is full; free space in the work directory, or choose another \
+             with --work-dir"
+        );
+
+        let ids: HashSet<_> = codes::ALL.iter().map(|code| code.id()).collect();
+        assert_eq!(ids.len(), codes::ALL.len());
+        assert!(ids.iter().all(|id| id.starts_with("script-")), "{ids:?}");
     }
 }

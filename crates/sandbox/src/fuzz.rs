@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::failure::Failure;
 use crate::ids::TreeIds;
 use crate::incoming::Incoming;
 use crate::keep::keep;
@@ -110,7 +111,7 @@ fn monitor(caller: &mut Channel, directory: &Path) -> Vec<String> {
             let again = lay_out(&place, "second", &nodes, &file).expect("it was laid out before");
             assert!(again == told, "{told:?}\n{again:?}");
         }
-        Err(message) => refusals.push(message),
+        Err(message) => refusals.push(message.what),
     }
     for name in ["first", "second"] {
         remove(&place, name).expect("our own directory");
@@ -121,7 +122,7 @@ fn monitor(caller: &mut Channel, directory: &Path) -> Vec<String> {
 /// Changes, each with the bytes of its file.
 type Told = Vec<(Change, Vec<u8>)>;
 
-fn lay_out(place: &OwnedFd, name: &str, nodes: &[Node], source: &File) -> Result<Told, String> {
+fn lay_out(place: &OwnedFd, name: &str, nodes: &[Node], source: &File) -> Result<Told, Failure> {
     rustix::fs::mkdirat(place, name, Mode::RWXU).expect("our own directory");
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::openat(place, name, flags, Mode::empty()).expect("our own directory");
@@ -133,13 +134,13 @@ fn lay_out(place: &OwnedFd, name: &str, nodes: &[Node], source: &File) -> Result
 }
 
 /// What the monitor tells of a tree that nobody knows, as the caller hears it.
-fn tell(root: &OwnedFd, hidden: &Changed) -> Result<Told, String> {
+fn tell(root: &OwnedFd, hidden: &Changed) -> Result<Told, Failure> {
     let (ours, theirs) = UnixStream::pair().expect("a socket");
     let mut caller = Channel::new(theirs).expect("a socket");
     std::thread::scope(|scope| {
         let listener = scope.spawn(|| listen_to_changes(Channel::new(ours).expect("a socket")));
         let told = send_changes(root.as_fd(), Snapshot::of_nothing(), hidden, u64::MAX, &mut caller)
-            .and_then(|()| caller.send_now(&Answer::NoMoreChanges).map_err(|error| error.to_string()));
+            .and_then(|()| caller.send_now(&Answer::NoMoreChanges).map_err(Failure::from));
         drop(caller);
         let heard = listener.join().expect("it does not panic");
         told.map(|()| heard.expect("the monitor speaks well"))

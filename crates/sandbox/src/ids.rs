@@ -5,6 +5,7 @@
 
 mod ranges;
 
+use std::borrow::Cow;
 use std::io;
 use std::process::Command;
 
@@ -55,7 +56,7 @@ enum Writer {
     /// The setuid programs newuidmap and newgidmap.
     Tools,
     /// The caller, for his own id alone. The reason why there are no others.
-    Single(String),
+    Single(WayOut),
 }
 
 impl Ids {
@@ -73,27 +74,27 @@ impl Ids {
             let given = subordinate(&read(file), uid, name.as_deref());
             let spare = ranges::spare(&ranges::common(&given, &ranges::of_map(&read(map))));
             if given.is_empty() {
-                return Self::single(format!("{file} gives '{shown}' no subordinate ids; {remedy}"));
+                return Self::single(format!("{file} gives '{shown}' no subordinate ids"), remedy);
             }
             if spare.is_empty() {
-                return Self::single(format!(
-                    "of the subordinate ids that {file} gives '{shown}' there are not two in this user namespace ({map}); \
-                     {remedy}"
-                ));
+                let why = format!(
+                    "of the subordinate ids that {file} gives '{shown}' there are not two in this user namespace ({map})"
+                );
+                return Self::single(why, remedy);
             }
             kinds.push(ranges::number(spare));
         }
         if let Some(missing) = ["newuidmap", "newgidmap"].into_iter().find(|tool| !is_installed(tool)) {
-            return Self::single(format!(
-                "{missing} is not installed; it comes with the package uidmap or shadow-utils"
-            ));
+            let remedy = "it comes with the package uidmap or shadow-utils";
+            return Self::single(format!("{missing} is not installed"), remedy);
         }
         let groups = kinds.pop().unwrap_or_default();
         Self { users: kinds.pop().unwrap_or_default(), groups, writer: Writer::Tools }
     }
 
     /// The caller's own ids, as there are no others.
-    fn single(why: String) -> Self {
+    fn single(why: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
+        let why = WayOut { why: why.into(), remedy: remedy.into() };
         let own = |outside| vec![Extent { inside: 0, outside, count: 1 }];
         let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         Self { users: own(uid), groups: own(gid), writer: Writer::Single(why) }
@@ -103,9 +104,7 @@ impl Ids {
     fn of_root() -> Self {
         let [users, groups] = ["/proc/self/uid_map", "/proc/self/gid_map"].map(|map| of_root(&read(map)));
         if users.is_empty() || groups.is_empty() {
-            return Self::single(format!(
-                "this user namespace has no ids but root's (/proc/self/uid_map); {CONTAINER}"
-            ));
+            return Self::single("this user namespace has no ids but root's (/proc/self/uid_map)", CONTAINER);
         }
         Self { users: ranges::number(users), groups: ranges::number(groups), writer: Writer::Root }
     }
@@ -120,7 +119,7 @@ impl Ids {
     }
 
     /// Why there is only one id, if that is so, and what to do about it.
-    pub fn only_one(&self) -> Option<&str> {
+    pub fn only_one(&self) -> Option<&WayOut> {
         match &self.writer {
             Writer::Single(why) => Some(why),
             _ => None,
@@ -148,7 +147,7 @@ impl Ids {
 
 /// Why scripts of the caller have only one user id, if that is so, and what to do about it.
 pub fn only_one_id() -> Option<String> {
-    Ids::choose().only_one().map(str::to_owned)
+    Ids::choose().only_one().map(|WayOut { why, remedy }| format!("{why}; {remedy}"))
 }
 
 /// What root of a container can do about too few ids.
@@ -171,7 +170,8 @@ fn add_subordinate(name: &str) -> String {
 
 fn write_map(pid: u32, file: &str, text: &str) -> Result<(), Error> {
     std::fs::write(format!("/proc/{pid}/{file}"), text).map_err(|cause| {
-        Error::Ids(format!("cannot write /proc/PID/{file}: {cause}; run nex as another user or as root"))
+        let what = format!("cannot write /proc/PID/{file}: {cause}");
+        Error::Ids { what, remedy: "run nex as another user or as root" }
     })
 }
 
@@ -183,10 +183,8 @@ fn run_tool(tool: &str, pid: u32, extents: &[Extent]) -> Result<(), Error> {
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         Err(cause) => cause.to_string(),
     };
-    Err(Error::Ids(format!(
-        "{tool} says '{}'; it must be setuid root and /etc/subuid must agree",
-        nex_text::excerpt(why)
-    )))
+    let what = format!("{tool} says '{}'", nex_text::excerpt(why));
+    Err(Error::Ids { what, remedy: "it must be setuid root and /etc/subuid must agree" })
 }
 
 /// The lines of `/etc/subuid` that name the user by number or name: `name:first:count`.
@@ -217,32 +215,45 @@ fn read(path: &str) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
 }
 
+/// Why a user namespace, or ids for it, cannot be had, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WayOut {
+    /// What forbids it.
+    pub why: Cow<'static, str>,
+    /// What to do.
+    pub remedy: Cow<'static, str>,
+}
+
 /// Why a user namespace cannot be had, and what to do about it.
-pub fn way_out(cause: &io::Error) -> String {
+pub fn way_out(cause: &io::Error) -> WayOut {
     let says = |path: &str, value: &str| read(path).trim() == value;
-    if says("/proc/sys/kernel/unprivileged_userns_clone", "0") {
-        "kernel.unprivileged_userns_clone is 0; have root run 'sysctl -w kernel.unprivileged_userns_clone=1'".into()
+    let (why, remedy) = if says("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        ("kernel.unprivileged_userns_clone is 0", "have root run 'sysctl -w kernel.unprivileged_userns_clone=1'")
     } else if says("/proc/sys/user/max_user_namespaces", "0") {
-        "user.max_user_namespaces is 0; have root run 'sysctl -w user.max_user_namespaces=10000'".into()
-    } else if let Some(hint) = app_armor() {
-        hint.into()
+        ("user.max_user_namespaces is 0", "have root run 'sysctl -w user.max_user_namespaces=10000'")
+    } else if let Some(way_out) = app_armor() {
+        return way_out;
     } else if cause.raw_os_error() == Some(libc::ENOSPC) {
-        "user.max_user_namespaces is reached, or namespaces are nested too deep; have root raise the setting".into()
+        ("user.max_user_namespaces is reached, or namespaces are nested too deep", "have root raise the setting")
     } else if cause.raw_os_error() == Some(libc::EINVAL) {
-        "the kernel was built without CONFIG_USER_NS; use another".into()
+        ("the kernel was built without CONFIG_USER_NS", "use another")
     } else {
-        "a container's seccomp filter or a security module forbids it; in Docker, run the container with \
-         '--security-opt seccomp=unconfined'"
-            .into()
-    }
+        (
+            "a container's seccomp filter or a security module forbids it",
+            "in Docker, run the container with '--security-opt seccomp=unconfined'",
+        )
+    };
+    WayOut { why: why.into(), remedy: remedy.into() }
 }
 
 /// Ubuntu's setting: the namespace is given, and then nothing is allowed in it.
-pub fn app_armor() -> Option<&'static str> {
-    (read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").trim() == "1").then_some(
-        "AppArmor restricts it (kernel.apparmor_restrict_unprivileged_userns is 1); give nex a profile that allows \
-         userns, or have root run 'sysctl -w kernel.apparmor_restrict_unprivileged_userns=0'",
-    )
+pub fn app_armor() -> Option<WayOut> {
+    (read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").trim() == "1").then_some(WayOut {
+        why: "AppArmor restricts it (kernel.apparmor_restrict_unprivileged_userns is 1)".into(),
+        remedy: "give nex a profile that allows userns, or have root run 'sysctl -w \
+                 kernel.apparmor_restrict_unprivileged_userns=0'"
+            .into(),
+    })
 }
 
 #[cfg(test)]

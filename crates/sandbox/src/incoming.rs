@@ -3,8 +3,11 @@
 
 use std::io::{self, Read};
 
+use nex_fault::Remedy;
+
 use crate::error::Error;
-use crate::ids;
+use crate::failure::{Advice, Failure};
+use crate::ids::{self, WayOut};
 use crate::node::Change;
 use crate::protocol::Answer;
 use crate::wire::Channel;
@@ -15,11 +18,16 @@ use crate::wire::Channel;
 /// The monitor's own too, when a step has failed.
 pub fn answer(monitor: &mut Channel) -> Result<Answer, Error> {
     match monitor.receive().map_err(Error::unless_cancelled(Error::Monitor))? {
-        Answer::Failed(mut message) => {
-            if let Some(hint) = ids::app_armor() {
-                message += &format!("; {hint}");
+        Answer::Failed(Failure { mut what, advice }) => {
+            let mut remedy = advice.map(Advice::remedy);
+            if let Some(WayOut { why, remedy: way_out }) = ids::app_armor() {
+                what += &format!("; {why}");
+                remedy = Some(match remedy {
+                    Some(remedy) => remedy.and(format!("; {way_out}")),
+                    None => Remedy::say(way_out),
+                });
             }
-            Err(Error::SetUp(message))
+            Err(Error::SetUp { what, remedy })
         }
         answer => Ok(answer),
     }

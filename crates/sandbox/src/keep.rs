@@ -8,6 +8,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use nex_fault::whole;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode};
 
 use crate::error::Error;
@@ -28,7 +29,8 @@ pub fn keep(changes: &mut Incoming, monitor: &mut Channel, directory: &Path) -> 
             && !node.path.is_empty()
         {
             let at = |error: io::Error| {
-                io::Error::new(error.kind(), format!("/{}: {error}", nex_text::short_name(&node.path)))
+                let what = format!("/{}: {}", nex_text::short_name(&node.path), whole(&error));
+                io::Error::new(error.kind(), what)
             };
             write(root.as_fd(), &node, |buffer| changes.read(monitor, buffer)).map_err(at)?;
         }

@@ -20,7 +20,9 @@
 //! [`run_init`] for them. A run does not end with the thread that started it, but with its [`Sandbox`], [`Laying`] or [`Changes`].
 
 mod abandoned;
+pub mod codes;
 mod error;
+mod failure;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod ids;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Failure;
 use crate::ids::TreeIds;
 use crate::node::{Change, Node};
 use crate::options::{MemoryBound, World};
@@ -36,7 +37,7 @@ pub enum Answer {
     /// There is no user namespace: the system's error number.
     NoUserNamespace(i32),
     /// A step failed; nothing comes after this.
-    Failed(String),
+    Failed(Failure),
     /// How the scripts ended, and that a shell begins.
     Shell(Ending),
     /// How the scripts ended, and that all of it is over. Changes come after this if it was well and without a shell.
@@ -134,7 +135,7 @@ pub enum Report {
     /// The second user namespace is there, and waits for its ids.
     Unshared,
     /// A step failed.
-    Failed(String),
+    Failed(Failure),
     /// The monitor is told of system calls, by the file that was passed.
     Listening,
     /// A script begins.

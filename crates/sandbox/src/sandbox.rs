@@ -11,7 +11,7 @@ use nex_text::Lines;
 
 use crate::abandoned::remove_abandoned;
 use crate::error::Error;
-use crate::ids::Ids;
+use crate::ids::{Ids, WayOut};
 use crate::incoming::{Incoming, unexpected};
 use crate::keep::keep;
 use crate::memory_group::MemoryGroup;
@@ -130,27 +130,25 @@ impl Sandbox {
 
     /// Why the scripts failed, if they did.
     fn check(&self, ending: &Ending, last_lines: &[String]) -> Result<(), Error> {
-        let mut hint = match (&ending.refused, self.ids.only_one()) {
-            (Some(refused), Some(why)) => {
-                format!("; {refused}, as there is only one user id here: {why}")
+        let (mut hint, remedy) = match (&ending.refused, self.ids.only_one()) {
+            (Some(refused), Some(WayOut { why, remedy })) => {
+                (format!("; {refused}, as there is only one user id here: {why}"), Some(remedy.clone()))
             }
-            _ => String::new(),
+            _ => (String::new(), None),
         };
         if let Some(directory) = &self.options.keep_failed {
             hint += &format!("; what it left is in '{}'", directory.display());
         }
-        let last_lines = Lines::new(last_lines.iter().cloned());
-        if last_lines.is_some() {
-            hint += "; its last lines were:";
-        }
+        let heading = last_lines.first().map(|_| "its last lines were:".to_owned());
+        let last_lines = Lines::new(heading.into_iter().chain(last_lines.iter().cloned()));
         let reached = |script| self.reached(script, ending.line);
         Err(match ending.outcome {
             Outcome::Done => return Ok(()),
             Outcome::Exit { script, code } => {
-                Error::Failed { name: self.script(script), code, hint: reached(script) + &hint, last_lines }
+                Error::Failed { name: self.script(script), code, hint: reached(script) + &hint, remedy, last_lines }
             }
             Outcome::Signal { script, signal } => {
-                Error::Killed { name: self.script(script), signal, hint: reached(script) + &hint, last_lines }
+                Error::Killed { name: self.script(script), signal, hint: reached(script) + &hint, remedy, last_lines }
             }
             Outcome::Limit { script, limit: Limit::Time } => Error::Time {
                 name: self.script(script),
@@ -179,7 +177,7 @@ impl Sandbox {
             Answer::Removed => {}
             answer => return Err(unexpected(&answer)),
         }
-        self.run.remove().map_err(|cause| Error::WorkDir { path: self.run.path.clone(), cause: cause.to_string() })
+        self.run.remove().map_err(Error::work_dir(&self.run.path))
     }
 }
 

@@ -42,14 +42,17 @@ mod waiting;
 mod watch;
 mod worker;
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
+use nex_fault::whole;
 use rustix::process::Signal;
 
+use crate::failure::Failure;
 use crate::sys;
 
 /// Does the work of `Role::SandboxMonitor`, and gives the code to exit with.
@@ -83,6 +86,6 @@ fn die_with_parent() -> rustix::io::Result<()> {
 }
 
 /// Names the step that failed.
-fn doing<E: Display>(step: impl Display) -> impl FnOnce(E) -> String {
-    move |error| format!("{step}: {error}")
+fn doing<E: Error>(step: impl Display) -> impl FnOnce(E) -> Failure {
+    move |error| format!("{step}: {}", whole(&error)).into()
 }

@@ -11,7 +11,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nex_file::way::{self, Missing};
+use nex_file::way::{self, Missing, WayError};
 use nex_file::{lock, private};
 use rustix::fs::FlockOperation;
 
@@ -51,9 +51,8 @@ impl RunDir {
     /// # Errors
     /// When the work directory is not the caller's own, or does not take what a tree needs.
     pub fn create(work_dir: &Path) -> Result<Self, Error> {
-        let failed = |cause: String| Error::WorkDir { path: work_dir.into(), cause };
         (|| {
-            let work_dir = reach(work_dir, Missing::Made).map_err(io::Error::other)?;
+            let work_dir = reach(work_dir, Missing::Made)?;
             let work_dir = work_dir.ok_or(io::ErrorKind::NotFound)?;
             let lock = open_directory(&work_dir)?;
             can_run_programs(&lock)?;
@@ -62,7 +61,7 @@ impl RunDir {
             rustix::fs::flock(&lock, FlockOperation::Unlock)?;
             io::Result::Ok(run)
         })()
-        .map_err(|cause| failed(cause.to_string()))
+        .map_err(Error::work_dir(work_dir))
     }
 
     fn create_in(work_dir: &Path) -> io::Result<Self> {
@@ -121,8 +120,11 @@ pub fn open_directory(path: &Path) -> io::Result<File> {
 
 /// Where the work directory is, by a way that nobody else can change: paths below it are then the caller's. `None` when it is
 /// missing and stays so.
-pub fn reach(work_dir: &Path, missing: Missing) -> Result<Option<PathBuf>, String> {
-    let reached = way::open(work_dir, missing).map_err(|error| error.to_string())?;
+pub fn reach(work_dir: &Path, missing: Missing) -> io::Result<Option<PathBuf>> {
+    let reached = way::open(work_dir, missing).map_err(|error| match error {
+        WayError::Io(cause) => cause,
+        error => io::Error::other(error),
+    })?;
     Ok(reached.map(|directory| directory.path))
 }
 
@@ -139,6 +141,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use nex_cancel::{Cancel, Workspace};
+    use nex_fault::{advised, whole};
 
     use super::*;
     use crate::abandoned::Abandoned;
@@ -157,7 +160,7 @@ mod tests {
         run.remove().unwrap();
 
         std::fs::set_permissions(&work_dir, Permissions::from_mode(0o777)).unwrap();
-        assert!(RunDir::create(&work_dir).err().unwrap().to_string().contains("can be written to by others"));
+        assert!(whole(&RunDir::create(&work_dir).err().unwrap()).contains("can be written to by others"));
         assert!(remove_abandoned(&work_dir).is_err());
         std::os::unix::fs::symlink(&work_dir, place.path().join("link")).unwrap();
         assert!(RunDir::create(&place.path().join("link")).is_err());
@@ -171,7 +174,7 @@ mod tests {
         let holder = open_directory(&work_dir).unwrap();
         lock::exclusive(&holder, Duration::ZERO).unwrap();
         for said in [RunDir::create(&work_dir).err().unwrap(), remove_abandoned(&work_dir).err().unwrap()] {
-            let said = said.to_string();
+            let said = whole(&said);
             assert!(said.contains(&work_dir.display().to_string()) && said.contains("lslocks"), "{said}");
         }
         drop(holder);
@@ -185,9 +188,10 @@ mod tests {
         RunDir::create(&work_dir).unwrap().remove().unwrap();
         std::fs::set_permissions(&parent, Permissions::from_mode(0o777)).unwrap();
         let refused = [RunDir::create(&work_dir).err().unwrap(), remove_abandoned(&work_dir).err().unwrap()];
-        for error in refused.map(|error| error.to_string()) {
+        for error in refused.map(|error| advised(&error, |setting| setting.name().to_owned())) {
             let reached = format!("reached through '{}', which can be written to by others", parent.display());
-            assert!(error.contains(&reached), "{error}");
+            let advice = format!("run 'chmod go-w {}' if they did not; choose another with work-dir", parent.display());
+            assert!(error.contains(&reached) && error.ends_with(&advice), "{error}");
         }
     }
 }

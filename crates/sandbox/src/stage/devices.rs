@@ -6,6 +6,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountAttrFlags, MountFlags};
 
 use super::{doing, mounts};
+use crate::failure::Failure;
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -27,7 +28,7 @@ const SHM: [(&str, &str); 3] = [("mode", "01777"), ("size", "64m"), ("nr_inodes"
 const PTS: [(&str, &str); 2] = [("mode", "0600"), ("ptmxmode", "0666")];
 
 /// Mounts `/dev`.
-pub fn mount(tree: BorrowedFd) -> Result<(), String> {
+pub fn mount(tree: BorrowedFd) -> Result<(), Failure> {
     let target = mounts::real_directory(tree, "dev").map_err(doing("opening /dev of the image"))?;
     let no_programs = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let dev = mounts::new("tmpfs", &DEV, no_programs).map_err(doing("making /dev"))?;

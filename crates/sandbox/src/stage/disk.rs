@@ -6,6 +6,7 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::StatVfs;
 
 use super::doing;
+use crate::failure::Failure;
 use crate::protocol::Limit;
 
 /// The part of a file system that scripts leave free, and its bounds in bytes.
@@ -16,7 +17,7 @@ const RESERVE: RangeInclusive<u64> = (16 << 20)..=(1 << 30);
 const RESERVE_FILES: RangeInclusive<u64> = 256..=65_536;
 
 /// What is nearly used up.
-pub fn limit(place: BorrowedFd) -> Result<Option<Limit>, String> {
+pub fn limit(place: BorrowedFd) -> Result<Option<Limit>, Failure> {
     let disk = rustix::fs::fstatvfs(place).map_err(doing("looking at the work directory's disk"))?;
     let reserve = reserve(&disk);
     if left(&disk) < reserve {

@@ -15,6 +15,7 @@ use super::disk;
 use super::doing;
 use super::memory_events::MemoryEvents;
 use super::worker::Worker;
+use crate::failure::Failure;
 use crate::options::MemoryBound;
 use crate::protocol::{Answer, Ending, Limit, Outcome, Setup};
 use crate::tree::Changed;
@@ -41,7 +42,7 @@ pub enum News {
     /// They take more memory than they may.
     Memory,
     /// There is nothing to watch any more.
-    Over(Result<Outcome, String>, Seen),
+    Over(Result<Outcome, Failure>, Seen),
 }
 
 /// What was seen of the scripts.
@@ -80,7 +81,7 @@ pub struct Guard<'a> {
 /// A run that is over.
 pub struct Ended {
     /// How it ended.
-    pub ending: Result<Ending, String>,
+    pub ending: Result<Ending, Failure>,
     /// What the disk does not show.
     pub hidden: Changed,
     /// Whether there still are processes, as the kernel does not let them end.
@@ -113,7 +114,7 @@ impl Guard<'_> {
     }
 
     /// How the scripts end, or that they have to.
-    fn until_outcome(&mut self, seen: &mut Option<Seen>) -> Result<Outcome, String> {
+    fn until_outcome(&mut self, seen: &mut Option<Seen>) -> Result<Outcome, Failure> {
         let (start, mut looked) = (Instant::now(), Instant::now());
         loop {
             match self.next()? {
@@ -138,7 +139,7 @@ impl Guard<'_> {
     }
 
     /// The next news; `None` when there is none for a while.
-    fn next(&self) -> Result<Option<News>, String> {
+    fn next(&self) -> Result<Option<News>, Failure> {
         // In this order: who has ended has said what there was to say.
         let has_ended = self.watch.has_ended();
         match self.news.recv_timeout(INTERVAL) {
@@ -153,7 +154,7 @@ impl Guard<'_> {
     }
 
     /// The limit that is reached.
-    fn reached(&mut self, start: Instant) -> Result<Option<Limit>, String> {
+    fn reached(&mut self, start: Instant) -> Result<Option<Limit>, Failure> {
         if self.caller.is_closed().map_err(doing("looking for the caller"))? {
             return Err("the caller is gone".into());
         }
@@ -176,7 +177,7 @@ impl Guard<'_> {
     }
 
     /// Ends init, and with it every process in its namespace. Gives whether all have ended.
-    fn end(&mut self, start: Instant) -> Result<bool, String> {
+    fn end(&mut self, start: Instant) -> Result<bool, Failure> {
         self.samplers.clear();
         self.init.kill().ok();
         let ended = (|| {

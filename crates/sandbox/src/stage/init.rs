@@ -14,6 +14,7 @@ use super::shell::{self, Terminal};
 use super::{
     capabilities, die_with_parent, doing, ipc, limits, line_up, root, scopes, scripts, seccomp, uncounted, user_limits,
 };
+use crate::failure::Failure;
 use crate::options::MemoryBound;
 use crate::protocol::{Report, Setup};
 use crate::sys;
@@ -44,7 +45,7 @@ fn serve(
     shell: Option<&str>,
     memory: MemoryBound,
     files: Vec<OwnedFd>,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let mut files = files.into_iter();
     let mut next = || files.next().ok_or("the monitor has passed too few files");
     let (caller, calls) = (next()?, UnixStream::from(next()?));
@@ -64,7 +65,7 @@ struct Bounded {
 }
 
 /// Enters the scripts' world.
-fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<Bounded, String> {
+fn enter(setup: &Setup, files: impl Iterator<Item = OwnedFd>) -> Result<Bounded, Failure> {
     let mut namespaces = UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
     let is_apart = setup.uplink != Uplink::Namespace;
     if is_apart {
@@ -102,7 +103,7 @@ fn lock_in(
     calls: &UnixStream,
     memory: MemoryBound,
     bounded: &Bounded,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let is_sampled = memory == MemoryBound::Sampled;
     // In this namespace root has no rights over the mounts and the other namespaces, which belong to the first.
     sys::unshare(UnshareFlags::NEWUSER).map_err(doing("making the second user namespace"))?;

@@ -23,6 +23,7 @@ use super::supervisor::MemoryLimit;
 use super::watch::Watch;
 use super::worker::Worker;
 use super::{die_with_parent, doing, limits, line_up, mounts, program, setup_files};
+use crate::failure::{Advice, Failure};
 use crate::options::MemoryBound;
 use crate::protocol::{Answer, Order, Outcome, Report, Setup};
 use crate::sys;
@@ -55,7 +56,7 @@ pub fn run() -> io::Result<()> {
     caller.send_now(&answer)
 }
 
-fn serve(caller: &mut Channel, files: Vec<OwnedFd>) -> Result<(), String> {
+fn serve(caller: &mut Channel, files: Vec<OwnedFd>) -> Result<(), Failure> {
     match caller.receive().map_err(doing("waiting for the caller"))? {
         Order::Start(setup) => {
             let mut monitor = Monitor::new(Arc::from(setup), files)?;
@@ -69,17 +70,17 @@ fn serve(caller: &mut Channel, files: Vec<OwnedFd>) -> Result<(), String> {
             become_root(groups)?;
             remove(&place, ROOT).map_err(doing("removing the tree"))
         }
-        order => Err(format!("the caller said {order:?} out of turn")),
+        order => Err(format!("the caller said {order:?} out of turn").into()),
     }
 }
 
-fn open_place(path: impl rustix::path::Arg) -> Result<OwnedFd, String> {
+fn open_place(path: impl rustix::path::Arg) -> Result<OwnedFd, Failure> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty()).map_err(doing("opening the work directory"))
 }
 
 /// From the caller's ids to root's of the tree. What only the caller can open must be open by then.
-fn become_root(groups: bool) -> Result<(), String> {
+fn become_root(groups: bool) -> Result<(), Failure> {
     (|| {
         if groups {
             rustix::thread::set_thread_groups(&[])?;
@@ -130,7 +131,7 @@ struct LaidOut {
 }
 
 impl Monitor {
-    fn new(setup: Arc<Setup>, files: Vec<OwnedFd>) -> Result<Self, String> {
+    fn new(setup: Arc<Setup>, files: Vec<OwnedFd>) -> Result<Self, Failure> {
         let mut files = files.into_iter();
         let mut next = || files.next().ok_or_else(|| "the caller has passed too few files".to_owned());
         let (source, passage) = (File::from(next()?), UnixStream::from(next()?));
@@ -152,10 +153,10 @@ impl Monitor {
         Ok(Self { setup, place, mounts, source, program, output, passage, memory_group, is_held: false })
     }
 
-    fn serve(&mut self, caller: &mut Channel) -> Result<(), String> {
+    fn serve(&mut self, caller: &mut Channel) -> Result<(), Failure> {
         let LaidOut { root, hidden, shell } = self.lay_out(caller)?;
         setup_files::add(root.as_fd(), &self.setup, &self.mounts)?;
-        let snapshot = Snapshot::take(root.as_fd()).map_err(doing("looking at the tree"))?;
+        let snapshot = Snapshot::take(root.as_fd()).map_err(|failure| failure.within("looking at the tree"))?;
         snapshot.let_time_pass(self.place.as_fd()).map_err(doing("waiting for the clock"))?;
         let Ended { ending, hidden, is_held } = self.run_scripts(&root, shell.as_deref(), hidden, caller)?;
         self.is_held = is_held;
@@ -163,9 +164,11 @@ impl Monitor {
         let outcome = ending.outcome.clone();
         caller.send_now(&Answer::Ended(ending)).map_err(doing("telling how the scripts ended"))?;
         if is_held {
-            return Err("a process of the scripts was killed and does not end, as a file system of --mount does not \
-                        answer it; the tree stays until a later run"
-                .into());
+            return Err(Failure::advised(
+                "a process of the scripts was killed and does not end, as a mounted file system does not answer it; the tree \
+                 stays until a later run",
+                Advice::Hangs,
+            ));
         }
         let before = if outcome == Outcome::Done { snapshot } else { Snapshot::of_nothing() };
         if shell.is_none() && (outcome == Outcome::Done || self.setup.keep_failed) {
@@ -175,7 +178,7 @@ impl Monitor {
         Ok(())
     }
 
-    fn lay_out(&self, caller: &mut Channel) -> Result<LaidOut, String> {
+    fn lay_out(&self, caller: &mut Channel) -> Result<LaidOut, Failure> {
         const FRESH: Mode = Mode::from_raw_mode(0o755);
         rustix::fs::mkdirat(&self.place, ROOT, FRESH).map_err(doing("making the tree's directory"))?;
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -186,7 +189,7 @@ impl Monitor {
             match caller.receive().map_err(doing("waiting for the tree"))? {
                 Order::Place(node) => layout.place(&node)?,
                 Order::Run { shell } => break shell,
-                order => return Err(format!("the caller said {order:?} out of turn")),
+                order => return Err(format!("the caller said {order:?} out of turn").into()),
             }
         };
         let hidden = layout.finish()?;
@@ -199,7 +202,7 @@ impl Monitor {
         shell: Option<&str>,
         hidden: Changed,
         caller: &mut Channel,
-    ) -> Result<Ended, String> {
+    ) -> Result<Ended, Failure> {
         let tree = rustix::mount::open_tree(
             root,
             c"",
@@ -228,7 +231,7 @@ impl Monitor {
         }
     }
 
-    fn start_init(&mut self, line: UnixStream) -> Result<Child, String> {
+    fn start_init(&mut self, line: UnixStream) -> Result<Child, Failure> {
         let output = self.output.take().ok_or("the scripts have run already")?;
         let error_output = output.try_clone().map_err(doing("passing the output on"))?;
         let program = program::copy(&mut self.program).map_err(doing("copying the file of nex into memory"))?;
@@ -249,7 +252,7 @@ impl Monitor {
         child: &Child,
         tree: &OwnedFd,
         shell: Option<&str>,
-    ) -> Result<Started, String> {
+    ) -> Result<Started, Failure> {
         // Before anything of the image runs. Where the kernel does not let us, all is as without a group.
         let group = self.memory_group.take();
         let group = group.filter(|group| write!(&group.processes, "{}", child.id()).is_ok());
@@ -263,7 +266,7 @@ impl Monitor {
         match init.receive().map_err(doing("starting the scripts"))? {
             Report::Unshared => {}
             Report::Failed(message) => return Err(message),
-            report => return Err(format!("init said {report:?} out of turn")),
+            report => return Err(format!("init said {report:?} out of turn").into()),
         }
         let ids = &self.setup.ids;
         for (file, ids) in [("uid_map", &ids.users), ("gid_map", &ids.groups)] {

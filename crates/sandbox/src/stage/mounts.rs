@@ -10,6 +10,7 @@ use rustix::mount::{
     fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
+use crate::failure::{Advice, Failure};
 use crate::{Mount, sys};
 
 /// What no mount of ours allows.
@@ -58,10 +59,10 @@ pub fn another(directory: impl AsFd, path: &str) -> Result<OwnedFd> {
 ///
 /// Before Linux 5.12 rights can be taken from one mount alone, once it is attached ([`restrict`]). What has others below it
 /// is refused then.
-pub fn take(mount: &Mount) -> std::result::Result<OwnedFd, String> {
+pub fn take(mount: &Mount) -> std::result::Result<OwnedFd, Failure> {
     let restrictions = if mount.read_only { LOCKED | MountAttrFlags::MOUNT_ATTR_RDONLY } else { LOCKED };
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let failed = |cause: io::Error| format!("mounting '{}': {cause}", mount.source.display());
+    let failed = |cause: io::Error| Failure::from(format!("mounting '{}': {cause}", mount.source.display()));
     let all =
         open_tree(CWD, &mount.source, clone | OpenTreeFlags::AT_RECURSIVE).map_err(|cause| failed(cause.into()))?;
     match sys::restrict_mounts(all.as_fd(), restrictions) {
@@ -72,12 +73,12 @@ pub fn take(mount: &Mount) -> std::result::Result<OwnedFd, String> {
     }
     // What this namespace has not mounted itself, it cannot leave out either: the kernel refuses to show what is below.
     open_tree(CWD, &mount.source, clone).map_err(|error| match error {
-        Errno::INVAL => format!(
-            "mounting '{}': other file systems are mounted below it, and this kernel cannot keep scripts from writing to \
+        Errno::INVAL => {
+            let what = format!("mounting '{}': other file systems are mounted below it, and this kernel cannot keep scripts from writing to \
              them and from their setuid programs and devices (mount_setattr, Linux 5.12, which a container may forbid \
-             too); give --mount directories that have nothing mounted below them",
+             too)",
             mount.source.display()
-        ),
+        ); Failure::advised(what, Advice::MountedBelow) }
         error => failed(error.into()),
     })
 }

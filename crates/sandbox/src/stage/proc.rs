@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountFlags};
 
 use super::{doing, mounts};
+use crate::failure::{Advice, Failure};
 
 /// What tells programs how large the machine is and how to behave on it. It can be looked at, and not be changed even by
 /// an owner.
@@ -35,12 +36,13 @@ const OPTIONS: [(&str, &str); 3] = [("mode", "0555"), ("size", "1m"), ("nr_inode
 const ATTRIBUTES: MountAttrFlags = mounts::LOCKED.union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
 
 /// Mounts `/proc` and `/sys`.
-pub fn mount(tree: BorrowedFd) -> Result<(), String> {
+pub fn mount(tree: BorrowedFd) -> Result<(), Failure> {
     let target = mounts::real_directory(tree, "proc").map_err(doing("opening /proc of the image"))?;
-    let proc = mounts::new("proc", &[], ATTRIBUTES).map_err(doing(
-        "mounting /proc (a container that hides parts of its own /proc forbids it; in Docker, run it with \
-         '--security-opt systempaths=unconfined')",
-    ))?;
+    let proc = mounts::new("proc", &[], ATTRIBUTES).map_err(|error| {
+        let words = "a container that hides parts of its own /proc forbids it; in Docker, run it with '--security-opt \
+                     systempaths=unconfined'";
+        Failure::advised(format!("mounting /proc: {error}"), Advice::Words(words.into()))
+    })?;
     mounts::attach(proc.as_fd(), target.as_fd()).map_err(doing("mounting /proc"))?;
     let covers = covers(proc.as_fd()).map_err(doing("making what covers /proc"))?;
     for name in of_the_machine(proc.as_fd()).map_err(doing("looking into /proc"))? {

@@ -7,12 +7,13 @@ use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, UnmountFl
 
 use super::{devices, doing, mounts, proc, setup_files};
 use crate::Mount;
+use crate::failure::Failure;
 use crate::protocol::Setup;
 
 /// Enters the tree. The files are mounts that are not attached yet: the tree, and those that the caller asked for.
 ///
 /// The working directory is the one in which the tree is.
-pub fn enter(setup: &Setup, mut files: impl Iterator<Item = OwnedFd>) -> Result<(), String> {
+pub fn enter(setup: &Setup, mut files: impl Iterator<Item = OwnedFd>) -> Result<(), Failure> {
     let tree = files.next().ok_or("the monitor has passed no tree")?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).map_err(doing("making the mounts private"))?;

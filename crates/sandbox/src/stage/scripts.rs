@@ -9,11 +9,12 @@ use rustix::process::Pid;
 
 use super::{children, doing, setup_files};
 use crate::Script;
+use crate::failure::{Advice, Failure};
 use crate::protocol::{Report, Setup};
 use crate::wire::Channel;
 
 /// Runs all of them, or up to the first that fails.
-pub fn run(monitor: &mut Channel, setup: &Setup) -> Result<(), String> {
+pub fn run(monitor: &mut Channel, setup: &Setup) -> Result<(), Failure> {
     for (number, script) in setup.world.scripts.iter().enumerate() {
         let path = setup_files::script_path(number, script);
         let file = std::fs::metadata(path).map_err(doing("looking for the script"))?;
@@ -30,7 +31,7 @@ pub fn run(monitor: &mut Channel, setup: &Setup) -> Result<(), String> {
     Ok(())
 }
 
-fn run_script(number: usize, script: &Script, setup: &Setup) -> Result<ExitStatus, String> {
+fn run_script(number: usize, script: &Script, setup: &Setup) -> Result<ExitStatus, Failure> {
     let path = setup_files::script_path(number, script);
     let is_executable = [b"#!".as_slice(), b"\x7fELF"].iter().any(|magic| script.content.starts_with(magic));
     let mut command = if is_executable { Command::new(&path) } else { Command::new("/bin/sh") };
@@ -44,11 +45,11 @@ fn run_script(number: usize, script: &Script, setup: &Setup) -> Result<ExitStatu
     Ok(status)
 }
 
-fn cannot_start(script: &Script, error: &io::Error) -> String {
+fn cannot_start(script: &Script, error: &io::Error) -> Failure {
     let name = nex_text::short_name(&script.name);
     // The script itself is there: ENOENT is about what runs it, and ENOEXEC too.
     if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOEXEC)) {
-        return format!("starting '{name}': {error}");
+        return format!("starting '{name}': {error}").into();
     }
     let needs = match script.content.strip_prefix(b"#!") {
         Some(line) => {
@@ -59,5 +60,6 @@ fn cannot_start(script: &Script, error: &io::Error) -> String {
         None if script.content.starts_with(b"\x7fELF") => "what the program needs".into(),
         None => "a shell, /bin/sh".into(),
     };
-    format!("starting '{name}': {error}; the image must have {needs}, for this machine")
+    let advice = Advice::Words(format!("the image must have {needs}, for this machine"));
+    Failure::advised(format!("starting '{name}': {error}"), advice)
 }

@@ -12,6 +12,7 @@ use seccompiler::{
 };
 
 use super::syscalls::{ALLOWED, OF_THIS_MACHINE};
+use crate::failure::Failure;
 
 /// The flags of clone(2) that make namespaces.
 const NAMESPACES: u64 = (libc::CLONE_NEWUSER
@@ -37,8 +38,8 @@ const REFUSED_REQUESTS: [u64; 7] =
 const PERSONALITIES: [u64; 5] = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 /// The filter as the kernel takes it.
-pub fn program() -> Result<BpfProgram, String> {
-    filter().map_err(|error| format!("making the filter of system calls: {error}"))
+pub fn program() -> Result<BpfProgram, Failure> {
+    filter().map_err(|error| format!("making the filter of system calls: {error}").into())
 }
 
 fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
@@ -61,7 +62,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
 
 /// A filter of its own for what netlink does not speak here, as its answer is another one. It is that of a kernel without
 /// these parts: useradd(8) goes on without audit at this error, and at no other.
-pub fn netlink() -> Result<BpfProgram, String> {
+pub fn netlink() -> Result<BpfProgram, Failure> {
     (|| {
         let argument = |number, is, value| SeccompCondition::new(number, Length::Dword, is, value);
         let other = vec![argument(0, Is::Eq, libc::AF_NETLINK as u64)?, argument(2, Is::Ne, NETLINK_PROTOCOL)?];
@@ -69,7 +70,7 @@ pub fn netlink() -> Result<BpfProgram, String> {
         let these = SeccompAction::Errno(libc::EPROTONOSUPPORT as u32);
         SeccompFilter::new(rules, SeccompAction::Allow, these, MACHINE)?.try_into()
     })()
-    .map_err(|error: seccompiler::BackendError| format!("making the filter of netlink: {error}"))
+    .map_err(|error: seccompiler::BackendError| format!("making the filter of netlink: {error}").into())
 }
 
 /// Modes of fallocate(2) that take nothing.
@@ -81,20 +82,20 @@ fn allocations() -> Result<SeccompRule, seccompiler::BackendError> {
 }
 
 /// A filter for where nobody is told of them: it is as on a file system that cannot do it, and programs write.
-pub fn without_allocations() -> Result<BpfProgram, String> {
+pub fn without_allocations() -> Result<BpfProgram, Failure> {
     (|| {
         let rules = BTreeMap::from([(libc::SYS_fallocate, vec![allocations()?])]);
         let these = SeccompAction::Errno(libc::EOPNOTSUPP as u32);
         SeccompFilter::new(rules, SeccompAction::Allow, these, MACHINE)?.try_into()
     })()
-    .map_err(|error: seccompiler::BackendError| format!("making the filter of fallocate: {error}"))
+    .map_err(|error: seccompiler::BackendError| format!("making the filter of fallocate: {error}").into())
 }
 
 /// A filter that takes these calls away too.
-pub fn without(calls: &[i64]) -> Result<BpfProgram, String> {
+pub fn without(calls: &[i64]) -> Result<BpfProgram, Failure> {
     let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32), MACHINE);
-    filter.and_then(TryInto::try_into).map_err(|error| format!("making the filter of system calls: {error}"))
+    filter.and_then(TryInto::try_into).map_err(|error| format!("making the filter of system calls: {error}").into())
 }
 
 /// What tells a kind of mapping, among the flags of mmap(2); and those that are shared and have no file.
@@ -120,9 +121,9 @@ pub struct Notified {
 
 /// The calls that the monitor is told of before they are made. A second filter, as its answer is another one; of two, the
 /// stricter holds.
-pub fn notify(notified: Notified) -> Result<BpfProgram, String> {
+pub fn notify(notified: Notified) -> Result<BpfProgram, Failure> {
     notified_calls(notified)
-        .map_err(|error| format!("making the filter of system calls that the monitor answers: {error}"))
+        .map_err(|error| format!("making the filter of system calls that the monitor answers: {error}").into())
 }
 
 fn notified_calls(notified: Notified) -> Result<BpfProgram, seccompiler::BackendError> {

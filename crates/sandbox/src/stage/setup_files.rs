@@ -12,6 +12,7 @@ use rustix::mount::MountFlags;
 
 use super::{doing, mounts};
 use crate::Script;
+use crate::failure::Failure;
 use crate::protocol::Setup;
 
 /// Where scripts are.
@@ -32,7 +33,7 @@ pub fn script_path(number: usize, script: &Script) -> String {
 }
 
 /// Adds what is missing to the tree. The mounts are those that the caller asked for.
-pub fn add(root: BorrowedFd, setup: &Setup, mounts: &[OwnedFd]) -> Result<(), String> {
+pub fn add(root: BorrowedFd, setup: &Setup, mounts: &[OwnedFd]) -> Result<(), Failure> {
     for name in ["proc", "sys", "dev"] {
         add_directory(root, name.as_bytes()).map_err(doing(format_args!("making /{name} in the image")))?;
         mounts::real_directory(root, name).map_err(|_| {
@@ -60,7 +61,7 @@ pub fn add(root: BorrowedFd, setup: &Setup, mounts: &[OwnedFd]) -> Result<(), St
 }
 
 /// Mounts the scripts and secrets where there is room for them. They are in memory, never on a disk.
-pub fn mount(tree: BorrowedFd, setup: &Setup) -> Result<(), String> {
+pub fn mount(tree: BorrowedFd, setup: &Setup) -> Result<(), Failure> {
     let scripts = setup.world.scripts.iter().enumerate();
     let scripts = scripts.map(|(number, script)| (script_path(number, script), &*script.content, 0o755));
     let secrets = setup.world.secrets.iter();

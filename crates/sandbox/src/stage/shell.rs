@@ -10,6 +10,7 @@ use rustix::process::Pid;
 use rustix::pty::OpenptFlags;
 
 use super::{children, doing};
+use crate::failure::{Advice, Failure};
 use crate::protocol::{Report, Setup};
 use crate::sys;
 use crate::wire::{Channel, send_files};
@@ -45,29 +46,30 @@ impl Terminal {
 }
 
 /// Runs the shell, and ends everything that it leaves running.
-pub fn run(monitor: &mut Channel, setup: &Setup, terminal: Terminal) -> Result<(), String> {
+pub fn run(monitor: &mut Channel, setup: &Setup, terminal: Terminal) -> Result<(), Failure> {
     let side = terminal.side_for_programs().map_err(doing("opening the shell's terminal"))?;
     // From here on nobody writes to the scripts' output, and who reads it comes to its end.
     let output = rustix::stdio::dup2_stdout(&side).and_then(|()| rustix::stdio::dup2_stderr(&side));
     output.map_err(doing("closing the scripts' output"))?;
     monitor.send_now(&Report::Shell).map_err(doing("speaking to the monitor"))?;
-    let child = start(setup, &terminal.kind, &side).map_err(doing("starting a shell"))?;
+    let child = start(setup, &terminal.kind, &side).map_err(|failure| failure.within("starting a shell"))?;
     children::wait_for(Pid::from_child(&child)).map_err(doing("waiting for the shell"))?;
     children::end_all().map_err(doing("ending what the shell has left running"))?;
     monitor.send_now(&Report::ShellEnded).map_err(doing("speaking to the monitor"))
 }
 
-fn start(setup: &Setup, kind: &str, side: &OwnedFd) -> io::Result<Child> {
-    let mut last = io::ErrorKind::NotFound.into();
+fn start(setup: &Setup, kind: &str, side: &OwnedFd) -> Result<Child, Failure> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound).into();
     for path in SHELLS {
         let mut command = Command::new(path);
         children::prepare(&mut command, setup).env("TERM", kind);
         command.stdin(side.try_clone()?).stdout(side.try_clone()?).stderr(side.try_clone()?);
         match sys::controlled_by_its_input(&mut command).spawn() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                last = io::Error::new(error.kind(), format!("{error}; the image must have one, such as {path}"));
+                let advice = Advice::Words(format!("the image must have one, such as {path}"));
+                last = Failure { advice: Some(advice), ..error.into() };
             }
-            started => return started,
+            started => return Ok(started?),
         }
     }
     Err(last)

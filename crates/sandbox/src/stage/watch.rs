@@ -14,6 +14,7 @@ use super::script_lines::ScriptLines;
 use super::sockets::Lent;
 use super::supervisor::{MOST_DEVICES, MemoryLimit, Supervisor};
 use super::worker::Pulse;
+use crate::failure::Failure;
 use crate::options::MemoryBound;
 use crate::protocol::{Ending, Limit, Outcome, Report, Setup};
 use crate::tree::Changed;
@@ -79,7 +80,7 @@ impl Watch {
         setup: &'a Setup,
         watched: &mut Watched<'a>,
         pulse: &Pulse,
-    ) -> Result<Outcome, String> {
+    ) -> Result<Outcome, Failure> {
         let scripts = &setup.world.scripts;
         let mut ended = Outcome::Done;
         let has_run_out = |events: &Option<MemoryEvents>| events.as_ref().is_some_and(MemoryEvents::has_run_out);
@@ -146,7 +147,7 @@ struct Ready {
     report: bool,
 }
 
-fn ready(init: &Channel, supervisor: Option<&Supervisor>) -> Result<Ready, String> {
+fn ready(init: &Channel, supervisor: Option<&Supervisor>) -> Result<Ready, Failure> {
     if init.has_buffered() {
         return Ok(Ready { call: false, report: true });
     }

@@ -13,6 +13,7 @@ use std::thread::{Builder, JoinHandle};
 use rustix::process::{Pid, Signal};
 use rustix::thread::UnshareFlags;
 
+use crate::failure::Failure;
 use crate::sys;
 
 /// So many times it may be seen at the same step before it is interrupted.
@@ -47,7 +48,7 @@ impl Worker {
     ///
     /// # Errors
     /// When there can be no more threads.
-    pub fn start<T: Send + 'static>(name: &str, work: fn(T, &Pulse)) -> Result<(Self, Sender<T>), String> {
+    pub fn start<T: Send + 'static>(name: &str, work: fn(T, &Pulse)) -> Result<(Self, Sender<T>), Failure> {
         let (pulse, (give, given)) = (Pulse::default(), mpsc::channel());
         let (sender, number) = mpsc::channel();
         let beats = pulse.clone();
@@ -64,7 +65,7 @@ impl Worker {
             let thread = number.recv().map_err(std::io::Error::other)??;
             std::io::Result::Ok((Self { handle, thread, pulse, seen: (0, 0) }, give))
         })()
-        .map_err(|error| format!("starting a thread: {error}"))
+        .map_err(|error| format!("starting a thread: {error}").into())
     }
 
     /// Whether it has come to its end.

@@ -14,6 +14,7 @@ use super::layout::{Changed, Hidden, open_directory};
 use super::snapshot::{Fate, Snapshot};
 use super::walk::{Visit, walk};
 use super::xattrs;
+use crate::failure::Failure;
 use crate::node::{Change, Kind, Node, Piece};
 use crate::protocol::Answer;
 use crate::wire::Channel;
@@ -25,13 +26,13 @@ pub fn send_changes(
     hidden: &Changed,
     names: u64,
     caller: &mut Channel,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let mut sender = Sender { hidden, caller, first_names: BTreeMap::new() };
-    walk::<String>(root, names, &mut |visit| match before.compare(visit.path, visit.stat) {
+    walk(root, names, &mut |visit| match before.compare(visit.path, visit.stat) {
         Fate::Same => Ok(()),
         fate => sender
             .send(&visit, fate == Fate::New)
-            .map_err(|error| format!("reading the changed /{}: {error}", nex_text::short_name(visit.path))),
+            .map_err(|error| format!("reading the changed /{}: {error}", nex_text::short_name(visit.path)).into()),
     })?;
     for path in before.gone() {
         // Below what is a file or a symbolic link now, nothing is hidden, and through a link something else would be.

@@ -10,6 +10,7 @@ use rustix::io::Result;
 
 use super::identity::{Identity, WANTED};
 use super::xattrs;
+use crate::failure::{Advice, Failure};
 use crate::ids::TreeIds;
 use crate::node::{Kind, Node, Piece, Xattr};
 
@@ -64,28 +65,28 @@ impl<'a> Layout<'a> {
     }
 
     /// Adds a node.
-    pub fn place(&mut self, node: &Node) -> std::result::Result<(), String> {
+    pub fn place(&mut self, node: &Node) -> std::result::Result<(), Failure> {
         let TreeIds { users, groups, remedy } = self.ids;
         let has_owner = users.contains(node.uid) && groups.contains(node.gid);
         if !self.single && !has_owner && !matches!(node.kind, Kind::HardLink(_)) {
-            return Err(format!(
+            let what = format!(
                 "/{} belongs to user {} and group {}, and there are only the users {users} and the groups {groups} to give \
-                 it to; {remedy}",
+                 it to",
                 nex_text::short_name(&node.path),
                 node.uid,
                 node.gid
-            ));
+            );
+            return Err(Failure::advised(what, Advice::Words(remedy.clone())));
         }
         self.try_place(node).map_err(|error| {
             let full = error.kind() == io::ErrorKind::StorageFull || error.kind() == io::ErrorKind::QuotaExceeded;
-            let way_out =
-                if full { "; free space in the work directory, or choose another with --work-dir" } else { "" };
-            format!("laying out /{}: {error}{way_out}", nex_text::short_name(&node.path))
+            let what = format!("laying out /{}: {error}", nex_text::short_name(&node.path));
+            Failure { what, advice: full.then_some(Advice::Room) }
         })
     }
 
     /// Finishes the directories. Gives what could not be shown.
-    pub fn finish(mut self) -> std::result::Result<Changed, String> {
+    pub fn finish(mut self) -> std::result::Result<Changed, Failure> {
         for Finish { path, times, default_acl } in std::mem::take(&mut self.directories).into_iter().rev() {
             open_directory(self.root, &path)
                 .and_then(|directory| {

@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, Statx};
 
 use super::identity::{Identity, Time, WANTED};
 use super::walk::walk;
+use crate::failure::Failure;
 
 /// The name of the file that shows what time the file system has.
 pub const PROBE: &str = "clock";
@@ -54,9 +55,9 @@ impl Snapshot {
     }
 
     /// Looks at the whole tree.
-    pub fn take(root: BorrowedFd) -> Result<Self, String> {
+    pub fn take(root: BorrowedFd) -> Result<Self, Failure> {
         let (mut names, mut latest) = (BTreeMap::new(), Time::default());
-        walk::<String>(root, u64::MAX, &mut |visit| {
+        walk(root, u64::MAX, &mut |visit| {
             let seen = Seen::of(visit.stat);
             latest = latest.max(seen.changed);
             names.insert(visit.path.to_vec(), seen);

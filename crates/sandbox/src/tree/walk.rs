@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Statx};
 
 use super::identity::WANTED;
 use super::layout::open_directory;
+use crate::failure::{Advice, Failure};
 
 /// The longest path that is followed, as the kernel's `PATH_MAX`.
 const LONGEST: usize = 4095;
@@ -47,14 +48,10 @@ struct Level {
 ///
 /// Nobody else changes the tree meanwhile. Errors name the path. More names than `most` are an error, too, before they are all in
 /// memory.
-pub fn walk<E: From<String>>(
-    root: BorrowedFd,
-    most: u64,
-    visit: &mut dyn FnMut(Visit) -> Result<(), E>,
-) -> Result<(), E> {
-    let at = |path: &[u8], error: io::Error| E::from(format!("reading /{}: {error}", nex_text::short_name(path)));
+pub fn walk(root: BorrowedFd, most: u64, visit: &mut dyn FnMut(Visit) -> Result<(), Failure>) -> Result<(), Failure> {
+    let at = |path: &[u8], error: io::Error| Failure::from(format!("reading /{}: {error}", nex_text::short_name(path)));
     let mut path = Vec::new();
-    let too_many = || E::from(format!("it left more than {most} names in the tree (--max-entries)"));
+    let too_many = || Failure::advised(format!("it left more than {most} names in the tree"), Advice::Names);
     let mut left = most;
     let here = c".".to_owned();
     let stat = rustix::fs::statx(root, c"", AtFlags::EMPTY_PATH, WANTED).map_err(|error| at(b"", error.into()))?;
@@ -76,10 +73,9 @@ pub fn walk<E: From<String>>(
         }
         path.extend_from_slice(name.as_bytes());
         if path.len() > LONGEST {
-            return Err(at(
-                &path[..SHOWN],
-                io::Error::other("directories are nested deeper than any path reaches; the script must not leave such"),
-            ));
+            let Failure { what, .. } =
+                at(&path[..SHOWN], io::Error::other("directories are nested deeper than any path reaches"));
+            return Err(Failure::advised(what, Advice::Words("the script must not leave such".into())));
         }
         let stat = rustix::fs::statx(parent, &name, AtFlags::SYMLINK_NOFOLLOW, WANTED);
         let stat = stat.map_err(|error| at(&path, error.into()))?;
