@@ -11,6 +11,8 @@
 //! [`find_program`], [`find_directory`], [`User::find`] and [`stop_signal`] say what keeps a workload from starting. The agent asks them
 //! in the guest, and nex before the guest boots.
 
+pub mod codes;
+
 mod image_config;
 mod json;
 mod mark;

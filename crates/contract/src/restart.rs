@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use nex_fault::{Code, Fault};
 use serde::{Deserialize, Serialize};
+
+use crate::codes;
 
 /// The policy, in the words that Docker's users know: `no`, `on-failure`, `on-failure:3`, `always`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,12 @@ impl fmt::Display for ParseRestartError {
 }
 
 impl std::error::Error for ParseRestartError {}
+
+impl Fault for ParseRestartError {
+    fn code(&self) -> Code {
+        codes::RESTART
+    }
+}
 
 impl FromStr for Restart {
     type Err = ParseRestartError;

@@ -6,6 +6,10 @@ use std::fmt::{self, Display, Formatter};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nex_fault::{Code, Fault};
+
+use crate::codes;
+
 /// Where programs are looked for, when nothing else is said.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -41,6 +45,16 @@ impl Display for Unstarted {
 }
 
 impl std::error::Error for Unstarted {}
+
+impl Fault for Unstarted {
+    fn code(&self) -> Code {
+        match self.code {
+            NOT_FOUND => codes::NOT_FOUND,
+            NOT_EXECUTABLE => codes::NOT_EXECUTABLE,
+            _ => codes::NOT_STARTED,
+        }
+    }
+}
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,9 +131,17 @@ fn short_path(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+
+    #[test]
+    fn programs_learn_why_a_program_does_not_start() {
+        let codes = [NOT_FOUND, NOT_EXECUTABLE, NOT_STARTED].map(|code| Unstarted::new(code, "why").code().id());
+        assert_eq!(codes, ["workload-not-found", "workload-not-executable", "workload-not-started"]);
+        let ids: BTreeSet<_> = codes::ALL.iter().map(|code| code.id()).collect();
+        assert!(ids.len() == codes::ALL.len() && ids.iter().all(|id| id.starts_with("workload-")), "{ids:?}");
+    }
 
     struct Names(BTreeMap<&'static Path, Found>);
 

@@ -6,6 +6,9 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
+use nex_fault::{Code, Fault};
+
+use crate::codes;
 use crate::restart::{ParseRestartError, Restart};
 
 /// The value for [`Upper::Tmpfs`].
@@ -200,6 +203,15 @@ impl Display for WordError {
 }
 
 impl std::error::Error for WordError {}
+
+impl Fault for WordError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Restart(error) => error.code(),
+            Self::PowerOff(_) | Self::Vsock(_) => codes::WORD,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

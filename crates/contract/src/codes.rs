@@ -1,0 +1,14 @@
+//! What can be wrong with what host and guest agree on, for programs.
+
+nex_fault::codes! {
+    /// The program is not in the root filesystem.
+    NOT_FOUND = "workload-not-found";
+    /// The program is there, and cannot be executed.
+    NOT_EXECUTABLE = "workload-not-executable";
+    /// Something else keeps the program from starting: its directory, its user, its limits.
+    NOT_STARTED = "workload-not-started";
+    /// The text names no restart policy.
+    RESTART = "workload-restart";
+    /// A word of nex's on the kernel's command line has a value that means nothing.
+    WORD = "workload-word";
+}
