@@ -3,11 +3,13 @@
 //! Everything comes from the program headers and the dynamic segment, as it does for the kernel and the loader; section
 //! headers may be missing or lie.
 
+use nex_fault::{Code, Fault};
 use object::Endianness;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::read::{ReadRef, StringTable};
 
+use crate::codes;
 use crate::processor::Processor;
 
 /// As many entries of any list as are looked at. A large program needs dozens.
@@ -37,6 +39,12 @@ pub enum Broken {
     /// What it needs cannot be read.
     #[error("its dynamic segment is cut short or damaged")]
     Dynamic,
+}
+
+impl Fault for Broken {
+    fn code(&self) -> Code {
+        codes::BROKEN
+    }
 }
 
 /// A version of a library's interface that a file needs, or that it offers.

@@ -7,6 +7,8 @@
 //! [`ResolvConf`] is what a root filesystem says about its name servers, and [`SshServer`] finds the keys of SSH servers.
 //! [`Speech`] is how an agent speaks to the host.
 
+pub mod codes;
+
 mod elf;
 mod libc;
 mod library;

@@ -2,8 +2,11 @@
 
 use std::io;
 
-use crate::elf::Elf;
+use nex_fault::{Code, Fault};
 use nex_inspect::View;
+
+use crate::codes;
+use crate::elf::Elf;
 
 /// A file of the root filesystem cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +16,12 @@ pub struct ReadError {
     pub path: String,
     /// Why.
     pub source: io::Error,
+}
+
+impl Fault for ReadError {
+    fn code(&self) -> Code {
+        codes::UNREADABLE
+    }
 }
 
 /// How much of a library is read. One whose dynamic segment stands behind that counts as missing; no real one does.

@@ -3,8 +3,10 @@
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Read, Seek, SeekFrom};
 
+use nex_fault::{Code, Fault, Remedy};
 use object::read::ReadCache;
 
+use crate::codes;
 use crate::elf::{Broken, Elf};
 use crate::processor::Processor;
 use crate::script::{BadScript, LONGEST_LINE, Script};
@@ -22,7 +24,7 @@ pub enum Program {
 #[derive(Debug, thiserror::Error)]
 pub enum NotAProgram {
     /// It cannot be read.
-    #[error("{0}")]
+    #[error(transparent)]
     Read(#[from] io::Error),
     /// It is neither ELF nor a script.
     #[error("it begins neither as an ELF file nor with #!")]
@@ -41,6 +43,26 @@ pub enum NotAProgram {
         /// What it is for.
         processor: Processor,
     },
+}
+
+impl Fault for NotAProgram {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read(_) => codes::UNREADABLE,
+            Self::Unknown => codes::UNKNOWN,
+            Self::Script(cause) => cause.code(),
+            Self::Broken(cause) => cause.code(),
+            Self::NoLoader { .. } => codes::NO_LOADER,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Script(cause) => cause.remedy(),
+            Self::Broken(cause) => cause.remedy(),
+            Self::Read(_) | Self::Unknown | Self::NoLoader { .. } => None,
+        }
+    }
 }
 
 /// How a program gets the code that it does not bring along.
@@ -120,4 +142,37 @@ fn read_start(file: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     file.by_ref().take(LONGEST_LINE as u64).read_to_end(&mut start)?;
     file.rewind()?;
     Ok(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io::Cursor;
+
+    use nex_fault::whole;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_program_says_why_and_what_to_do() {
+        let cases: [(&[u8], &str, Code, Option<&str>); 4] = [
+            (b"text", "it begins neither as an ELF file nor with #!", codes::UNKNOWN, None),
+            (b"\x7fELF", "its ELF header is cut short or damaged", codes::BROKEN, None),
+            (b"#!\n", "it begins with #! and names no interpreter behind it", codes::SCRIPT, None),
+            (
+                b"#!/bin/sh\r\n",
+                "its first line ends with CRLF, as on Windows, so that the CR becomes a part of '/bin/sh\\r'",
+                codes::SCRIPT,
+                Some("end its lines with LF alone: sed -i 's/\\r$//' FILE"),
+            ),
+        ];
+        for (bytes, fact, code, remedy) in cases {
+            let error = Program::inspect(Cursor::new(bytes)).unwrap_err();
+            assert_eq!((whole(&error).as_str(), error.code()), (fact, code));
+            let words = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+            assert_eq!(words.as_deref(), remedy, "{fact}");
+        }
+        let ids: BTreeSet<_> = codes::ALL.iter().map(|code| code.id()).collect();
+        assert!(ids.len() == codes::ALL.len() && ids.iter().all(|id| id.starts_with("program-")), "{ids:?}");
+    }
 }

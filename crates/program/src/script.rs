@@ -1,7 +1,9 @@
 //! A script as a program: `#!interpreter argument`.
 
-use nex_inspect::View;
-use nex_inspect::{is_executable, name};
+use nex_fault::{Code, Fault, Remedy};
+use nex_inspect::{View, is_executable, name};
+
+use crate::codes;
 
 /// As much of the first line as the kernel looks at (`BINPRM_BUF_SIZE`).
 pub const LONGEST_LINE: usize = 256;
@@ -22,10 +24,7 @@ pub struct Script {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadScript {
     /// The line ends as on Windows: the CR belongs to the name of the interpreter, or to its argument.
-    #[error(
-        "its first line ends with CRLF, as on Windows, so that the CR becomes a part of '{}'; \
-         end its lines with LF alone: sed -i 's/\\r$//' FILE", nex_text::short_name(.0)
-    )]
+    #[error("its first line ends with CRLF, as on Windows, so that the CR becomes a part of '{}'", nex_text::short_name(.0))]
     Crlf(Vec<u8>),
     /// No interpreter is named.
     #[error("it begins with #! and names no interpreter behind it")]
@@ -33,6 +32,19 @@ pub enum BadScript {
     /// The interpreter's name does not end in what the kernel reads.
     #[error("the interpreter behind #! is longer than the {LONGEST_LINE} bytes that the kernel reads of a script")]
     TooLong,
+}
+
+impl Fault for BadScript {
+    fn code(&self) -> Code {
+        codes::SCRIPT
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Crlf(_) => Some(Remedy::say("end its lines with LF alone: sed -i 's/\\r$//' FILE")),
+            Self::NoInterpreter | Self::TooLong => None,
+        }
+    }
 }
 
 impl Script {
