@@ -7,12 +7,14 @@ use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use nex_fault::{Code, Fault, Remedy};
 use nex_program::Speech;
 use nex_text::hex;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::agent::{self, Agent};
+use crate::codes;
 use crate::report::AgentReport;
 
 /// How much of the file stays in memory, in bytes: as much as [`Speech`] looks at.
@@ -42,22 +44,42 @@ pub struct AgentFile {
 #[derive(Debug, Error)]
 pub enum AgentFileError {
     /// It cannot be opened or read.
-    #[error("cannot open the agent '{}': {cause}; name a program for the guest", .path.display())]
+    #[error("cannot open the agent '{}'", .path.display())]
     Open {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// It is a directory, a device or a pipe.
-    #[error("the agent '{}' is not a regular file; name a program for the guest", .0.display())]
+    #[error("the agent '{}' is not a regular file", .0.display())]
     NotAFile(PathBuf),
     /// It is no program that could run anywhere.
     #[error(transparent)]
     Program(#[from] agent::Error),
     /// It is not what was inspected any more.
-    #[error("the agent changed while it was copied; run the command again")]
+    #[error("the agent changed while it was copied")]
     Changed,
+}
+
+impl Fault for AgentFileError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Open { .. } => codes::AGENT_UNREADABLE,
+            Self::NotAFile(_) => codes::AGENT_NO_PROGRAM,
+            Self::Program(error) => error.code(),
+            Self::Changed => codes::AGENT_CHANGED,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Open { .. } | Self::NotAFile(_) => Some(Remedy::say("name a program for the guest")),
+            Self::Program(error) => error.remedy(),
+            Self::Changed => Some(Remedy::say("run the command again")),
+        }
+    }
 }
 
 impl AgentFile {

@@ -39,7 +39,7 @@ impl BlobCache for CachedBlobs {
         match entry.file(CONTENT).and_then(|file| checked(file, digest)) {
             Ok(file) => Some(file),
             Err(error) => {
-                self.0.discard(Shelf::Blobs, &key, &error.to_string());
+                self.0.discard(Shelf::Blobs, &key, &nex_fault::whole(&error));
                 None
             }
         }
@@ -63,7 +63,7 @@ impl BlobCache for CachedBlobs {
             let digest = reference.digest.parse().map_err(io::Error::other)?;
             Ok(Resolved { digest, media_type: reference.media_type })
         };
-        read().map_err(|error| self.0.discard(Shelf::References, &reference_key(name), &error.to_string())).ok()
+        read().map_err(|error| self.0.discard(Shelf::References, &reference_key(name), &nex_fault::whole(&error))).ok()
     }
 
     fn set_resolved(&self, name: &str, resolved: &Resolved) {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use nex_cache::{Cache, CacheOptions};
 use nex_cancel::{Cancel, Workspace};
 use nex_ext4::Size;
+use nex_fault::{advised, whole};
 use nex_image::{BlobCache, LayerError, Progress, ReadAhead, Reference};
 
 use crate::agent_file::AgentFile;
@@ -88,7 +89,10 @@ pub struct GuestOptions {
 pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Error> {
     let (cache, cache_note) = match options.cache.as_ref().map(Cache::open).transpose() {
         Ok(cache) => (cache, None),
-        Err(error) => (None, Some(format!("built without a cache: {error}"))),
+        Err(error) => {
+            let why = advised(&error, |setting| format!("--{}", setting.name()));
+            (None, Some(format!("built without a cache: {why}")))
+        }
     };
     let mut report = match attempt(options, events, cache.as_ref()) {
         Ok(report) => report,
@@ -107,25 +111,24 @@ fn begin_again(
     cache: Option<&Cache>,
 ) -> Result<Report, Error> {
     let Some(cache) = cache.filter(|_| !options.cancel.is_cancelled()) else { return Err(failure) };
-    match &failure {
+    let may_be_of_the_cache = match &failure {
         Error::Cached { shelf, key, what } => {
             cache.discard(*shelf, key, what);
             cache.give_nothing(None);
-            attempt(options, events, Some(cache))
+            return attempt(options, events, Some(cache));
         }
         // What only layers that contradict each other, or the limits, can lead to.
-        Error::Layer { .. }
-        | Error::Image(nex_image::Error::Layer { problem: LayerError::TooManyBytes { .. }, .. })
-        | Error::Dress(_)
-        | Error::Links(_)
-        | Error::Ext4(_)
-            if cache.has_given() =>
-        {
-            cache.give_nothing(Some(failure.to_string()));
-            attempt(options, events, Some(cache)).map_err(|_| failure)
+        Error::Layer { .. } | Error::Dress(_) | Error::Links(_) | Error::Ext4(_) => true,
+        Error::Image(error) => {
+            matches!(**error, nex_image::Error::Layer { problem: LayerError::TooManyBytes { .. }, .. })
         }
-        _ => Err(failure),
+        _ => false,
+    };
+    if !may_be_of_the_cache || !cache.has_given() {
+        return Err(failure);
     }
+    cache.give_nothing(Some(whole(&failure)));
+    attempt(options, events, Some(cache)).map_err(|_| failure)
 }
 
 /// A failure, as the cancellation's doing if there was one: what fails of what is taken away says nothing.

@@ -1,8 +1,10 @@
 //! Dresses the merged tree for the guest: the wiring's changes, as one more layer on top.
 
 use nex_ext4::{Content, Metadata, Timestamp, Writer};
+use nex_fault::{Code, Fault, Remedy};
 
 use crate::agent_file::{AgentFile, AgentFileError};
+use crate::codes;
 use crate::guest::{Change, FileContent};
 use crate::layer::{Entry, EntryKind, LayerPath, Node, NodeKind, PathError};
 use crate::merge::{Merge, MergeError};
@@ -32,6 +34,24 @@ pub enum DressError {
     /// The output cannot take the content.
     #[error(transparent)]
     Output(#[from] nex_ext4::Error),
+}
+
+impl Fault for DressError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Path { .. } | Self::Merge { .. } => codes::DRESS,
+            Self::Agent(error) => error.code(),
+            Self::Output(error) => error.code(),
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Path { .. } | Self::Merge { .. } => None,
+            Self::Agent(error) => error.remedy(),
+            Self::Output(error) => error.remedy(),
+        }
+    }
 }
 
 /// Applies changes in order, and says how many blocks of content they brought; everything new gets `time`.

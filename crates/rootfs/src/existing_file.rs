@@ -6,10 +6,13 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nex_ext4::{EditError, Editor};
+use nex_fault::{Code, Fault, Remedy};
 use nex_file::kind;
 use rustix::fs::{FlockOperation, fcntl_lock, flock};
 use rustix::io::Errno;
 use thiserror::Error;
+
+use crate::codes;
 
 /// Where the kernel lists the files behind its loop devices.
 const BLOCK_DEVICES: &str = "/sys/block";
@@ -18,18 +21,19 @@ const BLOCK_DEVICES: &str = "/sys/block";
 #[derive(Debug, Error)]
 pub enum ExistingFileError {
     /// The file cannot be opened to read and write.
-    #[error("cannot open '{}' to change it: {cause}", .path.display())]
+    #[error("cannot open '{}' to change it", .path.display())]
     Open {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// The file is a directory, a device or a pipe.
-    #[error("'{}' is not a regular file; name a file that nex rootfs made", .0.display())]
+    #[error("'{}' is not a regular file", .0.display())]
     NotAFile(PathBuf),
     /// The file is compressed.
-    #[error("'{}' is compressed, and nothing in it can be changed in place; unpack it first: {program} {}", .path.display(), nex_text::shell_word(.path))]
+    #[error("'{}' is compressed, and nothing in it can be changed in place", .path.display())]
     Compressed {
         /// The file.
         path: PathBuf,
@@ -37,10 +41,10 @@ pub enum ExistingFileError {
         program: &'static str,
     },
     /// Another program has locked the file.
-    #[error("'{}' is in use: another program, such as nex or a virtual machine, has locked it; try again when that has ended", .0.display())]
+    #[error("'{}' is in use: another program, such as nex or a virtual machine, has locked it", .0.display())]
     Locked(PathBuf),
     /// The kernel has the file as a block device.
-    #[error("'{}' is in use: it is attached as {device}; unmount and detach that first", .path.display())]
+    #[error("'{}' is in use: it is attached as {device}", .path.display())]
     Attached {
         /// The file.
         path: PathBuf,
@@ -48,19 +52,47 @@ pub enum ExistingFileError {
         device: String,
     },
     /// The name leads to another file since it was locked.
-    #[error("'{}' was replaced while it was opened; try again", .0.display())]
+    #[error("'{}' was replaced while it was opened", .0.display())]
     Replaced(PathBuf),
     /// The file would become longer than the host allows.
-    #[error("'{}' would be larger than a file may be there; raise the limit (ulimit -f), or move it to another file system", .0.display())]
+    #[error("'{}' would be larger than a file may be there", .0.display())]
     TooLarge(PathBuf),
     /// The file system does not take the change.
-    #[error("'{}': {cause}", .path.display())]
+    #[error("'{}'", .path.display())]
     FileSystem {
         /// The file.
         path: PathBuf,
         /// Why.
+        #[source]
         cause: EditError,
     },
+}
+
+impl Fault for ExistingFileError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Open { .. } => codes::CHANGE_UNREADABLE,
+            Self::NotAFile(_) | Self::Compressed { .. } => codes::CHANGE_NOT_A_FILE,
+            Self::Locked(_) | Self::Attached { .. } | Self::Replaced(_) => codes::CHANGE_IN_USE,
+            Self::TooLarge(_) => codes::CHANGE_FILE_TOO_LARGE,
+            Self::FileSystem { cause, .. } => cause.code(),
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::NotAFile(_) => Remedy::say("name a file that nex rootfs made"),
+            Self::Compressed { path, program } => {
+                Remedy::say(format!("unpack it first: {program} {}", nex_text::shell_word(path)))
+            }
+            Self::Locked(_) => Remedy::say("try again when that has ended"),
+            Self::Attached { .. } => Remedy::say("unmount and detach that first"),
+            Self::Replaced(_) => Remedy::say("try again"),
+            Self::TooLarge(_) => Remedy::say("raise the limit (ulimit -f), or move it to another file system"),
+            Self::FileSystem { cause, .. } => return cause.remedy(),
+            Self::Open { .. } => return None,
+        })
+    }
 }
 
 /// A locked file. The lock goes with it.

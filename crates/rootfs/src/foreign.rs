@@ -5,6 +5,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_file::{kind, open_regular};
 use nex_image::{Compression, Reference, TarSource};
 use nex_inspect::{View, exists};
@@ -12,6 +13,8 @@ use nex_program::{Elf, Processor};
 use nex_text::{name, shell_word};
 use serde_json::Value;
 use thiserror::Error;
+
+use crate::codes;
 
 /// Directories and files that each root filesystem has one of, and no archive of an image.
 const OF_ROOTS: [&[u8]; 8] = [b"/bin", b"/sbin", b"/usr", b"/etc", b"/lib", b"/init", b"/linuxrc", b"/nix"];
@@ -42,7 +45,7 @@ const ELF_HEADER: u64 = 64;
 #[derive(Debug, Error)]
 pub enum ForeignError {
     /// It holds an image, with its layers packed.
-    #[error("{} holds {form}, and no root filesystem; {instead}", name(.reference))]
+    #[error("{} holds {form}, and no root filesystem", name(.reference))]
     Image {
         /// The reference.
         reference: String,
@@ -52,10 +55,7 @@ pub enum ForeignError {
         instead: String,
     },
     /// Its programs are for other processors.
-    #[error(
-        "{} is for {found}, as its {} is, and not for {wanted}; ask for it with --platform linux/{found}, and for an agent of that \
-         kind with --agent", name(.reference), name(.program)
-    )]
+    #[error("{} is for {found}, as its {} is, and not for {wanted}", name(.reference), name(.program))]
     Processor {
         /// The reference.
         reference: String,
@@ -66,6 +66,25 @@ pub enum ForeignError {
         /// The platform's architecture, as an image index names it.
         wanted: String,
     },
+}
+
+impl Fault for ForeignError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Image { .. } => codes::NO_ROOT,
+            Self::Processor { .. } => codes::PROCESSOR,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Image { instead, .. } => Remedy::say(instead.clone()),
+            Self::Processor { found, .. } => Remedy::say("ask for it with")
+                .set(Setting::Platform, format!("linux/{found}"))
+                .and(", and for an agent of that kind with")
+                .choose(Setting::Agent),
+        })
+    }
 }
 
 /// Whether what a tar or a directory has brought is a root filesystem at all.
@@ -148,6 +167,7 @@ pub fn check_processor(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes::tests::said;
     use crate::guest::memory::Image;
 
     fn tar(file: &str) -> Reference {
@@ -166,12 +186,12 @@ mod tests {
     #[test]
     fn archives_of_images_are_told_by_what_is_at_their_top() {
         let docker = Image::default().file("/manifest.json", 0o644, br#"[{"config":"c.json","layers":["l.tar"]}]"#);
-        let error = refuse_images(&docker, &tar("a b.tar")).unwrap_err().to_string();
+        let error = said(&refuse_images(&docker, &tar("a b.tar")).unwrap_err());
         assert!(error.contains("holds a docker archive") && error.ends_with("docker-archive:'a b.tar'"), "{error}");
         let layout = || Image::default().file("/oci-layout", 0o644, "{}").file("/index.json", 0o644, "{}");
-        let error = refuse_images(&layout(), &Reference::Directory("here".into())).unwrap_err().to_string();
+        let error = said(&refuse_images(&layout(), &Reference::Directory("here".into())).unwrap_err());
         assert!(error.ends_with("name it as oci:here"), "{error}");
-        let error = refuse_images(&layout(), &Reference::Tar(TarSource::Stdin)).unwrap_err().to_string();
+        let error = said(&refuse_images(&layout(), &Reference::Tar(TarSource::Stdin)).unwrap_err());
         assert!(error.ends_with("oci-archive:FILE"), "{error}");
         // A root filesystem may have files of these names; so may the layers of an image.
         refuse_images(&layout().file("/etc/passwd", 0o644, ""), &tar("x")).unwrap();
@@ -188,7 +208,7 @@ mod tests {
         };
         assert_eq!(check(&[("/bin/sh", &amd64)], &tar("x")).unwrap(), None);
         assert_eq!(check(&[("/bin/sh", b"#!/bin/true")], &tar("x")).unwrap(), None);
-        let error = check(&[("/bin/sh", &arm64)], &tar("x")).unwrap_err().to_string();
+        let error = said(&check(&[("/bin/sh", &arm64)], &tar("x")).unwrap_err());
         assert!(
             error.contains("tar:x is for arm64, as its /bin/sh is") && error.contains("--platform linux/arm64"),
             "{error}"

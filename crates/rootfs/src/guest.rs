@@ -39,11 +39,15 @@ pub use nex_contract::{ImageConfig, Pid1};
 use nex_contract::{OPENRC_SERVICE, RUN_AGENT, SYSTEMD_UNIT};
 pub use nex_program::name_servers;
 pub use resolver::{ResolvConf, ResolvConfAction, ResolvConfSource};
+pub use users::NoUser;
 
 use change::Layer;
 use find_init::Found;
+use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_inspect::View;
 use nex_program::BadScript;
+
+use crate::codes;
 
 /// Where the agent stands in the guest.
 pub(crate) const AGENT: &[u8] = nex_contract::AGENT.as_bytes();
@@ -109,21 +113,16 @@ pub enum Error {
         longest: u64,
     },
     /// The hostname asked for is none.
-    #[error(
-        "{name:?} is no hostname; use at most 64 letters, digits and hyphens in labels between dots, none of which begins \
-         or ends with a hyphen"
-    )]
+    #[error("{name:?} is no hostname")]
     Hostname {
         /// What was asked for.
         name: String,
     },
     /// What was asked for as root's password is no hash. It may be a password, and is not said.
-    #[error(
-        "root's password is no hash as crypt(5) has it ($6$...), and not ! or *; make one with 'openssl passwd -6'"
-    )]
+    #[error("root's password is no hash as crypt(5) has it ($6$...), and not ! or *")]
     PasswordHash,
     /// The boot script is none.
-    #[error("the boot script {script} is {cause}; begin it with a line such as #!/bin/sh")]
+    #[error("the boot script {script} is {cause}")]
     BootScript {
         /// The script.
         script: String,
@@ -131,17 +130,16 @@ pub enum Error {
         cause: &'static str,
     },
     /// The first line of the boot script is not what was meant.
-    #[error("the boot script {script} would not run: {cause}")]
+    #[error("the boot script {script} would not run")]
     BadBootScript {
         /// The script.
         script: String,
         /// What is wrong with its first line.
+        #[source]
         cause: BadScript,
     },
     /// Nobody in the image could run the boot script.
-    #[error(
-        "the boot script {script} needs what the image lacks: {interpreter}; write it for a shell that the image has"
-    )]
+    #[error("the boot script {script} needs what the image lacks: {interpreter}")]
     BootScriptInterpreter {
         /// The script.
         script: String,
@@ -149,15 +147,16 @@ pub enum Error {
         interpreter: String,
     },
     /// The agent cannot run as whom it should.
-    #[error("the agent cannot run as '{user}': {why}")]
+    #[error("the agent cannot run as '{user}'")]
     AgentUser {
         /// Who was asked for.
         user: String,
         /// Why not.
-        why: String,
+        #[source]
+        cause: NoUser,
     },
     /// The agent cannot be started by the name that it should have.
-    #[error("the agent cannot be started as {path}: that is {what} of the image; name another --agent-path")]
+    #[error("the agent cannot be started as {path}: that is {what} of the image")]
     AgentPath {
         /// The name.
         path: String,
@@ -165,22 +164,16 @@ pub enum Error {
         what: &'static str,
     },
     /// Nobody could give the agent its arguments and variables.
-    #[error(
-        "the image has no /bin/sh, which would give the agent its arguments and variables; leave --agent-arg and --agent-env \
-         out, or take an image with a shell"
-    )]
+    #[error("the image has no /bin/sh, which would give the agent its arguments and variables")]
     AgentLauncher,
     /// nex's own agent has no use for arguments and variables.
-    #[error(
-        "nex's own agent takes no arguments and reads no variables; leave --agent-arg and --agent-env out. Those of what it \
-         runs are the image's, or given to nex run"
-    )]
+    #[error("nex's own agent takes no arguments and reads no variables")]
     OwnAgent,
     /// Nobody would hand process 1 over.
-    #[error("--pid1 image wants nex's own agent, which becomes the image's program; leave --agent out, or --pid1")]
+    #[error("only nex's own agent hands process 1 to the image's program, and another agent was given")]
     Pid1Agent,
     /// There is nobody to hand process 1 over to.
-    #[error("--pid1 image has no program to make process 1: the image names neither an entrypoint nor a command")]
+    #[error("there is no program to make process 1: the image names neither an entrypoint nor a command")]
     Pid1Program,
     /// The image's configuration could not be written down.
     #[error("cannot write down the image's configuration")]
@@ -190,6 +183,45 @@ pub enum Error {
 impl Error {
     fn read(path: &[u8], source: io::Error) -> Self {
         Self::Read { path: lossy(path), source }
+    }
+}
+
+impl Fault for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read { .. } => codes::READ_BACK,
+            Self::TooLong { .. } => codes::TEXT_FILE,
+            Self::Hostname { .. } => codes::HOSTNAME,
+            Self::PasswordHash => codes::PASSWORD_HASH,
+            Self::BootScript { .. } | Self::BadBootScript { .. } | Self::BootScriptInterpreter { .. } => {
+                codes::BOOT_SCRIPT
+            }
+            Self::AgentUser { cause, .. } => cause.code(),
+            Self::AgentPath { .. } => codes::AGENT_PATH,
+            Self::AgentLauncher | Self::OwnAgent => codes::AGENT_ARGUMENTS,
+            Self::Pid1Agent | Self::Pid1Program => codes::PID1,
+            Self::Config(_) => codes::CONFIG,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        let no_arguments = || Remedy::say("leave").omit(Setting::AgentArg).and("and").omit(Setting::AgentEnv);
+        Some(match self {
+            Self::Hostname { .. } => Remedy::say(
+                "use at most 64 letters, digits and hyphens in labels between dots, none of which begins or ends with a hyphen",
+            ),
+            Self::PasswordHash => Remedy::say("make one with 'openssl passwd -6'"),
+            Self::BootScript { .. } => Remedy::say("begin it with a line such as #!/bin/sh"),
+            Self::BadBootScript { cause, .. } => return cause.remedy(),
+            Self::BootScriptInterpreter { .. } => Remedy::say("write it for a shell that the image has"),
+            Self::AgentUser { cause, .. } => return cause.remedy(),
+            Self::AgentPath { .. } => Remedy::say("name another with").choose(Setting::AgentPath),
+            Self::AgentLauncher => no_arguments().and("out, or take an image with a shell"),
+            Self::OwnAgent => no_arguments().and("out. Those of what it runs are the image's, or given to nex run"),
+            Self::Pid1Agent => Remedy::say("leave").omit(Setting::Agent).and("out, or").omit(Setting::Pid1),
+            Self::Pid1Program => Remedy::say("leave").omit(Setting::Pid1).and("out, or take an image that names one"),
+            Self::Read { .. } | Self::TooLong { .. } | Self::Config(_) => return None,
+        })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod agent;
 mod agent_file;
 mod blob_cache;
 mod build;
+pub mod codes;
 mod dress;
 mod error;
 mod events;
@@ -50,7 +51,7 @@ pub use links::LinkError;
 pub use merge::MergeError;
 pub use nex_tar::Error as TarError;
 pub use output::{Compression, Destination, OtherForm, OutputError, Role as OutputRole};
-pub use place::{Limits, PlaceCause, PlaceError};
+pub use place::{EntryName, Limits, PlaceCause, PlaceError};
 pub use report::{
     AgentReport, AgentServiceReport, ChangeKind, ChangeReport, DirectoryReport, ImageReport, LayerReport, PhaseReport,
     Report, SCHEMA_VERSION, ScriptReport, Usage, VerityReport,

@@ -7,7 +7,10 @@
 use std::collections::BTreeMap;
 
 use nex_ext4::{Inode, InodeId, Kind, LINK_MAX, Tree, Writer};
+use nex_fault::{Code, Fault, Remedy, Setting};
 use thiserror::Error;
+
+use crate::codes;
 
 /// Why a file's names cannot be split.
 #[derive(Debug, Error)]
@@ -15,12 +18,28 @@ pub enum LinkError {
     /// The copies would take more room than an image may unpack to.
     #[error(
         "the image's hard links take too much: ext4 counts to {LINK_MAX} names of a file, and copies for the names past \
-         that would take more than {0} bytes (--max-unpacked); {1} has too many names"
+         that would take more than {0} bytes; {1} has too many names"
     )]
     TooLarge(u64, String),
     /// The output cannot take a copy.
     #[error(transparent)]
     Output(#[from] nex_ext4::Error),
+}
+
+impl Fault for LinkError {
+    fn code(&self) -> Code {
+        match self {
+            Self::TooLarge(..) => codes::UNPACKED,
+            Self::Output(error) => error.code(),
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::TooLarge(..) => Some(Remedy::say("allow more with").raise(Setting::MaxUnpacked)),
+            Self::Output(error) => error.remedy(),
+        }
+    }
 }
 
 /// A file whose names were split.

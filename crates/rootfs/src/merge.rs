@@ -7,9 +7,11 @@
 use std::collections::{HashMap, HashSet};
 
 use nex_ext4::{Directory, Inode, InodeId, Kind, Metadata, Timestamp, Tree};
+use nex_fault::{Code, Fault};
 use nex_text::short_name;
 use thiserror::Error;
 
+use crate::codes;
 use crate::layer::{Entry, EntryKind, LayerPath, NAME_MAX, Node, NodeKind};
 use crate::resolve::{ResolveError, Stop, Walk};
 
@@ -37,6 +39,12 @@ pub enum MergeError {
     /// The root of the image as something else than a directory.
     #[error("makes the root of the image something else than a directory")]
     RootNotADirectory,
+}
+
+impl Fault for MergeError {
+    fn code(&self) -> Code {
+        codes::CONFLICT
+    }
 }
 
 /// The tree that grows while layers are applied to it.

@@ -1,12 +1,15 @@
 //! Places a layer: content straight to its final place in the output, names into the merged tree.
 
+use std::fmt;
 use std::io::BufRead;
 
 use nex_ext4::{Device, FileWriter, Metadata, Timestamp, Writer, Xattr, XattrError};
+use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_tar::{ContentSink, CopyError, Header, Kind, Reader, Types};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::codes;
 use crate::layer::{Entry, EntryKind, LayerPath, Marker, Node, NodeKind, PATH_MAX, PathError, marker, symlink_target};
 use crate::merge::{Merge, MergeError};
 
@@ -73,15 +76,30 @@ impl Placed {
 
 /// An entry that cannot be taken.
 #[derive(Debug, Error)]
-#[error("entry {number}{}: {cause}", quoted(.path))]
+#[error("{at}")]
 pub struct PlaceError {
-    /// The entry's number in its layer, from 1 on.
-    pub number: u64,
-    /// Its name as it stands in the layer; empty when it could not be read.
-    pub path: Vec<u8>,
+    /// Which one.
+    pub at: EntryName,
     /// What is wrong with it.
     #[source]
     pub cause: PlaceCause,
+}
+
+/// How messages call an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryName {
+    /// Its number in its layer, from 1 on.
+    pub number: u64,
+    /// Its name as it stands in the layer; empty when it could not be read.
+    pub path: Vec<u8>,
+}
+
+impl fmt::Display for EntryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {}", self.number)?;
+        // That of the root is empty, too.
+        if self.path.is_empty() { Ok(()) } else { write!(f, " '{}'", nex_text::short_name(&self.path)) }
+    }
 }
 
 /// Why an entry cannot be taken.
@@ -92,7 +110,7 @@ pub enum PlaceCause {
     Tar(#[from] nex_tar::Error),
     /// The name is refused.
     #[error("the name {0}")]
-    Path(#[from] PathError),
+    Path(PathError),
     /// The target of a hard link is refused.
     #[error("the target of the hard link {0}")]
     LinkTarget(PathError),
@@ -112,11 +130,54 @@ pub enum PlaceCause {
     #[error(transparent)]
     Output(#[from] nex_ext4::Error),
     /// Over [`Limits::metadata`].
-    #[error("the names, link targets and extended attributes of the image take more than {0} bytes (--max-metadata)")]
+    #[error("the names, link targets and extended attributes of the image take more than {0} bytes")]
     TooMuchMetadata(u64),
     /// Over [`Limits::entries`].
-    #[error("the image has more than {0} entries (--max-entries)")]
+    #[error("the image has more than {0} entries")]
     TooManyEntries(u64),
+}
+
+impl From<PathError> for PlaceCause {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
+    }
+}
+
+impl Fault for PlaceError {
+    fn code(&self) -> Code {
+        self.cause.code()
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        self.cause.remedy()
+    }
+}
+
+impl Fault for PlaceCause {
+    fn code(&self) -> Code {
+        match self {
+            Self::Tar(error) => error.code(),
+            Self::Path(error) | Self::LinkTarget(error) => error.code(),
+            Self::SymlinkTarget(_) => codes::NAME,
+            Self::Xattrs(error) => error.code(),
+            Self::Whiteout => codes::WHITEOUT,
+            Self::Merge(error) => error.code(),
+            Self::Output(error) => error.code(),
+            Self::TooMuchMetadata(_) => codes::METADATA,
+            Self::TooManyEntries(_) => codes::ENTRIES,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Tar(error) => error.remedy(),
+            Self::Xattrs(error) => error.remedy(),
+            Self::Output(error) => error.remedy(),
+            Self::TooMuchMetadata(_) => Some(Remedy::say("allow more with").raise(Setting::MaxMetadata)),
+            Self::TooManyEntries(_) => Some(Remedy::say("allow more with").raise(Setting::MaxEntries)),
+            Self::Path(_) | Self::LinkTarget(_) | Self::SymlinkTarget(_) | Self::Whiteout | Self::Merge(_) => None,
+        }
+    }
 }
 
 /// What layers are placed into.
@@ -152,10 +213,13 @@ pub fn place_layer(layer: impl BufRead, output: &mut Output, rules: &Rules) -> R
         let header = match tar.next_entry() {
             Ok(Some(header)) => header,
             Ok(None) => return Ok(entries),
-            Err(error) => return Err(PlaceError { number, path: Vec::new(), cause: error.into() }),
+            Err(error) => {
+                return Err(PlaceError { at: EntryName { number, path: Vec::new() }, cause: error.into() });
+            }
         };
         let path = header.path.clone();
-        place_entry(header, &mut tar, output, rules).map_err(|cause| PlaceError { number, path, cause })?;
+        place_entry(header, &mut tar, output, rules)
+            .map_err(|cause| PlaceError { at: EntryName { number, path }, cause })?;
         entries = number;
     }
 }
@@ -271,9 +335,4 @@ impl ContentSink for Sink<'_> {
     fn hole(&mut self, length: u64) -> Result<(), PlaceCause> {
         Ok(self.0.hole(length)?)
     }
-}
-
-/// A path behind the number of its entry; nothing for that of the root.
-fn quoted(path: &[u8]) -> String {
-    if path.is_empty() { String::new() } else { format!(" '{}'", nex_text::short_name(path)) }
 }

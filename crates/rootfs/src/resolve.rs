@@ -3,9 +3,11 @@
 //! What is above the root is the root, and an absolute target starts there, as after a `chroot(2)`.
 
 use nex_ext4::{InodeId, Kind, Tree};
+use nex_fault::{Code, Fault};
 use nex_file::route::{self, MAX_SYMLINKS, Origin, Route, SymlinkLoop};
 use thiserror::Error;
 
+use crate::codes;
 use crate::layer::NAME_MAX;
 
 /// How deep directories may be nested: as deep as the longest path that the kernel takes can reach.
@@ -29,6 +31,12 @@ pub enum ResolveError {
     /// Directories deeper than any path can reach.
     #[error("lies more than {MAX_DEPTH} directories deep")]
     TooDeep,
+}
+
+impl Fault for ResolveError {
+    fn code(&self) -> Code {
+        codes::CONFLICT
+    }
 }
 
 /// A path being followed, step by step.

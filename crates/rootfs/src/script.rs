@@ -5,6 +5,7 @@ mod bounds;
 mod cached_run;
 mod clean;
 mod content;
+mod fault;
 mod feed;
 pub mod fuzzing;
 mod key;
@@ -21,6 +22,7 @@ use nex_cache::{Cache, Key};
 use nex_cancel::{Cancel, Workspace};
 use nex_contract::split_variable;
 use nex_ext4::{Timestamp, Writer};
+use nex_fault::whole;
 use nex_program::BadScript;
 use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_sockets, only_one_id};
 use nex_terminal::Terminal;
@@ -100,11 +102,12 @@ fn first_line_with_cr(content: &[u8]) -> Option<&[u8]> {
 #[derive(Debug, Error)]
 pub enum ScriptError {
     /// The first line of one is not what was meant.
-    #[error("the script {} would not run: {cause}", nex_text::short_name(.script))]
+    #[error("the script {} would not run", nex_text::short_name(.script))]
     FirstLine {
         /// The script.
         script: String,
         /// What is wrong with the line.
+        #[source]
         cause: BadScript,
     },
     /// They did not run, or not to the end.
@@ -119,11 +122,12 @@ pub enum ScriptError {
         cause: PathError,
     },
     /// Attributes that ext4 cannot hold.
-    #[error("the setup script made '{path}': {cause}")]
+    #[error("the setup script made '{path}'")]
     Xattrs {
         /// The path, escaped.
         path: String,
         /// What is wrong with them.
+        #[source]
         cause: nex_ext4::XattrError,
     },
     /// A change contradicts the tree.
@@ -138,13 +142,13 @@ pub enum ScriptError {
     #[error(transparent)]
     TooMuch(#[from] TooMuch),
     /// The directory that is to be the result.
-    #[error("the setup script left no directory {0}, which --snapshot names")]
+    #[error("the setup script left no directory {0}, which is to be the result")]
     NoSnapshot(String),
     /// What the cache has kept of an earlier run ends before it should.
-    #[error("its bytes cannot be read: {0}")]
-    Record(std::io::Error),
+    #[error("its bytes cannot be read")]
+    Record(#[source] std::io::Error),
     /// What the cache has kept of an earlier run makes no sense.
-    #[error("the setup script's changes in the cache make no sense: {what}; build with --no-cache")]
+    #[error("the setup script's changes in the cache make no sense: {what}")]
     CachedRun {
         /// The key of the run.
         key: Key,
@@ -152,8 +156,8 @@ pub enum ScriptError {
         what: String,
     },
     /// The image under way cannot be read back.
-    #[error("cannot read the image back: {0}")]
-    Source(std::io::Error),
+    #[error("cannot read the image back")]
+    Source(#[source] std::io::Error),
     /// The output cannot take the content.
     #[error(transparent)]
     Output(#[from] nex_ext4::Error),
@@ -173,7 +177,8 @@ impl Ran {
     /// Waits until the tree is removed, and gives the report. A tree that stays is no fault of the image.
     pub fn finish(self, notes: &mut Vec<String>) -> ScriptReport {
         if let Some(Err(error)) = self.changes.map(Changes::finish) {
-            notes.push(format!("the setup script's tree stays until the next run, which removes it: {error}"));
+            notes
+                .push(format!("the setup script's tree stays until the next run, which removes it: {}", whole(&error)));
         }
         self.report
     }
@@ -242,9 +247,7 @@ pub fn run(
     let (mut report, blocks) = applied.map_err(|error| match (error, &feed, &cached_run) {
         // A disk that fails and limits are none of the record's faults, and everything else is.
         (error @ (ScriptError::Output(nex_ext4::Error::Io { .. }) | ScriptError::TooMuch(_)), ..) => error,
-        (error, Feed::Record(_), Some(run)) => {
-            ScriptError::CachedRun { key: run.key().clone(), what: error.to_string() }
-        }
+        (error, Feed::Record(_), Some(run)) => ScriptError::CachedRun { key: run.key().clone(), what: whole(&error) },
         (error, ..) => error,
     })?;
     let changes = match feed {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use nex_ext4::reader::Inode;
 use nex_ext4::{EditError, Editor, FileType, Replaced, Timestamp};
+use nex_fault::{Code, Fault, Remedy};
 use nex_inspect::{ReaderView, Trouble};
 use nex_text::human;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 use crate::agent::native;
 use crate::agent_file::{AgentFile, AgentFileError};
+use crate::codes;
 use crate::error::Error;
 use crate::existing_file::ExistingFile;
 use crate::guest::{AGENT, AgentUser};
@@ -61,10 +63,10 @@ pub struct SetAgentReport {
 #[derive(Debug, Error)]
 pub enum SetAgentError {
     /// There is no agent to replace.
-    #[error("'{}' has no agent at {}; make it anew with nex rootfs", .0.display(), AGENT.escape_ascii())]
+    #[error("'{}' has no agent at {}", .0.display(), AGENT.escape_ascii())]
     NoAgent(PathBuf),
     /// What stands in the agent's place is no regular file.
-    #[error("'{}' has {what} at {} in place of the agent; make it anew with nex rootfs", .file.display(), AGENT.escape_ascii())]
+    #[error("'{}' has {what} at {} in place of the agent", .file.display(), AGENT.escape_ascii())]
     NotAFile {
         /// The root filesystem.
         file: PathBuf,
@@ -74,9 +76,8 @@ pub enum SetAgentError {
     /// The agent does not fit beside the one that is there.
     #[error(
         "'{}' has no room for the agent: beside the one that is there, which goes last, it takes {}, and {} are free; \
-         {} are missing; make room with: nex rootfs grow {} +{}MiB",
-        .file.display(), human(*.needed), human(*.free), human(.needed.saturating_sub(*.free)), nex_text::shell_word(.file),
-        growth(*.needed, *.free)
+         {} are missing",
+        .file.display(), human(*.needed), human(*.free), human(.needed.saturating_sub(*.free))
     )]
     NoRoom {
         /// The root filesystem.
@@ -87,8 +88,29 @@ pub enum SetAgentError {
         free: u64,
     },
     /// What the file system has cannot be read.
-    #[error("cannot read the file system: {0}")]
-    Read(io::Error),
+    #[error("cannot read the file system")]
+    Read(#[source] io::Error),
+}
+
+impl Fault for SetAgentError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoAgent(_) | Self::NotAFile { .. } => codes::CHANGE_NO_AGENT,
+            Self::NoRoom { .. } => codes::CHANGE_NO_ROOM,
+            Self::Read(_) => codes::CHANGE_UNREADABLE,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(Remedy::say(match self {
+            Self::NoAgent(_) | Self::NotAFile { .. } => "make it anew with nex rootfs".to_owned(),
+            Self::NoRoom { file, needed, free } => {
+                let (file, more) = (nex_text::shell_word(file), growth(*needed, *free));
+                format!("make room with: nex rootfs grow {file} +{more}MiB")
+            }
+            Self::Read(_) => return None,
+        }))
+    }
 }
 
 /// What is missing in MiB, and something for the metadata of what grows.

@@ -44,8 +44,8 @@ fn limits_hold_for_a_cached_script_and_do_not_spoil_it() -> Result<()> {
     let script = "mkdir /new; for i in 1 2 3 4 5 6 7 8 9; do echo $i > /new/$i; done; dd if=/dev/zero of=/new/zeros bs=1M count=9\n";
     assert!(!build(&world, script, &[])?.cached);
     for (limit, most, said) in [
-        ("--max-entries", "70", "has more than 70 entries (--max-entries)"),
-        ("--max-unpacked", "8MiB", "files of more than 8388608 bytes (--max-unpacked)"),
+        ("--max-entries", "70", "has more than 70 entries; allow more with --max-entries"),
+        ("--max-unpacked", "8MiB", "files of more than 8388608 bytes; allow more with --max-unpacked"),
     ] {
         fs::remove_file(world.path("image"))?;
         let mut run = world.command("image", script)?;

@@ -7,6 +7,7 @@ use std::process::Command;
 use nex_testkit::noise::Random;
 
 use super::*;
+use crate::codes::tests::said;
 use crate::guest::memory::Image;
 
 /// A dynamic program that every machine with a test harness has: this one.
@@ -50,7 +51,7 @@ fn an_empty_image_lacks_the_loader_and_the_message_says_how_to_build() {
     let error = dynamic().check_in(&Image::default()).expect_err("nothing is there");
     let Error::Missing { missing, libc: Libc::None, .. } = &error else { panic!("{error}") };
     assert!(matches!(missing.as_slice(), [Missing::Loader(_)]), "{error}");
-    let message = error.to_string();
+    let message = said(&error);
     for part in ["the image has no C library", "CGO_ENABLED=0", "-unknown-linux-musl", "crt-static", "-static"] {
         assert!(message.contains(part), "{part} in {message}");
     }
@@ -155,7 +156,7 @@ fn another_machine_is_refused_with_the_way_to_build() {
     bytes[machine_field..][..2].copy_from_slice(&object::elf::EM_AARCH64.0.to_le_bytes());
     let agent = inspect(&bytes).expect("a program");
     agent.check_platform("arm64").expect("it is for arm64 now");
-    let message = agent.check_platform("amd64").expect_err("for arm64").to_string();
+    let message = said(&agent.check_platform("amd64").expect_err("for arm64"));
     assert!(
         message.contains("is for arm64, but the root filesystem is for amd64") && message.contains("GOARCH=amd64"),
         "{message}"

@@ -5,12 +5,14 @@ use std::io::{self, ErrorKind};
 
 use nex_cache::{Cache, Key, Shelf};
 use nex_ext4::BLOCK_SIZE;
+use nex_fault::whole;
 use nex_image::{Instead, LayerReader, NoRoot, ReadAhead};
 
 use super::stages::{Build, ext4_error};
 use crate::error::Error;
 use crate::layer::Entry;
 use crate::layer_cache::{Chain, Copier, Expected, Facts, NewPlacedLayer, PlacedLayer, entries};
+use crate::merge::MergeError;
 use crate::place::{Output, PlaceCause, PlaceError, Placed, Rules, place_layer};
 use crate::report::LayerReport;
 use nex_tar::Error as TarError;
@@ -143,22 +145,22 @@ impl Build<'_> {
             cache.image.set_len(end).map_err(|cause| self.options.output.error(cause))?;
             // Where the output has no room for it, the layer is none the worse.
             if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
-                cache.cache.note(format!("layer {} could not be taken from the cache: {error}", index + 1));
+                cache.cache.note(format!("layer {} could not be taken from the cache: {}", index + 1, whole(&error)));
             } else {
-                cache.cache.discard(Shelf::Layers, key, &error.to_string());
+                cache.cache.discard(Shelf::Layers, key, &whole(&error));
             }
             return Ok(false);
         }
         self.writer.take_over(facts.blocks.end).map_err(|error| match error {
             error @ nex_ext4::Error::Io { .. } => ext4_error(self.options, error),
-            error => nonsense(error.to_string()),
+            error => nonsense(whole(&error)),
         })?;
         self.merge.start_layer();
         let mut applied = 0;
         for entry in entries(record, facts.blocks.clone()) {
-            let entry = entry.map_err(|error| nonsense(error.to_string()))?;
+            let entry = entry.map_err(|error| nonsense(whole(&error)))?;
             let path = entry.path.clone();
-            let contradicts = |error| nonsense(format!("'{}' {error}", path.as_bytes().escape_ascii()));
+            let contradicts = |error: MergeError| nonsense(format!("'{}' {error}", path.as_bytes().escape_ascii()));
             self.merge.apply(entry).map_err(contradicts)?;
             applied += 1;
         }
@@ -205,7 +207,7 @@ impl Build<'_> {
         if is_plain && facts.placed.entries == 0 {
             let (name, compression) = (self.image.name.clone(), summary.compression);
             let no_root = NoRoot { name, found: Instead::NoEntries, compression };
-            return Err(Error::Image(nex_image::Error::NoRoot(Box::new(no_root))));
+            return Err(nex_image::Error::NoRoot(Box::new(no_root)).into());
         }
         self.report_layer(index, &facts, false);
         Ok(facts)
@@ -227,14 +229,14 @@ impl Build<'_> {
 
     /// A layer whose bytes are not what they should be is the cause of whatever else is wrong with it.
     fn layer_error(&self, index: usize, reader: LayerReader, error: PlaceError) -> Error {
-        let PlaceError { number, path, cause } = error;
+        let PlaceError { at, cause } = error;
         let cause = match cause {
             PlaceCause::Tar(TarError::Read(cause)) => match cause.downcast::<nex_image::Error>() {
-                Ok(error) => return Error::Image(error),
+                Ok(error) => return error.into(),
                 Err(cause) => PlaceCause::Tar(TarError::Read(cause)),
             },
             PlaceCause::Tar(cause) => match reader.finish() {
-                Err(error) => return Error::Image(error),
+                Err(error) => return error.into(),
                 Ok(_) => PlaceCause::Tar(cause),
             },
             PlaceCause::Output(error @ nex_ext4::Error::Io { .. }) => return ext4_error(self.options, error),
@@ -242,6 +244,6 @@ impl Build<'_> {
         };
         let layer = &self.image.layers[index];
         let digest = layer.known_by().map_or_else(String::new, |digest| format!(" ({digest})"));
-        Error::Layer { number: index + 1, digest, cause: PlaceError { number, path, cause } }
+        Error::Layer { number: index + 1, digest, entry: at, cause }
     }
 }

@@ -2,7 +2,7 @@
 
 use nex_inspect::View;
 
-use super::users;
+use super::users::{self, NoUser};
 
 /// Whom the agent runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct OtherUser {
 
 impl AgentUser {
     /// `USER` or `USER:GROUP`, which the image has to have: not every service manager takes numbers that it does not.
-    pub(crate) fn asked(view: &dyn View, text: &str) -> Result<Self, String> {
+    pub(crate) fn asked(view: &dyn View, text: &str) -> Result<Self, NoUser> {
         let (name, group) = match text.split_once(':') {
             Some((name, group)) => (name, Some(group)),
             None => (text, None),

@@ -6,6 +6,7 @@ use nex_inspect::{View, end_of_links, is_executable};
 use super::find_init::Found;
 use super::init::{Init, PLACES};
 use super::inittab::Inittab;
+use super::users::NoUser;
 use super::{AGENT, AgentUser, Error};
 
 impl AgentUser {
@@ -17,13 +18,14 @@ impl AgentUser {
             Init::Inittab | Init::OpenRc | Init::Systemd => Self::Nex,
         };
         let Some(asked) = asked else { return Ok(usual) };
-        let refused = |why: &str| Error::AgentUser { user: nex_text::short_name(asked), why: why.into() };
-        let user = Self::asked(view, asked).map_err(|why| refused(&why))?;
+        let refused = |cause| Error::AgentUser { user: nex_text::short_name(asked), cause };
+        let unfit = |why: &str| refused(NoUser::Unfit(why.into()));
+        let user = Self::asked(view, asked).map_err(refused)?;
         match (found.init, &usual) {
             _ if user == Self::Root => Ok(user),
-            (Init::Agent, _) => Err(refused("the agent is the init, which the kernel starts as root")),
+            (Init::Agent, _) => Err(unfit("the agent is the init, which the kernel starts as root")),
             (_, Self::Root) => {
-                Err(refused("an entry of /etc/inittab has no user, and the image no start-stop-daemon to become one"))
+                Err(unfit("an entry of /etc/inittab has no user, and the image no start-stop-daemon to become one"))
             }
             _ => Ok(user),
         }

@@ -8,6 +8,7 @@ use nex_inspect::{Kind, Stat, View};
 use super::memory::Image;
 use super::{AGENT, AgentUser};
 use super::{BootScript, Error, Init, Options, Wiring, wire};
+use crate::codes::tests::said;
 
 const ALPINE_INITTAB: &str = "::sysinit:/sbin/openrc sysinit\n::sysinit:/sbin/openrc boot\n::wait:/sbin/openrc default\n\
                               tty1::respawn:/sbin/getty 38400 tty1\n#ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100\n";
@@ -273,7 +274,7 @@ fn the_boot_script_is_started_by_whom_the_image_has() {
 fn a_boot_script_that_would_not_run_is_refused() {
     let refused = |content: &str| {
         let image = Image::default().file("/bin/sh", 0o755, "\x7fELF");
-        wire(&image, &boot_script(content)).unwrap_err().to_string()
+        said(&wire(&image, &boot_script(content)).unwrap_err())
     };
     assert!(refused("echo hello\n").contains("boot.sh is a text without #!"), "{}", refused("echo hello\n"));
     assert!(refused("").contains("#!/bin/sh"));

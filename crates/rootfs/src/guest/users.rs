@@ -3,11 +3,13 @@
 //! The formats are those of passwd(5), group(5), shadow(5) and gshadow(5): lines of fields between colons.
 
 use nex_contract::may_be_asked_for;
+use nex_fault::{Code, Fault, Remedy, whole};
 use nex_inspect::{View, is_executable};
 
 use super::change::Layer;
 use super::text::{Attributes, Text};
 use super::{Error, lossy};
+use crate::codes;
 
 /// The name of the agent's user and group.
 const NAME: &[u8] = b"nex";
@@ -177,43 +179,71 @@ fn name_of(text: &Text, wanted: u32) -> Option<String> {
     text.lines().find(|line| field(line, 2).and_then(number) == Some(wanted)).and_then(|line| field(line, 0)).map(lossy)
 }
 
+/// Why a user or a group of the image is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum NoUser {
+    /// The image does not have it.
+    #[error("{file} of the image does not have '{name}'")]
+    Missing {
+        /// Where it would stand.
+        file: String,
+        /// The name.
+        name: String,
+    },
+    /// It is there, or may be, and is not to be used.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+impl Fault for NoUser {
+    fn code(&self) -> Code {
+        codes::AGENT_USER
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Missing { .. } => Some(Remedy::say("add it in a setup script")),
+            Self::Unfit(_) => None,
+        }
+    }
+}
+
 /// A user of the image by name or number: the name, the number, and the number of the user's group.
-pub(crate) fn find_user(view: &dyn View, wanted: &str) -> Result<(String, u32, u32), String> {
+pub(crate) fn find_user(view: &dyn View, wanted: &str) -> Result<(String, u32, u32), NoUser> {
     let passwd = found_in(view, b"/etc/passwd", wanted)?;
-    let gid = field(&passwd, 3).and_then(number).ok_or_else(|| "its line in /etc/passwd is damaged".to_owned())?;
+    let gid = field(&passwd, 3)
+        .and_then(number)
+        .ok_or_else(|| NoUser::Unfit("its line in /etc/passwd is damaged".to_owned()))?;
     named(&passwd).map(|(name, uid)| (name, uid, gid))
 }
 
 /// A group of the image by name or number: the name and the number.
-pub(crate) fn find_group(view: &dyn View, wanted: &str) -> Result<(String, u32), String> {
+pub(crate) fn find_group(view: &dyn View, wanted: &str) -> Result<(String, u32), NoUser> {
     found_in(view, b"/etc/group", wanted).and_then(|line| named(&line))
 }
 
 /// The line of a name or number.
-fn found_in(view: &dyn View, path: &'static [u8], wanted: &str) -> Result<Vec<u8>, String> {
-    let text = Text::load(view, path, Attributes::PUBLIC).map_err(|error| error.to_string())?;
+fn found_in(view: &dyn View, path: &'static [u8], wanted: &str) -> Result<Vec<u8>, NoUser> {
+    let text = Text::load(view, path, Attributes::PUBLIC).map_err(|error| NoUser::Unfit(whole(&error)))?;
     let by_number = || {
         let wanted = wanted.parse().ok()?;
         text.lines().find(|line| field(line, 2).and_then(number) == Some(wanted))
     };
     let line = entry(&text, wanted.as_bytes()).or_else(by_number).map(<[u8]>::to_vec);
-    let missing = || {
-        format!("{} of the image does not have '{}'; add it in a setup script", lossy(path), lossy(wanted.as_bytes()))
-    };
-    line.ok_or_else(missing)
+    line.ok_or_else(|| NoUser::Missing { file: lossy(path), name: lossy(wanted.as_bytes()) })
 }
 
 /// The name and the number in a line. The name goes into files of service managers, where it has to stay what it is.
-fn named(line: &[u8]) -> Result<(String, u32), String> {
+fn named(line: &[u8]) -> Result<(String, u32), NoUser> {
     let name = field(line, 0).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
     if name.is_empty() || name.starts_with('-') || !name.chars().all(is_plain) {
-        return Err(format!(
-            "the name '{}' has other characters than letters, digits, _ . and -",
-            lossy(name.as_bytes())
-        ));
+        let what =
+            format!("the name '{}' has other characters than letters, digits, _ . and -", lossy(name.as_bytes()));
+        return Err(NoUser::Unfit(what));
     }
-    let number = field(line, 2).and_then(number).ok_or_else(|| format!("the line of '{name}' is damaged"))?;
+    let number =
+        field(line, 2).and_then(number).ok_or_else(|| NoUser::Unfit(format!("the line of '{name}' is damaged")))?;
     Ok((name.to_owned(), number))
 }
 

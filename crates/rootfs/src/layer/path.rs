@@ -1,8 +1,10 @@
 //! Names in a layer: from the bytes of a tar header to clean components.
 
+use nex_fault::{Code, Fault};
 use thiserror::Error;
 
 use super::whiteout;
+use crate::codes;
 
 /// The longest name in a directory, in bytes (the kernel's `EXT4_NAME_LEN`).
 pub const NAME_MAX: usize = 255;
@@ -31,6 +33,12 @@ pub enum PathError {
     /// Over 4,095 bytes in all.
     #[error("is {0} bytes long; the kernel takes at most {PATH_MAX}")]
     PathTooLong(usize),
+}
+
+impl Fault for PathError {
+    fn code(&self) -> Code {
+        codes::NAME
+    }
 }
 
 impl LayerPath {

@@ -146,7 +146,7 @@ impl PlacedLayer {
         match read() {
             Ok((facts, record)) => Some(Self { entry, facts, record }),
             Err(error) => {
-                cache.discard(Shelf::Layers, key, &error.to_string());
+                cache.discard(Shelf::Layers, key, &nex_fault::whole(&error));
                 None
             }
         }

@@ -5,11 +5,13 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use nex_cancel::Workspace;
+use nex_fault::{Code, Fault, Remedy};
 use thiserror::Error;
 
 use super::error::{OutputError, Role};
 use super::target::{Target, create_in};
 use super::unfinished::{Others, Unfinished};
+use crate::codes;
 
 /// Where the image goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +60,22 @@ const OTHER_FORMS: [(&[&str], &str, &str); 14] = [
 #[derive(Debug, Error)]
 #[error(
     "the name '{}' is one for {form}, which nex does not write: an ext4 file system goes into names that end in .gz or .zst \
-     compressed, and into any other name as it is; {make}", .path.display()
+     compressed, and into any other name as it is", .path.display()
 )]
 pub struct OtherForm {
     path: PathBuf,
     form: &'static str,
     make: &'static str,
+}
+
+impl Fault for OtherForm {
+    fn code(&self) -> Code {
+        codes::OUTPUT_FORM
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(Remedy::say(self.make))
+    }
 }
 
 /// The end of a name, in small letters.

@@ -3,9 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use nex_fault::{Code, Fault, Remedy, Setting};
 use thiserror::Error;
 
-/// What a file is for: it decides how errors call it, and which flag they name.
+use crate::codes;
+
+/// What a file is for: it decides how errors call it, and which setting they name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The root filesystem.
@@ -22,10 +25,10 @@ impl Role {
         }
     }
 
-    fn flag(self) -> &'static str {
+    fn setting(self) -> Setting {
         match self {
-            Self::Image => "--output",
-            Self::HashTree => "--verity-file",
+            Self::Image => Setting::Output,
+            Self::HashTree => Setting::VerityFile,
         }
     }
 
@@ -37,10 +40,10 @@ impl Role {
         }
     }
 
-    fn other_way(self) -> &'static str {
+    fn other_way(self) -> Remedy {
         match self {
-            Self::Image => "use '--output -' and redirect",
-            Self::HashTree => "name another with --verity-file",
+            Self::Image => Remedy::say("use '").set(Setting::Output, "-").and("' and redirect"),
+            Self::HashTree => Remedy::say("name another with").choose(Setting::VerityFile),
         }
     }
 }
@@ -49,10 +52,7 @@ impl Role {
 #[derive(Debug, Error)]
 pub enum OutputError {
     /// The directory is not there.
-    #[error(
-        "the directory '{}' of the {} does not exist; create it first, or choose another with {}",
-        .directory.display(), .role.noun(), .role.flag()
-    )]
+    #[error("the directory '{}' of the {} does not exist", .directory.display(), .role.noun())]
     NoDirectory {
         /// The directory.
         directory: PathBuf,
@@ -60,10 +60,7 @@ pub enum OutputError {
         role: Role,
     },
     /// The name is a directory's.
-    #[error(
-        "the {} '{}' is a directory; name a file in it, such as '{}'",
-        .role.noun(), .path.display(), .path.join(.role.usual_name()).display()
-    )]
+    #[error("the {} '{}' is a directory", .role.noun(), .path.display())]
     IsDirectory {
         /// The directory.
         path: PathBuf,
@@ -71,10 +68,7 @@ pub enum OutputError {
         role: Role,
     },
     /// The name is that of a device, a pipe or a socket.
-    #[error(
-        "the {} '{}' is not a regular file, and nothing is written over it; {}",
-        .role.noun(), .path.display(), .role.other_way()
-    )]
+    #[error("the {} '{}' is not a regular file, and nothing is written over it", .role.noun(), .path.display())]
     NotAFile {
         /// What stands there.
         path: PathBuf,
@@ -82,15 +76,13 @@ pub enum OutputError {
         role: Role,
     },
     /// Two names for one file.
-    #[error("the output and the hash file are both '{}'; name another with --verity-file, or append it with --verity", .0.display())]
+    #[error("the output and the hash file are both '{}'", .0.display())]
     SameFile(PathBuf),
     /// Standard output is a terminal.
-    #[error(
-        "standard output is a terminal, and an image is not readable there; redirect it, or name a file with --output"
-    )]
+    #[error("standard output is a terminal, and an image is not readable there")]
     Terminal,
     /// The disk is full.
-    #[error("no space is left in '{}'; free some, or choose another place with {}", .directory.display(), .role.flag())]
+    #[error("no space is left in '{}'", .directory.display())]
     NoSpace {
         /// The directory.
         directory: PathBuf,
@@ -98,10 +90,7 @@ pub enum OutputError {
         role: Role,
     },
     /// The file system or `setrlimit(2)` sets a limit to files.
-    #[error(
-        "the {} is larger than a file may be in '{}'; raise the limit (ulimit -f), or choose another place with {}",
-        .role.noun(), .directory.display(), .role.flag()
-    )]
+    #[error("the {} is larger than a file may be in '{}'", .role.noun(), .directory.display())]
     FileTooLarge {
         /// The directory.
         directory: PathBuf,
@@ -109,7 +98,7 @@ pub enum OutputError {
         role: Role,
     },
     /// Anything else.
-    #[error("cannot write in '{}': {cause}", .place.display())]
+    #[error("cannot write in '{}'", .place.display())]
     Io {
         /// The directory, or standard output.
         place: PathBuf,
@@ -117,4 +106,40 @@ pub enum OutputError {
         #[source]
         cause: io::Error,
     },
+}
+
+impl Fault for OutputError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoDirectory { .. } => codes::OUTPUT_NO_DIRECTORY,
+            Self::IsDirectory { .. } | Self::NotAFile { .. } => codes::OUTPUT_NOT_A_FILE,
+            Self::SameFile(_) => codes::OUTPUT_SAME_FILE,
+            Self::Terminal => codes::OUTPUT_TERMINAL,
+            Self::NoSpace { .. } => codes::OUTPUT_NO_SPACE,
+            Self::FileTooLarge { .. } => codes::OUTPUT_FILE_TOO_LARGE,
+            Self::Io { .. } => codes::OUTPUT_IO,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::NoDirectory { role, .. } => {
+                Remedy::say("create it first, or choose another with").choose(role.setting())
+            }
+            Self::IsDirectory { path, role } => {
+                Remedy::say(format!("name a file in it, such as '{}'", path.join(role.usual_name()).display()))
+            }
+            Self::NotAFile { role, .. } => role.other_way(),
+            Self::SameFile(_) => Remedy::say("name another with")
+                .choose(Setting::VerityFile)
+                .and(", or append it with")
+                .allow(Setting::Verity),
+            Self::Terminal => Remedy::say("redirect it, or name a file with").choose(Setting::Output),
+            Self::NoSpace { role, .. } => Remedy::say("free some, or choose another place with").choose(role.setting()),
+            Self::FileTooLarge { role, .. } => {
+                Remedy::say("raise the limit (ulimit -f), or choose another place with").choose(role.setting())
+            }
+            Self::Io { .. } => return None,
+        })
+    }
 }

@@ -1,8 +1,10 @@
 //! Bounds on what scripts bring. Those on layers hold for both together.
 
+use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_sandbox::{Change, Kind};
 use thiserror::Error;
 
+use crate::codes;
 use crate::place::{Limits, Placed};
 
 /// What an image may have, and has.
@@ -22,17 +24,34 @@ pub struct Bounds {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TooMuch {
     /// Names.
-    #[error("with what the setup script made the image has more than {0} entries (--max-entries)")]
+    #[error("with what the setup script made the image has more than {0} entries")]
     Entries(u64),
     /// What is kept in memory.
     #[error(
-        "with what the setup script made the names, link targets and extended attributes of the image take more than {0} bytes \
-         (--max-metadata)"
+        "with what the setup script made the names, link targets and extended attributes of the image take more than {0} bytes"
     )]
     Metadata(u64),
     /// Content of files.
-    #[error("the setup script made files of more than {0} bytes (--max-unpacked)")]
+    #[error("the setup script made files of more than {0} bytes")]
     Bytes(u64),
+}
+
+impl Fault for TooMuch {
+    fn code(&self) -> Code {
+        match self {
+            Self::Entries(_) => codes::ENTRIES,
+            Self::Metadata(_) => codes::METADATA,
+            Self::Bytes(_) => codes::UNPACKED,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(Remedy::say("allow more with").raise(match self {
+            Self::Entries(_) => Setting::MaxEntries,
+            Self::Metadata(_) => Setting::MaxMetadata,
+            Self::Bytes(_) => Setting::MaxUnpacked,
+        }))
+    }
 }
 
 impl Bounds {

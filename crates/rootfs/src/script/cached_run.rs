@@ -1,6 +1,7 @@
 //! The place in the cache for what scripts change.
 
 use nex_cache::{Cache, Key};
+use nex_fault::whole;
 use nex_sandbox::World;
 
 use super::ScriptCache;
@@ -26,7 +27,7 @@ impl<'a> CachedRun<'a> {
         found
             .map_err(|error| {
                 let why = "the setup script is not kept in the cache, as not all that is mounted can be read";
-                cache.cache.note(format!("{why}: {error}"));
+                cache.cache.note(format!("{why}: {}", whole(&error)));
             })
             .ok()
     }

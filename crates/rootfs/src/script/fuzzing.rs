@@ -21,7 +21,7 @@ const MOST_DATA: u64 = 1 << 20;
 /// # Errors
 /// In words, why the record makes no sense.
 pub fn merge_record(changes: &[Vec<u8>], image: File) -> Result<(), String> {
-    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let text = |error: &dyn std::error::Error| nex_fault::whole(error);
     let mut bytes: Vec<u8> = Vec::new();
     for change in changes.iter().filter(|change| !change.is_empty()) {
         bytes.extend((change.len() as u32).to_le_bytes());

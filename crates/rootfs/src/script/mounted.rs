@@ -198,7 +198,8 @@ impl Mounted<'_, '_> {
     fn at(&self, path: &[u8], error: io::Error) -> io::Error {
         let below = std::ffi::OsStr::from_bytes(path);
         let path = if path.is_empty() { self.source.to_owned() } else { self.source.join(below) };
-        io::Error::new(error.kind(), format!("'{}': {error}", nex_text::printable(path.as_os_str().as_bytes())))
+        let path = nex_text::printable(path.as_os_str().as_bytes());
+        io::Error::new(error.kind(), format!("'{path}': {}", nex_fault::whole(&error)))
     }
 }
 

@@ -106,7 +106,7 @@ impl Record {
     pub fn get(cache: &Cache, key: &Key) -> Option<Self> {
         let entry = cache.get(Shelf::Scripts, key)?;
         let record = Self::open(&entry);
-        record.map_err(|error| cache.discard(Shelf::Scripts, key, &error.to_string())).ok()
+        record.map_err(|error| cache.discard(Shelf::Scripts, key, &nex_fault::whole(&error))).ok()
     }
 
     fn open(entry: &Entry) -> io::Result<Self> {

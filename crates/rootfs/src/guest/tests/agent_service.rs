@@ -103,7 +103,7 @@ fn an_init_has_its_arguments_by_a_shell() {
 
 #[test]
 fn what_cannot_be_is_refused() {
-    let refused = |image: Image, options: &Options| wire(&with_web(image), options).unwrap_err().to_string();
+    let refused = |image: Image, options: &Options| said(&wire(&with_web(image), options).unwrap_err());
     let unknown = refused(debian_with_systemd(), &options("/a", &[], "nobody-here"));
     assert!(unknown.contains("'nobody-here'") && unknown.contains("/etc/passwd"), "{unknown}");
     assert!(refused(debian_with_systemd(), &options("/a", &[], "web:nogroup-here")).contains("/etc/group"));
