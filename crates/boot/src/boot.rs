@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use nex_contract::{PowerOff, Word};
+use nex_contract::{Document, PowerOff, Word};
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
 use nex_guest::{Session, Setup, Step, VmmReport, Way, deadline};
 use nex_inspect::RootFs;
@@ -280,7 +280,7 @@ impl<'a> Attempt<'a> {
             stage("ready", shown.filter(|(by, _)| *by != ReadyBy::Agent).map(|(_, time)| time)),
         ];
         Report {
-            schema_version: Report::SCHEMA_VERSION,
+            schema_version: Document::Boot.schema_version(),
             file: self.options.root.display().to_string(),
             ready: shown.is_some(),
             ready_by: shown.map(|(by, _)| by),

@@ -5,14 +5,11 @@ use nex_guest::{VmmReport, Way};
 use nex_protocol::Role;
 use serde::Serialize;
 
-/// The version of this description; it grows with incompatible changes.
-const SCHEMA_VERSION: u32 = 1;
-
 /// A boot, as it went.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The version of this description.
+    /// That of [`Document::Boot`](nex_contract::Document::Boot).
     pub schema_version: u32,
     /// The root filesystem's file.
     pub file: String,
@@ -165,11 +162,6 @@ pub enum EndReport {
     Ended,
     /// It was killed.
     Killed,
-}
-
-impl Report {
-    /// The version of this description.
-    pub(crate) const SCHEMA_VERSION: u32 = SCHEMA_VERSION;
 }
 
 /// What a report calls a role.

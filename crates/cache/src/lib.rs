@@ -31,8 +31,7 @@ pub use error::{CacheError, NoRoom};
 pub use evict::Room;
 pub use key::{Key, Shelf};
 pub use manage::{
-    CacheReport, CacheUsage, CollectReport, Damage, KindUsage, Listed, SCHEMA_VERSION, VerifyReport, age, collect,
-    list, verify,
+    CacheReport, CacheUsage, CollectReport, Damage, KindUsage, Listed, VerifyReport, age, collect, list, verify,
 };
 pub use new_entry::NewEntry;
 pub use store::{Cache, CacheOptions, DEFAULT_LIMIT};

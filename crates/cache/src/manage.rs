@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nex_contract::Document;
 use nex_fault::whole;
 use nex_file::lock;
 use serde::Serialize;
@@ -14,9 +15,6 @@ use crate::error::CacheError;
 use crate::evict;
 use crate::key::Shelf;
 use crate::store::{Cache, CacheOptions};
-
-/// The version of the form of these reports.
-pub const SCHEMA_VERSION: u32 = 1;
 
 /// An entry as it is listed.
 #[derive(Clone, Debug, Serialize)]
@@ -38,7 +36,7 @@ pub struct Listed {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheReport {
-    /// [`SCHEMA_VERSION`].
+    /// That of [`Document::Cache`].
     pub schema_version: u32,
     /// The cache's directory.
     pub directory: String,
@@ -54,7 +52,7 @@ pub struct CacheReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheUsage {
-    /// [`SCHEMA_VERSION`].
+    /// That of [`Document::Cache`].
     pub schema_version: u32,
     /// The cache's directory.
     pub directory: String,
@@ -100,7 +98,7 @@ impl CacheReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CollectReport {
-    /// [`SCHEMA_VERSION`].
+    /// That of [`Document::Cache`].
     pub schema_version: u32,
     /// The cache's directory.
     pub directory: String,
@@ -116,7 +114,7 @@ pub struct CollectReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifyReport {
-    /// [`SCHEMA_VERSION`].
+    /// That of [`Document::Cache`].
     pub schema_version: u32,
     /// The cache's directory.
     pub directory: String,
@@ -161,7 +159,13 @@ pub fn list(options: &CacheOptions) -> Result<CacheReport, CacheError> {
     }
     let bytes = entries.iter().map(|entry| entry.bytes).sum();
     let directory = options.directory.display().to_string();
-    Ok(CacheReport { schema_version: SCHEMA_VERSION, directory, limit: options.limit, bytes, entries })
+    Ok(CacheReport {
+        schema_version: Document::Cache.schema_version(),
+        directory,
+        limit: options.limit,
+        bytes,
+        entries,
+    })
 }
 
 /// Removes what is over the limit, and what killed processes have left.
@@ -183,7 +187,7 @@ pub(crate) fn collect_within(patience: Duration, options: &CacheOptions) -> Resu
         removed_bytes = gone.iter().map(|room| room.bytes).sum();
         bytes = all(&cache)?.iter().map(|room| room.bytes).sum();
     }
-    Ok(CollectReport { schema_version: SCHEMA_VERSION, directory, removed, removed_bytes, bytes })
+    Ok(CollectReport { schema_version: Document::Cache.schema_version(), directory, removed, removed_bytes, bytes })
 }
 
 /// Reads every byte of a cache, and removes the entries that are damaged.
@@ -192,7 +196,7 @@ pub(crate) fn collect_within(patience: Duration, options: &CacheOptions) -> Resu
 /// When it cannot be read or changed, or not be trusted.
 pub fn verify(options: &CacheOptions) -> Result<VerifyReport, CacheError> {
     let mut report = VerifyReport {
-        schema_version: SCHEMA_VERSION,
+        schema_version: Document::Cache.schema_version(),
         directory: options.directory.display().to_string(),
         checked: 0,
         bytes: 0,

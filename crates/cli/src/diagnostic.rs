@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use nex_contract::Document;
 use nex_text::Lines;
 use serde_json::json;
 
@@ -113,7 +114,7 @@ impl Diagnostic {
         let message = nex_text::message(&self.message) + &self.below();
         let causes: Vec<_> = self.causes.iter().map(|cause| nex_text::message(cause)).collect();
         let error = json!({ "message": message, "causes": causes });
-        json::line(&json!({ "schemaVersion": nex_rootfs::SCHEMA_VERSION, "error": error })).unwrap_or_default()
+        json::line(&json!({ "schemaVersion": Document::Error.schema_version(), "error": error })).unwrap_or_default()
     }
 
     /// What an error and its sources say.

@@ -1,4 +1,5 @@
-//! What host and guest agree on: the words of the kernel's command line, the paths, and the files that tell the agent what to run.
+//! What nex and others agree on. With the guest: the words of the kernel's command line, the paths, and the files that tell the agent
+//! what to run. With the programs that call it: the versions of its documents.
 //!
 //! A [`Word`] is what the host writes on the command line and the agent reads there.
 //!
@@ -8,11 +9,14 @@
 //!
 //! Root's password in a guest is what [`Password`] makes of its field. [`Mark`] is how a host knows an agent of nex's own.
 //!
+//! [`Document`] is a kind of what nex writes for programs, with the version that both go by.
+//!
 //! [`find_program`], [`find_directory`], [`User::find`] and [`stop_signal`] say what keeps a workload from starting. The agent asks them
 //! in the guest, and nex before the guest boots.
 
 pub mod codes;
 
+mod document;
 mod image_config;
 mod json;
 mod mark;
@@ -27,6 +31,7 @@ mod variable;
 mod word;
 mod workload;
 
+pub use document::Document;
 pub use image_config::ImageConfig;
 pub use json::Json;
 pub use mark::{Mark, MarkNote, PROTOCOL};

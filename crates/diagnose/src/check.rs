@@ -44,9 +44,6 @@ use crate::rules;
 /// Where the agent stands in an image.
 const AGENT: &[u8] = nex_contract::AGENT.as_bytes();
 
-/// The version of [`Report`]'s JSON form; changes when a key changes its meaning or goes.
-pub const SCHEMA_VERSION: u32 = 1;
-
 /// What to check a root filesystem against.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {

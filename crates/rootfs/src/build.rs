@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use nex_cache::{Cache, CacheOptions};
 use nex_cancel::{Cancel, Workspace};
+use nex_contract::Document;
 use nex_ext4::Size;
 use nex_fault::{advised, whole};
 use nex_image::{BlobCache, LayerError, Progress, ReadAhead, Reference};
@@ -23,7 +24,7 @@ use crate::guest::{AgentService, BootScript, Pid1, ResolvConfSource};
 use crate::output::{Destination, HashFile, Publication, WriteBack};
 use crate::phases::Phases;
 use crate::place::Limits;
-use crate::report::{AgentServiceReport, ImageReport, Report, SCHEMA_VERSION, Usage, VerityReport};
+use crate::report::{AgentServiceReport, ImageReport, Report, Usage, VerityReport};
 use crate::script::ScriptOptions;
 use crate::verity;
 use layers::LayerCache;
@@ -221,7 +222,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         notes.extend(cache.finish());
     }
     Ok(Report {
-        schema_version: SCHEMA_VERSION,
+        schema_version: Document::RootFs.schema_version(),
         output: options.output.to_string(),
         sha256: published.sha256,
         output_bytes: published.bytes,

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use nex_contract::Document;
 use nex_ext4::{BLOCK_SIZE, Grown};
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::existing_file::ExistingFile;
 use crate::phases::Phases;
-use crate::report::{PhaseReport, SCHEMA_VERSION, Usage};
+use crate::report::{PhaseReport, Usage};
 use nex_text::human;
 
 /// How large the file is to become.
@@ -33,7 +34,7 @@ pub struct GrowOptions {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GrowReport {
-    /// [`SCHEMA_VERSION`].
+    /// That of [`Document::Grow`].
     pub schema_version: u32,
     /// The root filesystem.
     pub file: String,
@@ -68,7 +69,7 @@ pub fn grow(options: &GrowOptions) -> Result<GrowReport, Error> {
     phases.next("grow");
     let grown = editor.grow(size).map_err(|cause| file.error(cause))?;
     Ok(GrowReport {
-        schema_version: SCHEMA_VERSION,
+        schema_version: Document::Grow.schema_version(),
         file: options.file.display().to_string(),
         size: grown.size,
         before: Usage::new(grown.old_block_count, grown.old_inode_count),

@@ -54,7 +54,7 @@ pub use output::{Compression, Destination, OtherForm, OutputError, Role as Outpu
 pub use place::{EntryName, Limits, PlaceCause, PlaceError};
 pub use report::{
     AgentReport, AgentServiceReport, ChangeKind, ChangeReport, DirectoryReport, ImageReport, LayerReport, PhaseReport,
-    Report, SCHEMA_VERSION, ScriptReport, Usage, VerityReport,
+    Report, ScriptReport, Usage, VerityReport,
 };
 pub use resolve::ResolveError;
 #[doc(hidden)]

@@ -5,14 +5,11 @@ use serde::Serialize;
 
 use crate::guest::{AgentService, AgentUser, Pid1, ResolvConf};
 
-/// The version of [`Report`]'s JSON form; changes when a key changes its meaning or goes.
-pub const SCHEMA_VERSION: u32 = 1;
-
 /// What a build did. Sizes are in bytes unless the name says otherwise.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// [`SCHEMA_VERSION`].
+    /// That of [`Document::RootFs`](nex_contract::Document::RootFs).
     pub schema_version: u32,
     /// The output's name; `-` for standard output.
     pub output: String,

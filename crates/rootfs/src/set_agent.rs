@@ -7,6 +7,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use nex_contract::Document;
 use nex_ext4::reader::Inode;
 use nex_ext4::{EditError, Editor, FileType, Replaced, Timestamp};
 use nex_fault::{Code, Fault, Remedy};
@@ -22,7 +23,7 @@ use crate::error::Error;
 use crate::existing_file::ExistingFile;
 use crate::guest::{AGENT, AgentUser};
 use crate::phases::Phases;
-use crate::report::{AgentReport, PhaseReport, SCHEMA_VERSION};
+use crate::report::{AgentReport, PhaseReport};
 
 /// What to change.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub struct SetAgentOptions {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SetAgentReport {
-    /// [`SCHEMA_VERSION`].
+    /// That of [`Document::SetAgent`].
     pub schema_version: u32,
     /// The root filesystem.
     pub file: String,
@@ -143,7 +144,7 @@ pub fn set_agent(options: &SetAgentOptions) -> Result<SetAgentReport, Error> {
     };
     let replaced = replace(options, &agent, &file, &mut editor, change)?;
     Ok(SetAgentReport {
-        schema_version: SCHEMA_VERSION,
+        schema_version: Document::SetAgent.schema_version(),
         file: options.file.display().to_string(),
         agent: agent.report,
         blocks_before: replaced.old_blocks,

@@ -4,14 +4,11 @@ use nex_diagnose::console::Explanation;
 use nex_guest::{VmmReport, Way};
 use serde::Serialize;
 
-/// The version of this description; it grows with incompatible changes.
-pub const SCHEMA_VERSION: u32 = 1;
-
 /// What a run did.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The version of this description.
+    /// That of [`Document::Run`](nex_contract::Document::Run).
     pub schema_version: u32,
     /// The exit code that stands for all of it.
     pub exit_code: u8,

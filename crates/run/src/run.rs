@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nex_contract::{AGENT, PowerOff, Unstarted, Word, Workload, WorkloadSource};
+use nex_contract::{AGENT, Document, PowerOff, Unstarted, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{CheckError, CheckOptions, Finding, ImageRoot, Severity};
 use nex_guest::{DriveError, MachineOptions, Overlay, Session, Setup, VmmOptions, VmmReport, workload_drive};
@@ -14,7 +14,7 @@ use crate::command::{self, CommandError, Overrides};
 use crate::follow::{Bounds, FollowError, GuestEnd, Stop, User, follow};
 use crate::program::{OwnProgram, ProgramError};
 use crate::record::Record;
-use crate::report::{End, MemoryReport, Report, SCHEMA_VERSION, Stopped};
+use crate::report::{End, MemoryReport, Report, Stopped};
 
 /// What is run, and in what.
 #[derive(Clone, Debug)]
@@ -215,7 +215,7 @@ fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, 
     }
     let exit_code = exit_code(report.end, report.stopped);
     let mut report = Report {
-        schema_version: SCHEMA_VERSION,
+        schema_version: Document::Run.schema_version(),
         exit_code: exit_code.unwrap_or(FAILED),
         vmm: VmmReport::of(session),
         command_line: session.command_line(),

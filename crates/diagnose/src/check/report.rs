@@ -1,14 +1,15 @@
 //! The outcome of a check, for people and for programs.
 
+use nex_contract::Document;
 use nex_inspect::RootFs;
 use nex_kernel::Form;
 use serde::Serialize;
 
+use super::Findings;
 use super::files::KernelFiles;
 use super::init::Init;
 use super::program::Program;
 use super::text::shown;
-use super::{Findings, SCHEMA_VERSION};
 use crate::finding::{Finding, Severity};
 use crate::kernel::KernelFacts;
 
@@ -16,7 +17,7 @@ use crate::kernel::KernelFacts;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// [`SCHEMA_VERSION`].
+    /// That of [`Document::Check`].
     pub schema_version: u32,
     /// The image's file.
     pub file: String,
@@ -78,7 +79,7 @@ pub enum Verdict {
 impl Report {
     pub(super) fn new(file: String, size: u64) -> Self {
         let (findings, unchecked) = (Vec::new(), Vec::new());
-        let schema_version = SCHEMA_VERSION;
+        let schema_version = Document::Check.schema_version();
         Self {
             schema_version,
             file,

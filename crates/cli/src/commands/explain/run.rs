@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nex_contract::Document;
 use nex_diagnose::console::{Explanation, Known, explain};
 use nex_inspect::{RootFs, RootFsError};
-use nex_rootfs::SCHEMA_VERSION;
 use serde::Serialize;
 
 use super::args::ExplainArgs;
@@ -46,7 +46,9 @@ pub fn run(args: &ExplainArgs) -> Result<(), Diagnostic> {
     let explanation = explain(&console, &Known { image: image.as_ref(), command_line, end: None });
     let text = match args.format {
         Format::Text => render::explanation(&explanation, unread_image.as_deref()),
-        Format::Json => json::line(&Report { schema_version: SCHEMA_VERSION, explanation, unread_image })?,
+        Format::Json => {
+            json::line(&Report { schema_version: Document::Explain.schema_version(), explanation, unread_image })?
+        }
     };
     output::print("the report", &text)
 }

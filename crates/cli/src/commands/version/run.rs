@@ -1,6 +1,6 @@
 //! `nex version`: what a report of a fault has to say about the program.
 
-use nex_rootfs::SCHEMA_VERSION;
+use nex_contract::Document;
 use serde::Serialize;
 
 use super::args::VersionArgs;
@@ -21,7 +21,7 @@ struct Version {
 }
 
 const VERSION: Version = Version {
-    schema_version: SCHEMA_VERSION,
+    schema_version: Document::Version.schema_version(),
     version: env!("CARGO_PKG_VERSION"),
     commit: option_env!("NEX_BUILD_COMMIT"),
     target: env!("NEX_BUILD_TARGET"),
