@@ -127,7 +127,7 @@ fn is_tar_block(block: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use nex_fault::Fault;
+    use nex_fault::advised;
 
     use super::*;
 
@@ -161,8 +161,7 @@ mod tests {
         ] {
             let error = detect_root(start, "tar:x").and_then(|kind| begins_with_an_entry(start, "tar:x", kind));
             let error = error.expect_err("no root filesystem");
-            let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
-            let shown = format!("{error}; {}", remedy.unwrap_or_default());
+            let shown = advised(&error, |setting| format!("--{}", setting.name()));
             assert!(shown.contains(said), "{shown}");
         }
         assert_eq!(detect_root(b"\xfd7zXZ\0\0", "tar:x").expect("xz"), Compression::Xz);

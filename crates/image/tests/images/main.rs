@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use nex_fault::{Fault, whole};
+use nex_fault::{Fault, advised};
 use nex_image::{Error, Image, Limits, NoProgress, Options, Reference, open};
 use nex_registry::Digest;
 
@@ -28,8 +28,7 @@ fn open_text(text: &str) -> Result<Image, Error> {
 
 /// What a user is shown: the fact with its causes, and what to do about it, settings by the names of flags.
 fn shown(error: &dyn Fault) -> String {
-    let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
-    [Some(whole(error)), remedy].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    advised(error, |setting| format!("--{}", setting.name()))
 }
 
 /// All diff_ids of an image, computed from what was read.

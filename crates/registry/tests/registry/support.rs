@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nex_fault::{Fault, whole};
+use nex_fault::{Fault, advised};
 use nex_registry::transport::{self, CertificatePlaces, Proxies, RetryPolicy, Security, Timeouts};
 use nex_registry::{CredentialFile, CredentialPlaces, MirrorPlaces, Options, Registry, RegistryReference};
 use nex_testkit::http_server::Server;
@@ -42,8 +42,7 @@ pub fn options() -> Options {
 
 /// What a user is shown: the fact with its causes, and what to do about it, settings by the names of flags.
 pub fn shown(error: &dyn Fault) -> String {
-    let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
-    [Some(whole(error)), remedy].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    advised(error, |setting| format!("--{}", setting.name()))
 }
 
 /// A reference without a tag.
