@@ -73,24 +73,22 @@ impl Kernel {
         if bzimage::is_bzimage(&file) {
             return match bzimage::has_64_bits(&file) {
                 true => Ok(kernel(Form::BzImage, Architecture::X86_64, file)),
-                false => Err(Error::NotAKernel { found: "a kernel for x86 with 32 bits".into() }),
+                false => Err(Error::not_a_kernel("a kernel for x86 with 32 bits")),
             };
         }
         if image::is_zboot(&file) {
             if image::is_for_another(&file) {
-                return Err(Error::NotAKernel {
-                    found: "an EFI program with a kernel for another kind of processor".into(),
-                });
+                return Err(Error::not_a_kernel("an EFI program with a kernel for another kind of processor"));
             }
             return Ok(kernel(Form::Zboot, Architecture::Aarch64, file));
         }
         if Compression::of(&file) == Some(Compression::Gzip) {
             let start = beginning(&mut Compression::Gzip.open(&file, most)?)?;
             let (_, architecture) =
-                plain(&start)?.ok_or(Error::NotAKernel { found: "something compressed by gzip".into() })?;
+                plain(&start)?.ok_or_else(|| Error::not_a_kernel("something compressed by gzip"))?;
             return Ok(kernel(Form::Gzip, architecture, file));
         }
-        Err(Error::NotAKernel { found: other::what_it_is(&file) })
+        Err(other::refusal(&file))
     }
 
     /// Makes sure that the file goes as far as its own header says: one that is cut off is read by nobody to its end, and its
@@ -206,7 +204,7 @@ fn plain(file: &[u8]) -> Result<Option<(Form, Architecture)>, Error> {
             Some(EM_X86_64) => Ok(Some((Form::Vmlinux, Architecture::X86_64))),
             // Bootloaders and VMMs want an Image, but a vmlinux is what has the symbols.
             Some(EM_AARCH64) => Ok(Some((Form::Vmlinux, Architecture::Aarch64))),
-            _ => Err(Error::NotAKernel { found: "an ELF file for another kind of processor".into() }),
+            _ => Err(Error::not_a_kernel("an ELF file for another kind of processor")),
         };
     }
     Ok(image::is_image(file).then_some((Form::Image, Architecture::Aarch64)))

@@ -13,6 +13,7 @@
 //!
 //! Every number of a file is checked before it is used: a file may be anything.
 
+pub mod codes;
 pub mod cpio;
 pub mod initramfs;
 

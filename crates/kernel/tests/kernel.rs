@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use nex_fault::{Fault, Setting, Step, whole};
 use nex_kernel::{Architecture, Compression, Error, Form, Kernel, MAX_KERNEL};
 use nex_testkit::guest::Parts;
 use nex_testkit::{Result, command};
@@ -116,8 +117,8 @@ fn a_dictionary_that_takes_all_memory_is_refused() -> Result<()> {
     payload[header.end - 4..header.end].copy_from_slice(&crc.sum().to_le_bytes());
     let error = Kernel::parse(bzimage(&payload), MAX_KERNEL)
         .and_then(|kernel| kernel.unpacked().map(drop))
-        .unwrap_err()
-        .to_string();
+        .map_err(|error| whole(&error))
+        .unwrap_err();
     assert!(error.contains("xz") && error.contains("memory"), "{error}");
     Ok(())
 }
@@ -146,7 +147,10 @@ fn a_kernel_for_arm_is_understood() -> Result<()> {
 #[test]
 fn other_files_are_refused_in_words() {
     let refusal = |file: Vec<u8>| match Kernel::parse(file, MAX_KERNEL).and_then(|kernel| kernel.unpacked().map(drop)) {
-        Err(error) => error.to_string(),
+        Err(error) => match error.remedy() {
+            Some(remedy) => format!("{}; {}", whole(&error), remedy.words(|setting| setting.name().to_owned())),
+            None => whole(&error),
+        },
         Ok(()) => "it is a kernel".to_owned(),
     };
     let mut bits_32 = bzimage(b"");
@@ -232,7 +236,9 @@ fn what_unpacks_to_more_than_it_may_is_refused_and_no_more_is_unpacked() -> Resu
             assert!(seen as u64 <= MOST, "{program:?}");
             if let Err(error) = shown {
                 assert!(matches!(error, Error::UnpacksTooLarge { limit: MOST, .. }), "{error}");
-                assert!(error.to_string().contains("--max-kernel"), "{error}");
+                let remedy = error.remedy();
+                let steps: Vec<_> = remedy.iter().flat_map(|remedy| remedy.steps()).collect();
+                assert_eq!(steps, [&Step::Raise(Setting::MaxKernel)]);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use nex_fault::whole;
 use nex_kernel::{Kernel, MAX_KERNEL, Modules, ModulesError};
 use nex_testkit::guest::Parts;
 use nex_testkit::{Failure, Result, command};
@@ -92,7 +93,7 @@ fn a_directory_that_does_not_fit_is_refused() -> Result<()> {
     let Some(place) = Place::new()? else { return Ok(()) };
     let refusal = |directory: &Path, version: &str| match Modules::open(directory, Some(version), MAX_KERNEL) {
         Ok(modules) => Err(Failure::new(format!("taken: {modules:?}"))),
-        Err(error) => Ok(error.to_string()),
+        Err(error) => Ok(whole(&error)),
     };
     // By the directory, and by what it is in.
     Modules::open(&place.directory(), Some(&place.release), MAX_KERNEL)?;
@@ -104,7 +105,7 @@ fn a_directory_that_does_not_fit_is_refused() -> Result<()> {
     assert!(refusal(Path::new("/nonexistent"), "5.4.0")?.contains("cannot read '/nonexistent'"));
 
     let modules = Modules::open(&place.directory(), Some(&place.release), MAX_KERNEL)?;
-    let text = modules.in_order(&["nvme_of_mars"]).map(drop).map_err(|error| error.to_string()).unwrap_err();
+    let text = modules.in_order(&["nvme_of_mars"]).map(drop).map_err(|error| whole(&error)).unwrap_err();
     assert!(text.contains("the kernel has no nvme_of_mars"), "{text}");
     // Without the list, it may be built in.
     fs::remove_file(place.directory().join("modules.builtin"))?;

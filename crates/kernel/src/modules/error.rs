@@ -3,27 +3,29 @@
 use std::io;
 use std::path::PathBuf;
 
+use nex_fault::{Code, Fault, Remedy};
 use thiserror::Error;
+
+use crate::codes;
+use crate::error::raise;
 
 /// Why there are no modules for a guest.
 #[derive(Debug, Error)]
 pub enum ModulesError {
     /// A file or directory cannot be read.
-    #[error("cannot read '{}': {cause}", .path.display())]
+    #[error("cannot read '{}'", .path.display())]
     Read {
         /// Which.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// The directory holds no modules.
-    #[error("there are no kernel modules (*.ko) in '{}'; name the directory lib/modules/VERSION of the kernel", .0.display())]
+    #[error("there are no kernel modules (*.ko) in '{}'", .0.display())]
     None(PathBuf),
     /// The modules are those of another kernel.
-    #[error(
-        "the modules in '{}' are of the kernel {found}, and this kernel is {wanted}; name the directory lib/modules/{wanted}",
-        .directory.display()
-    )]
+    #[error("the modules in '{}' are of the kernel {found}, and this kernel is {wanted}", .directory.display())]
     OfAnother {
         /// The directory.
         directory: PathBuf,
@@ -33,15 +35,16 @@ pub enum ModulesError {
         wanted: String,
     },
     /// A module's file is damaged.
-    #[error("the kernel module '{}' cannot be unpacked: {cause}", .path.display())]
+    #[error("the kernel module '{}' cannot be unpacked", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
+        #[source]
         cause: crate::Error,
     },
     /// A module is larger than it may be.
-    #[error("the kernel module '{}' has more than {limit} bytes; one that is right and that large needs a higher --max-kernel", .path.display())]
+    #[error("the kernel module '{}' has more than {limit} bytes", .path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -50,8 +53,8 @@ pub enum ModulesError {
     },
     /// The kernel has neither built in nor as a module what a guest needs.
     #[error(
-        "the kernel has no {name}: there is no such module in '{}', and its list of what is built in lacks it; take \
-         a kernel for virtual machines", .directory.display()
+        "the kernel has no {name}: there is no such module in '{}', and its list of what is built in lacks it",
+        .directory.display()
     )]
     Lacks {
         /// The module.
@@ -66,5 +69,29 @@ impl ModulesError {
     pub(super) fn read(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         |cause| Self::Read { path, cause }
+    }
+}
+
+impl Fault for ModulesError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read { .. } => codes::MODULES_UNREADABLE,
+            Self::None(_) => codes::NO_MODULES,
+            Self::OfAnother { .. } => codes::OTHER_MODULES,
+            Self::Damaged { .. } => codes::MODULE_DAMAGED,
+            Self::TooLarge { .. } => codes::MODULE_TOO_LARGE,
+            Self::Lacks { .. } => codes::LACKS_MODULE,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::None(_) => Some(Remedy::say("name the directory lib/modules/VERSION of the kernel")),
+            Self::OfAnother { wanted, .. } => Some(Remedy::say(format!("name the directory lib/modules/{wanted}"))),
+            Self::TooLarge { .. } => Some(raise("one that is right and that large needs a higher")),
+            Self::Lacks { .. } => Some(Remedy::say("take a kernel for virtual machines")),
+            Self::Damaged { cause, .. } => cause.remedy(),
+            Self::Read { .. } => None,
+        }
     }
 }
