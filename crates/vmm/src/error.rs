@@ -1,15 +1,20 @@
 //! Why a guest does not run, in the user's terms.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
+use nex_fault::{Code, Fault, Remedy};
 use thiserror::Error;
+
+use crate::codes;
+use crate::firecracker::VARIABLE;
 
 /// Why there is no guest, or no more of it.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The VMM's program is nowhere.
-    #[error("there is no {program} on the PATH; install it (Debian and Ubuntu: apt-get install {package})")]
+    #[error("there is no {program} on the PATH")]
     Missing {
         /// Its name.
         program: String,
@@ -17,9 +22,7 @@ pub enum Error {
         package: &'static str,
     },
     /// There is no Firecracker.
-    #[error(
-        "there is no firecracker on the PATH; take a release from the Firecracker project, or name its file in NEX_FIRECRACKER"
-    )]
+    #[error("there is no firecracker on the PATH")]
     NoFirecracker,
     /// The VMM's program is older than what nex can talk to.
     #[error("'{}' is version {version}; nex needs {oldest} or later", .program.display())]
@@ -32,11 +35,12 @@ pub enum Error {
         oldest: String,
     },
     /// A VMM's program cannot be executed.
-    #[error("cannot run '{}': {cause}", .program.display())]
+    #[error("cannot run '{}'", .program.display())]
     Run {
         /// The program.
         program: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// The VMM ended before it ran the guest.
@@ -51,62 +55,66 @@ pub enum Error {
     #[error("interrupted before the guest ran")]
     Interrupted,
     /// Talking to the VMM fails.
-    #[error("cannot talk to {vmm}: {cause}")]
+    #[error("cannot talk to {vmm}")]
     Talk {
         /// The VMM.
         vmm: String,
         /// What is wrong.
+        #[source]
         cause: io::Error,
     },
     /// A file of the machine cannot be opened.
-    #[error("cannot open '{}': {cause}", .path.display())]
+    #[error("cannot open '{}'", .path.display())]
     Open {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// The kernel is none that the VMM could load.
-    #[error("the kernel '{}' does not do: {cause}", .path.display())]
+    #[error("the kernel '{}' does not do", .path.display())]
     Kernel {
         /// The kernel's file.
         path: PathBuf,
         /// What is wrong with it.
+        #[source]
         cause: nex_kernel::Error,
     },
     /// A drive that the guest shall write without changing the file cannot be copied.
-    #[error("cannot copy '{}' to '{}', where the guest shall write: {cause}; TMPDIR names another place", .path.display(), .place.display())]
+    #[error("cannot copy '{}' to '{}', where the guest shall write", .path.display(), .place.display())]
     Copy {
         /// The drive's file.
         path: PathBuf,
         /// Where the copy goes.
         place: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// QEMU has no place for what the guest writes to a drive without changing its file.
-    #[error("cannot make a temporary file in '{}': {cause}; choose another directory with TMPDIR", .place.display())]
+    #[error("cannot make a temporary file in '{}'", .place.display())]
     Temporary {
         /// Where it was to stand.
         place: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// What a VMM needs beside the machine's own files cannot be made.
-    #[error("cannot prepare the VMM's files in '{}': {cause}", .place.display())]
+    #[error("cannot prepare the VMM's files in '{}'", .place.display())]
     Prepare {
         /// Where.
         place: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// The jailer makes device nodes and mount namespaces.
-    #[error("Firecracker's jailer is root's; run nex as root, or without a jail")]
+    #[error("Firecracker's jailer is root's")]
     JailIsRoots,
     /// The jail's user would be root, or nobody.
-    #[error(
-        "a jail's user cannot be {uid}:{gid}: {why}; give it a user and a group that nobody else has, such as 1500:1500"
-    )]
+    #[error("a jail's user cannot be {uid}:{gid}: {why}")]
     NotForJails {
         /// The user.
         uid: u32,
@@ -116,7 +124,7 @@ pub enum Error {
         why: &'static str,
     },
     /// The jailer belongs to another Firecracker.
-    #[error("'{}' is version {version}, and Firecracker is {firecracker}; the two come together", .jailer.display())]
+    #[error("'{}' is version {version}, and Firecracker is {firecracker}", .jailer.display())]
     OtherJailer {
         /// The jailer.
         jailer: PathBuf,
@@ -126,7 +134,7 @@ pub enum Error {
         firecracker: String,
     },
     /// The user in the jail may not write a file that the guest shall write.
-    #[error("user {uid} with group {gid}, whom Firecracker runs as, may not write '{}'; give it to them", .path.display())]
+    #[error("user {uid} with group {gid}, whom Firecracker runs as, may not write '{}'", .path.display())]
     NotTheJails {
         /// The file.
         path: PathBuf,
@@ -136,13 +144,112 @@ pub enum Error {
         gid: u32,
     },
     /// A file that the guest shall write cannot be brought into the jail.
-    #[error("cannot link '{}' into a jail in '{}': {cause}; both must be on one file system", .path.display(), .place.display())]
+    #[error("cannot link '{}' into a jail in '{}'", .path.display(), .place.display())]
     Link {
         /// The file.
         path: PathBuf,
         /// Where jails are.
         place: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
+}
+
+impl Fault for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Missing { .. } | Self::NoFirecracker => codes::MISSING,
+            Self::TooOld { .. } | Self::OtherJailer { .. } => codes::VERSION,
+            Self::Run { .. } => codes::NOT_RUN,
+            Self::Refused { .. } => codes::REFUSED,
+            Self::Interrupted => codes::INTERRUPTED,
+            Self::Talk { .. } => codes::SILENT,
+            Self::Open { .. } => codes::UNREADABLE,
+            Self::Kernel { cause, .. } => cause.code(),
+            Self::Copy { .. } | Self::Temporary { .. } => codes::NO_PLACE,
+            Self::Prepare { .. } => codes::PREPARATION,
+            Self::JailIsRoots => codes::JAIL_NEEDS_ROOT,
+            Self::NotForJails { .. } => codes::JAIL_USER,
+            Self::NotTheJails { .. } | Self::Link { .. } => codes::JAIL_FILE,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        let words: Cow<'static, str> = match self {
+            Self::Missing { package, .. } => {
+                format!("install it (Debian and Ubuntu: apt-get install {package})").into()
+            }
+            Self::NoFirecracker => {
+                format!("take a release from the Firecracker project, or name its file in {VARIABLE}").into()
+            }
+            Self::Kernel { cause, .. } => return cause.remedy(),
+            Self::Copy { .. } => "TMPDIR names another place".into(),
+            Self::Temporary { .. } => "choose another directory with TMPDIR".into(),
+            Self::JailIsRoots => "run nex as root, or without a jail".into(),
+            Self::NotForJails { .. } => "give it a user and a group that nobody else has, such as 1500:1500".into(),
+            Self::OtherJailer { .. } => "the two come together".into(),
+            Self::NotTheJails { .. } => "give it to them".into(),
+            Self::Link { .. } => "both must be on one file system".into(),
+            Self::TooOld { .. }
+            | Self::Run { .. }
+            | Self::Refused { .. }
+            | Self::Interrupted
+            | Self::Talk { .. }
+            | Self::Open { .. }
+            | Self::Prepare { .. } => return None,
+        };
+        Some(Remedy::say(words))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use nex_fault::whole;
+
+    use super::*;
+
+    #[test]
+    fn errors_say_what_is_wrong_and_programs_learn_what_to_do() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let cases = [
+            (
+                Error::Missing { program: "qemu-system-x86_64".into(), package: "qemu-system-x86" },
+                "there is no qemu-system-x86_64 on the PATH",
+                codes::MISSING,
+                Some("install it (Debian and Ubuntu: apt-get install qemu-system-x86)"),
+            ),
+            (
+                Error::Temporary { place: "/var/tmp".into(), cause: full() },
+                "cannot make a temporary file in '/var/tmp': no storage space",
+                codes::NO_PLACE,
+                Some("choose another directory with TMPDIR"),
+            ),
+            (
+                Error::Kernel { path: "k".into(), cause: nex_kernel::Error::TooLarge { path: "k".into(), limit: 7 } },
+                "the kernel 'k' does not do: 'k' has more than 7 bytes",
+                nex_kernel::codes::TOO_LARGE,
+                Some("a kernel that is right and that large needs a higher --max-kernel"),
+            ),
+            (
+                Error::Refused { vmm: "QEMU 7".into(), said: "no PVH".into() },
+                "QEMU 7 refuses the machine: no PVH",
+                codes::REFUSED,
+                None,
+            ),
+        ];
+        for (error, fact, code, remedy) in cases {
+            assert_eq!((whole(&error).as_str(), error.code()), (fact, code));
+            let words = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+            assert_eq!(words.as_deref(), remedy, "{fact}");
+        }
+    }
+
+    #[test]
+    fn codes_are_unique() {
+        let ids: BTreeSet<_> = codes::ALL.iter().map(|code| code.id()).collect();
+        assert!(ids.len() == codes::ALL.len() && ids.iter().all(|id| id.starts_with("vmm-")), "{ids:?}");
+    }
 }

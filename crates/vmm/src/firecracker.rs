@@ -46,7 +46,7 @@ use crate::vmm::Vmm;
 /// The programs' names, and the variable that names another Firecracker.
 const PROGRAM: &str = "firecracker";
 const JAILER: &str = "jailer";
-const VARIABLE: &str = "NEX_FIRECRACKER";
+pub const VARIABLE: &str = "NEX_FIRECRACKER";
 /// The first release with all that is asked for: a source of random numbers.
 const OLDEST: (u32, u32) = (1, 4);
 /// How long Firecracker may take until it listens, and for each answer.

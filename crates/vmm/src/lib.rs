@@ -7,6 +7,8 @@
 //! A guest is one process of its VMM, whose standard input and output are the guest's console. It ends with its
 //! [`Guest`], and with the process that started it, whatever ends that, but not with a thread ([`nex_process::Parent`]).
 
+pub mod codes;
+
 mod advisory;
 mod error;
 mod firecracker;

@@ -101,7 +101,7 @@ fn what_it_refuses_is_refused_in_its_words() -> Result<()> {
             let mut machine = machine(&kernel);
             change(&mut machine);
             match program.start(&machine) {
-                Err(error) => Ok(error.to_string()),
+                Err(error) => Ok(nex_fault::whole(&error)),
                 Ok(_) => Err(Failure::new("it runs")),
             }
         };
@@ -134,7 +134,7 @@ fn what_it_refuses_is_refused_in_its_words() -> Result<()> {
 
 #[test]
 fn a_program_that_is_not_firecracker_is_none() -> Result<()> {
-    let refusal = |program: &str| Firecracker::at(program.as_ref()).map_err(|error| error.to_string());
+    let refusal = |program: &str| Firecracker::at(program.as_ref()).map_err(|error| nex_fault::whole(&error));
     let missing = Firecracker::at("/missing/firecracker".as_ref());
     assert!(matches!(missing, Err(Error::Run { .. })));
     let text = refusal("/bin/true").err().unwrap_or_default();
@@ -148,7 +148,7 @@ fn a_program_that_is_not_firecracker_is_none() -> Result<()> {
     program::write(&old, "#!/bin/sh\n[ \"$1\" = --version ] && echo v1.9.0 && exit\necho no luck >&2\nexit 1\n")?;
     let (_directory, kernel) = tiny(Then::Hang)?;
     let text = match Firecracker::at(&old)?.start(&machine(kernel)) {
-        Err(error) => error.to_string(),
+        Err(error) => nex_fault::whole(&error),
         Ok(_) => String::new(),
     };
     assert!(text.ends_with("refuses the machine: no luck"), "{text}");

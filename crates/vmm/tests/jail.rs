@@ -154,7 +154,8 @@ fn what_cannot_be_jailed_is_refused_in_words() -> Result<()> {
     let disk = directory.path().join("disk");
     fs::write(&disk, vec![0; 1 << 20])?;
     machine.drives.push(drive(disk, Access::Write));
-    let refusal = |machine: &Machine| jailed.start(machine).err().map(|error| error.to_string()).unwrap_or_default();
+    let refusal =
+        |machine: &Machine| jailed.start(machine).err().map(|error| nex_fault::whole(&error)).unwrap_or_default();
     let text = refusal(&machine);
     assert!(text.contains(&format!("user {USER}")) && text.contains("may not write"), "{text}");
     machine.drives.clear();
@@ -166,7 +167,8 @@ fn what_cannot_be_jailed_is_refused_in_words() -> Result<()> {
     let other = directory.path().join("jailer");
     program::write(&other, "#!/bin/sh\necho Jailer v1.0.0\n")?;
     let Some(program) = firecracker::real()? else { return Ok(()) };
-    let text = Firecracker::at(&program)?.jailed(Jail::new(other, USER, GROUP)).err().map(|error| error.to_string());
+    let text =
+        Firecracker::at(&program)?.jailed(Jail::new(other, USER, GROUP)).err().map(|error| nex_fault::whole(&error));
     assert!(text.as_deref().is_some_and(|text| text.contains("is version 1.0.0")), "{text:?}");
     assert_eq!(Firecracker::at(&program)?.jailer(), firecracker::jailer()?);
     Ok(())
@@ -277,7 +279,7 @@ fn nobody_is_jailed_as_root_or_nobody() -> Result<()> {
         [(0, 0, "is root"), (0, GROUP, "is root"), (USER, 0, "root's"), (u32::MAX, GROUP, "nobody's")]
     {
         let refused = Firecracker::at(&program)?.jailed(Jail::new(jailer.clone(), uid, gid));
-        let text = refused.err().map(|error| error.to_string()).unwrap_or_default();
+        let text = refused.err().map(|error| nex_fault::whole(&error)).unwrap_or_default();
         assert!(text.contains(&format!("{uid}:{gid}")) && text.contains(words), "{text}");
     }
     Ok(())

@@ -30,8 +30,8 @@ fn a_guest_writes_its_console_and_its_panic_ends_it() -> Result<()> {
 #[test]
 fn a_machine_that_qemu_refuses_is_refused_in_its_words() -> Result<()> {
     let refusal = |machine: Machine| match qemu()?.start(&machine) {
-        Err(error @ Error::Refused { .. }) => Ok(error.to_string()),
-        Err(error) => Err(Failure::new(format!("another error: {error}"))),
+        Err(error @ Error::Refused { .. }) => Ok(nex_fault::whole(&error)),
+        Err(error) => Err(Failure::new(format!("another error: {}", nex_fault::whole(&error)))),
         Ok(_) => Err(Failure::new("it runs")),
     };
     let text = refusal(machine("/nonexistent/kernel"))?;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use nex_fault::Remedy;
 use nex_kernel::{Architecture, Form, Kernel};
 
 use super::room::Room;
@@ -14,13 +15,13 @@ pub fn hand_over(machine: &Machine, room: &mut impl Room, interrupt: Interrupt<'
     let trouble = |cause| Error::Kernel { path: machine.kernel.clone(), cause };
     let kernel = Kernel::read(&machine.kernel, machine.max_kernel).map_err(trouble)?;
     if kernel.architecture() != machine.architecture {
-        let found = "a kernel for another kind of processor".into();
-        return Err(trouble(nex_kernel::Error::NotAKernel { found }));
+        return Err(trouble(nex_kernel::Error::not_a_kernel("a kernel for another kind of processor")));
     }
     let unpacked = kernel.unpacked().map_err(trouble)?;
     if machine.architecture == Architecture::Aarch64 && unpacked.starts_with(b"\x7fELF") {
-        let found = "a vmlinux, of which Firecracker loads none for ARM: take arch/arm64/boot/Image".into();
-        return Err(trouble(nex_kernel::Error::NotAKernel { found }));
+        let found = "a vmlinux, of which Firecracker loads none for ARM".into();
+        let remedy = Some(Remedy::say("take arch/arm64/boot/Image"));
+        return Err(trouble(nex_kernel::Error::NotAKernel { found, remedy }));
     }
     match unpacked {
         Cow::Borrowed(_) if matches!(kernel.form(), Form::Vmlinux | Form::Image) => {

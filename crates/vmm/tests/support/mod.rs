@@ -58,7 +58,7 @@ pub fn read_until(guest: &mut Guest, text: &str) -> Result<String> {
 
 /// A guest lives on when the thread has ended that started it, and ends with who owns it.
 pub fn outlives_its_thread(vmm: impl Vmm + Send + 'static, kernel: PathBuf) -> Result<()> {
-    let start = move || vmm.start(&machine(kernel)).map_err(|error| error.to_string());
+    let start = move || vmm.start(&machine(kernel)).map_err(|error| nex_fault::whole(&error));
     let started = thread::spawn(start).join().map_err(|_| Failure::new("the thread panicked"))?;
     let mut guest = started.map_err(Failure::new)?;
     // Long enough for the kernel's signal.
