@@ -10,6 +10,8 @@
 //! The kernel reads no superblock: what stands there comes to it in a table. See
 //! <https://docs.kernel.org/admin-guide/device-mapper/verity.html>.
 
+pub mod codes;
+
 mod superblock;
 mod table;
 

@@ -1,8 +1,9 @@
 //! The superblock before a tree.
 
+use nex_fault::{Code, Fault};
 use sha2::{Digest, Sha256};
 
-use crate::{BLOCK_SIZE, RootHash};
+use crate::{BLOCK_SIZE, RootHash, codes};
 
 /// The first bytes.
 const SIGNATURE: &[u8; 8] = b"verity\0\0";
@@ -40,6 +41,15 @@ pub enum NotATree {
     /// It is one of another form.
     #[error("the hash tree is of another form than nex makes: it has {0}")]
     Form(&'static str),
+}
+
+impl Fault for NotATree {
+    fn code(&self) -> Code {
+        match self {
+            Self::Signature => codes::NO_TREE,
+            Self::Form(_) => codes::OTHER_FORM,
+        }
+    }
 }
 
 impl Superblock {
@@ -104,6 +114,15 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], NotATree> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_tell_what_is_no_tree_from_one_of_another_form() {
+        let form = NotATree::Form("another version");
+        assert_eq!(form.to_string(), "the hash tree is of another form than nex makes: it has another version");
+        let ids = [NotATree::Signature, form].map(|error| error.code().id());
+        assert_eq!(ids, ["verity-no-tree", "verity-other-form"]);
+        assert_eq!(codes::ALL.len(), ids.len());
+    }
 
     #[test]
     fn what_is_written_is_read_and_nothing_else() {
