@@ -3,16 +3,24 @@
 use std::io;
 
 use nex_ext4::reader::Error;
+use nex_fault::{Code, Fault, Remedy, whole};
+
+use crate::codes;
 
 /// Why a file, or a part of it, cannot be read as a root filesystem.
 #[derive(Debug, thiserror::Error)]
 pub enum RootFsError {
     /// The host does not give the bytes.
-    #[error("{0}")]
+    #[error(transparent)]
     Host(#[from] io::Error),
     /// It holds no ext4.
-    #[error("{0}")]
-    NotExt4(String),
+    #[error("{what}")]
+    NotExt4 {
+        /// What it is instead.
+        what: String,
+        /// How to get at a root filesystem by it.
+        remedy: Option<Remedy>,
+    },
     /// The file ends before the file system does.
     #[error("the file has {length} bytes, and the file system in it {size}")]
     CutOff {
@@ -33,10 +41,42 @@ impl From<Error> for RootFsError {
     fn from(error: Error) -> Self {
         match error {
             Error::Io(cause) => Self::Host(cause),
-            Error::NotExt4 | Error::JournalDevice => Self::NotExt4(error.to_string()),
+            Error::NotExt4 | Error::JournalDevice => Self::NotExt4 { what: whole(&error), remedy: None },
             Error::CutOff { length, size } => Self::CutOff { length, size },
-            Error::Unsupported { .. } | Error::OverBudget { .. } => Self::Unsupported(error.to_string()),
-            error => Self::Damaged(error.to_string()),
+            Error::Unsupported { .. } | Error::OverBudget { .. } => Self::Unsupported(whole(&error)),
+            error => Self::Damaged(whole(&error)),
         }
+    }
+}
+
+impl Fault for RootFsError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Host(_) => codes::UNREADABLE,
+            Self::NotExt4 { .. } => codes::NOT_EXT4,
+            Self::CutOff { .. } => codes::CUT_OFF,
+            Self::Damaged(_) => codes::DAMAGED,
+            Self::Unsupported(_) => codes::UNSUPPORTED,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::NotExt4 { remedy, .. } => remedy.clone(),
+            Self::Host(_) | Self::CutOff { .. } | Self::Damaged(_) | Self::Unsupported(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique() {
+        let ids: BTreeSet<_> = codes::ALL.iter().map(|code| code.id()).collect();
+        assert!(ids.len() == codes::ALL.len() && ids.iter().all(|id| id.starts_with("root-")), "{ids:?}");
     }
 }

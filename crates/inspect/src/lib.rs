@@ -3,6 +3,8 @@
 //! A [`View`] is any root filesystem to be looked at: a tree in memory, or a file. [`RootFs`] is one in its ext4 file, opened
 //! once, read without a mount and without trust; [`ReaderView`] is one that somebody else reads already.
 
+pub mod codes;
+
 mod disk;
 mod error;
 mod other;

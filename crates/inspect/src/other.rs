@@ -2,33 +2,36 @@
 
 use std::io;
 
+use nex_fault::{Remedy, Setting};
 use nex_file::kind::{self, FileKind, Format};
 
 use crate::disk::Disk;
+use crate::error::RootFsError;
 
 /// The least that holds a superblock.
 const LEAST: u64 = 2048;
 
 /// Says what a file without an ext4 superblock is.
-pub(crate) fn what_it_is(disk: &Disk) -> io::Result<String> {
+pub(crate) fn refusal(disk: &Disk) -> io::Result<RootFsError> {
+    let plain = |what: String| RootFsError::NotExt4 { what, remedy: None };
     if disk.length() < LEAST {
-        return Ok(format!("it has {} bytes, too few for a file system", disk.length()));
+        return Ok(plain(format!("it has {} bytes, too few for a file system", disk.length())));
     }
     let mut start = vec![0; kind::START];
     let length = disk.start(0, &mut start)?;
     start.truncate(length);
     Ok(match kind::of(&start) {
-        Some(kind) => in_words(kind),
-        None if start.iter().all(|&byte| byte == 0) => "it begins with zeros".into(),
-        None => "no ext4 superblock stands at byte 1024".into(),
+        Some(kind) => of_kind(kind),
+        None if start.iter().all(|&byte| byte == 0) => plain("it begins with zeros".into()),
+        None => plain("no ext4 superblock stands at byte 1024".into()),
     })
 }
 
-fn in_words(kind: &FileKind) -> String {
+fn of_kind(kind: &FileKind) -> RootFsError {
     let remedy = match kind.format {
-        Format::Tar => Some("make a root filesystem of it: nex rootfs --image tar:FILE".into()),
-        Format::BootSector => Some("give the partition with the root filesystem alone".into()),
-        _ => kind.remedy(),
+        Format::Tar => Some(Remedy::say("make a root filesystem of it: nex rootfs").set(Setting::Image, "tar:FILE")),
+        Format::BootSector => Some(Remedy::say("give the partition with the root filesystem alone")),
+        _ => kind.remedy().map(Remedy::say),
     };
-    format!("it is {}{}", kind.what, remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default())
+    RootFsError::NotExt4 { what: format!("it is {}", kind.what), remedy }
 }

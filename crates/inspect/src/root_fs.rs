@@ -134,7 +134,7 @@ pub fn read_superblock(file: File) -> Result<Superblock, RootFsError> {
 
 fn superblock(disk: &Disk) -> Result<Superblock, RootFsError> {
     match Superblock::read(disk) {
-        Err(Error::NotExt4) => Err(RootFsError::NotExt4(other::what_it_is(disk)?)),
+        Err(Error::NotExt4) => Err(other::refusal(disk)?),
         result => Ok(result?),
     }
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nex_inspect::{Kind, RootFs, RootFsError, View};
+use nex_fault::{Fault, whole};
+use nex_inspect::{Kind, RootFs, RootFsError, View, codes};
 use nex_testkit::command;
 
 /// An ext4 image of a tree, made by mke2fs.
@@ -86,18 +87,25 @@ fn what_is_missing_behind_damage_is_told_apart() {
 #[test]
 fn files_that_hold_no_ext4_are_named() {
     let directory = tempfile::tempdir().expect("a directory");
-    let cases: [(&str, Vec<u8>, &str); 5] = [
-        ("empty", Vec::new(), "too few"),
-        ("zeros", vec![0; 8192], "begins with zeros"),
-        ("gzip", [&[0x1f, 0x8b, 8, 0][..], &[7; 4096]].concat(), "gunzip"),
-        ("table", [vec![1; 510], vec![0x55, 0xaa], vec![2; 4096]].concat(), "partition table"),
-        ("text", b"text ".repeat(1000), "no ext4 superblock"),
+    let mut tar = vec![0; 4096];
+    tar[257..262].copy_from_slice(b"ustar");
+    let partition = "give the partition with the root filesystem alone";
+    let cases: [(&str, Vec<u8>, &str, Option<&str>); 6] = [
+        ("empty", Vec::new(), "too few", None),
+        ("zeros", vec![0; 8192], "begins with zeros", None),
+        ("gzip", [&[0x1f, 0x8b, 8, 0][..], &[7; 4096]].concat(), "gzip", Some("unpack it first: gunzip FILE")),
+        ("table", [vec![1; 510], vec![0x55, 0xaa], vec![2; 4096]].concat(), "partition table", Some(partition)),
+        ("text", b"text ".repeat(1000), "no ext4 superblock", None),
+        ("tar", tar, "tar", Some("make a root filesystem of it: nex rootfs --image tar:FILE")),
     ];
-    for (name, bytes, expected) in cases {
+    for (name, bytes, expected, remedy) in cases {
         let path = directory.path().join(name);
         fs::write(&path, bytes).expect("writable");
-        let error = open(&path).err().expect("no image").to_string();
-        assert!(error.contains(expected), "{name}: {error}");
+        let error = open(&path).err().expect("no image");
+        assert!(whole(&error).contains(expected), "{name}: {error}");
+        assert_eq!(error.code(), codes::NOT_EXT4);
+        let words = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+        assert_eq!(words.as_deref(), remedy, "{name}");
     }
 }
 
