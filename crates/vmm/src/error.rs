@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use nex_fault::{Code, Fault, Remedy};
+use nex_file::way::WayError;
 use thiserror::Error;
 
 use crate::codes;
@@ -110,6 +111,15 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// The way to the place of the jails is not root's alone, or there is none.
+    #[error("cannot prepare the VMM's files in '{}'", .place.display())]
+    Way {
+        /// Where.
+        place: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        cause: WayError,
+    },
     /// The jailer makes device nodes and mount namespaces.
     #[error("Firecracker's jailer is root's")]
     JailIsRoots,
@@ -168,7 +178,7 @@ impl Fault for Error {
             Self::Open { .. } => codes::UNREADABLE,
             Self::Kernel { cause, .. } => cause.code(),
             Self::Copy { .. } | Self::Temporary { .. } => codes::NO_PLACE,
-            Self::Prepare { .. } => codes::PREPARATION,
+            Self::Prepare { .. } | Self::Way { .. } => codes::PREPARATION,
             Self::JailIsRoots => codes::JAIL_NEEDS_ROOT,
             Self::NotForJails { .. } => codes::JAIL_USER,
             Self::NotTheJails { .. } | Self::Link { .. } => codes::JAIL_FILE,
@@ -184,6 +194,7 @@ impl Fault for Error {
                 format!("take a release from the Firecracker project, or name its file in {VARIABLE}").into()
             }
             Self::Kernel { cause, .. } => return cause.remedy(),
+            Self::Way { cause, .. } => return cause.remedy(),
             Self::Copy { .. } => "TMPDIR names another place".into(),
             Self::Temporary { .. } => "choose another directory with TMPDIR".into(),
             Self::JailIsRoots => "run nex as root, or without a jail".into(),

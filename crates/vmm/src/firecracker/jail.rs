@@ -115,9 +115,9 @@ impl Cell {
         let name = program.file_name().unwrap_or_default().to_owned();
         let place = jail.base.join(&name);
         let owner = Owner { uid: jail.uid, gid: jail.gid };
+        // Root goes by paths from here on, and so does the jailer: nobody else may lead them elsewhere.
+        let reached = way::open(&place, Missing::Made).map_err(|cause| Error::Way { place: place.clone(), cause })?;
         let make = || {
-            // Root goes by paths from here on, and so does the jailer: nobody else may lead them elsewhere.
-            let reached = way::open(&place, Missing::Made).map_err(io::Error::other)?;
             let place = reached.ok_or(io::ErrorKind::NotFound)?.path;
             let notes = remove_abandoned(&place, &name);
             let directory = private::temporary_directory(&place, PREFIX)?;
