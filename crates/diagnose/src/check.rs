@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use nex_ext4::FileType;
 use nex_ext4::reader::{Recovery, Superblock};
+use nex_fault::{Code, Fault, Remedy, whole};
 use nex_inspect::{RootFs, RootFsError, read_superblock};
 use nex_program::Processor;
 
@@ -38,8 +39,8 @@ pub use report::{Report, Unchecked, Verdict};
 
 use files::KernelFiles;
 
-use crate::finding::{Finding, Rule};
-use crate::rules;
+use crate::finding::{Finding, Rule, with_remedy};
+use crate::{codes, rules};
 
 /// Where the agent stands in an image.
 const AGENT: &[u8] = nex_contract::AGENT.as_bytes();
@@ -69,16 +70,33 @@ impl Default for CheckOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// A file cannot be read.
-    #[error("cannot read '{}': {cause}", .path.display())]
+    #[error("cannot read '{}'", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// The configuration is none.
-    #[error("'{}' has no CONFIG_ line; give the .config that the kernel was built with", .0.display())]
+    #[error("'{}' has no CONFIG_ line", .0.display())]
     NoConfig(PathBuf),
+}
+
+impl Fault for CheckError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read { .. } => codes::UNREADABLE,
+            Self::NoConfig(_) => codes::NO_CONFIG,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Read { .. } => None,
+            Self::NoConfig(_) => Some(Remedy::say("give the .config that the kernel was built with")),
+        }
+    }
 }
 
 /// What has been found out so far.
@@ -192,7 +210,7 @@ fn report_on(path: &Path, length: u64, kernel: Option<&KernelFiles>) -> Report {
 fn check_kernel_form<'a>(files: Option<&'a KernelFiles>, findings: &mut Findings) -> Option<&'a KernelFiles> {
     let files = files?;
     let Err(cause) = &files.kernel else { return Some(files) };
-    let evidence = format!("{}: {cause}", files.path.display());
+    let evidence = format!("{}: {}", files.path.display(), with_remedy(cause));
     findings.report(&rules::NO_KERNEL, evidence, "give a vmlinux, a bzImage, or the Image of arm64");
     None
 }
@@ -231,9 +249,9 @@ fn check_image(
         Some(RootFsError::Unsupported(why)) => findings.leave_out(CONTENT, why),
         // What looks like damage may be what the journal would put right.
         Some(error) if unread.is_some() => {
-            findings.leave_out(CONTENT, format!("its journal waits for its replay, and before that {error}"));
+            findings.leave_out(CONTENT, format!("its journal waits for its replay, and before that {}", whole(&error)));
         }
-        Some(error) => report_damage(&error.to_string(), image.path(), findings),
+        Some(error) => report_damage(&whole(&error), image.path(), findings),
     }
 }
 
@@ -244,7 +262,7 @@ fn unread_journal(recovery: &Recovery) -> Option<String> {
         Recovery::WithoutFastCommits => {
             Some("the kernel replays its fast commits (fast_commit), and nex does not".into())
         }
-        Recovery::Failed(error) => Some(format!("it cannot be replayed: {error}")),
+        Recovery::Failed(error) => Some(format!("it cannot be replayed: {}", whole(error))),
     }
 }
 
@@ -295,11 +313,12 @@ fn check_content(
 fn report_unread(error: RootFsError, path: &Path, findings: &mut Findings) -> Result<(), CheckError> {
     match error {
         RootFsError::Host(cause) => return Err(CheckError::Read { path: path.into(), cause }),
-        RootFsError::NotExt4(evidence) => {
+        RootFsError::NotExt4 { .. } => {
+            let evidence = with_remedy(&error);
             findings.report(&rules::NOT_EXT4, evidence, "give the ext4 file that nex rootfs or mke2fs makes");
         }
         RootFsError::CutOff { .. } => {
-            findings.report(&rules::EXT4_CUT_OFF, error.to_string(), "copy or make the file again");
+            findings.report(&rules::EXT4_CUT_OFF, whole(&error), "copy or make the file again");
         }
         RootFsError::Damaged(evidence) => report_damage(&evidence, path, findings),
         RootFsError::Unsupported(why) => findings.leave_out("the file system and what is in it", why),

@@ -1,5 +1,6 @@
 //! What was found out, in the form in which everything is.
 
+use nex_fault::{Fault, advised};
 use serde::Serialize;
 
 /// How bad a finding is.
@@ -43,4 +44,9 @@ impl Finding {
     pub fn new(rule: &Rule, evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { id: rule.id, severity: rule.severity, evidence: evidence.into(), remedy: remedy.into() }
     }
+}
+
+/// An error as a finding has it: whole, and with what to do. Findings speak the command line's language.
+pub(crate) fn with_remedy(error: &dyn Fault) -> String {
+    advised(error, |setting| format!("--{}", setting.name()))
 }

@@ -8,6 +8,8 @@ use std::path::Path;
 use nex_kernel::{Compression, Error, Form, Kernel};
 use nex_program::Processor;
 
+use crate::finding::with_remedy;
+
 pub use config::{Config, Setting};
 
 /// What a kernel's file tells.
@@ -45,11 +47,11 @@ impl KernelFacts {
         let (config, unread) = match kernel.windows(|window| search.look(&window)) {
             Ok(()) => (search.found(), None),
             Err(error @ Error::UnpacksTooLarge { .. }) => return Err(error),
-            Err(error) => (None, Some(error.to_string())),
+            Err(error) => (None, Some(with_remedy(&error))),
         };
         let release = kernel.release().ok().flatten();
         if release.is_none() && kernel.form() == Form::Vmlinux {
-            return Err(Error::NotAKernel { found: "an ELF file without a kernel's release in it".into() });
+            return Err(Error::not_a_kernel("an ELF file without a kernel's release in it"));
         }
         let processor = Processor::for_architecture(kernel.architecture().oci_name());
         Ok(Self { form: kernel.form(), compression: kernel.compression(), processor, release, config, unread })

@@ -4,6 +4,7 @@
 //! [`check`] looks at a root filesystem before it boots, and [`console`] at what a guest has written.
 
 mod check;
+pub mod codes;
 pub mod console;
 mod feature;
 mod finding;
