@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use nex_contract::{BINARY_FILE, DRIVE_LABEL, Json, WORKLOAD_FILE, Workload};
 use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
+use nex_fault::{Code, Fault, Remedy};
 use nex_file::kind::Format;
 
+use crate::codes;
 use crate::proc_fd::path_of;
 
 /// The label of a drive that keeps what guests write.
@@ -39,41 +41,67 @@ impl UnnamedDrive {
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
     /// There is no place for it.
-    #[error("cannot make a temporary file in '{}': {cause}; choose another directory with TMPDIR", .directory.display())]
+    #[error("cannot make a temporary file in '{}'", .directory.display())]
     Temporary {
         /// Where it was to stand.
         directory: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// The file that was asked for cannot be made.
-    #[error("cannot make '{}': {cause}", .path.display())]
+    #[error("cannot make '{}'", .path.display())]
     Create {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// The file that is there will not do.
-    #[error("cannot use the drive '{}': {cause}", .path.display())]
+    #[error("cannot use the drive '{}'", .path.display())]
     Open {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// What is there is no drive of ours: it may be a root filesystem, or somebody's data.
     #[error(
-        "'{}' is not a drive that nex has made for changes: no ext4 file system with the label {OVERLAY_LABEL}; name a file that is not there yet, or give an ext4 of your own that label: e2label FILE {OVERLAY_LABEL}",
+        "'{}' is not a drive that nex has made for changes: no ext4 file system with the label {OVERLAY_LABEL}",
         .0.display()
     )]
     NotOurs(PathBuf),
     /// The program cannot be read.
-    #[error("cannot read the program: {0}")]
-    Program(io::Error),
+    #[error("cannot read the program")]
+    Program(#[source] io::Error),
     /// The drive cannot be written.
-    #[error("cannot write a drive for the guest: {0}")]
+    #[error("cannot write a drive for the guest")]
     Write(#[from] nex_ext4::Error),
+}
+
+impl Fault for DriveError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Temporary { .. } => codes::NO_PLACE,
+            Self::Create { .. } => codes::DRIVE_NOT_MADE,
+            Self::Open { .. } | Self::Program(_) => codes::UNREADABLE,
+            Self::NotOurs(_) => codes::NOT_A_DRIVE,
+            Self::Write(cause) => cause.code(),
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Temporary { .. } => Some(Remedy::say("choose another directory with TMPDIR")),
+            Self::NotOurs(_) => Some(Remedy::say(format!(
+                "name a file that is not there yet, or give an ext4 of your own that label: e2label FILE {OVERLAY_LABEL}"
+            ))),
+            Self::Write(cause) => cause.remedy(),
+            Self::Create { .. } | Self::Open { .. } | Self::Program(_) => None,
+        }
+    }
 }
 
 /// Makes a drive with a workload's description and, where the workload brings one, its program. The same bytes each time.

@@ -3,9 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_kernel::ModulesError;
 use thiserror::Error;
 
+use crate::codes;
 use crate::drive::DriveError;
 use crate::root_fs::RootError;
 use crate::verity::VerityError;
@@ -14,11 +16,12 @@ use crate::verity::VerityError;
 #[derive(Debug, Error)]
 pub enum Error {
     /// A file cannot be read.
-    #[error("cannot read '{}': {cause}", .path.display())]
+    #[error("cannot read '{}'", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// The root filesystem is none.
@@ -28,23 +31,25 @@ pub enum Error {
     #[error(transparent)]
     Kernel(nex_kernel::Error),
     /// The kernel's file is something else.
-    #[error("cannot boot '{}': {cause}", .path.display())]
+    #[error("cannot boot '{}'", .path.display())]
     NoKernel {
         /// The file.
         path: PathBuf,
         /// What it is.
+        #[source]
         cause: nex_kernel::Error,
     },
     /// The kernel's file is not whole.
-    #[error("cannot boot '{}': {cause}; copy or download it again", .path.display())]
+    #[error("cannot boot '{}'", .path.display())]
     CutOff {
         /// The file.
         path: PathBuf,
         /// What is missing.
+        #[source]
         cause: nex_kernel::Error,
     },
     /// The kernel would not take all of its command line.
-    #[error("the kernel's command line would have {bytes} bytes, and kernels take {most}; shorten what --append gives")]
+    #[error("the kernel's command line would have {bytes} bytes, and kernels take {most}")]
     CommandLine {
         /// Its length.
         bytes: usize,
@@ -56,15 +61,11 @@ pub enum Error {
     Modules(#[from] ModulesError),
     /// An initramfs is needed, and there is no init for it.
     #[error(
-        "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and there is none beside nex; \
-         name one with --agent, or bring an initramfs with --initrd"
+        "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and there is none beside nex"
     )]
     NoAgent,
     /// The agent does not run on this kernel.
-    #[error(
-        "the agent '{}' for the initramfs is {found}, and the kernel is for {wanted}; name a nex-agent for it with --agent",
-        .path.display()
-    )]
+    #[error("the agent '{}' for the initramfs is {found}, and the kernel is for {wanted}", .path.display())]
     OtherAgent {
         /// The agent.
         path: PathBuf,
@@ -74,10 +75,7 @@ pub enum Error {
         wanted: &'static str,
     },
     /// The agent for the initramfs is somebody else's.
-    #[error(
-        "the agent '{}' for the initramfs {why}; name a nex-agent with --agent, or bring an initramfs of your own with --initrd",
-        .path.display()
-    )]
+    #[error("the agent '{}' for the initramfs {why}", .path.display())]
     ForeignAgent {
         /// The agent.
         path: PathBuf,
@@ -85,12 +83,10 @@ pub enum Error {
         why: String,
     },
     /// QEMU does not find the kernel's entry.
-    #[error(
-        "QEMU cannot boot the vmlinux '{}': it has no PVH entry (CONFIG_PVH=y); take the bzImage of the same build", .0.display()
-    )]
+    #[error("QEMU cannot boot the vmlinux '{}': it has no PVH entry (CONFIG_PVH=y)", .0.display())]
     NoEntry(PathBuf),
     /// The file's form is one that no VMM here takes.
-    #[error("no VMM here boots '{}', which is {form}; {remedy}", .path.display())]
+    #[error("no VMM here boots '{}', which is {form}", .path.display())]
     Form {
         /// The kernel.
         path: PathBuf,
@@ -106,25 +102,25 @@ pub enum Error {
     #[error(transparent)]
     Drive(#[from] DriveError),
     /// No memory for the initramfs.
-    #[error("cannot keep the initramfs in memory: {0}")]
-    Memory(io::Error),
+    #[error("cannot keep the initramfs in memory")]
+    Memory(#[source] io::Error),
     /// The VMM does not run the guest.
     #[error(transparent)]
     Vmm(#[from] nex_vmm::Error),
     /// The console cannot be read.
-    #[error("cannot follow the guest: {0}")]
-    Follow(io::Error),
+    #[error("cannot follow the guest")]
+    Follow(#[source] io::Error),
     /// KVM was asked for, and it does not work.
-    #[error("KVM does not work here: {0}; without --accel kvm the guest is emulated")]
+    #[error("KVM does not work here: {0}")]
     NoKvm(String),
     /// Firecracker has no emulation.
-    #[error("Firecracker runs guests with KVM alone; for an emulated one there is --vmm qemu")]
+    #[error("Firecracker runs guests with KVM alone")]
     NoEmulation,
     /// A jail was asked for, and it is not Firecracker's.
-    #[error("only Firecracker can be jailed; leave --jail-user out, or take --vmm firecracker")]
+    #[error("only Firecracker can be jailed")]
     OnlyFirecracker,
     /// A jail was asked for.
-    #[error("there is no jailer beside firecracker, nor on the PATH; name it with --jailer")]
+    #[error("there is no jailer beside firecracker, nor on the PATH")]
     NoJailer,
 }
 
@@ -132,5 +128,118 @@ impl Error {
     /// Whether the guest was given up before it ran, because the interrupt came.
     pub const fn is_interrupted(&self) -> bool {
         matches!(self, Self::Vmm(nex_vmm::Error::Interrupted))
+    }
+}
+
+impl Fault for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read { .. } => codes::UNREADABLE,
+            Self::Root(error) => error.code(),
+            Self::Kernel(cause) | Self::NoKernel { cause, .. } | Self::CutOff { cause, .. } => cause.code(),
+            Self::CommandLine { .. } => codes::COMMAND_LINE,
+            Self::Modules(error) => error.code(),
+            Self::NoAgent => codes::NO_AGENT,
+            Self::OtherAgent { .. } | Self::ForeignAgent { .. } => codes::OTHER_AGENT,
+            Self::NoEntry(_) | Self::Form { .. } => codes::KERNEL_FORM,
+            Self::Verity(error) => error.code(),
+            Self::Drive(error) => error.code(),
+            Self::Memory(_) => codes::NO_MEMORY,
+            Self::Vmm(error) => error.code(),
+            Self::Follow(_) => codes::NOT_FOLLOWED,
+            Self::NoKvm(_) => codes::NO_KVM,
+            Self::NoEmulation | Self::OnlyFirecracker => codes::OTHER_VMM,
+            Self::NoJailer => nex_vmm::codes::MISSING,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Root(error) => return error.remedy(),
+            Self::Kernel(cause) | Self::NoKernel { cause, .. } => return cause.remedy(),
+            Self::Modules(error) => return error.remedy(),
+            Self::Verity(error) => return error.remedy(),
+            Self::Drive(error) => return error.remedy(),
+            Self::Vmm(error) => return error.remedy(),
+            Self::CutOff { .. } => Remedy::say("copy or download it again"),
+            Self::CommandLine { .. } => Remedy::say("shorten what").lower(Setting::Append).and("gives"),
+            Self::NoAgent => Remedy::say("name one with")
+                .choose(Setting::Agent)
+                .and(", or bring an initramfs with")
+                .choose(Setting::Initrd),
+            Self::OtherAgent { .. } => Remedy::say("name a nex-agent for it with").choose(Setting::Agent),
+            Self::ForeignAgent { .. } => Remedy::say("name a nex-agent with")
+                .choose(Setting::Agent)
+                .and(", or bring an initramfs of your own with")
+                .choose(Setting::Initrd),
+            Self::NoEntry(_) => Remedy::say("take the bzImage of the same build"),
+            Self::Form { remedy, .. } => Remedy::say(*remedy),
+            Self::NoKvm(_) => Remedy::say("without").omit(Setting::Accel).and("kvm the guest is emulated"),
+            Self::NoEmulation => Remedy::say("for an emulated one there is").set(Setting::Vmm, "qemu"),
+            Self::OnlyFirecracker => {
+                Remedy::say("leave").omit(Setting::JailUser).and("out, or take").set(Setting::Vmm, "firecracker")
+            }
+            Self::NoJailer => Remedy::say("name it with").choose(Setting::Jailer),
+            Self::Read { .. } | Self::Memory(_) | Self::Follow(_) => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use nex_fault::advised;
+
+    use super::*;
+
+    #[test]
+    fn errors_say_what_is_wrong_and_programs_learn_what_to_do() {
+        let damaged = nex_kernel::Error::Damaged { what: "it ends before the end of its segments" };
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let (cut_off, temporary) = (
+            Error::CutOff { path: "vmlinux".into(), cause: damaged },
+            Error::Drive(DriveError::Temporary { directory: "/tmp".into(), cause: full }),
+        );
+        let cases = [
+            (
+                cut_off,
+                "cannot boot 'vmlinux': the kernel's file is damaged: it ends before the end of its segments; copy or download it again",
+                nex_kernel::codes::DAMAGED,
+            ),
+            (
+                temporary,
+                "cannot make a temporary file in '/tmp': no storage space; choose another directory with TMPDIR",
+                codes::NO_PLACE,
+            ),
+            (
+                Error::NoAgent,
+                "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and there is none beside nex; \
+                 name one with --agent, or bring an initramfs with --initrd",
+                codes::NO_AGENT,
+            ),
+            (
+                Error::NoKvm("no /dev/kvm".into()),
+                "KVM does not work here: no /dev/kvm; without --accel kvm the guest is emulated",
+                codes::NO_KVM,
+            ),
+            (
+                VerityError::NoTree { path: "root.ext4".into(), why: nex_verity::NotATree::Signature }.into(),
+                "cannot use 'root.ext4' for dm-verity: there is no hash tree of dm-verity; name the root filesystem that nex rootfs \
+                 --verity has made, or the file of --verity-file",
+                nex_verity::codes::NO_TREE,
+            ),
+        ];
+        for (error, line, code) in cases {
+            let said = advised(&error, |setting| format!("--{}", setting.name()));
+            assert_eq!((said.as_str(), error.code()), (line, code));
+        }
+    }
+
+    #[test]
+    fn codes_are_unique() {
+        let ids: BTreeSet<_> = codes::ALL.iter().map(|code| code.id()).collect();
+        let is_ours = |id: &&str| id.starts_with("guest-") || id.starts_with("verity-");
+        assert!(ids.len() == codes::ALL.len() && ids.iter().all(is_ours), "{ids:?}");
     }
 }

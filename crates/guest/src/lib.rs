@@ -7,6 +7,8 @@
 //! [`Setup::new`] makes sure of what the guest is made of, [`Setup::start`] chooses who runs it, and a [`Session`] gives what the guest
 //! says.
 
+pub mod codes;
+
 mod agent_channel;
 mod choice;
 mod deadline;

@@ -1,8 +1,10 @@
 //! The root filesystem, as a guest wants it: an ext4 file system from the first byte on.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use nex_fault::{Code, Fault, Remedy};
 use nex_file::kind::{self, FileKind, Format};
 use thiserror::Error;
 
@@ -10,21 +12,40 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum RootError {
     /// It cannot be read.
-    #[error("cannot read '{}': {cause}", .path.display())]
+    #[error("cannot read '{}'", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// It holds something else.
-    #[error("'{}' is no root filesystem that a guest can have: {why}", .path.display())]
+    #[error("'{}' is no root filesystem that a guest can have: {what}", .path.display())]
     Other {
         /// The file.
         path: PathBuf,
-        /// What it is, and what to do.
-        why: String,
+        /// What it is.
+        what: Cow<'static, str>,
+        /// What to do.
+        remedy: Remedy,
     },
+}
+
+impl Fault for RootError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read { .. } => nex_inspect::codes::UNREADABLE,
+            Self::Other { .. } => nex_inspect::codes::NOT_EXT4,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Read { .. } => None,
+            Self::Other { remedy, .. } => Some(remedy.clone()),
+        }
+    }
 }
 
 /// Makes sure that a file or a block device holds a root filesystem.
@@ -38,13 +59,8 @@ pub fn check(path: &Path) -> Result<(), RootError> {
     if Format::Ext4.matches(&head) {
         return Ok(());
     }
-    Err(RootError::Other { path: path.into(), why: what_it_is(&head) })
-}
-
-/// What a file is that holds no ext4, and what to do.
-fn what_it_is(head: &[u8]) -> String {
-    let kind = kind::of(head);
-    let what = kind.map_or("it has no ext4 superblock".into(), |kind| format!("it is {}", kind.what));
-    let remedy = kind.and_then(FileKind::remedy);
-    format!("{what}; {}", remedy.as_deref().unwrap_or("make one with nex rootfs"))
+    let kind = kind::of(&head);
+    let what = kind.map_or("it has no ext4 superblock".into(), |kind| format!("it is {}", kind.what).into());
+    let remedy = kind.and_then(FileKind::remedy).unwrap_or_else(|| "make one with nex rootfs".into());
+    Err(RootError::Other { path: path.into(), what, remedy: Remedy::say(remedy) })
 }

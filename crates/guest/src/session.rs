@@ -242,7 +242,7 @@ fn start(mut choice: Choice, machine: &Machine, interrupt: Interrupt<'_>) -> Res
     match choice.vmm.start_unless(&agent_channel::with_port(&*choice.vmm, machine), interrupt) {
         Ok(guest) => Ok((choice, guest)),
         Err(error) if choice.may_fall_back() && !interrupt.has_come() => {
-            choice.fall_back(&error.to_string(), machine.architecture)?;
+            choice.fall_back(&nex_fault::whole(&error), machine.architecture)?;
             let guest = choice.vmm.start_unless(&agent_channel::with_port(&*choice.vmm, machine), interrupt)?;
             Ok((choice, guest))
         }

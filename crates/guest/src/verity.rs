@@ -5,9 +5,12 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_inspect::read_superblock;
 use nex_verity::{BLOCK_SIZE, NotATree, RootHash, SUPERBLOCK_SIZE, Superblock, Table};
 use nex_vmm::{Access, Machine};
+
+use crate::codes;
 
 /// The module that checks.
 pub const MODULE: &str = "dm_verity";
@@ -27,25 +30,27 @@ pub struct Verity {
 #[derive(Debug, thiserror::Error)]
 pub enum VerityError {
     /// A file cannot be read.
-    #[error("cannot read '{}': {cause}", .path.display())]
+    #[error("cannot read '{}'", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// There is no tree in the file.
-    #[error("cannot use '{}' for --verity: {why}; name the root filesystem that nex rootfs --verity has made, or the file of --verity-file", .path.display())]
+    #[error("cannot use '{}' for dm-verity", .path.display())]
     NoTree {
         /// The file.
         path: PathBuf,
         /// What it is.
+        #[source]
         why: NotATree,
     },
     /// The tree is another root filesystem's.
     #[error(
-        "the hash tree in '{}' is for {tree} blocks, and the file system in '{}' has {file_system}: they are not of one build; name the \
-         tree that was made with this root filesystem", .hashes.display(), .root.display()
+        "the hash tree in '{}' is for {tree} blocks, and the file system in '{}' has {file_system}: they are not of one build",
+        .hashes.display(), .root.display()
     )]
     Other {
         /// The file with the tree.
@@ -59,7 +64,7 @@ pub enum VerityError {
     },
     /// The tree is not all there.
     #[error(
-        "the hash tree in '{}' ends at byte {wanted}, and the file at {length}: it was cut off, as by a copy that did not end; copy or          make it again", .path.display()
+        "the hash tree in '{}' ends at byte {wanted}, and the file at {length}: it was cut off, as by a copy that did not end", .path.display()
     )]
     CutOff {
         /// The file with the tree.
@@ -79,6 +84,32 @@ pub enum VerityError {
         /// What was asked for.
         wanted: RootHash,
     },
+}
+
+impl Fault for VerityError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read { .. } => codes::UNREADABLE,
+            Self::NoTree { why, .. } => why.code(),
+            Self::Other { .. } => codes::OTHER_TREE,
+            Self::CutOff { .. } => codes::TREE_CUT_OFF,
+            Self::RootHash { .. } => codes::ROOT_HASH,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::NoTree { .. } => Some(
+                Remedy::say("name the root filesystem that nex rootfs")
+                    .allow(Setting::Verity)
+                    .and("has made, or the file of")
+                    .choose(Setting::VerityFile),
+            ),
+            Self::Other { .. } => Some(Remedy::say("name the tree that was made with this root filesystem")),
+            Self::CutOff { .. } => Some(Remedy::say("copy or make it again")),
+            Self::Read { .. } | Self::RootHash { .. } => None,
+        }
+    }
 }
 
 /// A tree that goes with its root filesystem.

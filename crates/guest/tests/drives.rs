@@ -73,7 +73,7 @@ fn an_overlay_drive_is_empty_and_as_large_as_was_asked_for() -> Result<()> {
     assert!(fs::read(&path)? == fs::read(overlay_drive(256 << 20)?.path())?, "the bytes differ");
 
     let small = directory.path().join("small.ext4");
-    let error = create_overlay_drive(&small, 4096).err().map(|error| error.to_string()).unwrap_or_default();
+    let error = create_overlay_drive(&small, 4096).err().map(|error| nex_fault::whole(&error)).unwrap_or_default();
     assert!(error.contains("cannot write a drive for the guest"), "{error}");
     assert!(!small.exists());
     Ok(())

@@ -67,8 +67,8 @@ fn a_tree_that_is_not_the_image_s_is_refused_before_the_boot() -> Result<()> {
         nex::fails(&mut boot, place.directory.path(), words)
     };
     // Its tree stands in a file of its own.
-    fails(&["--verity", "rootfs.ext4"], &["rootfs.ext4' for --verity", "no hash tree", "--verity-file"])?;
-    fails(&["--verity", "short"], &["short' for --verity", "no hash tree"])?;
+    fails(&["--verity", "rootfs.ext4"], &["rootfs.ext4' for dm-verity", "no hash tree", "--verity-file"])?;
+    fails(&["--verity", "short"], &["short' for dm-verity", "no hash tree"])?;
     fails(&["--verity", "none"], &["none'", "No such file"])?;
     fails(&["--verity", "tree.verity", "--root-hash", &wrong_hash], &["tree.verity'", &root_hash, &wrong_hash])?;
     let tree = fs::read(place.path("tree.verity"))?;

@@ -1,0 +1,34 @@
+//! Why there is no guest, for programs.
+
+nex_fault::codes! {
+    /// A file of the guest cannot be read.
+    UNREADABLE = "guest-unreadable";
+    /// The kernel's command line would be longer than kernels take.
+    COMMAND_LINE = "guest-command-line";
+    /// The guest's initramfs needs an agent, and there is none.
+    NO_AGENT = "guest-no-agent";
+    /// The agent for the initramfs is for another kind of processor, or is not one of this nex.
+    OTHER_AGENT = "guest-other-agent";
+    /// No VMM here takes a kernel's file of this form.
+    KERNEL_FORM = "guest-kernel-form";
+    /// There is no memory for the initramfs.
+    NO_MEMORY = "guest-no-memory";
+    /// The guest cannot be followed any more.
+    NOT_FOLLOWED = "guest-not-followed";
+    /// KVM does not work here.
+    NO_KVM = "guest-no-kvm";
+    /// What was asked for is not what the chosen VMM does.
+    OTHER_VMM = "guest-other-vmm";
+    /// There is no place for a drive that goes with the guest.
+    NO_PLACE = "guest-no-place";
+    /// A drive's file cannot be made.
+    DRIVE_NOT_MADE = "guest-drive-not-made";
+    /// The file that is to keep a guest's changes is no drive for that.
+    NOT_A_DRIVE = "guest-not-a-drive";
+    /// The hash tree belongs to another root filesystem.
+    OTHER_TREE = "verity-other-tree";
+    /// The hash tree's file ends before the tree does.
+    TREE_CUT_OFF = "verity-cut-off";
+    /// The hash tree has another root hash than the one that was asked for.
+    ROOT_HASH = "verity-root-hash";
+}
