@@ -2,6 +2,8 @@
 //!
 //! [`boot`] does all of it: `nex_guest` launches the guest, and what comes of it is the [`Report`].
 
+pub mod codes;
+
 mod agent;
 mod boot;
 mod error;
