@@ -107,6 +107,8 @@ settings! {
     Reserved = "reserved";
     /// The guest's name servers.
     ResolvConf = "resolv-conf";
+    /// Whether a program is started again.
+    Restart = "restart";
     /// The most memory that a setup script may take.
     ScriptMemory = "script-memory";
     /// The network of the setup script.

@@ -2,8 +2,10 @@
 
 use nex_contract::{IMAGE_FILE, ImageConfig, Pid1, Restart, Workload};
 use nex_diagnose::ImageRoot;
+use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_inspect::View;
 
+use crate::codes;
 use crate::program::OwnProgram;
 
 /// What the user asks for.
@@ -27,20 +29,36 @@ pub struct Overrides {
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// The image's configuration cannot be read, or is something else.
-    #[error(
-        "{IMAGE_FILE} of the image is no image's configuration: {0}; make the root filesystem again with nex rootfs"
-    )]
+    #[error("{IMAGE_FILE} of the image is no image's configuration: {0}")]
     Configuration(String),
     /// Nobody names a program.
-    #[error(
-        "the image names no program (no entrypoint and no command); name a BINARY, or one of the image: -- /bin/sh -c 'uname -a'"
-    )]
+    #[error("the image names no program (no entrypoint and no command)")]
     Nothing,
     /// Who would start it again is gone.
-    #[error(
-        "the image's program is process 1 in this root filesystem (--pid1 image), and the guest ends with it; leave --restart out"
-    )]
+    #[error("the image's program is process 1 in this root filesystem, and the guest ends with it")]
     Restart,
+}
+
+impl Fault for CommandError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Configuration(_) => codes::CONFIGURATION,
+            Self::Nothing => codes::NO_PROGRAM,
+            Self::Restart => codes::RESTART,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Configuration(_) => Remedy::say("make the root filesystem again with nex rootfs"),
+            Self::Nothing => Remedy::say("name a BINARY, or one of the image: -- /bin/sh -c 'uname -a'"),
+            Self::Restart => Remedy::say("leave")
+                .omit(Setting::Restart)
+                .and("out, or make the root filesystem without")
+                .omit(Setting::Pid1)
+                .and("image"),
+        })
+    }
 }
 
 /// What the image says about its workload; nothing, where nex has not made the root filesystem.

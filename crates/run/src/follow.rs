@@ -4,10 +4,12 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use nex_fault::{Code, Fault, Remedy};
 use nex_guest::{Session, Step, VmmReport, deadline};
 use nex_protocol::Item;
 use nex_vmm::Ending;
 
+use crate::codes;
 use crate::record::Record;
 use crate::report::Stopped;
 use crate::streams::Streams;
@@ -42,11 +44,28 @@ pub enum FollowError {
     #[error(transparent)]
     Guest(#[from] nex_guest::Error),
     /// It is not known whether the guest shall end.
-    #[error("cannot wait for signals: {0}")]
-    Stop(io::Error),
+    #[error("cannot wait for signals")]
+    Stop(#[source] io::Error),
     /// Nobody takes the output.
-    #[error("cannot hand on what the program writes: {0}")]
-    Output(io::Error),
+    #[error("cannot hand on what the program writes")]
+    Output(#[source] io::Error),
+}
+
+impl Fault for FollowError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Guest(error) => error.code(),
+            Self::Stop(_) => codes::SIGNALS,
+            Self::Output(_) => codes::OUTPUT,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Guest(error) => error.remedy(),
+            Self::Stop(_) | Self::Output(_) => None,
+        }
+    }
 }
 
 /// Who may ask for a guest's end.

@@ -6,7 +6,10 @@
 //!
 //! [`run`] does all of it.
 
+pub mod codes;
+
 mod command;
+mod error;
 mod follow;
 mod program;
 mod record;
@@ -16,8 +19,9 @@ mod streams;
 mod tail;
 
 pub use command::{CommandError, Overrides};
+pub use error::{Error, FAILED};
 pub use follow::{Bounds, FollowError, Stop, User};
 pub use program::ProgramError;
 pub use report::{End, MemoryReport, Missing, Report, Stopped, Times};
-pub use run::{Error, FAILED, Options, run};
+pub use run::{Options, run};
 pub use streams::Streams;

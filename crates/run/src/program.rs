@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 
 use nex_contract::{BINARY_FILE, NOT_EXECUTABLE, NOT_FOUND};
 use nex_diagnose::runs;
+use nex_fault::{Code, Fault, Remedy};
 use nex_inspect::View;
 use nex_program::{Libc, Missing, NotAProgram, Processor, Program, ReadError};
 use nex_vmm::Architecture;
+
+use crate::codes;
 
 /// A program of this machine, for a guest.
 #[derive(Debug)]
@@ -24,32 +27,34 @@ pub struct OwnProgram {
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// There is no such file.
-    #[error("there is no program '{}' on this machine; for one of the image, leave BINARY out: -- {}", .0.display(), .0.display())]
+    #[error("there is no program '{}' on this machine", .0.display())]
     NotFound(PathBuf),
     /// It is a directory, a device or a pipe.
-    #[error("'{}' is not a regular file; name a program for the guest", .0.display())]
+    #[error("'{}' is not a regular file", .0.display())]
     NotAFile(PathBuf),
     /// Nobody may execute it.
-    #[error("'{path}' is not executable; chmod +x '{path}'", path = .0.display())]
+    #[error("'{}' is not executable", .0.display())]
     NotExecutable(PathBuf),
     /// It is no program, or cannot be read.
-    #[error("'{}' is no program: {cause}; name a static Linux binary", .path.display())]
+    #[error("'{}' is no program", .path.display())]
     NotAProgram {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        #[source]
         cause: NotAProgram,
     },
     /// It cannot be read.
-    #[error("cannot read '{}': {cause}", .path.display())]
+    #[error("cannot read '{}'", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's word for it.
+        #[source]
         cause: io::Error,
     },
     /// It is for another kind of processor than the kernel.
-    #[error("'{}' is for {found}, but the kernel is for {wanted}; build it for {wanted}", .path.display())]
+    #[error("'{}' is for {found}, but the kernel is for {wanted}", .path.display())]
     Processor {
         /// The file.
         path: PathBuf,
@@ -59,7 +64,7 @@ pub enum ProgramError {
         wanted: &'static str,
     },
     /// The root filesystem lacks what it needs.
-    #[error("'{}' needs what the image lacks: {}; {libc}; build it static{}", .path.display(), join(.missing), target(*.processor))]
+    #[error("'{}' needs what the image lacks: {}; {libc}", .path.display(), join(.missing))]
     Missing {
         /// The file.
         path: PathBuf,
@@ -71,7 +76,7 @@ pub enum ProgramError {
         processor: Processor,
     },
     /// The root filesystem lacks what runs the script.
-    #[error("'{}' is a script for {interpreter}, which the image lacks; use an image that has it, or a static binary", .path.display())]
+    #[error("'{}' is a script for {interpreter}, which the image lacks", .path.display())]
     Interpreter {
         /// The file.
         path: PathBuf,
@@ -79,8 +84,51 @@ pub enum ProgramError {
         interpreter: String,
     },
     /// A file of the image cannot be read.
-    #[error("cannot read {} of the image, which the program needs", .0.path)]
-    Image(#[from] ReadError),
+    #[error("cannot read {path} of the image, which the program needs")]
+    Image {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl From<ReadError> for ProgramError {
+    fn from(error: ReadError) -> Self {
+        Self::Image { path: error.path, cause: error.source }
+    }
+}
+
+impl Fault for ProgramError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NotFound(_) => codes::NOT_FOUND,
+            Self::NotAFile(_) | Self::NotExecutable(_) => codes::NOT_EXECUTABLE,
+            Self::NotAProgram { cause, .. } => cause.code(),
+            Self::Read { .. } | Self::Image { .. } => codes::UNREADABLE,
+            Self::Processor { .. } => codes::PROCESSOR,
+            Self::Missing { .. } | Self::Interpreter { .. } => codes::LACKS,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::NotFound(path) => {
+                Remedy::say(format!("for one of the image, leave BINARY out: -- {}", path.display()))
+            }
+            Self::NotAFile(_) => Remedy::say("name a program for the guest"),
+            Self::NotExecutable(path) => Remedy::say(format!("chmod +x '{}'", path.display())),
+            Self::NotAProgram { cause, .. } => {
+                let other = "name a static Linux binary";
+                cause.remedy().map_or_else(|| Remedy::say(other), |remedy| remedy.and(format!("; or {other}")))
+            }
+            Self::Processor { wanted, .. } => Remedy::say(format!("build it for {wanted}")),
+            Self::Missing { processor, .. } => Remedy::say(format!("build it static{}", target(*processor))),
+            Self::Interpreter { .. } => Remedy::say("use an image that has it, or a static binary"),
+            Self::Read { .. } | Self::Image { .. } => return None,
+        })
+    }
 }
 
 impl ProgramError {

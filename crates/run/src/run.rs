@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use nex_contract::{AGENT, Document, PowerOff, Unstarted, Word, Workload, WorkloadSource};
+use nex_contract::{AGENT, Document, PowerOff, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
-use nex_diagnose::{CheckError, CheckOptions, Finding, ImageRoot, Severity};
-use nex_guest::{DriveError, MachineOptions, Overlay, Session, Setup, VmmOptions, VmmReport, workload_drive};
-use nex_inspect::{RootFs, RootFsError};
+use nex_diagnose::{CheckOptions, Finding, ImageRoot, Severity};
+use nex_guest::{MachineOptions, Overlay, Session, Setup, VmmOptions, VmmReport, workload_drive};
+use nex_inspect::RootFs;
 use nex_program::{Processor, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
 
-use crate::command::{self, CommandError, Overrides};
+use crate::command::{self, Overrides};
+use crate::error::{Error, FAILED};
 use crate::follow::{Bounds, FollowError, GuestEnd, Stop, User, follow};
-use crate::program::{OwnProgram, ProgramError};
+use crate::program::OwnProgram;
 use crate::record::Record;
 use crate::report::{End, MemoryReport, Report, Stopped};
 
@@ -33,85 +34,6 @@ pub struct Options {
     pub check: bool,
     /// How long it may take.
     pub bounds: Bounds,
-}
-
-/// Why there is no guest to report on.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The root filesystem cannot be read.
-    #[error("cannot read '{}': {cause}", .path.display())]
-    Root {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: RootFsError,
-    },
-    /// The root filesystem cannot be checked.
-    #[error(transparent)]
-    Check(#[from] CheckError),
-    /// It would not come up.
-    #[error("'{}' does not come up with '{}': {}; --no-check tries it all the same", .root.display(), .kernel.display(), told(.findings))]
-    Contract {
-        /// The root filesystem.
-        root: PathBuf,
-        /// The kernel.
-        kernel: PathBuf,
-        /// What speaks against it.
-        findings: Vec<Finding>,
-    },
-    /// Its agent is not nex's own, or not one that this nex understands.
-    #[error(
-        "nex run cannot use the agent of '{}': {} {why}, and nobody else would run the program there and tell of it; give it \
-         nex's own: nex rootfs set-agent {} NEX-AGENT; --no-check tries it all the same",
-        .root.display(), AGENT, nex_text::shell_word(.root)
-    )]
-    Agent {
-        /// The root filesystem.
-        root: PathBuf,
-        /// What its agent is.
-        why: String,
-    },
-    /// It is not known what to run.
-    #[error(transparent)]
-    Command(#[from] CommandError),
-    /// The program would not start.
-    #[error(transparent)]
-    Program(#[from] ProgramError),
-    /// The agent would not start the program.
-    #[error("the program cannot be started in '{}': {why}; --no-check tries it all the same", .root.display())]
-    Unstarted {
-        /// The root filesystem.
-        root: PathBuf,
-        /// Why.
-        why: Unstarted,
-    },
-    /// A drive cannot be made.
-    #[error(transparent)]
-    Drive(#[from] DriveError),
-    /// The guest cannot be made or started.
-    #[error(transparent)]
-    Guest(#[from] nex_guest::Error),
-    /// A signal of this number came before the guest ran.
-    #[error("ended by signal {0} before the guest ran")]
-    Stopped(u8),
-    /// The guest cannot be followed.
-    #[error(transparent)]
-    Follow(#[from] FollowError),
-}
-
-/// nex or the guest failed, in docker's words.
-pub const FAILED: u8 = nex_contract::NOT_STARTED;
-
-impl Error {
-    /// The exit code for it.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Program(error) => error.exit_code(),
-            Self::Unstarted { why, .. } => why.code,
-            Self::Stopped(signal) => End::Signal(*signal).exit_code(),
-            _ => FAILED,
-        }
-    }
 }
 
 /// Runs a program in a guest, and hands on what it writes.
@@ -196,11 +118,6 @@ fn check_start(options: &Options, setup: &Setup, workload: &Workload, root: &Roo
         None => Ok(()),
         Some(obstacle) => Err(Error::Unstarted { root: options.root.clone(), why: obstacle.unstarted().clone() }),
     }
-}
-
-fn told(findings: &[Finding]) -> String {
-    let told = findings.iter().map(|finding| format!("{} ({}); {}", finding.evidence, finding.id, finding.remedy));
-    told.collect::<Vec<_>>().join("; ")
 }
 
 fn open(path: &Path) -> Result<RootFs, Error> {

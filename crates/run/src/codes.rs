@@ -1,0 +1,30 @@
+//! Why a program does not run in a guest, for programs.
+
+nex_fault::codes! {
+    /// The root filesystem would not come up with this kernel.
+    CONTRACT = "run-contract";
+    /// The root filesystem's agent is not one that this nex understands.
+    AGENT = "run-agent";
+    /// The image's configuration is damaged, or something else.
+    CONFIGURATION = "run-configuration";
+    /// Neither the user nor the image names a program.
+    NO_PROGRAM = "run-no-program";
+    /// The program is process 1, and nobody would start it again.
+    RESTART = "run-restart";
+    /// A signal came before the guest ran.
+    STOPPED = "run-stopped";
+    /// Signals cannot be waited for.
+    SIGNALS = "run-signals";
+    /// The program's output cannot be handed on.
+    OUTPUT = "run-output";
+    /// There is no such program on this machine.
+    NOT_FOUND = "run-program-not-found";
+    /// The program is no regular file, or nobody may execute it.
+    NOT_EXECUTABLE = "run-program-not-executable";
+    /// The program, or a file of the image that it needs, cannot be read.
+    UNREADABLE = "run-program-unreadable";
+    /// The program is for another kind of processor than the kernel.
+    PROCESSOR = "run-program-processor";
+    /// The image lacks what the program needs: its loader, libraries, or what runs a script.
+    LACKS = "run-program-lacks";
+}
