@@ -1,7 +1,7 @@
 //! Whether the root filesystem's agent can tell that its guest is up, before anybody waits for that.
 
 use nex_contract::AGENT;
-use nex_inspect::RootFs;
+use nex_guest::Root;
 use nex_program::Speech;
 
 use crate::error::Error;
@@ -9,9 +9,9 @@ use crate::options::Options;
 use crate::ready::ReadyWhen;
 
 /// Refuses a root filesystem whose guest nobody would know to be up. One that cannot be read is left to the guest's kernel.
-pub(crate) fn check(options: &Options) -> Result<(), Error> {
+pub(crate) fn check(options: &Options, file: &Root) -> Result<(), Error> {
     let path = &options.root;
-    let Ok(root) = RootFs::open(path) else { return Ok(()) };
+    let Ok(root) = file.read() else { return Ok(()) };
     let speech = Speech::of(&root, AGENT.as_bytes());
     if root.take_trouble().is_some() {
         return Ok(());

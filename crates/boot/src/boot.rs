@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nex_contract::{Document, PowerOff, Word};
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
-use nex_guest::{Session, Setup, Step, VmmReport, Way, deadline};
+use nex_guest::{Root, Session, Setup, Step, VmmReport, Way, deadline};
 use nex_inspect::RootFs;
 use nex_protocol::Role;
 use nex_vmm::{Architecture, Ending, Interrupt};
@@ -59,8 +59,9 @@ pub trait Watcher {
 /// # Errors
 /// When there is no guest to report on.
 pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Report>, Error> {
-    agent::check(options)?;
-    let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
+    let file = Root::open(&options.root).map_err(nex_guest::Error::from)?;
+    agent::check(options, &file)?;
+    let mut setup = Setup::new(&file, &options.machine, &options.vmm)?;
     if options.machine.overlay.is_some() {
         // Only the overlay is the agent's there: then the root's own init goes on.
         setup.machine.add_words(&Word::Init(INIT.into()).to_string());
@@ -73,7 +74,7 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
         Err(error) if error.is_interrupted() => return Ok(None),
         session => session?,
     };
-    let mut attempt = Attempt::new(options, session);
+    let mut attempt = Attempt::new(options, &file, session);
     attempt.tell(watcher);
     let Some(outcome) = attempt.watch(watcher)? else { return Ok(None) };
     let Some(end) = attempt.end(outcome, watcher)? else { return Ok(None) };
@@ -84,6 +85,8 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
 /// One guest.
 struct Attempt<'a> {
     options: &'a Options,
+    /// The root filesystem's file.
+    file: &'a Root,
     session: Session,
     readiness: Readiness<'a>,
     keyboard: Keyboard,
@@ -101,9 +104,10 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn new(options: &'a Options, session: Session) -> Self {
+    fn new(options: &'a Options, file: &'a Root, session: Session) -> Self {
         Self {
             options,
+            file,
             session,
             readiness: Readiness::new(&options.ready),
             keyboard: Keyboard::default(),
@@ -322,7 +326,7 @@ impl<'a> Attempt<'a> {
 
     /// The root filesystem, where it can be read.
     fn root(&self) -> Option<RootFs> {
-        RootFs::open(&self.options.root).ok()
+        self.file.read().ok()
     }
 
     /// Why the guest was not ready; `None` when that is only that an agent did not report, and nobody waited for one.

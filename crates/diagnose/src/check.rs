@@ -24,6 +24,7 @@ mod systemd;
 mod text;
 mod users;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -172,9 +173,17 @@ pub fn check(root: &RootFs, options: &CheckOptions) -> Result<Report, CheckError
 /// # Errors
 /// When a file cannot be read. What is wrong in the files is in the report.
 pub fn check_file(path: &Path, options: &CheckOptions) -> Result<Report, CheckError> {
+    let file = nex_file::open_disk(path).map_err(|cause| CheckError::Read { path: path.into(), cause })?;
+    check_open_file(path, &file, options)
+}
+
+/// The same for a file that is open; `path` is what the report and messages call it.
+///
+/// # Errors
+/// As [`check_file`].
+pub fn check_open_file(path: &Path, file: &File, options: &CheckOptions) -> Result<Report, CheckError> {
     let failed = |cause| CheckError::Read { path: path.into(), cause };
-    let file = nex_file::open_disk(path).map_err(failed)?;
-    let length = nex_file::length(&file).map_err(failed)?;
+    let length = nex_file::length(file).map_err(failed)?;
     let unread = match RootFs::from_file(path, file.try_clone().map_err(failed)?) {
         Ok(root) => return check(&root, options),
         Err(error) => error,
@@ -182,7 +191,7 @@ pub fn check_file(path: &Path, options: &CheckOptions) -> Result<Report, CheckEr
     let kernel = read_kernel(options)?;
     let report = report_on(path, length, kernel.as_ref());
     let mut findings = Findings::default();
-    let superblock = read_superblock(file).ok();
+    let superblock = read_superblock(file.try_clone().map_err(failed)?).ok();
     if let Some(superblock) = &superblock {
         ext4::check(superblock, &nex_text::shell_word(path), &mut findings);
     }

@@ -14,7 +14,7 @@ mod workload;
 
 pub use check::{
     CheckError, CheckOptions, Flaw, InitKind, InitRequest, InitSearch, Program, Report, Unchecked, Verdict, check,
-    check_file, inspect, runs,
+    check_file, check_open_file, inspect, runs,
 };
 pub use finding::{Finding, Rule, Severity};
 pub use kernel::{Config, KernelFacts, Setting};

@@ -8,6 +8,7 @@ use nex_contract::{BINARY_FILE, DRIVE_LABEL, Json, WORKLOAD_FILE, Workload};
 use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
 use nex_fault::{Code, Fault, Remedy};
 use nex_file::kind::Format;
+use nex_vmm::Disk;
 
 use crate::codes;
 use crate::proc_fd::path_of;
@@ -27,13 +28,22 @@ const CHUNK: usize = 256 << 10;
 /// A drive's file that has no name, so that nothing of it is left behind, whatever ends this process.
 #[derive(Debug)]
 pub struct UnnamedDrive {
-    file: File,
+    disk: Disk,
 }
 
 impl UnnamedDrive {
-    /// A path that leads other processes of this user to it, for as long as this value lives.
-    pub fn path(&self) -> PathBuf {
-        path_of(&self.file)
+    fn new(file: File) -> Self {
+        Self { disk: Disk::of(path_of(&file), file) }
+    }
+
+    /// It as a drive's. It is there as long as somebody has that.
+    pub fn disk(&self) -> Disk {
+        self.disk.clone()
+    }
+
+    /// A path that leads other processes of this user to it, for as long as somebody has it open here.
+    pub fn path(&self) -> &Path {
+        self.disk.path()
     }
 }
 
@@ -111,7 +121,7 @@ impl Fault for DriveError {
 pub fn workload_drive(workload: &Workload, program: Option<File>) -> Result<UnnamedDrive, DriveError> {
     let file = temporary_file()?;
     write_workload(file.try_clone().map_err(temporary_error)?, workload, program)?;
-    Ok(UnnamedDrive { file })
+    Ok(UnnamedDrive::new(file))
 }
 
 /// Makes an empty drive of so many bytes.
@@ -121,34 +131,37 @@ pub fn workload_drive(workload: &Workload, program: Option<File>) -> Result<Unna
 pub fn overlay_drive(size: u64) -> Result<UnnamedDrive, DriveError> {
     let file = temporary_file()?;
     write_overlay(file.try_clone().map_err(temporary_error)?, size)?;
-    Ok(UnnamedDrive { file })
+    Ok(UnnamedDrive::new(file))
 }
 
-/// Makes an empty drive of so many bytes in a new file.
+/// Makes an empty drive of so many bytes in a new file, which is open then.
 ///
 /// # Errors
 /// When there is such a file, it cannot be written, or the size does not do. A file that is not complete is removed.
-pub fn create_overlay_drive(path: &Path, size: u64) -> Result<(), DriveError> {
-    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path);
-    let file = file.map_err(|cause| DriveError::Create { path: path.into(), cause })?;
-    write_overlay(file, size).inspect_err(|_| {
+pub fn create_overlay_drive(path: &Path, size: u64) -> Result<Disk, DriveError> {
+    let failed = |cause| DriveError::Create { path: path.into(), cause };
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(failed)?;
+    let written = file.try_clone().map_err(failed).and_then(|file| write_overlay(file, size));
+    written.inspect_err(|_| {
         // Why it is not complete says more than why it cannot be removed.
         let _ = std::fs::remove_file(path);
-    })
+    })?;
+    Ok(Disk::of(path, file))
 }
 
-/// Makes sure that a file is a drive for changes, by its label: any other file system would be written to at once.
+/// Opens a drive for changes, and makes sure that it is one, by its label: any other file system would be written to at once.
 ///
 /// # Errors
-/// When it is not, or cannot be read.
-pub fn check_overlay_drive(path: &Path) -> Result<(), DriveError> {
+/// When it is not, or cannot be read and written to.
+pub fn open_overlay_drive(path: &Path) -> Result<Disk, DriveError> {
     const HEAD: u64 = 2048;
+    let failed = |cause| DriveError::Open { path: path.into(), cause };
+    let file = nex_file::open_regular_to_change(path).map_err(failed)?;
     let mut head = Vec::new();
-    let read = nex_file::open_regular(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    read.map_err(|cause| DriveError::Open { path: path.into(), cause })?;
+    (&file).take(HEAD).read_to_end(&mut head).map_err(failed)?;
     let has_label = head.get(LABEL_OFFSET..).is_some_and(|rest| rest.starts_with(&label(OVERLAY_LABEL)));
     if Format::Ext4.matches(&head) && has_label {
-        return Ok(());
+        return Ok(Disk::of(path, file));
     }
     Err(DriveError::NotOurs(path.into()))
 }

@@ -1,10 +1,10 @@
 //! Launches a guest, and follows it.
 //!
 //! ```text
-//! root, MachineOptions ──> Setup: kernel, drives, machine ──> Choice of a VMM ──> Session: console, the agent's events, end
+//! Root, MachineOptions ──> Setup: kernel, drives, machine ──> Choice of a VMM ──> Session: console, the agent's events, end
 //! ```
 //!
-//! [`Setup::new`] makes sure of what the guest is made of, [`Setup::start`] chooses who runs it, and a [`Session`] gives what the guest
+//! A [`Root`] is opened once, to be checked and to be booted. [`Setup::new`] makes sure of what the guest is made of, [`Setup::start`] chooses who runs it, and a [`Session`] gives what the guest
 //! says.
 
 pub mod codes;
@@ -32,7 +32,7 @@ pub use drive::{DriveError, UnnamedDrive, create_overlay_drive, overlay_drive, w
 pub use error::Error;
 pub use guest_kernel::{GuestKernel, KernelOptions};
 pub use overlay::Overlay;
-pub use root_fs::RootError;
+pub use root_fs::{Root, RootError};
 pub use session::{Session, Step};
 pub use setup::{MachineOptions, Setup};
 pub use stages::Stages;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use nex_contract::{AGENT, Upper, Word};
-use nex_vmm::{Access, Machine};
+use nex_vmm::{Access, Disk, Machine};
 
-use crate::drive::{DriveError, UnnamedDrive, check_overlay_drive, create_overlay_drive, overlay_drive};
+use crate::drive::{DriveError, create_overlay_drive, open_overlay_drive, overlay_drive};
 
 /// Where changes go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +28,8 @@ pub enum Overlay {
 pub enum ReadyOverlay {
     /// The guest's memory.
     Memory,
-    /// A drive that is gone with this value.
-    Scratch(UnnamedDrive),
-    /// A file.
-    File(PathBuf),
+    /// A drive: a file, or one without a name that is gone when nobody has it open any more.
+    Drive(Disk),
 }
 
 impl Overlay {
@@ -42,15 +40,9 @@ impl Overlay {
     pub fn prepare(&self) -> Result<ReadyOverlay, DriveError> {
         match self {
             Self::Memory => Ok(ReadyOverlay::Memory),
-            Self::Scratch(size) => overlay_drive(*size).map(ReadyOverlay::Scratch),
-            Self::File { path, size } => {
-                if path.exists() {
-                    check_overlay_drive(path)?;
-                } else {
-                    create_overlay_drive(path, *size)?;
-                }
-                Ok(ReadyOverlay::File(path.clone()))
-            }
+            Self::Scratch(size) => overlay_drive(*size).map(|drive| ReadyOverlay::Drive(drive.disk())),
+            Self::File { path, .. } if path.exists() => open_overlay_drive(path).map(ReadyOverlay::Drive),
+            Self::File { path, size } => create_overlay_drive(path, *size).map(ReadyOverlay::Drive),
         }
     }
 }
@@ -58,12 +50,10 @@ impl Overlay {
 impl ReadyOverlay {
     /// Gives the guest the overlay: its drive, and the words by which the agent lays it over the root.
     pub fn add_to(&self, machine: &mut Machine) {
-        let file = match self {
-            Self::Memory => None,
-            Self::Scratch(drive) => Some(drive.path()),
-            Self::File(path) => Some(path.clone()),
+        let upper = match self {
+            Self::Memory => Upper::Tmpfs,
+            Self::Drive(disk) => Upper::Drive(machine.add_drive(disk.clone(), Access::Write).into()),
         };
-        let upper = file.map_or(Upper::Tmpfs, |file| Upper::Drive(machine.add_drive(file, Access::Write).into()));
         // As the first process, the agent lays the overlay over the root.
         machine.add_words(&format!("init={AGENT} {}", Word::Overlay(upper)));
     }

@@ -1,15 +1,13 @@
 //! A guest that is ready to be started.
 
-use std::path::Path;
-
 use nex_vmm::{Access, Bus, Drive, Interrupt, Machine};
 
 use crate::agent_channel;
 use crate::choice::{Choice, VmmOptions};
 use crate::error::Error;
 use crate::guest_kernel::{GuestKernel, KernelOptions};
-use crate::overlay::{Overlay, ReadyOverlay};
-use crate::root_fs;
+use crate::overlay::Overlay;
+use crate::root_fs::Root;
 use crate::session::Session;
 use crate::verity::{self, ReadyVerity, Verity};
 
@@ -43,8 +41,6 @@ pub struct Setup {
     append: String,
     /// What the root is checked by.
     pub verity: Option<ReadyVerity>,
-    /// Its drive is there as long as this is.
-    _overlay: Option<ReadyOverlay>,
 }
 
 /// `COMMAND_LINE_SIZE` of x86 and arm64, with the zero at its end. A kernel cuts a longer one off, or says nothing at all.
@@ -55,8 +51,7 @@ impl Setup {
     ///
     /// # Errors
     /// When something is missing.
-    pub fn new(root: &Path, options: &MachineOptions, vmm: &VmmOptions) -> Result<Self, Error> {
-        root_fs::check(root)?;
+    pub fn new(root: &Root, options: &MachineOptions, vmm: &VmmOptions) -> Result<Self, Error> {
         let checked = options.verity.as_ref().map(|verity| verity.prepare(root)).transpose()?;
         let (required, optional) = modules(options, vmm);
         let kernel = GuestKernel::prepare(&options.kernel, options.bus, &required, &optional)?;
@@ -70,7 +65,7 @@ impl Setup {
             max_kernel: kernel.max,
             initramfs: kernel.initramfs(),
             command_line: format!("root={} {mode}", options.bus.device(0)),
-            drives: vec![Drive { file: root.into(), access, bus: options.bus }],
+            drives: vec![Drive { disk: root.disk().clone(), access, bus: options.bus }],
             memory_mib: options.memory_mib,
             vcpus: options.vcpus,
         };
@@ -81,7 +76,7 @@ impl Setup {
         if let Some(overlay) = &overlay {
             overlay.add_to(&mut machine);
         }
-        Ok(Self { kernel, machine, append: options.append.clone(), verity: checked, _overlay: overlay })
+        Ok(Self { kernel, machine, append: options.append.clone(), verity: checked })
     }
 
     /// Starts it. The user's words stand last on the kernel's command line, and so win.

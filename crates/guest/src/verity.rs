@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_inspect::read_superblock;
 use nex_verity::{BLOCK_SIZE, NotATree, RootHash, SUPERBLOCK_SIZE, Superblock, Table};
-use nex_vmm::{Access, Machine};
+use nex_vmm::{Access, Disk, Machine};
 
 use crate::codes;
+use crate::root_fs::Root;
 
 /// The module that checks.
 pub const MODULE: &str = "dm_verity";
@@ -113,7 +114,7 @@ impl Fault for VerityError {
 }
 
 /// A tree that goes with its root filesystem.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ReadyVerity {
     superblock: Superblock,
     /// What the kernel is told to believe.
@@ -121,7 +122,7 @@ pub struct ReadyVerity {
     /// Where the superblock begins, in bytes.
     offset: u64,
     /// The file of the tree, where that is not the root's.
-    apart: Option<PathBuf>,
+    apart: Option<Disk>,
 }
 
 impl Verity {
@@ -129,16 +130,16 @@ impl Verity {
     ///
     /// # Errors
     /// When it is not, or cannot be read.
-    pub(crate) fn prepare(&self, root: &Path) -> Result<ReadyVerity, VerityError> {
+    pub(crate) fn prepare(&self, root: &Root) -> Result<ReadyVerity, VerityError> {
         let path = &self.hashes;
         let failed = |path: &Path| {
             let path = path.to_path_buf();
             move |cause| VerityError::Read { path, cause }
         };
-        let open = |path: &Path| nex_file::open_disk(path).map_err(failed(path));
-        let (data, hashes) = (open(root)?, open(path)?);
-        let same = is_same(&data, &hashes).map_err(failed(path))?;
-        let file_system = read_superblock(data).map_err(|error| failed(root)(io::Error::other(error)))?;
+        let hashes = nex_file::open_disk(path).map_err(failed(path))?;
+        let same = is_same(root.file(), &hashes).map_err(failed(path))?;
+        let data = root.file().try_clone().map_err(failed(root.path()))?;
+        let file_system = read_superblock(data).map_err(|error| failed(root.path())(io::Error::other(error)))?;
         let covered = file_system.size();
         let offset = if same { covered } else { 0 };
         let superblock = read(&hashes, offset, SUPERBLOCK_SIZE).map_err(failed(path))?;
@@ -146,7 +147,7 @@ impl Verity {
             Superblock::decode(&superblock).map_err(|why| VerityError::NoTree { path: path.clone(), why })?;
         let blocks = covered / BLOCK_SIZE;
         if superblock.data_blocks != blocks {
-            let (hashes, root, tree) = (path.clone(), root.into(), superblock.data_blocks);
+            let (hashes, root, tree) = (path.clone(), root.path().into(), superblock.data_blocks);
             return Err(VerityError::Other { hashes, root, tree, file_system: blocks });
         }
         let (wanted, length) =
@@ -158,7 +159,10 @@ impl Verity {
         let found = superblock.root_hash(&first);
         match self.root_hash {
             Some(wanted) if wanted != found => Err(VerityError::RootHash { path: path.clone(), found, wanted }),
-            _ => Ok(ReadyVerity { superblock, root_hash: found, offset, apart: (!same).then(|| path.clone()) }),
+            _ => {
+                let apart = (!same).then(|| Disk::of(path, hashes));
+                Ok(ReadyVerity { superblock, root_hash: found, offset, apart })
+            }
         }
     }
 }
@@ -167,7 +171,7 @@ impl ReadyVerity {
     /// Gives the guest, whose first drive is the root, the tree's drive and the words by which the kernel checks its root.
     pub fn add_to(&self, machine: &mut Machine) {
         let data = machine.drives.first().map(|drive| drive.bus).unwrap_or_default().device(0);
-        let hashes = self.apart.clone().map(|file| machine.add_drive(file, Access::ReadOnly));
+        let hashes = self.apart.clone().map(|disk| machine.add_drive(disk, Access::ReadOnly));
         let hashes = hashes.as_deref().unwrap_or(&data);
         let (superblock, root_hash, offset) = (&self.superblock, self.root_hash, self.offset);
         machine.add_words(&Table { superblock, root_hash, data: &data, hashes, offset }.kernel_arguments());

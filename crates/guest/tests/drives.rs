@@ -41,13 +41,13 @@ fn a_workload_drive_holds_description_and_program() -> Result<()> {
         ("binary".to_owned(), 0o755, manifest::file_kind(bytes.as_slice())?),
         ("workload.json".to_owned(), 0o644, manifest::file_kind(description.as_slice())?),
     ];
-    assert_eq!(files(&drive.path())?, expected);
+    assert_eq!(files(drive.path())?, expected);
 
     let again = workload_drive(&workload, Some(program(&bytes)?))?;
     assert!(fs::read(drive.path())? == fs::read(again.path())?, "the bytes differ");
     let without = workload_drive(&workload, None)?;
     judge(&without)?;
-    assert_eq!(files(&without.path())?.len(), 1);
+    assert_eq!(files(without.path())?.len(), 1);
     Ok(())
 }
 
@@ -56,7 +56,7 @@ fn a_drive_without_a_name_is_gone_with_its_value() -> Result<()> {
     let drive = workload_drive(&Workload::default(), None)?;
     let target = fs::read_link(drive.path())?;
     assert!(!target.exists(), "{}", target.display());
-    let path = drive.path();
+    let path = drive.path().to_owned();
     drop(drive);
     assert!(!path.exists());
     Ok(())

@@ -1,11 +1,11 @@
 //! A run, from the files to the report.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nex_contract::{AGENT, Document, PowerOff, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{CheckOptions, Finding, ImageRoot, Severity};
-use nex_guest::{MachineOptions, Overlay, Session, Setup, VmmOptions, VmmReport, workload_drive};
+use nex_guest::{MachineOptions, Overlay, Root, Session, Setup, VmmOptions, VmmReport, workload_drive};
 use nex_inspect::RootFs;
 use nex_program::{Processor, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
@@ -41,12 +41,13 @@ pub struct Options {
 /// # Errors
 /// When there is no guest, or it cannot be followed to its end.
 pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Result<Report, Error> {
-    let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
-    let root = open(&options.root);
+    let file = Root::open(&options.root).map_err(nex_guest::Error::from)?;
+    let mut setup = Setup::new(&file, &options.machine, &options.vmm)?;
+    let root = file.read();
     if options.check {
-        check(options, &setup, root.as_ref().ok())?;
+        check(options, &setup, &file, root.as_ref().ok())?;
     }
-    let root = root?;
+    let root = root.map_err(|cause| Error::Root { path: options.root.clone(), cause })?;
     if options.check {
         check_agent(options, &root)?;
     }
@@ -58,7 +59,7 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
         check_start(options, &setup, &workload, &root)?;
     }
     let drive = workload_drive(&workload, program.map(|program| program.file))?;
-    let device = setup.machine.add_drive(drive.path(), Access::ReadOnly);
+    let device = setup.machine.add_drive(drive.disk(), Access::ReadOnly);
     let source = Word::Workload(WorkloadSource::Drive(device.into()));
     setup.machine.add_words(&format!("{source} {}", Word::PowerOff(PowerOff::WithWorkload)));
     let mut session = match setup.start(&options.vmm, Interrupt::by(stop.file())) {
@@ -75,7 +76,7 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
 }
 
 /// Refuses what is known to fail. What is wrong with a root filesystem that cannot be read, its file tells.
-fn check(options: &Options, setup: &Setup, root: Option<&RootFs>) -> Result<(), Error> {
+fn check(options: &Options, setup: &Setup, file: &Root, root: Option<&RootFs>) -> Result<(), Error> {
     // What an initramfs brings, the kernel need not have.
     let kernel = &options.machine.kernel.kernel;
     let is_alone = setup.kernel.initramfs().is_none();
@@ -88,7 +89,7 @@ fn check(options: &Options, setup: &Setup, root: Option<&RootFs>) -> Result<(), 
     };
     let report = match root {
         Some(root) => nex_diagnose::check(root, &against)?,
-        None => nex_diagnose::check_file(&options.root, &against)?,
+        None => nex_diagnose::check_open_file(file.path(), file.file(), &against)?,
     };
     let findings: Vec<Finding> =
         report.findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
@@ -118,10 +119,6 @@ fn check_start(options: &Options, setup: &Setup, workload: &Workload, root: &Roo
         None => Ok(()),
         Some(obstacle) => Err(Error::Unstarted { root: options.root.clone(), why: obstacle.unstarted().clone() }),
     }
-}
-
-fn open(path: &Path) -> Result<RootFs, Error> {
-    RootFs::open(path).map_err(|cause| Error::Root { path: path.into(), cause })
 }
 
 fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, root: &RootFs) -> Report {

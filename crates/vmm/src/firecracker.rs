@@ -34,11 +34,13 @@ use room::Room;
 use serde_json::{Value, json};
 pub use vsock::Vsock;
 
+use crate::access::Access;
 use crate::advisory::{self, Advisory, Component};
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::guest::{Control, Ending, Guest};
 use crate::interrupt::{Interrupt, OwnedInterrupt};
-use crate::machine::{Access, Bus, Machine};
+use crate::machine::{Bus, Machine};
 use crate::process::Process;
 use crate::version;
 use crate::vmm::Vmm;
@@ -226,7 +228,8 @@ impl Firecracker {
             "boot_args": self.command_line(machine),
         });
         if let Some(initramfs) = &machine.initramfs {
-            boot["initrd_path"] = room.to_read("initramfs", initramfs, interrupt)?.into();
+            let initramfs = Disk::open(initramfs, Access::ReadOnly)?;
+            boot["initrd_path"] = room.to_read("initramfs", &initramfs, interrupt)?.into();
         }
         let mut requests = vec![
             put("/machine-config", json!({ "vcpu_count": machine.vcpus, "mem_size_mib": machine.memory_mib })),
@@ -235,9 +238,9 @@ impl Firecracker {
         for (number, drive) in machine.drives.iter().enumerate() {
             let id = format!("drive{number}");
             let path = match drive.access {
-                Access::ReadOnly => room.to_read(&id, &drive.file, interrupt)?,
-                Access::CopyOnWrite => room.copy_to_write(&id, &drive.file, interrupt)?,
-                Access::Write => room.to_write(&id, &drive.file)?,
+                Access::ReadOnly => room.to_read(&id, &drive.disk, interrupt)?,
+                Access::CopyOnWrite => room.copy_to_write(&id, &drive.disk, interrupt)?,
+                Access::Write => room.to_write(&id, &drive.disk)?,
             };
             // None is a root device in Firecracker's words: of such a one it would tell the kernel behind all other words,
             // and a root on dm-verity or beneath an overlay could not be.

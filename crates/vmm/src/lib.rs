@@ -9,7 +9,9 @@
 
 pub mod codes;
 
+mod access;
 mod advisory;
+mod disk;
 mod error;
 mod firecracker;
 mod guest;
@@ -23,12 +25,14 @@ mod timed;
 mod version;
 mod vmm;
 
+pub use access::Access;
 pub use advisory::{ADVISORIES, Advisory, Component, Release};
+pub use disk::Disk;
 pub use error::Error;
 pub use firecracker::{Firecracker, Jail, Vsock};
 pub use guest::{Ending, Guest, Reading};
 pub use interrupt::Interrupt;
-pub use machine::{Accelerator, Access, Bus, Drive, Machine};
+pub use machine::{Accelerator, Bus, Drive, Machine};
 pub use nex_kernel::Architecture;
 pub use qemu::Qemu;
 pub use vmm::Vmm;

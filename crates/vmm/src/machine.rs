@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use nex_kernel::Architecture;
 
+use crate::access::Access;
+use crate::disk::Disk;
+use crate::error::Error;
+
 /// A machine that has not been started.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -29,9 +33,9 @@ pub struct Machine {
 
 impl Machine {
     /// Adds a drive on the first one's bus, and gives its name in the guest.
-    pub fn add_drive(&mut self, file: PathBuf, access: Access) -> String {
+    pub fn add_drive(&mut self, disk: Disk, access: Access) -> String {
         let bus = self.drives.first().map(|drive| drive.bus).unwrap_or_default();
-        self.drives.push(Drive { file, access, bus });
+        self.drives.push(Drive { disk, access, bus });
         bus.device(self.drives.len() - 1)
     }
 
@@ -46,12 +50,22 @@ impl Machine {
 /// A file that the guest has, byte by byte, as a block device.
 #[derive(Clone, Debug)]
 pub struct Drive {
-    /// The file.
-    pub file: PathBuf,
+    /// The file, open for that.
+    pub disk: Disk,
     /// What the guest may do with it.
     pub access: Access,
     /// What it is attached to.
     pub bus: Bus,
+}
+
+impl Drive {
+    /// Opens a file for a drive.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is neither a regular file nor a block device.
+    pub fn open(path: impl Into<PathBuf>, access: Access, bus: Bus) -> Result<Self, Error> {
+        Ok(Self { disk: Disk::open(path, access)?, access, bus })
+    }
 }
 
 /// What a drive is attached to. It decides on the device's name in the guest.
@@ -74,18 +88,6 @@ impl Bus {
             Self::Nvme => format!("/dev/nvme{number}n1"),
         }
     }
-}
-
-/// What a guest may do with a drive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Read. The guest sees a drive that cannot be written. Many guests may have the file at once.
-    ReadOnly,
-    /// Read and write, and what it writes is gone when it ends: the file stays as it is, and may itself be one that
-    /// cannot be written or that others have open.
-    CopyOnWrite,
-    /// Read and write the file itself. What the guest has flushed is there after it has been killed.
-    Write,
 }
 
 /// Who executes the guest's instructions.

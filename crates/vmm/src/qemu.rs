@@ -8,21 +8,20 @@
 
 mod monitor;
 
-use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use monitor::Monitor;
 use nex_kernel::Architecture;
 
+use crate::access::Access;
 use crate::error::Error;
 use crate::guest::Guest;
 use crate::interrupt::Interrupt;
-use crate::machine::{Accelerator, Access, Bus, Drive, Machine};
+use crate::machine::{Accelerator, Bus, Drive, Machine};
 use crate::process::Process;
 use crate::version;
 use crate::vmm::Vmm;
@@ -156,7 +155,8 @@ impl Qemu {
         let talk = |cause| Error::Talk { vmm: self.name(), cause };
         let (ours, theirs) = UnixStream::pair().map_err(talk)?;
         let command = self.command(machine, &theirs, seccomp);
-        let process = Process::start(command, &[theirs.as_fd()]);
+        let disks = machine.drives.iter().map(|drive| drive.disk.file().as_fd());
+        let process = Process::start(command, &disks.chain([theirs.as_fd()]).collect::<Vec<_>>());
         let mut process = process.map_err(|cause| Error::Run { program: self.program.clone(), cause })?;
         drop(theirs);
         // q35 has one; virt has none, and no kernel that would take notice of one on PCI without a module.
@@ -167,7 +167,7 @@ impl Qemu {
             Err(cause) => {
                 // It greets nobody when it has ended, and then it has said why.
                 let ended = process.wait(Instant::now() + Duration::from_secs(1)).map_err(talk)?;
-                let said = self.own_words(&process.said());
+                let said = self.own_words(&with_paths(&process.said(), &machine.drives));
                 Err(if ended.is_none() || said.is_empty() { talk(cause) } else { self.refused(said) })
             }
         }
@@ -197,26 +197,51 @@ fn check_temporary_place() -> Result<(), Error> {
     nex_file::private::unnamed_file(&place).map(drop).map_err(|cause| Error::Temporary { place, cause })
 }
 
-fn drive_argument(drive: &Drive, number: usize) -> OsString {
+fn drive_argument(drive: &Drive, number: usize) -> String {
     let interface = match drive.bus {
         Bus::Virtio => "virtio",
         Bus::Nvme => "none",
     };
-    let start = format!("id=drive{number},if={interface},format=raw,");
-    let options: &[u8] = match drive.access {
-        Access::ReadOnly => b"readonly=on,file.locking=off",
+    let options = match drive.access {
+        Access::ReadOnly => "readonly=on,file.locking=off",
         // What the guest writes goes to a file without a name in TMPDIR or /var/tmp, which ends with the process.
-        Access::CopyOnWrite => b"snapshot=on,file.locking=off",
-        Access::Write => b"cache=writeback,discard=unmap",
+        Access::CopyOnWrite => "snapshot=on,file.locking=off",
+        Access::Write => "cache=writeback,discard=unmap",
     };
-    OsString::from_vec([start.as_bytes(), options, b",file=", &escaped(&drive.file)].concat())
+    format!("id=drive{number},if={interface},format=raw,{options},file={}", drive.disk.inherited_name())
 }
 
-/// A path as QEMU's options have it: a comma ends a value, and two are one.
-fn escaped(path: &Path) -> Vec<u8> {
-    let bytes = path.as_os_str().as_bytes();
-    // Without a slash before it, what stands before a colon would be a protocol.
-    let start: &[u8] = if path.is_relative() { b"./" } else { b"" };
-    let doubled = bytes.iter().flat_map(|byte| std::iter::repeat_n(*byte, if *byte == b',' { 2 } else { 1 }));
-    start.iter().copied().chain(doubled).collect()
+/// What QEMU said of files by their descriptors, with the names that the user knows.
+fn with_paths(said: &str, drives: &[Drive]) -> String {
+    drives.iter().fold(said.to_owned(), |said, drive| {
+        let name = drive.disk.inherited_name();
+        let mut parts = said.split(&name);
+        let mut words = parts.next().unwrap_or_default().to_owned();
+        for rest in parts {
+            match rest.starts_with(|next: char| next.is_ascii_digit()) {
+                true => words.push_str(&name),
+                false => words.push_str(&drive.disk.path().to_string_lossy()),
+            }
+            words.push_str(rest);
+        }
+        words
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use crate::disk::Disk;
+
+    use super::*;
+
+    #[test]
+    fn qemus_words_have_the_names_that_the_user_knows() {
+        let file = File::open("/dev/null").expect("it is there");
+        let drive = Drive { disk: Disk::of("my root.ext4", file), access: Access::Write, bus: Bus::Virtio };
+        let name = drive.disk.inherited_name();
+        let said = format!("Could not open '{name}': no; [{name}0] {name}");
+        assert_eq!(with_paths(&said, &[drive]), format!("Could not open 'my root.ext4': no; [{name}0] my root.ext4"));
+    }
 }

@@ -38,7 +38,7 @@ fn a_real_one_runs_a_guest_with_its_command_line_and_drives() -> Result<()> {
     fs::set_permissions(&image, std::os::unix::fs::PermissionsExt::from_mode(0o444))?;
     let mut machine = machine(kernel);
     for access in [Access::CopyOnWrite, Access::ReadOnly] {
-        machine.drives.push(Drive { file: image.clone(), access, bus: Bus::Virtio });
+        machine.drives.push(Drive::open(&image, access, Bus::Virtio)?);
     }
     let mut guest = real.start(&machine)?;
     let console = read_until(&mut guest, "no text of the guest's")?;
@@ -105,7 +105,6 @@ fn what_it_refuses_is_refused_in_its_words() -> Result<()> {
                 Ok(_) => Err(Failure::new("it runs")),
             }
         };
-        let drive = |file: &str, access, bus| Drive { file: file.into(), access, bus };
         let words = |text: String, words: &[&str]| {
             assert!(words.iter().all(|word| text.contains(word)), "{text}");
         };
@@ -114,18 +113,8 @@ fn what_it_refuses_is_refused_in_its_words() -> Result<()> {
         words(refusal(&|machine| machine.command_line = "a".repeat(3000))?, &[refuses, "command line"]);
         words(refusal(&|machine| machine.vcpus = 33)?, &[refuses]);
         words(refusal(&|machine| machine.architecture = Architecture::Aarch64)?, &["for x86_64 here", "for aarch64"]);
-        words(
-            refusal(&|machine| machine.drives.push(drive("/dev/null", Access::ReadOnly, Bus::Nvme)))?,
-            &["virtio's drives"],
-        );
-        words(
-            refusal(&|machine| machine.drives.push(drive("/missing/image", Access::ReadOnly, Bus::Virtio)))?,
-            &["cannot open '/missing/image'", "No such file"],
-        );
-        words(
-            refusal(&|machine| machine.drives.push(drive("/missing/image", Access::CopyOnWrite, Bus::Virtio)))?,
-            &["cannot open '/missing/image'"],
-        );
+        let nvme = Drive::open(&empty, Access::ReadOnly, Bus::Nvme)?;
+        words(refusal(&|machine| machine.drives.push(nvme.clone()))?, &["virtio's drives"]);
         words(refusal(&|machine| machine.initramfs = Some("/missing/initramfs".into()))?, &["'/missing/initramfs'"]);
         words(refusal(&|machine| machine.kernel.clone_from(&empty))?, &["empty' does not do", "no Linux kernel"]);
     }
@@ -243,13 +232,53 @@ fn a_copy_keeps_its_holes() -> Result<()> {
     std::os::unix::fs::FileExt::write_all_at(&file, b"content", 5 << 30)?;
     drop(file);
     let mut machine = machine(guest_kernel(&directory, &parts)?);
-    machine.drives.push(Drive { file: image, access: Access::CopyOnWrite, bus: Bus::Virtio });
+    machine.drives.push(Drive::open(image, Access::CopyOnWrite, Bus::Virtio)?);
     let guest = double()?.start(&machine)?;
     let open = fs::read_dir(format!("/proc/{}/fd", guest.id()))?.flatten();
     let files = open.filter_map(|entry| fs::metadata(entry.path()).ok());
     let copies: Vec<u64> = files.filter(|file| file.len() == 64 << 30).map(|file| file.blocks() * 512).collect();
     assert!(!copies.is_empty() && copies.iter().all(|bytes| *bytes < 1 << 20), "{copies:?}");
     Ok(())
+}
+
+/// Every drive has the file that was opened, whatever has its name when the guest starts.
+#[test]
+fn a_guest_has_the_files_that_were_opened() -> Result<()> {
+    let Some(parts) = Parts::find()? else { return Ok(()) };
+    let directory = tempfile::tempdir()?;
+    let mut machine = machine(guest_kernel(&directory, &parts)?);
+    let mut opened = Vec::new();
+    for (number, access) in [Access::ReadOnly, Access::CopyOnWrite, Access::Write].into_iter().enumerate() {
+        let (image, other) = (directory.path().join(format!("image{number}")), directory.path().join("other"));
+        fs::write(&image, vec![7; 1 << 20])?;
+        machine.drives.push(Drive::open(&image, access, Bus::Virtio)?);
+        opened.push(fs::metadata(&image)?.ino());
+        fs::write(&other, vec![8; 1 << 20])?;
+        fs::rename(&other, &image)?;
+        assert_ne!(opened.last(), Some(&fs::metadata(&image)?.ino()));
+    }
+    let guest = double()?.start(&machine)?;
+    let open = fs::read_dir(format!("/proc/{}/fd", guest.id()))?.flatten();
+    let files: Vec<_> = open.filter_map(|entry| Some((entry.path(), fs::metadata(entry.path()).ok()?))).collect();
+    let images: Vec<_> = files.iter().filter(|(_, file)| file.is_file() && file.len() == 1 << 20).collect();
+    // The copy is a file of its own, and has the bytes.
+    assert!(images.len() >= 3, "{files:?}");
+    for (path, _) in &images {
+        assert!(fs::read(path)?.iter().all(|byte| *byte == 7), "{path:?}");
+    }
+    let has = |inode: &u64| images.iter().any(|(_, file)| file.ino() == *inode);
+    assert!(has(&opened[0]) && !has(&opened[1]) && has(&opened[2]), "{files:?}");
+    Ok(())
+}
+
+#[test]
+fn a_file_that_no_guest_can_have_is_refused_before() {
+    for (path, words) in [("/missing/image", "No such file"), ("/dev/null", "cannot open '/dev/null': ")] {
+        for access in [Access::ReadOnly, Access::CopyOnWrite, Access::Write] {
+            let refused = Drive::open(path, access, Bus::Virtio).map(drop).map_err(|error| nex_fault::whole(&error));
+            assert!(refused.as_ref().is_err_and(|said| said.contains(path) && said.contains(words)), "{refused:?}");
+        }
+    }
 }
 
 /// A kernel that need not be unpacked.

@@ -37,8 +37,8 @@ fn machine(then: Then) -> Result<(Machine, TempDir)> {
     Ok((support::machine(kernel), directory))
 }
 
-fn drive(file: PathBuf, access: Access) -> Drive {
-    Drive { file, access, bus: Bus::Virtio }
+fn drive(file: PathBuf, access: Access) -> Result<Drive> {
+    Ok(Drive::open(file, access, Bus::Virtio)?)
 }
 
 /// The first line.
@@ -61,7 +61,7 @@ fn a_jailed_guest_runs_and_nothing_of_the_jail_stays() -> Result<()> {
     let shared = directory.path().join("shared");
     fs::write(&shared, vec![8; 1 << 20])?;
     for (file, access) in [(&image, Access::CopyOnWrite), (&image, Access::ReadOnly), (&shared, Access::ReadOnly)] {
-        machine.drives.push(drive(file.clone(), access));
+        machine.drives.push(drive(file.clone(), access)?);
     }
     let mut guest = jailed.clone().with_vsock(&[1024]).start(&machine)?;
     let written = console(&mut guest)?;
@@ -107,7 +107,7 @@ fn a_jailed_guest_ends_by_itself() -> Result<()> {
     let disk = directory.path().join("disk");
     fs::write(&disk, vec![0; 1 << 20])?;
     chown(&disk, Some(USER), Some(GROUP))?;
-    machine.drives.push(drive(disk, Access::Write));
+    machine.drives.push(drive(disk, Access::Write)?);
     let mut guest = jailed.start(&machine)?;
     console(&mut guest)?;
     let ended = guest.wait(Instant::now() + PATIENCE)?.map(|(status, ending)| (status.success(), ending));
@@ -153,7 +153,7 @@ fn what_cannot_be_jailed_is_refused_in_words() -> Result<()> {
     let (mut machine, directory) = machine(Then::Hang)?;
     let disk = directory.path().join("disk");
     fs::write(&disk, vec![0; 1 << 20])?;
-    machine.drives.push(drive(disk, Access::Write));
+    machine.drives.push(drive(disk, Access::Write)?);
     let refusal =
         |machine: &Machine| jailed.start(machine).err().map(|error| nex_fault::whole(&error)).unwrap_or_default();
     let text = refusal(&machine);

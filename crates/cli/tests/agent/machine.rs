@@ -39,7 +39,7 @@ pub struct Boot {
     directory: TempDir,
     parts: Parts,
     command_line: String,
-    drives: Vec<Drive>,
+    drives: Vec<(PathBuf, Access)>,
 }
 
 /// A guest that has ended.
@@ -87,7 +87,7 @@ impl Boot {
 
     /// Adds a drive.
     pub fn drive(mut self, file: &Path, access: Access) -> Self {
-        self.drives.push(Drive { file: file.into(), access, bus: Bus::Virtio });
+        self.drives.push((file.into(), access));
         self
     }
 
@@ -105,13 +105,14 @@ impl Boot {
     pub fn start(&self) -> Result<Guest> {
         let initramfs = self.directory.path().join("initramfs");
         fs::write(&initramfs, self.initramfs()?)?;
+        let drives = self.drives.iter().map(|(file, access)| Drive::open(file, *access, Bus::Virtio));
         let machine = Machine {
             architecture: Architecture::X86_64,
             kernel: self.parts.kernel.clone(),
             max_kernel: MAX_KERNEL,
             initramfs: Some(initramfs),
             command_line: self.command_line.clone(),
-            drives: self.drives.clone(),
+            drives: drives.collect::<std::result::Result<_, _>>()?,
             memory_mib: 512,
             vcpus: 1,
         };

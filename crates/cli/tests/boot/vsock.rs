@@ -38,7 +38,7 @@ fn the_agents_lines_come_by_vsock() -> Result<()> {
         max_kernel: kernel.max,
         initramfs: kernel.initramfs(),
         command_line: format!("root=/dev/vda rw nex.vsock={PORT}"),
-        drives: vec![Drive { file: place.file(), access: Access::CopyOnWrite, bus: Bus::Virtio }],
+        drives: vec![Drive::open(place.file(), Access::CopyOnWrite, Bus::Virtio)?],
         memory_mib: 256,
         vcpus: 1,
     };

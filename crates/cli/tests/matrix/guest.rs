@@ -78,7 +78,7 @@ impl Guest {
             max_kernel: MAX_KERNEL,
             initramfs: None,
             command_line: format!("root=/dev/nvme0n1 rw {words}{more}"),
-            drives: vec![Drive { file: image.to_owned(), access: Access::Write, bus: Bus::Nvme }],
+            drives: vec![Drive::open(image, Access::Write, Bus::Nvme)?],
             memory_mib: MEMORY_MIB,
             vcpus: 1,
         };

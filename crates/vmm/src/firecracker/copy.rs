@@ -9,6 +9,7 @@ use nex_file::holes;
 use nex_file::private::unnamed_file;
 use rustix::io::Errno;
 
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 
@@ -21,14 +22,14 @@ const AT_ONCE: usize = 16 << 20;
 ///
 /// It shares the original's blocks where the file system can (Btrfs, XFS, bcachefs), and costs nothing then. Elsewhere it takes
 /// as much time and room as the original has content, its holes stay holes, and it is in `TMPDIR` or `/var/tmp`.
-pub fn unnamed(original: &Path, interrupt: Interrupt<'_>) -> Result<File, Error> {
-    let from = nex_file::open_disk(original).map_err(|cause| Error::Open { path: original.into(), cause })?;
-    if let Some(copy) = beside(original, &from) {
+pub fn unnamed(original: &Disk, interrupt: Interrupt<'_>) -> Result<File, Error> {
+    let from = original.file();
+    if let Some(copy) = beside(original.path(), from) {
         return Ok(copy);
     }
     let place = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
-    let copied = unnamed_file(&place).and_then(|copy| sparse(&from, &copy, interrupt).map(|()| copy));
-    copied.map_err(|cause| Error::Copy { path: original.into(), place, cause })
+    let copied = unnamed_file(&place).and_then(|copy| sparse(from, &copy, interrupt).map(|()| copy));
+    copied.map_err(|cause| Error::Copy { path: original.path().into(), place, cause })
 }
 
 /// A copy of shared blocks, which is in the original's own file system. `None` where that cannot be.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
@@ -16,6 +16,7 @@ use super::own::Removal;
 use super::room::{Room, without_times};
 use super::socket;
 use super::vsock::{self, Vsock};
+use crate::disk::{Disk, inherited_name as name};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::machine::Machine;
@@ -31,7 +32,7 @@ pub struct Descriptors {
     directory: Option<Directory>,
     /// The directory has sockets whose names are needed as long as the guest runs.
     has_vsock: bool,
-    files: Vec<File>,
+    disks: Vec<Disk>,
     log: File,
 }
 
@@ -40,37 +41,34 @@ impl Descriptors {
     pub fn new() -> Result<Self, Error> {
         let prepare = || Ok::<_, io::Error>((Directory::new()?, memory_file(c"nex-firecracker-log")?));
         let (directory, log) = prepare().map_err(|cause| Error::Prepare { place: std::env::temp_dir(), cause })?;
-        Ok(Self { directory: Some(directory), has_vsock: false, files: Vec::new(), log })
+        Ok(Self { directory: Some(directory), has_vsock: false, disks: Vec::new(), log })
     }
 
-    fn hand_over(&mut self, file: File) -> String {
-        let name = name(&file);
-        self.files.push(file);
+    fn hand_over(&mut self, disk: Disk) -> String {
+        let name = disk.inherited_name();
+        self.disks.push(disk);
         name
     }
 }
 
 impl Room for Descriptors {
-    fn to_read(&mut self, _: &str, file: &Path, _: Interrupt<'_>) -> Result<String, Error> {
-        let opened = nex_file::open_disk(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
-        Ok(self.hand_over(opened))
+    fn to_read(&mut self, _: &str, disk: &Disk, _: Interrupt<'_>) -> Result<String, Error> {
+        Ok(self.hand_over(disk.clone()))
     }
 
-    fn to_write(&mut self, _: &str, file: &Path) -> Result<String, Error> {
-        let opened = nex_file::open_disk_to_change(file);
-        let opened = opened.map_err(|cause| Error::Open { path: file.into(), cause })?;
-        Ok(self.hand_over(opened))
+    fn to_write(&mut self, _: &str, disk: &Disk) -> Result<String, Error> {
+        Ok(self.hand_over(disk.clone()))
     }
 
-    fn copy_to_write(&mut self, _: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
-        let copy = copy::unnamed(file, interrupt)?;
-        Ok(self.hand_over(copy))
+    fn copy_to_write(&mut self, _: &str, disk: &Disk, interrupt: Interrupt<'_>) -> Result<String, Error> {
+        let copy = copy::unnamed(disk, interrupt)?;
+        Ok(self.hand_over(Disk::of(disk.path(), copy)))
     }
 
     fn bytes_to_read(&mut self, _: &str, bytes: &[u8]) -> Result<String, Error> {
         let filled = memory_file(c"nex-kernel").and_then(|mut file| file.write_all(bytes).map(|()| file));
         let filled = filled.map_err(|cause| Error::Prepare { place: "memory".into(), cause })?;
-        Ok(self.hand_over(filled))
+        Ok(self.hand_over(Disk::of("memory", filled)))
     }
 
     fn vsock(&mut self, ports: &[u32]) -> Result<(String, Vsock), Error> {
@@ -88,7 +86,7 @@ impl Room for Descriptors {
         command.arg("--api-sock").arg(socket.unwrap_or_default());
         command.args(["--log-path", &name(&self.log), "--level", "Error"]);
         let directory = self.directory.iter().map(Directory::handle);
-        let open = directory.chain(self.files.iter().map(File::as_fd)).chain([self.log.as_fd()]);
+        let open = directory.chain(self.disks.iter().map(|disk| disk.file().as_fd())).chain([self.log.as_fd()]);
         Process::start(command, &open.collect::<Vec<_>>())
     }
 
@@ -101,7 +99,7 @@ impl Room for Descriptors {
         } else {
             self.directory = None;
         }
-        self.files.clear();
+        self.disks.clear();
         Ok(connected)
     }
 
@@ -124,9 +122,4 @@ impl Room for Descriptors {
 /// Who runs it: we.
 fn user() -> u32 {
     rustix::process::geteuid().as_raw()
-}
-
-/// The name under which a process that has a file open under our number opens it anew.
-fn name(file: impl AsFd) -> String {
-    format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())
 }

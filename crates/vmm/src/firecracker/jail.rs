@@ -39,6 +39,7 @@ use super::own::{Own, Removal, abandoned};
 use super::room::{Room, without_times};
 use super::socket;
 use super::vsock::{self, Vsock};
+use crate::disk::{Disk, inherited_name};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::machine::Machine;
@@ -163,42 +164,45 @@ impl Cell {
     }
 
     /// Makes a copy that is the jail's user's.
-    fn copy(&self, name: &str, from: &File, file: &Path, mode: u32, interrupt: Interrupt<'_>) -> Result<String, Error> {
-        let copied = self.make(name, mode, |copy| copy::sparse(from, copy, interrupt));
-        copied.map_err(|cause| Error::Copy { path: file.into(), place: self.jail.base.clone(), cause })
+    fn copy(&self, name: &str, disk: &Disk, mode: u32, interrupt: Interrupt<'_>) -> Result<String, Error> {
+        let copied = self.make(name, mode, |copy| copy::sparse(disk.file(), copy, interrupt));
+        copied.map_err(|cause| Error::Copy { path: disk.path().into(), place: self.jail.base.clone(), cause })
+    }
+
+    /// Gives what is open another name, in the jail. What has no name any more gets none.
+    fn link(&self, name: &str, file: &File) -> io::Result<String> {
+        rustix::fs::linkat(CWD, inherited_name(file), &self.root, name, AtFlags::SYMLINK_FOLLOW)?;
+        Ok(format!("/{name}"))
     }
 }
 
 impl Room for Cell {
-    fn to_read(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
-        let opened = nex_file::open_disk(file).map_err(|cause| Error::Open { path: file.into(), cause })?;
-        let may_read_only = self.owner().may_read_only(&opened);
-        let is_linked = may_read_only.map_err(|cause| Error::Open { path: file.into(), cause })?
-            && fs::canonicalize(file).and_then(|file| fs::hard_link(file, self.path(name))).is_ok();
-        if is_linked { Ok(format!("/{name}")) } else { self.copy(name, &opened, file, 0o400, interrupt) }
+    fn to_read(&mut self, name: &str, disk: &Disk, interrupt: Interrupt<'_>) -> Result<String, Error> {
+        let open = |cause| Error::Open { path: disk.path().into(), cause };
+        let linked = match self.owner().may_read_only(disk.file()).map_err(open)? {
+            true => self.link(name, disk.file()).ok(),
+            false => None,
+        };
+        linked.map_or_else(|| self.copy(name, disk, 0o400, interrupt), Ok)
     }
 
-    fn to_write(&mut self, name: &str, file: &Path) -> Result<String, Error> {
-        let open = |cause| Error::Open { path: file.into(), cause };
-        let metadata = fs::metadata(file).map_err(open)?;
+    fn to_write(&mut self, name: &str, disk: &Disk) -> Result<String, Error> {
+        let path = || disk.path().to_path_buf();
+        let metadata = disk.file().metadata().map_err(|cause| Error::Open { path: path(), cause })?;
         if !self.owner().may_write(&metadata) {
             let (uid, gid) = (self.jail.uid, self.jail.gid);
-            return Err(Error::NotTheJails { path: file.into(), uid, gid });
+            return Err(Error::NotTheJails { path: path(), uid, gid });
         }
         self.largest = self.largest.max(metadata.len());
-        let linked = fs::canonicalize(file).and_then(|file| fs::hard_link(file, self.path(name)));
-        linked.map(|()| format!("/{name}")).map_err(|cause| Error::Link {
-            path: file.into(),
-            place: self.jail.base.clone(),
-            cause,
-        })
+        let linked = self.link(name, disk.file());
+        linked.map_err(|cause| Error::Link { path: path(), place: self.jail.base.clone(), cause })
     }
 
-    fn copy_to_write(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error> {
-        let open = |cause| Error::Open { path: file.into(), cause };
-        let opened = nex_file::open_disk(file).map_err(open)?;
-        self.largest = self.largest.max(nex_file::length(&opened).map_err(open)?);
-        self.copy(name, &opened, file, 0o600, interrupt)
+    fn copy_to_write(&mut self, name: &str, disk: &Disk, interrupt: Interrupt<'_>) -> Result<String, Error> {
+        let length = nex_file::length(disk.file());
+        let length = length.map_err(|cause| Error::Open { path: disk.path().into(), cause })?;
+        self.largest = self.largest.max(length);
+        self.copy(name, disk, 0o600, interrupt)
     }
 
     fn bytes_to_read(&mut self, name: &str, bytes: &[u8]) -> Result<String, Error> {
@@ -278,4 +282,73 @@ fn remove_abandoned(place: &Path, name: &OsStr) -> Vec<String> {
 fn open_directory(place: impl AsFd, path: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(place, path, flags, Mode::empty())?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use nex_testkit::Result;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::access::Access;
+
+    const USER: u32 = 61_000;
+
+    /// A cell that no jailer has seen yet, and a file beside it that everybody may read; `None` where we are not root.
+    fn cell() -> Result<Option<(Cell, TempDir, PathBuf)>> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("LEFT OUT: only root has jails");
+            return Ok(None);
+        }
+        let directory = tempfile::tempdir()?;
+        let mut jail = Jail::new("/bin/false".into(), USER, USER);
+        jail.base = directory.path().join("jails");
+        let file = directory.path().join("image");
+        fs::write(&file, b"checked")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
+        Ok(Some((Cell::new(&jail, Path::new("/bin/firecracker"))?, directory, file)))
+    }
+
+    /// Puts another file under the name.
+    fn replace(file: &Path) -> io::Result<()> {
+        let other = file.with_extension("other");
+        fs::write(&other, b"another")?;
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o644))?;
+        chown(&other, Some(USER), Some(USER))?;
+        fs::rename(other, file)
+    }
+
+    #[test]
+    fn a_jail_has_the_file_that_was_opened() -> Result<()> {
+        let Some((mut cell, _directory, file)) = cell()? else { return Ok(()) };
+        let disk = Disk::open(&file, Access::ReadOnly)?;
+        cell.to_read("linked", &disk, Interrupt::never())?;
+        assert_eq!(fs::metadata(cell.path("linked"))?.ino(), disk.file().metadata()?.ino());
+        fs::remove_file(cell.path("linked"))?;
+
+        // By then another file has its name, as the control shows: what was opened has none, and is copied.
+        replace(&file)?;
+        cell.to_read("read", &disk, Interrupt::never())?;
+        cell.copy_to_write("copied", &disk, Interrupt::never())?;
+        cell.to_read("control", &Disk::open(&file, Access::ReadOnly)?, Interrupt::never())?;
+        let said = ["read", "copied", "control"].map(|name| fs::read_to_string(cell.path(name)).unwrap_or_default());
+        assert_eq!(said, ["checked", "checked", "another"]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_jail_is_refused_a_file_to_write_that_has_lost_its_name() -> Result<()> {
+        let Some((mut cell, _directory, file)) = cell()? else { return Ok(()) };
+        chown(&file, Some(USER), Some(USER))?;
+        let disk = Disk::open(&file, Access::Write)?;
+        cell.to_write("control", &disk)?;
+        assert_eq!(fs::metadata(cell.path("control"))?.ino(), disk.file().metadata()?.ino());
+        fs::remove_file(cell.path("control"))?;
+        replace(&file)?;
+        assert!(matches!(cell.to_write("written", &disk), Err(Error::Link { .. })));
+        assert!(!cell.path("written").exists());
+        Ok(())
+    }
 }

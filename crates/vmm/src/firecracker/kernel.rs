@@ -6,6 +6,8 @@ use nex_fault::Remedy;
 use nex_kernel::{Architecture, Form, Kernel};
 
 use super::room::Room;
+use crate::access::Access;
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::machine::Machine;
@@ -25,7 +27,7 @@ pub fn hand_over(machine: &Machine, room: &mut impl Room, interrupt: Interrupt<'
     }
     match unpacked {
         Cow::Borrowed(_) if matches!(kernel.form(), Form::Vmlinux | Form::Image) => {
-            room.to_read("kernel", &machine.kernel, interrupt)
+            room.to_read("kernel", &Disk::open(&machine.kernel, Access::ReadOnly)?, interrupt)
         }
         unpacked => room.bytes_to_read("kernel", &unpacked),
     }

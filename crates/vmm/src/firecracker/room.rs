@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::own::Removal;
 use super::vsock::Vsock;
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::machine::Machine;
@@ -14,13 +15,13 @@ use crate::process::Process;
 /// Where Firecracker runs.
 pub trait Room {
     /// Lets it read a file, and says under which name. May have to copy it.
-    fn to_read(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error>;
+    fn to_read(&mut self, name: &str, disk: &Disk, interrupt: Interrupt<'_>) -> Result<String, Error>;
 
     /// Lets it read and write a file.
-    fn to_write(&mut self, name: &str, file: &Path) -> Result<String, Error>;
+    fn to_write(&mut self, name: &str, disk: &Disk) -> Result<String, Error>;
 
     /// Lets it read and write a copy, which goes when it ends.
-    fn copy_to_write(&mut self, name: &str, file: &Path, interrupt: Interrupt<'_>) -> Result<String, Error>;
+    fn copy_to_write(&mut self, name: &str, disk: &Disk, interrupt: Interrupt<'_>) -> Result<String, Error>;
 
     /// Lets it read these bytes.
     fn bytes_to_read(&mut self, name: &str, bytes: &[u8]) -> Result<String, Error>;
