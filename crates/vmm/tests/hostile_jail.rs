@@ -30,7 +30,9 @@ fn refusal(firecracker: &Firecracker, within: Duration) -> Result<String> {
     let (firecracker, (said, words)) = (firecracker.clone(), mpsc::channel());
     thread::spawn(move || {
         let started = firecracker.with_vsock(&[1024]).start(&support::machine(kernel));
-        let _ = said.send(started.err().map(|error| nex_fault::whole(&error)).unwrap_or_default());
+        let _ = said.send(
+            started.err().map(|error| nex_fault::advised(&error, |setting| setting.name().into())).unwrap_or_default(),
+        );
         drop(kernel_directory);
     });
     words.recv_timeout(within).map_err(|_| Failure::new("it waits"))
