@@ -24,7 +24,7 @@ use crate::interrupt::{self, Process};
 pub fn run(command: &Command, process: &Process) -> Result<End, Diagnostic> {
     // Stopped at any moment, the others leave nothing to clean up.
     if !command.cleans_up() {
-        interrupt::end_at_once(process)?;
+        interrupt::end_at_once(process).map_err(Diagnostic::system)?;
     }
     match command {
         Command::Rootfs(rootfs) => match &rootfs.action {

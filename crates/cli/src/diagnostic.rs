@@ -1,20 +1,29 @@
 //! The one form in which errors reach the user.
 
 use std::error::Error;
+use std::io;
 
 use nex_contract::Document;
+use nex_fault::{Code, Fault, Setting};
 use nex_text::Lines;
 use serde_json::json;
 
+use crate::codes::{SYSTEM, USAGE};
 use crate::end::End;
 use crate::json;
 
-/// A failure: what went wrong and why, as a terminal may see it.
+/// A failure: what went wrong and why, and what to do about it, as a terminal may see it.
 #[derive(Debug)]
-pub struct Diagnostic {
+pub struct Diagnostic(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    code: Code,
     /// Whole: what is too long is cut when it is shown, with all that stands in its line.
     message: String,
     causes: Vec<String>,
+    /// What to do about it.
+    hint: Option<String>,
     /// What stands below.
     lines: Vec<String>,
     end: End,
@@ -25,68 +34,104 @@ pub struct Diagnostic {
 }
 
 /// Something failed.
-const FAILED: u8 = 1;
+const FAILED_EXIT: u8 = 1;
 
 /// What comes to a program that writes for nobody.
 const SIGPIPE: i32 = 13;
 
 /// The arguments make no sense; clap ends with the same code.
-const USAGE: u8 = 2;
+const USAGE_EXIT: u8 = 2;
 
 impl Diagnostic {
     /// A failure that has no cause but itself.
-    pub fn new(message: impl Into<String>) -> Self {
-        let message = nex_text::one_line(&message.into());
-        let (causes, lines) = (Vec::new(), Vec::new());
-        Self { message, causes, lines, end: End::Code(FAILED), is_reported: false, is_silent: false }
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            code,
+            message: nex_text::one_line(&message.into()),
+            causes: Vec::new(),
+            hint: None,
+            lines: Vec::new(),
+            end: End::Code(FAILED_EXIT),
+            is_reported: false,
+            is_silent: false,
+        }))
     }
 
     /// Arguments that do not go together.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { end: End::Code(USAGE), ..Self::new(message) }
+        Self::new(USAGE, message).with_exit_code(USAGE_EXIT)
+    }
+
+    /// An argument that a library does not take.
+    pub fn of_argument(error: &dyn Fault) -> Self {
+        Self::of(error).with_exit_code(USAGE_EXIT)
+    }
+
+    /// The system gives nex not what any program may have: a thread, a signal, a pipe.
+    pub fn system(error: io::Error) -> Self {
+        Self::new(SYSTEM, error.to_string())
+    }
+
+    /// A failure with its cause.
+    pub fn caused(self, cause: &dyn Error) -> Self {
+        self.because(nex_fault::whole(cause))
+    }
+
+    /// A failure with what has brought it about, in words.
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.0.causes = [nex_text::one_line(&cause.into())].into();
+        self
+    }
+
+    /// A failure with what to do about it.
+    pub fn hinting(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(nex_text::one_line(&hint.into()));
+        self
     }
 
     /// The same failure with another exit code.
-    pub fn with_exit_code(self, exit_code: u8) -> Self {
-        Self { end: End::Code(exit_code), ..self }
+    pub fn with_exit_code(mut self, exit_code: u8) -> Self {
+        self.0.end = End::Code(exit_code);
+        self
     }
 
     /// The same failure, which a signal to nex has brought about.
-    pub fn by_signal(self, signal: i32) -> Self {
-        Self { end: End::Signal(signal), ..self }
+    pub fn by_signal(mut self, signal: i32) -> Self {
+        self.0.end = End::Signal(signal);
+        self
     }
 
-    /// A failure that a report says, too: programs need no other object.
-    pub fn reported(message: impl Into<String>) -> Self {
-        Self { is_reported: true, ..Self::new(message) }
+    /// The same failure, which a report says, too: programs need no other object.
+    pub fn reported(mut self) -> Self {
+        self.0.is_reported = true;
+        self
     }
 
-    /// Whoever reads standard output has read enough, as `head` does: no failure, and nothing to be said. The exit code is a shell's
+    /// The reader of standard output has read enough, as `head` does: no failure, and nothing to be said. The exit code is a shell's
     /// for SIGPIPE, which ends most other programs then.
     pub fn enough() -> Self {
-        Self {
-            end: End::Code(End::Signal(SIGPIPE).exit_code()),
-            is_silent: true,
-            ..Self::new("standard output is closed")
-        }
+        let mut enough = Self::new(SYSTEM, "standard output is closed");
+        enough.0.end = End::Code(End::Signal(SIGPIPE).exit_code());
+        enough.0.is_silent = true;
+        enough
     }
 
     /// Whether nobody is to be told.
     pub fn is_silent(&self) -> bool {
-        self.is_silent
+        self.0.is_silent
     }
 
     /// Whether a report says it already.
     pub fn is_reported(&self) -> bool {
-        self.is_reported
+        self.0.is_reported
     }
 
     /// The end of nex that says the same.
     pub fn end(&self) -> End {
-        self.end
+        self.0.end
     }
 
-    /// For people: a line with the causes behind it, and the lines below it.
+    /// For people: a line with the causes and the hint behind it, and the lines below it.
     pub fn text(&self) -> String {
         self.after("error: ")
     }
@@ -97,46 +142,53 @@ impl Diagnostic {
     }
 
     fn after(&self, start: &str) -> String {
-        let mut line = format!("{start}{}", self.message);
-        for cause in &self.causes {
+        let mut line = format!("{start}{}", self.0.message);
+        for cause in &self.0.causes {
             line.push_str(": ");
             line.push_str(cause);
+        }
+        if let Some(hint) = &self.0.hint {
+            line.push_str("; ");
+            line.push_str(hint);
         }
         nex_text::message(&line) + &self.below()
     }
 
     fn below(&self) -> String {
-        self.lines.iter().map(|line| format!("\n{}", nex_text::message(&format!("  {line}")))).collect()
+        self.0.lines.iter().map(|line| format!("\n{}", nex_text::message(&format!("  {line}")))).collect()
     }
 
     /// One JSON object for programs, in a line.
     pub fn json(&self) -> String {
-        let message = nex_text::message(&self.message) + &self.below();
-        let causes: Vec<_> = self.causes.iter().map(|cause| nex_text::message(cause)).collect();
-        let error = json!({ "message": message, "causes": causes });
+        let message = nex_text::message(&self.0.message) + &self.below();
+        let causes: Vec<_> = self.0.causes.iter().map(|cause| nex_text::message(cause)).collect();
+        let hint = self.0.hint.as_deref().map(nex_text::message);
+        let error = json!({ "code": self.0.code.id(), "message": message, "causes": causes, "hint": hint });
         json::line(&json!({ "schemaVersion": Document::Error.schema_version(), "error": error })).unwrap_or_default()
     }
 
-    /// What an error and its sources say.
-    pub fn of(error: &dyn Error) -> Self {
-        let message = error.to_string();
-        let (mut causes, mut lines) = (Vec::new(), Vec::new());
+    /// What an error of a library says: the fact, its causes, and its remedy with the flags of the command line.
+    pub fn of(error: &dyn Fault) -> Self {
+        let mut diagnostic = Self::new(error.code(), error.to_string());
         let mut source = error.source();
         while let Some(cause) = source {
             match cause.downcast_ref::<Lines>() {
-                Some(below) => lines.extend(below.shown()),
-                None => causes.push(cause.to_string()),
+                Some(below) => diagnostic.0.lines.extend(below.shown()),
+                None => diagnostic.0.causes.push(nex_text::one_line(&cause.to_string())),
             }
             source = cause.source();
         }
-        // Many errors already say in their message what their source says.
-        causes.retain(|cause| !message.contains(cause));
-        let causes = causes.iter().map(|cause| nex_text::one_line(cause)).collect();
-        Self { causes, lines, ..Self::new(message) }
+        diagnostic.0.hint = error.remedy().map(|remedy| nex_text::one_line(&remedy.words(flag)));
+        diagnostic
     }
 }
 
-impl<E: Error> From<E> for Diagnostic {
+/// The flag of a setting, which has its name.
+fn flag(setting: Setting) -> String {
+    format!("--{}", setting.name())
+}
+
+impl<E: Fault> From<E> for Diagnostic {
     fn from(error: E) -> Self {
         Self::of(&error)
     }
@@ -144,7 +196,21 @@ impl<E: Error> From<E> for Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Command, CommandFactory};
+
     use super::*;
+    use crate::cli::Cli;
+
+    /// A remedy that names a flag which is not there helps nobody.
+    #[test]
+    fn every_setting_is_a_flag() {
+        fn has(command: &Command, setting: Setting) -> bool {
+            command.get_arguments().any(|argument| argument.get_long() == Some(setting.name()))
+                || command.get_subcommands().any(|command| has(command, setting))
+        }
+        let missing: Vec<_> = Setting::ALL.iter().filter(|setting| !has(&Cli::command(), **setting)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 
     /// What stands before a message, and what stands behind it, are parts of its line.
     #[test]
@@ -152,7 +218,8 @@ mod tests {
         let lines = ["b".repeat(5000), "short".to_owned()];
         for length in [10, 4085, 4086, 4096, 4097, 60_000] {
             let (causes, lines) = (vec!["c".repeat(length)], lines.to_vec());
-            let diagnostic = Diagnostic { causes, lines, ..Diagnostic::new("m".repeat(length)) };
+            let mut diagnostic = Diagnostic::new(SYSTEM, "m".repeat(length));
+            (diagnostic.0.causes, diagnostic.0.lines) = (causes, lines);
             let text = diagnostic.text();
             assert!(text.starts_with("error: mmmmmmmmmm") && text.ends_with("\n  short"), "{text}");
             assert!(text.lines().chain(diagnostic.words().lines()).all(|line| line.len() <= 4096), "{length}");

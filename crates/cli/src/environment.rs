@@ -2,6 +2,7 @@
 
 use std::env::VarError;
 
+use crate::codes::ENVIRONMENT;
 use crate::diagnostic::Diagnostic;
 
 /// The time that stands for now, as <https://reproducible-builds.org/specs/source-date-epoch/> defines it.
@@ -21,8 +22,7 @@ pub fn source_date_epoch() -> Result<Option<i64>, Diagnostic> {
 }
 
 fn bad_epoch(text: &str) -> Diagnostic {
-    Diagnostic::new(format!(
-        "SOURCE_DATE_EPOCH is '{}', which is not a number of seconds since 1970; correct it or unset it",
-        nex_text::short_name(text)
-    ))
+    let text = nex_text::short_name(text);
+    Diagnostic::new(ENVIRONMENT, format!("SOURCE_DATE_EPOCH is '{text}', which is not a number of seconds since 1970"))
+        .hinting("correct it or unset it")
 }

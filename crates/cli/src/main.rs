@@ -4,6 +4,7 @@
 
 mod args;
 mod cli;
+mod codes;
 mod commands;
 mod console;
 mod diagnostic;
@@ -52,7 +53,7 @@ fn nex(process: &Process) -> End {
         Err(error) => return explain_usage(error, &arguments),
     };
     let result = interrupt::survive_file_size_limits()
-        .map_err(Diagnostic::from)
+        .map_err(Diagnostic::system)
         .and_then(|()| commands::run(&cli.command, process));
     result.unwrap_or_else(|diagnostic| {
         report(&diagnostic, &cli.command);

@@ -9,8 +9,11 @@ use std::io::{self, IsTerminal, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::termios::{OutputModes, tcgetattr};
+use serde::Serialize;
 
+use crate::codes::OUTPUT;
 use crate::diagnostic::Diagnostic;
+use crate::json;
 
 /// Writes a message to standard error. When that is closed or full, there is nobody to tell.
 pub fn tell(message: impl Display) {
@@ -57,19 +60,27 @@ pub fn answer_arguments(error: &clap::Error) {
 /// # Errors
 /// When standard output is full, or nobody reads it any more.
 pub fn print(what: &str, text: &str) -> Result<(), Diagnostic> {
-    print_or(text, |error| format!("cannot write {what} to standard output: {error}"))
+    print_or(text, || format!("cannot write {what} to standard output"))
+}
+
+/// A report for programs, in a line.
+///
+/// # Errors
+/// When a value has no form in JSON.
+pub fn in_json(report: &impl Serialize) -> Result<String, Diagnostic> {
+    json::line(report).map_err(|error| Diagnostic::new(OUTPUT, "the report has no form in JSON").caused(&error))
 }
 
 /// Writes the report of what is done already; `failed` says so where the report cannot be written.
 ///
 /// # Errors
 /// When standard output is full, or nobody reads it any more.
-pub fn print_or(text: &str, failed: impl FnOnce(io::Error) -> String) -> Result<(), Diagnostic> {
+pub fn print_or(text: &str, failed: impl FnOnce() -> String) -> Result<(), Diagnostic> {
     let mut output = io::stdout();
     let written = write_lines(&mut output, text).and_then(|()| output.flush());
     written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Diagnostic::enough(),
-        _ => Diagnostic::new(failed(error)),
+        _ => Diagnostic::new(OUTPUT, failed()).caused(&error),
     })
 }
 

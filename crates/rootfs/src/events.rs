@@ -1,7 +1,6 @@
 //! What a caller may watch while a root filesystem is built.
 
-use std::error::Error;
-
+use nex_fault::Fault;
 use nex_image::{NoProgress, Progress};
 
 /// Is told how far a build is: its layers, and then its output.
@@ -37,7 +36,7 @@ pub trait Events: Progress {
     }
 
     /// A shell takes the terminal now, after the scripts, or after one that failed as this says.
-    fn shell_started(&self, failure: Option<&dyn Error>) {
+    fn shell_started(&self, failure: Option<&dyn Fault>) {
         let _ = failure;
     }
 

@@ -22,7 +22,7 @@ use nex_cache::{Cache, Key};
 use nex_cancel::{Cancel, Workspace};
 use nex_contract::split_variable;
 use nex_ext4::{Timestamp, Writer};
-use nex_fault::whole;
+use nex_fault::{Fault, whole};
 use nex_program::BadScript;
 use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_sockets, only_one_id};
 use nex_terminal::Terminal;
@@ -302,7 +302,7 @@ pub fn shell(
     let laying = start(options, context, writer, merge)?;
     laying.left_behind().iter().for_each(|note| events.note(note));
     laying.shell(terminal, &mut |line| events.script_output(line), &mut |failure| {
-        events.shell_started(failure.map(|failure| failure as &dyn std::error::Error));
+        events.shell_started(failure.map(|failure| failure as &dyn Fault));
     })?;
     Ok(())
 }

@@ -12,14 +12,15 @@ use nex_text::printable;
 use super::args::BootArgs;
 use super::render;
 use crate::args::format::Format;
+use crate::codes::{INTERRUPTED, NOT_READY};
 use crate::commands::explain;
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
 use crate::interrupt::{self, Grace, Interrupt, Process};
+use crate::output;
 use crate::output::{tell, tell_lines};
 use crate::warnings::Warnings;
-use crate::{json, output};
 
 /// Boots the root filesystem, and reports it.
 ///
@@ -27,16 +28,21 @@ use crate::{json, output};
 /// When the guest is not ready.
 pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
     let mut user = User {
-        interrupt: Interrupt::catch().and_then(|interrupt| {
-            interrupt::end_when_overdue(Grace::CLEAN_UP, process)?;
-            Ok(interrupt)
-        })?,
+        interrupt: Interrupt::catch()
+            .and_then(|interrupt| {
+                interrupt::end_when_overdue(Grace::CLEAN_UP, process)?;
+                Ok(interrupt)
+            })
+            .map_err(Diagnostic::system)?,
         console: match (args.quiet, args.interactive) {
             (true, _) => Console::Nowhere,
             (false, true) => Console::Plain,
             (false, false) => Console::to_look_at(),
         },
-        terminal: (args.interactive && io::stdin().is_terminal()).then(|| process.terminal.lend()).transpose()?,
+        terminal: (args.interactive && io::stdin().is_terminal())
+            .then(|| process.terminal.lend())
+            .transpose()
+            .map_err(Diagnostic::system)?,
         warnings: Warnings::default(),
     };
     if args.interactive {
@@ -47,7 +53,7 @@ pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
     let report = report.map_err(|error| user.interrupt.blamed_for(error.into()))?;
     let Some(report) = report else {
         let name = user.interrupt.came().map_or("a signal", interrupt::name);
-        let ended = Diagnostic::new(format!("interrupted by {name}; the guest is ended"));
+        let ended = Diagnostic::new(INTERRUPTED, format!("interrupted by {name}; the guest is ended"));
         return Err(user.interrupt.blamed_for(ended));
     };
     user.warnings.give(&report.vmm);
@@ -57,14 +63,14 @@ pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
     }
     let text = match args.format {
         Format::Text => render::boot(&report),
-        Format::Json => json::line(&report)?,
+        Format::Json => output::in_json(&report)?,
     };
     output::print("the report", &text)?;
     match user.interrupt.came() {
         // It came when the guest had ended.
         Some(signal) => Ok(End::Signal(signal)),
         None if report.ready => Ok(End::DONE),
-        None => Err(Diagnostic::reported(why_not(&report, args))),
+        None => Err(Diagnostic::new(NOT_READY, why_not(&report, args)).reported()),
     }
 }
 

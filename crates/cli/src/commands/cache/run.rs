@@ -7,7 +7,7 @@ use super::render;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
-use crate::{json, output};
+use crate::output;
 
 /// Damage was found.
 const DAMAGED: u8 = 1;
@@ -22,23 +22,23 @@ pub fn run(args: &CacheCommand) -> Result<End, Diagnostic> {
     let is_json = view.format == Format::Json;
     let mut end = End::DONE;
     let text = match &args.action {
-        CacheAction::Ls(_) if is_json => json::line(&list(&options)?)?,
+        CacheAction::Ls(_) if is_json => output::in_json(&list(&options)?)?,
         CacheAction::Ls(_) => render::entries(&list(&options)?),
-        CacheAction::Du(_) if is_json => json::line(&list(&options)?.usage())?,
+        CacheAction::Du(_) if is_json => output::in_json(&list(&options)?.usage())?,
         CacheAction::Du(_) => render::usage(&list(&options)?.usage()),
         CacheAction::Gc { all, .. } => {
             if *all {
                 options.limit = 0;
             }
             let report = collect(&options)?;
-            if is_json { json::line(&report)? } else { render::collected(&report) }
+            if is_json { output::in_json(&report)? } else { render::collected(&report) }
         }
         CacheAction::Verify(_) => {
             let report = verify(&options)?;
             if !report.damaged.is_empty() {
                 end = End::Code(DAMAGED);
             }
-            if is_json { json::line(&report)? } else { render::verified(&report) }
+            if is_json { output::in_json(&report)? } else { render::verified(&report) }
         }
     };
     output::print("the report", &text)?;

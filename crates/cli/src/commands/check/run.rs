@@ -9,7 +9,7 @@ use super::render;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
-use crate::{json, output};
+use crate::output;
 
 /// An error was found.
 const FAILING: u8 = 1;
@@ -32,7 +32,7 @@ pub fn run(args: &CheckArgs) -> Result<End, Diagnostic> {
     let report = nex_diagnose::check_file(&args.file, &options)?;
     let text = match args.format {
         Format::Text => render::check(&report, args.quiet),
-        Format::Json => json::line(&report)?,
+        Format::Json => output::in_json(&report)?,
     };
     output::print("the report", &text)?;
     Ok(match report.verdict() {

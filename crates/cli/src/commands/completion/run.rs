@@ -9,6 +9,7 @@ use nex_text::shell_word;
 
 use super::args::CompletionArgs;
 use crate::cli::Cli;
+use crate::codes::{ENVIRONMENT, OUTPUT};
 use crate::diagnostic::Diagnostic;
 use crate::output;
 
@@ -20,14 +21,13 @@ pub fn run(args: &CompletionArgs) -> Result<(), Diagnostic> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "nex", &mut script);
     if !args.install {
-        return output::print("the script", &String::from_utf8(script)?);
+        return output::print("the script", &String::from_utf8_lossy(&script));
     }
     let place = place(args.shell, |name| std::env::var_os(name).map(PathBuf::from))?;
     whole::write(&place.file, &script).map_err(|error| {
-        Diagnostic::new(format!(
-            "cannot write '{}': {error}; print the script without --install, and put it elsewhere",
-            place.file.display()
-        ))
+        Diagnostic::new(OUTPUT, format!("cannot write '{}'", place.file.display()))
+            .caused(&error)
+            .hinting("print the script without --install, and put it elsewhere")
     })?;
     output::print("where the script is", &format!("{}\n{}\n", place.file.display(), place.then))
 }
@@ -45,9 +45,8 @@ fn place(shell: Shell, variable: impl Fn(&str) -> Option<PathBuf>) -> Result<Pla
     let absolute = |name| variable(name).filter(|path| path.is_absolute());
     let home = || {
         absolute("HOME").ok_or_else(|| {
-            Diagnostic::new(
-                "there is no HOME to install into; print the script without --install, and put it in a file",
-            )
+            Diagnostic::new(ENVIRONMENT, "there is no HOME to install into")
+                .hinting("print the script without --install, and put it in a file")
         })
     };
     let below = |name, usual: &str| absolute(name).map_or_else(|| Ok(home()?.join(usual)), Ok::<_, Diagnostic>);

@@ -1,20 +1,21 @@
 //! `nex rootfs explain`: from a console to the reason why a boot failed.
 
-use std::fmt::Display;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nex_contract::Document;
 use nex_diagnose::console::{Explanation, Known, explain};
+use nex_fault::Fault;
 use nex_inspect::{RootFs, RootFsError};
 use serde::Serialize;
 
 use super::args::ExplainArgs;
 use super::render;
 use crate::args::format::Format;
+use crate::codes::INPUT;
 use crate::diagnostic::Diagnostic;
-use crate::{json, output};
+use crate::output;
 
 /// The longest log that is read, in bytes; a boot writes less than a megabyte.
 const LONGEST: u64 = 256 << 20;
@@ -39,7 +40,7 @@ pub fn run(args: &ExplainArgs) -> Result<(), Diagnostic> {
     let (image, unread_image) = match args.image.as_deref().map(open).transpose()? {
         Some(Ok(image)) => (Some(image), None),
         // The log may be that of this very damage.
-        Some(Err(damage)) => (None, Some(damage.to_string())),
+        Some(Err(damage)) => (None, Some(nex_fault::whole(&damage))),
         None => (None, None),
     };
     let command_line = args.command_line.as_ref().map(|words| words.as_bytes());
@@ -47,7 +48,7 @@ pub fn run(args: &ExplainArgs) -> Result<(), Diagnostic> {
     let text = match args.format {
         Format::Text => render::explanation(&explanation, unread_image.as_deref()),
         Format::Json => {
-            json::line(&Report { schema_version: Document::Explain.schema_version(), explanation, unread_image })?
+            output::in_json(&Report { schema_version: Document::Explain.schema_version(), explanation, unread_image })?
         }
     };
     output::print("the report", &text)
@@ -62,18 +63,21 @@ fn read(args: &ExplainArgs) -> Result<Vec<u8>, Diagnostic> {
     } else {
         nex_file::read_given_within(Path::new(&args.log), LONGEST)
     };
-    console.map_err(|error| Diagnostic::new(format!("cannot read the log {name}: {error}")))?.ok_or_else(|| {
-        Diagnostic::new(format!(
-            "{name} is longer than 256 MiB; give its end alone: tail -c 100M LOG | nex rootfs explain -"
-        ))
-    })
+    console.map_err(|error| Diagnostic::new(INPUT, format!("cannot read the log {name}")).caused(&error))?.ok_or_else(
+        || {
+            Diagnostic::new(INPUT, format!("{name} is longer than 256 MiB"))
+                .hinting("give its end alone: tail -c 100M LOG | nex rootfs explain -")
+        },
+    )
 }
 
 /// The image, or why it is none that can be read.
 fn open(path: &Path) -> Result<Result<RootFs, RootFsError>, Diagnostic> {
-    let failed = |error: &dyn Display| Diagnostic::new(format!("cannot read the image {}: {error}", path.display()));
     match RootFs::open(path) {
-        Err(RootFsError::Host(error)) => Err(failed(&error)),
+        Err(error @ RootFsError::Host(_)) => {
+            Err(Diagnostic::new(error.code(), format!("cannot read the root filesystem {}", path.display()))
+                .caused(&error))
+        }
         image => Ok(image),
     }
 }

@@ -6,7 +6,7 @@ use super::args::GrowArgs;
 use super::render;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
-use crate::{json, output};
+use crate::output;
 
 /// Grows the root filesystem, and reports it.
 ///
@@ -16,9 +16,7 @@ pub fn run(args: &GrowArgs) -> Result<(), Diagnostic> {
     let report = nex_rootfs::grow(&GrowOptions { file: args.file.clone(), size: args.size })?;
     let text = match args.format {
         Format::Text => render::grow(&report),
-        Format::Json => json::line(&report)?,
+        Format::Json => output::in_json(&report)?,
     };
-    output::print_or(&text, |error| {
-        format!("'{}' is as large as was asked, but no report can be printed: {error}", report.file)
-    })
+    output::print_or(&text, || format!("'{}' is as large as was asked, but no report can be printed", report.file))
 }

@@ -1,5 +1,6 @@
 //! `nex manual`: the manual pages of all commands, in roff, out of what the help says.
 
+use std::io;
 use std::path::Path;
 
 use clap::Command;
@@ -9,6 +10,7 @@ use roff::{Roff, bold, roman};
 
 use super::args::ManualArgs;
 use crate::cli::documentation::documented;
+use crate::codes::OUTPUT;
 use crate::diagnostic::Diagnostic;
 use crate::output;
 
@@ -36,15 +38,17 @@ pub fn run(args: &ManualArgs) -> Result<(), Diagnostic> {
 }
 
 fn print(nex: &Command, command: &Command) -> Result<(), Diagnostic> {
-    output::print("the manual page", &String::from_utf8(page(nex, command)?)?)
+    let page = page(nex, command).map_err(Diagnostic::system)?;
+    output::print("the manual page", &String::from_utf8_lossy(&page))
 }
 
 fn write_all(nex: &Command, directory: &Path) -> Result<(), Diagnostic> {
     let mut names = String::new();
     for command in all(nex) {
         let path = directory.join(format!("{}.{SECTION}", page_name(command)));
-        whole::write(&path, &page(nex, command)?)
-            .map_err(|error| Diagnostic::new(format!("cannot write the page '{}': {error}", path.display())))?;
+        page(nex, command).and_then(|page| whole::write(&path, &page)).map_err(|error| {
+            Diagnostic::new(OUTPUT, format!("cannot write the page '{}'", path.display())).caused(&error)
+        })?;
         names.push_str(&format!("{}\n", path.display()));
     }
     output::print("the names of the pages", &names)
@@ -71,7 +75,7 @@ fn find<'a>(parent: &'a Command, name: &str) -> Option<&'a Command> {
     })
 }
 
-fn page(nex: &Command, command: &Command) -> Result<Vec<u8>, Diagnostic> {
+fn page(nex: &Command, command: &Command) -> io::Result<Vec<u8>> {
     let name = page_name(command);
     let man = Man::new(command.clone()).section(SECTION);
     let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! Progress of the layers on stderr: bars on a terminal, plain lines in a log.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use nex_fault::Fault;
 use nex_image::{NoProgress, Progress};
 use nex_rootfs::Events;
 use nex_text::{human, printable, short_name};
@@ -81,7 +81,7 @@ impl Events for Bars {
         self.all.println(script_line(line)).ok();
     }
 
-    fn shell_started(&self, failure: Option<&dyn Error>) {
+    fn shell_started(&self, failure: Option<&dyn Fault>) {
         tell_of_shell(failure);
     }
 
@@ -113,7 +113,7 @@ fn script_line(line: &[u8]) -> String {
 }
 
 /// Says what stands above a shell.
-fn tell_of_shell(failure: Option<&dyn Error>) {
+fn tell_of_shell(failure: Option<&dyn Fault>) {
     if let Some(failure) = failure {
         tell_lines(&Diagnostic::of(failure).words());
     }
@@ -164,7 +164,7 @@ impl Events for Lines {
         tell(format_args!("script: {}: from the cache", short_name(name)));
     }
 
-    fn shell_started(&self, failure: Option<&dyn Error>) {
+    fn shell_started(&self, failure: Option<&dyn Fault>) {
         tell_of_shell(failure);
     }
 

@@ -24,12 +24,13 @@ use super::args::{RootfsArgs, SizeArg};
 use super::{progress, render};
 use crate::args::format::Format;
 use crate::args::size;
+use crate::codes::{INPUT, NO_AGENT, OUTPUT};
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
 use crate::interrupt::{CleanUp, Process};
+use crate::output;
 use crate::output::tell;
 use crate::own_agent::{NAME, own_agent};
-use crate::{json, output};
 
 /// The largest file system that is made: 16 TiB.
 const MAX_SIZE: u64 = 16 << 40;
@@ -50,7 +51,7 @@ pub fn run(args: &RootfsArgs, process: &Process) -> Result<(), Diagnostic> {
     if args.script.clean == CleanArg::Help {
         return output::print("the groups of --clean", &script::clean_help());
     }
-    let interruptible = CleanUp::when_interrupted(process)?;
+    let interruptible = CleanUp::when_interrupted(process).map_err(Diagnostic::system)?;
     let (cancel, workspace) = (interruptible.cancel.clone(), process.workspace.clone());
     let options = Options { cancel, workspace, ..options(args)? };
     let events = progress::choose(args.quiet);
@@ -78,7 +79,7 @@ pub fn run(args: &RootfsArgs, process: &Process) -> Result<(), Diagnostic> {
 fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
     let size = size(args)?;
     Ok(Options {
-        reference: Reference::parse(&args.image).map_err(|error| Diagnostic::usage(error.to_string()))?,
+        reference: Reference::parse(&args.image).map_err(|error| Diagnostic::of_argument(&error))?,
         image: nex_image::Options {
             platform: args.platform.clone().unwrap_or_else(Platform::host),
             offline: args.offline,
@@ -115,7 +116,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
 }
 
 fn destination(name: &OsStr) -> Result<Destination, Diagnostic> {
-    Destination::new(name).map_err(|error| Diagnostic::usage(error.to_string()))
+    Destination::new(name).map_err(|error| Diagnostic::of_argument(&error))
 }
 
 fn image_limits(args: &LimitArgs) -> nex_image::Limits {
@@ -163,7 +164,7 @@ fn file_system(args: &FileSystemArgs, size: Size) -> Result<FileSystemOptions, D
         uuid: args.uuid,
         max_size: args.max_size,
     };
-    options.check(size).map_err(|error| Diagnostic::usage(error.to_string()))?;
+    options.check(size).map_err(|error| Diagnostic::of_argument(&error))?;
     Ok(options)
 }
 
@@ -189,11 +190,10 @@ fn agent(named: Option<&Path>) -> Result<PathBuf, Diagnostic> {
     }
     own_agent().map_or_else(
         || {
-            let program = std::env::current_exe()?;
-            Err(Diagnostic::new(format!(
-                "there is no agent: no --agent is given, and there is no {NAME} beside {}; name a program with --agent",
-                program.display()
-            )))
+            let program = std::env::current_exe().map_err(Diagnostic::system)?;
+            let message =
+                format!("there is no agent: no --agent is given, and there is no {NAME} beside {}", program.display());
+            Err(Diagnostic::new(NO_AGENT, message).hinting("name a program with --agent"))
         },
         Ok,
     )
@@ -208,35 +208,38 @@ fn resolv_conf(value: &Path) -> Result<ResolvConfSource, Diagnostic> {
         _ => {}
     }
     let shown = value.display();
-    let read = nex_file::read_regular_within(value, MAX_RESOLV_CONF)
-        .map_err(|error| Diagnostic::new(format!("cannot read the file '{shown}' of --resolv-conf: {error}")))?;
+    let read = nex_file::read_regular_within(value, MAX_RESOLV_CONF).map_err(|error| {
+        Diagnostic::new(INPUT, format!("cannot read the file '{shown}' of --resolv-conf")).caused(&error)
+    })?;
     match read {
         Some(content) if name_servers(&content).next().is_some() => {
             Ok(ResolvConfSource::File { name: shown.to_string(), content })
         }
-        Some(_) => Err(Diagnostic::new(format!(
-            "the file '{shown}' of --resolv-conf names no server; give it a line such as 'nameserver 192.0.2.1'"
-        ))),
-        None => Err(Diagnostic::new(format!(
-            "the file '{shown}' of --resolv-conf has more than {MAX_RESOLV_CONF} bytes; name another one"
-        ))),
+        Some(_) => Err(Diagnostic::new(INPUT, format!("the file '{shown}' of --resolv-conf names no server"))
+            .hinting("give it a line such as 'nameserver 192.0.2.1'")),
+        None => Err(Diagnostic::new(
+            INPUT,
+            format!("the file '{shown}' of --resolv-conf has more than {MAX_RESOLV_CONF} bytes"),
+        )
+        .hinting("name another one")),
     }
 }
 
 fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     let content = nex_file::read_given_within(path, MAX_PASSWORD_FILE).map_err(|error| {
-        Diagnostic::new(format!("cannot read the file '{}' of --root-password-file: {error}", path.display()))
+        Diagnostic::new(INPUT, format!("cannot read the file '{}' of --root-password-file", path.display()))
+            .caused(&error)
     })?;
     let content = content.unwrap_or_default();
     let hash = content.trim_ascii();
     if !may_be_asked_for(hash) {
         // It may be the password, which no message shows.
-        return Err(Diagnostic::new(format!(
-            "'{}' holds no password hash: one line as crypt(5) has it ($6$...), or ! or * for no password; make one with \
-             'openssl passwd -6 > {}'",
-            path.display(),
-            shell_word(path)
-        )));
+        let message = format!(
+            "'{}' holds no password hash: one line as crypt(5) has it ($6$...), or ! or * for no password",
+            path.display()
+        );
+        return Err(Diagnostic::new(INPUT, message)
+            .hinting(format!("make one with 'openssl passwd -6 > {}'", shell_word(path))));
     }
     Ok(hash.to_vec())
 }
@@ -245,11 +248,13 @@ fn root_password(path: &Path) -> Result<Vec<u8>, Diagnostic> {
 fn print(report: &Report, format: Format, destination: &Destination) -> Result<(), Diagnostic> {
     let text = match format {
         Format::Text => render::text(report),
-        Format::Json => json::line(report)?,
+        Format::Json => output::in_json(report)?,
     };
-    let failed = |error| format!("the output '{destination}' is complete, but its report cannot be printed: {error}");
+    let failed = || format!("the output '{destination}' is complete, but its report cannot be printed");
     match destination {
-        Destination::Stdout => output::write_error(&text).map_err(|error| Diagnostic::new(failed(error))),
+        Destination::Stdout => {
+            output::write_error(&text).map_err(|error| Diagnostic::new(OUTPUT, failed()).caused(&error))
+        }
         Destination::File { .. } => output::print_or(&text, failed),
     }
 }

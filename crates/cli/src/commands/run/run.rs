@@ -18,8 +18,7 @@ use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
 use crate::interrupt::{self, Grace, Interrupt, Process};
-use crate::json;
-use crate::output::{StandardError, raw_output, tell, tell_lines};
+use crate::output::{self, StandardError, raw_output, tell, tell_lines};
 use crate::warnings::Warnings;
 
 /// How much longer than asked for nex may take to end a run.
@@ -40,7 +39,7 @@ pub fn run(args: &RunArgs, process: &Process) -> Result<End, Diagnostic> {
         interrupt::end_when_overdue(grace, process)?;
         Ok(interrupt)
     });
-    let mut stop = UserStop(interrupt.map_err(|error| failed(error.into()))?);
+    let mut stop = UserStop(interrupt.map_err(|error| failed(Diagnostic::system(error)))?);
     let mut user = Terminal {
         args,
         out: BufWriter::new(raw_output()),
@@ -55,7 +54,7 @@ pub fn run(args: &RunArgs, process: &Process) -> Result<End, Diagnostic> {
     user.input.warn();
     words(&report, args).iter().for_each(tell);
     if args.format == Format::Json {
-        tell_lines(&json::line(&report).map_err(|error| failed(error.into()))?);
+        tell_lines(&output::in_json(&report).map_err(failed)?);
     }
     Ok(end(&report, stop.0.came()))
 }

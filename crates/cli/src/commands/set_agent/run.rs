@@ -7,7 +7,7 @@ use super::render;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
-use crate::{json, output};
+use crate::output;
 
 /// Replaces the agent, and reports it.
 ///
@@ -19,9 +19,7 @@ pub fn run(args: &SetAgentArgs) -> Result<(), Diagnostic> {
     let report = nex_rootfs::set_agent(&options)?;
     let text = match args.format {
         Format::Text => render::set_agent(&report),
-        Format::Json => json::line(&report)?,
+        Format::Json => output::in_json(&report)?,
     };
-    output::print_or(&text, |error| {
-        format!("the agent of '{}' is replaced, but no report can be printed: {error}", report.file)
-    })
+    output::print_or(&text, || format!("the agent of '{}' is replaced, but no report can be printed", report.file))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::args::VersionArgs;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
-use crate::{json, output};
+use crate::output;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,7 +37,7 @@ pub fn run(args: &VersionArgs) -> Result<(), Diagnostic> {
         Format::Text => {
             format!("nex {version}\ncommit      {}\ntarget      {target}\n", commit.unwrap_or("unknown"))
         }
-        Format::Json => json::line(&VERSION)?,
+        Format::Json => output::in_json(&VERSION)?,
     };
     output::print("the version", &text)
 }

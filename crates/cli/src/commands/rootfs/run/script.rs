@@ -10,6 +10,7 @@ use nex_sandbox::{
     AbstractSockets, Limits, Mount, Network, Script, Secret, World, abstract_sockets, default_work_dir, only_one_id,
 };
 
+use crate::codes::{INPUT, NO_TERMINAL, SCRIPT_NETWORK};
 use crate::commands::rootfs::args::script::{CleanArg, NetworkArg, ScriptArgs, SecretArg};
 use crate::diagnostic::Diagnostic;
 use crate::output;
@@ -34,9 +35,8 @@ pub fn options(
         return Ok(None);
     }
     if args.shell && !(std::io::stdin().is_terminal() && output::is_terminal()) {
-        return Err(Diagnostic::new(
-            "--shell needs a terminal as standard input and output; run nex in one, or take --keep-failed in its place",
-        ));
+        return Err(Diagnostic::new(NO_TERMINAL, "--shell needs a terminal as standard input and output")
+            .hinting("run nex in one, or take --keep-failed in its place"));
     }
     let epoch = source_date_epoch.map(|seconds| ("SOURCE_DATE_EPOCH".into(), seconds.to_string()));
     let world = World {
@@ -89,12 +89,12 @@ fn network(asked: Option<NetworkArg>) -> Result<Network, Diagnostic> {
         Some(NetworkArg::None) => Ok(Network::None),
         Some(NetworkArg::Host) => Ok(Network::Host),
         None => match (abstract_sockets(Network::Host), only_one_id()) {
-            (AbstractSockets::Open, Some(why)) => Err(Diagnostic::new(format!(
+            (AbstractSockets::Open, Some(why)) => Err(Diagnostic::new(SCRIPT_NETWORK, format!(
                 "on this machine's network a script could connect to every abstract Unix socket of the machine with your own user \
                  id, and be handed your files there: something supervises nex's system calls, so that nex cannot keep \
-                 the script's sockets apart, this kernel has no scopes of Landlock (Linux 6.12 has), and there is only one user id: {why}; \
-                 say --script-network none, or --script-network host if you trust what runs in the image"
-            ))),
+                 the script's sockets apart, this kernel has no scopes of Landlock (Linux 6.12 has), and there is only one user id: {why}"
+            ))
+            .hinting("say --script-network none, or --script-network host if you trust what runs in the image")),
             _ => Ok(Network::Host),
         },
     }
@@ -111,10 +111,8 @@ pub fn boot_script(path: &Path) -> Result<BootScript, Diagnostic> {
 fn script(path: &Path) -> Result<Script, Diagnostic> {
     let content = read(path, "--script")?;
     if content.is_empty() {
-        return Err(Diagnostic::new(format!(
-            "the script '{}' is empty; write one, or leave --script out",
-            path.display()
-        )));
+        return Err(Diagnostic::new(INPUT, format!("the script '{}' is empty", path.display()))
+            .hinting("write one, or leave --script out"));
     }
     let name = path.file_name().map_or_else(|| "script".into(), |name| name.to_string_lossy().into_owned());
     Ok(Script { name, content })
@@ -129,7 +127,8 @@ fn mount(mount: &Mount) -> Result<Mount, Diagnostic> {
     match source {
         Ok(source) => Ok(Mount { source, ..mount.clone() }),
         Err(error) => {
-            Err(Diagnostic::new(format!("cannot use '{}', which --mount names: {error}", mount.source.display())))
+            let message = format!("cannot use '{}', which --mount names", mount.source.display());
+            Err(Diagnostic::new(INPUT, message).caused(&error))
         }
     }
 }
@@ -138,20 +137,20 @@ fn mount(mount: &Mount) -> Result<Mount, Diagnostic> {
 fn new_directory(path: &Path) -> Result<PathBuf, Diagnostic> {
     if path.symlink_metadata().is_ok() {
         let path = path.display();
-        return Err(Diagnostic::new(format!(
-            "'{path}', which --keep-failed names, is there already; remove it or name another"
-        )));
+        return Err(Diagnostic::new(INPUT, format!("'{path}', which --keep-failed names, is there already"))
+            .hinting("remove it or name another"));
     }
     Ok(path.into())
 }
 
 fn read(path: &Path, flag: &str) -> Result<Vec<u8>, Diagnostic> {
-    let cannot = |why: String| {
-        Diagnostic::new(format!("cannot read '{}', which {flag} names: {why}; name another file", path.display()))
+    let cannot = || {
+        Diagnostic::new(INPUT, format!("cannot read '{}', which {flag} names", path.display()))
+            .hinting("name another file")
     };
     match nex_file::read_given_within(path, LONGEST) {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(cannot(format!("it has more than {LONGEST} bytes"))),
-        Err(error) => Err(cannot(error.to_string())),
+        Ok(None) => Err(cannot().because(format!("it has more than {LONGEST} bytes"))),
+        Err(error) => Err(cannot().caused(&error)),
     }
 }

@@ -1,0 +1,94 @@
+//! The codes of what the command line itself refuses.
+
+nex_fault::codes! {
+    /// The arguments make no sense, or do not go together.
+    USAGE = "usage";
+    /// An environment variable has a value that is not understood.
+    ENVIRONMENT = "environment";
+    /// A file that a flag names cannot be read, or holds something else than the flag takes.
+    INPUT = "input";
+    /// A report or a file beside the output cannot be written.
+    OUTPUT = "output";
+    /// There is no agent beside nex, and no flag names one.
+    NO_AGENT = "no-agent";
+    /// A flag needs a terminal, and there is none.
+    NO_TERMINAL = "no-terminal";
+    /// A setup script could leave its sandbox by the machine's network.
+    SCRIPT_NETWORK = "script-open-network";
+    /// A guest is not ready: it ended, or its time is over.
+    NOT_READY = "boot-not-ready";
+    /// A signal has ended the command.
+    INTERRUPTED = "interrupted";
+    /// The system refuses nex what any program needs: a thread, a signal, a pipe.
+    SYSTEM = "system";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use nex_fault::Code;
+
+    /// Every crate's codes, in the order of the documentation.
+    const CRATES: &[(&str, &[Code])] = &[
+        ("cli", super::ALL),
+        ("cancel", nex_cancel::codes::ALL),
+        ("registry", nex_registry::codes::ALL),
+        ("image", nex_image::codes::ALL),
+        ("tar", nex_tar::codes::ALL),
+        ("ext4", nex_ext4::codes::ALL),
+        ("cache", nex_cache::codes::ALL),
+        ("file", nex_file::codes::ALL),
+        ("contract", nex_contract::codes::ALL),
+        ("program", nex_program::codes::ALL),
+        ("rootfs", nex_rootfs::codes::ALL),
+        ("sandbox", nex_sandbox::codes::ALL),
+        ("inspect", nex_inspect::codes::ALL),
+        ("diagnose", nex_diagnose::codes::ALL),
+        ("verity", nex_verity::codes::ALL),
+        ("kernel", nex_kernel::codes::ALL),
+        ("vmm", nex_vmm::codes::ALL),
+        ("guest", nex_guest::codes::ALL),
+        ("boot", nex_boot::codes::ALL),
+        ("run", nex_run::codes::ALL),
+    ];
+
+    fn project() -> &'static Path {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    }
+
+    /// The documentation has what programs compare, whole.
+    #[test]
+    fn the_page_lists_every_code() {
+        let rows = CRATES.iter().flat_map(|(_, codes)| codes.iter());
+        let rows: Vec<_> = rows.map(|code| format!("| `{}` | {} |", code.id(), code.meaning())).collect();
+        let page = fs::read_to_string(project().join("docs/errors.md")).unwrap_or_default();
+        let table = page.split_once("## Codes").map_or("", |(_, table)| table);
+        let listed: Vec<_> = table.lines().filter(|line| line.starts_with("| `")).collect();
+        let rows_text = rows.join("\n");
+        assert!(listed == rows, "the table of docs/errors.md differs from the codes, which are:\n{rows_text}");
+    }
+
+    #[test]
+    fn every_code_is_used_once() {
+        let codes = CRATES.iter().flat_map(|(_, codes)| codes.iter());
+        let mut seen = BTreeSet::new();
+        for code in codes {
+            assert!(seen.insert(code.id()), "{code} stands twice");
+        }
+    }
+
+    #[test]
+    fn no_crate_with_codes_is_left_out() {
+        let crates = fs::read_dir(project().join("crates")).expect("the crates are there");
+        let with_codes: BTreeSet<String> = crates
+            .flatten()
+            .filter(|directory| directory.path().join("src/codes.rs").exists())
+            .map(|directory| directory.file_name().to_string_lossy().into_owned())
+            .collect();
+        let listed: BTreeSet<String> = CRATES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(listed, with_codes);
+    }
+}
