@@ -98,7 +98,7 @@ impl GuestArgs {
         }
     }
 
-    /// Who shall run it.
+    /// Who runs it.
     pub fn vmm(&self, workspace: &Workspace) -> VmmOptions {
         VmmOptions {
             kind: match self.vmm {

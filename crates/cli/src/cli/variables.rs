@@ -5,7 +5,7 @@
 //!
 //! A variable is a wish for all runs to come, and a flag one for this run. So a variable gives way: to its own flag, to flags
 //! that its flag cannot be used with, and where its flag means nothing without another that is not there. A flag that would be
-//! refused is a slip; a variable is none. What is left of the variables becomes flags, in front of the others.
+//! refused is a slip; a variable is not. What is left of the variables becomes flags, in front of the others.
 
 pub mod names;
 
@@ -96,7 +96,7 @@ struct Environment<'a> {
 }
 
 impl Environment<'_> {
-    /// An empty variable is none.
+    /// An empty variable counts as unset.
     fn value(&self, name: &str) -> Option<OsString> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }

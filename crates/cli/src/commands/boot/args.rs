@@ -62,7 +62,7 @@ pub struct BootArgs {
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
 What the guest writes to its drive is gone when it ends, unless --overlay-drive names a file. When the agent has reported,
-the guest is told to end by Ctrl-Alt-Del, and killed when it does not. The console goes to standard error, the report to
+nex asks the guest to end by Ctrl-Alt-Del, and kills it when it does not. The console goes to standard error, the report to
 standard output.
 
 An agent that is not nex's own does not report, so an image with such a one wants --ready or --ready-after; both do for nex's

@@ -11,11 +11,11 @@ use crate::args::size;
 /// `nex rootfs check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The root filesystem: an uncompressed ext4 file, made by whomever.
+    /// The root filesystem: an uncompressed ext4 file, made by any program.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// The kernel that shall boot it: vmlinux, bzImage or Image, compressed or not.
+    /// The kernel that will boot it: vmlinux, bzImage or Image, compressed or not.
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<PathBuf>,
 
@@ -27,7 +27,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FILE", requires = "kernel")]
     pub kernel_config: Option<PathBuf>,
 
-    /// What the kernel is told to start, as by init= [default: what it looks for].
+    /// What the kernel has to start, as by init= [default: what it looks for].
     #[arg(long, value_name = "PATH")]
     pub init: Option<OsString>,
 

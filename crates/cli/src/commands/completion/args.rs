@@ -17,7 +17,7 @@ pub struct CompletionArgs {
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
 --install writes below $XDG_DATA_HOME (~/.local/share) or, for fish, $XDG_CONFIG_HOME (~/.config), needs no root, and says what is
-left to do: zsh has to be told of the directory once, and bash needs the package bash-completion. For all users:
+left to do: zsh has to know of the directory, and bash needs the package bash-completion. For all users:
 
   bash        /usr/share/bash-completion/completions/nex
   zsh         /usr/share/zsh/site-functions/_nex (Debian: vendor-completions)

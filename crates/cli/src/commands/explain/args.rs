@@ -29,7 +29,7 @@ pub struct ExplainArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The first line that explains something is the cause; what it brought is told behind it. The log may be cut off and may have
+The first line that explains something is the cause; what it brought stands behind it. The log may be cut off and may have
 escapes, carriage returns and a VMM's own words in it: what Firecracker writes to its standard output will do.
 
 Examples:
