@@ -21,10 +21,21 @@ fn depths(page: &str) -> Vec<usize> {
 }
 
 /// All that is the same in every language.
-fn skeleton(page: &str) -> Result<(Vec<usize>, Vec<(String, Vec<String>)>, Vec<String>)> {
+#[derive(Debug, PartialEq, Eq)]
+struct Skeleton {
+    /// The depths of the headings.
+    headings: Vec<usize>,
+    /// The language and the lines of each block.
+    blocks: Vec<(String, Vec<String>)>,
+    /// Commands that stand by themselves, without what is said about them.
+    indented: Vec<String>,
+}
+
+fn skeleton(page: &str) -> Result<Skeleton> {
     let blocks = blocks::blocks(page)?.into_iter().map(|block| (block.language, block.text)).collect();
     let indented = page.lines().filter_map(|line| line.strip_prefix("    ")).filter_map(|line| line.split('#').next());
-    Ok((depths(page), blocks, indented.map(|line| line.trim().to_owned()).collect()))
+    let indented = indented.map(|line| line.trim().to_owned()).collect();
+    Ok(Skeleton { headings: depths(page), blocks, indented })
 }
 
 #[test]

@@ -17,7 +17,7 @@ use nex_testkit::registry::{Protection, Registry};
 use nex_testkit::{Result, corpus, nex, places, skopeo};
 use tempfile::TempDir;
 
-use images::Image;
+use images::{Image, Needs};
 
 /// Where users have nex's agent.
 const AGENT: &str = "/usr/local/lib/nex/nex-agent";
@@ -62,7 +62,7 @@ impl World {
             let Some(tar) = corpus::alpine("x86_64")? else { return Ok(None) };
             fs::write(path("home").join(MINIROOTFS), nex_testkit::layout::gzip(&tar)?)?;
         }
-        let registry = if images.is_empty() { None } else { Some(serve(&images, directory.path())?) };
+        let registry = if images.is_empty() { None } else { Some(serve(&images, page, directory.path())?) };
         Ok(Some(Self { directory, _registry: registry }))
     }
 
@@ -99,12 +99,13 @@ impl World {
 }
 
 /// Serves images under their usual names.
-fn serve(images: &[&Image], directory: &Path) -> Result<Registry> {
+fn serve(images: &[&Image], page: &str, directory: &Path) -> Result<Registry> {
     let registry = Registry::start(Protection::Open)?;
-    let alpine = directory.join("home").join(MINIROOTFS);
+    let minirootfs = directory.join("home").join(MINIROOTFS);
+    let needs = Needs { minirootfs: &minirootfs, page };
     for (number, image) in images.iter().enumerate() {
         let layout = directory.join(format!("image-{number}"));
-        (image.write)(&alpine, &layout)?;
+        (image.write)(&needs, &layout)?;
         skopeo::push(&format!("oci:{}:{}", layout.display(), images::TAG), &registry, image.place)?;
     }
     let address = registry.address();
