@@ -1,11 +1,14 @@
 //! The commands of the README, the guides and the reference do what they show.
 
 use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
 use nex_testkit::{Failure, Result};
 
+use crate::blocks::Mark;
 use crate::world::World;
 use crate::{blocks, pages, session, shape};
 
@@ -54,6 +57,32 @@ fn every_page_with_commands_has_a_test() -> Result<()> {
             return Err(Failure::new(format!("{} has commands, and is not in the list of pages", page.display())));
         }
     }
+    Ok(())
+}
+
+/// Names the file in which `make test` collects what could not be looked at.
+const LEFT_OUT: &str = "NEX_LEFT_OUT";
+
+/// Most of what pages show is shown by tests, and the rest is counted where people look.
+#[test]
+fn blocks_that_nobody_runs_are_counted() -> Result<()> {
+    let (mut count, mut not_run) = (0, Vec::new());
+    for page in PAGES {
+        for block in blocks::blocks(&pages::read(page)?)?.into_iter().filter(blocks::Block::is_session) {
+            count += 1;
+            if let Some(Mark::NotRun(reason)) = block.mark {
+                assert!(reason.contains(' '), "{page}:{}: {reason:?} is no reason", block.line);
+                not_run.push(format!("{page}:{}: {reason}", block.line));
+            }
+        }
+    }
+    let line = format!("NOT RUN: {} of {count} blocks of commands in the pages", not_run.len());
+    eprintln!("{line}\n{}", not_run.join("\n"));
+    if let Some(file) = std::env::var_os(LEFT_OUT) {
+        let mut file = OpenOptions::new().create(true).append(true).open(file)?;
+        writeln!(file, "{line}: cargo test -p nex --test docs counted -- --nocapture lists them")?;
+    }
+    assert!(not_run.len() * 2 < count, "{line}");
     Ok(())
 }
 
