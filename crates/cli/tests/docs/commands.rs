@@ -39,6 +39,7 @@ tests_of_pages! {
     the_guide_to_the_library: "docs/guides/rust-library.md",
     the_reference_of_builds: "docs/rootfs.md",
     the_reference_of_changes: "docs/change.md",
+    the_reference_of_checks: "docs/checks.md",
     the_reference_of_errors: "docs/exit-codes.md",
     the_reference_of_failed_boots: "docs/console.md",
     the_reference_of_programs: "docs/run.md",
