@@ -11,7 +11,7 @@ nex_fault::codes! {
     OUTPUT = "output";
     /// There is no agent beside nex, and no flag names one.
     NO_AGENT = "no-agent";
-    /// A flag needs a terminal, and there is none.
+    /// A flag needs a terminal, and nex has no terminal.
     NO_TERMINAL = "no-terminal";
     /// A setup script could leave its sandbox by the machine's network.
     SCRIPT_NETWORK = "script-open-network";

@@ -29,7 +29,7 @@ struct Parts {
     end: End,
     /// A report for programs says it already.
     is_reported: bool,
-    /// Nobody is to be told.
+    /// There is nobody to tell.
     is_silent: bool,
 }
 
@@ -116,7 +116,7 @@ impl Diagnostic {
         enough
     }
 
-    /// Whether nobody is to be told.
+    /// Whether there is nobody to tell.
     pub fn is_silent(&self) -> bool {
         self.0.is_silent
     }

@@ -1,6 +1,6 @@
 //! How nex ends: with an exit code, or by the signal that it was told to end by.
 //!
-//! The two are not the same to whoever waits. A shell shows 130 for both, but it stops a loop at Ctrl-C only if what ran in it
+//! The two are not the same to a program that waits. A shell shows 130 for both, but it stops a loop at Ctrl-C only if what ran in it
 //! died of SIGINT; a supervisor takes a death by SIGTERM for the stop that it has asked for.
 
 /// The end of the program.

@@ -80,7 +80,7 @@ impl CleanUp {
         let (token, process) = (cancel.clone(), process.clone());
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             let Some(signal) = signals.forever().next() else { return };
-            // Kept for ever: whoever ends the build now waits for the end of nex.
+            // Kept for ever: a thread that ends the build now waits for the end of nex.
             let is_over = shared.lock().unwrap_or_else(PoisonError::into_inner);
             if !*is_over {
                 token.cancel();
@@ -160,7 +160,7 @@ pub fn end_by(signal: i32, process: &Process) -> ! {
         // The kernel lets no signal end it by default.
         signal_hook::low_level::exit(End::Signal(signal).exit_code().into());
     }
-    // It returns for signals that are ignored without a handler, and these are none.
+    // It returns for signals that are ignored without a handler, and these have no such default.
     drop(signal_hook::low_level::emulate_default_handler(signal));
     std::process::abort()
 }
@@ -170,7 +170,7 @@ fn is_first_process() -> bool {
     std::process::id() == 1
 }
 
-/// The signals as something to wait for beside other things. Whoever waits cleans up.
+/// The signals as something to wait for beside other things. The caller that waits cleans up.
 pub struct Interrupt {
     file: UnixStream,
     signal: Arc<AtomicUsize>,

@@ -22,7 +22,7 @@ pub fn tell(message: impl Display) {
 
 /// Writes a text of our own lines to standard error.
 pub fn tell_lines(text: &str) {
-    // Nobody is told of this failure, either.
+    // There is nobody to tell of this failure, either.
     let _ = write_error(text);
 }
 

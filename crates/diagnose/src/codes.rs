@@ -3,7 +3,7 @@
 nex_fault::codes! {
     /// A file that is to be checked cannot be read.
     UNREADABLE = "check-unreadable";
-    /// The file that was given as a kernel's configuration is none.
+    /// The file that was given as a kernel's configuration is no such file.
     NO_CONFIG = "check-no-config";
 }
 

@@ -31,7 +31,7 @@ nex_fault::codes! {
     LINKS = "ext4-links";
     /// A directory has more names than its index can hold.
     DIRECTORY_TOO_LARGE = "ext4-directory-too-large";
-    /// The tree is none: a directory has two names, or two files claim a block.
+    /// It is no tree: a directory has two names, or two files claim a block.
     TREE = "ext4-tree";
     /// `/lost+found` is not a directory.
     LOST_AND_FOUND = "ext4-lost-and-found";

@@ -5,7 +5,7 @@ nex_fault::codes! {
     UNREADABLE = "guest-unreadable";
     /// The kernel's command line would be longer than kernels take.
     COMMAND_LINE = "guest-command-line";
-    /// The guest's initramfs needs an agent, and there is none.
+    /// The guest's initramfs needs an agent, and nex finds no agent.
     NO_AGENT = "guest-no-agent";
     /// The agent for the initramfs is for another kind of processor, or is not one of this nex.
     OTHER_AGENT = "guest-other-agent";

@@ -27,11 +27,11 @@ nex_fault::codes! {
     READ_BACK = "build-read-back";
     /// A text file of the image that nex has to add to is no text file.
     TEXT_FILE = "build-text-file";
-    /// The hostname that was asked for is none.
+    /// What was given as the hostname is no hostname.
     HOSTNAME = "build-hostname";
-    /// What was given as the hash of root's password is none.
+    /// What was given as the hash of root's password is no such hash.
     PASSWORD_HASH = "build-password-hash";
-    /// The boot script is none, or would not run in the image.
+    /// The boot script is no script, or would not run in the image.
     BOOT_SCRIPT = "build-boot-script";
     /// The image's program cannot become process 1.
     PID1 = "build-pid1";

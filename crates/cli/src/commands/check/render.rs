@@ -5,7 +5,7 @@ use nex_text::human;
 
 use crate::lines::Lines;
 
-/// The report for people; when it shall be quiet, only what is not as it should be.
+/// The report for people; quiet, only what is not as it should be.
 pub fn check(report: &Report, quiet: bool) -> String {
     let mut lines = Lines::default();
     if !quiet {

@@ -71,7 +71,7 @@ fn read(args: &ExplainArgs) -> Result<Vec<u8>, Diagnostic> {
     )
 }
 
-/// The image, or why it is none that can be read.
+/// The root filesystem, or why it cannot be read.
 fn open(path: &Path) -> Result<Result<RootFs, RootFsError>, Diagnostic> {
     match RootFs::open(path) {
         Err(error @ RootFsError::Host(_)) => {
