@@ -263,6 +263,7 @@ fn an_old_name_is_warned_of() {
         ]
     );
     assert_eq!(warnings("nex cache ls", &old), [""; 0]);
+    assert_eq!(warnings("nex rootfs", &[("NEX_AGENT", "a")]), [""; 0]);
     assert_eq!(warnings("nex rootfs --size 1G", &[("NEX_SIZE", "2G")]), [""; 0]);
     assert_eq!(warnings("nex rootfs", &[("NEX_SIZE", "2G"), ("NEX_ROOTFS_SIZE", "1G")]), [""; 0]);
 }

@@ -24,13 +24,13 @@ use super::args::{RootfsArgs, SizeArg};
 use super::{progress, render};
 use crate::args::format::Format;
 use crate::args::size;
-use crate::codes::{INPUT, NO_AGENT, OUTPUT};
+use crate::codes::{INPUT, OUTPUT};
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
 use crate::interrupt::{CleanUp, Process};
 use crate::output;
 use crate::output::tell;
-use crate::own_agent::{NAME, own_agent};
+use crate::own_agent::own_agent_or_advice;
 
 /// The largest file system that is made: 16 TiB.
 const MAX_SIZE: u64 = 16 << 40;
@@ -188,15 +188,7 @@ fn agent(named: Option<&Path>) -> Result<PathBuf, Diagnostic> {
     if let Some(path) = named {
         return Ok(path.into());
     }
-    own_agent().map_or_else(
-        || {
-            let program = std::env::current_exe().map_err(Diagnostic::system)?;
-            let message =
-                format!("there is no agent: no --agent is given, and there is no {NAME} beside {}", program.display());
-            Err(Diagnostic::new(NO_AGENT, message).hinting("name a program with --agent"))
-        },
-        Ok,
-    )
+    own_agent_or_advice()
 }
 
 /// What `/etc/resolv.conf` becomes. A file of one of the words' names is `./keep`.
