@@ -1,78 +1,120 @@
-# The first target is what the README begins with.
-.PHONY: rootfs build test forget-left-out test-setup lint test-quick test-slow test-all test-firecracker fuzz-quick bench bench-quick bench-scale bench-boot
+# The first target is what the README begins with. 'make help' lists those with a comment of two signs.
+.PHONY: rootfs build install uninstall release test forget-left-out test-setup lint test-quick test-slow test-all test-release \
+	test-firecracker fuzz-quick bench bench-quick bench-scale bench-boot help
 .DELETE_ON_ERROR:
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 # Where e2fsck and its like are, which a user's PATH may leave out.
 export PATH := $(PATH):/usr/sbin:/sbin
 RELEASE := $(CARGO_TARGET_DIR)/release
+# Where 'make install' puts nex, and what stands in front of that while a package is made.
+PREFIX ?= /usr/local
+DESTDIR ?=
+export PREFIX DESTDIR
 # Lines of checks that could not be made.
 export NEX_LEFT_OUT := $(CARGO_TARGET_DIR)/left-out
 
-# A root filesystem of nothing but our own agent, as the guest's init. No network but cargo's.
+## Makes rootfs.ext4 of nothing but our own agent, as the guest's init (no network but cargo's)
 rootfs: build
 	$(RELEASE)/nex rootfs --image scratch -o rootfs.ext4
 
-# nex, and the static nex-agent beside it, where nex finds it.
+## Builds nex, and the static nex-agent beside it, in target/release
 build:
 	cargo build --locked --release --package nex
 	install -m 755 "$$(scripts/build-agent)" $(RELEASE)/nex-agent
 
-# Everything that CI runs. What it has left out is repeated at the end, where people look.
+## Installs nex, its agent, manual pages and completions: PREFIX=/usr/local DESTDIR= BUILT=DIRECTORY (of a nex and its agent)
+install:
+ifdef BUILT
+	@tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && \
+		scripts/packaging/tree "$(BUILT)/nex" "$(BUILT)/nex-agent" "$$tree/nex" && "$$tree/nex/install.sh"
+else
+# Who becomes root to install has built as a user: root often has no cargo, and would leave files that the user cannot replace.
+	@[ -n "$$SUDO_USER" ] && [ -x $(RELEASE)/nex ] && [ -x $(RELEASE)/nex-agent ] || $(MAKE) build
+	@$(MAKE) --no-print-directory install BUILT="$(RELEASE)"
+endif
+
+## Removes what 'make install' has installed: PREFIX=/usr/local DESTDIR=
+uninstall:
+	scripts/packaging/install.sh --uninstall
+
+## Makes a release in dist: tarballs, Debian packages and container images for amd64 and arm64 (docs/release.md)
+release:
+	scripts/release
+
+## Runs everything that CI runs
 test: forget-left-out test-setup lint test-all bench-quick fuzz-quick
+# What it has left out is repeated at the end, where people look.
 	@if [ -s "$(NEX_LEFT_OUT)" ]; then cat "$(NEX_LEFT_OUT)"; fi
 
 # An earlier run's lines.
 forget-left-out:
 	@rm -f "$(NEX_LEFT_OUT)"
 
+## Installs what the tests need, and says what
 test-setup:
 	scripts/setup-tests
 
+## Checks form, lints, documentation, circles, workflows and dependencies
 lint:
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
 	scripts/check-circles
+	scripts/check-workflows
 	cargo deny --log-level error check licenses bans sources
 	scripts/check-advisories
 
+## Runs the quick tests
 test-quick:
 	cargo test --locked --workspace
 
-# Large images, made once and kept in target/test-images.
+## Runs the slow tests: large images, made once and kept in target/test-images
 test-slow:
 	cargo test --locked --workspace -- --ignored
 
-# Both in one run: a slow test then leaves no processor idle while the quick ones beside it go on.
+## Runs the quick and the slow tests
 test-all:
+# In one run: a slow test then leaves no processor idle while the quick ones beside it go on.
 	cargo test --locked --workspace -- --include-ignored
 
-# Linux in a real Firecracker, where this machine can run it. docs/firecracker.md tells what else the tests show.
+## Makes the release twice, compares the bytes, and installs it in clean systems; not in CI
+test-release:
+	scripts/test-release
+
+## Boots Linux in a real Firecracker, where this machine can run it
 test-firecracker: build
+# docs/firecracker.md tells what else the tests show.
 	scripts/test-firecracker
 
-# Some seconds of each fuzz target, from its seeds on. docs/fuzzing.md tells how to run them longer.
+## Runs each fuzz target for some seconds, from its seeds on
 fuzz-quick:
+# docs/fuzzing.md tells how to run them longer.
 	cargo test --quiet --locked --workspace --no-run
 	NEX_FUZZ_SEEDS=$(CARGO_TARGET_DIR)/debug/fuzz-seeds scripts/fuzz 15
 
+## Times nex beside the ways that people use today
 bench: build
 	benches/rootfs
 
-# Whether the benchmarks work, and whether cold, warm and many builds at once give the same bytes. Small images, one run, the
-# tests' program: no figure of it means anything.
+## Tries whether the benchmarks work; no figure of it means anything
 bench-quick:
+# And whether cold, warm and many builds at once give the same bytes. Small images, one run, the tests' program.
 	cargo test --quiet --locked --workspace --no-run
 	benches/rootfs --quick --nex $(CARGO_TARGET_DIR)/debug/nex --agent "$$(scripts/build-agent)"
 	benches/scale --nex $(CARGO_TARGET_DIR)/debug/nex --agent "$$(scripts/build-agent)" \
 		--runs 1 --entries 2000 --bytes 0.1 --docs $(CARGO_TARGET_DIR)
 
-# How time and memory grow with entries, layers and bytes; many builds at once. 22 GiB of disk and 6 GiB of memory.
+## Times how builds grow with entries, layers and bytes, and many at once (22 GiB of disk, 6 GiB of memory)
 bench-scale: build
 	benches/scale --docs docs
 
-# Boots of nex's images beside those of mkfs.ext4's.
+## Times boots of nex's images beside those of mkfs.ext4's
 bench-boot: build
 	benches/boot
+
+## Lists what can be made
+help:
+	@awk '/^## / { text = substr($$0, 4) } \
+		/^[a-z0-9-]+:/ && text { sub(/:.*/, ""); printf "%-18s%s\n", $$0, text; text = "" }' $(MAKEFILE_LIST)
