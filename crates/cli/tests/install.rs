@@ -1,7 +1,7 @@
 //! Installing nex: by make, as a Debian package, and as a container image. `make test-release` judges whole releases.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -70,7 +70,11 @@ impl World {
 
     /// `nex rootfs` of the installation, with no word about an agent.
     fn rootfs(&self) -> Command {
-        let mut nex = Command::new(self.installed("bin/nex"));
+        self.rootfs_by(&self.installed("bin/nex"))
+    }
+
+    fn rootfs_by(&self, program: &Path) -> Command {
+        let mut nex = Command::new(program);
         nex.env_clear().args(["rootfs", "--quiet", "--no-cache", "--image", "scratch", "-o"]);
         nex.arg(self.path("rootfs.ext4"));
         nex
@@ -94,9 +98,10 @@ fn what_is_installed_finds_its_agent_and_goes_without_a_trace() -> Result<()> {
         assert!(first.contains(&format!("opt/nex/{expected}")), "{expected}: {first:#?}");
     }
 
-    // From another directory, and by a link, as where /usr/local/bin is not on the PATH.
+    // By a link, as into a directory that is on the PATH already.
     let agent = world.installed("lib/nex/nex-agent");
-    let report = text(&command::run(world.rootfs().current_dir("/"))?);
+    symlink(world.installed("bin/nex"), world.path("nex"))?;
+    let report = text(&command::run(&mut world.rootfs_by(&world.path("nex")))?);
     assert!(
         report.lines().any(|line| line.starts_with("agent ") && line.contains(&*agent.to_string_lossy())),
         "{report}"
