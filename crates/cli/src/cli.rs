@@ -14,6 +14,7 @@ use crate::commands::check::args::{self as check, CheckArgs};
 use crate::commands::completion::args::{self as completion, CompletionArgs};
 use crate::commands::explain::args::{self as explain, ExplainArgs};
 use crate::commands::grow::args::{self as grow, GrowArgs};
+use crate::commands::kernel::args::{self as kernel, KernelAction, KernelCommand};
 use crate::commands::manual::args::{self as manual, ManualArgs};
 use crate::commands::rootfs::args::{self as rootfs, RootfsArgs};
 use crate::commands::run::args::{self as run, RunArgs};
@@ -38,6 +39,9 @@ pub enum Command {
     /// See, check and shrink the cache.
     #[command(after_help = cache::HELP)]
     Cache(CacheCommand),
+    /// List, find, build, check and install kernels for guests.
+    #[command(after_help = kernel::HELP)]
+    Kernel(KernelCommand),
     /// Run a program in a virtual machine: its output and its exit code come out here.
     #[command(after_help = run::HELP)]
     Run(Box<RunArgs>),
@@ -96,6 +100,7 @@ impl Command {
     pub fn cleans_up(&self) -> bool {
         match self {
             Self::Rootfs(rootfs) => matches!(rootfs.action, None | Some(Action::Boot(_))),
+            Self::Kernel(kernel) => matches!(kernel.action, KernelAction::Build { .. }),
             Self::Run(_) => true,
             _ => false,
         }
@@ -106,6 +111,9 @@ impl Command {
         let rootfs = match self {
             Self::Rootfs(rootfs) => rootfs,
             Self::Cache(cache) => return (cache.action.view().format == Format::Json).then_some(Stream::Output),
+            Self::Kernel(kernel) => {
+                return (kernel.action.view().format == Format::Json).then_some(Stream::Output);
+            }
             // Standard output is the program's own.
             Self::Run(run) => return (run.format == Format::Json).then_some(Stream::Error),
             Self::Version(version) => return (version.format == Format::Json).then_some(Stream::Output),

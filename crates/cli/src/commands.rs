@@ -6,6 +6,7 @@ pub mod check;
 pub mod completion;
 pub mod explain;
 pub mod grow;
+pub mod kernel;
 pub mod manual;
 pub mod rootfs;
 pub mod run;
@@ -36,6 +37,7 @@ pub fn run(command: &Command, process: &Process) -> Result<End, Diagnostic> {
             None => rootfs::run(&rootfs.build, process)?,
         },
         Command::Cache(args) => return cache::run(args),
+        Command::Kernel(args) => return kernel::run(args, process),
         Command::Run(args) => return run::run(args, process),
         Command::Version(args) => version::run(args)?,
         Command::Completion(args) => completion::run(args)?,

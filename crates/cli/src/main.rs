@@ -10,6 +10,7 @@ mod console;
 mod diagnostic;
 mod end;
 mod environment;
+mod fault;
 mod interrupt;
 mod json;
 mod lines;

@@ -1,16 +1,13 @@
-//! What the contract needs of a kernel's file: beside what `nex-kernel` tells of it, its configuration.
-
-mod config;
-mod ikconfig;
+//! What the contract needs of a kernel's file.
 
 use std::path::Path;
 
-use nex_kernel::{Compression, Error, Form, Kernel};
+use nex_kernel::{Compression, Error, Form, Kernel, embedded_config};
 use nex_program::Processor;
 
 use crate::finding::with_remedy;
 
-pub use config::{Config, Setting};
+pub use nex_kernel::{Config, Setting};
 
 /// What a kernel's file tells.
 #[derive(Clone, Debug)]
@@ -43,9 +40,8 @@ impl KernelFacts {
     /// # Errors
     /// When it is an ELF file of another kind: every kernel has its release in it.
     pub fn of(kernel: &Kernel) -> Result<Self, Error> {
-        let mut search = ikconfig::Search::default();
-        let (config, unread) = match kernel.windows(|window| search.look(&window)) {
-            Ok(()) => (search.found(), None),
+        let (config, unread) = match embedded_config(kernel) {
+            Ok(config) => (config, None),
             Err(error @ Error::UnpacksTooLarge { .. }) => return Err(error),
             Err(error) => (None, Some(with_remedy(&error))),
         };

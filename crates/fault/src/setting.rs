@@ -57,6 +57,8 @@ settings! {
     JournalSize = "journal-size";
     /// Where the tree of a setup script that fails is kept.
     KeepFailed = "keep-failed";
+    /// The guest's kernel.
+    Kernel = "kernel";
     /// The kernel's configuration file.
     KernelConfig = "kernel-config";
     /// The most entries of an image.

@@ -14,9 +14,10 @@ use crate::own_agent::own_agent;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Guest")]
 pub struct GuestArgs {
-    /// The guest's kernel: a bzImage or vmlinux for x86_64, an Image for aarch64.
+    /// The guest's kernel: a bzImage or vmlinux for x86_64, an Image for aarch64 [default: the newest that fits of 'nex kernel ls',
+    /// else of /boot].
     #[arg(long, value_name = "KERNEL")]
-    pub kernel: PathBuf,
+    pub kernel: Option<PathBuf>,
 
     /// The most bytes that the kernel or one of its modules may have or unpack to.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
@@ -76,11 +77,11 @@ pub struct GuestArgs {
 }
 
 impl GuestArgs {
-    /// What it is made of, with an overlay where its root is only read, and a hash tree where its kernel checks that.
-    pub fn machine(&self, overlay: Option<Overlay>, verity: Option<Verity>) -> MachineOptions {
+    /// What it is made of, with this kernel, an overlay where its root is only read, and a hash tree where its kernel checks that.
+    pub fn machine(&self, kernel: PathBuf, overlay: Option<Overlay>, verity: Option<Verity>) -> MachineOptions {
         MachineOptions {
             kernel: KernelOptions {
-                kernel: self.kernel.clone(),
+                kernel,
                 max_kernel: self.max_kernel,
                 initrd: self.initrd.clone(),
                 modules: self.modules.clone(),

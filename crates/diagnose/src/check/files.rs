@@ -1,15 +1,11 @@
 //! The files on this machine that a check reads beside the image: the kernel, and its configuration.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use nex_kernel::Error as KernelError;
 
 use super::CheckError;
 use crate::kernel::{Config, KernelFacts};
-
-/// The longest configuration, in bytes. Those of distributions have 300 KiB.
-const MOST_CONFIG: u64 = 16 << 20;
 
 /// The kernel's file, and the configuration that goes with it.
 pub(super) struct KernelFiles {
@@ -33,7 +29,7 @@ impl KernelFiles {
             let source = Some("the kernel's own (IKCONFIG)".into());
             return Ok(Self { path: path.into(), kernel, config: own, source });
         }
-        let named = config.map(Path::to_path_buf).or_else(|| beside(path, facts));
+        let named = config.map(Path::to_path_buf).or_else(|| Config::beside(path, facts?.release.as_deref()));
         let config = named.as_deref().map(read_config).transpose()?;
         let source = named.map(|path| path.display().to_string());
         Ok(Self { path: path.into(), kernel, config, source })
@@ -41,17 +37,6 @@ impl KernelFiles {
 }
 
 fn read_config(path: &Path) -> Result<Config, CheckError> {
-    let cannot_read = |cause| CheckError::Read { path: path.into(), cause };
-    let text = nex_file::read_regular_within(path, MOST_CONFIG).map_err(cannot_read)?;
-    let text =
-        text.ok_or_else(|| cannot_read(io::Error::other("it has more than 16 MiB, which no configuration has")))?;
-    Config::parse(&text).ok_or_else(|| CheckError::NoConfig(path.into()))
-}
-
-/// `config-VERSION` beside a kernel, as distributions have them.
-fn beside(path: &Path, kernel: Option<&KernelFacts>) -> Option<PathBuf> {
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    let in_name = name.split_once('-').map(|(_, version)| version.to_owned());
-    let releases = in_name.into_iter().chain(kernel?.release.clone()).filter(|release| !release.contains('/'));
-    releases.map(|release| path.with_file_name(format!("config-{release}"))).find(|path| path.is_file())
+    let config = Config::read(path).map_err(|cause| CheckError::Read { path: path.into(), cause })?;
+    config.ok_or_else(|| CheckError::NoConfig(path.into()))
 }

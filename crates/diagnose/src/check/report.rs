@@ -2,7 +2,6 @@
 
 use nex_contract::Document;
 use nex_inspect::RootFs;
-use nex_kernel::Form;
 use serde::Serialize;
 
 use super::Findings;
@@ -141,15 +140,8 @@ pub(super) fn kernel(files: &KernelFiles) -> Option<KernelReport> {
 
 /// The form of a kernel's file, as people call it.
 pub(super) fn form(kernel: &KernelFacts) -> String {
-    let form = match kernel.form {
-        Form::BzImage => "bzImage",
-        Form::Vmlinux => "vmlinux",
-        Form::Image => "Image",
-        Form::Zboot => "EFI zboot",
-        Form::Gzip => "compressed kernel",
-    };
     match kernel.compression {
-        Some(compression) => format!("{form} ({compression})"),
-        None => form.into(),
+        Some(compression) => format!("{} ({compression})", kernel.form),
+        None => kernel.form.to_string(),
     }
 }

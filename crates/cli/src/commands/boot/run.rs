@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 
 use nex_boot::{Options, Outcome, ReadyWhen, Report, Watcher};
 use nex_diagnose::CheckOptions;
@@ -13,7 +14,7 @@ use super::args::BootArgs;
 use super::render;
 use crate::args::format::Format;
 use crate::codes::{INTERRUPTED, NOT_READY};
-use crate::commands::explain;
+use crate::commands::{explain, kernel};
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
@@ -27,6 +28,7 @@ use crate::warnings::Warnings;
 /// # Errors
 /// When the guest is not ready.
 pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
+    let kernel = kernel::default::kernel(&args.guest, &args.file, "boot")?;
     let mut user = User {
         interrupt: Interrupt::catch()
             .and_then(|interrupt| {
@@ -48,7 +50,7 @@ pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
     if args.interactive {
         tell_unread_console(args);
     }
-    let report = nex_boot::boot(&options(args, process), &mut user);
+    let report = nex_boot::boot(&options(args, kernel, process), &mut user);
     user.done();
     let report = report.map_err(|error| user.interrupt.blamed_for(error.into()))?;
     let Some(report) = report else {
@@ -85,10 +87,11 @@ fn tell_unread_console(args: &BootArgs) {
     }
 }
 
-fn options(args: &BootArgs, process: &Process) -> Options {
+fn options(args: &BootArgs, kernel: PathBuf, process: &Process) -> Options {
     Options {
         root: args.file.clone(),
         machine: args.guest.machine(
+            kernel,
             args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory)),
             args.verity.hash_tree(),
         ),

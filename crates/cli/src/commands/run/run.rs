@@ -13,7 +13,7 @@ use super::args::RunArgs;
 use super::render;
 use super::unread_input::UnreadInput;
 use crate::args::format::Format;
-use crate::commands::explain;
+use crate::commands::{explain, kernel};
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
@@ -82,9 +82,10 @@ fn end(report: &Report, signal: Option<i32>) -> End {
 
 fn options(args: &RunArgs, process: &Process) -> Result<Options, Diagnostic> {
     let overlay = args.overlay.overlay_drive.clone().unwrap_or(Overlay::Memory);
+    let kernel = kernel::default::kernel(&args.guest, &args.rootfs, "run")?;
     Ok(Options {
         root: args.rootfs.clone(),
-        machine: args.guest.machine(Some(overlay), args.verity.hash_tree()),
+        machine: args.guest.machine(kernel, Some(overlay), args.verity.hash_tree()),
         vmm: args.guest.vmm(&process.workspace),
         program: args.binary.clone(),
         overrides: Overrides {

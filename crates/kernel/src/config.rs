@@ -1,10 +1,15 @@
 //! A kernel's configuration: the text that its build was made from.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// What a whole configuration begins with. Fragments, as people write them by hand or keep with `make savedefconfig`, leave
 /// out what has its default.
 const WHOLE: &[u8] = b"Automatically generated file; DO NOT EDIT";
+
+/// The longest configuration, in bytes. Those of distributions have 300 KiB.
+const LONGEST: u64 = 16 << 20;
 
 /// How an option is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,24 @@ pub struct Config {
 }
 
 impl Config {
+    /// Reads a file; `None` when it holds no option.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is longer than any configuration.
+    pub fn read(path: &Path) -> io::Result<Option<Self>> {
+        let text = nex_file::read_regular_within(path, LONGEST)?;
+        let text = text.ok_or_else(|| io::Error::other("it has more than 16 MiB, which no configuration has"))?;
+        Ok(Self::parse(&text))
+    }
+
+    /// `config-RELEASE` beside a kernel, as distributions have them, if it is there.
+    pub fn beside(kernel: &Path, release: Option<&str>) -> Option<PathBuf> {
+        let name = kernel.file_name()?.to_string_lossy().into_owned();
+        let in_name = name.split_once('-').map(|(_, release)| release);
+        let releases = in_name.into_iter().chain(release).filter(|release| !release.contains('/'));
+        releases.map(|release| kernel.with_file_name(format!("config-{release}"))).find(|path| path.is_file())
+    }
+
     /// Reads the text of a configuration; `None` when it holds no option.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let is_whole = memchr::memmem::find(text, WHOLE).is_some();

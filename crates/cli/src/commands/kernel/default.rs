@@ -1,0 +1,45 @@
+//! The kernel of a guest for which the user has named none.
+
+use std::path::{Path, PathBuf};
+
+use nex_diagnose::CheckOptions;
+use nex_kernel::Architecture;
+use nex_kernel::store::{self, BOOT, Origin, Wanted};
+
+use super::run::launcher;
+use crate::args::guest::GuestArgs;
+use crate::diagnostic::Diagnostic;
+use crate::fault::diagnostic;
+use crate::output::tell;
+
+/// The kernel that was named; else the newest one that fits this root filesystem, of which the user is told.
+///
+/// # Errors
+/// When none was named and none fits.
+pub fn kernel(args: &GuestArgs, root: &Path, command: &str) -> Result<PathBuf, Diagnostic> {
+    if let Some(kernel) = &args.kernel {
+        return Ok(kernel.clone());
+    }
+    let fallback = || Diagnostic::usage("name a kernel with --kernel: there is none for this kind of machine by itself");
+    let architecture = processor(root).or_else(Architecture::host).ok_or_else(fallback)?;
+    let wanted = Wanted { architecture, vmm: launcher(args.vmm), most: args.max_kernel };
+    // Without a home there are no installed kernels, and there may be those of the distribution.
+    let directory = store::default_directory().ok();
+    let found = store::newest(directory.as_deref(), Path::new(BOOT), &wanted).map_err(diagnostic)?;
+    let origin = match found.origin {
+        Origin::Installed => "the newest installed one that fits",
+        Origin::Distribution => "the distribution's; 'nex kernel build' makes one that starts sooner",
+    };
+    tell(format_args!("{command}: kernel {} ({origin})", found.path.display()));
+    Ok(found.path)
+}
+
+/// What the programs of a root filesystem are for. What keeps it from being looked at is said when it is booted.
+fn processor(root: &Path) -> Option<Architecture> {
+    let report = nex_diagnose::check_file(root, &CheckOptions::default()).ok()?;
+    match report.architecture.as_deref()? {
+        "arm64" | "arm/v7" | "arm" => Some(Architecture::Aarch64),
+        "amd64" | "386" => Some(Architecture::X86_64),
+        _ => None,
+    }
+}

@@ -1,0 +1,111 @@
+//! Why kernels cannot be listed, added or found.
+
+use std::fmt::Write;
+use std::io;
+use std::path::PathBuf;
+
+use nex_fault::{Code, Fault, Remedy, Setting};
+
+use super::codes;
+use crate::architecture::Architecture;
+use crate::inspection::{InspectError, Launcher};
+
+/// Why kernels cannot be listed, added or found.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The environment names no directory.
+    #[error("there is no place for kernels: neither XDG_DATA_HOME nor HOME names a directory")]
+    NoPlace,
+    /// The directory cannot be read.
+    #[error("cannot list the kernels in '{}'", .directory.display())]
+    List {
+        /// The directory.
+        directory: PathBuf,
+        /// The system's word for it.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write '{}'", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's word for it.
+        source: io::Error,
+    },
+    /// It is no kernel that a guest can have.
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    /// The kernel lacks something that no guest starts without.
+    #[error("no guest starts with the kernel '{}': {why}", .path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What it lacks.
+        why: String,
+    },
+    /// The kernel has no release that a file can be named by.
+    #[error("the kernel '{}' does not tell its release in letters, digits and dots", .0.display())]
+    NoRelease(PathBuf),
+    /// Another kernel has the name.
+    #[error("another kernel of this release and form is installed: '{}'", .0.display())]
+    Exists(PathBuf),
+    /// Nothing fits.
+    #[error("there is no kernel for a guest{}", .0.words())]
+    None(Box<NoneFits>),
+}
+
+/// What was looked for, and where.
+#[derive(Debug)]
+pub struct NoneFits {
+    /// The guest's processor.
+    pub architecture: Architecture,
+    /// Who has to start it; `None`: anybody.
+    pub vmm: Option<Launcher>,
+    /// The directories.
+    pub places: Vec<PathBuf>,
+    /// Kernels that are there and do not fit, each with the reason.
+    pub passed_over: Vec<(PathBuf, String)>,
+}
+
+impl NoneFits {
+    fn words(&self) -> String {
+        /// So many kernels that do not fit say enough.
+        const SHOWN: usize = 3;
+        let vmm = self.vmm.map(|vmm| format!(" by {vmm}")).unwrap_or_default();
+        let places: Vec<_> = self.places.iter().map(|place| format!("'{}'", place.display())).collect();
+        let mut words = format!(" of {}{vmm} in {}", self.architecture, places.join(" or "));
+        for (path, why) in self.passed_over.iter().take(SHOWN) {
+            // Writing to a string does not fail.
+            let _ = write!(words, "; '{}' does not do: {why}", path.display());
+        }
+        words
+    }
+}
+
+impl Fault for StoreError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoPlace | Self::List { .. } | Self::Write { .. } => codes::STORE,
+            Self::Inspect(error) => error.code(),
+            Self::Unfit { .. } => codes::UNFIT,
+            Self::NoRelease(_) => codes::NO_RELEASE,
+            Self::Exists(_) => codes::EXISTS,
+            Self::None(_) => codes::NONE,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Inspect(error) => error.remedy(),
+            Self::None(none) => {
+                let package = none.architecture.oci_name();
+                let words = format!(
+                    "build one with 'nex kernel build', install one with 'apt-get install linux-image-cloud-{package}', or name \
+                     a file with"
+                );
+                Some(Remedy::say(words).choose(Setting::Kernel))
+            }
+            _ => None,
+        }
+    }
+}
