@@ -185,8 +185,8 @@ impl Inspection {
         let modules = release.as_deref().and_then(|release| Modules::of(path, release, options.most).ok().flatten());
         let architecture = kernel.architecture();
         let needs = needs(config.as_ref(), architecture);
-        let loads_modules = modules.is_some()
-            && config.as_ref().is_none_or(|config| config.get("BLK_DEV_INITRD") != Setting::No);
+        let loads_modules =
+            modules.is_some() && config.as_ref().is_none_or(|config| config.get("BLK_DEV_INITRD") != Setting::No);
         Ok(Self {
             schema_version: SCHEMA_VERSION,
             path: path.display().to_string(),

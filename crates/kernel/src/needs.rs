@@ -91,15 +91,11 @@ const WISHES: [Wish; 20] = [
 ];
 
 /// The serial port of QEMU and Firecracker.
-const CONSOLE: Wish =
-    required("console", "what a guest says", Options::All(&["SERIAL_8250_CONSOLE"]));
+const CONSOLE: Wish = required("console", "what a guest says", Options::All(&["SERIAL_8250_CONSOLE"]));
 
 /// QEMU's port for ARM is another one than Firecracker's.
-const CONSOLE_OF_ARM: Wish = required(
-    "console",
-    "what a guest says",
-    Options::Any(&["SERIAL_AMBA_PL011_CONSOLE", "SERIAL_8250_CONSOLE"]),
-);
+const CONSOLE_OF_ARM: Wish =
+    required("console", "what a guest says", Options::Any(&["SERIAL_AMBA_PL011_CONSOLE", "SERIAL_8250_CONSOLE"]));
 
 /// What a guest needs, and whether a kernel with this configuration has it.
 pub fn needs(config: Option<&Config>, architecture: Architecture) -> Vec<Need> {

@@ -30,6 +30,7 @@ pub mod kernel_log;
 pub mod layer;
 pub mod layout;
 pub mod loop_device;
+pub mod made_kernel;
 pub mod manifest;
 pub mod nex;
 pub mod noise;

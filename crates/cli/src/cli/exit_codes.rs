@@ -31,6 +31,15 @@ const CHECK: &[Code] = &[
 const VERIFY: &[Code] =
     &[("0", "the cache is sound"), ("1", "damage was found and removed, or it failed"), WRONG, UNREAD, SIGNALLED];
 
+const KERNEL_CHECK: &[Code] = &[
+    ("0", "a guest can have the kernel"),
+    ("1", "it lacks what no guest starts without, or it cannot be read"),
+    WRONG,
+    ("3", "its configuration is not known"),
+    UNREAD,
+    SIGNALLED,
+];
+
 const RUN: &[Code] = &[
     ("any", "the program's own"),
     ("124", "--timeout was over"),
@@ -51,6 +60,7 @@ fn of(path: &[&str]) -> &'static [Code] {
         ["rootfs", "boot"] => BOOT,
         ["rootfs", "check"] => CHECK,
         ["cache", "verify"] => VERIFY,
+        ["kernel", "check"] => KERNEL_CHECK,
         ["run"] => RUN,
         _ => USUAL,
     }

@@ -13,7 +13,7 @@ use nex_text::shell_word;
 const BELOW_ROOTFS: [&str; 5] = ["boot", "check", "explain", "grow", "set-agent"];
 
 /// The commands beside it.
-const BESIDE_ROOTFS: [&str; 5] = ["cache", "completion", "manual", "run", "version"];
+const BESIDE_ROOTFS: [&str; 6] = ["cache", "completion", "kernel", "manual", "run", "version"];
 
 /// What other tools call what `nex rootfs` does.
 const ROOTFS: [&str; 6] = ["build", "create", "image", "make", "mkfs", "pull"];
@@ -90,9 +90,9 @@ fn first_two(text: &str) -> &[u8] {
 /// `nex run WHAT` without a root filesystem.
 fn to_run(what: &Path) -> Option<String> {
     match kind_of(what) {
-        Kind::Ext4 => Some(format!("the command is 'nex run --rootfs {} --kernel KERNEL'", shell_word(what))),
+        Kind::Ext4 => Some(format!("the command is 'nex run --rootfs {}'", shell_word(what))),
         Kind::Missing => Some(format!(
-            "make a root filesystem of the image first: 'nex rootfs --image {} -o rootfs.ext4'; then 'nex run --rootfs rootfs.ext4 --kernel KERNEL'",
+            "make a root filesystem of the image first: 'nex rootfs --image {} -o rootfs.ext4'; then 'nex run --rootfs rootfs.ext4'",
             shell_word(what)
         )),
         Kind::Other => None,

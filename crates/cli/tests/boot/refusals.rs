@@ -134,7 +134,6 @@ fn wrong_arguments_are_usage() -> Result<()> {
         Ok(command::output(nex.env_clear().args(["rootfs", "boot"]).args(arguments))?.status.code())
     };
     assert_eq!(usage(&[])?, Some(2));
-    assert_eq!(usage(&["file"])?, Some(2));
     for flag in [
         &["--memory", "1MiB"][..],
         &["--vcpus", "0"],

@@ -38,7 +38,7 @@ fn who_takes_another_word_for_a_command_is_told_the_right_one() -> Result<()> {
         (&["rootfs", "build"], 2, "the command is 'nex rootfs --image REF -o FILE'"),
         (&["rootfs", "run"], 2, "the command is 'nex run'"),
         (&["rootfs", "cache", "ls"], 2, "the command is 'nex cache'"),
-        (&["run", &image], 125, &format!("the command is 'nex run --rootfs {image} --kernel KERNEL'")),
+        (&["run", &image], 125, &format!("the command is 'nex run --rootfs {image}'")),
         (&["run", "alpine"], 125, "of the image first: 'nex rootfs --image alpine -o rootfs.ext4'"),
     ] {
         let (ended, text) = said(arguments)?;

@@ -62,7 +62,9 @@ pub fn build(architecture: Architecture, reuse: Reuse, process: &Process) -> Res
         command.arg("--rebuild");
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().map_err(|error| Diagnostic::new(format!("cannot run bash, which builds the kernel: {error}")))?;
+    let child = command
+        .spawn()
+        .map_err(|error| Diagnostic::new(format!("cannot run bash, which builds the kernel: {error}")))?;
     let said = follow(child, &interrupt)?;
     if let Some(signal) = interrupt.came() {
         return Ok(Outcome::Interrupted(signal));
@@ -87,7 +89,8 @@ fn follow(mut child: Child, interrupt: &Interrupt) -> io::Result<Said> {
     let (output, lines) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         scope.spawn(move || {
-            let mut files = [PollFd::from_borrowed_fd(interrupt.file(), PollFlags::IN), PollFd::new(&over, PollFlags::IN)];
+            let mut files =
+                [PollFd::from_borrowed_fd(interrupt.file(), PollFlags::IN), PollFd::new(&over, PollFlags::IN)];
             while poll(&mut files, None) == Err(rustix::io::Errno::INTR) {}
             if interrupt.came().is_some() {
                 // One that has ended needs no signal.

@@ -20,7 +20,8 @@ pub fn kernel(args: &GuestArgs, root: &Path, command: &str) -> Result<PathBuf, D
     if let Some(kernel) = &args.kernel {
         return Ok(kernel.clone());
     }
-    let fallback = || Diagnostic::usage("name a kernel with --kernel: there is none for this kind of machine by itself");
+    let fallback =
+        || Diagnostic::usage("name a kernel with --kernel: there is none for this kind of machine by itself");
     let architecture = processor(root).or_else(Architecture::host).ok_or_else(fallback)?;
     let wanted = Wanted { architecture, vmm: launcher(args.vmm), most: args.max_kernel };
     // Without a home there are no installed kernels, and there may be those of the distribution.

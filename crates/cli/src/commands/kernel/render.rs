@@ -29,7 +29,10 @@ pub fn inspection(kernel: &Inspection) -> String {
     lines.add("release", kernel.release.as_deref().unwrap_or("it does not tell"));
     lines.add("form", &form(kernel));
     lines.add("size", &format!("{} ({} bytes)", human(kernel.bytes), kernel.bytes));
-    lines.add("config", kernel.config.as_deref().unwrap_or("unknown: it carries none (CONFIG_IKCONFIG), and none is beside it"));
+    lines.add(
+        "config",
+        kernel.config.as_deref().unwrap_or("unknown: it carries none (CONFIG_IKCONFIG), and none is beside it"),
+    );
     lines.add("modules", kernel.modules.as_deref().unwrap_or("none found"));
     for start in &kernel.vmms {
         lines.add("vmm", &format!("{}: {}", start.vmm, start.obstacle.as_deref().unwrap_or("starts it")));

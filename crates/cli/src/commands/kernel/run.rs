@@ -53,7 +53,9 @@ pub fn run(args: &KernelCommand, process: &Process) -> Result<End, Diagnostic> {
                 build::Outcome::Built(files) => files,
                 build::Outcome::Interrupted(signal) => {
                     let name = interrupt::name(signal);
-                    return Err(Diagnostic::new(format!("interrupted by {name}; no kernel was installed")).by_signal(signal));
+                    return Err(
+                        Diagnostic::new(format!("interrupted by {name}; no kernel was installed")).by_signal(signal)
+                    );
                 }
             };
             let options = InspectOptions { most, config: None };
@@ -94,7 +96,9 @@ pub fn run(args: &KernelCommand, process: &Process) -> Result<End, Diagnostic> {
 /// The processor that was asked for, or this machine's.
 fn for_processor(asked: Option<Architecture>) -> Result<Architecture, Diagnostic> {
     asked.or_else(Architecture::host).ok_or_else(|| {
-        Diagnostic::usage("guests have kernels for amd64 and arm64, and this machine is neither: name one with --platform")
+        Diagnostic::usage(
+            "guests have kernels for amd64 and arm64, and this machine is neither: name one with --platform",
+        )
     })
 }
 

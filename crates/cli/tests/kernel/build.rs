@@ -1,0 +1,117 @@
+//! Building a kernel, by programs that pass for the compiler and apt-get: what is missing is told, a failure is explained, and an
+//! interrupt leaves nothing. The build itself takes minutes, and no test waits for it.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nex_testkit::{Failure, Result, command, nex};
+
+use crate::place::{Place, report, said};
+
+/// What the script takes for granted.
+const SYSTEM: [&str; 18] = [
+    "bash",
+    "cat",
+    "cut",
+    "df",
+    "dirname",
+    "flock",
+    "id",
+    "mkdir",
+    "mktemp",
+    "nproc",
+    "realpath",
+    "rm",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "tail",
+    "uname",
+    "sed",
+];
+/// What it looks for.
+const TOOLS: [&str; 8] = ["dpkg-deb", "tar", "xz", "make", "gcc", "ld", "bc", "perl"];
+
+/// A directory of programs, which is all of the path: this machine's, and scripts.
+fn programs(place: &Place, scripts: &[(&str, &str)]) -> Result<()> {
+    let directory = place.path("bin");
+    fs::create_dir_all(&directory)?;
+    for name in SYSTEM {
+        let places = ["/usr/bin", "/bin"].map(|place| Path::new(place).join(name));
+        let program = places.into_iter().find(|program| program.exists());
+        let program = program.ok_or_else(|| Failure::new(format!("there is no {name} here")))?;
+        if !directory.join(name).exists() {
+            symlink(program, directory.join(name))?;
+        }
+    }
+    for (name, script) in scripts {
+        let path = directory.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n"))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+fn build(place: &Place) -> Command {
+    let mut build = place.kernel(&["build", "--format", "json"]);
+    build.env("PATH", place.path("bin")).env("XDG_CACHE_HOME", place.path("cache")).env("TMPDIR", place.path(""));
+    build
+}
+
+/// Nothing but the lock that builds wait for.
+fn nothing_is_left(place: &Place) -> Result<()> {
+    assert_eq!(nex::names(&place.path("cache/nex/kernels"))?, ["lock"]);
+    assert!(!nex::names(&place.path(""))?.iter().any(|name| name.starts_with("nex-kernel-")), "the script is left");
+    assert!(!place.path("data").exists(), "something was installed");
+    Ok(())
+}
+
+#[test]
+fn what_is_missing_is_told() -> Result<()> {
+    let place = Place::new()?;
+    nex::failed(&command::output(&mut build(&place))?, &["cannot run bash"])?;
+    programs(&place, &[("apt-get", "exit 1"), ("gcc", "exit 1")])?;
+    let told = "the kernel cannot be built: packages are missing: apt-get install dpkg tar xz-utils make binutils bc perl-base";
+    let refused = report(&command::output(&mut build(&place))?, 1)?;
+    assert!(refused["error"]["message"].as_str().is_some_and(|words| words.starts_with(told)), "{refused}");
+    let other = command::output(&mut place.kernel(&["build", "--platform", "riscv64"]))?;
+    assert_eq!(other.status.code(), Some(2));
+    assert!(!place.path("cache").exists() && !place.path("data").exists(), "nothing was made");
+    Ok(())
+}
+
+#[test]
+fn a_failure_is_explained_and_an_interrupt_leaves_nothing() -> Result<()> {
+    let place = Place::new()?;
+    let source = ("apt-cache", "echo 'linux-source-9.9 - source'");
+    programs(&place, &TOOLS.map(|name| (name, "exit 0")))?;
+    programs(&place, &[source, ("apt-get", "echo no network >&2; exit 100")])?;
+    let failed = command::output(&mut build(&place))?;
+    let told = said(&failed.stderr);
+    assert!(
+        told.contains("no network") && told.ends_with("\nerror: the kernel cannot be built: apt-get ended with 100\n"),
+        "{told}"
+    );
+    assert_eq!(report(&failed, 1)?["error"]["message"], "the kernel cannot be built: apt-get ended with 100");
+    nothing_is_left(&place)?;
+
+    // One that never ends.
+    programs(&place, &[("apt-get", "echo $$ >$XDG_CACHE_HOME/began; exec sleep 600")])?;
+    let mut child = build(&place).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let start = Instant::now();
+    let began = place.path("cache/began");
+    while fs::read(&began).map_or(true, |text| text.is_empty()) {
+        assert!(start.elapsed() < Duration::from_secs(60) && child.try_wait()?.is_none(), "it does not begin");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    command::run(Command::new("kill").arg(child.id().to_string()))?;
+    let ended = child.wait_with_output()?;
+    assert_eq!(ended.status.signal(), Some(15), "{}", said(&ended.stderr));
+    let sleeper = fs::read_to_string(&began)?;
+    assert!(!Path::new("/proc").join(sleeper.trim()).exists(), "apt-get goes on");
+    nothing_is_left(&place)
+}
