@@ -1,6 +1,6 @@
 # The first target is what the README begins with. 'make help' lists those with a comment of two signs.
-.PHONY: rootfs build install uninstall release test forget-left-out test-setup lint test-quick test-slow test-all test-release \
-	test-firecracker fuzz-quick bench bench-quick bench-scale bench-boot help
+.PHONY: rootfs build install uninstall release test test-long guest-kernel forget-left-out test-setup lint test-quick test-slow test-all \
+	test-release test-firecracker fuzz-quick bench bench-quick bench-scale bench-boot help
 .DELETE_ON_ERROR:
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -46,6 +46,15 @@ release:
 test: forget-left-out test-setup lint test-all bench-quick fuzz-quick
 # What it has left out is repeated at the end, where people look.
 	@if [ -s "$(NEX_LEFT_OUT)" ]; then cat "$(NEX_LEFT_OUT)"; fi
+
+## Runs the tests with the kernel that nex builds for guests, which is built first: some minutes, once a machine
+# Without it, tests that boot it leave that out, and the others have Debian's.
+test-long: guest-kernel
+	$(MAKE) test
+
+## Builds a kernel for guests into the user's cache (docs/kernels.md)
+guest-kernel:
+	scripts/guest-kernel
 
 # An earlier run's lines.
 forget-left-out:

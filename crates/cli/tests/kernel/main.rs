@@ -3,5 +3,6 @@
 mod build;
 mod check;
 mod default;
+mod own;
 mod place;
 mod store;

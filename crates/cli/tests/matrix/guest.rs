@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nex_kernel::MAX_KERNEL;
 use nex_protocol::{Decoder, Event, Item, Ready};
 use nex_testkit::e2fsck::E2fsck;
+use nex_testkit::guest::own_kernel;
 use nex_testkit::{Failure, Result, command, fsck, nex, places};
 use nex_vmm::{Accelerator, Access, Architecture, Bus, Drive, Machine, Qemu, Reading, Vmm};
 
@@ -72,9 +73,10 @@ impl Guest {
             eprintln!("LEFT OUT: a boot on {architecture}: {}", reason.trim());
             return Ok(None);
         }
+        let own = own_kernel().filter(|_| architecture == Architecture::X86_64);
         let machine = Machine {
             architecture,
-            kernel: place.join("vmlinuz"),
+            kernel: own.map_or_else(|| place.join("vmlinuz"), |own| own.join("vmlinux")),
             max_kernel: MAX_KERNEL,
             initramfs: None,
             command_line: format!("root=/dev/nvme0n1 rw {words}{more}"),

@@ -68,7 +68,7 @@ impl Place {
 
     /// The command, with temporary files in a directory of the test's own, and emulated.
     pub fn nex(&self) -> Result<Command> {
-        self.nex_with(&self.parts.kernel)
+        self.nex_with(&self.parts.quickest_kernel())
     }
 
     /// The same with another kernel.
@@ -91,7 +91,7 @@ impl Place {
     pub fn boot(&self) -> Result<Command> {
         let mut command = self.command();
         command.args(["rootfs", "boot", "--quiet"]).arg(self.root());
-        self.guest(&mut command, &self.parts.kernel)?;
+        self.guest(&mut command, &self.parts.quickest_kernel())?;
         Ok(command)
     }
 
