@@ -32,7 +32,7 @@ pub enum KernelAction {
         #[arg(long, value_name = "[OS/]ARCH", value_parser = platform)]
         platform: Option<Architecture>,
 
-        /// Who starts it: one that both start is preferred, unless it is older.
+        /// Who starts it; auto: one of them does.
         #[arg(long, value_enum, default_value_t = VmmArg::Auto)]
         vmm: VmmArg,
     },

@@ -20,9 +20,9 @@ pub fn kernel(args: &GuestArgs, root: &Path, command: &str) -> Result<PathBuf, D
     if let Some(kernel) = &args.kernel {
         return Ok(kernel.clone());
     }
-    let fallback =
-        || Diagnostic::usage("name a kernel with --kernel: there is none for this kind of machine by itself");
-    let architecture = processor(root).or_else(Architecture::host).ok_or_else(fallback)?;
+    let neither =
+        || Diagnostic::usage("name a kernel with --kernel: guests are for amd64 and arm64, and this machine is neither");
+    let architecture = processor(root).or_else(Architecture::host).ok_or_else(neither)?;
     let wanted = Wanted { architecture, vmm: launcher(args.vmm), most: args.max_kernel };
     // Without a home there are no installed kernels, and there may be those of the distribution.
     let directory = store::default_directory().ok();
