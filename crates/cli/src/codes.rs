@@ -17,6 +17,8 @@ nex_fault::codes! {
     SCRIPT_NETWORK = "script-open-network";
     /// A guest is not ready: it ended, or its time is over.
     NOT_READY = "boot-not-ready";
+    /// A kernel cannot be built here: a package is missing, or the build fails.
+    KERNEL_BUILD = "kernel-not-built";
     /// A signal has ended the command.
     INTERRUPTED = "interrupted";
     /// The system refuses nex what any program needs: a thread, a signal, a pipe.

@@ -10,7 +10,6 @@ mod console;
 mod diagnostic;
 mod end;
 mod environment;
-mod fault;
 mod interrupt;
 mod json;
 mod lines;

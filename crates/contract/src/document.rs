@@ -22,6 +22,8 @@ pub enum Document {
     Boot,
     /// How a program went: `nex run`.
     Run,
+    /// What kernels there are, and what they are fit for: all of `nex kernel`.
+    Kernel,
     /// What the program is: `nex version`.
     Version,
     /// Why something failed, from each command.
@@ -40,6 +42,7 @@ impl Document {
             Self::Explain => 1,
             Self::Boot => 1,
             Self::Run => 1,
+            Self::Kernel => 1,
             Self::Version => 1,
             Self::Error => 1,
         }

@@ -23,4 +23,16 @@ nex_fault::codes! {
     MODULE_DAMAGED = "kernel-module-damaged";
     /// A kernel module is larger than the limit.
     MODULE_TOO_LARGE = "kernel-module-too-large";
+    /// The kernel's configuration cannot be read.
+    NO_CONFIG = "kernel-config-unreadable";
+    /// The kernel lacks something that no guest starts without.
+    UNFIT = "kernel-unfit";
+    /// Another kernel of the same release is installed.
+    EXISTS = "kernel-exists";
+    /// The kernel does not tell its release, or one that no file can be named by.
+    NO_RELEASE = "kernel-without-release";
+    /// The directory of installed kernels cannot be read or written.
+    STORE = "kernel-store-unusable";
+    /// Neither an installed kernel nor one of the distribution fits.
+    NONE_FITS = "kernel-none-fits";
 }

@@ -4,20 +4,18 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nex_contract::Document;
 use nex_fault::{Code, Fault, Remedy, Setting as Flag};
 use serde::Serialize;
 
 use crate::architecture::Architecture;
+use crate::codes;
 use crate::config::{Config, Setting};
 use crate::error::Error;
 use crate::ikconfig::embedded_config;
 use crate::kernel::{Form, Kernel};
 use crate::modules::Modules;
 use crate::needs::{Grade, Need, State, needs};
-use crate::store::codes;
-
-/// The version of [`Inspection`]'s JSON form; changes when a key changes its meaning or goes.
-pub const SCHEMA_VERSION: u32 = 1;
 
 /// Whether a guest can have a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,7 +53,7 @@ pub struct Start {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inspection {
-    /// [`SCHEMA_VERSION`].
+    /// [`Document::Kernel`].
     pub schema_version: u32,
     /// The file.
     pub path: String,
@@ -130,7 +128,7 @@ pub enum InspectError {
         /// The system's word for it.
         source: io::Error,
     },
-    /// The configuration is none.
+    /// The configuration is something else.
     #[error("'{}' is no kernel's configuration: it has no CONFIG_ line", .0.display())]
     NoConfig(PathBuf),
 }
@@ -140,7 +138,7 @@ impl Fault for InspectError {
         match self {
             Self::Read { .. } => codes::UNREADABLE,
             Self::TooLarge { .. } => codes::TOO_LARGE,
-            Self::Kernel { .. } => codes::UNUSABLE,
+            Self::Kernel { source, .. } => source.code(),
             Self::Config { .. } | Self::NoConfig(_) => codes::NO_CONFIG,
         }
     }
@@ -148,6 +146,7 @@ impl Fault for InspectError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::TooLarge { .. } => Some(Remedy::say("where that is right, allow more with").raise(Flag::MaxKernel)),
+            Self::Kernel { source, .. } => source.remedy(),
             Self::NoConfig(_) => Some(Remedy::say("name the .config that the kernel was built with")),
             _ => None,
         }
@@ -171,7 +170,7 @@ impl Inspection {
         kernel.check_length().map_err(failed)?;
         let release = kernel.release().map_err(failed)?;
         if release.is_none() && kernel.form() == Form::Vmlinux {
-            return Err(failed(Error::NotAKernel { found: "an ELF file without a kernel's release in it".into() }));
+            return Err(failed(Error::not_a_kernel("an ELF file without a kernel's release in it")));
         }
         let own = embedded_config(&kernel).map_err(failed)?;
         let beside = || options.config.map(Path::to_owned).or_else(|| Config::beside(path, release.as_deref()));
@@ -188,7 +187,7 @@ impl Inspection {
         let loads_modules =
             modules.is_some() && config.as_ref().is_none_or(|config| config.get("BLK_DEV_INITRD") != Setting::No);
         Ok(Self {
-            schema_version: SCHEMA_VERSION,
+            schema_version: Document::Kernel.schema_version(),
             path: path.display().to_string(),
             bytes,
             architecture: architecture.oci_name(),

@@ -46,7 +46,7 @@ pub use compression::Compression;
 pub use config::{Config, Setting};
 pub use error::Error;
 pub use ikconfig::embedded_config;
-pub use inspection::{InspectError, InspectOptions, Inspection, Launcher, SCHEMA_VERSION, Start, Verdict};
+pub use inspection::{InspectError, InspectOptions, Inspection, Launcher, Start, Verdict};
 pub use kernel::{Form, Kernel, MAX_KERNEL};
 pub use modules::error::ModulesError;
 pub use modules::{Module, Modules};

@@ -7,7 +7,6 @@
 //!
 //! A name says what to try first, and nothing else: what a kernel is stands in its file.
 
-pub mod codes;
 mod error;
 mod search;
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use nex_fault::{Code, Fault, Remedy, Setting};
 
-use super::codes;
 use crate::architecture::Architecture;
+use crate::codes;
 use crate::inspection::{InspectError, Launcher};
 
 /// Why kernels cannot be listed, added or found.
@@ -90,7 +90,7 @@ impl Fault for StoreError {
             Self::Unfit { .. } => codes::UNFIT,
             Self::NoRelease(_) => codes::NO_RELEASE,
             Self::Exists(_) => codes::EXISTS,
-            Self::None(_) => codes::NONE,
+            Self::None(_) => codes::NONE_FITS,
         }
     }
 

@@ -176,7 +176,7 @@ fn a_variable_stands_for_its_flag() {
             needed += 1;
         }
     }
-    assert!(needed >= 3);
+    assert!(needed >= 1, "`nex run --rootfs`, at least");
     let build = |call, variables: &[(&str, &str)]| build(call, variables);
     let variables = [("NEX_ROOTFS_OUTPUT", "from.ext4"), ("NEX_ROOTFS_SHA256", "yes"), ("NEX_ROOTFS_VERITY", "off")];
     let args = build("nex rootfs", &variables);

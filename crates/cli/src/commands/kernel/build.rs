@@ -11,6 +11,7 @@ use nex_kernel::{Architecture, Kernel};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::codes::KERNEL_BUILD;
 use crate::diagnostic::Diagnostic;
 use crate::interrupt::{self, Grace, Interrupt, Process};
 use crate::output::tell;
@@ -48,31 +49,46 @@ pub enum Outcome {
 /// # Errors
 /// When something is missing, or the build fails.
 pub fn build(architecture: Architecture, reuse: Reuse, process: &Process) -> Result<Outcome, Diagnostic> {
-    let interrupt = Interrupt::catch()?;
-    interrupt::end_when_overdue(Grace::CLEAN_UP, process)?;
-    let directory = nex_file::private::temporary_directory(&std::env::temp_dir(), "nex-kernel-")?;
-    let script = directory.path().join("guest-kernel");
-    fs::write(&script, SCRIPT)?;
-    for (name, text) in CONFIGURATIONS {
-        fs::write(directory.path().join(name), text)?;
-    }
+    let interrupt = Interrupt::catch().map_err(Diagnostic::system)?;
+    interrupt::end_when_overdue(Grace::CLEAN_UP, process).map_err(Diagnostic::system)?;
+    let directory = write_script()?;
+    let script = directory.as_ref().join("guest-kernel");
     let mut command = Command::new("bash");
-    command.arg(&script).args(["--arch", architecture.name(), "--config"]).arg(directory.path());
+    command.arg(&script).args(["--arch", architecture.name(), "--config"]).arg(directory.as_ref());
     if reuse == Reuse::Never {
         command.arg("--rebuild");
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command
         .spawn()
-        .map_err(|error| Diagnostic::new(format!("cannot run bash, which builds the kernel: {error}")))?;
-    let said = follow(child, &interrupt)?;
+        .map_err(|error| Diagnostic::new(KERNEL_BUILD, "cannot run bash, which builds the kernel").caused(&error))?;
+    let said = follow(child, &interrupt).map_err(Diagnostic::system)?;
     if let Some(signal) = interrupt.came() {
         return Ok(Outcome::Interrupted(signal));
     }
     match said.failure {
-        Some(why) => Err(Diagnostic::new(format!("the kernel cannot be built: {why}"))),
+        Some(why) => Err(Diagnostic::new(KERNEL_BUILD, "the kernel cannot be built").because(why)),
         None => Ok(Outcome::Built(kernels(Path::new(said.output.trim()))?)),
     }
+}
+
+/// Writes the script and its configurations to where bash finds them.
+fn write_script() -> Result<impl AsRef<Path>, Diagnostic> {
+    let place = std::env::temp_dir();
+    let written = nex_file::private::temporary_directory(&place, "nex-kernel-").and_then(|directory| {
+        let script = ("guest-kernel", SCRIPT);
+        for (name, text) in CONFIGURATIONS.into_iter().chain([script]) {
+            fs::write(directory.path().join(name), text)?;
+        }
+        Ok(directory)
+    });
+    written.map_err(|error| {
+        Diagnostic::new(
+            KERNEL_BUILD,
+            format!("cannot write the script that builds the kernel in '{}'", place.display()),
+        )
+        .caused(&error)
+    })
 }
 
 /// What the script has said at its end.
@@ -118,15 +134,20 @@ fn follow(mut child: Child, interrupt: &Interrupt) -> io::Result<Said> {
 /// The kernels in the directory of a build.
 fn kernels(directory: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
+    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    for entry in entries.map_err(|error| {
+        Diagnostic::new(KERNEL_BUILD, format!("cannot list '{}'", directory.display())).caused(&error)
+    })? {
+        let path = entry.path();
         if Kernel::read(&path, nex_kernel::MAX_KERNEL).is_ok() {
             files.push(path);
         }
     }
     files.sort();
     match files.is_empty() {
-        true => Err(Diagnostic::new(format!("the build has left no kernel in '{}'", directory.display()))),
+        true => {
+            Err(Diagnostic::new(KERNEL_BUILD, format!("the build has left no kernel in '{}'", directory.display())))
+        }
         false => Ok(files),
     }
 }

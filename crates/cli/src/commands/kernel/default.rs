@@ -9,10 +9,9 @@ use nex_kernel::store::{self, BOOT, Origin, Wanted};
 use super::run::launcher;
 use crate::args::guest::GuestArgs;
 use crate::diagnostic::Diagnostic;
-use crate::fault::diagnostic;
 use crate::output::tell;
 
-/// The kernel that was named; else the newest one that fits this root filesystem, of which the user is told.
+/// The kernel that was named; else the newest one that fits this root filesystem, which a message names.
 ///
 /// # Errors
 /// When none was named and none fits.
@@ -20,13 +19,15 @@ pub fn kernel(args: &GuestArgs, root: &Path, command: &str) -> Result<PathBuf, D
     if let Some(kernel) = &args.kernel {
         return Ok(kernel.clone());
     }
-    let neither =
-        || Diagnostic::usage("name a kernel with --kernel: guests are for amd64 and arm64, and this machine is neither");
+    let neither = || {
+        Diagnostic::usage("guests are for amd64 and arm64, and this machine is neither")
+            .hinting("name a kernel with --kernel")
+    };
     let architecture = processor(root).or_else(Architecture::host).ok_or_else(neither)?;
     let wanted = Wanted { architecture, vmm: launcher(args.vmm), most: args.max_kernel };
     // Without a home there are no installed kernels, and there may be those of the distribution.
     let directory = store::default_directory().ok();
-    let found = store::newest(directory.as_deref(), Path::new(BOOT), &wanted).map_err(diagnostic)?;
+    let found = store::newest(directory.as_deref(), Path::new(BOOT), &wanted)?;
     let origin = match found.origin {
         Origin::Installed => "the newest installed one that fits",
         Origin::Distribution => "the distribution's; 'nex kernel build' makes one that starts sooner",

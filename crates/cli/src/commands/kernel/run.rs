@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use nex_contract::Document;
 use nex_kernel::store::{self, Added, Existing, Installed, Wanted};
 use nex_kernel::{Architecture, InspectOptions, Inspection, Launcher, Verdict};
 use serde_json::{Value, json};
@@ -10,20 +11,17 @@ use super::args::{KernelAction, KernelCommand};
 use super::{build, render};
 use crate::args::format::Format;
 use crate::args::guest::VmmArg;
+use crate::codes::INTERRUPTED;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
-use crate::fault::diagnostic;
 use crate::interrupt::{self, Process};
-use crate::{json, output};
+use crate::output;
 
 /// No guest can have the kernel.
 const UNFIT: u8 = 1;
 
 /// The kernel's configuration is not known.
 const UNKNOWN: u8 = 3;
-
-/// The version of these reports' JSON form.
-const SCHEMA_VERSION: u32 = nex_kernel::SCHEMA_VERSION;
 
 /// Does what the arguments ask for, and reports it.
 ///
@@ -36,54 +34,56 @@ pub fn run(args: &KernelCommand, process: &Process) -> Result<End, Diagnostic> {
     let mut end = End::DONE;
     let text = match &args.action {
         KernelAction::Ls(_) => {
-            let directory = store::default_directory().map_err(diagnostic)?;
-            let kernels = store::list(&directory, most).map_err(diagnostic)?;
-            if is_json { json::line(&listed(&directory, &kernels))? } else { render::installed(&kernels) }
+            let directory = store::default_directory()?;
+            let kernels = store::list(&directory, most)?;
+            if is_json { output::in_json(&listed(&directory, &kernels))? } else { render::installed(&kernels) }
         }
         KernelAction::Path { platform, vmm, .. } => {
             let wanted = Wanted { architecture: for_processor(*platform)?, vmm: launcher(*vmm), most };
-            let directory = store::default_directory().map_err(diagnostic)?;
-            let found = store::newest_installed(&directory, &wanted).map_err(diagnostic)?;
-            if is_json { json::line(&found.kernel)? } else { render::path(&found.path) }
+            let directory = store::default_directory()?;
+            let found = store::newest_installed(&directory, &wanted)?;
+            if is_json { output::in_json(&found.kernel)? } else { render::path(&found.path) }
         }
         KernelAction::Build { platform, rebuild, .. } => {
-            let directory = store::default_directory().map_err(diagnostic)?;
+            let directory = store::default_directory()?;
             let reuse = if *rebuild { build::Reuse::Never } else { build::Reuse::Cached };
             let files = match build::build(for_processor(*platform)?, reuse, process)? {
                 build::Outcome::Built(files) => files,
                 build::Outcome::Interrupted(signal) => {
                     let name = interrupt::name(signal);
-                    return Err(
-                        Diagnostic::new(format!("interrupted by {name}; no kernel was installed")).by_signal(signal)
-                    );
+                    return Err(Diagnostic::new(
+                        INTERRUPTED,
+                        format!("interrupted by {name}; no kernel was installed"),
+                    )
+                    .by_signal(signal));
                 }
             };
             let options = InspectOptions { most, config: None };
             let add = |file| store::add(&directory, file, &options, Existing::Replace);
-            let added: Vec<Added> = files.iter().map(|file| add(file)).collect::<Result<_, _>>().map_err(diagnostic)?;
+            let added: Vec<Added> = files.iter().map(|file| add(file)).collect::<Result<_, _>>()?;
             if is_json {
-                json::line(&json!({ "schemaVersion": SCHEMA_VERSION, "kernels": added }))?
+                output::in_json(&json!({ "schemaVersion": Document::Kernel.schema_version(), "kernels": added }))?
             } else {
                 added.iter().map(render::added).collect()
             }
         }
         KernelAction::Check { file, kernel_config, .. } => {
             let options = InspectOptions { most, config: kernel_config.as_deref() };
-            let kernel = Inspection::of_file(file, &options).map_err(diagnostic)?;
+            let kernel = Inspection::of_file(file, &options)?;
             end = match kernel.verdict {
                 Verdict::Fit => End::DONE,
                 Verdict::Unfit => End::Code(UNFIT),
                 Verdict::Unknown => End::Code(UNKNOWN),
             };
-            if is_json { json::line(&kernel)? } else { render::inspection(&kernel) }
+            if is_json { output::in_json(&kernel)? } else { render::inspection(&kernel) }
         }
         KernelAction::Add { file, kernel_config, replace, .. } => {
-            let directory = store::default_directory().map_err(diagnostic)?;
+            let directory = store::default_directory()?;
             let options = InspectOptions { most, config: kernel_config.as_deref() };
             let existing = if *replace { Existing::Replace } else { Existing::Keep };
-            let added = store::add(&directory, file, &options, existing).map_err(diagnostic)?;
+            let added = store::add(&directory, file, &options, existing)?;
             if is_json {
-                json::line(&json!({ "schemaVersion": SCHEMA_VERSION, "kernels": [added] }))?
+                output::in_json(&json!({ "schemaVersion": Document::Kernel.schema_version(), "kernels": [added] }))?
             } else {
                 render::added(&added)
             }
@@ -96,9 +96,8 @@ pub fn run(args: &KernelCommand, process: &Process) -> Result<End, Diagnostic> {
 /// The processor that was asked for, or this machine's.
 fn for_processor(asked: Option<Architecture>) -> Result<Architecture, Diagnostic> {
     asked.or_else(Architecture::host).ok_or_else(|| {
-        Diagnostic::usage(
-            "guests have kernels for amd64 and arm64, and this machine is neither: name one with --platform",
-        )
+        Diagnostic::usage("guests have kernels for amd64 and arm64, and this machine is neither")
+            .hinting("name one with --platform")
     })
 }
 
@@ -119,5 +118,5 @@ fn listed(directory: &Path, kernels: &[Installed]) -> Value {
             Err(error) => json!({ "path": installed.path.display().to_string(), "error": nex_fault::whole(error) }),
         })
         .collect();
-    json!({ "schemaVersion": SCHEMA_VERSION, "directory": directory.display().to_string(), "kernels": kernels })
+    json!({ "schemaVersion": Document::Kernel.schema_version(), "directory": directory.display().to_string(), "kernels": kernels })
 }
