@@ -213,6 +213,9 @@ impl Inspection {
         };
         match (self.verdict, of_state(State::Missing), of_state(State::Module)) {
             (Verdict::Unfit, missing, _) if !missing.is_empty() => Some(format!("it lacks {missing}")),
+            (Verdict::Unfit, _, modules) if self.modules.is_some() => Some(format!(
+                "no initramfs can load its modules (CONFIG_BLK_DEV_INITRD), and it has in modules: {modules}"
+            )),
             (Verdict::Unfit, _, modules) => Some(format!("it has in modules that are not found: {modules}")),
             _ => None,
         }

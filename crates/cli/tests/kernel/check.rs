@@ -64,6 +64,9 @@ fn a_distribution_s_kernel_is_told_with_its_modules() -> Result<()> {
     let config = place.path("config").display().to_string();
     let told = report(&place.about(&["check", "--format", "json", "--kernel-config", &config], &parts.kernel)?, 0)?;
     assert_eq!((&told["verdict"], &need(&told, "drive")["state"]), (&json!("fit"), &json!("module")));
+    fs::write(place.path("config"), FIT.replace("VIRTIO_BLK=y", "VIRTIO_BLK=m"))?;
+    let without = place.about(&["check", "--kernel-config", &config], &parts.kernel)?;
+    assert!(without.status.code() == Some(1) && said(&without.stdout).contains("CONFIG_BLK_DEV_INITRD"), "{without:?}");
     // What is inside is the same kernel without its cover.
     let inside = place.path("vmlinux");
     fs::write(&inside, Kernel::read(&parts.kernel, MAX_KERNEL)?.unpacked()?)?;

@@ -30,7 +30,7 @@ fn a_guest_gets_the_newest_installed_kernel_and_its_user_is_told_which() -> Resu
     let release = report["release"].as_str().unwrap_or_default().to_owned();
     fs::create_dir_all(store.join("lib/modules"))?;
     std::os::unix::fs::symlink(&guest.parts.modules, store.join("lib/modules").join(&release))?;
-    fs::write(guest.path("config"), FIT.replace("VIRTIO_BLK=y", "VIRTIO_BLK=m"))?;
+    fs::write(guest.path("config"), FIT.replace("VIRTIO_BLK=y", "VIRTIO_BLK=m") + "CONFIG_BLK_DEV_INITRD=y\n")?;
     let mut add = Command::new(nex::program());
     add.env_clear().env("XDG_DATA_HOME", guest.path("data")).args(["kernel", "add", "--kernel-config"]);
     command::run(add.arg(guest.path("config")).arg(&guest.parts.kernel))?;
