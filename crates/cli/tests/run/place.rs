@@ -71,6 +71,11 @@ impl Place {
         self.nex_with(&self.parts.quickest_kernel())
     }
 
+    /// The same with Debian's kernel, and so with an initramfs.
+    pub fn nex_with_initramfs(&self) -> Result<Command> {
+        self.nex_with(&self.parts.kernel)
+    }
+
     /// The same with another kernel.
     pub fn nex_with(&self, kernel: &Path) -> Result<Command> {
         let mut command = self.command();

@@ -144,7 +144,7 @@ fn wrong_usage_and_wrong_files_are_nex_s_own_failures() -> Result<()> {
     let debugfs = "rm /usr/local/bin/agent";
     command::run(Command::new("debugfs").args(["-w", "-R", debugfs]).arg(place.root()))?;
     refused(&mut place.nex()?, 125, &["does not come up with", "--no-check tries it all the same"])?;
-    let mut run = place.nex()?;
+    let mut run = place.nex_with_initramfs()?;
     let words = ["the console's last lines", "cause ", "/usr/local/bin/agent", "error: the guest ended before"];
     refused(run.arg("--no-check"), 125, &words)?;
 
