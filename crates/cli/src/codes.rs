@@ -9,7 +9,7 @@ nex_fault::codes! {
     INPUT = "input";
     /// A report or a file beside the output cannot be written.
     OUTPUT = "output";
-    /// There is no agent beside nex, and no flag names one.
+    /// The agent that comes with nex is not there, and no flag names another one.
     NO_AGENT = "no-agent";
     /// A flag needs a terminal, and nex has no terminal.
     NO_TERMINAL = "no-terminal";

@@ -61,7 +61,7 @@ pub enum Error {
     Modules(#[from] ModulesError),
     /// An initramfs is needed, and there is no init for it.
     #[error(
-        "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and there is none beside nex"
+        "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and nex finds none of its own"
     )]
     NoAgent,
     /// The agent does not run on this kernel.
@@ -214,7 +214,7 @@ mod tests {
             ),
             (
                 Error::NoAgent,
-                "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and there is none beside nex; \
+                "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and nex finds none of its own; \
                  name one with --agent, or bring an initramfs with --initrd",
                 codes::NO_AGENT,
             ),

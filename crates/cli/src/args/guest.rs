@@ -31,7 +31,7 @@ pub struct GuestArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "modules")]
     pub initrd: Option<PathBuf>,
 
-    /// The agent that loads the modules in the initramfs [default: nex-agent beside nex].
+    /// The agent that loads the modules in the initramfs [default: the agent that came with nex].
     #[arg(long, value_name = "PATH")]
     pub agent: Option<PathBuf>,
 

@@ -30,7 +30,7 @@ pub struct RootfsArgs {
     #[arg(long, help = IMAGE_HELP, default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
     pub image: OsString,
 
-    /// The agent: a program for the guest [default: nex-agent beside nex].
+    /// The agent: a program for the guest [default: the agent that came with nex].
     #[arg(long, value_name = "PATH")]
     pub agent: Option<PathBuf>,
 
