@@ -88,7 +88,7 @@ fn nobody_waits_for_what_is_no_regular_file() -> Result<()> {
     fs::write(&log, b"")?;
     refused(
         Command::new(nex::program()).args(["rootfs", "explain"]).arg(&log).arg("--image").arg(place.file()),
-        &["cannot read the image ", "it is a FIFO"],
+        &["cannot read the root filesystem ", "it is a FIFO"],
     )?;
     Ok(())
 }
