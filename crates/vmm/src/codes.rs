@@ -15,6 +15,8 @@ nex_fault::codes! {
     SILENT = "vmm-silent";
     /// A file of the machine cannot be opened.
     UNREADABLE = "vmm-unreadable";
+    /// A file's name is not UTF-8, and the VMM's configuration takes no other.
+    NAME = "vmm-name";
     /// There is no place for what the guest writes.
     NO_PLACE = "vmm-no-place";
     /// What a VMM needs beside the machine's own files cannot be made.

@@ -73,6 +73,12 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// A file's name does not go into the VMM's configuration.
+    #[error("the name of '{}' is not UTF-8, and a configuration has no other names", .path.display())]
+    Name {
+        /// The file.
+        path: PathBuf,
+    },
     /// The kernel is none that the VMM could load.
     #[error("the kernel '{}' does not do", .path.display())]
     Kernel {
@@ -176,6 +182,7 @@ impl Fault for Error {
             Self::Interrupted => codes::INTERRUPTED,
             Self::Talk { .. } => codes::SILENT,
             Self::Open { .. } => codes::UNREADABLE,
+            Self::Name { .. } => codes::NAME,
             Self::Kernel { cause, .. } => cause.code(),
             Self::Copy { .. } | Self::Temporary { .. } => codes::NO_PLACE,
             Self::Prepare { .. } | Self::Way { .. } => codes::PREPARATION,
@@ -202,6 +209,7 @@ impl Fault for Error {
             Self::OtherJailer { .. } => "the two come together".into(),
             Self::NotTheJails { .. } => "give it to them".into(),
             Self::Link { .. } => "both must be on one file system".into(),
+            Self::Name { .. } => "rename it, or name it by a link".into(),
             Self::TooOld { .. }
             | Self::Run { .. }
             | Self::Refused { .. }

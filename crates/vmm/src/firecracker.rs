@@ -18,6 +18,7 @@ mod kernel;
 mod own;
 mod room;
 mod socket;
+mod vm_config;
 mod vsock;
 
 use std::io;
@@ -28,10 +29,13 @@ use api::{Api, Trouble};
 use descriptors::Descriptors;
 use jail::Cell;
 pub use jail::Jail;
+pub use kernel::LoadableKernel;
 use nex_cancel::{Leftover, Workspace};
 use nex_kernel::Architecture;
 use room::Room;
 use serde_json::{Value, json};
+use vm_config::Names;
+pub use vm_config::VmConfig;
 pub use vsock::Vsock;
 
 use crate::access::Access;
@@ -40,7 +44,7 @@ use crate::disk::Disk;
 use crate::error::Error;
 use crate::guest::{Control, Ending, Guest};
 use crate::interrupt::{Interrupt, OwnedInterrupt};
-use crate::machine::{Bus, Machine};
+use crate::machine::Machine;
 use crate::process::Process;
 use crate::version;
 use crate::vmm::Vmm;
@@ -146,10 +150,7 @@ impl Firecracker {
             let (host, guest) = (std::env::consts::ARCH, machine.architecture);
             return Err(self.refused(format!("it runs guests for {host} here, and this one is for {guest}")));
         }
-        if machine.drives.iter().any(|drive| drive.bus != Bus::Virtio) {
-            return Err(self.refused("it has virtio's drives and no others"));
-        }
-        Ok(())
+        vm_config::check(machine, &self.name())
     }
 
     /// Starts a machine whose files are handed over in this way.
@@ -222,42 +223,25 @@ impl Firecracker {
         vsock: Option<&str>,
         interrupt: Interrupt<'_>,
     ) -> Result<Vec<(&'static str, String, Value)>, Error> {
-        let put = |path: &str, body| ("PUT", path.to_owned(), body);
-        let mut boot = json!({
-            "kernel_image_path": kernel::hand_over(machine, room, interrupt)?,
-            "boot_args": self.command_line(machine),
-        });
-        if let Some(initramfs) = &machine.initramfs {
-            let initramfs = Disk::open(initramfs, Access::ReadOnly)?;
-            boot["initrd_path"] = room.to_read("initramfs", &initramfs, interrupt)?.into();
-        }
-        let mut requests = vec![
-            put("/machine-config", json!({ "vcpu_count": machine.vcpus, "mem_size_mib": machine.memory_mib })),
-            put("/boot-source", boot),
-        ];
+        let kernel = kernel::hand_over(machine, room, interrupt)?;
+        let initramfs = match &machine.initramfs {
+            Some(initramfs) => {
+                let initramfs = Disk::open(initramfs, Access::ReadOnly)?;
+                Some(room.to_read("initramfs", &initramfs, interrupt)?)
+            }
+            None => None,
+        };
+        let mut drives = Vec::new();
         for (number, drive) in machine.drives.iter().enumerate() {
             let id = format!("drive{number}");
-            let path = match drive.access {
+            drives.push(match drive.access {
                 Access::ReadOnly => room.to_read(&id, &drive.disk, interrupt)?,
                 Access::CopyOnWrite => room.copy_to_write(&id, &drive.disk, interrupt)?,
                 Access::Write => room.to_write(&id, &drive.disk)?,
-            };
-            // None is a root device in Firecracker's words: of such a one it would tell the kernel behind all other words,
-            // and a root on dm-verity or beneath an overlay could not be.
-            let mut body = json!({ "drive_id": id, "path_on_host": path, "is_root_device": false });
-            body["is_read_only"] = (drive.access == Access::ReadOnly).into();
-            if drive.access == Access::Write {
-                // What the guest has flushed is to be on the disk.
-                body["cache_type"] = "Writeback".into();
-            }
-            requests.push(put(&format!("/drives/{id}"), body));
+            });
         }
-        requests.push(put("/entropy", json!({})));
-        if let Some(name) = vsock {
-            requests.push(put("/vsock", json!({ "guest_cid": vsock::GUEST_CID, "uds_path": name })));
-        }
-        requests.push(put("/actions", json!({ "action_type": "InstanceStart" })));
-        Ok(requests)
+        let names = Names { kernel, initramfs, drives, vsock: vsock.map(str::to_owned) };
+        Ok(VmConfig::new(machine, names).requests())
     }
 }
 
@@ -285,15 +269,13 @@ impl Vmm for Firecracker {
     }
 
     fn command_line(&self, machine: &Machine) -> String {
-        // A reset through the keyboard's controller is the only end that Firecracker knows, and a panic comes to it at once.
-        // There is no PCI to look for, no mouse, no second keyboard, and this one needs no lamps.
-        let ends = "reboot=k panic=-1 pci=off";
-        let own = match machine.architecture {
-            Architecture::X86_64 => format!("console=ttyS0 {ends} i8042.noaux i8042.nomux i8042.dumbkbd"),
-            // There the first console, which the kernel gives up otherwise, is the one that shows how it begins.
-            Architecture::Aarch64 => format!("console=ttyS0 keep_bootcon {ends}"),
-        };
-        format!("{own} {}", machine.command_line)
+        VmConfig::command_line(machine)
+    }
+
+    fn describe(&self, machine: &Machine) -> Result<String, Error> {
+        self.check(machine)?;
+        let vsock = self.vsock_ports.as_ref().map(|_| vsock::NAME);
+        Ok(VmConfig::of_files(machine, &machine.kernel, machine.initramfs.as_deref(), vsock)?.to_json())
     }
 
     fn vsock_ports(&self) -> &[u32] {

@@ -8,6 +8,7 @@
 
 mod monitor;
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use crate::error::Error;
 use crate::guest::Guest;
 use crate::interrupt::Interrupt;
 use crate::machine::{Accelerator, Bus, Drive, Machine};
+use crate::name::whole_name;
 use crate::process::Process;
 use crate::version;
 use crate::vmm::Vmm;
@@ -70,6 +72,15 @@ impl Qemu {
         if seccomp == Seccomp::Filtered {
             qemu.args(SECCOMP);
         }
+        let files: Vec<String> = machine.drives.iter().map(|drive| drive.disk.inherited_name()).collect();
+        qemu.args(self.arguments(machine, Keys::Guest, &files));
+        qemu.args(["-chardev", &format!("socket,id=monitor,fd={}", monitor.as_fd().as_raw_fd())]);
+        qemu.args(["-mon", "chardev=monitor,mode=control"]);
+        qemu
+    }
+
+    /// The machine, with its drives' files under these names.
+    fn arguments(&self, machine: &Machine, keys: Keys, files: &[String]) -> Vec<OsString> {
         let processor = match (self.architecture, self.accelerator) {
             (_, Accelerator::Kvm) => "host",
             (Architecture::X86_64, Accelerator::Emulation) => "max",
@@ -82,25 +93,38 @@ impl Qemu {
             (Architecture::Aarch64, Accelerator::Kvm) => ("virt,gic-version=host", "kvm"),
             (Architecture::Aarch64, Accelerator::Emulation) => ("virt", "tcg"),
         };
-        qemu.args(["-M", kind, "-accel", accelerator, "-cpu", processor]);
-        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-        qemu.args(["-m", &format!("{}M", machine.memory_mib), "-smp", &machine.vcpus.to_string()]);
-        qemu.args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
-        qemu.args(["-chardev", &format!("socket,id=monitor,fd={}", monitor.as_fd().as_raw_fd())]);
-        qemu.args(["-mon", "chardev=monitor,mode=control"]);
-        qemu.arg("-kernel").arg(&machine.kernel);
+        let signals = match keys {
+            Keys::Guest => "off",
+            Keys::Qemu => "on",
+        };
+        let memory = format!("{}M", machine.memory_mib);
+        let (vcpus, console) = (machine.vcpus.to_string(), format!("stdio,id=console,signal={signals}"));
+        let mut words = vec!["-M", kind, "-accel", accelerator, "-cpu", processor];
+        words.extend(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        words.extend(["-m", &memory, "-smp", &vcpus, "-chardev", &console, "-serial", "chardev:console"]);
+        let mut arguments: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+        arguments.extend(["-kernel".into(), machine.kernel.clone().into()]);
         if let Some(initramfs) = &machine.initramfs {
-            qemu.arg("-initrd").arg(initramfs);
+            arguments.extend(["-initrd".into(), initramfs.into()]);
         }
-        qemu.arg("-append").arg(self.command_line(machine));
-        for (number, drive) in machine.drives.iter().enumerate() {
-            qemu.arg("-drive").arg(drive_argument(drive, number));
+        arguments.extend(["-append".into(), self.command_line(machine).into()]);
+        for (number, (drive, file)) in machine.drives.iter().zip(files).enumerate() {
+            arguments.extend(["-drive".into(), drive_argument(drive, number, file).into()]);
             if drive.bus == Bus::Nvme {
-                qemu.args(["-device", &format!("nvme,drive=drive{number},serial=drive{number}")]);
+                arguments.extend(["-device".into(), format!("nvme,drive=drive{number},serial=drive{number}").into()]);
             }
         }
-        qemu
+        arguments
     }
+}
+
+/// Whose keys like Ctrl-C are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// The guest's: nex ends QEMU.
+    Guest,
+    /// QEMU's, which nobody else would end.
+    Qemu,
 }
 
 impl Vmm for Qemu {
@@ -121,6 +145,19 @@ impl Vmm for Qemu {
         };
         // A panic resets the machine at once, and QEMU ends instead.
         format!("console={console} panic=-1 {}", machine.command_line)
+    }
+
+    fn describe(&self, machine: &Machine) -> Result<String, Error> {
+        let mut machine = machine.clone();
+        machine.kernel = whole_name(&machine.kernel)?.into();
+        machine.initramfs = machine.initramfs.as_deref().map(whole_name).transpose()?.map(PathBuf::from);
+        // QEMU takes a single comma for the end of a name.
+        let file = |drive: &Drive| Ok(whole_name(drive.disk.path())?.replace(',', ",,"));
+        let files = machine.drives.iter().map(file).collect::<Result<Vec<_>, Error>>()?;
+        let arguments = self.arguments(&machine, Keys::Qemu, &files);
+        let words = SECCOMP.iter().map(OsString::from).chain(arguments);
+        let words = std::iter::once(self.program.clone().into_os_string()).chain(words);
+        Ok(words.map(|word| nex_text::shell_word(word.as_ref())).collect::<Vec<_>>().join(" ") + "\n")
     }
 
     fn start_unless(&self, machine: &Machine, interrupt: Interrupt<'_>) -> Result<Guest, Error> {
@@ -197,7 +234,7 @@ fn check_temporary_place() -> Result<(), Error> {
     nex_file::private::unnamed_file(&place).map(drop).map_err(|cause| Error::Temporary { place, cause })
 }
 
-fn drive_argument(drive: &Drive, number: usize) -> String {
+fn drive_argument(drive: &Drive, number: usize, file: &str) -> String {
     let interface = match drive.bus {
         Bus::Virtio => "virtio",
         Bus::Nvme => "none",
@@ -208,7 +245,7 @@ fn drive_argument(drive: &Drive, number: usize) -> String {
         Access::CopyOnWrite => "snapshot=on,file.locking=off",
         Access::Write => "cache=writeback,discard=unmap",
     };
-    format!("id=drive{number},if={interface},format=raw,{options},file={}", drive.disk.inherited_name())
+    format!("id=drive{number},if={interface},format=raw,{options},file={file}")
 }
 
 /// What QEMU said of files by their descriptors, with the names that the user knows.

@@ -14,6 +14,13 @@ pub trait Vmm {
     /// The whole command line that the kernel of this machine gets.
     fn command_line(&self, machine: &Machine) -> String;
 
+    /// A machine in the words of its program, with the machine's files under their own names: a configuration's file, or a command
+    /// line for a shell. Nothing is started.
+    ///
+    /// # Errors
+    /// When the VMM has no such machine, or a file's name is not UTF-8.
+    fn describe(&self, machine: &Machine) -> Result<String, Error>;
+
     /// The host's ports to which its guests can connect by vsock; none where it has no vsock.
     fn vsock_ports(&self) -> &[u32] {
         &[]

@@ -1,0 +1,140 @@
+//! A machine in Firecracker's words. Its API and its configuration file take the same objects, and both get them from here, so
+//! that they cannot differ.
+
+use std::path::Path;
+
+use nex_kernel::Architecture;
+use serde_json::{Map, Value, json};
+
+use super::vsock::GUEST_CID;
+use crate::access::Access;
+use crate::error::Error;
+use crate::machine::{Bus, Machine};
+use crate::name::whole_name;
+
+/// What messages call it where no program of it is at hand.
+const NAME: &str = "Firecracker";
+/// The most processors of a guest, by Firecracker's API description.
+const MOST_VCPUS: u8 = 32;
+
+/// The names under which Firecracker finds what a machine is made of.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The kernel.
+    pub kernel: String,
+    /// The initramfs, if there is one.
+    pub initramfs: Option<String>,
+    /// The drives, in the machine's order.
+    pub drives: Vec<String>,
+    /// The socket of the vsock, if there is one.
+    pub vsock: Option<String>,
+}
+
+/// All that Firecracker learns of a machine.
+#[derive(Clone, Debug)]
+pub struct VmConfig {
+    machine: Value,
+    boot: Value,
+    drives: Vec<(String, Value)>,
+    entropy: Value,
+    vsock: Option<Value>,
+}
+
+impl VmConfig {
+    /// A machine whose files have these names.
+    pub(super) fn new(machine: &Machine, names: Names) -> Self {
+        let mut boot = json!({ "kernel_image_path": names.kernel, "boot_args": Self::command_line(machine) });
+        if let Some(initramfs) = names.initramfs {
+            boot["initrd_path"] = initramfs.into();
+        }
+        let drives = machine.drives.iter().zip(names.drives).enumerate().map(|(number, (drive, path))| {
+            let id = format!("drive{number}");
+            // No drive is a root device in Firecracker's words: of such a one it would tell the kernel behind all other words,
+            // and a root on dm-verity or beneath an overlay could not be.
+            let mut body = json!({ "drive_id": id, "path_on_host": path, "is_root_device": false });
+            body["is_read_only"] = (drive.access == Access::ReadOnly).into();
+            if drive.access == Access::Write {
+                // What the guest has flushed is to be on the disk.
+                body["cache_type"] = "Writeback".into();
+            }
+            (id, body)
+        });
+        Self {
+            machine: json!({ "vcpu_count": machine.vcpus, "mem_size_mib": machine.memory_mib }),
+            boot,
+            drives: drives.collect(),
+            entropy: json!({}),
+            vsock: names.vsock.map(|name| json!({ "guest_cid": GUEST_CID, "uds_path": name })),
+        }
+    }
+
+    /// A machine for a Firecracker that somebody else starts: with these files for kernel and initramfs, its drives' files
+    /// under their own names. The names are whole, so that they hold in every directory; but for the socket of a vsock, which
+    /// Firecracker makes where it is started.
+    ///
+    /// # Errors
+    /// When Firecracker has no such machine, or a file's name is not UTF-8.
+    pub fn of_files(
+        machine: &Machine,
+        kernel: &Path,
+        initramfs: Option<&Path>,
+        vsock: Option<&str>,
+    ) -> Result<Self, Error> {
+        check(machine, NAME)?;
+        if machine.vcpus > MOST_VCPUS {
+            return Err(refused(NAME, format!("it has {MOST_VCPUS} processors at most")));
+        }
+        let drives = machine.drives.iter().map(|drive| whole_name(drive.disk.path())).collect::<Result<_, _>>()?;
+        let (kernel, initramfs) = (whole_name(kernel)?, initramfs.map(whole_name).transpose()?);
+        Ok(Self::new(machine, Names { kernel, initramfs, drives, vsock: vsock.map(str::to_owned) }))
+    }
+
+    /// The whole command line that the kernel of this machine gets in Firecracker.
+    pub fn command_line(machine: &Machine) -> String {
+        // A reset through the keyboard's controller is the only end that Firecracker knows, and a panic comes to it at once.
+        // There is no PCI to look for, no mouse, no second keyboard, and this one needs no lamps.
+        let ends = "reboot=k panic=-1 pci=off";
+        let own = match machine.architecture {
+            Architecture::X86_64 => format!("console=ttyS0 {ends} i8042.noaux i8042.nomux i8042.dumbkbd"),
+            // There the first console, which the kernel gives up otherwise, is the one that shows how it begins.
+            Architecture::Aarch64 => format!("console=ttyS0 keep_bootcon {ends}"),
+        };
+        format!("{own} {}", machine.command_line)
+    }
+
+    /// The configuration's file, as `--config-file` takes it.
+    pub fn to_json(&self) -> String {
+        let mut whole = Map::new();
+        whole.insert("boot-source".into(), self.boot.clone());
+        whole.insert("drives".into(), self.drives.iter().map(|(_, drive)| drive.clone()).collect());
+        whole.insert("machine-config".into(), self.machine.clone());
+        whole.insert("entropy".into(), self.entropy.clone());
+        if let Some(vsock) = &self.vsock {
+            whole.insert("vsock".into(), vsock.clone());
+        }
+        format!("{:#}\n", Value::Object(whole))
+    }
+
+    /// What is asked for over the API, in order; the machine starts with the last.
+    pub(super) fn requests(self) -> Vec<(&'static str, String, Value)> {
+        let put = |path: &str, body| ("PUT", path.to_owned(), body);
+        let mut requests = vec![put("/machine-config", self.machine), put("/boot-source", self.boot)];
+        requests.extend(self.drives.into_iter().map(|(id, body)| put(&format!("/drives/{id}"), body)));
+        requests.push(put("/entropy", self.entropy));
+        requests.extend(self.vsock.map(|body| put("/vsock", body)));
+        requests.push(put("/actions", json!({ "action_type": "InstanceStart" })));
+        requests
+    }
+}
+
+/// Refuses what no Firecracker has, in the name of this one.
+pub(super) fn check(machine: &Machine, name: &str) -> Result<(), Error> {
+    if machine.drives.iter().any(|drive| drive.bus != Bus::Virtio) {
+        return Err(refused(name, "it has virtio's drives and no others".into()));
+    }
+    Ok(())
+}
+
+fn refused(name: &str, said: String) -> Error {
+    Error::Refused { vmm: name.into(), said }
+}
