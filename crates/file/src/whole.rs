@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// What others may do with them, but for what the umask takes away.
 const MODE: u32 = 0o666;
 
@@ -15,10 +17,32 @@ const MODE: u32 = 0o666;
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)?;
+    unnamed_yet(directory, content)?.persist(path)?;
+    Ok(())
+}
+
+/// Writes several files of a directory, which is made, too: none of them has its name before all are on the disk. They get their
+/// names in this order, so that the last can lead to the others.
+///
+/// # Errors
+/// When the directory takes no new files, or the disk fails.
+pub fn write_all(directory: &Path, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let mut complete = Vec::new();
+    for (name, content) in files {
+        complete.push((directory.join(name), unnamed_yet(directory, content)?));
+    }
+    for (path, file) in complete {
+        file.persist(path)?;
+    }
+    Ok(())
+}
+
+/// A whole file that has yet to get its name.
+fn unnamed_yet(directory: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     let mut file =
         tempfile::Builder::new().prefix(".nex-").permissions(Permissions::from_mode(MODE)).tempfile_in(directory)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    Ok(file)
 }
