@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nex_contract::{Document, PowerOff, Word};
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
-use nex_guest::{Root, Session, Setup, Step, VmmReport, Way, deadline};
+use nex_guest::{Description, Root, Session, Setup, Step, VmmReport, Way, deadline};
 use nex_inspect::RootFs;
 use nex_protocol::Role;
 use nex_vmm::{Architecture, Ending, Interrupt};
@@ -26,8 +26,6 @@ const LAST_WORDS: Duration = Duration::from_secs(15);
 
 /// How often to look up from a guest that is kept.
 const A_LONG_TIME: Duration = Duration::from_secs(3600);
-/// The init that the kernel looks for first.
-const INIT: &str = "/sbin/init";
 /// What is said of a boot that has not used the hash tree of its root filesystem.
 const UNCHECKED: &str = "the root filesystem is sealed (dm-verity), and nobody has checked it in this boot; --verity FILE has the guest's kernel do so";
 /// The most that is kept of a console, in bytes.
@@ -59,17 +57,7 @@ pub trait Watcher {
 /// # Errors
 /// When there is no guest to report on.
 pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Report>, Error> {
-    let file = Root::open(&options.root).map_err(nex_guest::Error::from)?;
-    agent::check(options, &file)?;
-    let mut setup = Setup::new(&file, &options.machine, &options.vmm)?;
-    if options.machine.overlay.is_some() {
-        // Only the overlay is the agent's there: then the root's own init goes on.
-        setup.machine.add_words(&Word::Init(INIT.into()).to_string());
-    }
-    if setup.kernel.architecture == Architecture::Aarch64 && !options.interactive {
-        // There is no keyboard to ask it by, so our agent ends it when it has reported.
-        setup.machine.add_words(&Word::PowerOff(PowerOff::WithWorkload).to_string());
-    }
+    let (file, setup) = prepare(options)?;
     let session = match setup.start(&options.vmm, Interrupt::by(watcher.interrupt())) {
         Err(error) if error.is_interrupted() => return Ok(None),
         session => session?,
@@ -80,6 +68,27 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
     let Some(end) = attempt.end(outcome, watcher)? else { return Ok(None) };
     attempt.session.clear();
     Ok(Some(attempt.report(&setup, outcome, end)))
+}
+
+/// What a boot would start its guest with, in the words of the VMM that would be chosen. Nothing is started.
+///
+/// # Errors
+/// When there would be no guest.
+pub fn describe(options: &Options) -> Result<Description, Error> {
+    Ok(prepare(options)?.1.describe(&options.vmm)?)
+}
+
+/// Makes everything ready for the guest.
+fn prepare(options: &Options) -> Result<(Root, Setup), Error> {
+    let file = Root::open(&options.root).map_err(nex_guest::Error::from)?;
+    agent::check(options, &file)?;
+    let mut setup = Setup::new(&file, &options.machine, &options.vmm)?;
+    setup.keep_init();
+    if setup.kernel.architecture == Architecture::Aarch64 && !options.interactive {
+        // There is no keyboard to ask it by, so our agent ends it when it has reported.
+        setup.machine.add_words(&Word::PowerOff(PowerOff::WithWorkload).to_string());
+    }
+    Ok((file, setup))
 }
 
 /// One guest.

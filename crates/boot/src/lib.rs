@@ -12,7 +12,7 @@ mod options;
 mod ready;
 mod report;
 
-pub use boot::{Watcher, boot};
+pub use boot::{Watcher, boot, describe};
 pub use error::Error;
 pub use options::Options;
 pub use ready::{LinePattern, ReadyWhen};

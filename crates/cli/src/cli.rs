@@ -12,6 +12,7 @@ use crate::commands::boot::args::{self as boot, BootArgs};
 use crate::commands::cache::args::{self as cache, CacheCommand};
 use crate::commands::check::args::{self as check, CheckArgs};
 use crate::commands::completion::args::{self as completion, CompletionArgs};
+use crate::commands::config::args::{self as config, ConfigArgs};
 use crate::commands::explain::args::{self as explain, ExplainArgs};
 use crate::commands::grow::args::{self as grow, GrowArgs};
 use crate::commands::kernel::args::{self as kernel, KernelAction, KernelCommand};
@@ -84,6 +85,9 @@ pub enum Action {
     /// Boot a root filesystem in a virtual machine, and see whether its agent reports.
     #[command(after_help = boot::HELP)]
     Boot(Box<BootArgs>),
+    /// Print what Firecracker or QEMU needs to start a root filesystem, and start nothing.
+    #[command(after_help = config::HELP)]
+    Config(Box<ConfigArgs>),
 }
 
 /// Where a program that asked for JSON looks for the report.
@@ -125,6 +129,7 @@ impl Command {
             Some(Action::Grow(args)) => (args.format, Stream::Output),
             Some(Action::Explain(args)) => (args.format, Stream::Output),
             Some(Action::Boot(args)) => (args.format, Stream::Output),
+            Some(Action::Config(args)) => (args.format, Stream::Output),
             None if rootfs.build.output == "-" => (rootfs.build.format, Stream::Error),
             None => (rootfs.build.format, Stream::Output),
         };

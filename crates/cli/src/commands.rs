@@ -4,6 +4,7 @@ pub mod boot;
 pub mod cache;
 pub mod check;
 pub mod completion;
+pub mod config;
 pub mod explain;
 pub mod grow;
 pub mod kernel;
@@ -33,6 +34,7 @@ pub fn run(command: &Command, process: &Process) -> Result<End, Diagnostic> {
             Some(Action::SetAgent(args)) => set_agent::run(args)?,
             Some(Action::Grow(args)) => grow::run(args)?,
             Some(Action::Explain(args)) => explain::run(args)?,
+            Some(Action::Config(args)) => config::run(args)?,
             Some(Action::Boot(args)) => return boot::run(args, process),
             None => rootfs::run(&rootfs.build, process)?,
         },

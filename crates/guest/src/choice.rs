@@ -72,6 +72,8 @@ pub struct Choice {
     pub accelerator: Accelerator,
     /// Why it is this one.
     pub why: String,
+    /// Which kind of VMM it is: no choice is left.
+    pub(crate) kind: VmmKind,
     /// KVM has yet to prove that it runs guests here.
     is_trial: bool,
     /// The user insists on KVM, or there is no VMM without it that takes the kernel.
@@ -96,7 +98,15 @@ impl Choice {
                 }
                 let (vmm, accelerator) = (Box::new(firecracker(options)?), Accelerator::Kvm);
                 let why = "it was asked for".into();
-                return Ok(Self { vmm, accelerator, why, is_trial: false, is_required: true, kvm });
+                return Ok(Self {
+                    vmm,
+                    accelerator,
+                    why,
+                    kind: VmmKind::Firecracker,
+                    is_trial: false,
+                    is_required: true,
+                    kvm,
+                });
             }
             (VmmKind::Auto, None) if !is_emulated => {
                 if let Some((vmm, verdict)) = usable_firecracker(options, kernel, &kvm) {
@@ -105,7 +115,7 @@ impl Choice {
                     let is_required = options.accelerator.is_some() || qemu_takes(kernel).is_err();
                     let (vmm, accelerator, why) =
                         (Box::new(vmm), Accelerator::Kvm, format!("it is there, and {works}"));
-                    return Ok(Self { vmm, accelerator, why, is_trial, is_required, kvm });
+                    return Ok(Self { vmm, accelerator, why, kind: VmmKind::Firecracker, is_trial, is_required, kvm });
                 }
             }
             _ => {}
@@ -114,7 +124,7 @@ impl Choice {
         let emulation = |why, kvm| {
             let vmm = Box::new(Qemu::find(architecture, Accelerator::Emulation)?);
             let accelerator = Accelerator::Emulation;
-            Ok(Self { vmm, accelerator, why, is_trial: false, is_required: false, kvm })
+            Ok(Self { vmm, accelerator, why, kind: VmmKind::Qemu, is_trial: false, is_required: false, kvm })
         };
         if is_emulated {
             return emulation("emulation was asked for".into(), kvm);
@@ -130,10 +140,18 @@ impl Choice {
         match verdict {
             Verdict::Fails(why) if is_required => Err(Error::NoKvm(why)),
             Verdict::Fails(why) => emulation(format!("no KVM: {why}"), kvm),
-            Verdict::Works => Ok(Self { vmm, accelerator, why: "KVM works".into(), is_trial: false, is_required, kvm }),
+            Verdict::Works => Ok(Self {
+                vmm,
+                accelerator,
+                why: "KVM works".into(),
+                kind: VmmKind::Qemu,
+                is_trial: false,
+                is_required,
+                kvm,
+            }),
             Verdict::Unproven => {
                 let why = "KVM runs a few instructions".into();
-                Ok(Self { vmm, accelerator, why, is_trial: true, is_required, kvm })
+                Ok(Self { vmm, accelerator, why, kind: VmmKind::Qemu, is_trial: true, is_required, kvm })
             }
         }
     }
@@ -142,7 +160,7 @@ impl Choice {
     #[cfg(test)]
     pub(crate) fn on_trial(vmm: Box<dyn Vmm>) -> Self {
         let (accelerator, kvm) = (Accelerator::Kvm, Kvm::new(None));
-        Self { vmm, accelerator, why: String::new(), is_trial: true, is_required: false, kvm }
+        Self { vmm, accelerator, why: String::new(), kind: VmmKind::Auto, is_trial: true, is_required: false, kvm }
     }
 
     /// A guest has come to its first process, so KVM works.
@@ -162,6 +180,7 @@ impl Choice {
     pub(crate) fn fall_back(&mut self, why: &str, architecture: Architecture) -> Result<(), Error> {
         self.kvm.remember(&self.vmm.name(), &Verdict::Fails(why.to_owned()));
         self.vmm = Box::new(Qemu::find(architecture, Accelerator::Emulation)?);
+        self.kind = VmmKind::Qemu;
         (self.accelerator, self.why, self.is_trial) = (Accelerator::Emulation, format!("no KVM: {why}"), false);
         Ok(())
     }

@@ -149,6 +149,14 @@ pub fn create_overlay_drive(path: &Path, size: u64) -> Result<Disk, DriveError> 
     Ok(Disk::of(path, file))
 }
 
+/// A drive that stands for a file of this name, and has nothing in it: nobody starts a guest with it.
+///
+/// # Errors
+/// When there is no place for it.
+pub fn unmade_drive(path: &Path) -> Result<Disk, DriveError> {
+    temporary_file().map(|file| Disk::of(path, file))
+}
+
 /// Opens a drive for changes, and makes sure that it is one, by its label: any other file system would be written to at once.
 ///
 /// # Errors

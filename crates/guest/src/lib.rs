@@ -23,6 +23,7 @@ mod session;
 mod setup;
 mod stages;
 mod verity;
+mod vm_config;
 mod vmm_report;
 
 pub use agent_channel::Way;
@@ -37,6 +38,7 @@ pub use session::{Session, Step};
 pub use setup::{MachineOptions, Setup};
 pub use stages::Stages;
 pub use verity::{Verity, VerityError};
+pub use vm_config::{Beside, Description, Warning};
 pub use vmm_report::{AdvisoryReport, VmmReport};
 
 pub use nex_verity::RootHash;

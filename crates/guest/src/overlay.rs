@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use nex_contract::{AGENT, Upper, Word};
 use nex_vmm::{Access, Disk, Machine};
 
-use crate::drive::{DriveError, create_overlay_drive, open_overlay_drive, overlay_drive};
+use crate::drive::{DriveError, create_overlay_drive, open_overlay_drive, overlay_drive, unmade_drive};
 
 /// Where changes go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Overlay {
         /// How many bytes it has when it has to be made.
         size: u64,
     },
+    /// To a file that nobody makes, because the guest is only described.
+    Named(PathBuf),
 }
 
 /// An overlay whose drive is there.
@@ -33,6 +35,15 @@ pub enum ReadyOverlay {
 }
 
 impl Overlay {
+    /// The same for a guest that is only described: no file is made for it.
+    #[must_use]
+    pub fn unmade(self) -> Self {
+        match self {
+            Self::File { path, .. } if !path.exists() => Self::Named(path),
+            other => other,
+        }
+    }
+
     /// Makes the drive that is missing.
     ///
     /// # Errors
@@ -42,6 +53,8 @@ impl Overlay {
             Self::Memory => Ok(ReadyOverlay::Memory),
             Self::Scratch(size) => overlay_drive(*size).map(|drive| ReadyOverlay::Drive(drive.disk())),
             Self::File { path, .. } if path.exists() => open_overlay_drive(path).map(ReadyOverlay::Drive),
+            // What stands for the file has no name of its own.
+            Self::Named(path) => unmade_drive(path).map(ReadyOverlay::Drive),
             Self::File { path, size } => create_overlay_drive(path, *size).map(ReadyOverlay::Drive),
         }
     }

@@ -1,5 +1,6 @@
 //! A guest that is ready to be started.
 
+use nex_contract::Word;
 use nex_vmm::{Access, Bus, Drive, Interrupt, Machine};
 
 use crate::agent_channel;
@@ -39,9 +40,13 @@ pub struct Setup {
     /// What the guest is made of, but for the user's own words.
     pub machine: Machine,
     append: String,
+    has_overlay: bool,
     /// What the root is checked by.
     pub verity: Option<ReadyVerity>,
 }
+
+/// The init that the kernel looks for first.
+const INIT: &str = "/sbin/init";
 
 /// `COMMAND_LINE_SIZE` of x86 and arm64, with the zero at its end. A kernel cuts a longer one off, or says nothing at all.
 const COMMAND_LINE_SIZE: usize = 2048;
@@ -76,7 +81,14 @@ impl Setup {
         if let Some(overlay) = &overlay {
             overlay.add_to(&mut machine);
         }
-        Ok(Self { kernel, machine, append: options.append.clone(), verity: checked })
+        Ok(Self { kernel, machine, append: options.append.clone(), has_overlay: overlay.is_some(), verity: checked })
+    }
+
+    /// Has the root's own init go on where the agent lays an overlay over the root: as the first process it would stay otherwise.
+    pub fn keep_init(&mut self) {
+        if self.has_overlay {
+            self.machine.add_words(&Word::Init(INIT.into()).to_string());
+        }
     }
 
     /// Starts it. The user's words stand last on the kernel's command line, and so win.
@@ -85,13 +97,24 @@ impl Setup {
     /// When nobody can run it, or the interrupt comes before it runs ([`Error::is_interrupted`]).
     pub fn start(&self, vmm: &VmmOptions, interrupt: Interrupt<'_>) -> Result<Session, Error> {
         let choice = Choice::make(vmm, &self.kernel)?;
+        let machine = self.whole_machine();
+        check_length(&choice.vmm.command_line(&agent_channel::with_port(&*choice.vmm, &machine)))?;
+        Session::start(choice, machine, interrupt)
+    }
+
+    /// What it is started with, with the user's words last on the kernel's command line, but for what only the VMM knows.
+    pub(crate) fn whole_machine(&self) -> Machine {
         let mut machine = self.machine.clone();
         machine.add_words(&self.append);
-        let bytes = choice.vmm.command_line(&agent_channel::with_port(&*choice.vmm, &machine)).len();
-        if bytes >= COMMAND_LINE_SIZE {
-            return Err(Error::CommandLine { bytes, most: COMMAND_LINE_SIZE - 1 });
-        }
-        Session::start(choice, machine, interrupt)
+        machine
+    }
+}
+
+/// Refuses a command line that no kernel would take.
+pub(crate) fn check_length(command_line: &str) -> Result<(), Error> {
+    match command_line.len() {
+        bytes if bytes >= COMMAND_LINE_SIZE => Err(Error::CommandLine { bytes, most: COMMAND_LINE_SIZE - 1 }),
+        _ => Ok(()),
     }
 }
 

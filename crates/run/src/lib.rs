@@ -23,5 +23,5 @@ pub use error::{Error, FAILED};
 pub use follow::{Bounds, FollowError, Stop, User};
 pub use program::ProgramError;
 pub use report::{End, MemoryReport, Missing, Report, Stopped, Times};
-pub use run::{Options, run};
+pub use run::{Options, describe, run};
 pub use streams::Streams;

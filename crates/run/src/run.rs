@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use nex_contract::{AGENT, Document, PowerOff, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
 use nex_diagnose::{CheckOptions, Finding, ImageRoot, Severity};
-use nex_guest::{MachineOptions, Overlay, Root, Session, Setup, VmmOptions, VmmReport, workload_drive};
+use nex_guest::{Description, MachineOptions, Overlay, Root, Session, Setup, VmmOptions, VmmReport, workload_drive};
 use nex_inspect::RootFs;
 use nex_program::{Processor, Speech};
 use nex_vmm::{Access, Ending, Interrupt};
@@ -41,6 +41,30 @@ pub struct Options {
 /// # Errors
 /// When there is no guest, or it cannot be followed to its end.
 pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Result<Report, Error> {
+    let (setup, root) = prepare(options)?;
+    let mut session = match setup.start(&options.vmm, Interrupt::by(stop.file())) {
+        Err(error) if error.is_interrupted() => {
+            return Err(Error::Stopped(stop.take().map_err(FollowError::Stop)?));
+        }
+        session => session?,
+    };
+    let mut record = Record::default();
+    let end = follow(&mut session, &mut record, user, &options.bounds, stop)?;
+    record.report.times.seconds = session.elapsed().as_secs_f64();
+    session.clear();
+    Ok(report(options, &session, record, &end, &root))
+}
+
+/// What a run would start its guest with, in the words of the VMM that would be chosen. Nothing is started.
+///
+/// # Errors
+/// When there would be no guest.
+pub fn describe(options: &Options) -> Result<Description, Error> {
+    Ok(prepare(options)?.0.describe(&options.vmm)?)
+}
+
+/// Makes everything ready for the guest, which gets its program by a drive.
+fn prepare(options: &Options) -> Result<(Setup, RootFs), Error> {
     let file = Root::open(&options.root).map_err(nex_guest::Error::from)?;
     let mut setup = Setup::new(&file, &options.machine, &options.vmm)?;
     let root = file.read();
@@ -62,17 +86,7 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
     let device = setup.machine.add_drive(drive.disk(), Access::ReadOnly);
     let source = Word::Workload(WorkloadSource::Drive(device.into()));
     setup.machine.add_words(&format!("{source} {}", Word::PowerOff(PowerOff::WithWorkload)));
-    let mut session = match setup.start(&options.vmm, Interrupt::by(stop.file())) {
-        Err(error) if error.is_interrupted() => {
-            return Err(Error::Stopped(stop.take().map_err(FollowError::Stop)?));
-        }
-        session => session?,
-    };
-    let mut record = Record::default();
-    let end = follow(&mut session, &mut record, user, &options.bounds, stop)?;
-    record.report.times.seconds = session.elapsed().as_secs_f64();
-    session.clear();
-    Ok(report(options, &session, record, &end, &root))
+    Ok((setup, root))
 }
 
 /// Refuses what is known to fail. What is wrong with a root filesystem that cannot be read, its file tells.

@@ -10,10 +10,10 @@ use nex_vmm::{Accelerator, Bus};
 use super::size;
 use crate::own_agent::own_agent;
 
-/// The guest.
+/// What the guest is made of.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Guest")]
-pub struct GuestArgs {
+pub struct MachineArgs {
     /// The guest's kernel: a bzImage or vmlinux for x86_64, an Image for aarch64 [default: the newest that fits of 'nex kernel ls',
     /// else of /boot].
     #[arg(long, value_name = "KERNEL")]
@@ -34,6 +34,59 @@ pub struct GuestArgs {
     /// The agent that loads the modules in the initramfs [default: the agent that came with nex].
     #[arg(long, value_name = "PATH")]
     pub agent: Option<PathBuf>,
+
+    /// What the guest's drive is attached to.
+    #[arg(long, value_enum, default_value_t = BusArg::Virtio)]
+    pub bus: BusArg,
+
+    /// The guest's memory.
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "512MiB")]
+    pub memory: u32,
+
+    /// The guest's processors.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = value_parser!(u8).range(1..))]
+    pub vcpus: u8,
+
+    /// More words for the kernel's command line; they win over those that are there.
+    #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    pub append: String,
+}
+
+impl MachineArgs {
+    /// What it is made of, with this kernel, an overlay where its root is only read, and a hash tree where its kernel checks that.
+    pub fn options(&self, kernel: PathBuf, overlay: Option<Overlay>, verity: Option<Verity>) -> MachineOptions {
+        MachineOptions {
+            kernel: KernelOptions {
+                kernel,
+                max_kernel: self.max_kernel,
+                initrd: self.initrd.clone(),
+                modules: self.modules.clone(),
+                agent: self.agent.clone().or_else(own_agent),
+            },
+            bus: match self.bus {
+                BusArg::Virtio => Bus::Virtio,
+                BusArg::Nvme => Bus::Nvme,
+            },
+            memory_mib: self.memory,
+            vcpus: self.vcpus,
+            append: self.append.clone(),
+            overlay,
+            verity,
+        }
+    }
+}
+
+/// The guest.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Guest")]
+pub struct GuestArgs {
+    /// Print what the guest would be started with, and start nothing: a configuration for Firecracker or a command line for QEMU,
+    /// whichever would run it.
+    #[arg(long)]
+    pub print_vm_config: bool,
+
+    #[command(flatten)]
+    pub machine: MachineArgs,
 
     /// Which VMM runs the guest.
     #[arg(long, value_enum, default_value_t = VmmArg::Auto)]
@@ -58,47 +111,9 @@ pub struct GuestArgs {
     /// Who executes the guest's instructions.
     #[arg(long, value_enum, default_value_t = AccelArg::Auto)]
     pub accel: AccelArg,
-
-    /// What the guest's drive is attached to.
-    #[arg(long, value_enum, default_value_t = BusArg::Virtio)]
-    pub bus: BusArg,
-
-    /// The guest's memory.
-    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "512MiB")]
-    pub memory: u32,
-
-    /// The guest's processors.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = value_parser!(u8).range(1..))]
-    pub vcpus: u8,
-
-    /// More words for the kernel's command line; they win over those that are there.
-    #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
-    pub append: String,
 }
 
 impl GuestArgs {
-    /// What it is made of, with this kernel, an overlay where its root is only read, and a hash tree where its kernel checks that.
-    pub fn machine(&self, kernel: PathBuf, overlay: Option<Overlay>, verity: Option<Verity>) -> MachineOptions {
-        MachineOptions {
-            kernel: KernelOptions {
-                kernel,
-                max_kernel: self.max_kernel,
-                initrd: self.initrd.clone(),
-                modules: self.modules.clone(),
-                agent: self.agent.clone().or_else(own_agent),
-            },
-            bus: match self.bus {
-                BusArg::Virtio => Bus::Virtio,
-                BusArg::Nvme => Bus::Nvme,
-            },
-            memory_mib: self.memory,
-            vcpus: self.vcpus,
-            append: self.append.clone(),
-            overlay,
-            verity,
-        }
-    }
-
     /// Who runs it.
     pub fn vmm(&self, workspace: &Workspace) -> VmmOptions {
         VmmOptions {
@@ -108,11 +123,7 @@ impl GuestArgs {
                 VmmArg::Firecracker => VmmKind::Firecracker,
             },
             jail: self.jail(),
-            accelerator: match self.accel {
-                AccelArg::Auto => None,
-                AccelArg::Kvm => Some(Accelerator::Kvm),
-                AccelArg::Emulation => Some(Accelerator::Emulation),
-            },
+            accelerator: self.accel.accelerator(),
             cache: nex_cache::default_directory(),
             workspace: workspace.clone(),
         }
@@ -158,6 +169,17 @@ pub enum AccelArg {
     Kvm,
     /// A program, some ten times slower.
     Emulation,
+}
+
+impl AccelArg {
+    /// The one that was asked for, if one was.
+    pub fn accelerator(self) -> Option<Accelerator> {
+        match self {
+            Self::Auto => None,
+            Self::Kvm => Some(Accelerator::Kvm),
+            Self::Emulation => Some(Accelerator::Emulation),
+        }
+    }
 }
 
 /// The value of `--bus`.

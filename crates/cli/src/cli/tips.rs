@@ -10,7 +10,7 @@ use nex_file::kind::Format;
 use nex_text::shell_word;
 
 /// The commands below `nex rootfs`.
-const BELOW_ROOTFS: [&str; 5] = ["boot", "check", "explain", "grow", "set-agent"];
+const BELOW_ROOTFS: [&str; 6] = ["boot", "check", "config", "explain", "grow", "set-agent"];
 
 /// The commands beside it.
 const BESIDE_ROOTFS: [&str; 6] = ["cache", "completion", "kernel", "manual", "run", "version"];

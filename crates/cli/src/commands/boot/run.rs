@@ -14,7 +14,7 @@ use super::args::BootArgs;
 use super::render;
 use crate::args::format::Format;
 use crate::codes::{INTERRUPTED, NOT_READY};
-use crate::commands::{explain, kernel};
+use crate::commands::{config, explain, kernel};
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
@@ -28,7 +28,13 @@ use crate::warnings::Warnings;
 /// # Errors
 /// When the guest is not ready.
 pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
-    let kernel = kernel::default::kernel(&args.guest, &args.file, "boot")?;
+    let kernel = kernel::default::kernel(&args.guest.machine, args.guest.vmm, &args.file, "boot")?;
+    if args.guest.print_vm_config {
+        let mut options = options(args, kernel, process);
+        options.machine.overlay = options.machine.overlay.map(Overlay::unmade);
+        config::print(&nex_boot::describe(&options)?)?;
+        return Ok(End::DONE);
+    }
     let mut user = User {
         interrupt: Interrupt::catch()
             .and_then(|interrupt| {
@@ -78,7 +84,7 @@ pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
 
 /// Says that what is typed goes nowhere, before anybody waits for an answer. What keeps the image from being looked at is said by the boot.
 fn tell_unread_console(args: &BootArgs) {
-    let init = args.guest.append.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix("init="));
+    let init = args.guest.machine.append.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix("init="));
     let options = CheckOptions { init: init.map(|init| init.as_bytes().to_vec()), ..CheckOptions::default() };
     if let Some(why) = nex_diagnose::check_file(&args.file, &options).ok().and_then(|report| report.unread_console) {
         tell(format_args!(
@@ -90,7 +96,7 @@ fn tell_unread_console(args: &BootArgs) {
 fn options(args: &BootArgs, kernel: PathBuf, process: &Process) -> Options {
     Options {
         root: args.file.clone(),
-        machine: args.guest.machine(
+        machine: args.guest.machine.options(
             kernel,
             args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory)),
             args.verity.hash_tree(),

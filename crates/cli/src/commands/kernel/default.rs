@@ -7,7 +7,7 @@ use nex_kernel::Architecture;
 use nex_kernel::store::{self, BOOT, Origin, Wanted};
 
 use super::run::launcher;
-use crate::args::guest::GuestArgs;
+use crate::args::guest::{MachineArgs, VmmArg};
 use crate::diagnostic::Diagnostic;
 use crate::output::tell;
 
@@ -15,7 +15,7 @@ use crate::output::tell;
 ///
 /// # Errors
 /// When none was named and none fits.
-pub fn kernel(args: &GuestArgs, root: &Path, command: &str) -> Result<PathBuf, Diagnostic> {
+pub fn kernel(args: &MachineArgs, vmm: VmmArg, root: &Path, command: &str) -> Result<PathBuf, Diagnostic> {
     if let Some(kernel) = &args.kernel {
         return Ok(kernel.clone());
     }
@@ -24,7 +24,7 @@ pub fn kernel(args: &GuestArgs, root: &Path, command: &str) -> Result<PathBuf, D
             .hinting("name a kernel with --kernel")
     };
     let architecture = processor(root).or_else(Architecture::host).ok_or_else(neither)?;
-    let wanted = Wanted { architecture, vmm: launcher(args.vmm), most: args.max_kernel };
+    let wanted = Wanted { architecture, vmm: launcher(vmm), most: args.max_kernel };
     // Without a home there are no installed kernels, and there may be those of the distribution.
     let directory = store::default_directory().ok();
     let found = store::newest(directory.as_deref(), Path::new(BOOT), &wanted)?;

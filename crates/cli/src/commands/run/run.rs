@@ -13,7 +13,7 @@ use super::args::RunArgs;
 use super::render;
 use super::unread_input::UnreadInput;
 use crate::args::format::Format;
-use crate::commands::{explain, kernel};
+use crate::commands::{config, explain, kernel};
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
@@ -33,7 +33,13 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// When there is no guest, or it cannot be followed.
 pub fn run(args: &RunArgs, process: &Process) -> Result<End, Diagnostic> {
     let failed = |diagnostic: Diagnostic| diagnostic.with_exit_code(nex_run::FAILED);
-    let options = options(args, process).map_err(failed)?;
+    let mut options = options(args, process).map_err(failed)?;
+    if args.guest.print_vm_config {
+        options.machine.overlay = options.machine.overlay.map(Overlay::unmade);
+        let description = nex_run::describe(&options).map_err(|error| failure(&error, None))?;
+        config::print(&description).map_err(failed)?;
+        return Ok(End::DONE);
+    }
     let interrupt = Interrupt::catch().and_then(|interrupt| {
         let grace = Grace { first: args.stop_timeout.saturating_add(MARGIN), second: Some(LAST_WORDS) };
         interrupt::end_when_overdue(grace, process)?;
@@ -82,10 +88,10 @@ fn end(report: &Report, signal: Option<i32>) -> End {
 
 fn options(args: &RunArgs, process: &Process) -> Result<Options, Diagnostic> {
     let overlay = args.overlay.overlay_drive.clone().unwrap_or(Overlay::Memory);
-    let kernel = kernel::default::kernel(&args.guest, &args.rootfs, "run")?;
+    let kernel = kernel::default::kernel(&args.guest.machine, args.guest.vmm, &args.rootfs, "run")?;
     Ok(Options {
         root: args.rootfs.clone(),
-        machine: args.guest.machine(kernel, Some(overlay), args.verity.hash_tree()),
+        machine: args.guest.machine.options(kernel, Some(overlay), args.verity.hash_tree()),
         vmm: args.guest.vmm(&process.workspace),
         program: args.binary.clone(),
         overrides: Overrides {
