@@ -138,3 +138,49 @@ pub(super) fn check(machine: &Machine, name: &str) -> Result<(), Error> {
 fn refused(name: &str, said: String) -> Error {
     Error::Refused { vmm: name.into(), said }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::disk::Disk;
+    use crate::machine::Drive;
+
+    #[test]
+    fn the_file_has_what_the_api_is_asked_for() {
+        let drive = |path: &str, access| {
+            let file = File::open("/dev/null").expect("it is there");
+            Drive { disk: Disk::of(path, file), access, bus: Bus::Virtio }
+        };
+        let machine = Machine {
+            architecture: Architecture::X86_64,
+            kernel: "/vmlinuz".into(),
+            max_kernel: nex_kernel::MAX_KERNEL,
+            initramfs: None,
+            command_line: "some words".into(),
+            drives: vec![drive("/root.ext4", Access::ReadOnly), drive("state.ext4", Access::Write)],
+            memory_mib: 256,
+            vcpus: 2,
+        };
+        let (kernel, initramfs) = (Path::new("/vmlinux"), Path::new("/initramfs.cpio"));
+        let config = VmConfig::of_files(&machine, kernel, Some(initramfs), Some("vsock")).expect("it is one");
+        let file: Value = serde_json::from_str(&config.to_json()).expect("it is JSON");
+        let mut keys: Vec<_> = file.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+        for (_, path, body) in config.requests() {
+            let (key, rest) =
+                path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
+            if key == "actions" {
+                continue;
+            }
+            keys.retain(|other| other != key);
+            let found = match rest.strip_prefix("drive").and_then(|number| number.parse::<usize>().ok()) {
+                Some(number) => &file[key][number],
+                None => &file[key],
+            };
+            assert_eq!(found, &body, "{path}");
+        }
+        assert!(keys.is_empty(), "the API is not asked for {keys:?}");
+        assert!(file["drives"][1]["path_on_host"].as_str().is_some_and(|path| path.starts_with('/')), "{file}");
+    }
+}
