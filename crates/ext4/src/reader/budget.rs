@@ -14,17 +14,19 @@ pub struct Budget {
     pub structures: u64,
     /// Names in directories, each time that they are looked at.
     pub names: u64,
+    /// Bytes of names that lists hand over, with what each of them takes in memory.
+    pub listed: u64,
 }
 
 impl Budget {
     /// For images that are trusted, or looked at by somebody who can stop it.
-    pub const UNLIMITED: Self = Self { bytes: u64::MAX, structures: u64::MAX, names: u64::MAX };
+    pub const UNLIMITED: Self = Self { bytes: u64::MAX, structures: u64::MAX, names: u64::MAX, listed: u64::MAX };
 }
 
 impl Default for Budget {
     /// The largest root filesystems need far less for a look at what boots in them; a hostile one takes some seconds.
     fn default() -> Self {
-        Self { bytes: 2 << 30, structures: 1 << 21, names: 1 << 24 }
+        Self { bytes: 2 << 30, structures: 1 << 21, names: 1 << 24, listed: 32 << 20 }
     }
 }
 
@@ -36,12 +38,14 @@ pub(super) struct Remaining {
     bytes: Cell<u64>,
     structures: Cell<u64>,
     names: Cell<u64>,
+    listed: Cell<u64>,
 }
 
 impl Remaining {
     pub fn new(limits: Budget) -> Self {
-        let Budget { bytes, structures, names } = limits;
-        Self { limits, bytes: Cell::new(bytes), structures: Cell::new(structures), names: Cell::new(names) }
+        let Budget { bytes, structures, names, listed } = limits;
+        let [bytes, structures, names, listed] = [bytes, structures, names, listed].map(Cell::new);
+        Self { limits, bytes, structures, names, listed }
     }
 
     /// Whether so many bytes are left.
@@ -64,6 +68,13 @@ impl Remaining {
     /// Pays for a name.
     pub fn spend_name(&self) -> Result<(), Error> {
         spend(&self.names, 1, self.limits.names, "names")
+    }
+
+    /// Pays for a name that is handed over.
+    pub fn spend_listed(&self, name: &[u8]) -> Result<(), Error> {
+        /// What an entry of a list takes besides the bytes of its name.
+        const ENTRY: u64 = 64;
+        spend(&self.listed, name.len() as u64 + ENTRY, self.limits.listed, "bytes of listed names")
     }
 }
 

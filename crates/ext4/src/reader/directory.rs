@@ -1,5 +1,7 @@
 //! Directories: linear, indexed, or in the inode itself.
 
+use std::collections::BTreeMap;
+
 use crate::csum;
 use crate::file_type::FileType;
 use crate::inode::{CASEFOLD_FL, ENCRYPT_FL, INDEX_FL, INLINE_DATA_FL};
@@ -23,20 +25,30 @@ pub struct DirEntry {
 
 impl<S: ReadAt> Reader<S> {
     /// The names in a directory, in the order of the disk, without `.` and `..`. A directory of 100,000 names takes some
-    /// MiB of memory; see [`Budget::names`](super::Budget::names).
+    /// MiB of memory; see [`Budget::listed`](super::Budget::listed).
     ///
     /// # Errors
     /// When it is no directory, is encrypted or damaged.
     pub fn list(&self, directory: &Inode) -> Result<Vec<DirEntry>, Error> {
+        self.list_matching(directory, &|_| true)
+    }
+
+    /// The same for the names that are wanted. The others take no memory.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn list_matching(&self, directory: &Inode, is_wanted: &dyn Fn(&[u8]) -> bool) -> Result<Vec<DirEntry>, Error> {
         let mut entries = Vec::new();
-        self.visit(directory, &mut |entry| {
-            if !matches!(entry.name, b"." | b"..") {
-                let Entry { name, inode, file_type } = entry;
-                entries.push(DirEntry { name: name.into(), inode, file_type });
+        let refused = self.visit(directory, &mut |entry| {
+            let Entry { name, inode, file_type } = entry;
+            if matches!(name, b"." | b"..") || !is_wanted(name) {
+                return None;
             }
-            None::<()>
+            let paid = self.remaining.spend_listed(name);
+            entries.push(DirEntry { name: name.into(), inode, file_type });
+            paid.err()
         })?;
-        Ok(entries)
+        refused.map_or(Ok(entries), Err)
     }
 
     /// The number of the inode that has a name in a directory; `None` when nothing has it.
@@ -73,12 +85,17 @@ impl<S: ReadAt> Reader<S> {
             return self.visit_inline(directory, take);
         }
         let blocks = directory.size / self.superblock.block_size;
+        let mut shown = Shown::default();
         let mut logical = 0;
         while logical < blocks {
             let run = self.run(directory, logical)?;
             let length = run.length.min(blocks - logical);
             if run.start.is_none() && logical == 0 {
                 return Err(wrong_block(directory));
+            }
+            if run.start.is_some_and(|start| !shown.add(start, length)) {
+                let number = directory.number;
+                return Err(Error::damaged(format!("the directory of inode {number} has one block in two places")));
             }
             // The kernel passes over holes.
             for offset in run.start.map_or(0..0, |_| 0..length) {
@@ -158,6 +175,41 @@ impl<S: ReadAt> Reader<S> {
     }
 }
 
+/// The blocks of a directory that have been shown: runs that do not touch each other, each by its start with its end.
+#[derive(Default)]
+struct Shown(BTreeMap<u64, u64>);
+
+impl Shown {
+    /// Adds a run; `false` if a block of it is there already.
+    fn add(&mut self, start: u64, length: u64) -> bool {
+        let end = start + length;
+        let below = self.0.range(..end).next_back().map(|(&start, &end)| (start, end));
+        match below {
+            Some((_, below_end)) if below_end > start => return false,
+            Some((below_start, below_end)) if below_end == start => _ = self.0.insert(below_start, end),
+            _ => _ = self.0.insert(start, end),
+        }
+        true
+    }
+}
+
 fn wrong_block(directory: &Inode) -> Error {
     Error::damaged(format!("a block of the directory of inode {} is wrong", directory.number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Shown;
+
+    #[test]
+    fn no_block_is_shown_twice() {
+        let mut shown = Shown::default();
+        for (start, length) in [(100, 10), (120, 1), (110, 5), (90, 10), (116, 4)] {
+            assert!(shown.add(start, length), "{start}");
+        }
+        for (start, length) in [(100, 1), (109, 1), (114, 2), (80, 11), (120, 5), (0, 1000), (119, 1)] {
+            assert!(!shown.add(start, length), "{start}");
+        }
+        assert!(shown.add(115, 1) && shown.add(121, 9) && shown.add(0, 90));
+    }
 }

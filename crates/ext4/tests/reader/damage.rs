@@ -67,7 +67,7 @@ fn image(options: &[&str]) -> (Vec<u8>, Vec<u64>) {
 
 /// Reads as much as there is, and asks for each name in the ways that there are.
 fn use_it(storage: &Sparse<'_>, checksums: Checksums) -> Result<(), Error> {
-    let budget = Budget { bytes: 64 << 20, structures: 40_000, names: 100_000 };
+    let budget = Budget { bytes: 64 << 20, structures: 40_000, names: 100_000, listed: 8 << 20 };
     let reader = Reader::open(storage, Options { checksums, budget, ..Options::default() })?;
     for path in [&b"/deep/er/and/deeper/file"[..], b"/link of 1", b"/many/../short/7", b"/holes"] {
         reader.stat(path)?;

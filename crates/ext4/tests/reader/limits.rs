@@ -88,11 +88,44 @@ fn each_part_of_the_budget_ends_the_work() {
         (Budget { bytes: 290_000, ..Budget::default() }, "more than 290000 bytes"),
         (Budget { structures: 8, ..Budget::default() }, "more than 8 inodes and blocks of metadata"),
         (Budget { names: 499, ..Budget::default() }, "more than 499 names"),
+        (Budget { listed: 30_000, ..Budget::default() }, "more than 30000 bytes of listed names"),
     ] {
         let error = ask(budget).unwrap_err();
         assert!(matches!(error, Error::OverBudget { .. }), "{error}");
         assert!(error.to_string().contains(what), "{error}");
     }
+}
+
+#[test]
+fn names_that_are_not_wanted_cost_no_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = image(directory.path(), &[]);
+    let budget = Budget { listed: 1000, ..Budget::default() };
+    let reader = Reader::open(File::open(&image).unwrap(), Options { budget, ..Options::default() }).unwrap();
+    let directory = reader.stat(b"/directory").unwrap().unwrap();
+    let wanted = reader.list_matching(&directory, &|name| name.ends_with(b"77")).unwrap();
+    let mut wanted: Vec<_> = wanted.into_iter().map(|entry| entry.name).collect();
+    wanted.sort();
+    assert_eq!(wanted.iter().map(|name| &**name).collect::<Vec<_>>(), [&b"177"[..], b"277", b"377", b"477", b"77"]);
+    assert!(matches!(reader.list(&directory), Err(Error::OverBudget { limit: 1000, .. })));
+}
+
+#[test]
+fn a_directory_has_no_block_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = image(directory.path(), &["-b", "1024", "-O", "^extents,^dir_index,^metadata_csum,^64bit"]);
+    let list = || {
+        let reader = open(&image).unwrap();
+        reader.list(&reader.stat(b"/directory").unwrap().unwrap())
+    };
+    assert_eq!(list().unwrap().len(), 501);
+    let blocks = Command::new("debugfs").args(["-R", "blocks /directory"]).arg(&image).output().unwrap().stdout;
+    let blocks = String::from_utf8(blocks).unwrap();
+    let first = blocks.split_whitespace().next().unwrap();
+    debugfs(&image, &format!("set_inode_field /directory block[3] {first}"));
+    let error = list().unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    assert!(error.to_string().ends_with("has one block in two places"), "{error}");
 }
 
 #[test]
