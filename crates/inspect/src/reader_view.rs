@@ -1,6 +1,6 @@
 //! An ext4 file system that is read, as a [`View`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 
 use nex_ext4::reader::{Error, Inode, Reader};
@@ -11,17 +11,35 @@ use crate::view::{Kind, Stat, View};
 /// The first error that a look at a file system met. A [`View`] tells what is missing from what is there, and has no word for
 /// what cannot be read.
 #[derive(Debug, Default)]
-pub struct Trouble(RefCell<Option<Error>>);
+pub struct Trouble {
+    first: RefCell<Option<Error>>,
+    /// What was over, and its limit, once looking has cost as much as it may.
+    spent: Cell<Option<(u64, &'static str)>>,
+}
 
 impl Trouble {
     /// Hands over the first error since it was last asked for.
     pub fn take(&self) -> Option<Error> {
-        self.0.take()
+        self.first.take()
     }
 
-    /// The result, or `None` with the error kept.
-    pub(crate) fn kept<T>(&self, result: Result<T, Error>) -> Option<T> {
-        result.map_err(|error| _ = self.0.borrow_mut().get_or_insert(error)).ok()
+    /// What the reader answers, or `None` with the error kept. Once the budget is spent it is not asked any more.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce() -> Result<T, Error>) -> Option<T> {
+        let answer = self.is_within().and_then(|()| question());
+        let error = match answer {
+            Ok(answer) => return Some(answer),
+            Err(error) => error,
+        };
+        if let Error::OverBudget { limit, what } = error {
+            self.spent.set(Some((limit, what)));
+        }
+        self.first.borrow_mut().get_or_insert(error);
+        None
+    }
+
+    /// An error once the budget is spent.
+    fn is_within(&self) -> Result<(), Error> {
+        self.spent.get().map_or(Ok(()), |(limit, what)| Err(Error::OverBudget { limit, what }))
     }
 }
 
@@ -40,12 +58,12 @@ impl<'a, S: ReadAt> ReaderView<'a, S> {
 
     /// The inode that a path leads to.
     pub(crate) fn inode(&self, path: &[u8]) -> Option<Inode> {
-        self.trouble.kept(self.reader.stat(path)).flatten()
+        self.trouble.ask(|| self.reader.stat(path)).flatten()
     }
 
     /// The inode that stands at a path.
     fn link_inode(&self, path: &[u8]) -> Option<Inode> {
-        self.trouble.kept(self.reader.lstat(path)).flatten()
+        self.trouble.ask(|| self.reader.lstat(path)).flatten()
     }
 
     /// The inode that a path leads to, if it is of this type.
@@ -65,18 +83,24 @@ impl<S: ReadAt> View for ReaderView<'_, S> {
 
     fn read_link(&self, path: &[u8]) -> Option<Vec<u8>> {
         let link = self.link_inode(path).filter(|inode| inode.file_type == FileType::Symlink)?;
-        self.trouble.kept(self.reader.read_link(&link))
+        self.trouble.ask(|| self.reader.read_link(&link))
     }
 
     fn read(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
         let file = self.typed_inode(path, FileType::Regular);
-        Ok(file.and_then(|file| self.trouble.kept(self.reader.content(&file, limit))))
+        let content = file.and_then(|file| self.trouble.ask(|| self.reader.content(&file, limit)));
+        self.trouble.is_within().map_err(io::Error::other)?;
+        Ok(content)
     }
 
-    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
+    fn list_matching(&self, path: &[u8], is_wanted: &dyn Fn(&[u8]) -> bool) -> Option<Vec<Vec<u8>>> {
         let directory = self.typed_inode(path, FileType::Directory)?;
-        let entries = self.trouble.kept(self.reader.list(&directory))?;
+        let entries = self.trouble.ask(|| self.reader.list_matching(&directory, is_wanted))?;
         Some(entries.into_iter().map(|entry| entry.name.into_vec()).collect())
+    }
+
+    fn is_spent(&self) -> bool {
+        self.trouble.is_within().is_err()
     }
 }
 

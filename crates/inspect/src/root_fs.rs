@@ -89,7 +89,7 @@ impl RootFs {
 
     /// The path without symlinks that a path leads to; `None` when that is nothing.
     pub fn canonical(&self, path: &[u8]) -> Option<Vec<u8>> {
-        self.trouble.kept(self.reader.canonical(path)).flatten()
+        self.trouble.ask(|| self.reader.canonical(path)).flatten()
     }
 
     /// What kind of device, pipe or socket, or what else, stands where a path leads to.
@@ -119,8 +119,12 @@ impl View for RootFs {
         self.view().read(path, limit)
     }
 
-    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
-        self.view().list(path)
+    fn list_matching(&self, path: &[u8], is_wanted: &dyn Fn(&[u8]) -> bool) -> Option<Vec<Vec<u8>>> {
+        self.view().list_matching(path, is_wanted)
+    }
+
+    fn is_spent(&self) -> bool {
+        self.view().is_spent()
     }
 }
 

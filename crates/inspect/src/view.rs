@@ -17,11 +17,22 @@ pub trait View {
     /// The target of the symlink that stands at a path; `None` for anything else.
     fn read_link(&self, path: &[u8]) -> Option<Vec<u8>>;
 
-    /// The first `limit` bytes of the regular file that a path leads to; `None` when there is no such file.
+    /// The first `limit` bytes of the regular file that a path leads to; `None` when there is no such file. An error
+    /// where the bytes cannot be had, and where looking has cost as much as it may.
     fn read(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>>;
 
     /// The names in the directory that a path leads to, in any order, without `.` and `..`; `None` when there is none.
-    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>>;
+    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
+        self.list_matching(path, &|_| true)
+    }
+
+    /// The same for the names that are wanted. Of a directory that anybody may have filled, only these take memory.
+    fn list_matching(&self, path: &[u8], is_wanted: &dyn Fn(&[u8]) -> bool) -> Option<Vec<Vec<u8>>>;
+
+    /// Whether looking has cost as much as it may. Nothing is found any more then, so who goes through a long list stops.
+    fn is_spent(&self) -> bool {
+        false
+    }
 }
 
 /// The kinds that are told apart.

@@ -52,9 +52,10 @@ impl View for MergedView<'_> {
         self.writer.read(content, limit).map(Some).map_err(io::Error::other)
     }
 
-    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
+    fn list_matching(&self, path: &[u8], is_wanted: &dyn Fn(&[u8]) -> bool) -> Option<Vec<Vec<u8>>> {
         let id = resolve(self.tree, path)?;
-        Some(self.tree.directory(id)?.keys().map(|name| name.to_vec()).collect())
+        let wanted = self.tree.directory(id)?.keys().filter(|name| is_wanted(name));
+        Some(wanted.map(|name| name.to_vec()).collect())
     }
 }
 

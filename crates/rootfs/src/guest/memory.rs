@@ -136,9 +136,9 @@ impl View for Image {
         Ok(node.map(|node| node.bytes[..node.bytes.len().min(limit)].to_vec()))
     }
 
-    fn list(&self, path: &[u8]) -> Option<Vec<Vec<u8>>> {
+    fn list_matching(&self, path: &[u8], is_wanted: &dyn Fn(&[u8]) -> bool) -> Option<Vec<Vec<u8>>> {
         let directory = self.resolve(path, true);
         let inside = self.nodes.keys().filter(|path| parent(path) == directory);
-        Some(inside.map(|path| name(path).to_vec()).collect())
+        Some(inside.map(|path| name(path)).filter(|name| is_wanted(name)).map(<[u8]>::to_vec).collect())
     }
 }
