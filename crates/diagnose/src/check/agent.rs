@@ -139,6 +139,7 @@ fn start(view: &dyn View, init: &Init) -> Start {
 fn has_script(view: &dyn View) -> bool {
     let directory = b"/etc/init.d";
     let names = view.list(directory).unwrap_or_default();
-    let paths = names.iter().map(|name| [directory, b"/".as_slice(), name].concat()).chain([b"/etc/rc.local".to_vec()]);
+    let names = names.iter().take_while(|_| !view.is_spent());
+    let paths = names.map(|name| [directory, b"/".as_slice(), name].concat()).chain([b"/etc/rc.local".to_vec()]);
     paths.into_iter().any(|path| contains(&read(view, &path, LONGEST), AGENT))
 }

@@ -21,7 +21,8 @@ fn links(view: &dyn View) -> impl Iterator<Item = Vec<u8>> {
         let directory = [RUNLEVELS, b"/", level].concat();
         let mut names = view.list(&directory).unwrap_or_default();
         names.sort();
-        names.into_iter().map(move |name| [&directory, b"/".as_slice(), &name].concat())
+        let names = names.into_iter().take_while(|_| !view.is_spent());
+        names.map(move |name| [&directory, b"/".as_slice(), &name].concat())
     })
 }
 
@@ -38,7 +39,8 @@ pub(super) fn agent(view: &dyn View) -> Result<Service, String> {
     let dangling = links(view).find(|link| link.ends_with(b"/agent") && !exists(view, link));
     let dangling = || dangling.map(|link| format!("{} leads nowhere", shown(&link)));
     let names = view.list(SCRIPTS).unwrap_or_default();
-    let idle = || names.iter().find_map(|name| service(view, &[SCRIPTS, b"/", name].concat()));
+    let mut names = names.iter().take_while(|_| !view.is_spent());
+    let mut idle = || names.find_map(|name| service(view, &[SCRIPTS, b"/", name].concat()));
     let idle = || idle().map(|idle| format!("{} is in no runlevel of the boot", shown(&idle.file)));
     let none = || format!("no service of OpenRC starts {}", shown(AGENT));
     Err(unfit.or_else(dangling).or_else(idle).unwrap_or_else(none))
@@ -46,7 +48,7 @@ pub(super) fn agent(view: &dyn View) -> Result<Service, String> {
 
 /// Whether a service of this name is in a runlevel of the boot.
 pub(super) fn is_enabled(view: &dyn View, name: &[u8]) -> bool {
-    links(view).any(|link| nex_inspect::name(&link) == name && exists(view, &link))
+    BOOT.into_iter().any(|level| exists(view, &[RUNLEVELS, b"/", level, b"/", name].concat()))
 }
 
 /// The script as a service, if it starts the agent.

@@ -44,10 +44,9 @@ pub(super) fn has_program(view: &dyn View, name: &str) -> bool {
 pub(super) fn enabled(view: &dyn View) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
     for directory in DIRECTORIES {
-        for wants in view.list(directory).unwrap_or_default() {
-            if wants.ends_with(b".wants") || wants.ends_with(b".requires") {
-                names.extend(view.list(&join(directory, &wants)).unwrap_or_default());
-            }
+        let is_wants = |name: &[u8]| name.ends_with(b".wants") || name.ends_with(b".requires");
+        for wants in asked(view, view.list_matching(directory, &is_wants).unwrap_or_default()) {
+            names.extend(view.list(&join(directory, &wants)).unwrap_or_default());
         }
     }
     names.sort();
@@ -57,13 +56,15 @@ pub(super) fn enabled(view: &dyn View) -> Vec<Vec<u8>> {
 
 /// The service that starts the agent, or why there is none.
 pub(super) fn agent(view: &dyn View) -> Result<Service, String> {
-    let enabled = enabled(view);
-    if let Some(service) = enabled.iter().filter_map(|name| unit(view, name)).find_map(|unit| service(view, unit)) {
+    let find = |names| {
+        let mut units = asked(view, names).filter_map(|name| unit(view, &name));
+        units.find_map(|unit| service(view, unit))
+    };
+    if let Some(service) = find(enabled(view)) {
         return Ok(service);
     }
-    let names = view.list(DIRECTORIES[0]).unwrap_or_default();
-    let services = names.iter().filter(|name| name.ends_with(b".service"));
-    let idle = services.filter_map(|name| unit(view, name)).find_map(|unit| service(view, unit));
+    let services = view.list_matching(DIRECTORIES[0], &|name| name.ends_with(b".service"));
+    let idle = find(services.unwrap_or_default());
     Err(match idle {
         Some(idle) => format!("{} starts {}, and no link enables it", shown(&idle.file), shown(AGENT)),
         None => format!("no enabled unit of systemd starts {}", shown(AGENT)),
@@ -101,6 +102,64 @@ pub(super) fn check_target(view: &dyn View, findings: &mut Findings) {
     }
 }
 
+/// The names, as long as anything is found by them.
+fn asked(view: &dyn View, names: Vec<Vec<u8>>) -> impl Iterator<Item = Vec<u8>> {
+    names.into_iter().take_while(|_| !view.is_spent())
+}
+
 fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     [directory, b"/", name].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io;
+
+    use nex_inspect::Stat;
+
+    use super::*;
+
+    /// A directory of units in which nothing is found after so many questions.
+    struct Units {
+        asked: Cell<u64>,
+        most: u64,
+    }
+
+    impl View for Units {
+        fn stat(&self, _: &[u8]) -> Option<Stat> {
+            None
+        }
+
+        fn lstat(&self, _: &[u8]) -> Option<Stat> {
+            self.asked.set(self.asked.get() + 1);
+            None
+        }
+
+        fn read_link(&self, _: &[u8]) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn read(&self, _: &[u8], _: u64) -> io::Result<Option<Vec<u8>>> {
+            Ok(None)
+        }
+
+        fn list_matching(&self, path: &[u8], is_wanted: &dyn Fn(&[u8]) -> bool) -> Option<Vec<Vec<u8>>> {
+            let names = (0..1000).map(|number| format!("{number}.service").into_bytes());
+            (path == DIRECTORIES[0]).then(|| names.filter(|name| is_wanted(name)).collect())
+        }
+
+        fn is_spent(&self) -> bool {
+            self.asked.get() >= self.most
+        }
+    }
+
+    #[test]
+    fn units_are_looked_for_as_long_as_anything_is_found() {
+        for (most, asked) in [(u64::MAX, 4000), (100, 100), (0, 0)] {
+            let units = Units { asked: Cell::new(0), most };
+            assert!(agent(&units).is_err());
+            assert_eq!(units.asked.get(), asked);
+        }
+    }
 }

@@ -19,6 +19,22 @@ fn what_is_no_ext4() {
 }
 
 #[test]
+fn a_directory_that_has_a_block_twice() {
+    let mut tree = Tree::openrc();
+    for number in 0..300 {
+        tree = tree.file(&format!("etc/ssh/a-file-that-is-no-key-{number}"), "");
+    }
+    let image = tree.image(&["-O", "^extents,^dir_index,^metadata_csum,^64bit"]);
+    expect(&checked(&image), &[]);
+    let blocks = Command::new("debugfs").args(["-R", "blocks /etc/ssh"]).arg(&image).output().expect("debugfs").stdout;
+    let blocks = String::from_utf8(blocks).expect("numbers");
+    let first = blocks.split_whitespace().next().expect("a block");
+    debugfs(&image, &format!("set_inode_field /etc/ssh block[1] {first}"));
+    let report = checked(&image);
+    assert!(evidence(&report, "ext4-damaged").ends_with("has one block in two places"), "{report:?}");
+}
+
+#[test]
 fn what_it_is_instead() {
     let directory = tempfile::tempdir().expect("a directory");
     for (program, arguments, what) in [
