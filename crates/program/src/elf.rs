@@ -3,17 +3,30 @@
 //! Everything comes from the program headers and the dynamic segment, as it does for the kernel and the loader; section
 //! headers may be missing or lie.
 
+use std::cell::Cell;
+use std::ops::Range;
+
 use nex_fault::{Code, Fault};
 use object::Endianness;
 use object::elf::{self, FileHeader32, FileHeader64};
+use object::read::ReadRef;
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
-use object::read::{ReadRef, StringTable};
 
 use crate::codes;
 use crate::processor::Processor;
 
 /// As many entries of any list as are looked at. A large program needs dozens.
 const MOST_ENTRIES: usize = 4096;
+
+/// The longest name of a library or a version: what may be a path is no longer than one (`PATH_MAX`).
+const LONGEST_NAME: u64 = 4096;
+
+/// The longest search path. Loaders know no limit; a linker gets it in one argument, for which the kernel has this one
+/// (`MAX_ARG_STRLEN`).
+const LONGEST_SEARCH_PATH: u64 = 128 << 10;
+
+/// Bytes of all names in one file together, which may all stand in the same place. Large programs have some tens of KiB.
+const MOST_TEXT: u64 = 1 << 20;
 
 /// The longest interpreter path that the kernel takes (`PATH_MAX`).
 const LONGEST_INTERPRETER: u64 = 4096;
@@ -48,7 +61,7 @@ impl Fault for Broken {
 }
 
 /// A version of a library's interface that a file needs, or that it offers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// The library, as its user names it; the library itself does not say.
     pub library: Vec<u8>,
@@ -161,7 +174,10 @@ struct Dynamic<'data, H: FileHeader, R: ReadRef<'data>> {
     segments: &'data [H::ProgramHeader],
     endian: H::Endian,
     data: R,
-    strings: StringTable<'data, R>,
+    /// Where in the file the strings stand.
+    strings: Range<u64>,
+    /// Bytes of strings that may still be taken.
+    text: Cell<u64>,
 }
 
 impl<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>> Dynamic<'data, H, R> {
@@ -174,45 +190,50 @@ impl<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>> Dynamic<'data
             return Err(Broken::Dynamic);
         }
         let entries = segment.dynamic(endian, data).map_err(|_| Broken::Dynamic)?.unwrap_or_default();
-        let mut dynamic = Self { entries, segments, endian, data, strings: StringTable::default() };
+        let mut dynamic = Self { entries, segments, endian, data, strings: 0..0, text: Cell::new(MOST_TEXT) };
         if let Some(address) = dynamic.value(elf::DT_STRTAB) {
             let start = dynamic.offset(address)?;
             let length = dynamic.value(elf::DT_STRSZ).ok_or(Broken::Dynamic)?;
             let end = start.checked_add(length).ok_or(Broken::Dynamic)?;
-            dynamic.strings = StringTable::new(data, start, end);
+            dynamic.strings = start..end;
         }
         Ok(Some(dynamic))
     }
 
     fn read_into(&self, elf: &mut Elf) -> Result<(), Broken> {
         let needed = self.values(elf::DT_NEEDED).take(MOST_ENTRIES);
-        elf.needed = needed.map(|offset| self.string(offset)).collect::<Result<_, _>>()?;
-        elf.rpath = self.value(elf::DT_RPATH).map(|offset| self.string(offset)).transpose()?;
-        elf.runpath = self.value(elf::DT_RUNPATH).map(|offset| self.string(offset)).transpose()?;
+        elf.needed = needed.map(|offset| self.name(offset)).collect::<Result<_, _>>()?;
+        elf.rpath = self.search_path(elf::DT_RPATH)?;
+        elf.runpath = self.search_path(elf::DT_RUNPATH)?;
         elf.requires = self.versions_required()?;
         elf.provides = self.versions_provided()?;
         Ok(())
     }
 
-    /// The chain of `DT_VERNEED`: for each library a chain of versions, each record with the distance to the next.
+    /// The chain of `DT_VERNEED`: for each library a chain of versions, each record with the distance to the next. The
+    /// loader goes by the distances alone: 0 ends a chain, whatever the count says.
     fn versions_required(&self) -> Result<Vec<Version>, Broken> {
         let mut versions = Vec::new();
         let Some(address) = self.value(elf::DT_VERNEED) else { return Ok(versions) };
         let mut at = self.offset(address)?;
-        for _ in 0..self.value(elf::DT_VERNEEDNUM).unwrap_or_default().min(MOST_ENTRIES as u64) {
+        let mut records = 0;
+        for _ in 0..self.value(elf::DT_VERNEEDNUM).unwrap_or_default() {
+            count(&mut records)?;
             let library: &elf::Verneed<Endianness> = self.record(at)?;
-            let name = self.string(library.vn_file.get(self.endian).into())?;
+            let name = self.name(library.vn_file.get(self.endian).into())?;
             let mut version_at = step(at, library.vn_aux.get(self.endian))?;
             for _ in 0..library.vn_cnt.get(self.endian) {
+                count(&mut records)?;
                 let version: &elf::Vernaux<Endianness> = self.record(version_at)?;
                 if (version.vna_flags.get(self.endian) & elf::VER_FLG_WEAK).0 == 0 {
-                    let wanted = self.string(version.vna_name.get(self.endian).into())?;
+                    let wanted = self.name(version.vna_name.get(self.endian).into())?;
+                    self.pay(name.len() as u64)?;
                     versions.push(Version { library: name.clone(), name: wanted });
                 }
-                if versions.len() > MOST_ENTRIES {
-                    return Err(Broken::Dynamic);
+                match version.vna_next.get(self.endian) {
+                    0 => break,
+                    next => version_at = step(version_at, next)?,
                 }
-                version_at = step(version_at, version.vna_next.get(self.endian))?;
             }
             match library.vn_next.get(self.endian) {
                 0 => break,
@@ -227,16 +248,17 @@ impl<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>> Dynamic<'data
         let mut versions = Vec::new();
         let Some(address) = self.value(elf::DT_VERDEF) else { return Ok(versions) };
         let mut at = self.offset(address)?;
-        while versions.len() < MOST_ENTRIES {
+        let mut records = 0;
+        loop {
+            count(&mut records)?;
             let definition: &elf::Verdef<Endianness> = self.record(at)?;
             let name: &elf::Verdaux<Endianness> = self.record(step(at, definition.vd_aux.get(self.endian))?)?;
-            versions.push(self.string(name.vda_name.get(self.endian).into())?);
+            versions.push(self.name(name.vda_name.get(self.endian).into())?);
             match definition.vd_next.get(self.endian) {
-                0 => break,
+                0 => return Ok(versions),
                 next => at = step(at, next)?,
             }
         }
-        Ok(versions)
     }
 
     fn values(&self, tag: elf::DynamicTag) -> impl Iterator<Item = u64> {
@@ -249,9 +271,28 @@ impl<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>> Dynamic<'data
         self.values(tag).next()
     }
 
-    fn string(&self, offset: u64) -> Result<Vec<u8>, Broken> {
-        let offset = u32::try_from(offset).map_err(|_| Broken::Dynamic)?;
-        self.strings.get(offset).map(<[u8]>::to_vec).map_err(|()| Broken::Dynamic)
+    fn name(&self, offset: u64) -> Result<Vec<u8>, Broken> {
+        self.string(offset, LONGEST_NAME)
+    }
+
+    fn search_path(&self, tag: elf::DynamicTag) -> Result<Option<Vec<u8>>, Broken> {
+        self.value(tag).map(|offset| self.string(offset, LONGEST_SEARCH_PATH)).transpose()
+    }
+
+    /// A string of at most `longest` bytes.
+    fn string(&self, offset: u64, longest: u64) -> Result<Vec<u8>, Broken> {
+        let start = self.strings.start.checked_add(offset).filter(|start| *start < self.strings.end);
+        let start = start.ok_or(Broken::Dynamic)?;
+        let end = self.strings.end.min(start.saturating_add(longest).saturating_add(1));
+        let text = self.data.read_bytes_at_until(start..end, 0).map_err(|()| Broken::Dynamic)?;
+        self.pay(text.len() as u64)?;
+        Ok(text.to_vec())
+    }
+
+    /// Pays for bytes that are kept.
+    fn pay(&self, bytes: u64) -> Result<(), Broken> {
+        self.text.set(self.text.get().checked_sub(bytes).ok_or(Broken::Dynamic)?);
+        Ok(())
     }
 
     fn record<T: object::Pod>(&self, at: u64) -> Result<&'data T, Broken> {
@@ -272,4 +313,10 @@ impl<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>> Dynamic<'data
 
 fn step(at: u64, distance: u32) -> Result<u64, Broken> {
     at.checked_add(distance.into()).ok_or(Broken::Dynamic)
+}
+
+/// Counts a record of a chain, which may lead back to itself.
+fn count(records: &mut usize) -> Result<(), Broken> {
+    *records += 1;
+    if *records > MOST_ENTRIES { Err(Broken::Dynamic) } else { Ok(()) }
 }

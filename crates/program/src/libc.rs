@@ -22,7 +22,7 @@ pub enum Libc {
 impl Libc {
     /// Finds it, for programs of one processor.
     pub fn of(view: &dyn View, processor: Processor) -> Self {
-        if view.list(b"/lib").is_some_and(|names| names.iter().any(|name| name.starts_with(b"ld-musl-"))) {
+        if has_musl_loader(view) {
             return Self::Musl(musl_version(view));
         }
         let places =
@@ -44,6 +44,12 @@ impl Display for Libc {
             None => write!(f, "the image has {name}"),
         }
     }
+}
+
+/// Whether a loader of musl's stands where all of them do.
+pub fn has_musl_loader(view: &dyn View) -> bool {
+    let loaders = view.list_matching(b"/lib", &|name| name.starts_with(b"ld-musl-"));
+    loaders.is_some_and(|loaders| !loaders.is_empty())
 }
 
 /// The newest interface that the library defines, which carries the number of its release.

@@ -23,6 +23,8 @@ pub enum Missing {
         /// The newest version of the same family that it has.
         newest: Option<String>,
     },
+    /// What a loader might find where nex looks no longer: it searches in too many places, or too much is named.
+    Unfollowed,
 }
 
 impl Display for Missing {
@@ -34,6 +36,7 @@ impl Display for Missing {
                 write!(f, "{name} in {library} (which goes up to {newest})")
             }
             Self::Version { name, library, newest: None } => write!(f, "{name} in {library}"),
+            Self::Unfollowed => f.write_str("libraries in more places than nex looks at"),
         }
     }
 }

@@ -12,6 +12,13 @@ const LONGEST: u64 = 64 << 10;
 /// As many files as one pattern of `/etc/ld.so.conf` may name.
 const MOST_FILES: usize = 256;
 
+/// As many directories as the configuration of a loader may name. Loaders know no limit; distributions name about ten.
+const MOST_DIRECTORIES: usize = 4096;
+
+/// The longest path that the kernel opens (`PATH_MAX` without the NUL). A directory of a longer one holds nothing that could
+/// be loaded.
+const LONGEST_PATH: usize = 4095;
+
 /// The directories that need no configuration, for both loaders and both layouts of `/usr`.
 pub fn system_directories(processor: Processor) -> Vec<Vec<u8>> {
     let multiarch = processor.multiarch().map(|triplet| [format!("/lib/{triplet}"), format!("/usr/lib/{triplet}")]);
@@ -27,7 +34,7 @@ pub fn configured_directories(view: &dyn View, processor: Processor, loader: &[u
         return directories;
     }
     match read(view, &musl_path_file(loader)) {
-        Some(text) => split(&text, b":\n"),
+        Some(text) => split(&text, b":\n").take(MOST_DIRECTORIES).map(<[u8]>::to_vec).collect(),
         None => ["/lib", "/usr/local/lib", "/usr/lib"].map(|path| path.as_bytes().to_vec()).into(),
     }
 }
@@ -43,13 +50,16 @@ fn musl_path_file(loader: &[u8]) -> Vec<u8> {
 fn ld_so_conf(view: &dyn View) -> Vec<Vec<u8>> {
     let mut directories = Vec::new();
     for line in lines(view, b"/etc/ld.so.conf") {
+        if directories.len() >= MOST_DIRECTORIES {
+            break;
+        }
         match line.strip_prefix(b"include") {
             Some(pattern) => {
                 let files = expand(view, pattern.trim_ascii());
-                directories
-                    .extend(files.iter().flat_map(|file| lines(view, file)).filter(|line| line.starts_with(b"/")));
+                let named = files.iter().flat_map(|file| lines(view, file)).filter(|line| is_directory(line));
+                directories.extend(named.take(MOST_DIRECTORIES - directories.len()));
             }
-            None if line.starts_with(b"/") => directories.push(line),
+            None if is_directory(&line) => directories.push(line),
             None => {}
         }
     }
@@ -63,8 +73,9 @@ fn expand(view: &dyn View, pattern: &[u8]) -> Vec<Vec<u8>> {
     let Some(star) = name.iter().position(|&byte| byte == b'*') else { return vec![pattern] };
     let (before, after) = (&name[..star], &name[star + 1..]);
     let directory = nex_inspect::parent(&pattern);
-    let mut names = view.list(directory).unwrap_or_default();
-    names.retain(|name| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after));
+    let is_meant =
+        |name: &[u8]| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after);
+    let mut names = view.list_matching(directory, &is_meant).unwrap_or_default();
     names.sort();
     names.truncate(MOST_FILES);
     names.iter().map(|name| [directory, b"/", name.as_slice()].concat()).collect()
@@ -84,12 +95,8 @@ fn read(view: &dyn View, path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The directories of a search path tag, `$ORIGIN` being the directory of the file that has it.
-pub fn expand_tag(path: &[u8], origin: &[u8]) -> Vec<Vec<u8>> {
-    split(path, b":")
-        .into_iter()
-        .map(|part| replace_origin(&part, origin))
-        .filter(|part| part.starts_with(b"/"))
-        .collect()
+pub fn expand_tag<'a>(path: &'a [u8], origin: &'a [u8]) -> impl Iterator<Item = Vec<u8>> + 'a {
+    split(path, b":").map(|part| replace_origin(part, origin)).filter(|part| is_directory(part))
 }
 
 fn replace_origin(part: &[u8], origin: &[u8]) -> Vec<u8> {
@@ -97,7 +104,11 @@ fn replace_origin(part: &[u8], origin: &[u8]) -> Vec<u8> {
     rest.map_or_else(|| part.to_vec(), |rest| [origin, rest].concat())
 }
 
-fn split(text: &[u8], separators: &[u8]) -> Vec<Vec<u8>> {
+fn is_directory(part: &[u8]) -> bool {
+    part.starts_with(b"/") && part.len() <= LONGEST_PATH
+}
+
+fn split<'a>(text: &'a [u8], separators: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let parts = text.split(|byte| separators.contains(byte)).map(<[u8]>::trim_ascii);
-    parts.filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
+    parts.filter(|part| !part.is_empty())
 }

@@ -35,10 +35,10 @@ impl SshServer {
     /// The paths of its private keys, in their order.
     pub fn host_keys(self, view: &dyn View) -> Vec<Vec<u8>> {
         let (directory, start, end) = PLACES[self as usize];
-        let names = view.list(directory).unwrap_or_default();
         let is_key =
-            |name: &&Vec<u8>| name.starts_with(start) && name.ends_with(end) && name.len() > start.len() + end.len();
-        let mut keys: Vec<_> = names.iter().filter(is_key).map(|name| [directory, b"/", name].concat()).collect();
+            |name: &[u8]| name.starts_with(start) && name.ends_with(end) && name.len() > start.len() + end.len();
+        let names = view.list_matching(directory, &is_key).unwrap_or_default();
+        let mut keys: Vec<_> = names.iter().map(|name| [directory, b"/", name.as_slice()].concat()).collect();
         keys.sort();
         keys
     }
