@@ -2,6 +2,8 @@
 
 pub mod documentation;
 mod exit_codes;
+mod groups;
+pub mod overview;
 pub mod tips;
 pub mod variables;
 
@@ -20,16 +22,27 @@ use crate::commands::manual::args::{self as manual, ManualArgs};
 use crate::commands::rootfs::args::{self as rootfs, RootfsArgs};
 use crate::commands::run::args::{self as run, RunArgs};
 use crate::commands::set_agent::args::{self as set_agent, SetAgentArgs};
-use crate::commands::version::args::VersionArgs;
+use crate::commands::version::args::{self as version, VersionArgs};
 
 /// Makes root filesystems for microVMs: no Docker, no root, no mount, no mkfs.
 #[derive(Debug, Parser)]
-#[command(name = "nex", bin_name = "nex", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "nex", bin_name = "nex", version, propagate_version = true, after_help = HELP)]
+#[command(subcommand_required = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// What `--help` says behind the commands.
+const HELP: &str = "\
+Every flag has an environment variable, which the help of its command names.
+
+Examples:
+  nex rootfs --image alpine:3.20 -o rootfs.ext4
+  nex kernel build
+  nex rootfs boot rootfs.ext4
+  nex run --rootfs rootfs.ext4 ./hello -- --name world";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -47,6 +60,7 @@ pub enum Command {
     #[command(after_help = run::HELP)]
     Run(Box<RunArgs>),
     /// Print the version, the commit that it was built from, and what it was built for.
+    #[command(after_help = version::HELP)]
     Version(VersionArgs),
     /// Print or install the completion script for a shell.
     #[command(after_help = completion::HELP)]

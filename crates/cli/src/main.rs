@@ -21,7 +21,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use cli::{Command, Stream, tips, variables};
+use cli::{Command, Stream, overview, tips, variables};
 use diagnostic::Diagnostic;
 use end::End;
 use interrupt::Process;
@@ -45,6 +45,12 @@ fn main() -> ExitCode {
 /// Does what the arguments ask for.
 fn nex(process: &Process) -> End {
     let arguments: Vec<_> = std::env::args_os().collect();
+    if arguments.len() <= 1 {
+        return overview::show().unwrap_or_else(|diagnostic| {
+            output::tell_lines(&diagnostic.text());
+            diagnostic.end()
+        });
+    }
     let cli = match variables::parse(&arguments, |name| std::env::var_os(name)) {
         Ok(asked) => {
             asked.warnings.iter().for_each(|warning| output::tell(format_args!("warning: {warning}")));

@@ -90,6 +90,32 @@ fn every_page_is_whole_and_refers_to_pages_that_are_there() -> Result<()> {
     Ok(())
 }
 
+/// Who has nex for the first time learns what it does, and how much of its help there is.
+#[test]
+fn nex_alone_shows_what_it_does_and_the_short_help_is_short() -> Result<()> {
+    let alone = command::output(&mut nex(&[]))?;
+    let overview = text(&alone.stdout);
+    assert_eq!((alone.status.code(), text(&alone.stderr)), (Some(2), String::new()));
+    for words in ["What do you want to do?", "nex rootfs --image", "nex run --rootfs", "nex COMMAND --help"] {
+        assert!(overview.contains(words), "{words}: {overview}");
+    }
+    let full = command::output(nex(&[]).stdout(File::options().write(true).open("/dev/full")?))?;
+    assert_eq!(full.status.code(), Some(1), "{}", text(&full.stderr));
+    for (words, most) in [(&[][..], 45), (&["rootfs"], 70), (&["run"], 70), (&["rootfs", "boot"], 70)] {
+        let help = |flag| Ok::<_, Failure>(text(&command::run(&mut nex(&[words, &[flag]].concat()))?));
+        let (short, long) = (help("-h")?, help("--help")?);
+        assert!(short.lines().count() <= most, "{words:?}: {}\n{short}", short.lines().count());
+        assert!(short.contains("Examples:\n") && !short.contains("[env: "), "{short}");
+        assert!(long.contains("Examples:\n") && long.contains("Exit codes:\n"), "{long}");
+        assert!(words.is_empty() || (long.contains("[env: NEX_") && long.lines().count() > most), "{long}");
+    }
+    let long = text(&command::run(&mut nex(&["rootfs", "--help"]))?);
+    for heading in ["Image:", "Output:", "Guest:", "Agent:", "Registry:", "Cache:", "Setup scripts:", "Limits:"] {
+        assert!(long.lines().any(|line| line == heading), "{heading}");
+    }
+    Ok(())
+}
+
 /// A command that is wrapped is another one when it is copied.
 #[test]
 fn no_example_is_wrapped_on_a_narrow_screen() -> Result<()> {

@@ -14,8 +14,9 @@ use crate::own_agent::own_agent;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Guest")]
 pub struct MachineArgs {
-    /// The guest's kernel: a bzImage or vmlinux for x86_64, an Image for aarch64 [default: the newest that fits of 'nex kernel ls',
-    /// else of /boot].
+    /// The guest's kernel [default: the newest that fits of 'nex kernel ls', else of /boot].
+    ///
+    /// A bzImage or vmlinux for x86_64, an Image for aarch64.
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<PathBuf>,
 
@@ -104,7 +105,7 @@ pub struct GuestArgs {
     #[arg(long, value_name = "DIRECTORY", requires = "jail_user")]
     pub jail_base: Option<PathBuf>,
 
-    /// A limit of the jail's control group, such as 'memory.max=1G'. May be repeated.
+    /// A limit of the jail's control group, such as 'memory.max=1G'; may be given several times.
     #[arg(long, value_name = "LIMIT", requires = "jail_user")]
     pub jail_cgroup: Vec<String>,
 

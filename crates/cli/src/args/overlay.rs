@@ -15,8 +15,9 @@ const SIZE: u64 = 1 << 30;
 /// The drive of an overlay.
 #[derive(Debug, Args)]
 pub struct OverlayDriveArg {
-    /// Where changes of the root go, in place of the guest's memory: a file that keeps them, made with 1 GiB when it is not
-    /// there, or a size (512MiB, 2G) of disk that is free again when the guest ends.
+    /// Where changes of the root go: a file that keeps them, or a size.
+    ///
+    /// It takes the place of the guest's memory. The file is made with 1 GiB when it is not there. A size (512MiB, 2G) is disk that is free again when the guest ends.
     #[arg(
         long,
         value_name = "FILE|SIZE",

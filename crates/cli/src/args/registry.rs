@@ -19,8 +19,9 @@ pub struct RegistryArgs {
     #[arg(long)]
     pub plain_http: bool,
 
-    /// A user and a password for the registry, parted by a colon, in the place of those of podman and docker. Other users of the
-    /// machine see command lines: the variable hides it from them.
+    /// A user and a password for the registry, in the place of those of podman and docker.
+    ///
+    /// A colon parts them. Other users of the machine see command lines: the variable hides it from them.
     #[arg(long, value_name = "USER:PASSWORD")]
     pub creds: Option<String>,
 

@@ -71,7 +71,7 @@ pub fn told(command: Command, path: &[&str]) -> Command {
     let width = of(path).iter().map(|(code, _)| code.len()).max().unwrap_or_default();
     let codes: String = of(path).iter().map(|(code, meaning)| format!("\n  {code:<width$}  {meaning}")).collect();
     let before = command.get_after_help().map(|help| format!("{help}\n\n")).unwrap_or_default();
-    let command = command.after_help(format!("{before}Exit codes:{codes}"));
+    let command = command.after_long_help(format!("{before}Exit codes:{codes}"));
     command.mut_subcommands(|below| {
         let word = below.get_name().to_owned();
         told(below, &[path, &[&*word]].concat())

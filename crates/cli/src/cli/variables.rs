@@ -20,7 +20,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, 
 use names::{name, old_name};
 
 use super::Cli;
-use super::documentation::documented;
+use super::documentation::{Form, documented};
 
 /// A flag that means something for one value of another alone, which clap has no word for.
 const ONLY_FOR: (&str, &str, &str) = ("free", "size", "auto");
@@ -63,8 +63,16 @@ pub fn parse(arguments: &[OsString], variable: impl Fn(&str) -> Option<OsString>
 fn well_told(error: clap::Error, arguments: &[OsString]) -> clap::Error {
     use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand};
     let is_help = matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand);
-    let told = is_help.then(|| documented().try_get_matches_from(arguments).err()).flatten();
+    let told =
+        is_help.then(|| documented(Cli::command(), form(arguments)).try_get_matches_from(arguments).err()).flatten();
     told.unwrap_or(error)
+}
+
+/// How much help is asked for: `-h` wants little, `--help` and `nex help` all.
+fn form(arguments: &[OsString]) -> Form {
+    let mut own = arguments.iter().skip(1).take_while(|word| *word != "--");
+    let is_long = own.clone().any(|word| word == "--help") || own.next().is_some_and(|word| word == "help");
+    if is_long { Form::Long } else { Form::Short }
 }
 
 /// The command that was called, by its words.

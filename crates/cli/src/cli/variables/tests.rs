@@ -38,8 +38,7 @@ impl Leaf {
 
 /// Every command that is called.
 fn leaves() -> Vec<Leaf> {
-    let mut nex = documented();
-    nex.build();
+    let nex = documented(Cli::command(), Form::Long);
     let mut leaves = Vec::new();
     below(&nex, &[], &mut leaves);
     leaves

@@ -15,12 +15,15 @@ use crate::args::verity::VerityArg;
 /// `nex rootfs boot`.
 #[derive(Debug, Args)]
 pub struct BootArgs {
-    /// The root filesystem: an uncompressed ext4 file. It never changes, and others may have it open.
+    /// The root filesystem: an uncompressed ext4 file.
+    ///
+    /// It never changes, and others may have it open.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// Give the guest a root that is only read, and an overlay over it in its memory: with such a root, any number of guests
-    /// share one file and its pages in memory.
+    /// Give the guest a root that is only read, and an overlay over it in its memory.
+    ///
+    /// With such a root, any number of guests share one file and its pages in memory.
     #[arg(long)]
     pub overlay: bool,
 
@@ -30,7 +33,9 @@ pub struct BootArgs {
     #[command(flatten)]
     pub verity: VerityArg,
 
-    /// A regular expression for a line on the console that shows that the guest is ready, in place of the agent's report.
+    /// A regular expression for a line on the console that shows that the guest is ready.
+    ///
+    /// It is taken in place of the agent's report.
     #[arg(long, value_name = "REGEX", conflicts_with = "ready_after")]
     pub ready: Option<LinePattern>,
 

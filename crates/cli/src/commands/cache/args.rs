@@ -18,10 +18,13 @@ pub struct CacheCommand {
 #[derive(Debug, Subcommand)]
 pub enum CacheAction {
     /// List what is in the cache, the last used first.
+    #[command(after_help = "Examples:\n  nex cache ls\n  nex cache ls --format json")]
     Ls(CacheView),
     /// Say how much room the cache takes.
+    #[command(after_help = "Examples:\n  nex cache du")]
     Du(CacheView),
     /// Remove what is over the limit, and what killed builds have left.
+    #[command(after_help = "Examples:\n  nex cache gc --cache-limit 2GiB\n  nex cache gc --all")]
     Gc {
         #[command(flatten)]
         view: CacheView,
@@ -31,6 +34,7 @@ pub enum CacheAction {
         all: bool,
     },
     /// Read everything in the cache, and remove what is damaged.
+    #[command(after_help = "Examples:\n  nex cache verify --format json")]
     Verify(CacheView),
 }
 

@@ -22,8 +22,10 @@ pub struct KernelCommand {
 #[derive(Debug, Subcommand)]
 pub enum KernelAction {
     /// List the installed kernels, the newest first.
+    #[command(after_help = "Examples:\n  nex kernel ls")]
     Ls(KernelView),
     /// Print the path of the newest installed kernel that fits.
+    #[command(after_help = "Examples:\n  nex kernel path --platform arm64\n  nex kernel path --vmm firecracker")]
     Path {
         #[command(flatten)]
         view: KernelView,
@@ -37,6 +39,7 @@ pub enum KernelAction {
         vmm: VmmArg,
     },
     /// Build a kernel for guests from Debian's source, and install it.
+    #[command(after_help = "Examples:\n  nex kernel build\n  nex kernel build --platform arm64")]
     Build {
         #[command(flatten)]
         view: KernelView,
@@ -50,6 +53,7 @@ pub enum KernelAction {
         rebuild: bool,
     },
     /// Say what a kernel's file is, and what it has of what a guest needs.
+    #[command(after_help = "Examples:\n  nex kernel check /boot/vmlinuz-6.1.0-50-cloud-amd64")]
     Check {
         #[command(flatten)]
         view: KernelView,
@@ -63,6 +67,9 @@ pub enum KernelAction {
         kernel_config: Option<PathBuf>,
     },
     /// Check a kernel, and install a copy of it.
+    #[command(
+        after_help = "Examples:\n  nex kernel add vmlinux\n  nex kernel add --replace vmlinux --kernel-config config-6.12"
+    )]
     Add {
         #[command(flatten)]
         view: KernelView,

@@ -3,13 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use clap::Command;
+use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use nex_file::whole;
 use roff::{Roff, bold, roman};
 
 use super::args::ManualArgs;
-use crate::cli::documentation::documented;
+use crate::cli::Cli;
+use crate::cli::documentation::{Form, documented};
 use crate::codes::OUTPUT;
 use crate::diagnostic::Diagnostic;
 use crate::output;
@@ -23,8 +24,7 @@ const SECTION: &str = "1";
 /// When there is no such command, or the pages cannot be written.
 pub fn run(args: &ManualArgs) -> Result<(), Diagnostic> {
     // 'nex help' has no page: its help is what it says.
-    let mut nex = documented().disable_help_subcommand(true);
-    nex.build();
+    let nex = documented(Cli::command().disable_help_subcommand(true), Form::Long);
     match (&args.dir, args.command.as_deref()) {
         (Some(directory), _) => write_all(&nex, directory),
         (None, None) => print(&nex, &nex),
@@ -78,7 +78,7 @@ fn find<'a>(parent: &'a Command, name: &str) -> Option<&'a Command> {
 fn page(nex: &Command, command: &Command) -> io::Result<Vec<u8>> {
     let name = page_name(command);
     let man = Man::new(command.clone()).section(SECTION);
-    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let parts: Vec<Part> = help.split("\n\n").filter(|text| !text.is_empty()).map(Part::of).collect();
     // The library leaves an empty date out, and what is behind it comes to stand in its place. A page has no date: the same
     // sources give the same bytes.

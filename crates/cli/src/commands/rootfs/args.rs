@@ -26,23 +26,29 @@ const DEFAULT_SIZE: &str = "157286400";
 /// The flags of `nex rootfs`.
 #[derive(Debug, Args)]
 pub struct RootfsArgs {
-    /// The image.
-    #[arg(long, help = IMAGE_HELP, default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
+    /// The image: NAME, oci:DIR, tar:FILE, scratch, ...
+    #[arg(long, long_help = IMAGE_HELP, default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
     pub image: OsString,
 
     /// The agent: a program for the guest [default: the agent that came with nex].
     #[arg(long, value_name = "PATH")]
     pub agent: Option<PathBuf>,
 
-    /// The file system's size: bytes, with a unit (150MiB, 1G), or auto (content, journal and room for work).
+    /// The file system's size, such as 1G, or auto.
+    ///
+    /// Bytes, with a unit (150MiB, 1G), or auto (content, journal and room for work).
     #[arg(long, default_value = DEFAULT_SIZE, value_parser = size_arg)]
     pub size: SizeArg,
 
-    /// The room for work with --size auto [default: 64 MiB or a tenth of the content, whichever is more].
+    /// The room for work with --size auto [default: 64 MiB, or a tenth of the content].
+    ///
+    /// The default is whichever of the two is more.
     #[arg(long, value_parser = size::parse, value_name = "SIZE")]
     pub free: Option<u64>,
 
-    /// The output: a file (.gz and .zst compress, names of other forms are refused), or - for standard output.
+    /// The output: a file (.gz and .zst compress), or - for standard output.
+    ///
+    /// Names of other compressed forms are refused.
     #[arg(short, long, default_value = "rootfs.ext4", value_name = "FILE")]
     pub output: OsString,
 
@@ -75,7 +81,9 @@ pub struct RootfsArgs {
     #[arg(long, value_name = "FILE")]
     pub root_password_file: Option<PathBuf>,
 
-    /// A script that the guest runs at every boot, as root, before the agent. It has a #! line.
+    /// A script that the guest runs at every boot, as root, before the agent.
+    ///
+    /// It has a #! line.
     #[arg(long, value_name = "FILE")]
     pub boot_script: Option<PathBuf>,
 

@@ -16,20 +16,27 @@ use crate::args::verity::VerityArg;
 /// `nex run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The root filesystem: an uncompressed ext4 file that nex made. It never changes, and any number of guests may have it
-    /// at once.
+    /// The root filesystem: an uncompressed ext4 file that nex made.
+    ///
+    /// It never changes, and any number of guests may have it at once.
     #[arg(long, value_name = "FILE")]
     pub rootfs: PathBuf,
 
-    /// A program of this machine, for the guest: best a static binary. Without one, the image's own entrypoint runs.
+    /// A program of this machine, for the guest [default: the image's own entrypoint].
+    ///
+    /// A static binary is best.
     #[arg(value_name = "BINARY")]
     pub binary: Option<PathBuf>,
 
-    /// The program's arguments; without BINARY, they take the place of the image's command, behind its entrypoint.
+    /// The program's arguments.
+    ///
+    /// Without BINARY, they take the place of the image's command, behind its entrypoint.
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<OsString>,
 
-    /// A variable for the program, on top of the image's; NAME alone takes the value from here. May be given several times.
+    /// A variable for the program, on top of the image's; may be given several times.
+    ///
+    /// NAME alone takes the value from here.
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<String>,
 
@@ -49,7 +56,9 @@ pub struct RunArgs {
     #[arg(long, value_name = "POLICY", default_value_t = Restart::No)]
     pub restart: Restart,
 
-    /// How long the program may run once the guest is up, such as 90s or 5m; then it is stopped, and the exit code is 124.
+    /// How long the program may run once the guest is up, such as 90s or 5m.
+    ///
+    /// Then it is stopped, and the exit code is 124.
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub timeout: Option<Duration>,
 
@@ -71,7 +80,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub no_check: bool,
 
-    /// Show what the kernel and other programs of the guest write to its console, on standard error.
+    /// Show what the kernel and others write to the guest's console, on standard error.
     #[arg(long)]
     pub console: bool,
 
@@ -79,7 +88,7 @@ pub struct RunArgs {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// With json, the last line on standard error is a report.
+    /// The form of the report, standard error's last line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 

@@ -11,3 +11,9 @@ pub struct VersionArgs {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
+
+/// What `--help` says behind the flags.
+pub const HELP: &str = "\
+Examples:
+  nex version
+  nex version --format json";

@@ -7,11 +7,13 @@ use nex_rootfs::guest::{AgentService, Pid1};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Agent")]
 pub struct AgentArgs {
-    /// An argument for an agent that is not nex's own. May be given several times.
+    /// An argument for an agent that is not nex's own; may be given several times.
     #[arg(long, value_name = "WORD", value_parser = plain, allow_hyphen_values = true)]
     pub agent_arg: Vec<String>,
 
-    /// A variable for an agent that is not nex's own; everybody in the guest can read it. May be given several times.
+    /// A variable for an agent that is not nex's own; may be given several times.
+    ///
+    /// Everybody in the guest can read it.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub agent_env: Vec<(String, String)>,
 

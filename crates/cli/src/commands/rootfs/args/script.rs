@@ -16,17 +16,19 @@ use crate::args::{duration, size};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Setup scripts", group = ArgGroup::new("runs").args(["scripts", "shell"]).multiple(true))]
 pub struct ScriptArgs {
-    /// A script that runs in the image as its root user while the root filesystem is made. It needs neither root nor
-    /// Docker. May be given several times.
+    /// A script that changes the image; may be given several times.
+    ///
+    /// It runs in the image as its root user while the root filesystem is made, and needs neither root nor Docker.
     #[arg(long = "script", value_name = "FILE")]
     pub scripts: Vec<PathBuf>,
 
-    /// A variable for the scripts. May be given several times.
+    /// A variable for the scripts; may be given several times.
     #[arg(long, value_name = "NAME=VALUE", requires = "runs", value_parser = variable)]
     pub env: Vec<(String, String)>,
 
-    /// A file or directory of this machine for the scripts, such as a package cache; it leaves no trace. May be given
-    /// several times.
+    /// A file or directory of this machine for the scripts; may be given several times.
+    ///
+    /// A package cache is an example. It leaves no trace in the image.
     #[arg(
         long,
         value_name = "SOURCE:TARGET[:ro]",
@@ -35,7 +37,9 @@ pub struct ScriptArgs {
     )]
     pub mount: Vec<Mount>,
 
-    /// A file that the scripts find as /run/secrets/NAME, and nobody else anywhere. May be given several times.
+    /// A file that the scripts find as /run/secrets/NAME; may be given several times.
+    ///
+    /// Nobody else finds it anywhere.
     #[arg(
         long,
         value_name = "id=NAME,src=FILE",
@@ -89,8 +93,9 @@ pub struct ScriptArgs {
     #[arg(long, value_name = "DIRECTORY", requires = "scripts")]
     pub keep_failed: Option<PathBuf>,
 
-    /// Open a shell in the image where the scripts have ended, or where one has failed, for a look at it from inside, in
-    /// place of --keep-failed. It has what scripts have: variables, mounts, secrets, network. Nothing is written: what is
+    /// Open a shell in the image where the scripts have ended, or where one has failed.
+    ///
+    /// It is for a look at the image from inside, in place of --keep-failed. It has what scripts have: variables, mounts, secrets, network. Nothing is written: what is
     /// changed in the shell is gone when it ends, so put what turns out to be needed into a script.
     #[arg(long, conflicts_with = "keep_failed")]
     pub shell: bool,
