@@ -1,6 +1,7 @@
 //! Groups of flags that several commands have, and how their values are read.
 
 pub mod cache;
+pub mod common;
 pub mod duration;
 pub mod format;
 pub mod guest;

@@ -5,10 +5,13 @@ mod exit_codes;
 mod groups;
 pub mod overview;
 pub mod tips;
+#[cfg(test)]
+mod uniform;
 pub mod variables;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::commands::boot::args::{self as boot, BootArgs};
 use crate::commands::cache::args::{self as cache, CacheCommand};
@@ -32,6 +35,10 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+
+    /// What holds for all of them, wherever it stands.
+    #[command(flatten)]
+    pub common: CommonArgs,
 }
 
 /// What `--help` says behind the commands.
@@ -123,30 +130,17 @@ impl Command {
             _ => false,
         }
     }
+}
 
+impl Cli {
     /// Where the report goes as JSON; `None` when it is text.
     pub fn json(&self) -> Option<Stream> {
-        let rootfs = match self {
-            Self::Rootfs(rootfs) => rootfs,
-            Self::Cache(cache) => return (cache.action.view().format == Format::Json).then_some(Stream::Output),
-            Self::Kernel(kernel) => {
-                return (kernel.action.view().format == Format::Json).then_some(Stream::Output);
-            }
+        let stream = match &self.command {
+            Command::Rootfs(rootfs) if rootfs.action.is_none() && rootfs.build.output == "-" => Stream::Error,
             // Standard output is the program's own.
-            Self::Run(run) => return (run.format == Format::Json).then_some(Stream::Error),
-            Self::Version(version) => return (version.format == Format::Json).then_some(Stream::Output),
-            Self::Completion(_) | Self::Manual(_) => return None,
+            Command::Run(_) => Stream::Error,
+            _ => Stream::Output,
         };
-        let (format, stream) = match &rootfs.action {
-            Some(Action::SetAgent(args)) => (args.format, Stream::Output),
-            Some(Action::Check(args)) => (args.format, Stream::Output),
-            Some(Action::Grow(args)) => (args.format, Stream::Output),
-            Some(Action::Explain(args)) => (args.format, Stream::Output),
-            Some(Action::Boot(args)) => (args.format, Stream::Output),
-            Some(Action::Config(args)) => (args.format, Stream::Output),
-            None if rootfs.build.output == "-" => (rootfs.build.format, Stream::Error),
-            None => (rootfs.build.format, Stream::Output),
-        };
-        (format == Format::Json).then_some(stream)
+        (self.common.format == Format::Json).then_some(stream)
     }
 }

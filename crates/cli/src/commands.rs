@@ -14,7 +14,7 @@ pub mod run;
 pub mod set_agent;
 pub mod version;
 
-use crate::cli::{Action, Command};
+use crate::cli::{Action, Cli, Command};
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
 use crate::interrupt::{self, Process};
@@ -23,27 +23,28 @@ use crate::interrupt::{self, Process};
 ///
 /// # Errors
 /// When that fails.
-pub fn run(command: &Command, process: &Process) -> Result<End, Diagnostic> {
+pub fn run(cli: &Cli, process: &Process) -> Result<End, Diagnostic> {
+    let (command, common) = (&cli.command, &cli.common);
     // Stopped at any moment, the others leave nothing to clean up.
     if !command.cleans_up() {
         interrupt::end_at_once(process).map_err(Diagnostic::system)?;
     }
     match command {
         Command::Rootfs(rootfs) => match &rootfs.action {
-            Some(Action::Check(args)) => return check::run(args),
-            Some(Action::SetAgent(args)) => set_agent::run(args)?,
-            Some(Action::Grow(args)) => grow::run(args)?,
-            Some(Action::Explain(args)) => explain::run(args)?,
+            Some(Action::Check(args)) => return check::run(args, common),
+            Some(Action::SetAgent(args)) => set_agent::run(args, common)?,
+            Some(Action::Grow(args)) => grow::run(args, common)?,
+            Some(Action::Explain(args)) => explain::run(args, common)?,
             Some(Action::Config(args)) => config::run(args)?,
             Some(Action::Boot(args)) => return boot::run(args, process),
-            None => rootfs::run(&rootfs.build, process)?,
+            None => rootfs::run(&rootfs.build, common, process)?,
         },
-        Command::Cache(args) => return cache::run(args),
-        Command::Kernel(args) => return kernel::run(args, process),
-        Command::Run(args) => return run::run(args, process),
-        Command::Version(args) => version::run(args)?,
-        Command::Completion(args) => completion::run(args)?,
-        Command::Manual(args) => manual::run(args)?,
+        Command::Cache(args) => return cache::run(args, common),
+        Command::Kernel(args) => return kernel::run(args, common, process),
+        Command::Run(args) => return run::run(args, common, process),
+        Command::Version(args) => version::run(args, common)?,
+        Command::Completion(args) => completion::run(args, common)?,
+        Command::Manual(args) => manual::run(args, common)?,
     }
     Ok(End::DONE)
 }

@@ -21,7 +21,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use cli::{Command, Stream, overview, tips, variables};
+use cli::{Cli, Stream, overview, tips, variables};
 use diagnostic::Diagnostic;
 use end::End;
 use interrupt::Process;
@@ -53,16 +53,16 @@ fn nex(process: &Process) -> End {
     }
     let cli = match variables::parse(&arguments, |name| std::env::var_os(name)) {
         Ok(asked) => {
+            output::obey(&asked.cli.common);
             asked.warnings.iter().for_each(|warning| output::tell(format_args!("warning: {warning}")));
             asked.cli
         }
         Err(error) => return explain_usage(error, &arguments),
     };
-    let result = interrupt::survive_file_size_limits()
-        .map_err(Diagnostic::system)
-        .and_then(|()| commands::run(&cli.command, process));
+    let result =
+        interrupt::survive_file_size_limits().map_err(Diagnostic::system).and_then(|()| commands::run(&cli, process));
     result.unwrap_or_else(|diagnostic| {
-        report(&diagnostic, &cli.command);
+        report(&diagnostic, &cli);
         diagnostic.end()
     })
 }
@@ -101,12 +101,12 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Says what failed: in words on standard error, and for programs where they look for the report.
-fn report(diagnostic: &Diagnostic, command: &Command) {
+fn report(diagnostic: &Diagnostic, cli: &Cli) {
     if diagnostic.is_silent() {
         return;
     }
     output::tell_lines(&diagnostic.text());
-    match command.json().filter(|_| !diagnostic.is_reported()) {
+    match cli.json().filter(|_| !diagnostic.is_reported()) {
         Some(Stream::Error) => output::tell_lines(&diagnostic.json()),
         // Who does not take it was told on standard error.
         Some(Stream::Output) => _ = output::print("the error", &diagnostic.json()),

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::termios::{OutputModes, tcgetattr};
 use serde::Serialize;
 
+use crate::args::common::{ColorArg, CommonArgs};
 use crate::codes::OUTPUT;
 use crate::diagnostic::Diagnostic;
 use crate::json;
@@ -18,6 +19,43 @@ use crate::json;
 /// Writes a message to standard error. When that is closed or full, there is nobody to tell.
 pub fn tell(message: impl Display) {
     tell_lines(&nex_text::message(&message.to_string()));
+}
+
+/// Writes what is good to know, and no warning, unless nobody wants it.
+pub fn note(message: impl Display) {
+    progress(format_args!("note: {message}"));
+}
+
+/// Writes how far something is, unless nobody wants that.
+pub fn progress(message: impl Display) {
+    if !IS_QUIET.load(Ordering::Relaxed) {
+        tell(message);
+    }
+}
+
+/// Takes what the arguments say about messages.
+pub fn obey(common: &CommonArgs) {
+    IS_QUIET.store(common.quiet, Ordering::Relaxed);
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_coloured = match common.color {
+        ColorArg::Always => true,
+        ColorArg::Never => false,
+        ColorArg::Auto => {
+            is_error_terminal() && !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        }
+    };
+    IS_COLOURED.store(is_coloured, Ordering::Relaxed);
+}
+
+/// The word that a message begins with, in its colour. The text has nothing else in it that steers a terminal.
+fn painted(text: String) -> String {
+    const LABELS: [(&str, &str); 3] = [("error:", "1;31"), ("warning:", "1;33"), ("note:", "1;36")];
+    let label = LABELS.iter().filter(|_| IS_COLOURED.load(Ordering::Relaxed));
+    let found = label.copied().find_map(|(label, colour)| Some((label, colour, text.strip_prefix(label)?)));
+    match found {
+        Some((label, colour, rest)) => format!("\x1b[{colour}m{label}\x1b[0m{rest}"),
+        None => text,
+    }
 }
 
 /// Writes a text of our own lines to standard error.
@@ -33,7 +71,7 @@ pub fn tell_lines(text: &str) {
 pub fn write_error(text: &str) -> io::Result<()> {
     let mut lines = StandardError;
     let start = if IS_IN_LINE.load(Ordering::Relaxed) { "\n" } else { "" };
-    let (text, end) = (nex_text::lines(text.strip_suffix('\n').unwrap_or(text)), line_end());
+    let (text, end) = (painted(nex_text::lines(text.strip_suffix('\n').unwrap_or(text))), line_end());
     write!(lines, "{}{end}", format!("{start}{text}").replace('\n', end))
 }
 
@@ -111,6 +149,12 @@ pub fn is_terminal() -> bool {
 pub fn is_error_terminal() -> bool {
     io::stderr().is_terminal()
 }
+
+/// Whether progress and notes are left out.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Whether messages have colours.
+static IS_COLOURED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the last line on standard error has no end yet.
 static IS_IN_LINE: AtomicBool = AtomicBool::new(false);

@@ -116,6 +116,45 @@ fn nex_alone_shows_what_it_does_and_the_short_help_is_short() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn colours_come_when_they_are_asked_for() -> Result<()> {
+    let said = |flags: &[&str], no_color: &str| -> Result<String> {
+        let mut nex = nex(&["rootfs", "check", "/no/such/file"]);
+        Ok(text(&command::output(nex.args(flags).env("NO_COLOR", no_color))?.stderr))
+    };
+    // Nobody sees colours in a file, and who asks for them gets them.
+    for (flags, is_coloured) in
+        [(&[][..], false), (&["--color=auto"], false), (&["--color=never"], false), (&["--color", "always"], true)]
+    {
+        for no_color in ["", "1"] {
+            let said = said(flags, no_color)?;
+            assert_eq!(said.starts_with("\x1b[1;31merror:\x1b[0m cannot"), is_coloured, "{flags:?}: {said}");
+            assert_eq!(said.contains('\x1b'), is_coloured, "{flags:?}: {said}");
+        }
+    }
+    let help = |flag| Ok::<_, Failure>(text(&command::run(&mut nex(&["rootfs", "-h", flag]))?));
+    assert!(help("--color=always")?.contains('\x1b') && !help("--color=never")?.contains('\x1b'));
+    Ok(())
+}
+
+#[test]
+fn pages_and_scripts_have_reports_for_programs() -> Result<()> {
+    let report = |words: &[&str]| -> Result<serde_json::Value> {
+        Ok(serde_json::from_slice(&command::run(nex(words).args(["--format", "json"]))?)?)
+    };
+    let page = report(&["manual", "rootfs-boot"])?;
+    assert_eq!((&page["schemaVersion"], &page["name"]), (&1.into(), &"nex-rootfs-boot".into()));
+    assert_eq!(page["page"], text(&command::run(&mut nex(&["manual", "rootfs-boot"]))?));
+    let script = report(&["completion", "bash"])?;
+    assert_eq!(script["script"], text(&command::run(&mut nex(&["completion", "bash"]))?));
+    let home = tempfile::tempdir()?;
+    let installed =
+        command::run(nex(&["completion", "fish", "--install", "--format", "json"]).env("HOME", home.path()))?;
+    let installed: serde_json::Value = serde_json::from_slice(&installed)?;
+    assert!(Path::new(installed["file"].as_str().unwrap_or_default()).exists(), "{installed}");
+    Ok(())
+}
+
 /// A command that is wrapped is another one when it is copied.
 #[test]
 fn no_example_is_wrapped_on_a_narrow_screen() -> Result<()> {

@@ -26,6 +26,10 @@ pub enum Document {
     Kernel,
     /// What the program is: `nex version`.
     Version,
+    /// A completion script, or where it was written: `nex completion`.
+    Completion,
+    /// A manual page, or where pages were written: `nex manual`.
+    Manual,
     /// Why something failed, from each command.
     Error,
 }
@@ -44,6 +48,8 @@ impl Document {
             Self::Run => 1,
             Self::Kernel => 1,
             Self::Version => 1,
+            Self::Completion => 1,
+            Self::Manual => 1,
             Self::Error => 1,
         }
     }

@@ -15,9 +15,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command, CommandFactory, FromArgMatches, value_parser};
 
-use names::{name, old_name};
+use names::{earlier_names, name, old_name};
 
 use super::Cli;
 use super::documentation::{Form, documented};
@@ -63,9 +63,28 @@ pub fn parse(arguments: &[OsString], variable: impl Fn(&str) -> Option<OsString>
 fn well_told(error: clap::Error, arguments: &[OsString]) -> clap::Error {
     use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand};
     let is_help = matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand);
-    let told =
-        is_help.then(|| documented(Cli::command(), form(arguments)).try_get_matches_from(arguments).err()).flatten();
+    let told = is_help
+        .then(|| {
+            documented(Cli::command().color(color(arguments)), form(arguments)).try_get_matches_from(arguments).err()
+        })
+        .flatten();
     told.unwrap_or(error)
+}
+
+/// Whether help has colours, which is shown before the arguments are read.
+fn color(arguments: &[OsString]) -> ColorChoice {
+    let own: Vec<&OsStr> = arguments.iter().skip(1).map(OsString::as_os_str).take_while(|word| *word != "--").collect();
+    let value = own.iter().enumerate().rev().find_map(|(index, word)| match word.as_bytes().strip_prefix(b"--color") {
+        Some(b"") => own.get(index + 1).map(|value| value.as_bytes()),
+        Some(rest) => rest.strip_prefix(b"="),
+        None => None,
+    });
+    let named = std::env::var_os("NEX_COLOR").unwrap_or_default();
+    match value.unwrap_or(named.as_bytes()) {
+        b"always" => ColorChoice::Always,
+        b"never" => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
 }
 
 /// How much help is asked for: `-h` wants little, `--help` and `nex help` all.
@@ -136,13 +155,14 @@ impl Environment<'_> {
     }
 
     fn wish<'a>(&self, flag: &'a Arg) -> Option<Wish<'a>> {
-        let name = name(self.path, flag)?;
-        let value = self.value(&name)?;
+        let names = name(self.path, flag).into_iter().chain(earlier_names(self.path, flag));
+        let (name, value) = names.filter_map(|name| self.value(&name).map(|value| (name, value))).next()?;
         let long = flag.get_long()?;
         let with = |value: &[u8]| OsString::from_vec([b"--", long.as_bytes(), b"=", value].concat());
         let arguments = match flag.get_action() {
             ArgAction::SetTrue if !is_true(&value) => return None,
             ArgAction::SetTrue => vec![format!("--{long}").into()],
+            ArgAction::Count => vec![format!("--{long}").into(); times(&value)].into_iter().collect(),
             // One a line.
             ArgAction::Append => {
                 value.as_bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(with).collect()
@@ -173,6 +193,14 @@ fn is_true(value: &OsStr) -> bool {
     FalseyValueParser::new().parse_ref(&Command::new("nex"), None, value).unwrap_or(true)
 }
 
+/// How often a flag is given that counts: a number, or once for yes.
+fn times(value: &OsStr) -> usize {
+    /// More says no more.
+    const MOST: usize = 9;
+    let number = value.to_str().and_then(|text| text.parse::<usize>().ok());
+    number.unwrap_or_else(|| usize::from(is_true(value))).min(MOST)
+}
+
 /// What keeps a flag from being used beside others, whatever their values are. Flags that a command cannot do without may be
 /// missing.
 fn trouble(leaf: &Command, others: &[&Arg], flag: &Arg) -> Option<ErrorKind> {
@@ -181,7 +209,7 @@ fn trouble(leaf: &Command, others: &[&Arg], flag: &Arg) -> Option<ErrorKind> {
         _ => flag,
     });
     let arguments = others.iter().chain([&flag]).map(|flag| match (flag.get_long(), flag.get_action()) {
-        (Some(long), ArgAction::SetTrue) => format!("--{long}"),
+        (Some(long), ArgAction::SetTrue | ArgAction::Count) => format!("--{long}"),
         (Some(long), _) => format!("--{long}=x"),
         (None, _) => "x".into(),
     });

@@ -83,7 +83,7 @@ fn sample(flag: &Arg) -> String {
 /// A flag as it is typed.
 fn given(flag: &Arg) -> String {
     match (flag.get_long().unwrap_or_default(), flag.get_action()) {
-        (long, ArgAction::SetTrue) => format!("--{long}"),
+        (long, ArgAction::SetTrue | ArgAction::Count) => format!("--{long}"),
         (long, _) => format!("--{long}={}", sample(flag)),
     }
 }
@@ -91,7 +91,8 @@ fn given(flag: &Arg) -> String {
 /// A flag's variable, and a value for it.
 fn set(flag: &Arg) -> (String, String) {
     let name = flag.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let value = if matches!(flag.get_action(), ArgAction::SetTrue) { "1".into() } else { sample(flag) };
+    let value =
+        if matches!(flag.get_action(), ArgAction::SetTrue | ArgAction::Count) { "1".into() } else { sample(flag) };
     (name, value)
 }
 
@@ -226,7 +227,7 @@ fn a_variable_of_one_command_says_nothing_to_another() {
         crate::cli::Command::Rootfs(rootfs) => match rootfs.action {
             Some(Action::Boot(args)) => args.quiet,
             Some(Action::Check(args)) => args.quiet,
-            _ => rootfs.build.quiet,
+            _ => called(call, &quiet).unwrap().cli.common.quiet,
         },
         other => panic!("{other:?}"),
     };

@@ -87,8 +87,8 @@ fn tell_unread_console(args: &BootArgs) {
     let init = args.guest.machine.append.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix("init="));
     let options = CheckOptions { init: init.map(|init| init.as_bytes().to_vec()), ..CheckOptions::default() };
     if let Some(why) = nex_diagnose::check_file(&args.file, &options).ok().and_then(|report| report.unread_console) {
-        tell(format_args!(
-            "note: nobody reads what you type: {why}; an image with a getty does, or a shell: --append init=/bin/sh. Ctrl-A x ends the guest"
+        output::note(format_args!(
+            "nobody reads what you type: {why}; an image with a getty does, or a shell: --append init=/bin/sh. Ctrl-A x ends the guest"
         ));
     }
 }

@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 
 use crate::args::cache::CachePlace;
-use crate::args::format::Format;
 
 /// `nex cache`.
 #[derive(Debug, Args)]
@@ -41,10 +40,6 @@ pub enum CacheAction {
 /// What all of them take.
 #[derive(Debug, Args)]
 pub struct CacheView {
-    /// The form of the report.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-
     #[command(flatten)]
     pub place: CachePlace,
 }

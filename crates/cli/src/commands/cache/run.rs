@@ -4,6 +4,7 @@ use nex_cache::{CacheError, collect, list, verify};
 
 use super::args::{CacheAction, CacheCommand};
 use super::render;
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
@@ -16,10 +17,10 @@ const DAMAGED: u8 = 1;
 ///
 /// # Errors
 /// When the cache cannot be used.
-pub fn run(args: &CacheCommand) -> Result<End, Diagnostic> {
+pub fn run(args: &CacheCommand, common: &CommonArgs) -> Result<End, Diagnostic> {
     let view = args.action.view();
     let mut options = view.place.options().ok_or(CacheError::NoPlace)?;
-    let is_json = view.format == Format::Json;
+    let is_json = common.format == Format::Json;
     let mut end = End::DONE;
     let text = match &args.action {
         CacheAction::Ls(_) if is_json => output::in_json(&list(&options)?)?,

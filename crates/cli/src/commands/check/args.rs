@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::format::Format;
 use crate::args::size;
 
 /// `nex rootfs check`.
@@ -34,10 +33,6 @@ pub struct CheckArgs {
     /// The root will be an overlay over the image.
     #[arg(long)]
     pub overlay: bool,
-
-    /// The form of the report.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
 
     /// Show errors, warnings and what could not be looked at, and nothing else.
     #[arg(short, long)]

@@ -6,6 +6,7 @@ use nex_diagnose::{CheckOptions, Verdict};
 
 use super::args::CheckArgs;
 use super::render;
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
@@ -21,7 +22,7 @@ const UNKNOWN: u8 = 3;
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn run(args: &CheckArgs) -> Result<End, Diagnostic> {
+pub fn run(args: &CheckArgs, common: &CommonArgs) -> Result<End, Diagnostic> {
     let options = CheckOptions {
         kernel: args.kernel.clone(),
         max_kernel: args.max_kernel,
@@ -30,7 +31,7 @@ pub fn run(args: &CheckArgs) -> Result<End, Diagnostic> {
         overlay: args.overlay,
     };
     let report = nex_diagnose::check_file(&args.file, &options)?;
-    let text = match args.format {
+    let text = match common.format {
         Format::Text => render::check(&report, args.quiet),
         Format::Json => output::in_json(&report)?,
     };

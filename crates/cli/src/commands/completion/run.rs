@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use nex_contract::Document;
 use nex_file::whole;
 use nex_text::shell_word;
+use serde_json::json;
 
 use super::args::CompletionArgs;
+use crate::args::common::CommonArgs;
+use crate::args::format::Format;
 use crate::cli::Cli;
 use crate::codes::{ENVIRONMENT, OUTPUT};
 use crate::diagnostic::Diagnostic;
@@ -17,11 +21,19 @@ use crate::output;
 ///
 /// # Errors
 /// When it cannot be written, or the shell has no place for it.
-pub fn run(args: &CompletionArgs) -> Result<(), Diagnostic> {
+pub fn run(args: &CompletionArgs, common: &CommonArgs) -> Result<(), Diagnostic> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "nex", &mut script);
+    let is_json = common.format == Format::Json;
+    let schema_version = Document::Completion.schema_version();
+    let shell = args.shell.to_string();
     if !args.install {
-        return output::print("the script", &String::from_utf8_lossy(&script));
+        let script = String::from_utf8_lossy(&script);
+        let text = match is_json {
+            true => output::in_json(&json!({ "schemaVersion": schema_version, "shell": shell, "script": script }))?,
+            false => script.into_owned(),
+        };
+        return output::print("the script", &text);
     }
     let place = place(args.shell, |name| std::env::var_os(name).map(PathBuf::from))?;
     whole::write(&place.file, &script).map_err(|error| {
@@ -29,7 +41,15 @@ pub fn run(args: &CompletionArgs) -> Result<(), Diagnostic> {
             .caused(&error)
             .hinting("print the script without --install, and put it elsewhere")
     })?;
-    output::print("where the script is", &format!("{}\n{}\n", place.file.display(), place.then))
+    let file = place.file.display().to_string();
+    let text = match is_json {
+        true => output::in_json(
+            &json!({ "schemaVersion": schema_version, "shell": shell, "file": file, "then": place.then }),
+        )?,
+        false if common.quiet => format!("{file}\n"),
+        false => format!("{file}\n{}\n", place.then),
+    };
+    output::print("where the script is", &text)
 }
 
 /// Where a shell finds a user's script.

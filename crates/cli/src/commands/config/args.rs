@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::args::format::Format;
 use crate::args::guest::{AccelArg, MachineArgs};
 use crate::args::overlay::OverlayDriveArg;
 use crate::args::verity::VerityArg;
@@ -39,10 +38,6 @@ pub struct ConfigArgs {
     /// Who executes the guest's instructions in QEMU; Firecracker has KVM alone.
     #[arg(long, value_enum, default_value_t = AccelArg::Auto)]
     pub accel: AccelArg,
-
-    /// The form of errors. The configuration has its own.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
 
     // Last, for its heading in the help stands over all that follows.
     #[command(flatten)]

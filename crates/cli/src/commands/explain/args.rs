@@ -5,8 +5,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::format::Format;
-
 /// `nex rootfs explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
@@ -15,16 +13,12 @@ pub struct ExplainArgs {
     pub log: OsString,
 
     /// The root filesystem that the guest was given; with it, the answer is better.
-    #[arg(long, value_name = "FILE")]
-    pub image: Option<PathBuf>,
+    #[arg(long, alias = "image", value_name = "FILE")]
+    pub rootfs: Option<PathBuf>,
 
     /// The kernel's command line [default: what the kernel says that it was given].
     #[arg(long, value_name = "WORDS")]
     pub command_line: Option<OsString>,
-
-    /// The form of the report.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
 }
 
 /// What `--help` says behind the flags.
@@ -34,5 +28,5 @@ escapes, carriage returns and a VMM's own words in it: what Firecracker writes t
 
 Examples:
   nex rootfs explain console.log
-  nex rootfs explain console.log --image rootfs.ext4
+  nex rootfs explain console.log --rootfs rootfs.ext4
   firecracker --config-file vm.json | nex rootfs explain -";

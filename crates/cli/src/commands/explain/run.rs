@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::args::ExplainArgs;
 use super::render;
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::codes::INPUT;
 use crate::diagnostic::Diagnostic;
@@ -35,9 +36,9 @@ struct Report {
 ///
 /// # Errors
 /// When the log or the image cannot be read.
-pub fn run(args: &ExplainArgs) -> Result<(), Diagnostic> {
+pub fn run(args: &ExplainArgs, common: &CommonArgs) -> Result<(), Diagnostic> {
     let console = read(args)?;
-    let (image, unread_image) = match args.image.as_deref().map(open).transpose()? {
+    let (image, unread_image) = match args.rootfs.as_deref().map(open).transpose()? {
         Some(Ok(image)) => (Some(image), None),
         // The log may be that of this very damage.
         Some(Err(damage)) => (None, Some(nex_fault::whole(&damage))),
@@ -45,7 +46,7 @@ pub fn run(args: &ExplainArgs) -> Result<(), Diagnostic> {
     };
     let command_line = args.command_line.as_ref().map(|words| words.as_bytes());
     let explanation = explain(&console, &Known { image: image.as_ref(), command_line, end: None });
-    let text = match args.format {
+    let text = match common.format {
         Format::Text => render::explanation(&explanation, unread_image.as_deref()),
         Format::Json => {
             output::in_json(&Report { schema_version: Document::Explain.schema_version(), explanation, unread_image })?

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use nex_rootfs::NewSize;
 
-use crate::args::format::Format;
 use crate::args::size;
 
 /// `nex rootfs grow`.
@@ -18,10 +17,6 @@ pub struct GrowArgs {
     /// The new size: bytes, or with a unit (1GiB, 1G); with + in front, what is added.
     #[arg(value_name = "SIZE", value_parser = new_size)]
     pub size: NewSize,
-
-    /// The form of the report.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
 }
 
 fn new_size(text: &str) -> Result<NewSize, String> {

@@ -4,6 +4,7 @@ use nex_rootfs::GrowOptions;
 
 use super::args::GrowArgs;
 use super::render;
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
 use crate::output;
@@ -12,9 +13,9 @@ use crate::output;
 ///
 /// # Errors
 /// When it stays as it was.
-pub fn run(args: &GrowArgs) -> Result<(), Diagnostic> {
+pub fn run(args: &GrowArgs, common: &CommonArgs) -> Result<(), Diagnostic> {
     let report = nex_rootfs::grow(&GrowOptions { file: args.file.clone(), size: args.size })?;
-    let text = match args.format {
+    let text = match common.format {
         Format::Text => render::grow(&report),
         Format::Json => output::in_json(&report)?,
     };

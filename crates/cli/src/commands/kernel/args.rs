@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use nex_kernel::Architecture;
 
-use crate::args::format::Format;
 use crate::args::guest::VmmArg;
 use crate::args::size;
 
@@ -91,10 +90,6 @@ pub enum KernelAction {
 /// What all of them take.
 #[derive(Debug, Args)]
 pub struct KernelView {
-    /// The form of the report.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-
     /// The most bytes that a kernel may have or unpack to.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
     pub max_kernel: u64,

@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use crate::codes::KERNEL_BUILD;
 use crate::diagnostic::Diagnostic;
 use crate::interrupt::{self, Grace, Interrupt, Process};
-use crate::output::tell;
+use crate::output;
 
 /// The script, and the configurations that it looks for. An installed nex has no repository beside it.
 const SCRIPT: &str = include_str!("../../../../../scripts/guest-kernel");
@@ -119,7 +119,7 @@ fn follow(mut child: Child, interrupt: &Interrupt) -> io::Result<Said> {
             let own = line.strip_prefix(SPEAKER);
             match own.and_then(|own| own.strip_prefix(FAILURE)) {
                 Some(why) => failure = Some(why.to_owned()),
-                None => tell(own.map_or_else(|| line.clone(), |own| format!("kernel: {own}"))),
+                None => output::progress(own.map_or_else(|| line.clone(), |own| format!("kernel: {own}"))),
             }
         }
         let mut printed = String::new();

@@ -9,7 +9,7 @@ use nex_kernel::store::{self, BOOT, Origin, Wanted};
 use super::run::launcher;
 use crate::args::guest::{MachineArgs, VmmArg};
 use crate::diagnostic::Diagnostic;
-use crate::output::tell;
+use crate::output;
 
 /// The kernel that was named; else the newest one that fits this root filesystem, which a message names.
 ///
@@ -32,7 +32,7 @@ pub fn kernel(args: &MachineArgs, vmm: VmmArg, root: &Path, command: &str) -> Re
         Origin::Installed => "the newest installed one that fits",
         Origin::Distribution => "the distribution's; 'nex kernel build' makes one that starts sooner",
     };
-    tell(format_args!("{command}: kernel {} ({origin})", found.path.display()));
+    output::progress(format_args!("{command}: kernel {} ({origin})", found.path.display()));
     Ok(found.path)
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::args::{KernelAction, KernelCommand};
 use super::{build, render};
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::args::guest::VmmArg;
 use crate::codes::INTERRUPTED;
@@ -27,9 +28,9 @@ const UNKNOWN: u8 = 3;
 ///
 /// # Errors
 /// When that fails.
-pub fn run(args: &KernelCommand, process: &Process) -> Result<End, Diagnostic> {
+pub fn run(args: &KernelCommand, common: &CommonArgs, process: &Process) -> Result<End, Diagnostic> {
     let view = args.action.view();
-    let is_json = view.format == Format::Json;
+    let is_json = common.format == Format::Json;
     let most = view.max_kernel;
     let mut end = End::DONE;
     let text = match &args.action {

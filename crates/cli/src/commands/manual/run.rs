@@ -5,10 +5,14 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
+use nex_contract::Document;
 use nex_file::whole;
 use roff::{Roff, bold, roman};
+use serde_json::json;
 
 use super::args::ManualArgs;
+use crate::args::common::CommonArgs;
+use crate::args::format::Format;
 use crate::cli::Cli;
 use crate::cli::documentation::{Form, documented};
 use crate::codes::OUTPUT;
@@ -18,40 +22,52 @@ use crate::output;
 /// The section of commands.
 const SECTION: &str = "1";
 
+/// That of the report.
+const VERSION: u32 = Document::Manual.schema_version();
+
 /// Prints a page, or writes them all.
 ///
 /// # Errors
 /// When there is no such command, or the pages cannot be written.
-pub fn run(args: &ManualArgs) -> Result<(), Diagnostic> {
+pub fn run(args: &ManualArgs, common: &CommonArgs) -> Result<(), Diagnostic> {
     // 'nex help' has no page: its help is what it says.
     let nex = documented(Cli::command().disable_help_subcommand(true), Form::Long);
     match (&args.dir, args.command.as_deref()) {
-        (Some(directory), _) => write_all(&nex, directory),
-        (None, None) => print(&nex, &nex),
+        (Some(directory), _) => write_all(&nex, directory, common.format),
+        (None, None) => print(&nex, &nex, common.format),
         (None, Some(name)) => {
             let command = find(&nex, name).ok_or_else(|| {
                 Diagnostic::usage(format!("there is no command '{}'; see nex --help", nex_text::short_name(name)))
             })?;
-            print(&nex, command)
+            print(&nex, command, common.format)
         }
     }
 }
 
-fn print(nex: &Command, command: &Command) -> Result<(), Diagnostic> {
+fn print(nex: &Command, command: &Command, format: Format) -> Result<(), Diagnostic> {
     let page = page(nex, command).map_err(Diagnostic::system)?;
-    output::print("the manual page", &String::from_utf8_lossy(&page))
+    let (name, page) = (page_name(command), String::from_utf8_lossy(&page));
+    let text = match format {
+        Format::Text => page.into_owned(),
+        Format::Json => output::in_json(&json!({ "schemaVersion": VERSION, "name": name, "page": page }))?,
+    };
+    output::print("the manual page", &text)
 }
 
-fn write_all(nex: &Command, directory: &Path) -> Result<(), Diagnostic> {
-    let mut names = String::new();
+fn write_all(nex: &Command, directory: &Path, format: Format) -> Result<(), Diagnostic> {
+    let mut names = Vec::new();
     for command in all(nex) {
         let path = directory.join(format!("{}.{SECTION}", page_name(command)));
         page(nex, command).and_then(|page| whole::write(&path, &page)).map_err(|error| {
             Diagnostic::new(OUTPUT, format!("cannot write the page '{}'", path.display())).caused(&error)
         })?;
-        names.push_str(&format!("{}\n", path.display()));
+        names.push(path.display().to_string());
     }
-    output::print("the names of the pages", &names)
+    let text = match format {
+        Format::Text => names.iter().map(|name| format!("{name}\n")).collect(),
+        Format::Json => output::in_json(&json!({ "schemaVersion": VERSION, "pages": names }))?,
+    };
+    output::print("the names of the pages", &text)
 }
 
 /// A command and all below it.

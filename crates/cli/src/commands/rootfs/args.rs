@@ -16,7 +16,6 @@ use nex_image::Platform;
 use script::ScriptArgs;
 
 use crate::args::cache::CacheArgs;
-use crate::args::format::Format;
 use crate::args::registry::RegistryArgs;
 use crate::args::size;
 
@@ -86,14 +85,6 @@ pub struct RootfsArgs {
     /// It has a #! line.
     #[arg(long, value_name = "FILE")]
     pub boot_script: Option<PathBuf>,
-
-    /// The form of the report.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-
-    /// Show no progress.
-    #[arg(short, long)]
-    pub quiet: bool,
 
     /// Use no network.
     #[arg(long)]

@@ -22,6 +22,7 @@ use super::args::limits::LimitArgs;
 use super::args::script::CleanArg;
 use super::args::{RootfsArgs, SizeArg};
 use super::{progress, render};
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::args::size;
 use crate::codes::{INPUT, OUTPUT};
@@ -47,18 +48,18 @@ const MAX_RESOLV_CONF: u64 = 64 << 10;
 ///
 /// # Errors
 /// When there is no root filesystem to report.
-pub fn run(args: &RootfsArgs, process: &Process) -> Result<(), Diagnostic> {
+pub fn run(args: &RootfsArgs, common: &CommonArgs, process: &Process) -> Result<(), Diagnostic> {
     if args.script.clean == CleanArg::Help {
         return output::print("the groups of --clean", &script::clean_help());
     }
     let interruptible = CleanUp::when_interrupted(process).map_err(Diagnostic::system)?;
     let (cancel, workspace) = (interruptible.cancel.clone(), process.workspace.clone());
     let options = Options { cancel, workspace, ..options(args)? };
-    let events = progress::choose(args.quiet);
+    let events = progress::choose(common.quiet);
     if args.script.shell {
         let network = options.script.as_ref().map(|script| script.sandbox.world.network);
         if let Some(note) = network.and_then(nex_rootfs::network_note) {
-            tell(format_args!("note: {note}"));
+            output::note(note);
         }
         nex_rootfs::open_shell(&options, &events, &process.terminal)?;
         tell("the shell has ended; nothing was written");
@@ -73,7 +74,7 @@ pub fn run(args: &RootfsArgs, process: &Process) -> Result<(), Diagnostic> {
         _ => error.into(),
     })?;
     drop(interruptible);
-    print(&report, args.format, &options.output)
+    print(&report, common.format, &options.output)
 }
 
 fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {

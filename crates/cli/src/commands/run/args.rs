@@ -84,11 +84,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub console: bool,
 
-    /// Say who runs the guest, and what else it says, on standard error.
-    #[arg(short, long)]
-    pub verbose: bool,
-
-    /// The form of the report, standard error's last line.
+    /// The form of the report, on standard error.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 

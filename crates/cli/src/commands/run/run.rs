@@ -12,6 +12,7 @@ use signal_hook::consts::SIGINT;
 use super::args::RunArgs;
 use super::render;
 use super::unread_input::UnreadInput;
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::commands::{config, explain, kernel};
 use crate::console::Console;
@@ -31,7 +32,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When there is no guest, or it cannot be followed.
-pub fn run(args: &RunArgs, process: &Process) -> Result<End, Diagnostic> {
+pub fn run(args: &RunArgs, common: &CommonArgs, process: &Process) -> Result<End, Diagnostic> {
     let failed = |diagnostic: Diagnostic| diagnostic.with_exit_code(nex_run::FAILED);
     let mut options = options(args, process).map_err(failed)?;
     if args.guest.print_vm_config {
@@ -48,6 +49,7 @@ pub fn run(args: &RunArgs, process: &Process) -> Result<End, Diagnostic> {
     let mut stop = UserStop(interrupt.map_err(|error| failed(Diagnostic::system(error)))?);
     let mut user = Terminal {
         args,
+        is_verbose: common.verbose > 0,
         out: BufWriter::new(raw_output()),
         err: BufWriter::new(StandardError),
         console: Console::to_look_at(),
@@ -58,7 +60,7 @@ pub fn run(args: &RunArgs, process: &Process) -> Result<End, Diagnostic> {
     user.console.finish();
     user.warnings.give(&report.vmm);
     user.input.warn();
-    words(&report, args).iter().for_each(tell);
+    words(&report, args, common).iter().for_each(tell);
     if args.format == Format::Json {
         tell_lines(&output::in_json(&report).map_err(failed)?);
     }
@@ -113,7 +115,7 @@ fn text(argument: &OsString) -> Result<String, Diagnostic> {
 }
 
 /// What went wrong, and, where that is asked for, what went well.
-fn words(report: &Report, args: &RunArgs) -> Vec<String> {
+fn words(report: &Report, args: &RunArgs, common: &CommonArgs) -> Vec<String> {
     let mut words = Vec::new();
     if !report.console.is_empty() && !args.console {
         words.push("the console's last lines (--console shows all of it):".to_owned());
@@ -130,7 +132,7 @@ fn words(report: &Report, args: &RunArgs) -> Vec<String> {
              of order, as when the guest shows those of another boot"
         ));
     }
-    if args.verbose {
+    if common.verbose > 0 {
         let agent = report.agent_failures.iter().chain(&report.agent_notes);
         words.extend(agent.map(|text| format!("run: the agent: {text}")));
         words.push(format!("run: {}", render::run(report)));
@@ -144,6 +146,7 @@ fn words(report: &Report, args: &RunArgs) -> Vec<String> {
 /// The user's terminal, or whatever is in its place.
 struct Terminal<'a> {
     args: &'a RunArgs,
+    is_verbose: bool,
     out: BufWriter<StdoutLock<'static>>,
     err: BufWriter<StandardError>,
     console: Console,
@@ -153,7 +156,7 @@ struct Terminal<'a> {
 
 impl User for Terminal<'_> {
     fn started(&mut self, vmm: &VmmReport) {
-        if self.args.verbose {
+        if self.is_verbose {
             tell(format_args!("run: {} ({})", vmm.name, vmm.why));
         }
         self.warnings.give(vmm);

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use nex_contract::AGENT;
 
-use crate::args::format::Format;
-
 /// `nex rootfs set-agent`.
 #[derive(Debug, Args)]
 pub struct SetAgentArgs {
@@ -17,10 +15,6 @@ pub struct SetAgentArgs {
     /// The new agent: a program for the guest.
     #[arg(value_name = "AGENT")]
     pub agent: PathBuf,
-
-    /// The form of the report.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
 }
 
 /// What `--help` says behind the flags.

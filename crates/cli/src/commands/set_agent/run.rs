@@ -4,6 +4,7 @@ use nex_rootfs::SetAgentOptions;
 
 use super::args::SetAgentArgs;
 use super::render;
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
 use crate::environment::source_date_epoch;
@@ -13,11 +14,11 @@ use crate::output;
 ///
 /// # Errors
 /// When the agent stays as it was.
-pub fn run(args: &SetAgentArgs) -> Result<(), Diagnostic> {
+pub fn run(args: &SetAgentArgs, common: &CommonArgs) -> Result<(), Diagnostic> {
     let options =
         SetAgentOptions { file: args.file.clone(), agent: args.agent.clone(), source_date_epoch: source_date_epoch()? };
     let report = nex_rootfs::set_agent(&options)?;
-    let text = match args.format {
+    let text = match common.format {
         Format::Text => render::set_agent(&report),
         Format::Json => output::in_json(&report)?,
     };

@@ -4,6 +4,7 @@ use nex_contract::Document;
 use serde::Serialize;
 
 use super::args::VersionArgs;
+use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
 use crate::output;
@@ -31,9 +32,9 @@ const VERSION: Version = Version {
 ///
 /// # Errors
 /// When standard output is full, or nobody reads it any more.
-pub fn run(args: &VersionArgs) -> Result<(), Diagnostic> {
+pub fn run(_: &VersionArgs, common: &CommonArgs) -> Result<(), Diagnostic> {
     let Version { version, commit, target, .. } = VERSION;
-    let text = match args.format {
+    let text = match common.format {
         Format::Text => {
             format!("nex {version}\ncommit      {}\ntarget      {target}\n", commit.unwrap_or("unknown"))
         }

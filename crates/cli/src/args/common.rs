@@ -1,0 +1,40 @@
+//! The flags that every command has.
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::format::Format;
+
+/// What every command has.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = "Reports and messages")]
+pub struct CommonArgs {
+    /// The form of the report.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Show no progress and no notes.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Say more on standard error; may be given several times.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+
+    /// When messages and the help have colours.
+    ///
+    /// NO_COLOR in the environment counts with auto.
+    #[arg(long, global = true, value_enum, default_value_t = ColorArg::Auto)]
+    pub color: ColorArg,
+}
+
+/// The value of `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
