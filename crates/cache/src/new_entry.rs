@@ -36,6 +36,11 @@ impl NewEntry {
         })
     }
 
+    /// Its shelf and its key, as a trace calls it.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.shelf.name(), self.key.as_str())
+    }
+
     /// Makes a file in it, open for reading and writing.
     ///
     /// # Errors

@@ -77,6 +77,13 @@ impl Cache {
 
     /// The entry with this key. One that is damaged is removed.
     pub fn get(&self, shelf: Shelf, key: &Key) -> Option<Entry> {
+        let entry = self.find(shelf, key);
+        let found = if entry.is_some() { "taken from the cache" } else { "not in the cache" };
+        tracing::info!(target: "cache", "{}/{}: {found}", shelf.name(), key.as_str());
+        entry
+    }
+
+    fn find(&self, shelf: Shelf, key: &Key) -> Option<Entry> {
         if !self.doubt().allows(shelf, key) {
             return None;
         }
@@ -139,12 +146,14 @@ impl Cache {
     /// Begins an entry of about so many bytes; `None` when there is no room for it or the cache cannot be written to, which
     /// is noted.
     pub fn begin(&self, shelf: Shelf, key: &Key, about: &str, bytes: u64) -> Option<NewEntry> {
+        tracing::debug!(target: "cache", "{}/{}: a new entry of about {bytes} bytes begins", shelf.name(), key.as_str());
         let begun = self.check_room(bytes).and_then(|()| NewEntry::create(&self.0.shelves, shelf, key, about));
         begun.map_err(|error| self.not_stored(&error)).ok()
     }
 
     /// Publishes an entry; one that cannot be is noted.
     pub fn publish(&self, entry: NewEntry) {
+        tracing::info!(target: "cache", "{}: put into the cache", entry.name());
         match entry.publish() {
             Ok(()) => self.0.has_grown.store(true, Ordering::Relaxed),
             Err(error) => self.not_stored(&error),
@@ -173,6 +182,7 @@ impl Cache {
 
     /// Tells the user something, once.
     pub fn note(&self, note: String) {
+        tracing::info!(target: "cache", "{note}");
         let mut notes = self.0.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if !notes.contains(&note) {
             notes.push(note);

@@ -15,6 +15,7 @@ mod json;
 mod lines;
 mod output;
 mod own_agent;
+mod trace;
 mod warnings;
 
 use std::ffi::OsString;
@@ -59,8 +60,10 @@ fn nex(process: &Process) -> End {
         }
         Err(error) => return explain_usage(error, &arguments),
     };
-    let result =
-        interrupt::survive_file_size_limits().map_err(Diagnostic::system).and_then(|()| commands::run(&cli, process));
+    let result = interrupt::survive_file_size_limits()
+        .map_err(Diagnostic::system)
+        .and_then(|()| trace::begin(cli.common.verbose))
+        .and_then(|()| commands::run(&cli, process));
     result.unwrap_or_else(|diagnostic| {
         report(&diagnostic, &cli);
         diagnostic.end()

@@ -7,7 +7,9 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use indicatif::MultiProgress;
 use rustix::termios::{OutputModes, tcgetattr};
 use serde::Serialize;
 
@@ -72,8 +74,24 @@ pub fn write_error(text: &str) -> io::Result<()> {
     let mut lines = StandardError;
     let start = if IS_IN_LINE.load(Ordering::Relaxed) { "\n" } else { "" };
     let (text, end) = (painted(nex_text::lines(text.strip_suffix('\n').unwrap_or(text))), line_end());
-    write!(lines, "{}{end}", format!("{start}{text}").replace('\n', end))
+    let text = format!("{start}{text}{END}").replace('\n', end);
+    match SCREEN.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        // The bars stand below all that is written.
+        Some(bars) => bars.suspend(|| lines.write_all(text.as_bytes())),
+        None => lines.write_all(text.as_bytes()),
+    }
 }
+
+/// What ends a text.
+const END: &str = "\n";
+
+/// Keeps messages out of the lines of these bars from now on.
+pub fn share_screen(bars: &MultiProgress) {
+    *SCREEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bars.clone());
+}
+
+/// The bars of progress on standard error.
+static SCREEN: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
 /// What ends a line on standard error. A terminal that is lent to a guest does not go back to the first column by itself.
 fn line_end() -> &'static str {

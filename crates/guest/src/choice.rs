@@ -87,6 +87,18 @@ impl Choice {
     /// # Errors
     /// When there is no VMM for it, or KVM is asked for and does not work.
     pub fn make(options: &VmmOptions, kernel: &GuestKernel) -> Result<Self, Error> {
+        let choice = Self::choose(options, kernel)?;
+        choice.trace();
+        Ok(choice)
+    }
+
+    /// Says who it is, to who follows what nex decides.
+    fn trace(&self) {
+        let (vmm, accelerator, why) = (self.vmm.name(), self.accelerator, &self.why);
+        tracing::info!(target: "vmm", "{vmm} runs the guest, by {accelerator}: {why}");
+    }
+
+    fn choose(options: &VmmOptions, kernel: &GuestKernel) -> Result<Self, Error> {
         let kvm = Kvm::new(options.cache.as_deref());
         let architecture = kernel.architecture;
         let is_emulated = options.accelerator == Some(Accelerator::Emulation);
@@ -182,6 +194,7 @@ impl Choice {
         self.vmm = Box::new(Qemu::find(architecture, Accelerator::Emulation)?);
         self.kind = VmmKind::Qemu;
         (self.accelerator, self.why, self.is_trial) = (Accelerator::Emulation, format!("no KVM: {why}"), false);
+        self.trace();
         Ok(())
     }
 }

@@ -29,6 +29,7 @@ mod retry;
 mod security;
 mod special_purpose;
 mod tls;
+mod trace;
 
 pub use ureq::http;
 

@@ -18,7 +18,11 @@ pub struct CommonArgs {
     pub quiet: bool,
 
     /// Say more on standard error; may be given several times.
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    ///
+    /// Once: what registries are asked, what is taken from the cache and put into it, and who runs a guest and why. Twice:
+    /// redirects, attempts and more of that. Each line has a time, and none has a password, a token or a query. NEX_LOG
+    /// chooses by kinds: NEX_LOG=registry=debug,cache=info.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
     /// When messages and the help have colours.

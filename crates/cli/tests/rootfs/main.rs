@@ -32,6 +32,7 @@ mod slow;
 mod sparse;
 mod sparse_forms;
 mod tars_of_others;
+mod traces;
 mod type_changes;
 mod verity;
 mod words;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ureq::http::header::{self, HeaderValue};
 use ureq::http::{Method, Request as Message, Response, StatusCode, Uri};
@@ -21,6 +22,7 @@ use super::patience::{Budget, Timeouts};
 use super::request::{Origin, Redirects, Request};
 use super::security::Security;
 use super::tls;
+use super::trace::{self, Authorized};
 
 /// Redirects that are followed at most.
 const MAX_REDIRECTS: usize = 5;
@@ -77,7 +79,10 @@ impl Transport {
         let (mut origin, mut home_reach) = (request.origin, None);
         for _ in 0..=MAX_REDIRECTS {
             check_encryption(&uri, origin, &request.body)?;
-            let response = self.send_once(&line, &uri, request, origin, budget)?;
+            let start = Instant::now();
+            let response = self.send_once(&line, &uri, request, origin, budget);
+            trace::exchange(&request.method, &uri, &response, start.elapsed());
+            let response = response?;
             let home_reach = *home_reach.get_or_insert_with(|| line.reached(&uri));
             if !is_redirect(response.status()) || request.redirects == Redirects::Returned {
                 return Ok(Answer::new(response, line, uri, budget).from(origin, home_reach));
@@ -90,6 +95,7 @@ impl Transport {
             if next.leaves(&uri) {
                 line.fence().set(Limit::Within(next.innermost()));
             }
+            trace::redirect(&uri, next.uri());
             origin = next.origin();
             uri = next.uri().clone();
         }
@@ -112,7 +118,10 @@ impl Transport {
         // Blobs are compressed already, and their digests are those of the bytes as they are stored.
         message = message.header(header::ACCEPT_ENCODING, "identity");
         let as_guest = request.guest.filter(|_| !is_own).and_then(|guest| guest.for_address(uri));
-        if let Some(authorization) = request.authorization.filter(|_| is_own).or(as_guest) {
+        let authorization = request.authorization.filter(|_| is_own).or(as_guest);
+        let authorized = if authorization.is_some() { Authorized::Yes } else { Authorized::No };
+        trace::request(&request.method, uri, origin, authorized);
+        if let Some(authorization) = authorization {
             message = message.header(header::AUTHORIZATION, authorization);
         }
         if request.body.length() > EXPECT_ABOVE {

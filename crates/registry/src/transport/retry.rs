@@ -84,6 +84,8 @@ impl Attempts {
         self.made += 1;
         match self.next_wait(retry) {
             Some(wait) => {
+                let (made, seconds) = (self.made, wait.as_secs_f64());
+                tracing::info!(target: "registry", "attempt {made} failed; the next one is in {seconds:.1} s");
                 thread::sleep(wait);
                 true
             }

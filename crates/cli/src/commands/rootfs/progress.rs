@@ -11,7 +11,7 @@ use nex_rootfs::Events;
 use nex_text::{human, printable, short_name};
 
 use crate::diagnostic::Diagnostic;
-use crate::output::{is_error_terminal, tell, tell_lines};
+use crate::output::{is_error_terminal, share_screen, tell, tell_lines};
 
 const BAR: &str = "{prefix:<9} [{bar:30}] {bytes:>11} of {total_bytes:<11} {binary_bytes_per_sec}";
 const BAR_OF_UNKNOWN_LENGTH: &str = "{prefix:<9} {spinner} {bytes:>11} {binary_bytes_per_sec}";
@@ -24,7 +24,9 @@ pub fn choose(quiet: bool) -> Arc<dyn Events> {
     if quiet {
         Arc::new(NoProgress)
     } else if is_error_terminal() {
-        Arc::new(Bars::default())
+        let bars = Bars::default();
+        share_screen(&bars.all);
+        Arc::new(bars)
     } else {
         Arc::new(Lines::default())
     }
