@@ -1,7 +1,7 @@
 //! Reads any ext4 file system that Linux can have on a disk, without a mount and without trust.
 //!
 //! Whatever the bytes are, reading them ends with a result or an error: every number is checked before it is used, and a
-//! [`Budget`] bounds the work. Nothing is kept in memory but the places of the inode tables, and of what a journal holds, so a
+//! [`Budget`] bounds the work. Nothing is kept in memory but the places of the bitmaps and inode tables, and of what a journal holds, so a
 //! file system may change between two questions.
 //!
 //! The rules are those of the kernel (`fs/ext4`), by whose names they are called here, and of its documentation ("ext4 Data
@@ -20,10 +20,12 @@ mod groups;
 mod htree;
 mod inline;
 mod inode;
+mod mount;
 mod path;
 mod replay;
 mod superblock;
 mod xattr;
+mod zones;
 
 pub use budget::Budget;
 pub use directory::DirEntry;

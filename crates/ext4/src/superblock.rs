@@ -89,8 +89,10 @@ pub(crate) mod unused {
     pub const ERRORS_AND_QUOTA: usize = 0x248 - 0x198;
     /// From `s_encrypt_algos` to `s_prj_quota_inum`.
     pub const ENCRYPTION: usize = 0x270 - 0x254;
-    /// From `s_first_error_time_hi` to `s_reserved`.
-    pub const RESERVED: usize = 0x3FC - 0x278;
+    /// From `s_first_error_time_hi` to `s_last_error_errcode`.
+    pub const ERROR_DETAILS: usize = 0x27C - 0x278;
+    /// From `s_encoding_flags` to `s_reserved`.
+    pub const RESERVED: usize = 0x3FC - 0x27E;
 }
 
 /// The fields of `struct ext4_super_block` in the order of the disk; those kept in halves stand where their low half is.
@@ -172,6 +174,9 @@ pub(crate) struct Superblock {
     pub encryption: [u8; unused::ENCRYPTION],
     /// What checksums start from where the feature `metadata_csum_seed` is.
     pub checksum_seed: u32,
+    pub error_details: [u8; unused::ERROR_DETAILS],
+    /// Whose names in any case are equal, where the feature `casefold` is.
+    pub encoding: u16,
     pub rest: [u8; unused::RESERVED],
 }
 
@@ -204,7 +209,7 @@ impl Superblock {
         self.identity(fields);
         self.journal(fields);
         self.upper_halves(fields);
-        fields.bytes(&mut self.rest).u32(checksum);
+        fields.bytes(&mut self.error_details).u16(&mut self.encoding).bytes(&mut self.rest).u32(checksum);
     }
 
     fn counts(&mut self, fields: &mut impl Fields) {
@@ -364,6 +369,8 @@ impl Superblock {
             backup_groups: [0; 2],
             encryption: [0; unused::ENCRYPTION],
             checksum_seed: 0,
+            error_details: [0; unused::ERROR_DETAILS],
+            encoding: 0,
             rest: [0; unused::RESERVED],
         }
     }

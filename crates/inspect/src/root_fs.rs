@@ -77,6 +77,14 @@ impl RootFs {
         self.has_verity
     }
 
+    /// Checks what a kernel checks before it mounts the file system, beyond what is needed to read it.
+    ///
+    /// # Errors
+    /// When a kernel refuses to mount it, or the file alone does not tell ([`RootFsError::Unsupported`]).
+    pub fn check_mount(&self) -> Result<(), RootFsError> {
+        Ok(self.reader.check_mount()?)
+    }
+
     /// Hands over the first error that a look at the root filesystem met since it was last asked for.
     pub fn take_trouble(&self) -> Option<RootFsError> {
         self.trouble.take().map(RootFsError::from)

@@ -88,7 +88,8 @@ fn a_file_that_a_command_works_on_is_its_first_word() {
         }
     }
     found.sort();
-    assert_eq!(found, ["kernel add", "kernel check", "rootfs boot", "rootfs check", "rootfs grow", "rootfs set-agent"]);
+    let working = ["boot", "check", "config", "grow", "set-agent"].map(|command| format!("rootfs {command}"));
+    assert_eq!(found, [&["kernel add".to_owned(), "kernel check".to_owned()], &working[..]].concat());
     let run = called().into_iter().find(|(path, _)| *path == ["run"]).map(|(_, run)| run);
     let run = run.map(|run| run.get_positionals().map(|word| word.get_id().to_string()).collect::<Vec<_>>());
     assert_eq!(run, Some(vec!["binary".into(), "args".into()]));

@@ -86,6 +86,7 @@ impl<S: ReadAt> Reader<S> {
         }
         let blocks = directory.size / self.superblock.block_size;
         let mut shown = Shown::default();
+        let mut left = directory.allocated / self.superblock.block_size;
         let mut logical = 0;
         while logical < blocks {
             let run = self.run(directory, logical)?;
@@ -97,6 +98,9 @@ impl<S: ReadAt> Reader<S> {
                 let number = directory.number;
                 return Err(Error::damaged(format!("the directory of inode {number} has one block in two places")));
             }
+            // Blocks that the map names again and again make a directory without an end.
+            let used = run.start.map_or(0, |_| length);
+            left = left.checked_sub(used).ok_or_else(|| more_than_allocated(directory))?;
             // The kernel passes over holes.
             for offset in run.start.map_or(0..0, |_| 0..length) {
                 let block = self.block(run.start.unwrap_or_default() + offset)?;
@@ -191,6 +195,13 @@ impl Shown {
         }
         true
     }
+}
+
+fn more_than_allocated(directory: &Inode) -> Error {
+    Error::damaged(format!(
+        "the directory of inode {} has more blocks than were given to it (i_blocks)",
+        directory.number
+    ))
 }
 
 fn wrong_block(directory: &Inode) -> Error {

@@ -1,5 +1,6 @@
 //! The extent tree of an inode: from the root to the extent that holds a block, at most five levels down.
 
+use crate::content::Extent;
 use crate::csum;
 use crate::extent::{self, Records};
 use crate::read_at::ReadAt;
@@ -60,6 +61,9 @@ impl<S: ReadAt> Reader<S> {
 
     /// The run in a leaf that describes the blocks up to `end`; `None` when the leaf makes no sense.
     fn run_in_leaf(&self, extents: &[extent::MappedExtent], logical: u64, end: u64) -> Option<Run> {
+        if !is_disjoint(extents) {
+            return None;
+        }
         let mut next = 0;
         let mut found = None;
         for mapped in extents {
@@ -81,4 +85,12 @@ impl<S: ReadAt> Reader<S> {
         }
         Some(found.unwrap_or(Run { start: None, length: end - logical }))
     }
+}
+
+/// Whether no block belongs to two places of the file.
+fn is_disjoint(extents: &[extent::MappedExtent]) -> bool {
+    let end = |extent: &Extent| extent.physical.saturating_add(extent.length.into());
+    let mut places: Vec<_> = extents.iter().map(|mapped| (mapped.extent.physical, end(&mapped.extent))).collect();
+    places.sort_unstable();
+    places.is_sorted_by(|(_, end), (start, _)| end <= start)
 }

@@ -12,6 +12,10 @@ use super::{Error, Reader, Superblock};
 pub(super) struct Group {
     /// `bg_inode_table`.
     pub inode_table: u64,
+    /// `bg_block_bitmap`.
+    pub block_bitmap: u64,
+    /// `bg_inode_bitmap`.
+    pub inode_bitmap: u64,
 }
 
 impl<S: ReadAt> Reader<S> {
@@ -58,11 +62,12 @@ impl<S: ReadAt> Reader<S> {
         if descriptor.inode_table == 0 || end.is_none_or(|end| end > self.superblock.blocks) {
             return Err(Error::damaged(format!("group {group}'s descriptor makes no sense")));
         }
-        Ok(Group { inode_table: descriptor.inode_table })
+        let GroupDescriptor { inode_table, block_bitmap, inode_bitmap, .. } = descriptor;
+        Ok(Group { inode_table, block_bitmap, inode_bitmap })
     }
 
     /// Blocks of a group's inode table.
-    fn table_blocks(&self) -> u64 {
+    pub(super) fn table_blocks(&self) -> u64 {
         let bytes = u64::from(self.superblock.inodes_per_group) * u64::from(self.superblock.inode_size);
         bytes.div_ceil(self.superblock.block_size)
     }

@@ -33,6 +33,7 @@ fn judge(options: &[&str], wishes: Wishes, prepare: impl Fn(&Path)) {
     let found = read_all(&reader).unwrap_or_else(|error| panic!("{options:?}: {error}"));
     manifest::equal(&expected, &found).unwrap_or_else(|error| panic!("{options:?}: {error}"));
     assert!(reader.doubts().is_empty());
+    reader.check_mount().unwrap_or_else(|error| panic!("{options:?}: {error}"));
     // Names are found by the index as well as they are listed.
     for path in expected.keys() {
         assert!(reader.lstat(path).unwrap().is_some(), "{options:?}: /{}", path.escape_ascii());

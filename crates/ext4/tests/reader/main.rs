@@ -5,6 +5,7 @@ mod damage;
 mod forms;
 mod limits;
 mod mke2fs;
+mod mount;
 mod ours;
 mod replay;
 #[path = "../support/mod.rs"]

@@ -54,4 +54,5 @@ fn what_growth_past_the_reserve_made_is_read() {
     let meta_bg = nex_ext4::Feature::of_field(nex_ext4::FeatureSet::Incompat, reader.superblock().incompat);
     assert!(meta_bg.into_iter().any(|feature| feature.name() == Some("meta_bg")), "growth has brought meta_bg");
     manifest::equal(&before, &read_all(&reader).unwrap()).unwrap();
+    reader.check_mount().unwrap();
 }

@@ -120,15 +120,23 @@ fn journal_inode<S: ReadAt>(reader: &Reader<S>) -> Result<Inode, Error> {
     if !superblock.has_compat(compat::HAS_JOURNAL) {
         return Err(Error::damaged("it has needs_recovery, and no journal (has_journal)"));
     }
+    if reader.record.journal_device != 0 && superblock.journal_inode != 0 {
+        return Err(Error::damaged("it has a journal of its own, and one on another device (s_journal_dev)"));
+    }
     if reader.record.journal_device != 0 {
         return Err(Error::unsupported("its journal stands on another device (s_journal_dev)"));
     }
     if superblock.journal_inode == 0 {
         return Err(Error::damaged("its journal has no inode (s_journal_inum)"));
     }
-    let inode = reader.inode(superblock.journal_inode)?;
+    let number = superblock.journal_inode;
+    let none = || Error::damaged(format!("inode {number}, its journal (s_journal_inum), is none"));
+    let inode = reader.inode(number).map_err(|error| match error {
+        Error::Damaged { .. } => none(),
+        error => error,
+    })?;
     if inode.file_type != FileType::Regular || inode.has_flag(ENCRYPT_FL) || inode.has_flag(INLINE_DATA_FL) {
-        return Err(Error::damaged(format!("inode {}, its journal, is none", inode.number)));
+        return Err(none());
     }
     Ok(inode)
 }

@@ -346,7 +346,7 @@ fn journals_that_are_not_replayed() {
     for (request, message) in [
         ("set_super_value journal_dev 0x801", "another device"),
         ("set_super_value journal_inum 0", "s_journal_inum"),
-        ("set_super_value journal_inum 2", "inode 2, its journal, is none"),
+        ("set_super_value journal_inum 2", "inode 2, its journal (s_journal_inum), is none"),
         ("set_super_value feature_compat 0x38", "no journal (has_journal)"),
         ("set_inode_field <8> size 40000", "s_maxlen"),
     ] {
