@@ -232,6 +232,8 @@ fn check_image(
     report: &mut Report,
     findings: &mut Findings,
 ) {
+    // First, as what the budget still has is enough for it.
+    let mount = image.check_mount();
     let config = files.and_then(|files| files.config.as_ref());
     let mut request = InitRequest {
         command_line: options.init.as_deref(),
@@ -247,7 +249,14 @@ fn check_image(
     contract.has_verity = image.has_verity();
     contract.wants_overlay = options.overlay;
     let unread = unread_journal(image.recovery());
-    match image.take_trouble() {
+    let trouble = image.take_trouble();
+    match mount {
+        Ok(()) => {}
+        Err(RootFsError::Unsupported(why)) => findings.leave_out("whether the kernel mounts it", why),
+        // Nothing in it is ever looked at.
+        Err(error) => return report_damage(&whole(&error), image.path(), findings),
+    }
+    match trouble {
         None => {
             findings.found.append(&mut content.found);
             if let Some(why) = unread {

@@ -18,7 +18,7 @@ macro_rules! rules {
 rules! {
     NOT_EXT4: Error "not-ext4" "The file holds no ext4 file system."
     EXT4_CUT_OFF: Error "ext4-cut-off" "The file ends before the file system does; the kernel refuses it."
-    EXT4_DAMAGED: Error "ext4-damaged" "Something of the file system cannot be right; the kernel refuses it or what depends on it."
+    EXT4_DAMAGED: Error "ext4-damaged" "Something of the file system cannot be right; the kernel refuses it, or what depends on it cannot be trusted."
     EXT4_FEATURE: Error "ext4-feature" "No kernel mounts a file system with this feature."
     EXT4_BLOCK_SIZE: Error "ext4-block-size" "The blocks are larger than the guest's pages; most kernels refuse it."
     EXT4_JOURNAL_DIRTY: Warning "ext4-journal-dirty" "The journal has to be replayed: a mount does that, but not of a read-only drive."

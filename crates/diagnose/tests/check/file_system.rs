@@ -235,3 +235,33 @@ fn what_is_full() {
     debugfs(&image, "set_super_value feature_ro_compat 0x146b");
     assert_eq!(ids(&checked(&image)), [""; 0]);
 }
+
+/// The kernel looks at the journal of a clean file system too.
+#[test]
+fn what_no_kernel_mounts() {
+    let tree = Tree::busybox();
+    for request in [
+        "set_inode_field <8> links_count 0",
+        "set_super_value journal_inum 0",
+        "set_super_value inodes_count 77",
+        "set_inode_field <2> blocks 0",
+    ] {
+        let image = tree.image(&[]);
+        debugfs(&image, request);
+        let report = checked(&image);
+        expect(&report, &["ext4-damaged"]);
+        assert_eq!(report.verdict(), Verdict::Failing, "{request}");
+    }
+}
+
+#[test]
+fn a_journal_on_another_device_leaves_the_mount_open() {
+    let tree = Tree::busybox();
+    let image = tree.image(&[]);
+    debugfs(&image, "set_super_value journal_inum 0");
+    debugfs(&image, "set_super_value journal_dev 0x123");
+    let report = checked(&image);
+    assert_eq!(ids(&report), [""; 0]);
+    assert_eq!(report.verdict(), Verdict::Unknown);
+    assert!(report.unchecked[0].why.contains("another device"), "{report:?}");
+}
