@@ -53,6 +53,6 @@ fn next_page(current: &Uri, answer: &Answer) -> Option<Uri> {
     let link = answer.header(LINK)?;
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let is_next = parameters.replace('"', "").to_ascii_lowercase().contains("rel=next");
-    let uri = resolve(current, target.as_bytes()).filter(|uri| same_origin(uri, current))?;
+    let uri = resolve(current, target.as_bytes()).ok().filter(|uri| same_origin(uri, current))?;
     (is_next && uri != *current).then_some(uri)
 }

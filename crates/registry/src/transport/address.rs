@@ -25,12 +25,15 @@ pub(crate) fn parse(text: &str) -> Result<Uri, Error> {
 }
 
 /// The target of a `Location` or `Link` header, which may be relative (RFC 3986, section 5.2). Quotes, spaces and letters beyond
-/// ASCII are encoded, as browsers do it. `None` when it is no address, or one with user information.
-pub(crate) fn resolve(base: &Uri, target: &[u8]) -> Option<Uri> {
+/// ASCII are encoded, as browsers do it.
+///
+/// # Errors
+/// When it is no address that is asked for anything.
+pub(crate) fn resolve(base: &Uri, target: &[u8]) -> Result<Uri, Unfit> {
     let target = percent_encode(target.trim_ascii(), NOT_IN_ADDRESSES).to_string();
     let target = target.split('#').next().unwrap_or_default();
-    let scheme = base.scheme_str()?;
-    let authority = base.authority()?;
+    let scheme = base.scheme_str().ok_or(Unfit::NoAddress)?;
+    let authority = base.authority().ok_or(Unfit::NoAddress)?;
     let text = if has_scheme(target) {
         target.to_owned()
     } else if target.starts_with("//") {
@@ -43,9 +46,21 @@ pub(crate) fn resolve(base: &Uri, target: &[u8]) -> Option<Uri> {
         let directory = base.path().rsplit_once('/').map_or("", |(directory, _)| directory);
         format!("{scheme}://{authority}{directory}/{target}")
     };
-    let uri: Uri = text.parse().ok()?;
-    let has_user = uri.authority()?.as_str().contains('@');
-    (is_http(&uri) && !has_user).then_some(uri)
+    let uri: Uri = text.parse().map_err(|_| Unfit::NoAddress)?;
+    match uri.authority() {
+        Some(authority) if is_http(&uri) && authority.as_str().contains('@') => Err(Unfit::UserInformation(uri)),
+        Some(_) if is_http(&uri) => Ok(uri),
+        _ => Err(Unfit::NoAddress),
+    }
+}
+
+/// Why a server's address is not asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It is none of http or https.
+    NoAddress,
+    /// It has a user in it: credentials are for the user to give, and not for servers.
+    UserInformation(Uri),
 }
 
 /// True when the text begins with a scheme and a colon, before any slash or question mark.
@@ -86,12 +101,12 @@ pub(crate) fn place(uri: &Uri) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{place, resolve, same_origin};
+    use super::{Unfit, place, resolve, same_origin};
 
     #[test]
     fn relative_targets_are_resolved() {
         let base = "https://r.example:5000/v2/a/blobs/x?y=1".parse().unwrap();
-        let resolved = |target: &str| resolve(&base, target.as_bytes()).map(|uri| uri.to_string());
+        let resolved = |target: &str| resolve(&base, target.as_bytes()).ok().map(|uri| uri.to_string());
         assert_eq!(resolved("/other?z").as_deref(), Some("https://r.example:5000/other?z"));
         assert_eq!(resolved("other:1").as_deref(), None);
         assert_eq!(resolved("other").as_deref(), Some("https://r.example:5000/v2/a/blobs/other"));
@@ -103,8 +118,11 @@ mod tests {
         for target in [r"https://good.example\@evil.example/", "https://ä.example/", "https://a b/"] {
             assert_eq!(resolved(target), None, "{target}");
         }
-        for target in ["ftp://x/", "file:///etc/passwd", "https://u:p@x/", "https://", "javascript:x"] {
-            assert_eq!(resolved(target), None, "{target}");
+        for target in ["ftp://x/", "ftp://u@x/", "file:///etc/passwd", "https://", "javascript:x"] {
+            assert_eq!(resolve(&base, target.as_bytes()), Err(Unfit::NoAddress), "{target}");
+        }
+        for target in ["https://u:p@x/", "//u@x/"] {
+            assert!(matches!(resolve(&base, target.as_bytes()), Err(Unfit::UserInformation(_))), "{target}");
         }
     }
 

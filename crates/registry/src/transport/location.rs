@@ -5,7 +5,7 @@ use std::fmt;
 use ureq::http::Uri;
 use ureq::http::header::{self, HeaderMap};
 
-use super::address::{encoded, is_https, parse, place, resolve, same_origin};
+use super::address::{Unfit, encoded, is_https, parse, place, resolve, same_origin};
 use super::error::Error;
 use super::reach::Reach;
 use super::request::Origin;
@@ -77,10 +77,13 @@ pub(crate) fn with_query(uri: &Uri, parameters: &[(&str, &str)]) -> Result<Uri, 
 /// Where a redirect leads, if its address alone does not forbid to go there.
 fn redirect_target(from: &Uri, home_reach: Reach, headers: &HeaderMap) -> Result<Uri, Error> {
     let refused = |to: Option<&Uri>, reason| Error::Redirect { from: place(from), to: to.map(place), reason };
-    let location = headers.get(header::LOCATION);
-    let Some(next) = location.and_then(|location| resolve(from, location.as_bytes())) else {
-        return Err(refused(None, "it names no http or https address"));
+    let Some(location) = headers.get(header::LOCATION) else {
+        return Err(refused(None, "it does not say where"));
     };
+    let next = resolve(from, location.as_bytes()).map_err(|unfit| match unfit {
+        Unfit::NoAddress => refused(None, "it names no http or https address"),
+        Unfit::UserInformation(to) => refused(Some(&to), "the address holds user information"),
+    })?;
     if is_https(from) && !is_https(&next) {
         return Err(refused(Some(&next), "it leads from https to http"));
     }

@@ -253,7 +253,7 @@ fn an_upload_leads_no_further_inside_the_network() {
     }
     let server = Server::start(|_, _| answer("202 Accepted", &[], b""));
     let error = begin(&server.repository(|_| ())).map(drop).unwrap_err();
-    assert!(error.to_string().contains("it names no http or https address"), "{error}");
+    assert!(error.to_string().contains("it does not say where"), "{error}");
 }
 
 #[test]

@@ -162,6 +162,20 @@ fn redirects_to_metadata_services_are_refused() {
 }
 
 #[test]
+fn what_is_wrong_with_a_redirect_is_said() {
+    for (target, reason) in [
+        (Some("http://u:hunter2@h.example/x?q"), "to http://***@h.example/x: the address holds user information"),
+        (Some("ftp://h/"), "it names no http or https address"),
+        (None, "it does not say where"),
+    ] {
+        let headers: Vec<_> = target.map(|target| ("Location", target)).into_iter().collect();
+        let server = Server::start(move |_, _| answer("302 Found", &headers, b""));
+        let error = server.repository(|_| ()).manifest("latest").unwrap_err();
+        assert!(error.to_string().contains(reason) && !format!("{error:?}").contains("hunter2"), "{target:?}: {error}");
+    }
+}
+
+#[test]
 fn token_servers_inside_the_network_are_refused() {
     for (realm, reason) in [
         ("http://169.254.169.254/token", "further inside"),
