@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::error::Error;
 use crate::transport::address::place;
-use crate::transport::{self, Answer, RateLimit};
+use crate::transport::{self, Answer, RateLimit, Sent};
 
 /// Bytes of an error's body that are read at most.
 const MAX_BODY: u64 = 64 << 10;
@@ -57,7 +57,7 @@ struct Reason {
 
 /// A refusal's own words.
 pub(crate) struct Said {
-    /// Bounded and escaped.
+    /// Bounded and escaped, without what was sent and is secret.
     pub(crate) text: String,
     /// The first code, such as `NAME_UNKNOWN`.
     code: String,
@@ -66,34 +66,43 @@ pub(crate) struct Said {
 impl Said {
     /// Reads the words of an answer. Pages for a browser are passed over.
     pub(crate) fn read(answer: Answer) -> Said {
+        let sent = answer.sent();
         // An answer whose reasons do not arrive is still that answer.
         let body = answer.read(MAX_BODY).unwrap_or_default();
         match serde_json::from_slice::<Body>(&body) {
-            Ok(body) => Said::of_json(body),
+            Ok(body) => Said::of_json(body, &sent),
             Err(_) => {
                 let is_markup = body.trim_ascii_start().starts_with(b"<");
-                Said { text: if is_markup { String::new() } else { excerpt(&body) }, code: String::new() }
+                Said {
+                    text: if is_markup { String::new() } else { shown(&String::from_utf8_lossy(&body), &sent) },
+                    code: String::new(),
+                }
             }
         }
     }
 
-    fn of_json(body: Body) -> Said {
+    fn of_json(body: Body, sent: &Sent) -> Said {
         let code = body.errors.first().map(|reason| reason.code.clone()).unwrap_or_default();
         let reasons = body.errors.iter().take(MAX_SHOWN).map(|reason| match reason.code.as_str() {
-            "" => excerpt(&reason.message),
-            code => format!("{}: {}", excerpt(code), excerpt(&reason.message)),
+            "" => shown(&reason.message, sent),
+            code => format!("{}: {}", shown(code, sent), shown(&reason.message, sent)),
         });
         let others = [body.details, body.error_description, body.message].into_iter().flatten();
-        let text = reasons.chain(others.take(1).map(|text| excerpt(&text))).collect::<Vec<_>>().join("; ");
+        let text = reasons.chain(others.take(1).map(|text| shown(&text, sent))).collect::<Vec<_>>().join("; ");
         Said { text, code }
     }
+}
+
+/// A server's words for a message. They are cut last: half a secret would not be found.
+fn shown(text: &str, sent: &Sent) -> String {
+    excerpt(&*sent.hidden_in(text))
 }
 
 /// The error for an answer that refuses `wanted`. 401 and 403 are the caller's, who knows the credentials.
 pub(crate) fn refusal(answer: Answer, subject: &Subject, wanted: &Wanted) -> Error {
     let url = place(answer.uri());
     let status = answer.status().as_u16();
-    let limit = Box::new(RateLimit::of(answer.headers(), SystemTime::now()));
+    let limit = Box::new(RateLimit::of(answer.headers(), &answer.sent(), SystemTime::now()));
     let Said { text: said, code } = Said::read(answer);
     let Subject { registry, repository } = subject.clone();
     match (status, wanted) {

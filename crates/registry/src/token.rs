@@ -82,7 +82,10 @@ impl TokenRequest {
         budget: &Budget,
     ) -> Result<Answer, Error> {
         match credential {
-            Some(Credential::IdentityToken(token)) => self.post(&self.refresh_form(token), transport, budget),
+            Some(Credential::IdentityToken(token)) => {
+                transport.keep_secret(token.reveal());
+                self.post(&self.refresh_form(token), transport, budget)
+            }
             Some(Credential::Password { user, password }) => {
                 let basic = basic(user, password).ok_or_else(|| self.unsendable())?;
                 self.get(Some(&basic), caller, transport, budget)

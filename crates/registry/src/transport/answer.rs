@@ -1,6 +1,7 @@
 //! What a server has answered, and its body on its way.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::header::{self, HeaderMap};
@@ -15,6 +16,7 @@ use super::location::Location;
 use super::patience::{Budget, Pace};
 use super::reach::Reach;
 use super::request::Origin;
+use super::sent::Sent;
 
 /// What a server answered, whatever its status.
 pub struct Answer {
@@ -28,14 +30,16 @@ pub struct Answer {
     origin: Origin,
     home_reach: Reach,
     reach: Reach,
+    sent: Arc<Sent>,
 }
 
 impl Answer {
-    pub(crate) fn new(response: Response<Body>, line: HeldLine, uri: Uri, budget: &Budget) -> Answer {
+    pub(crate) fn new(response: Response<Body>, line: HeldLine, uri: Uri, budget: &Budget, sent: &Arc<Sent>) -> Answer {
         let (parts, body) = response.into_parts();
         let (allowed, reach) = (budget.allowed, line.reached(&uri));
         let (status, headers) = (parts.status, parts.headers);
-        Answer { status, headers, body, line, allowed, uri, origin: Origin::Own, home_reach: reach, reach }
+        let (origin, sent) = (Origin::Own, Arc::clone(sent));
+        Answer { status, headers, body, line, allowed, uri, origin, home_reach: reach, reach, sent }
     }
 
     /// The same behind redirects.
@@ -86,6 +90,11 @@ impl Answer {
     /// Bytes of the body, if the headers tell.
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.body.content_length()
+    }
+
+    /// What must not be shown of its words.
+    pub(crate) fn sent(&self) -> Arc<Sent> {
+        Arc::clone(&self.sent)
     }
 
     /// Where it leads, as the address of an upload that has begun.

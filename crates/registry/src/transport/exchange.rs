@@ -21,6 +21,7 @@ use super::outgoing::{Outgoing, Unreadable};
 use super::patience::{Budget, Timeouts};
 use super::request::{Origin, Redirects, Request};
 use super::security::Security;
+use super::sent::Sent;
 use super::tls;
 use super::trace::{self, Authorized};
 
@@ -36,6 +37,7 @@ pub struct Transport {
     lines: Arc<Lines>,
     timeouts: Timeouts,
     has_authorities: bool,
+    sent: Arc<Sent>,
 }
 
 impl Transport {
@@ -55,7 +57,8 @@ impl Transport {
             home: (parse(base)?, tls::configuration(&authorities, identity, options.security)),
         };
         let lines = Lines::new(tls, &options.timeouts, &options.proxies)?;
-        Ok(Transport { lines, timeouts: options.timeouts.clone(), has_authorities: !authorities.is_empty() })
+        let has_authorities = !authorities.is_empty();
+        Ok(Transport { lines, timeouts: options.timeouts.clone(), has_authorities, sent: Arc::default() })
     }
 
     /// Whether the server itself has ever spoken TLS.
@@ -66,6 +69,11 @@ impl Transport {
     /// The time for one document, from now on.
     pub fn budget(&self) -> Budget {
         Budget::start(self.timeouts.document)
+    }
+
+    /// Has no answer show what a body holds. Of headers and addresses it is known what is secret in them.
+    pub(crate) fn keep_secret(&self, secret: &str) {
+        self.sent.keep(secret);
     }
 
     /// Asks, and follows redirects. The answer may be a refusal.
@@ -85,7 +93,7 @@ impl Transport {
             let response = response?;
             let home_reach = *home_reach.get_or_insert_with(|| line.reached(&uri));
             if !is_redirect(response.status()) || request.redirects == Redirects::Returned {
-                return Ok(Answer::new(response, line, uri, budget).from(origin, home_reach));
+                return Ok(Answer::new(response, line, uri, budget, &self.sent).from(origin, home_reach));
             }
             if !keeps_request(response.status(), &request.method) {
                 let reason = "it asks for another request in the place of the one that was sent";
@@ -110,6 +118,7 @@ impl Transport {
         origin: Origin,
         budget: &Budget,
     ) -> Result<Response<ureq::Body>, Error> {
+        self.sent.keep_query(uri);
         let is_own = origin == Origin::Own;
         let mut message = Message::builder().method(&request.method).uri(uri);
         for (name, value) in &request.headers {
@@ -122,6 +131,7 @@ impl Transport {
         let authorized = if authorization.is_some() { Authorized::Yes } else { Authorized::No };
         trace::request(&request.method, uri, origin, authorized);
         if let Some(authorization) = authorization {
+            self.sent.keep_authorization(authorization);
             message = message.header(header::AUTHORIZATION, authorization);
         }
         if request.body.length() > EXPECT_ABOVE {

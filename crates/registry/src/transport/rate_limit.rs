@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use ureq::http::HeaderMap;
 
 use super::retry::Retry;
+use super::sent::Sent;
 
 /// The limits named in an answer. All fields may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,15 +22,16 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// Reads the headers.
-    pub(crate) fn of(headers: &HeaderMap, now: SystemTime) -> RateLimit {
+    /// Reads the headers. What was sent is not repeated.
+    pub(crate) fn of(headers: &HeaderMap, sent: &Sent, now: SystemTime) -> RateLimit {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let named = |name: &str| text(&format!("ratelimit-{name}")).or_else(|| text(&format!("x-ratelimit-{name}")));
+        let shown = |value: &str| nex_text::excerpt(&*sent.hidden_in(value));
         RateLimit {
             retry_after: text("retry-after").and_then(|value| delay(value, now)),
-            limit: named("limit").map(nex_text::excerpt),
-            remaining: named("remaining").map(nex_text::excerpt),
-            reset: named("reset").map(nex_text::excerpt),
+            limit: named("limit").map(shown),
+            remaining: named("remaining").map(shown),
+            reset: named("reset").map(shown),
         }
     }
 
@@ -75,12 +77,12 @@ mod tests {
 
     use ureq::http::{HeaderMap, HeaderValue};
 
-    use super::{RateLimit, Retry};
+    use super::{RateLimit, Retry, Sent};
 
     fn limit(headers: &[(&'static str, &'static str)]) -> RateLimit {
         let headers: HeaderMap =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect();
-        RateLimit::of(&headers, UNIX_EPOCH + Duration::from_secs(784_111_777))
+        RateLimit::of(&headers, &Sent::default(), UNIX_EPOCH + Duration::from_secs(784_111_777))
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nex_registry::transport::{self, Security};
 use nex_registry::{CredentialPlaces, Digest, Error, Registry};
 use nex_testkit::distribution::{certificates, has_openssl};
-use nex_testkit::http_server::{Server, answer, raw};
+use nex_testkit::http_server::{Request, Server, answer, raw};
 use nex_testkit::inner_addresses::METADATA;
 
 use crate::support::{Repository as _, client, connect, credentials, options, reference};
@@ -105,6 +105,69 @@ fn a_refusal_names_every_place_that_was_looked_at_and_no_secret() {
     let message = format!("{error} {error:?}");
     assert!(message.contains("were not accepted; looked in test/config.json: found in auths"), "{message}");
     assert!(!message.contains("wonder land") && !message.contains(AUTH), "{message}");
+}
+
+/// A gateway, a registry or a storage that shows what it was asked, as many do where one looks for errors.
+fn echo(status: &'static str, form: fn(&str) -> String) -> impl Fn(usize, &Request) -> Vec<u8> {
+    move |_, request| {
+        let authorization = request.header("authorization").unwrap_or_default();
+        let password = if authorization.starts_with("Basic ") { "wonder land" } else { "" };
+        let said = format!("no: {} {authorization} {password} {}", request.line, request.body);
+        answer(status, &[("RateLimit-Limit", authorization)], form(&said).as_bytes())
+    }
+}
+
+#[test]
+fn what_a_server_repeats_of_a_request_shows_no_secret() {
+    let forms: [fn(&str) -> String; 2] =
+        [|said| format!("{said}\n"), |said| format!(r#"{{"errors":[{{"code":"DENIED","message":"{said}"}}]}}"#)];
+    let shown = |registry: &nex_registry::Registry| {
+        let error = registry.manifest("latest").unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("no: GET /") || shown.contains("no: POST /"), "{shown}");
+        for secret in [AUTH, AUTH.trim_end_matches('='), "wonder", "the.token", "refresh.token", "signature", "hunter2"]
+        {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+        }
+        shown
+    };
+    for form in forms {
+        for status in ["403 Forbidden", "404 Not Found", "418 I'm a teapot", "429 Too Many Requests"] {
+            // The password itself.
+            let echo = echo(status, form);
+            let server = Server::start(move |count, request| match request.header("authorization") {
+                None => answer("401 Unauthorized", &[("WWW-Authenticate", "Basic realm=r")], b""),
+                Some(_) => echo(count, request),
+            });
+            let (_directory, places) = logged_in(&server.host());
+            shown(&server.repository(|options| options.credentials = places));
+        }
+        // A token, and the token server that is shown a password.
+        for gives in [true, false] {
+            let refuse = echo("403 Forbidden", form);
+            let tokens = Server::start(move |count, request| match gives {
+                true => answer("200 OK", &[], br#"{"token":"the.token"}"#),
+                false => refuse(count, request),
+            });
+            let challenge = format!(r#"Bearer realm="http://{}/token?key=hunter2",service="s""#, tokens.host());
+            let refuse = echo("403 Forbidden", form);
+            let server = Server::start(move |count, request| match request.header("authorization") {
+                None => answer("401 Unauthorized", &[("WWW-Authenticate", &challenge)], b""),
+                Some(_) => refuse(count, request),
+            });
+            let (_directory, places) = logged_in(&server.host());
+            shown(&server.repository(|options| options.credentials = places));
+            let entry = format!(r#"{{"auths":{{"{}":{{"identitytoken":"refresh.token"}}}}}}"#, server.host());
+            let (_directory, places) = credentials(&entry);
+            shown(&server.repository(|options| options.credentials = places));
+        }
+        // The signature of an address that a redirect has led to.
+        let storage = Server::start(echo("404 Not Found", form));
+        let elsewhere = format!("http://{}/storage?sig=signature&x=hunter2", storage.host());
+        let server = Server::start(move |_, _| answer("302 Found", &[("Location", &elsewhere)], b""));
+        let said = shown(&server.repository(|_| ()));
+        assert!(said.contains("GET /storage?*** HTTP/1.1"), "{said}");
+    }
 }
 
 #[test]
