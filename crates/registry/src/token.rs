@@ -9,8 +9,9 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::scope::Scopes;
 use crate::secret::Secret;
-use crate::transport::address::{encoded, is_https, place};
+use crate::transport::address::{is_https, place};
 use crate::transport::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use crate::transport::percent::encoded;
 use crate::transport::{Answer, Body, Budget, Caller, Limit, Origin, Reach, Redirects, Request, Transport, with_query};
 
 /// Bytes of a token server's answer that are read at most.

@@ -20,6 +20,7 @@ mod names;
 mod options;
 mod outgoing;
 mod patience;
+pub(crate) mod percent;
 mod proxy;
 mod rate_limit;
 mod reach;

@@ -1,7 +1,7 @@
 //! Addresses: how they are compared, followed and shown.
 
 use nex_text::short_name;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use ureq::http::Uri;
 use ureq::http::uri::Scheme;
 
@@ -10,14 +10,6 @@ use super::error::Error;
 /// What no address holds as it is (RFC 3986), and servers write all the same. The sign of an encoding stays what it is.
 const NOT_IN_ADDRESSES: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
-
-/// All but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A value of a query or a form.
-pub(crate) fn encoded(value: &str) -> String {
-    utf8_percent_encode(value, RESERVED).to_string()
-}
 
 /// Reads an address that we made ourselves.
 pub(crate) fn parse(text: &str) -> Result<Uri, Error> {

@@ -5,8 +5,9 @@ use std::fmt;
 use ureq::http::Uri;
 use ureq::http::header::{self, HeaderMap};
 
-use super::address::{Unfit, encoded, is_https, parse, place, resolve, same_origin};
+use super::address::{Unfit, is_https, parse, place, resolve, same_origin};
 use super::error::Error;
+use super::percent::encoded;
 use super::reach::Reach;
 use super::request::Origin;
 

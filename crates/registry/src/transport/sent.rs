@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use percent_encoding::percent_decode_str;
 use ureq::http::{HeaderValue, Uri};
 
-use super::address::encoded;
+use super::percent::encoded;
 
 /// What stands in the place of a secret, as in the addresses of messages.
 const HIDDEN: &str = "***";
