@@ -18,7 +18,7 @@ use nex_fuzz::pieces::Base;
 use nex_fuzz::place;
 
 /// Far more than the sound images need.
-const BUDGET: Budget = Budget { bytes: 64 << 20, structures: 30_000, names: 60_000 };
+const BUDGET: Budget = Budget { bytes: 64 << 20, structures: 30_000, names: 60_000, listed: 4 << 20 };
 
 /// As much of a file is read at once.
 const PIECE: usize = 10_000;

@@ -162,7 +162,7 @@ fn a_terminal_is_as_it_was_afterwards() -> Result<()> {
     assert!(screen.contains("code 0"), "{screen}");
     // The agent as the init reads nothing, which is said before anybody types.
     let (before, _) = screen.split_once("@nex1 ready ").unwrap_or((&screen, ""));
-    assert!(before.contains("note: nobody reads what you type: the init is the agent"), "{screen}");
+    assert!(before.contains("nobody reads what you type: the init is the agent"), "{screen}");
     let settings: Vec<_> = screen.split("speed ").skip(1).filter_map(|part| part.split("\r\n\r\n").next()).collect();
     let settings: Vec<_> = settings.iter().map(|part| part.lines().take(6).collect::<Vec<_>>()).collect();
     assert!(settings.len() == 2 && settings[0] == settings[1], "{settings:?}\n{screen}");

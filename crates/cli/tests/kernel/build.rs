@@ -75,9 +75,10 @@ fn what_is_missing_is_told() -> Result<()> {
     let place = Place::new()?;
     nex::failed(&command::output(&mut build(&place))?, &["cannot run bash"])?;
     programs(&place, &[("apt-get", "exit 1"), ("gcc", "exit 1")])?;
-    let told = "the kernel cannot be built: packages are missing: apt-get install dpkg tar xz-utils make binutils bc perl-base";
+    let told = "packages are missing: apt-get install dpkg tar xz-utils make binutils bc perl-base";
     let refused = report(&command::output(&mut build(&place))?, 1)?;
-    assert!(refused["error"]["message"].as_str().is_some_and(|words| words.starts_with(told)), "{refused}");
+    assert_eq!(refused["error"]["message"], "the kernel cannot be built");
+    assert!(refused["error"]["causes"][0].as_str().is_some_and(|words| words.starts_with(told)), "{refused}");
     let other = command::output(&mut place.kernel(&["build", "--platform", "riscv64"]))?;
     assert_eq!(other.status.code(), Some(2));
     assert!(!place.path("cache").exists() && !place.path("data").exists(), "nothing was made");
@@ -96,7 +97,12 @@ fn a_failure_is_explained_and_an_interrupt_leaves_nothing() -> Result<()> {
         told.contains("no network") && told.ends_with("\nerror: the kernel cannot be built: apt-get ended with 100\n"),
         "{told}"
     );
-    assert_eq!(report(&failed, 1)?["error"]["message"], "the kernel cannot be built: apt-get ended with 100");
+    let error = &report(&failed, 1)?["error"];
+    assert_eq!(
+        (&error["message"], &error["causes"][0]),
+        (&"the kernel cannot be built".into(), &"apt-get ended with 100".into())
+    );
+    assert_eq!(error["code"], "kernel-not-built");
     nothing_is_left(&place)?;
 
     // One that never ends.

@@ -19,7 +19,7 @@ fn nothing_is_installed_at_first_and_the_way_to_a_kernel_is_told() -> Result<()>
     let ways = ["nex kernel build", "apt-get install linux-image-cloud-arm64", "--kernel", "of aarch64"];
     nex::failed(&command::output(&mut place.kernel(&["path", "--platform", "linux/arm64"]))?, &ways)?;
     let refused = report(&command::output(&mut place.kernel(&["path", "--format", "json"]))?, 1)?;
-    assert!(refused["error"]["message"].as_str().is_some_and(|words| words.contains("nex kernel build")), "{refused}");
+    assert!(refused["error"]["hint"].as_str().is_some_and(|words| words.contains("nex kernel build")), "{refused}");
     assert!(!place.path("data").exists(), "nothing was made");
     let mut homeless = place.kernel(&["ls"]);
     nex::failed(&command::output(homeless.env_remove("XDG_DATA_HOME"))?, &["XDG_DATA_HOME", "HOME"])
