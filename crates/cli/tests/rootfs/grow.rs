@@ -84,7 +84,7 @@ fn the_report_is_one_json_object() -> Result<()> {
 
     let result = command::output(place.grow("64MiB").env("NEX_FORMAT", "json"))?;
     let error: Value = serde_json::from_slice(&result.stdout)?;
-    assert!(error["error"]["message"].as_str().is_some_and(|message| message.contains("cannot shrink to 67108864")));
+    assert!(error["error"]["causes"].to_string().contains("cannot shrink to 67108864"), "{error}");
     assert_eq!(result.status.code(), Some(1));
     Ok(())
 }
