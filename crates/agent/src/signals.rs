@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// The signals that ask an init to end the machine.
@@ -32,7 +32,11 @@ impl Signals {
         Self::block(&END_OF_SERVICE)
     }
 
+    #[allow(unsafe_code, reason = "the library has no safe way to set what a signal does")]
     fn block(ends: &[Signal]) -> nix::Result<Self> {
+        // Who starts a service may ignore it, and programs inherit that: the kernel would forget how children have ended.
+        // SAFETY: no handler is installed, so that no code of ours runs in one.
+        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl)? };
         SigSet::all().thread_block()?;
         let awaited: SigSet = ends.iter().copied().chain([Signal::SIGCHLD]).collect();
         let descriptor = SignalFd::with_flags(&awaited, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;

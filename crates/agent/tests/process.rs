@@ -146,6 +146,17 @@ fn a_program_that_a_real_time_signal_ends_is_told() {
     assert!(said.contains(" signal=37"), "{said}");
 }
 
+/// Who starts it may ignore SIGCHLD, which programs inherit: the kernel would forget how the workload has ended.
+#[test]
+fn how_the_workload_ends_is_known_whatever_was_ignored_before() {
+    let files = [("etc/nex/image.json", r#"{"entrypoint":["/bin/sh","-c","exit 7"]}"#)];
+    let ignoring = GUEST.replace("\nexec ", "\ntrap '' CHLD\nexec ");
+    assert_ne!(ignoring, GUEST);
+    let Some(mut guest) = Guest::started_by(&ignoring, "nex.workload=image nex.poweroff=1", &files) else { return };
+    let said = guest.read_until("@nex1 end by=");
+    assert!(said.contains(" code=7"), "{said}");
+}
+
 #[test]
 fn the_stop_signal_may_be_a_real_time_signal() {
     let program = "trap 'echo asked; exit 7' 37\necho waits\nwhile :; do sleep 0.05; done\n";
@@ -190,6 +201,11 @@ impl Guest {
 
     /// The same with a kernel's command line, and with files in its root.
     fn with(command_line: &str, files: &[(&str, &str)]) -> Option<Self> {
+        Self::started_by(GUEST, command_line, files)
+    }
+
+    /// The same by a script of its own.
+    fn started_by(script: &str, command_line: &str, files: &[(&str, &str)]) -> Option<Self> {
         let allowed = Command::new("unshare").args(["-Urpfm", "true"]).output();
         if !allowed.is_ok_and(|output| output.status.success()) {
             eprintln!("skipped: this machine allows no user and process namespaces (unshare -Urpfm)");
@@ -204,7 +220,7 @@ impl Guest {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
         }
         let mut unshare = Command::new("unshare")
-            .args(["-Urpfm", "--kill-child", "sh", "-c", GUEST, "guest"])
+            .args(["-Urpfm", "--kill-child", "sh", "-c", script, "guest"])
             .args([root.path(), Path::new(AGENT), content.path()])
             .stdout(Stdio::piped())
             .spawn()

@@ -29,6 +29,7 @@ use interrupt::Process;
 use nex_process::Role;
 
 fn main() -> ExitCode {
+    nex_process::heed_child_signal();
     match Role::of_this_process() {
         Some(Role::SandboxMonitor) => return nex_sandbox::run_monitor(),
         Some(Role::SandboxInit) => return nex_sandbox::run_init(),

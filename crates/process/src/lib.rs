@@ -4,6 +4,8 @@
 //!   stand in one place, and the program's `main` looks at them first of all.
 //! * A [`Parent`] is the thread from which a child is started that must not outlive its owner.
 //!
+//! Both rest on the end of a child being there to be asked for, which [`heed_child_signal`] sees to.
+//!
 //! # The rule of threads
 //!
 //! The kernel sends the signal of `PR_SET_PDEATHSIG` when the *thread* ends that has started the child, not when its process does
@@ -12,8 +14,10 @@
 //! [`Parent`], and keeps the `Parent` beside the child**. The child then ends with its owner, be that dropped or killed, and
 //! with no other thread.
 
+mod child_signal;
 mod parent;
 mod role;
 
+pub use child_signal::heed_child_signal;
 pub use parent::Parent;
 pub use role::Role;

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nex_testkit::nex::script::{World, messages};
+use nex_testkit::nex::script::{self, World, messages};
 use nex_testkit::{Failure, Result, command, nex};
 
 /// Long enough for every kill, with something going on all the time.
@@ -126,5 +126,18 @@ fn an_interrupt_ends_the_run_and_leaves_nothing() -> Result<()> {
     assert_eq!(result.status.signal(), Some(15));
     assert_eq!(messages(&result), "error: interrupted by SIGTERM; nothing was written\n");
     wait_for_end(&world)?;
+    world.is_clean("work")
+}
+
+/// Many daemons ignore SIGCHLD, and what they start inherits that.
+#[test]
+fn a_caller_that_ignores_its_children_has_scripts_run_all_the_same() -> Result<()> {
+    let world = World::new()?;
+    let run = world.command("image", "sh -c 'exit 7' || echo $? > /code\n")?;
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' CHLD; exec \"$@\"", "sh"]).arg(run.get_program()).args(run.get_args());
+    ignoring.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command::run(&mut ignoring)?;
+    assert_eq!(script::text(&world.path("image"), "/code")?, "7\n");
     world.is_clean("work")
 }
