@@ -4,6 +4,7 @@ pub mod documentation;
 mod exit_codes;
 mod groups;
 pub mod overview;
+pub mod refused;
 pub mod tips;
 #[cfg(test)]
 mod uniform;

@@ -22,7 +22,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use cli::{Cli, Stream, overview, tips, variables};
+use cli::{Cli, Stream, overview, refused, tips, variables};
 use diagnostic::Diagnostic;
 use end::End;
 use interrupt::Process;
@@ -90,6 +90,9 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString]) -> End {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     output::answer_arguments(&error);
+    if let Some(diagnostic) = refused::diagnostic(&error) {
+        tell_program(&diagnostic, refused::stream(arguments, |name| std::env::var_os(name)));
+    }
     // Every other exit code may be the program's own.
     let is_run = arguments.get(1).is_some_and(|command| command == "run");
     match error.exit_code() {
@@ -110,7 +113,12 @@ fn report(diagnostic: &Diagnostic, cli: &Cli) {
         return;
     }
     output::tell_lines(&diagnostic.text());
-    match cli.json().filter(|_| !diagnostic.is_reported()) {
+    tell_program(diagnostic, cli.json().filter(|_| !diagnostic.is_reported()));
+}
+
+/// Writes the error as JSON, if anybody reads that.
+fn tell_program(diagnostic: &Diagnostic, stream: Option<Stream>) {
+    match stream {
         Some(Stream::Error) => output::tell_lines(&diagnostic.json()),
         // Who does not take it was told on standard error.
         Some(Stream::Output) => _ = output::print("the error", &diagnostic.json()),

@@ -106,6 +106,24 @@ fn leaf<'a>(command: &'a Command, matches: &'a ArgMatches) -> (Vec<&'a str>, &'a
     (path, leaf.0, leaf.1)
 }
 
+/// The command that arguments call which may make no sense.
+pub fn called<'a>(command: &'a Command, arguments: &[OsString]) -> (Vec<&'a str>, &'a Command) {
+    match command.clone().ignore_errors(true).try_get_matches_from(arguments) {
+        Ok(matches) => {
+            let mut found = (Vec::new(), command);
+            let mut matches = &matches;
+            while let Some((word, below)) = matches.subcommand()
+                && let Some(leaf) = found.1.find_subcommand(word)
+            {
+                found.0.push(leaf.get_name());
+                (found.1, matches) = (leaf, below);
+            }
+            found
+        }
+        Err(_) => (Vec::new(), command),
+    }
+}
+
 /// A flag that a variable gives.
 struct Wish<'a> {
     flag: &'a Arg,
@@ -217,6 +235,15 @@ fn trouble(leaf: &Command, others: &[&Arg], flag: &Arg) -> Option<ErrorKind> {
     command.try_get_matches_from(words).err().map(|error| error.kind())
 }
 
+/// How the tip ends which says that a value is a variable's.
+const IN_ENVIRONMENT: &str = " in the environment";
+
+/// Whether it is the value of a variable that was refused.
+pub fn is_of_a_variable(error: &clap::Error) -> bool {
+    let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else { return false };
+    tips.iter().any(|tip| tip.to_string().ends_with(IN_ENVIRONMENT))
+}
+
 /// Says where a value came from that the user may not have before their eyes.
 fn blame(mut error: clap::Error, wishes: &[Wish]) -> clap::Error {
     let named = match error.get(ContextKind::InvalidArg) {
@@ -224,7 +251,7 @@ fn blame(mut error: clap::Error, wishes: &[Wish]) -> clap::Error {
         _ => None,
     };
     if let Some(wish) = named {
-        let tip = format!("the value is that of {} in the environment", wish.name);
+        let tip = format!("the value is that of {}{IN_ENVIRONMENT}", wish.name);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error

@@ -1,6 +1,7 @@
 //! `nex rootfs` as users run it: real images in, judged images out.
 
 mod amounts;
+mod arguments;
 mod bombs;
 mod cache;
 mod check;

@@ -1,0 +1,45 @@
+//! Arguments that make no sense, for programs.
+
+use std::process::Command;
+
+use nex_testkit::{Failure, Result, command, nex};
+
+/// Programs read what is wrong with the arguments where they read everything else.
+#[test]
+fn arguments_that_are_refused_are_one_object_for_programs() -> Result<()> {
+    let calls: [(&str, &[(&str, &str)], i32, &str, &str); 8] = [
+        ("rootfs --image scratch --size=xx --format json", &[], 2, "usage", "invalid value 'xx' for '--size <SIZE>'"),
+        ("rootfs check --format=json", &[], 2, "usage", "were not provided"),
+        ("rootfs check a b", &[("NEX_FORMAT", "json")], 2, "usage", "unexpected argument 'b'"),
+        ("zzz --format json", &[], 2, "usage", "'zzz'"),
+        ("cache ls --bogus --format json", &[], 2, "usage", "'--bogus'"),
+        ("rootfs --image scratch --format json", &[("NEX_ROOTFS_SIZE", "bogus")], 2, "environment", "'bogus'"),
+        // There, standard output is another's.
+        ("run --format json", &[], 125, "usage", "--rootfs"),
+        ("rootfs --image scratch -o - --bogus --format json", &[], 2, "usage", "'--bogus'"),
+    ];
+    for (call, variables, code, name, words) in calls {
+        let mut refused = Command::new(nex::program());
+        let result = command::output(refused.args(call.split(' ')).envs(variables.iter().copied()))?;
+        let [out, err] = [&result.stdout, &result.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+        assert_eq!(result.status.code(), Some(code), "{call}: {err}");
+        let is_apart = !call.starts_with("run") && !call.contains("-o -");
+        let objects: Vec<_> = if is_apart { &out } else { &err }.lines().filter(|line| line.starts_with('{')).collect();
+        let [object] = *objects else { return Err(Failure::new(format!("{call}: {objects:?}"))) };
+        let error: serde_json::Value = serde_json::from_str(object)?;
+        let error = &error["error"];
+        let message = error["message"].as_str().unwrap_or_default();
+        assert_eq!(error["code"], name, "{call}: {object}");
+        assert!(message.contains(words) && !message.contains("error:"), "{call}: {object}");
+        assert!(error["hint"].is_string() && (!is_apart || out.lines().count() == 1), "{call}: {out}");
+        // People read it as ever.
+        assert!(err.starts_with("error: ") && err.contains(words), "{call}: {err}");
+    }
+    // Who has not asked for it gets none, and what stands behind `--` is the program's.
+    for call in ["rootfs --image scratch --size=xx", "run --bogus -- x --format json", "rootfs --help --format json"] {
+        let result = command::output(Command::new(nex::program()).args(call.split(' ')))?;
+        let all = [result.stdout, result.stderr].concat();
+        assert!(!String::from_utf8_lossy(&all).lines().any(|line| line.starts_with('{')), "{call}");
+    }
+    Ok(())
+}
