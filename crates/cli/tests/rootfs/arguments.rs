@@ -4,10 +4,13 @@ use std::process::Command;
 
 use nex_testkit::{Failure, Result, command, nex};
 
+/// A call with its variables, and what it ends with: the exit code, the error's code, and words of its message.
+type Refusal<'a> = (&'a str, &'a [(&'a str, &'a str)], i32, &'a str, &'a str);
+
 /// Programs read what is wrong with the arguments where they read everything else.
 #[test]
 fn arguments_that_are_refused_are_one_object_for_programs() -> Result<()> {
-    let calls: [(&str, &[(&str, &str)], i32, &str, &str); 8] = [
+    let calls: [Refusal; 8] = [
         ("rootfs --image scratch --size=xx --format json", &[], 2, "usage", "invalid value 'xx' for '--size <SIZE>'"),
         ("rootfs check --format=json", &[], 2, "usage", "were not provided"),
         ("rootfs check a b", &[("NEX_FORMAT", "json")], 2, "usage", "unexpected argument 'b'"),
