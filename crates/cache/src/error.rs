@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn errors_are_facts_and_what_to_do_is_apart() {
-        let said = |error: &dyn Fault| nex_fault::advised(error, |setting| format!("--{}", setting.name()));
+        let said = |error: &dyn Fault| nex_fault::advised(error, Setting::flag);
         let writable = CacheError::Writable("/c".into());
         assert_eq!(
             said(&writable),

@@ -174,7 +174,7 @@ impl Cache {
         let root = self.0.shelves.root.path();
         let directory = root.parent().unwrap_or(root).display();
         let why = match why.get_ref().and_then(|cause| cause.downcast_ref::<NoRoom>()) {
-            Some(no_room) => advised(no_room, |setting| format!("--{}", setting.name())),
+            Some(no_room) => advised(no_room, nex_fault::Setting::flag),
             None => whole(why),
         };
         self.note(format!("not everything could be kept in the cache '{directory}': {why}"));

@@ -178,14 +178,9 @@ impl Diagnostic {
             }
             source = cause.source();
         }
-        diagnostic.0.hint = error.remedy().map(|remedy| nex_text::one_line(&remedy.words(flag)));
+        diagnostic.0.hint = error.remedy().map(|remedy| nex_text::one_line(&remedy.words(Setting::flag)));
         diagnostic
     }
-}
-
-/// The flag of a setting, which has its name.
-fn flag(setting: Setting) -> String {
-    format!("--{}", setting.name())
 }
 
 impl<E: Fault> From<E> for Diagnostic {

@@ -16,7 +16,7 @@ mod tests {
     #[test]
     fn a_configuration_that_is_none_says_which_one_to_give() {
         let error = CheckError::NoConfig("config".into());
-        let said = advised(&error, |setting| format!("--{}", setting.name()));
+        let said = advised(&error, nex_fault::Setting::flag);
         assert_eq!(said, "'config' has no CONFIG_ line; give the .config that the kernel was built with");
         let read = CheckError::Read { path: "a".into(), cause: std::io::ErrorKind::NotFound.into() };
         assert_eq!(advised(&read, |_| String::new()), "cannot read 'a': entity not found");

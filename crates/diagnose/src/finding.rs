@@ -48,5 +48,5 @@ impl Finding {
 
 /// An error as a finding has it: whole, and with what to do. Findings speak the command line's language.
 pub(crate) fn with_remedy(error: &dyn Fault) -> String {
-    advised(error, |setting| format!("--{}", setting.name()))
+    advised(error, nex_fault::Setting::flag)
 }

@@ -323,7 +323,7 @@ mod tests {
     /// What an error says, what it is, and what can be done about it.
     #[test]
     fn errors_are_facts_and_what_to_do_is_apart() {
-        let said = |error: &dyn Fault| nex_fault::advised(error, |setting| format!("--{}", setting.name()));
+        let said = |error: &dyn Fault| nex_fault::advised(error, Setting::flag);
         let inodes = Error::InodeCount { wanted: 5, least: 10, most: 20 };
         assert_eq!(
             said(&inodes),

@@ -140,7 +140,7 @@ mod tests {
             .and("(a limit,")
             .raise(Setting::MaxKernel)
             .and(")");
-        let flags = remedy.words(|setting| format!("--{}", setting.name()));
+        let flags = remedy.words(Setting::flag);
         assert_eq!(flags, "leave --jail-user out, or take --vmm firecracker (a limit, --max-kernel)");
         let keys = remedy.words(|setting| setting.name().replace('-', "_"));
         assert_eq!(keys, "leave jail_user out, or take vmm firecracker (a limit, max_kernel)");

@@ -18,6 +18,11 @@ macro_rules! settings {
                     $(Self::$name => $text,)+
                 }
             }
+
+            /// The flag of the command line that sets it.
+            pub fn flag(self) -> String {
+                format!("--{}", self.name())
+            }
         }
     };
 }

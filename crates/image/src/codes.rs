@@ -62,7 +62,7 @@ mod tests {
 
     /// The fact with its causes, the code, and what to do about it.
     fn parts(error: &dyn Fault) -> (String, &'static str, Option<String>) {
-        let remedy = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+        let remedy = error.remedy().map(|remedy| remedy.words(nex_fault::Setting::flag));
         (whole(error), error.code().id(), remedy)
     }
 

@@ -104,7 +104,7 @@ fn files_that_hold_no_ext4_are_named() {
         let error = open(&path).err().expect("no image");
         assert!(whole(&error).contains(expected), "{name}: {error}");
         assert_eq!(error.code(), codes::NOT_EXT4);
-        let words = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+        let words = error.remedy().map(|remedy| remedy.words(nex_fault::Setting::flag));
         assert_eq!(words.as_deref(), remedy, "{name}");
     }
 }

@@ -169,7 +169,7 @@ mod tests {
         for (bytes, fact, code, remedy) in cases {
             let error = Program::inspect(Cursor::new(bytes)).unwrap_err();
             assert_eq!((whole(&error).as_str(), error.code()), (fact, code));
-            let words = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+            let words = error.remedy().map(|remedy| remedy.words(nex_fault::Setting::flag));
             assert_eq!(words.as_deref(), remedy, "{fact}");
         }
         let ids: BTreeSet<_> = codes::ALL.iter().map(|code| code.id()).collect();

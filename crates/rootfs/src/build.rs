@@ -91,7 +91,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
     let (cache, cache_note) = match options.cache.as_ref().map(Cache::open).transpose() {
         Ok(cache) => (cache, None),
         Err(error) => {
-            let why = advised(&error, |setting| format!("--{}", setting.name()));
+            let why = advised(&error, nex_fault::Setting::flag);
             (None, Some(format!("built without a cache: {why}")))
         }
     };

@@ -104,7 +104,7 @@ pub(crate) mod tests {
 
     /// An error with its remedy, as the command line says it.
     pub(crate) fn said(error: &dyn Fault) -> String {
-        nex_fault::advised(error, |setting| format!("--{}", setting.name()))
+        nex_fault::advised(error, nex_fault::Setting::flag)
     }
 
     #[test]

@@ -177,7 +177,7 @@ mod tests {
             ),
         ];
         for (error, line, code) in cases {
-            let said = advised(&error, |setting| format!("--{}", setting.name()));
+            let said = advised(&error, Setting::flag);
             assert_eq!((said.as_str(), error.code().id()), (line, code));
         }
     }

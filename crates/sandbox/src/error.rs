@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn errors_are_facts_and_what_to_do_is_apart() {
-        let said = |error: &dyn Fault| nex_fault::advised(error, |setting| format!("--{}", setting.name()));
+        let said = |error: &dyn Fault| nex_fault::advised(error, Setting::flag);
         let work_dir = Error::work_dir(Path::new("/w"))(io::ErrorKind::PermissionDenied.into());
         assert_eq!(
             said(&work_dir),

@@ -261,7 +261,7 @@ mod tests {
         ];
         for (error, fact, code, remedy) in cases {
             assert_eq!((whole(&error).as_str(), error.code()), (fact, code));
-            let words = error.remedy().map(|remedy| remedy.words(|setting| format!("--{}", setting.name())));
+            let words = error.remedy().map(|remedy| remedy.words(nex_fault::Setting::flag));
             assert_eq!(words.as_deref(), remedy, "{fact}");
         }
     }

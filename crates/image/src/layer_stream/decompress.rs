@@ -161,7 +161,7 @@ mod tests {
         ] {
             let error = detect_root(start, "tar:x").and_then(|kind| begins_with_an_entry(start, "tar:x", kind));
             let error = error.expect_err("no root filesystem");
-            let shown = advised(&error, |setting| format!("--{}", setting.name()));
+            let shown = advised(&error, nex_fault::Setting::flag);
             assert!(shown.contains(said), "{shown}");
         }
         assert_eq!(detect_root(b"\xfd7zXZ\0\0", "tar:x").expect("xz"), Compression::Xz);

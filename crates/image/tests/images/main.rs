@@ -28,7 +28,7 @@ fn open_text(text: &str) -> Result<Image, Error> {
 
 /// What a user is shown: the fact with its causes, and what to do about it, settings by the names of flags.
 fn shown(error: &dyn Fault) -> String {
-    advised(error, |setting| format!("--{}", setting.name()))
+    advised(error, nex_fault::Setting::flag)
 }
 
 /// All diff_ids of an image, computed from what was read.

@@ -42,7 +42,7 @@ pub fn options() -> Options {
 
 /// What a user is shown: the fact with its causes, and what to do about it, settings by the names of flags.
 pub fn shown(error: &dyn Fault) -> String {
-    advised(error, |setting| format!("--{}", setting.name()))
+    advised(error, nex_fault::Setting::flag)
 }
 
 /// A reference without a tag.
