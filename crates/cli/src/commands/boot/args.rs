@@ -17,11 +17,11 @@ use crate::args::verity::VerityArg;
 pub struct BootArgs {
     /// The root filesystem: an uncompressed ext4 file.
     ///
-    /// It never changes, and others may have it open.
+    /// nex never changes it, and other programs may have it open.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// Give the guest a root that is only read, and an overlay over it in its memory.
+    /// Give the guest a read-only root, with an overlay over it in the guest's memory.
     ///
     /// With such a root, any number of guests share one file and its pages in memory.
     #[arg(long)]
@@ -35,11 +35,11 @@ pub struct BootArgs {
 
     /// A regular expression for a line on the console that shows that the guest is ready.
     ///
-    /// It is taken in place of the agent's report.
+    /// It takes the place of the agent's report.
     #[arg(long, value_name = "REGEX", conflicts_with = "ready_after")]
     pub ready: Option<LinePattern>,
 
-    /// How long the guest has to run to count as ready, in place of the agent's report; --timeout has no effect then.
+    /// How long the guest must run to count as ready, whatever the agent reports; --timeout then has no effect.
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub ready_after: Option<Duration>,
 
@@ -47,7 +47,7 @@ pub struct BootArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "2m")]
     pub timeout: Duration,
 
-    /// Keep the guest when it is ready, with its console as this terminal; Ctrl-A x ends it.
+    /// Keep the guest running when it is ready, with this terminal as its console; Ctrl-A x ends it.
     #[arg(short, long)]
     pub interactive: bool,
 
@@ -67,13 +67,14 @@ pub struct BootArgs {
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
 What the guest writes to its drive is gone when it ends, unless --overlay-drive names a file. When the agent has reported,
-nex asks the guest to end by Ctrl-Alt-Del, and kills it when it does not. The console goes to standard error, the report to
+nex asks the guest to end by Ctrl-Alt-Del, and kills a guest that does not. The console goes to standard error, the report to
 standard output.
 
-An agent that is not nex's own does not report, so an image with such a one wants --ready or --ready-after; both do for nex's
-own, too. The console is looked at line by line, without colours, and so is what programs write that nex's agent runs.
+An agent that is not nex's own does not report, so an image with such an agent needs --ready or --ready-after. Both also work
+with nex's own agent. --ready looks at the console line by line, without colours, and at the output of the programs that nex's
+agent runs.
 
-KVM is used when a guest has shown that it works here; nex remembers the answer until the machine starts again.
+nex uses KVM once a guest has shown that it works here, and remembers the answer until the machine restarts.
 
 Examples:
   nex rootfs boot rootfs.ext4 --kernel vmlinux

@@ -16,7 +16,7 @@ pub struct CacheCommand {
 /// The commands about the cache.
 #[derive(Debug, Subcommand)]
 pub enum CacheAction {
-    /// List what is in the cache, the last used first.
+    /// List what is in the cache, the most recently used first.
     #[command(after_help = "Examples:\n  nex cache ls\n  nex cache ls --format json")]
     Ls(CacheView),
     /// Say how much room the cache takes.
@@ -55,8 +55,8 @@ impl CacheAction {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The cache keeps what builds have read: layers as they are placed in images, and what registries have sent. Nothing depends
-on it. Several builds may use it at once.
+The cache keeps what builds have read: layers in the form that they have in images, and what registries have sent. nex can
+always do without it. Several builds may use it at once.
 
 Examples:
   nex cache ls

@@ -22,11 +22,11 @@ pub struct CheckArgs {
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
     pub max_kernel: u64,
 
-    /// The kernel's configuration, where the kernel does not carry its own [default: config-VERSION beside it].
+    /// The configuration of a kernel that does not contain it [default: config-VERSION beside the kernel].
     #[arg(long, value_name = "FILE", requires = "kernel")]
     pub kernel_config: Option<PathBuf>,
 
-    /// What the kernel has to start, as by init= [default: what it looks for].
+    /// The program that the kernel has to start, as with init= [default: the first that the kernel finds].
     #[arg(long, value_name = "PATH")]
     pub init: Option<OsString>,
 
@@ -34,16 +34,16 @@ pub struct CheckArgs {
     #[arg(long)]
     pub overlay: bool,
 
-    /// Show errors, warnings and what could not be looked at, and nothing else.
+    /// Show only errors, warnings and what nex could not look at.
     #[arg(short, long)]
     pub quiet: bool,
 }
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The image is read without a mount, and nothing is run: the file system, the init with its loader and libraries, the agent and
-who starts it, the console, users, name servers, machine-id and fstab; then whether the kernel has what they need. docs/checks.md
-lists all that is looked for.
+nex reads the image without a mount, and runs nothing. It looks at the file system, the init with its loader and libraries, the
+agent and what starts it, the console, users, name servers, machine-id and fstab. With --kernel it also checks that the kernel has
+what they need. docs/checks.md lists everything that it looks for.
 
 Examples:
   nex rootfs check rootfs.ext4

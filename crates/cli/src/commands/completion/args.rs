@@ -9,15 +9,15 @@ pub struct CompletionArgs {
     /// The shell.
     pub shell: Shell,
 
-    /// Write the script to where the shell looks for a user's own, in place of standard output.
+    /// Write the script to where the shell looks for a user's own scripts, not to standard output.
     #[arg(long)]
     pub install: bool,
 }
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
---install writes below $XDG_DATA_HOME (~/.local/share) or, for fish, $XDG_CONFIG_HOME (~/.config), needs no root, and says what is
-left to do: zsh has to know of the directory, and bash needs the package bash-completion. For all users:
+--install writes below $XDG_DATA_HOME (~/.local/share) or, for fish, $XDG_CONFIG_HOME (~/.config), and needs no root. It says what
+is left to do: zsh has to know the directory, and bash needs the package bash-completion. The places for all users are:
 
   bash        /usr/share/bash-completion/completions/nex
   zsh         /usr/share/zsh/site-functions/_nex (Debian: vendor-completions)

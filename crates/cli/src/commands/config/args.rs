@@ -15,17 +15,20 @@ pub struct ConfigArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// Who starts the guest.
+    /// The program that starts the guest.
     #[arg(long = "for", value_name = "FOR", value_enum, default_value_t = StarterArg::Firecracker)]
     pub starter: StarterArg,
 
-    /// Write the configuration into this directory, which is made, with an unpacked copy of the kernel and, where the kernel has
-    /// its drivers in modules, an initramfs: vm_config.json, vmlinux (on arm64: Image), initramfs.cpio. For QEMU the initramfs alone.
+    /// Make this directory, with the configuration and the files that the configuration names.
+    ///
+    /// They are vm_config.json, vmlinux (on arm64: Image), which is an unpacked copy of the kernel, and initramfs.cpio if the
+    /// kernel has its drivers in modules. For QEMU, nex writes only the initramfs.
     #[arg(long, value_name = "DIR")]
     pub write_to: Option<PathBuf>,
 
-    /// Give the guest a root that is only read, and an overlay over it in its memory: the file never changes, and any number
-    /// of guests share it.
+    /// Give the guest a read-only root, with an overlay over it in the guest's memory.
+    ///
+    /// The file never changes then, and any number of guests share it.
     #[arg(long)]
     pub overlay: bool,
 
@@ -35,7 +38,7 @@ pub struct ConfigArgs {
     #[command(flatten)]
     pub verity: VerityArg,
 
-    /// Who executes the guest's instructions in QEMU; Firecracker has KVM alone.
+    /// What executes the guest's instructions in QEMU; Firecracker has only KVM.
     #[arg(long, value_enum, default_value_t = AccelArg::Auto)]
     pub accel: AccelArg,
 
@@ -47,7 +50,7 @@ pub struct ConfigArgs {
 /// The value of `--for`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StarterArg {
-    /// A configuration's file, as firecracker --config-file takes it.
+    /// A configuration file for firecracker --config-file.
     Firecracker,
     /// A command line for a shell.
     Qemu,
@@ -55,10 +58,11 @@ pub enum StarterArg {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-Nothing is started, and FILE does not change. But for QEMU, the guest then writes to FILE itself: Firecracker has no snapshots.
-With --overlay or --verity the guest only reads FILE. All names are whole, so that they hold in every directory.
+nex starts nothing, and does not change FILE. A guest that you then start in Firecracker writes to FILE itself, because
+Firecracker has no snapshots; a guest in QEMU does not. With --overlay or --verity a guest only reads FILE. All paths are
+absolute, so that they hold in every directory.
 
-A file that --overlay-drive names is made when it is not there.
+If the file that --overlay-drive names does not exist, nex makes it.
 
 Examples:
   nex rootfs config rootfs.ext4 --kernel vmlinux >vm_config.json

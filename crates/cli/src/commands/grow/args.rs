@@ -10,11 +10,11 @@ use crate::args::size;
 /// `nex rootfs grow`.
 #[derive(Debug, Args)]
 pub struct GrowArgs {
-    /// The root filesystem: an uncompressed file that nex made, in use by nobody.
+    /// The root filesystem: an uncompressed file that nex made, and that no program uses.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// The new size: bytes, or with a unit (1GiB, 1G); with + in front, what is added.
+    /// The new size, in bytes or with a unit (1GiB, 1G); with + in front, the size to add.
     #[arg(value_name = "SIZE", value_parser = new_size)]
     pub size: NewSize,
 }
@@ -27,13 +27,15 @@ fn new_size(text: &str) -> Result<NewSize, String> {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The file becomes as long as SIZE and stays sparse, and the file system in it gets all of it: new blocks, and inodes in the
-same ratio as before. Nothing is copied, so it takes milliseconds. It never shrinks. What stands in the file behind the file
-system is lost. A stop at any moment leaves the old size or the new, once 'e2fsck -p FILE' has put the journal into effect;
-without a journal, or with one too small for what changes, 'e2fsck -f FILE' repairs it.
+The file becomes as long as SIZE and stays sparse, and its file system gets all of the room: new blocks, and inodes in the same
+ratio as before. nex copies nothing, so this takes milliseconds. A file system never shrinks. What stands in the file behind the
+file system is lost.
 
-Past the size that a root filesystem was prepared for (--max-size) its format changes a little (meta_bg), as it does when the
-kernel grows it so far.
+After a stop at any moment, 'e2fsck -p FILE' replays the journal, and the file system has the old size or the new one. Without a
+journal, or with one too small for the change, 'e2fsck -f FILE' repairs the file system.
+
+Past the size for which a root filesystem was prepared (--max-size), its format changes a little (meta_bg). The same happens when
+the kernel grows it that far.
 
 Examples:
   nex rootfs grow rootfs.ext4 10GiB

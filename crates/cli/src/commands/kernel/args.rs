@@ -29,11 +29,11 @@ pub enum KernelAction {
         #[command(flatten)]
         view: KernelView,
 
-        /// What the kernel is for: amd64 or arm64, with linux/ before it or not [default: this machine's].
+        /// The kernel's platform: amd64 or arm64, with or without linux/ before it [default: this machine's].
         #[arg(long, value_name = "[OS/]ARCH", value_parser = platform)]
         platform: Option<Architecture>,
 
-        /// Who starts it; auto: one of them does.
+        /// The VMM that has to start it; auto: either of them.
         #[arg(long, value_enum, default_value_t = VmmArg::Auto)]
         vmm: VmmArg,
     },
@@ -43,7 +43,7 @@ pub enum KernelAction {
         #[command(flatten)]
         view: KernelView,
 
-        /// What the kernel is for: amd64 or arm64, with linux/ before it or not [default: this machine's].
+        /// The kernel's platform: amd64 or arm64, with or without linux/ before it [default: this machine's].
         #[arg(long, value_name = "[OS/]ARCH", value_parser = platform)]
         platform: Option<Architecture>,
 
@@ -51,7 +51,7 @@ pub enum KernelAction {
         #[arg(long)]
         rebuild: bool,
     },
-    /// Say what a kernel's file is, and what it has of what a guest needs.
+    /// Say what a kernel file is, and which of a guest's needs it meets.
     #[command(after_help = "Examples:\n  nex kernel check /boot/vmlinuz-6.1.0-50-cloud-amd64")]
     Check {
         #[command(flatten)]
@@ -61,7 +61,7 @@ pub enum KernelAction {
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// The kernel's configuration, where the kernel does not carry its own [default: config-RELEASE beside it].
+        /// The configuration of a kernel that does not contain it [default: config-RELEASE beside the kernel].
         #[arg(long, value_name = "FILE")]
         kernel_config: Option<PathBuf>,
     },
@@ -77,7 +77,7 @@ pub enum KernelAction {
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// The kernel's configuration, where the kernel does not carry its own [default: config-RELEASE beside it].
+        /// The configuration of a kernel that does not contain it [default: config-RELEASE beside the kernel].
         #[arg(long, value_name = "FILE")]
         kernel_config: Option<PathBuf>,
 
@@ -121,11 +121,11 @@ fn platform(text: &str) -> Result<Architecture, String> {
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
 Installed kernels are in $XDG_DATA_HOME/nex/kernels, else ~/.local/share/nex/kernels. 'nex run' and 'nex rootfs boot' without
---kernel take the newest of them that fits the root filesystem, else the newest in /boot. docs/kernels.md tells what a guest needs
+--kernel take the newest of them that fits the root filesystem, else the newest in /boot. docs/kernels.md lists what a guest needs
 of its kernel.
 
-'nex kernel build' needs gcc, make and apt-get with Debian's packages, no root, 3 GB of disk for a while and some minutes. What
-it has built stays in the cache; the kernel of one nex is built once a machine.
+'nex kernel build' needs gcc, make and apt-get with Debian's packages, but no root. It takes some minutes, and 3 GB of disk for a
+while. The cache keeps the result, so a machine builds the kernel of one version of nex only once.
 
 Examples:
   nex kernel build

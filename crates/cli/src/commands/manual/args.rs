@@ -17,7 +17,7 @@ pub struct ManualArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-A directory man1 of one that man(1) looks through, such as ~/.local/share/man, is where pages are found by name.
+man(1) finds pages by name in the directory man1 below each directory that it searches, such as ~/.local/share/man.
 
 Examples:
   nex manual rootfs-boot | man -l -

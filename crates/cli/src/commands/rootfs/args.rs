@@ -35,27 +35,27 @@ pub struct RootfsArgs {
 
     /// The file system's size, such as 1G, or auto.
     ///
-    /// Bytes, with a unit (150MiB, 1G), or auto (content, journal and room for work).
+    /// A number of bytes, a size with a unit (150MiB, 1G), or auto (content, journal and room for work).
     #[arg(long, default_value = DEFAULT_SIZE, value_parser = size_arg)]
     pub size: SizeArg,
 
     /// The room for work with --size auto [default: 64 MiB, or a tenth of the content].
     ///
-    /// The default is whichever of the two is more.
+    /// The default is the larger of the two.
     #[arg(long, value_parser = size::parse, value_name = "SIZE")]
     pub free: Option<u64>,
 
     /// The output: a file (.gz and .zst compress), or - for standard output.
     ///
-    /// Names of other compressed forms are refused.
+    /// nex refuses the names of other compressed forms.
     #[arg(short, long, default_value = "rootfs.ext4", value_name = "FILE")]
     pub output: OsString,
 
-    /// Put the SHA-256 of the output into the report: all of a large image has to be read for it, holes too.
+    /// Put the SHA-256 of the output into the report: nex has to read the whole image for it, holes too.
     #[arg(long)]
     pub sha256: bool,
 
-    /// Append a hash tree of dm-verity, by which the guest's kernel checks what it reads.
+    /// Append a hash tree of dm-verity, with which the guest's kernel checks what it reads.
     #[arg(long)]
     pub verity: bool,
 
@@ -82,7 +82,7 @@ pub struct RootfsArgs {
 
     /// A script that the guest runs at every boot, as root, before the agent.
     ///
-    /// It has a #! line.
+    /// It needs a #! line.
     #[arg(long, value_name = "FILE")]
     pub boot_script: Option<PathBuf>,
 
@@ -137,5 +137,5 @@ Examples:
   docker export app | nex rootfs --image tar:- -o app.ext4
 
 Environment:
-  SOURCE_DATE_EPOCH  the time of everything that the image does not bring
-  NEX_ROOTFS_*       every flag, such as NEX_ROOTFS_IMAGE, unless it is given";
+  SOURCE_DATE_EPOCH  the time of everything that does not come from the image
+  NEX_ROOTFS_*       the value of a flag that is not given, such as NEX_ROOTFS_IMAGE";

@@ -18,7 +18,7 @@ use crate::args::verity::VerityArg;
 pub struct RunArgs {
     /// The root filesystem: an uncompressed ext4 file that nex made.
     ///
-    /// It never changes, and any number of guests may have it at once.
+    /// nex never changes it, and any number of guests may use it at once.
     #[arg(long, value_name = "FILE")]
     pub rootfs: PathBuf,
 
@@ -30,17 +30,17 @@ pub struct RunArgs {
 
     /// The program's arguments.
     ///
-    /// Without BINARY, they take the place of the image's command, behind its entrypoint.
+    /// Without BINARY, they replace the image's command and follow its entrypoint.
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<OsString>,
 
     /// A variable for the program, on top of the image's; may be given several times.
     ///
-    /// NAME alone takes the value from here.
+    /// NAME alone takes the value from the environment of nex.
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<String>,
 
-    /// Who the program runs as [default: the image's user, else root].
+    /// The user that the program runs as [default: the image's user, else root].
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
 
@@ -52,13 +52,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub open_files: Option<u64>,
 
-    /// Whether the program is started again when it has ended: no, on-failure, on-failure:NUMBER or always.
+    /// When to start the program again after its end: no, on-failure, on-failure:NUMBER or always.
     #[arg(long, value_name = "POLICY", default_value_t = Restart::No)]
     pub restart: Restart,
 
     /// How long the program may run once the guest is up, such as 90s or 5m.
     ///
-    /// Then it is stopped, and the exit code is 124.
+    /// After that time nex stops it, and the exit code is 124.
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub timeout: Option<Duration>,
 
@@ -66,7 +66,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "2m")]
     pub boot_timeout: Duration,
 
-    /// How long the program and its guest may take to end when they are asked to; then they are killed.
+    /// How long the program and its guest may take to end when nex asks them to; then nex kills them.
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "10s")]
     pub stop_timeout: Duration,
 
@@ -109,12 +109,12 @@ fn variable(text: &str) -> Result<String, String> {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The program's standard output and standard error come out here, byte for byte. Its standard input is empty. It sees the
-image's root with the image's environment, user and directory; what it changes there is gone when the guest ends, unless
+nex passes on the program's standard output and standard error, byte for byte. The program's standard input is empty. It runs in
+the image's root, with the image's environment, user and directory. Its changes there are gone when the guest ends, unless
 --overlay-drive names a file. A dynamic program runs if the image has its loader and libraries.
 
-Ctrl-C and SIGTERM stop the program, as docker stop does, and then the guest; a second one kills it. At Ctrl-C nex ends by SIGINT
-then, so that a shell's loop ends, too.
+Ctrl-C and SIGTERM stop the program, as docker stop does, and then the guest; a second one kills the guest. After Ctrl-C, nex
+itself ends by SIGINT, so that a shell's loop ends, too.
 
 Examples:
   nex run --rootfs app.ext4 --kernel vmlinux ./hello -- --name world

@@ -8,7 +8,7 @@ use nex_contract::AGENT;
 /// `nex rootfs set-agent`.
 #[derive(Debug, Args)]
 pub struct SetAgentArgs {
-    /// The root filesystem: an uncompressed file that nex made, in use by nobody.
+    /// The root filesystem: an uncompressed file that nex made, and that no program uses.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
@@ -21,13 +21,13 @@ pub struct SetAgentArgs {
 pub fn help() -> String {
     format!(
         "\
-The agent is checked as when a root filesystem is made, and takes the place of {AGENT} through the file
-system's journal: a stop at any moment leaves the old agent or the new. The file's owner, mode and times stay.
+nex checks the agent as it does when it makes a root filesystem, and replaces {AGENT} through the file
+system's journal. A stop at any moment leaves the old agent or the new one. The file keeps its owner, mode and times.
 
 Examples:
   nex rootfs set-agent rootfs.ext4 ./my-agent
 
 Environment:
-  SOURCE_DATE_EPOCH  the time that the agent's file gets in place of the one that it has"
+  SOURCE_DATE_EPOCH  a new time for the agent's file"
     )
 }

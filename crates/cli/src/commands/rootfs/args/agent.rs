@@ -17,16 +17,17 @@ pub struct AgentArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub agent_env: Vec<(String, String)>,
 
-    /// Whom the agent runs as where it is a service: a user of the image [default: nex, which comes with it].
+    /// The user that the agent runs as when it is a service: a user of the image [default: nex, whom nex adds].
     #[arg(long, value_name = "USER[:GROUP]", value_parser = user)]
     pub agent_user: Option<String>,
 
-    /// Who is process 1 once the guest is up, where the agent is it before: the agent, or the image's program in its place, for images
-    /// whose program is an init (s6-overlay, systemd).
+    /// What is process 1 once the guest is up, if the agent starts as process 1: the agent, or the image's program.
+    ///
+    /// The image's program is for images whose program is an init (s6-overlay, systemd).
     #[arg(long, value_enum, default_value_t = Pid1Arg::Agent)]
     pub pid1: Pid1Arg,
 
-    /// The name by which the agent is started, a link to the file [default: that itself, /usr/local/bin/agent].
+    /// The path by which the guest starts the agent, a link to the agent's file [default: that itself, /usr/local/bin/agent].
     #[arg(long, value_name = "PATH", value_parser = path)]
     pub agent_path: Option<String>,
 }
@@ -36,7 +37,7 @@ pub struct AgentArgs {
 pub enum Pid1Arg {
     /// The agent; the image's program is a child of it.
     Agent,
-    /// The image's program; the agent is gone then, and nobody tells of the program's end.
+    /// The image's program; the agent is gone then, so nothing reports the program's end.
     Image,
 }
 

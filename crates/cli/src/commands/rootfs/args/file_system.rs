@@ -22,7 +22,7 @@ pub struct FileSystemArgs {
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     pub journal_size: Option<u64>,
 
-    /// Make no journal: smaller, but after a stop without unmounting all of it has to be checked.
+    /// Make no journal: the file is smaller, but after a stop without an unmount e2fsck has to check all of it.
     #[arg(long, conflicts_with = "journal_size")]
     pub no_journal: bool,
 
@@ -34,7 +34,7 @@ pub struct FileSystemArgs {
     #[arg(long, value_name = "UUID", value_parser = uuid)]
     pub uuid: Option<Uuid>,
 
-    /// What only root may fill: a percentage such as 5%, or a size; half of the file system at most [default: nothing].
+    /// The room that only root may fill: a percentage such as 5%, or a size; at most half of the file system [default: nothing].
     #[arg(long, value_name = "SIZE", value_parser = reserved, default_value = "0", hide_default_value = true)]
     pub reserved: Reserved,
 

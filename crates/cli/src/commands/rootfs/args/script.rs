@@ -28,7 +28,7 @@ pub struct ScriptArgs {
 
     /// A file or directory of this machine for the scripts; may be given several times.
     ///
-    /// A package cache is an example. It leaves no trace in the image.
+    /// It can be a package cache, for example. It leaves no trace in the image.
     #[arg(
         long,
         value_name = "SOURCE:TARGET[:ro]",
@@ -39,7 +39,7 @@ pub struct ScriptArgs {
 
     /// A file that the scripts find as /run/secrets/NAME; may be given several times.
     ///
-    /// Nobody else finds it anywhere.
+    /// The file is in memory only, and does not stay in the image.
     #[arg(
         long,
         value_name = "id=NAME,src=FILE",
@@ -48,8 +48,9 @@ pub struct ScriptArgs {
     )]
     pub secret: Vec<SecretArg>,
 
-    /// What the scripts reach: what this machine reaches, or nothing [default: host, but where that would also give a user's
-    /// files away, which the error explains].
+    /// The network of the scripts: this machine's, or none [default: host, unless that would also give a user's files away].
+    ///
+    /// Where it would, nex refuses to run the scripts, and the error explains what to do.
     #[arg(long, value_enum)]
     pub script_network: Option<NetworkArg>,
 
@@ -65,8 +66,9 @@ pub struct ScriptArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1024, value_parser = value_parser!(u64).range(1..))]
     pub script_processes: u64,
 
-    /// What of the logs, caches, temporary files and identities that the scripts leave is kept out of the image; the report lists
-    /// it. Groups are chosen by name, and help lists them.
+    /// What to keep out of the image of the logs, caches, temporary files and identities that the scripts leave.
+    ///
+    /// The report lists what was left out. NAME is the name of a group, and help lists the groups.
     #[arg(
         long,
         value_name = "true|false|NAME,...|help",
@@ -78,8 +80,8 @@ pub struct ScriptArgs {
     )]
     pub clean: CleanArg,
 
-    /// A directory of the image that becomes the root, once the scripts are done [default: the whole image, or
-    /// /my-rootfs if the scripts leave that].
+    /// A directory of the image that becomes the root after the scripts [default: the whole image, or /my-rootfs if the scripts
+    /// leave that].
     #[arg(
         long,
         value_name = "PATH",
@@ -88,19 +90,21 @@ pub struct ScriptArgs {
     )]
     pub snapshot: Option<OsString>,
 
-    /// Where the image goes as a directory when a script fails, for a look at it from outside; all of it belongs to the
-    /// user then.
+    /// Where to put the image as a directory when a script fails, so that you can look at it from outside.
+    ///
+    /// All files there belong to you.
     #[arg(long, value_name = "DIRECTORY", requires = "scripts")]
     pub keep_failed: Option<PathBuf>,
 
-    /// Open a shell in the image where the scripts have ended, or where one has failed.
+    /// Open a shell in the image after the scripts have ended, or after one has failed.
     ///
-    /// It is for a look at the image from inside, in place of --keep-failed. It has what scripts have: variables, mounts, secrets, network. Nothing is written: what is
-    /// changed in the shell is gone when it ends, so put what turns out to be needed into a script.
+    /// You can look at the image from inside, where --keep-failed shows it from outside. The shell has what scripts have:
+    /// variables, mounts, secrets, network. nex writes no image: changes that you make in the shell are gone when it ends, so put
+    /// those that you need into a script.
     #[arg(long, conflicts_with = "keep_failed")]
     pub shell: bool,
 
-    /// Where the image is laid out for the scripts [default: nex/sandbox in the user's cache].
+    /// Where nex lays the image out for the scripts [default: nex/sandbox in the user's cache].
     #[arg(long, value_name = "DIRECTORY")]
     pub work_dir: Option<PathBuf>,
 }
