@@ -9,6 +9,7 @@ use crate::credentials::{CredentialPlaces, Lookup};
 use crate::error::Error;
 use crate::refusal::{Said, Subject, Wanted, refusal};
 use crate::scope::Scopes;
+use crate::shown::Shown;
 use crate::token::{TokenRequest, basic, bearer, read_token};
 use crate::transport::http::{HeaderValue, Uri};
 use crate::transport::{Answer, Budget, Caller, Origin, Transport};
@@ -52,7 +53,7 @@ impl Authorizer {
         let of_scheme = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
         match (of_scheme("bearer"), of_scheme("basic"), &budget.stopped(|| self.lookup()).found) {
             (Some(_), _, Some(Credential::RegistryToken(token))) => {
-                bearer(token).ok_or_else(|| self.unauthorized(answer))
+                bearer(token).ok_or_else(|| self.unauthorized(answer, Shown::OtherKind))
             }
             (Some(challenge), _, credential) => {
                 let registry = &self.subject.registry;
@@ -60,9 +61,10 @@ impl Authorizer {
                 self.fetch_token(&request, credential.as_ref(), transport, budget)
             }
             (None, Some(_), Some(Credential::Password { user, password })) => {
-                basic(user, password).ok_or_else(|| self.unauthorized(answer))
+                basic(user, password).ok_or_else(|| self.unauthorized(answer, Shown::OtherKind))
             }
-            _ => Err(self.unauthorized(answer)),
+            (None, _, Some(_)) => Err(self.unauthorized(answer, Shown::OtherKind)),
+            (None, _, None) => Err(self.unauthorized(answer, Shown::NoCredentials)),
         }
     }
 
@@ -77,22 +79,37 @@ impl Authorizer {
         if answer.status().is_success() {
             read_token(answer)
         } else if is_denial(&answer) {
-            Err(self.unauthorized(answer))
+            Err(self.unauthorized(answer, self.shown()))
         } else {
             Err(refusal(answer, &self.subject, &Wanted::Token))
         }
     }
 
-    /// The error for a denial.
-    pub(crate) fn unauthorized(&self, answer: Answer) -> Error {
-        let lookup = self.lookup();
+    /// The error for a denial of a request, which may have had an authorization.
+    pub(crate) fn denied(&self, answer: Answer, authorization: Option<&HeaderValue>) -> Error {
+        let shown = authorization.map_or(Shown::Nothing, |_| self.shown());
+        self.unauthorized(answer, shown)
+    }
+
+    /// What is shown to a registry that asks. A token may be one for everybody.
+    fn shown(&self) -> Shown {
+        match &self.lookup().found {
+            None => Shown::NoCredentials,
+            Some(_) if self.places.is_given() => Shown::Given,
+            Some(_) => Shown::Found,
+        }
+    }
+
+    fn unauthorized(&self, answer: Answer, shown: Shown) -> Error {
+        // Nobody has asked for them where nothing was shown.
+        let places = if shown == Shown::Nothing { Vec::new() } else { self.lookup().places.clone() };
         Error::Unauthorized {
             registry: self.subject.registry.clone(),
             repository: self.subject.repository.clone(),
             status: answer.status().as_u16(),
             said: Said::read(answer).text,
-            sent: lookup.found.is_some(),
-            places: lookup.places.clone(),
+            shown,
+            places,
         }
     }
 

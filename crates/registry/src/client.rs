@@ -179,22 +179,24 @@ impl Client {
 
     fn send_now(&self, request: &Prepared<'_>, offset: u64, budget: &mut Budget) -> Result<Answer, Error> {
         let scopes = &request.scopes;
-        let mut answer = self.send(request, offset, self.authorizer.accepted(scopes).as_ref(), budget)?;
+        let mut authorization = self.authorizer.accepted(scopes);
+        let mut answer = self.send(request, offset, authorization.as_ref(), budget)?;
         if is_challenge(&answer) {
             request.renew(budget, &self.transport);
-            let authorization = self.authorizer.answer(answer, &request.uri, scopes, &self.transport, budget)?;
-            answer = self.send(request, offset, Some(&authorization), budget)?;
-            self.authorizer.accept(scopes, authorization);
+            let asked_for = self.authorizer.answer(answer, &request.uri, scopes, &self.transport, budget)?;
+            answer = self.send(request, offset, Some(&asked_for), budget)?;
+            self.authorizer.accept(scopes, asked_for.clone());
+            authorization = Some(asked_for);
         }
         if let Some(challenge) = guest::challenge(&answer).filter(|_| scopes.own.access == Access::Pull) {
             let guest = guest::enter(&answer, &challenge, scopes, &self.subject, &self.transport, budget)?;
             *self.guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(guest));
-            answer = self.send(request, offset, self.authorizer.accepted(scopes).as_ref(), budget)?;
+            answer = self.send(request, offset, authorization.as_ref(), budget)?;
         }
         if answer.status().is_success() {
             Ok(answer)
         } else if is_denial(&answer) {
-            Err(self.authorizer.unauthorized(answer))
+            Err(self.authorizer.denied(answer, authorization.as_ref()))
         } else {
             Err(refusal(answer, &self.subject, &request.wanted))
         }

@@ -62,6 +62,11 @@ impl CredentialPlaces {
         CredentialPlaces { given: Some(given), ..CredentialPlaces::default() }
     }
 
+    /// Whether the user has named them.
+    pub(crate) fn is_given(&self) -> bool {
+        self.given.is_some()
+    }
+
     /// Those for another place than the registry that a reference names: what is found for the place's own name.
     pub(crate) fn elsewhere(&self) -> CredentialPlaces {
         match self.given {

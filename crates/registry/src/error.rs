@@ -7,6 +7,7 @@ use nex_fault::{Code, Fault, Remedy, Setting, whole};
 
 use crate::codes;
 use crate::credentials::Place;
+use crate::shown::Shown;
 use crate::transport::{self, Retry, TlsHint, told};
 
 /// Why a registry did not give, or take, what was asked.
@@ -27,7 +28,7 @@ pub enum Error {
         last: Box<Error>,
     },
     /// 401 or 403, or a challenge that cannot be answered.
-    #[error("{registry}: {status} for {repository}{}: {}", told(said), looked_at(*sent, places))]
+    #[error("{registry}: {status} for {repository}{}: {}", told(said), shown.words(places))]
     Unauthorized {
         /// The registry as the user named it.
         registry: String,
@@ -37,8 +38,8 @@ pub enum Error {
         status: u16,
         /// What the registry or its token server said; may be empty.
         said: String,
-        /// True when credentials were found and sent.
-        sent: bool,
+        /// What the registry was shown.
+        shown: Shown,
         /// Where credentials were looked for, and what was found there.
         places: Vec<Place>,
     },
@@ -157,6 +158,15 @@ impl From<transport::Error> for Error {
 }
 
 impl Error {
+    /// Whether it is a failure on the way to a server, which names no repository.
+    pub fn is_of_the_way(&self) -> bool {
+        match self {
+            Error::Transport(_) => true,
+            Error::GaveUp { last, .. } => last.is_of_the_way(),
+            _ => false,
+        }
+    }
+
     /// Whether asking again may help.
     pub(crate) fn retry(&self) -> Retry {
         match self {
@@ -192,9 +202,7 @@ impl Fault for Error {
         Some(match self {
             Self::Transport(error) => return on_the_way(error),
             Self::GaveUp { last, .. } => return last.remedy(),
-            Self::Unauthorized { registry, .. } => {
-                Remedy::say(format!("try: podman login {registry}, or check that the repository exists"))
-            }
+            Self::Unauthorized { registry, shown, .. } => shown.remedy(registry),
             Self::ManifestNotFound { .. } => Remedy::say("check the name and the tag"),
             Self::RepositoryNotFound { .. } => Remedy::say("check the name"),
             Self::BlobNotFound { .. } => Remedy::say("what names it is incomplete there: push it again"),
@@ -227,14 +235,4 @@ fn reason(error: &transport::Error) -> Option<&Error> {
     let transport::Error::Broken { source, .. } = error else { return None };
     let source: &(dyn StdError + 'static) = source.as_ref();
     source.downcast_ref()
-}
-
-/// Where credentials were looked for.
-fn looked_at(sent: bool, places: &[Place]) -> String {
-    let list = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    match (sent, list.is_empty()) {
-        (_, true) => "no place to look for credentials is known".to_owned(),
-        (true, false) => format!("the credentials were not accepted; looked in {list}"),
-        (false, false) => format!("no credentials found; looked in {list}"),
-    }
 }

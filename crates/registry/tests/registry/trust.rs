@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nex_registry::transport::{self, Security};
-use nex_registry::{CredentialPlaces, Digest, Error, Registry};
+use nex_registry::{CredentialPlaces, Digest, Error, Registry, Shown};
 use nex_testkit::distribution::{certificates, has_openssl};
 use nex_testkit::http_server::{Request, Server, answer, raw};
 use nex_testkit::inner_addresses::METADATA;
@@ -105,6 +105,38 @@ fn a_refusal_names_every_place_that_was_looked_at_and_no_secret() {
     let message = format!("{error} {error:?}");
     assert!(message.contains("were not accepted; looked in test/config.json: found in auths"), "{message}");
     assert!(!message.contains("wonder land") && !message.contains(AUTH), "{message}");
+}
+
+/// What is wrong, and what helps, goes by what the registry was shown.
+#[test]
+fn a_refusal_says_what_was_shown_and_what_helps() {
+    const BASIC: &str = "Basic realm=r";
+    let given = || CredentialPlaces::given("alice", "wonder land");
+    let nobody = || logged_in("other.example");
+    let refused = |status: &'static str, challenge: Option<&'static str>, places: CredentialPlaces| {
+        let server = Server::start(move |_, _| {
+            let headers: Vec<_> = challenge.map(|challenge| ("WWW-Authenticate", challenge)).into_iter().collect();
+            answer(status, &headers, b"")
+        });
+        let error = server.repository(|options| options.credentials = places).manifest("latest").unwrap_err();
+        let Error::Unauthorized { shown, .. } = &error else { panic!("{error}") };
+        let sent = server.requests().iter().any(|request| request.header("authorization").is_some());
+        (*shown, sent, nex_fault::advised(&error, nex_fault::Setting::flag))
+    };
+    let says = |(shown, sent, words): (Shown, bool, String), expected: Shown, is_sent: bool, parts: &[&str]| {
+        assert!((shown, sent) == (expected, is_sent) && parts.iter().all(|part| words.contains(part)), "{words}");
+        assert!(is_sent || !words.contains("not accept"), "{words}");
+    };
+    // A registry that never asks was shown nothing, whatever there is.
+    let parts = ["refuses without asking for credentials", "whether the registry serves this machine"];
+    says(refused("403 Forbidden", None, given()), Shown::Nothing, false, &parts);
+    says(refused("403 Forbidden", None, nobody().1), Shown::Nothing, false, &parts);
+    let parts = ["does not accept the credentials that were given", "the user and the password of --creds"];
+    says(refused("401 Unauthorized", Some(BASIC), given()), Shown::Given, true, &parts);
+    let parts = ["no credentials found", "podman login", "--creds"];
+    says(refused("401 Unauthorized", Some(BASIC), nobody().1), Shown::NoCredentials, false, &parts);
+    let parts = ["another kind of credentials", "--creds"];
+    says(refused("401 Unauthorized", Some("Negotiate"), given()), Shown::OtherKind, false, &parts);
 }
 
 /// A gateway, a registry or a storage that shows what it was asked, as many do where one looks for errors.
