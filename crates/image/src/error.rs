@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nex_fault::whole;
-use nex_registry::Digest;
+use nex_registry::{Digest, RegistryReference};
 use nex_text::{name, short_name};
 
 use crate::layer::LayerDigest;
@@ -29,6 +29,15 @@ pub enum Error {
     /// The registry failed.
     #[error(transparent)]
     Registry(Box<nex_registry::Error>),
+    /// The registry could not be reached, or did not answer as one. The failure names the server, which may have another name.
+    #[error("cannot fetch {image}")]
+    NotFetched {
+        /// The image, as it was asked for.
+        image: String,
+        /// What failed.
+        #[source]
+        problem: Box<Error>,
+    },
     /// The system refused something.
     #[error("cannot {action} {place}")]
     Io {
@@ -90,7 +99,10 @@ pub enum Error {
         image: String,
     },
     /// The image is not for this platform.
-    #[error("{image} is not there for {wanted}; {}", Listed("it is there for", available, "it names no platform"))]
+    #[error(
+        "{image} has no variant for {wanted}; {}",
+        Listed("it has variants for", available, "it names no platform")
+    )]
     NoSuchPlatform {
         /// The image.
         image: String,
@@ -246,6 +258,22 @@ impl Error {
     /// A closure for `map_err` that says what was done where.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         move |source| Error::Io { action, place: name(path.as_os_str().as_bytes()), source }
+    }
+
+    /// The same with the image that was asked for, where it speaks of the way to the registry alone.
+    pub(crate) fn of_image(self, reference: &RegistryReference) -> Error {
+        if !self.is_of_the_way() {
+            return self;
+        }
+        Error::NotFetched { image: reference.to_string(), problem: Box::new(self) }
+    }
+
+    fn is_of_the_way(&self) -> bool {
+        match self {
+            Error::Registry(error) => error.is_of_the_way(),
+            Error::AfterMirrors { own, .. } => own.is_of_the_way(),
+            _ => false,
+        }
     }
 
     /// What is wrong with a layer.

@@ -130,3 +130,27 @@ fn what_a_registry_has_sent_is_enough_without_it() -> Result<()> {
     fs::remove_dir_all(largest.parent().unwrap_or(&largest))?;
     fails(&mut build(&["--offline"])?, &source, &["--offline"])
 }
+
+/// Whoever builds many images sees which one failed, also where the server has another name than the image.
+#[test]
+fn a_registry_that_cannot_be_reached_is_told_with_the_image() -> Result<()> {
+    let directory = nex::directory()?;
+    let output = directory.path().join("out.ext4");
+    // Nobody listens at a port that was just given back.
+    let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let image = format!("{address}/team/image:one");
+    let refused = [format!("cannot fetch {image}: "), format!("{address}: connection refused")];
+    let words: Vec<_> = refused.iter().map(String::as_str).collect();
+    fails(rootfs(&image, &output)?.arg("--plain-http"), directory.path(), &words)?;
+    let image = "registry.invalid/team/image:one";
+    let words = [&*format!("cannot fetch {image}: "), "registry.invalid: the name cannot be resolved"];
+    fails(&mut rootfs(image, &output)?, directory.path(), &words)?;
+    // The credentials that were given are named where they are wrong, and nowhere else.
+    let registry = Registry::start(Protection::Password)?;
+    let image = format!("{}/team/image:one", registry.address());
+    let mut pull = rootfs(&image, &output)?;
+    let wrong = ["does not accept the credentials that were given", "the password of --creds"];
+    fails(pull.args(["--plain-http", "--creds", "ali:wrong"]), directory.path(), &wrong)?;
+    let none = ["no credentials found", "podman login", "--creds"];
+    fails(rootfs(&image, &output)?.arg("--plain-http"), directory.path(), &none)
+}

@@ -19,7 +19,7 @@ impl Fault for Error {
             Self::Registry(error) => error.code(),
             Self::Io { source, .. } => carried(source).map_or(codes::UNREADABLE, Fault::code),
             Self::WrongForm { .. } => codes::WRONG_FORM,
-            Self::AfterMirrors { own, .. } => own.code(),
+            Self::NotFetched { problem: own, .. } | Self::AfterMirrors { own, .. } => own.code(),
             Self::Offline { .. } => codes::OFFLINE,
             Self::NoSuchImage { .. } => codes::NOT_FOUND,
             Self::SeveralImages { .. } => codes::AMBIGUOUS,
@@ -44,7 +44,7 @@ impl Fault for Error {
             Self::Registry(error) => return at_registry(error),
             Self::Io { source, .. } => return carried_remedy(source),
             Self::WrongForm { advice, .. } => Remedy::say(*advice),
-            Self::AfterMirrors { own, .. } => return own.remedy(),
+            Self::NotFetched { problem: own, .. } | Self::AfterMirrors { own, .. } => return own.remedy(),
             Self::Offline { .. } => {
                 Remedy::say("give the image as oci:DIR (made by skopeo copy) or docker-archive:FILE (made by docker save), or leave out")
                     .omit(Setting::Offline)

@@ -26,7 +26,8 @@ pub(super) fn open(reference: &RegistryReference, options: &Options) -> Result<I
     if options.offline {
         return find_cached(reference, options);
     }
-    reach(reference, &options.registry, |reached| find(reference, reached, options))
+    let found = reach(reference, &options.registry, |reached| find(reference, reached, options));
+    found.map_err(|error| error.of_image(reference))
 }
 
 /// The image as earlier builds have cached it.
