@@ -22,6 +22,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
+use cli::variables::environ::Environ;
 use cli::{Cli, Stream, overview, refused, tips, variables};
 use diagnostic::Diagnostic;
 use end::End;
@@ -53,13 +54,14 @@ fn nex(process: &Process) -> End {
             diagnostic.end()
         });
     }
-    let cli = match variables::parse(&arguments, |name| std::env::var_os(name)) {
+    let environ = Environ::of_this_process();
+    let cli = match variables::parse(&arguments, &environ) {
         Ok(asked) => {
             output::obey(&asked.cli.common);
-            asked.warnings.iter().for_each(|warning| output::tell(format_args!("warning: {warning}")));
+            warn(&asked.warnings);
             asked.cli
         }
-        Err(error) => return explain_usage(error, &arguments),
+        Err(error) => return explain_usage(error, &arguments, &environ),
     };
     let result = interrupt::survive_file_size_limits()
         .map_err(Diagnostic::system)
@@ -72,7 +74,7 @@ fn nex(process: &Process) -> End {
 }
 
 /// Says what is wrong with the arguments, or what was asked about them.
-fn explain_usage(mut error: clap::Error, arguments: &[OsString]) -> End {
+fn explain_usage(mut error: clap::Error, arguments: &[OsString], environ: &Environ) -> End {
     // Arguments may be names that somebody else has chosen. A tip that quotes such a one in its own words helps nobody.
     let quoted = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) => Some((kind, ContextValue::String(nex_text::short_name(text)))),
@@ -89,9 +91,13 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString]) -> End {
         error.remove(ContextKind::SuggestedSubcommand);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
+    if error.use_stderr() {
+        // What is missing may stand in one of them.
+        warn(&variables::unread(environ));
+    }
     output::answer_arguments(&error);
     if let Some(diagnostic) = refused::diagnostic(&error) {
-        tell_program(&diagnostic, refused::stream(arguments, |name| std::env::var_os(name)));
+        tell_program(&diagnostic, refused::stream(arguments, environ));
     }
     // Every other exit code may be the program's own.
     let is_run = arguments.get(1).is_some_and(|command| command == "run");
@@ -100,6 +106,11 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString]) -> End {
         _ if is_run => End::Code(nex_run::FAILED),
         code => End::Code(u8::try_from(code).unwrap_or(nex_run::FAILED)),
     }
+}
+
+/// Warns of variables.
+fn warn(warnings: &[String]) {
+    warnings.iter().for_each(|warning| output::tell(format_args!("warning: {warning}")));
 }
 
 /// Whether a message can show a text as it stands.

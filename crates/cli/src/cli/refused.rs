@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory};
 
+use super::variables::environ::Environ;
 use super::variables::names::name;
 use super::variables::{called, is_of_a_variable};
 use super::{Cli, Stream};
@@ -16,7 +17,7 @@ use crate::codes::{ENVIRONMENT, USAGE};
 use crate::diagnostic::Diagnostic;
 
 /// Where a program that asked for JSON looks for the report; `None` when nobody has asked for it.
-pub fn stream(arguments: &[OsString], variable: impl Fn(&str) -> Option<OsString>) -> Option<Stream> {
+pub fn stream(arguments: &[OsString], environ: &Environ) -> Option<Stream> {
     let mut command = Cli::command();
     command.build();
     let (path, leaf) = called(&command, arguments);
@@ -24,11 +25,11 @@ pub fn stream(arguments: &[OsString], variable: impl Fn(&str) -> Option<OsString
     let value = |flag: &str| {
         let known = leaf.get_arguments().find(|known| known.get_long() == Some(flag));
         let given = words.clone().value(leaf, flag, known.and_then(Arg::get_short));
-        given.or_else(|| variable(&name(&path, known?)?).filter(|value| !value.is_empty()))
+        given.or_else(|| environ.value(&name(&path, known?)?))
     };
     // A command that is not whole, or that nobody knows, has no flags of its own. The variable is meant for all.
     let is_unfinished = leaf.has_subcommands() && leaf.get_arguments().all(|flag| flag.get_long() != Some("format"));
-    let shared = || is_unfinished.then(|| variable("NEX_FORMAT")).flatten();
+    let shared = || is_unfinished.then(|| environ.value("NEX_FORMAT")).flatten();
     if value("format").or_else(shared)? != "json" {
         return None;
     }
@@ -127,7 +128,7 @@ mod tests {
 
     fn asked(call: &str, variables: &[(&str, &str)]) -> Option<Stream> {
         let words: Vec<OsString> = call.split(' ').map(OsString::from).collect();
-        stream(&words, |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()))
+        stream(&words, &variables.iter().copied().collect())
     }
 
     #[test]

@@ -6,17 +6,23 @@
 //! A variable is a wish for all runs to come, and a flag one for this run. So a variable gives way: to its own flag, to flags
 //! that its flag cannot be used with, and where its flag means nothing without another that is not there. A flag that would be
 //! refused is a slip; a variable is not. What is left of the variables becomes flags, in front of the others.
+//!
+//! Its value is another matter: a wrong one is refused wherever the flag itself is not given, also where the variable gives way. It
+//! would be wrong in every other run, too.
 
+pub mod environ;
 pub mod names;
+mod unread;
+mod yes_or_no;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command, CommandFactory, FromArgMatches, value_parser};
 
+use environ::Environ;
 use names::{earlier_names, name, old_name};
 
 use super::Cli;
@@ -29,15 +35,15 @@ const ONLY_FOR: (&str, &str, &str) = ("free", "size", "auto");
 pub struct Asked {
     /// The arguments.
     pub cli: Cli,
-    /// Variables that are set and say nothing any more.
+    /// Variables that are set and say nothing, or nothing any more.
     pub warnings: Vec<String>,
 }
 
 /// Reads the arguments, with the environment's variables where they have no flag.
 ///
 /// # Errors
-/// When the arguments make no sense, or ask for help.
-pub fn parse(arguments: &[OsString], variable: impl Fn(&str) -> Option<OsString>) -> Result<Asked, clap::Error> {
+/// When the arguments or the value of a variable make no sense, or when the arguments ask for help.
+pub fn parse(arguments: &[OsString], environ: &Environ) -> Result<Asked, clap::Error> {
     let mut command = Cli::command();
     command.build();
     // What is wrong is refused below, with the variables in their places.
@@ -47,16 +53,27 @@ pub fn parse(arguments: &[OsString], variable: impl Fn(&str) -> Option<OsString>
         Err(error) => return Err(well_told(error, arguments)),
     };
     let (path, leaf, matches) = leaf(&command, &matches);
-    let environment = Environment { path: &path, variable: &variable };
+    let environment = Environment { path: &path, environ };
     let wishes = environment.wishes(leaf, matches);
-    let warnings = environment.outdated(leaf, matches);
+    let refused = environment.refused(leaf, matches);
+    let warnings = [environment.outdated(leaf, matches), unread::warnings(&command, environ)].concat();
     let (words, rest) = arguments.split_at(arguments.len().min(path.len() + 1));
     let added = wishes.iter().flat_map(|wish| wish.arguments.iter().cloned());
     let all: Vec<_> = words.iter().cloned().chain(added).chain(rest.iter().cloned()).collect();
-    let matches =
+    let asked =
         command.clone().try_get_matches_from(all).map_err(|error| well_told(blame(error, &wishes), arguments))?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    if let Some(error) = refused {
+        return Err(error);
+    }
+    let cli = Cli::from_arg_matches(&asked).map_err(|error| error.format(&mut command.clone()))?;
     Ok(Asked { cli, warnings })
+}
+
+/// Warnings of variables that look like nex's own, and that no command reads.
+pub fn unread(environ: &Environ) -> Vec<String> {
+    let mut command = Cli::command();
+    command.build();
+    unread::warnings(&command, environ)
 }
 
 /// Help, with all that there is to know.
@@ -137,15 +154,10 @@ struct Wish<'a> {
 /// What the environment says to one command.
 struct Environment<'a> {
     path: &'a [&'a str],
-    variable: &'a dyn Fn(&str) -> Option<OsString>,
+    environ: &'a Environ,
 }
 
 impl Environment<'_> {
-    /// An empty variable counts as unset.
-    fn value(&self, name: &str) -> Option<OsString> {
-        (self.variable)(name).filter(|value| !value.is_empty())
-    }
-
     /// The flags that are not given, and that their variables ask for.
     fn wishes<'a>(&self, leaf: &'a Command, matches: &ArgMatches) -> Vec<Wish<'a>> {
         let given: Vec<&Arg> = leaf.get_arguments().filter(|flag| is_given(flag, matches)).collect();
@@ -172,15 +184,20 @@ impl Environment<'_> {
         taken
     }
 
-    fn wish<'a>(&self, flag: &'a Arg) -> Option<Wish<'a>> {
+    /// The first of a flag's variables that is set, and its value.
+    fn set(&self, flag: &Arg) -> Option<(String, OsString)> {
         let names = name(self.path, flag).into_iter().chain(earlier_names(self.path, flag));
-        let (name, value) = names.filter_map(|name| self.value(&name).map(|value| (name, value))).next()?;
+        names.filter_map(|name| self.environ.value(&name).map(|value| (name, value))).next()
+    }
+
+    fn wish<'a>(&self, flag: &'a Arg) -> Option<Wish<'a>> {
+        let (name, value) = self.set(flag)?;
         let long = flag.get_long()?;
         let with = |value: &[u8]| OsString::from_vec([b"--", long.as_bytes(), b"=", value].concat());
         let arguments = match flag.get_action() {
-            ArgAction::SetTrue if !is_true(&value) => return None,
+            ArgAction::SetTrue if !yes_or_no::is_yes(&value) => return None,
             ArgAction::SetTrue => vec![format!("--{long}").into()],
-            ArgAction::Count => vec![format!("--{long}").into(); times(&value)].into_iter().collect(),
+            ArgAction::Count => vec![format!("--{long}").into(); yes_or_no::times(&value)],
             // One a line.
             ArgAction::Append => {
                 value.as_bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(with).collect()
@@ -190,11 +207,27 @@ impl Environment<'_> {
         Some(Wish { flag, name, value, arguments })
     }
 
+    /// The first variable with a value that its flag does not take, whether the flag would count here or not.
+    fn refused(&self, leaf: &Command, matches: &ArgMatches) -> Option<clap::Error> {
+        leaf.get_arguments().filter(|flag| !is_given(flag, matches)).find_map(|flag| {
+            let (name, value) = self.set(flag)?;
+            let error = match flag.get_action() {
+                ArgAction::SetTrue | ArgAction::Count => yes_or_no::refusal(leaf, flag, &value)?,
+                _ => {
+                    let words = std::iter::once("nex".into()).chain(self.wish(flag)?.arguments);
+                    leaf.clone().try_get_matches_from(words).err().filter(is_of_a_value)?
+                }
+            };
+            Some(blamed(error, &name))
+        })
+    }
+
     /// Says which variables had another name earlier, and are set to no effect.
     fn outdated(&self, leaf: &Command, matches: &ArgMatches) -> Vec<String> {
         let warning = |flag: &Arg| {
             let (old, new) = (old_name(self.path, flag)?, name(self.path, flag)?);
-            let is_lost = !is_given(flag, matches) && self.value(&old).is_some() && self.value(&new).is_none();
+            let is_lost =
+                !is_given(flag, matches) && self.environ.value(&old).is_some() && self.environ.value(&new).is_none();
             let (long, words) = (flag.get_long()?, self.path.join(" "));
             is_lost.then(|| format!("{old} is not read any more; the variable of 'nex {words} --{long}' is {new}"))
         };
@@ -206,17 +239,9 @@ fn is_given(flag: &Arg, matches: &ArgMatches) -> bool {
     matches!(matches.value_source(flag.get_id().as_str()), Some(ValueSource::CommandLine))
 }
 
-/// As clap reads variables of flags without a value.
-fn is_true(value: &OsStr) -> bool {
-    FalseyValueParser::new().parse_ref(&Command::new("nex"), None, value).unwrap_or(true)
-}
-
-/// How often a flag is given that counts: a number, or once for yes.
-fn times(value: &OsStr) -> usize {
-    /// More says no more.
-    const MOST: usize = 9;
-    let number = value.to_str().and_then(|text| text.parse::<usize>().ok());
-    number.unwrap_or_else(|| usize::from(is_true(value))).min(MOST)
+/// Whether it is a flag's value that was refused, and not the flag beside others, or without them.
+fn is_of_a_value(error: &clap::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::InvalidUtf8)
 }
 
 /// What keeps a flag from being used beside others, whatever their values are. Flags that a command cannot do without may be
@@ -245,15 +270,21 @@ pub fn is_of_a_variable(error: &clap::Error) -> bool {
 }
 
 /// Says where a value came from that the user may not have before their eyes.
-fn blame(mut error: clap::Error, wishes: &[Wish]) -> clap::Error {
+fn blame(error: clap::Error, wishes: &[Wish]) -> clap::Error {
     let named = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(flag)) => wishes.iter().find(|wish| wish.flag.to_string() == *flag),
         _ => None,
     };
-    if let Some(wish) = named {
-        let tip = format!("the value is that of {}{IN_ENVIRONMENT}", wish.name);
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    match named {
+        Some(wish) => blamed(error, &wish.name),
+        None => error,
     }
+}
+
+/// The refusal of a value that is a variable's.
+fn blamed(mut error: clap::Error, name: &str) -> clap::Error {
+    let tip = format!("the value is that of {name}{IN_ENVIRONMENT}");
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     error
 }
 

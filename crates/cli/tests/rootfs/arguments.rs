@@ -46,3 +46,16 @@ fn arguments_that_are_refused_are_one_object_for_programs() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_mistyped_variable_is_warned_of_once() -> Result<()> {
+    for (call, code) in [("version", 0), ("run ./hello", 125)] {
+        let mut nex = Command::new(nex::program());
+        let result = command::output(nex.args(call.split(' ')).env("NEX_RUN_ROOTF", "a.ext4"))?;
+        let said = String::from_utf8_lossy(&result.stderr).into_owned();
+        assert_eq!(result.status.code(), Some(code), "{call}: {said}");
+        let warning = "warning: nex does not read NEX_RUN_ROOTF; did you mean NEX_RUN_ROOTFS?";
+        assert_eq!(said.matches(warning).count(), 1, "{call}: {said}");
+    }
+    Ok(())
+}

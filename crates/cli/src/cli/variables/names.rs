@@ -26,6 +26,28 @@ pub const SHARED: [&str; 20] = [
     "vmm",
 ];
 
+/// Variables that nex reads and that no flag has.
+pub const OWN: [&str; 4] = ["NEX_AGENT", "NEX_FIRECRACKER", "NEX_KERNEL_SOURCE", "NEX_LOG"];
+
+/// Variables that the project's build, tests, fuzzing and scripts read, and nex does not.
+pub const OF_THE_PROJECT: [&str; 15] = [
+    "NEX_BUILD_COMMIT",
+    "NEX_BUILD_TARGET",
+    "NEX_COMMIT",
+    "NEX_DIFFERENTIAL_CASES",
+    "NEX_DIFFERENTIAL_SEED",
+    "NEX_FUZZ_DIRECTORY",
+    "NEX_FUZZ_E2FSCK",
+    "NEX_FUZZ_SEEDS",
+    "NEX_LEFT_OUT",
+    "NEX_RANDOM_SEED",
+    "NEX_RANDOM_TREES",
+    "NEX_TEST_CORPUS",
+    "NEX_TEST_FORCED_END",
+    "NEX_TEST_JAILS_OF_A_KILLED_RUN",
+    "NEX_TEST_REGISTRY",
+];
+
 /// The variable of a flag of the command that these words call; `None` for what is no flag.
 pub fn name(path: &[&str], flag: &Arg) -> Option<String> {
     let long = flag.get_long().filter(|long| !matches!(*long, "help" | "version"))?;

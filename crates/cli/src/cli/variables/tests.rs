@@ -98,8 +98,7 @@ fn set(flag: &Arg) -> (String, String) {
 
 fn asked(call: &[String], variables: &[(String, String)]) -> Result<Asked, clap::Error> {
     let words: Vec<OsString> = call.iter().map(OsString::from).collect();
-    let value = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.into());
-    parse(&words, value)
+    parse(&words, &variables.iter().cloned().collect())
 }
 
 /// The same, for a call and variables as a shell has them.
@@ -242,9 +241,36 @@ fn a_wrong_value_is_traced_to_its_variable() {
     assert!(wrong.contains("huge") && wrong.contains("NEX_ROOTFS_SIZE"), "{wrong}");
     let typed = called("nex rootfs --size huge", &[("NEX_ROOTFS_SIZE", "1G")]).err().unwrap().to_string();
     assert!(typed.contains("huge") && !typed.contains("NEX_ROOTFS_SIZE"), "{typed}");
+    // One that gives way would be as wrong in another run.
+    let idle = [
+        ("nex rootfs", "NEX_ROOTFS_FREE", "bogus"),
+        ("nex rootfs", "NEX_ROOTFS_ENV", "=1"),
+        ("nex rootfs --verity", "NEX_ROOTFS_SHA256", "flase"),
+        ("nex rootfs boot f", "NEX_ROOTFS_BOOT_VERBOSE", "much"),
+        ("nex rootfs boot f --ready-after 5s", "NEX_ROOTFS_BOOT_READY", "("),
+        ("nex version", "NEX_FORMAT", "yaml"),
+    ];
+    for (call, name, value) in idle {
+        let wrong = called(call, &[(name, value)]).err().unwrap_or_else(|| panic!("{call}: {name}"));
+        assert!(wrong.to_string().contains(&format!("'{value}'")) && wrong.to_string().contains(name), "{wrong}");
+        assert!(is_of_a_variable(&wrong) && wrong.exit_code() == 2, "{wrong}");
+    }
+    // Nobody looks at it where its flag is given.
+    assert!(called("nex rootfs --size auto --free 1G", &[("NEX_ROOTFS_FREE", "bogus")]).is_ok());
     // Of two variables that cannot be together neither is right.
     let both = [("NEX_ROOTFS_VERITY", "1"), ("NEX_ROOTFS_VERITY_FILE", "f")];
     assert_eq!(called("nex rootfs", &both).err().unwrap().kind(), ErrorKind::ArgumentConflict);
+}
+
+#[test]
+fn a_flag_without_a_value_is_given_by_yes_or_no() {
+    for (value, is_given) in [("1", true), ("TRUE", true), ("yes", true), ("on", true), ("0", false), ("Off", false)] {
+        assert_eq!(build("nex rootfs", &[("NEX_ROOTFS_OFFLINE", value)]).offline, is_given, "{value}");
+    }
+    for (value, times) in [("2", 2), ("0", 0), ("yes", 1), ("no", 0), ("99", 9)] {
+        let asked = called("nex rootfs", &[("NEX_ROOTFS_VERBOSE", value)]).unwrap();
+        assert_eq!(asked.cli.common.verbose, times, "{value}");
+    }
 }
 
 #[test]
@@ -298,6 +324,16 @@ fn listed() -> String {
         writeln!(page, "| `{name}` | `{flag}` | {} |", commands.join(", ")).unwrap();
     }
     page + &own
+}
+
+/// The variables without a flag stand on the page, and those that it names are known.
+#[test]
+fn the_page_lists_the_variables_without_a_flag() {
+    let table = PAGE.split("## For all commands").next().unwrap_or_default();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `NEX_")?.split('`').next());
+    let mut rows: Vec<_> = rows.map(|rest| format!("NEX_{rest}")).collect();
+    rows.sort();
+    assert_eq!(rows, names::OWN);
 }
 
 #[test]
