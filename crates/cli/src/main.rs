@@ -49,10 +49,7 @@ fn main() -> ExitCode {
 fn nex(process: &Process) -> End {
     let arguments: Vec<_> = std::env::args_os().collect();
     if arguments.len() <= 1 {
-        return overview::show().unwrap_or_else(|diagnostic| {
-            output::tell_lines(&diagnostic.text());
-            diagnostic.end()
-        });
+        return overview::show().unwrap_or_else(|diagnostic| failed(&diagnostic));
     }
     let environ = Environ::of_this_process();
     let cli = match variables::parse(&arguments, &environ) {
@@ -95,12 +92,15 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString], environ: &Envir
         // What is missing may stand in one of them.
         warn(&variables::unread(environ));
     }
-    output::answer_arguments(&error);
+    // Every other exit code may be the program's own.
+    let is_run = arguments.get(1).is_some_and(|command| command == "run");
+    if let Err(diagnostic) = output::answer_arguments(&error) {
+        let is_failure = is_run && !diagnostic.is_silent();
+        return failed(&if is_failure { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
+    }
     if let Some(diagnostic) = refused::diagnostic(&error) {
         tell_program(&diagnostic, refused::stream(arguments, environ));
     }
-    // Every other exit code may be the program's own.
-    let is_run = arguments.get(1).is_some_and(|command| command == "run");
     match error.exit_code() {
         0 => End::DONE,
         _ if is_run => End::Code(nex_run::FAILED),
@@ -116,6 +116,14 @@ fn warn(warnings: &[String]) {
 /// Whether a message can show a text as it stands.
 fn is_plain(text: &str) -> bool {
     nex_text::short_name(text) == text
+}
+
+/// Says what failed before there was a command.
+fn failed(diagnostic: &Diagnostic) -> End {
+    if !diagnostic.is_silent() {
+        output::tell_lines(&diagnostic.text());
+    }
+    diagnostic.end()
 }
 
 /// Says what failed: in words on standard error, and for programs where they look for the report.

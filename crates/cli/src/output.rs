@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use clap::error::ErrorKind;
 use indicatif::MultiProgress;
 use rustix::termios::{OutputModes, tcgetattr};
 use serde::Serialize;
@@ -101,14 +102,19 @@ fn line_end() -> &'static str {
 }
 
 /// Writes what the arguments are answered with, a refusal or the help, in the form that clap gives it.
-pub fn answer_arguments(error: &clap::Error) {
+///
+/// # Errors
+/// When it is the help, and standard output is full, or nobody reads it any more.
+pub fn answer_arguments(error: &clap::Error) -> Result<(), Diagnostic> {
     if error.use_stderr() {
         let lines = error.render().to_string();
         tell_lines(&lines.lines().map(|line| nex_text::message(line) + "\n").collect::<String>());
-    } else {
-        // The help is our own text. When standard output is closed, there is nobody to tell.
-        let _ = error.print();
+        return Ok(());
     }
+    let what = if error.kind() == ErrorKind::DisplayVersion { "the version" } else { "the help" };
+    // It is our own text.
+    let written = error.print().and_then(|()| io::stdout().flush());
+    written.map_err(|error| unwritten(&error, unwritten_words(what)))
 }
 
 /// Writes all that a command has to say, in our own lines.
@@ -116,7 +122,11 @@ pub fn answer_arguments(error: &clap::Error) {
 /// # Errors
 /// When standard output is full, or nobody reads it any more.
 pub fn print(what: &str, text: &str) -> Result<(), Diagnostic> {
-    print_or(text, || format!("cannot write {what} to standard output"))
+    print_or(text, || unwritten_words(what))
+}
+
+fn unwritten_words(what: &str) -> String {
+    format!("cannot write {what} to standard output")
 }
 
 /// A report for programs, in a line.
@@ -134,10 +144,15 @@ pub fn in_json(report: &impl Serialize) -> Result<String, Diagnostic> {
 pub fn print_or(text: &str, failed: impl FnOnce() -> String) -> Result<(), Diagnostic> {
     let mut output = io::stdout();
     let written = write_lines(&mut output, text).and_then(|()| output.flush());
-    written.map_err(|error| match error.kind() {
+    written.map_err(|error| unwritten(&error, failed()))
+}
+
+/// Why nobody has what was written to standard output, and what that means.
+fn unwritten(error: &io::Error, failed: String) -> Diagnostic {
+    match error.kind() {
         io::ErrorKind::BrokenPipe => Diagnostic::enough(),
-        _ => Diagnostic::new(OUTPUT, failed()).caused(&error),
-    })
+        _ => Diagnostic::new(OUTPUT, failed).caused(error),
+    }
 }
 
 /// Writes our own lines piece by piece: a report in JSON is one of many megabytes.

@@ -116,6 +116,47 @@ fn nex_alone_shows_what_it_does_and_the_short_help_is_short() -> Result<()> {
     Ok(())
 }
 
+/// A redirection of the help, of the manual or of a script for the shell is whole, or nex says that it is not.
+#[test]
+fn what_standard_output_does_not_take_is_an_error() -> Result<()> {
+    let place = nex_testkit::nex::directory()?;
+    let cache = format!("--cache-dir={}", place.path().display());
+    let calls = [
+        "--help",
+        "-h",
+        "help",
+        "help rootfs",
+        "--version",
+        "rootfs --help",
+        "rootfs boot -h",
+        "run --help",
+        "version",
+        "version --format json",
+        "completion bash",
+        "manual",
+        "manual rootfs-boot",
+        "kernel ls --format json",
+        "rootfs --clean=help",
+    ];
+    let in_cache =
+        ["cache ls", "cache du --format json", "cache verify", "cache gc"].map(|call| format!("{call} {cache}"));
+    for call in calls.into_iter().chain(in_cache.iter().map(String::as_str)) {
+        let words: Vec<_> = call.split(' ').collect();
+        let full = command::output(
+            nex(&words).env("XDG_DATA_HOME", place.path()).stdout(File::options().write(true).open("/dev/full")?),
+        )?;
+        let said = text(&full.stderr);
+        assert_eq!(full.status.code(), Some(if words[0] == "run" { 125 } else { 1 }), "{call}: {said}");
+        assert!(said.starts_with("error: cannot write ") && said.contains("No space left"), "{call}: {said}");
+        // Who has read enough hears nothing.
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let enough = command::output(nex(&words).env("XDG_DATA_HOME", place.path()).stdout(writer))?;
+        assert_eq!((enough.status.code(), text(&enough.stderr)), (Some(141), String::new()), "{call}");
+    }
+    Ok(())
+}
+
 #[test]
 fn colours_come_when_they_are_asked_for() -> Result<()> {
     let said = |flags: &[&str], no_color: &str| -> Result<String> {
