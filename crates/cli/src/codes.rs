@@ -1,5 +1,7 @@
 //! The codes of what the command line itself refuses.
 
+use nex_fault::Code;
+
 nex_fault::codes! {
     /// The arguments make no sense, or do not go together.
     USAGE = "usage";
@@ -24,6 +26,21 @@ nex_fault::codes! {
     /// The system refuses nex what any program needs: a thread, a signal, a pipe.
     SYSTEM = "system";
 }
+
+/// Codes that mean wrong usage, in any crate and at any time: an argument or a variable is wrong by itself, or arguments do not go together,
+/// whatever the files, the machine and the network are.
+pub const OF_USAGE: [Code; 10] = [
+    USAGE,
+    ENVIRONMENT,
+    nex_contract::codes::WORD,
+    nex_guest::codes::OTHER_VMM,
+    nex_image::codes::BAD_PLATFORM,
+    nex_image::codes::BAD_REFERENCE,
+    nex_registry::codes::BAD_REFERENCE,
+    nex_registry::codes::PROXY,
+    nex_rootfs::codes::OUTPUT_FORM,
+    nex_vmm::codes::JAIL_USER,
+];
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use nex_fault::{Code, Fault, Setting};
 use nex_text::Lines;
 use serde_json::json;
 
-use crate::codes::{SYSTEM, USAGE};
+use crate::codes::{OF_USAGE, SYSTEM, USAGE};
 use crate::end::End;
 use crate::json;
 
@@ -43,15 +43,16 @@ const SIGPIPE: i32 = 13;
 const USAGE_EXIT: u8 = 2;
 
 impl Diagnostic {
-    /// A failure that has no cause but itself.
+    /// A failure that has no cause but itself. The code says whether it is one of usage.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
+        let exit_code = if OF_USAGE.contains(&code) { USAGE_EXIT } else { FAILED_EXIT };
         Self(Box::new(Parts {
             code,
             message: nex_text::one_line(&message.into()),
             causes: Vec::new(),
             hint: None,
             lines: Vec::new(),
-            end: End::Code(FAILED_EXIT),
+            end: End::Code(exit_code),
             is_reported: false,
             is_silent: false,
         }))
@@ -59,10 +60,10 @@ impl Diagnostic {
 
     /// Arguments that do not go together.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(USAGE, message).with_exit_code(USAGE_EXIT)
+        Self::new(USAGE, message)
     }
 
-    /// An argument that a library does not take.
+    /// An argument that a library does not take, for a reason that is not always one of usage.
     pub fn of_argument(error: &dyn Fault) -> Self {
         Self::of(error).with_exit_code(USAGE_EXIT)
     }

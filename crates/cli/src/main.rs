@@ -21,6 +21,7 @@ mod warnings;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};
 use cli::variables::environ::Environ;
 use cli::{Cli, Stream, overview, refused, tips, variables};
@@ -60,10 +61,11 @@ fn nex(process: &Process) -> End {
         }
         Err(error) => return explain_usage(error, &arguments, &environ),
     };
-    let result = interrupt::survive_file_size_limits()
+    let begun = interrupt::survive_file_size_limits()
         .map_err(Diagnostic::system)
         .and_then(|()| trace::begin(cli.common.verbose))
-        .and_then(|()| commands::run(&cli, process));
+        .map_err(|diagnostic| if is_run(&arguments) { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
+    let result = begun.and_then(|()| commands::run(&cli, process));
     result.unwrap_or_else(|diagnostic| {
         report(&diagnostic, &cli);
         diagnostic.end()
@@ -92,8 +94,7 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString], environ: &Envir
         // What is missing may stand in one of them.
         warn(&variables::unread(environ));
     }
-    // Every other exit code may be the program's own.
-    let is_run = arguments.get(1).is_some_and(|command| command == "run");
+    let is_run = is_run(arguments);
     if let Err(diagnostic) = output::answer_arguments(&error) {
         let is_failure = is_run && !diagnostic.is_silent();
         return failed(&if is_failure { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
@@ -106,6 +107,13 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString], environ: &Envir
         _ if is_run => End::Code(nex_run::FAILED),
         code => End::Code(u8::try_from(code).unwrap_or(nex_run::FAILED)),
     }
+}
+
+/// Whether a program is to be run: then every exit code but one may be the program's own.
+fn is_run(arguments: &[OsString]) -> bool {
+    let mut command = Cli::command();
+    command.build();
+    arguments.get(1).is_some_and(|command| command == "run") || *variables::called(&command, arguments).0 == ["run"]
 }
 
 /// Warns of variables.

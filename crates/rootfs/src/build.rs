@@ -20,7 +20,7 @@ use crate::blob_cache::CachedBlobs;
 use crate::error::Error;
 use crate::events::Events;
 use crate::file_system::FileSystemOptions;
-use crate::guest::{AgentService, BootScript, Pid1, ResolvConfSource};
+use crate::guest::{AgentService, BootScript, Hostname, Pid1, ResolvConfSource};
 use crate::output::{Destination, HashFile, Publication, WriteBack};
 use crate::phases::Phases;
 use crate::place::Limits;
@@ -73,7 +73,7 @@ pub struct Options {
 #[derive(Clone, Debug, Default)]
 pub struct GuestOptions {
     /// The guest's name; else the image's.
-    pub hostname: Option<String>,
+    pub hostname: Option<Hostname>,
     /// What `/etc/resolv.conf` becomes.
     pub resolv_conf: ResolvConfSource,
     /// Who is process 1 once the guest is up.

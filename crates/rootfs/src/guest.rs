@@ -13,6 +13,7 @@ mod config_directories;
 mod console;
 mod files;
 mod find_init;
+mod hostname;
 mod init;
 mod inittab;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use agent_service::AgentService;
 pub use agent_user::AgentUser;
 pub use boot_script::BootScript;
 pub use change::{Change, FileContent};
+pub use hostname::{Hostname, HostnameError};
 pub use init::Init;
 pub use nex_contract::{ImageConfig, Pid1};
 use nex_contract::{OPENRC_SERVICE, RUN_AGENT, SYSTEMD_UNIT};
@@ -56,7 +58,7 @@ pub(crate) const AGENT: &[u8] = nex_contract::AGENT.as_bytes();
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The guest's name. Without one the image's stays; an image without a name gives `nex`.
-    pub hostname: Option<String>,
+    pub hostname: Option<Hostname>,
     /// What `/etc/resolv.conf` becomes.
     pub resolv_conf: ResolvConfSource,
     /// Whether the agent is nex's own: as the init, that one makes name servers and SSH host keys.
@@ -111,12 +113,6 @@ pub enum Error {
         path: String,
         /// The limit, in bytes.
         longest: u64,
-    },
-    /// The hostname asked for is none.
-    #[error("{name:?} is no hostname")]
-    Hostname {
-        /// What was asked for.
-        name: String,
     },
     /// What was asked for as root's password is no hash. It may be a password, and is not said.
     #[error("root's password is no hash as crypt(5) has it ($6$...), and not ! or *")]
@@ -191,7 +187,6 @@ impl Fault for Error {
         match self {
             Self::Read { .. } => codes::READ_BACK,
             Self::TooLong { .. } => codes::TEXT_FILE,
-            Self::Hostname { .. } => codes::HOSTNAME,
             Self::PasswordHash => codes::PASSWORD_HASH,
             Self::BootScript { .. } | Self::BadBootScript { .. } | Self::BootScriptInterpreter { .. } => {
                 codes::BOOT_SCRIPT
@@ -207,9 +202,6 @@ impl Fault for Error {
     fn remedy(&self) -> Option<Remedy> {
         let no_arguments = || Remedy::say("leave").omit(Setting::AgentArg).and("and").omit(Setting::AgentEnv);
         Some(match self {
-            Self::Hostname { .. } => Remedy::say(
-                "use at most 64 letters, digits and hyphens in labels between dots, none of which begins or ends with a hyphen",
-            ),
             Self::PasswordHash => Remedy::say("make one with 'openssl passwd -6'"),
             Self::BootScript { .. } => Remedy::say("begin it with a line such as #!/bin/sh"),
             Self::BadBootScript { cause, .. } => return cause.remedy(),
@@ -233,7 +225,7 @@ pub fn wire(view: &dyn View, options: &Options) -> Result<Wiring, Error> {
     let working_dir = Some(&options.config.working_dir).filter(|path| !path.is_empty());
     config_directories::add(view, working_dir.into_iter().chain(&options.volumes), &mut layer);
     files::add_directories(view, &mut layer);
-    files::add_network_names(view, options.hostname.as_deref(), &mut layer)?;
+    files::add_network_names(view, options.hostname.as_ref(), &mut layer)?;
     let who = resolver::Who { init: found.init, agent_is_ours: options.agent_is_ours };
     let resolv_conf = resolver::wire(view, &options.resolv_conf, who, &mut layer)?;
     ssh_keys::wire(view, found.init, options.agent_is_ours, &mut layer);

@@ -106,7 +106,7 @@ pub struct GuestArgs {
     pub jail_base: Option<PathBuf>,
 
     /// A limit of the jail's control group, such as 'memory.max=1G'; may be given several times.
-    #[arg(long, value_name = "LIMIT", requires = "jail_user")]
+    #[arg(long, value_name = "LIMIT", requires = "jail_user", value_parser = cgroup_limit)]
     pub jail_cgroup: Vec<String>,
 
     /// Who executes the guest's instructions.
@@ -161,6 +161,18 @@ fn user(text: &str) -> Result<User, String> {
     Ok(User { uid, gid })
 }
 
+/// What the jailer takes: a file of the control group, and what is written to it.
+fn cgroup_limit(text: &str) -> Result<String, String> {
+    let is_limit = text
+        .split_once('=')
+        .is_some_and(|(file, value)| file.contains('.') && !file.contains('/') && !value.is_empty());
+    if is_limit {
+        Ok(text.into())
+    } else {
+        Err("a limit is a file of the control group and a value, as in 'memory.max=1G'".into())
+    }
+}
+
 /// The value of `--accel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AccelArg {
@@ -213,6 +225,14 @@ mod tests {
         assert_eq!(user("1500:1600"), Ok(User { uid: 1500, gid: 1600 }));
         for text in ["1500", "nobody:nogroup", "1:2:3", "-1:2", ":"] {
             assert!(user(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_has_a_file_and_a_value() {
+        assert_eq!(cgroup_limit("cpu.max=50000 100000"), Ok("cpu.max=50000 100000".into()));
+        for text in ["", "memory.max", "memory.max=", "=1G", "1G", "../x.y=1"] {
+            assert!(cgroup_limit(text).is_err(), "{text}");
         }
     }
 

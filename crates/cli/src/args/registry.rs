@@ -9,6 +9,7 @@ use nex_registry::transport::{Security, Throughput, Timeouts};
 use nex_registry::{CredentialPlaces, Options};
 
 use super::{duration, size};
+use crate::codes::INPUT;
 use crate::diagnostic::Diagnostic;
 
 /// The registry.
@@ -51,7 +52,7 @@ impl RegistryArgs {
     /// How the registry is reached.
     ///
     /// # Errors
-    /// Credentials without a colon. The message does not show them.
+    /// Credentials without a colon, which the message does not show, or a directory that is not there.
     pub fn options(&self) -> Result<Options, Diagnostic> {
         let (document, blob) = (self.registry_timeout.0, self.min_throughput.0);
         let mut options = Options::default();
@@ -59,7 +60,7 @@ impl RegistryArgs {
         options.transport.security = if self.plain_http { Security::PlainHttp } else { Security::Tls };
         if let Some(directory) = self.cert_dir.as_ref().filter(|directory| !directory.is_dir()) {
             let directory = nex_text::name(directory.as_os_str().as_bytes());
-            return Err(Diagnostic::usage(format!("--cert-dir names {directory}, which is no directory")));
+            return Err(Diagnostic::new(INPUT, format!("--cert-dir names {directory}, which is no directory")));
         }
         options.transport.certificates.own.clone_from(&self.cert_dir);
         if let Some(creds) = &self.creds {

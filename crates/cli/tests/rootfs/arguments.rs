@@ -47,6 +47,51 @@ fn arguments_that_are_refused_are_one_object_for_programs() -> Result<()> {
     Ok(())
 }
 
+/// What is wrong by itself ends with 2, and nothing was made then. What is wrong because of a file ends with 1.
+#[test]
+fn the_exit_code_tells_wrong_usage_from_the_rest() -> Result<()> {
+    type Call<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+    let usage: [Call; 14] = [
+        ("rootfs --image scratch --hostname a_b", &[], "at most 64 letters, digits and hyphens"),
+        ("rootfs --image scratch -o out.rar", &[], "which nex does not write"),
+        ("rootfs --image UPPER/case", &[], "lower case letters"),
+        ("rootfs --image scratch --creds alice", &[], "USER:PASSWORD"),
+        ("rootfs --image scratch -o one --verity-file one", &[], "name one file"),
+        ("rootfs --image scratch --free 1G", &[], "--size auto"),
+        ("rootfs --image scratch", &[("SOURCE_DATE_EPOCH", "soon")], "SOURCE_DATE_EPOCH"),
+        ("rootfs --image scratch", &[("NEX_ROOTFS_FREE", "bogus")], "NEX_ROOTFS_FREE"),
+        ("rootfs --image scratch", &[("NEX_ROOTFS_OFFLINE", "flase")], "NEX_ROOTFS_OFFLINE"),
+        ("rootfs --image registry.invalid/a:b", &[("HTTPS_PROXY", "ftp://x")], "HTTPS_PROXY"),
+        ("version", &[("NEX_LOG", "loud")], "NEX_LOG"),
+        ("rootfs boot f --kernel k --jail-user root", &[], "1500:1500"),
+        ("rootfs boot f --kernel k --jail-user 1500:1500 --jail-cgroup 1G", &[], "memory.max=1G"),
+        ("kernel path --platform riscv64", &[], "amd64 and arm64"),
+    ];
+    let other: [Call; 4] = [
+        ("rootfs --image scratch --script none.sh", &[], "none.sh"),
+        ("rootfs --image scratch --cert-dir none", &[], "which is no directory"),
+        ("rootfs check none.ext4", &[], "none.ext4"),
+        ("rootfs explain none.log", &[], "none.log"),
+    ];
+    let (place, cache) = (nex::directory()?, nex::directory()?);
+    let calls = usage.iter().map(|call| (call, 2)).chain(other.iter().map(|call| (call, 1)));
+    for ((call, variables, words), code) in calls {
+        let mut refused = Command::new(nex::program());
+        refused.args(call.split(' '));
+        refused.envs(variables.iter().copied()).env("NEX_AGENT", nex::agent()?).env("NEX_CACHE_DIR", cache.path());
+        let result = command::output(refused.current_dir(place.path()))?;
+        let said = String::from_utf8_lossy(&result.stderr).into_owned();
+        assert_eq!(result.status.code(), Some(code), "{call} {variables:?}: {said}");
+        assert!(said.contains(words), "{call}: {said}");
+        assert_eq!(nex::names(place.path())?, [""; 0], "{call}");
+    }
+    // The program's own exit code may be 2.
+    let mut run = Command::new(nex::program());
+    let result = command::output(run.args(["run", "--rootfs", "f"]).env("NEX_LOG", "loud"))?;
+    assert_eq!(result.status.code(), Some(125), "{result:?}");
+    Ok(())
+}
+
 #[test]
 fn a_mistyped_variable_is_warned_of_once() -> Result<()> {
     for (call, code) in [("version", 0), ("run ./hello", 125)] {

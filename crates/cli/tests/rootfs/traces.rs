@@ -92,6 +92,6 @@ fn what_is_no_choice_of_traces_is_refused() -> Result<()> {
     let mut nex = std::process::Command::new(nex::program());
     let result = command::output(nex.arg("version").env("NEX_LOG", "registry=loud"))?;
     let said = String::from_utf8_lossy(&result.stderr).into_owned();
-    assert!(result.status.code() == Some(1) && said.contains("NEX_LOG") && said.contains("registry=debug"), "{said}");
+    assert!(result.status.code() == Some(2) && said.contains("NEX_LOG") && said.contains("registry=debug"), "{said}");
     Ok(())
 }

@@ -4,7 +4,7 @@ use nex_inspect::{View, exists};
 
 use super::change::Layer;
 use super::text::{Attributes, Text};
-use super::{Error, lossy};
+use super::{Error, Hostname, lossy};
 
 const DIRECTORIES: [(&[u8], u16); 6] =
     [(b"/dev", 0o755), (b"/proc", 0o755), (b"/run", 0o755), (b"/sys", 0o755), (b"/tmp", 0o1777), (b"/var", 0o755)];
@@ -17,15 +17,12 @@ pub(crate) fn add_directories(view: &dyn View, layer: &mut Layer) {
 }
 
 /// Lets the guest find itself: `hosts` and `hostname`. `docker export` leaves them empty.
-pub(crate) fn add_network_names(view: &dyn View, hostname: Option<&str>, layer: &mut Layer) -> Result<(), Error> {
-    if let Some(name) = hostname.filter(|name| !is_hostname(name)) {
-        return Err(Error::Hostname { name: lossy(name.as_bytes()) });
-    }
+pub(crate) fn add_network_names(view: &dyn View, hostname: Option<&Hostname>, layer: &mut Layer) -> Result<(), Error> {
     let found = Text::load(view, b"/etc/hostname", Attributes::PUBLIC)?;
     // hostname(5): what begins with # is a comment.
     let mut names = found.lines().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty() && !line.starts_with(b"#"));
     let in_image = names.next().map(lossy);
-    let name = hostname.or(in_image.as_deref()).unwrap_or("nex");
+    let name = hostname.map(Hostname::as_str).or(in_image.as_deref()).unwrap_or("nex");
     if hostname.is_some() || in_image.is_none() {
         layer.file(b"/etc/hostname", 0o644, format!("{name}\n"));
     }
@@ -42,7 +39,7 @@ fn add_hosts(view: &dyn View, name: &str, layer: &mut Layer) -> Result<(), Error
         hosts.append(b"127.0.0.1\tlocalhost");
     }
     // A name with a space or an escape in it would be another one there.
-    if !is_known && is_hostname(name) {
+    if !is_known && name.parse::<Hostname>().is_ok() {
         hosts.append(format!("127.0.1.1\t{name}").as_bytes());
     }
     if is_empty {
@@ -59,16 +56,6 @@ fn host_names(line: &[u8]) -> Vec<Vec<u8>> {
     words.skip(1).map(<[u8]>::to_vec).collect()
 }
 
-/// Whether hostname(7) allows a name: 1 to 64 bytes, labels of letters, digits and inner hyphens.
-fn is_hostname(name: &str) -> bool {
-    const LONGEST: usize = 64;
-    let is_label = |label: &str| {
-        let letters = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        letters && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
-    };
-    name.len() <= LONGEST && name.split('.').all(is_label)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,7 +63,8 @@ mod tests {
 
     fn named(image: Image, hostname: Option<&str>) -> Image {
         let mut layer = Layer::default();
-        add_network_names(&image, hostname, &mut layer).unwrap();
+        let hostname = hostname.map(|name| name.parse().unwrap());
+        add_network_names(&image, hostname.as_ref(), &mut layer).unwrap();
         image.apply(&layer.changes)
     }
 

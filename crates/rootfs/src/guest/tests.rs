@@ -306,14 +306,10 @@ fn the_kernels_order_decides_and_skips_what_it_cannot_execute() {
 }
 
 #[test]
-fn a_hostname_is_written_and_a_bad_one_refused() {
-    let options = Options { hostname: Some("web-1.example".into()), ..Options::default() };
+fn a_hostname_is_written() {
+    let options = Options { hostname: "web-1.example".parse().ok(), ..Options::default() };
     let (guest, _) = wired_with(alpine(), &options);
     assert_eq!(guest.text("/etc/hostname"), "web-1.example\n");
-    for bad in ["", "-a", "a..b", "a b", "ä", &"a".repeat(65)] {
-        let options = Options { hostname: Some(bad.into()), ..Options::default() };
-        assert!(matches!(wire(&alpine(), &options), Err(Error::Hostname { .. })), "{bad:?}");
-    }
 }
 
 #[test]

@@ -70,6 +70,7 @@ fn sample(flag: &Arg) -> String {
         ("SOURCE:TARGET[:ro]", "a:/b"),
         ("id=NAME,src=FILE", "id=a,src=b"),
         ("UID:GID", "1500:1500"),
+        ("LIMIT", "memory.max=1G"),
         ("[OS/]ARCH", "arm64"),
         ("POLICY", "always"),
         ("PATH", "/opt/agent"),

@@ -12,7 +12,9 @@ use agent::AgentArgs;
 use clap::Args;
 use file_system::FileSystemArgs;
 use limits::LimitArgs;
+use nex_fault::Setting;
 use nex_image::Platform;
+use nex_rootfs::guest::{Hostname, HostnameError};
 use script::ScriptArgs;
 
 use crate::args::cache::CacheArgs;
@@ -68,8 +70,8 @@ pub struct RootfsArgs {
     pub platform: Option<Platform>,
 
     /// The guest's name [default: the image's, else nex].
-    #[arg(long, value_name = "NAME")]
-    pub hostname: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = hostname)]
+    pub hostname: Option<Hostname>,
 
     /// The guest's /etc/resolv.conf: auto (the image's where it can work, else the kernel's), keep (the image's), kernel (what the
     /// kernel's ip= says), or a file of this machine.
@@ -116,6 +118,10 @@ pub enum SizeArg {
     Auto,
     /// This many bytes.
     Bytes(u64),
+}
+
+fn hostname(text: &str) -> Result<Hostname, String> {
+    text.parse().map_err(|error: HostnameError| nex_fault::advised(&error, Setting::flag))
 }
 
 fn size_arg(text: &str) -> Result<SizeArg, String> {

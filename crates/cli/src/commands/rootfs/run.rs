@@ -2,7 +2,6 @@
 
 mod script;
 
-use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -78,13 +77,17 @@ pub fn run(args: &RootfsArgs, common: &CommonArgs, process: &Process) -> Result<
 }
 
 fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
+    // First what is wrong by itself.
+    let (reference, output) = (Reference::parse(&args.image)?, Destination::new(&args.output)?);
     let size = size(args)?;
+    let (file_system, verity) = (file_system(&args.file_system, size)?, verity(args)?);
+    let (registry, source_date_epoch) = (args.registry.options()?, source_date_epoch()?);
     Ok(Options {
-        reference: Reference::parse(&args.image).map_err(|error| Diagnostic::of_argument(&error))?,
+        reference,
         image: nex_image::Options {
             platform: args.platform.clone().unwrap_or_else(Platform::host),
             offline: args.offline,
-            registry: args.registry.options()?,
+            registry,
             limits: image_limits(&args.limits),
             cache: None,
             aside: None,
@@ -92,12 +95,12 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         agent: agent(args.agent.as_deref())?,
         agent_service: args.agent_service.service(),
         size,
-        file_system: file_system(&args.file_system, size)?,
-        script: script::options(&args.script, args.limits.max_entries, args.hostname.as_deref(), source_date_epoch()?)?,
-        output: destination(&args.output)?,
+        file_system,
+        script: script::options(&args.script, args.limits.max_entries, args.hostname.as_ref(), source_date_epoch)?,
+        output,
         digest: args.sha256,
-        verity: verity(args)?,
-        source_date_epoch: source_date_epoch()?,
+        verity,
+        source_date_epoch,
         guest: GuestOptions {
             hostname: args.hostname.clone(),
             resolv_conf: resolv_conf(&args.resolv_conf)?,
@@ -114,10 +117,6 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         cancel: Cancel::never(),
         workspace: Workspace::default(),
     })
-}
-
-fn destination(name: &OsStr) -> Result<Destination, Diagnostic> {
-    Destination::new(name).map_err(|error| Diagnostic::of_argument(&error))
 }
 
 fn image_limits(args: &LimitArgs) -> nex_image::Limits {
@@ -171,9 +170,12 @@ fn file_system(args: &FileSystemArgs, size: Size) -> Result<FileSystemOptions, D
 
 fn verity(args: &RootfsArgs) -> Result<Option<VerityPlace>, Diagnostic> {
     match &args.verity_file {
-        Some(path) => match destination(path.as_os_str())? {
+        Some(path) => match Destination::new(path.as_os_str())? {
             Destination::Stdout => Err(Diagnostic::usage(
                 "the hash tree does not go to standard output; name a file with --verity-file, or append it with --verity",
+            )),
+            Destination::File { path, .. } if path.as_os_str() == args.output => Err(Diagnostic::usage(
+                "--output and --verity-file name one file; name two, or append the hash tree with --verity",
             )),
             Destination::File { compression: Compression::None, path } => Ok(Some(VerityPlace::File(path))),
             Destination::File { .. } => Err(Diagnostic::usage(

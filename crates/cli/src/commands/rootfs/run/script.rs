@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use nex_rootfs::guest::BootScript;
+use nex_rootfs::guest::{BootScript, Hostname};
 use nex_rootfs::{CLEAN_GROUPS, Clean, SNAPSHOT, ScriptOptions};
 use nex_sandbox::{
     AbstractSockets, Limits, Mount, Network, Script, Secret, World, abstract_sockets, default_work_dir, only_one_id,
@@ -28,7 +28,7 @@ const LONGEST: u64 = 64 << 20;
 pub fn options(
     args: &ScriptArgs,
     names: u64,
-    hostname: Option<&str>,
+    hostname: Option<&Hostname>,
     source_date_epoch: Option<i64>,
 ) -> Result<Option<ScriptOptions>, Diagnostic> {
     if args.scripts.is_empty() && !args.shell {
@@ -46,7 +46,7 @@ pub fn options(
         mounts: args.mount.iter().map(mount).collect::<Result<_, _>>()?,
         secrets: args.secret.iter().map(secret).collect::<Result<_, _>>()?,
         network: network(args.script_network)?,
-        hostname: hostname.unwrap_or(HOSTNAME).to_owned(),
+        hostname: hostname.map_or(HOSTNAME, Hostname::as_str).to_owned(),
         limits: Limits {
             time: args.script_timeout,
             memory: args.script_memory,
