@@ -2,12 +2,14 @@
 
 pub mod documentation;
 mod exit_codes;
+mod given;
 mod groups;
 pub mod overview;
 pub mod refused;
 pub mod tips;
 #[cfg(test)]
 mod uniform;
+mod unused;
 pub mod variables;
 
 use clap::{Args, Parser, Subcommand};

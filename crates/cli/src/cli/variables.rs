@@ -19,7 +19,6 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command, CommandFactory, FromArgMatches, value_parser};
 
 use environ::Environ;
@@ -27,6 +26,8 @@ use names::{earlier_names, name, old_name};
 
 use super::Cli;
 use super::documentation::{Form, documented};
+use super::given::is_given;
+use super::unused;
 
 /// A flag that means something for one value of another alone, which clap has no word for.
 const ONLY_FOR: (&str, &str, &str) = ("free", "size", "auto");
@@ -35,7 +36,7 @@ const ONLY_FOR: (&str, &str, &str) = ("free", "size", "auto");
 pub struct Asked {
     /// The arguments.
     pub cli: Cli,
-    /// Variables that are set and say nothing, or nothing any more.
+    /// Variables that are set, and flags that were typed, and that say nothing.
     pub warnings: Vec<String>,
 }
 
@@ -56,7 +57,7 @@ pub fn parse(arguments: &[OsString], environ: &Environ) -> Result<Asked, clap::E
     let environment = Environment { path: &path, environ };
     let wishes = environment.wishes(leaf, matches);
     let refused = environment.refused(leaf, matches);
-    let warnings = [environment.outdated(leaf, matches), unread::warnings(&command, environ)].concat();
+    let mut warnings = [environment.outdated(leaf, matches), unread::warnings(&command, environ)].concat();
     let (words, rest) = arguments.split_at(arguments.len().min(path.len() + 1));
     let added = wishes.iter().flat_map(|wish| wish.arguments.iter().cloned());
     let all: Vec<_> = words.iter().cloned().chain(added).chain(rest.iter().cloned()).collect();
@@ -66,6 +67,7 @@ pub fn parse(arguments: &[OsString], environ: &Environ) -> Result<Asked, clap::E
         return Err(error);
     }
     let cli = Cli::from_arg_matches(&asked).map_err(|error| error.format(&mut command.clone()))?;
+    warnings.extend(unused::warnings(&cli, leaf, matches));
     Ok(Asked { cli, warnings })
 }
 
@@ -233,10 +235,6 @@ impl Environment<'_> {
         };
         leaf.get_arguments().filter_map(warning).collect()
     }
-}
-
-fn is_given(flag: &Arg, matches: &ArgMatches) -> bool {
-    matches!(matches.value_source(flag.get_id().as_str()), Some(ValueSource::CommandLine))
 }
 
 /// Whether it is a flag's value that was refused, and not the flag beside others, or without them.

@@ -295,6 +295,23 @@ fn an_old_name_is_warned_of() {
 }
 
 #[test]
+fn a_flag_of_registries_without_a_registry_is_warned_of() {
+    let warnings = |call: &str, variables: &[(&str, &str)]| called(call, variables).unwrap().warnings;
+    for image in ["tar:a.tar", "oci:a", "scratch", "rootfs:a", "docker-archive:a"] {
+        let warned = warnings(&format!("nex rootfs --image {image} --creds a:b --plain-http --cert-dir d"), &[]);
+        let [warning] = &*warned else { panic!("{image}: {warned:?}") };
+        let flags: std::collections::BTreeSet<_> =
+            warning.split([' ', ',']).filter(|word| word.starts_with("--")).collect();
+        assert!(flags.iter().eq(&["--cert-dir", "--creds", "--plain-http"]) && warning.contains(image), "{warning}");
+    }
+    assert_eq!(warnings("nex rootfs --image alpine --offline --registry-timeout 5m", &[]), [""; 0]);
+    assert_eq!(warnings("nex rootfs --image alpine --creds a:b --min-throughput 0", &[]), [""; 0]);
+    assert_eq!(warnings("nex rootfs --image scratch --offline --platform arm64", &[]), [""; 0]);
+    // A variable is meant for other runs, too.
+    assert_eq!(warnings("nex rootfs --image scratch", &[("NEX_ROOTFS_CREDS", "a:b")]), [""; 0]);
+}
+
+#[test]
 fn help_names_the_variables() {
     let help = called("nex rootfs boot --help", &[("NEX_ROOTFS_BOOT_TIMEOUT", "soon")]).err().unwrap();
     assert_eq!(help.kind(), ErrorKind::DisplayHelp);
