@@ -30,7 +30,11 @@ fn meant(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
     match error.kind() {
         ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => {
             let wrong = refused(error)?;
-            if command == wrong.as_str() { in_place_of(&wrong) } else { behind(command, &wrong) }
+            match command {
+                _ if command == wrong.as_str() => in_place_of(&wrong),
+                _ if command == "run" => behind_program(&wrong),
+                _ => behind(command, &wrong),
+            }
         }
         ErrorKind::MissingRequiredArgument if command == "run" => {
             words.get(1).filter(|word| !word.as_bytes().starts_with(b"-")).and_then(|word| to_run(Path::new(word)))
@@ -81,6 +85,14 @@ fn behind(command: &OsStr, wrong: &str) -> Option<String> {
         Kind::Missing if BELOW_ROOTFS.iter().any(is_near) => None,
         Kind::Missing | Kind::Other => Some(from_image(wrong)),
     }
+}
+
+/// `nex run PROGRAM WRONG`. What looks like a flag has the library's own tip.
+fn behind_program(wrong: &str) -> Option<String> {
+    let tip = || {
+        format!("the program's arguments stand behind '--': 'nex run ... PROGRAM -- {}'", shell_word(Path::new(wrong)))
+    };
+    (!wrong.starts_with('-')).then(tip)
 }
 
 fn first_two(text: &str) -> &[u8] {

@@ -104,3 +104,14 @@ fn a_mistyped_variable_is_warned_of_once() -> Result<()> {
     }
     Ok(())
 }
+
+/// Arguments of a program without `--` are the usual slip of who comes from another tool.
+#[test]
+fn arguments_of_a_program_are_led_behind_the_hyphens() -> Result<()> {
+    let mut run = Command::new(nex::program());
+    let result = command::output(run.args(["run", "--rootfs", "a.ext4", "./hello", "me"]))?;
+    let said = String::from_utf8_lossy(&result.stderr).into_owned();
+    assert_eq!(result.status.code(), Some(125), "{said}");
+    assert!(said.contains("unexpected argument 'me'") && said.contains("PROGRAM -- me'"), "{said}");
+    Ok(())
+}
