@@ -1,12 +1,13 @@
 //! The drives that are made for a guest: one with its workload, and an empty one for what it writes.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use nex_contract::{BINARY_FILE, DRIVE_LABEL, Json, WORKLOAD_FILE, Workload};
 use nex_ext4::{Content, Inode, Journal, Kind, Layout, Metadata, Options, Size, Sizes, Timestamp, Tree, Writer};
-use nex_fault::{Code, Fault, Remedy};
+use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_file::kind::Format;
 use nex_vmm::Disk;
 
@@ -87,8 +88,43 @@ pub enum DriveError {
     #[error("cannot read the program")]
     Program(#[source] io::Error),
     /// The drive cannot be written.
-    #[error("cannot write a drive for the guest")]
-    Write(#[from] nex_ext4::Error),
+    #[error("cannot write {place}")]
+    Write {
+        /// Where it stands.
+        place: DrivePlace,
+        /// Why not.
+        #[source]
+        cause: nex_ext4::Error,
+    },
+}
+
+/// Where a drive that is made stands.
+#[derive(Clone, Debug)]
+pub enum DrivePlace {
+    /// In a file without a name, on the file system of this directory.
+    Unnamed(PathBuf),
+    /// In a file of the user's.
+    File(PathBuf),
+}
+
+impl fmt::Display for DrivePlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unnamed(directory) => write!(formatter, "a drive for the guest in '{}'", directory.display()),
+            Self::File(path) => write!(formatter, "the drive '{}' for the guest", path.display()),
+        }
+    }
+}
+
+impl DrivePlace {
+    /// What helps when there is no room.
+    fn elsewhere(&self) -> Remedy {
+        match self {
+            Self::Unnamed(_) => Remedy::say("free some space there, or choose another directory with TMPDIR"),
+            Self::File(_) => Remedy::say("free some space on its file system, or name a file on another one with")
+                .choose(Setting::OverlayDrive),
+        }
+    }
 }
 
 impl Fault for DriveError {
@@ -98,18 +134,22 @@ impl Fault for DriveError {
             Self::Create { .. } => codes::DRIVE_NOT_MADE,
             Self::Open { .. } | Self::Program(_) => codes::UNREADABLE,
             Self::NotOurs(_) => codes::NOT_A_DRIVE,
-            Self::Write(cause) => cause.code(),
+            Self::Write { cause, .. } => cause.code(),
         }
     }
 
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Temporary { .. } => Some(Remedy::say("choose another directory with TMPDIR")),
+            Self::Create { .. } => {
+                Some(Remedy::say("name a file in another directory with").choose(Setting::OverlayDrive))
+            }
             Self::NotOurs(_) => Some(Remedy::say(format!(
                 "name a file that is not there yet, or give an ext4 of your own that label: e2label FILE {OVERLAY_LABEL}"
             ))),
-            Self::Write(cause) => cause.remedy(),
-            Self::Create { .. } | Self::Open { .. } | Self::Program(_) => None,
+            Self::Write { place, cause: nex_ext4::Error::Io { .. } } => Some(place.elsewhere()),
+            Self::Write { cause, .. } => cause.remedy(),
+            Self::Open { .. } | Self::Program(_) => None,
         }
     }
 }
@@ -130,7 +170,7 @@ pub fn workload_drive(workload: &Workload, program: Option<File>) -> Result<Unna
 /// When it cannot be written, or the size does not do.
 pub fn overlay_drive(size: u64) -> Result<UnnamedDrive, DriveError> {
     let file = temporary_file()?;
-    write_overlay(file.try_clone().map_err(temporary_error)?, size)?;
+    write_overlay(file.try_clone().map_err(temporary_error)?, size).map_err(unwritten)?;
     Ok(UnnamedDrive::new(file))
 }
 
@@ -141,7 +181,8 @@ pub fn overlay_drive(size: u64) -> Result<UnnamedDrive, DriveError> {
 pub fn create_overlay_drive(path: &Path, size: u64) -> Result<Disk, DriveError> {
     let failed = |cause| DriveError::Create { path: path.into(), cause };
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(failed)?;
-    let written = file.try_clone().map_err(failed).and_then(|file| write_overlay(file, size));
+    let unwritten = |cause| DriveError::Write { place: DrivePlace::File(path.into()), cause };
+    let written = file.try_clone().map_err(failed).and_then(|file| write_overlay(file, size).map_err(unwritten));
     written.inspect_err(|_| {
         // Why it is not complete says more than why it cannot be removed.
         let _ = std::fs::remove_file(path);
@@ -182,11 +223,16 @@ fn temporary_error(cause: io::Error) -> DriveError {
     DriveError::Temporary { directory: std::env::temp_dir(), cause }
 }
 
+/// Why a drive in a temporary file is not whole.
+fn unwritten(cause: nex_ext4::Error) -> DriveError {
+    DriveError::Write { place: DrivePlace::Unnamed(std::env::temp_dir()), cause }
+}
+
 fn write_workload(file: File, workload: &Workload, program: Option<File>) -> Result<(), DriveError> {
     const PROGRAM_MODE: u16 = 0o755;
     const DESCRIPTION_MODE: u16 = 0o644;
     let sizes = Sizes { journal: Journal::None, ..Sizes::from(Size::Auto { free: Some(0) }) };
-    let mut writer = Writer::new(file, &Layout::default())?;
+    let mut writer = Writer::new(file, &Layout::default()).map_err(unwritten)?;
     let mut tree = Tree::new(metadata(PROGRAM_MODE));
     if let Some(program) = program {
         let content = place(program, &mut writer)?;
@@ -195,11 +241,11 @@ fn write_workload(file: File, workload: &Workload, program: Option<File>) -> Res
     let description = workload.to_json().map_err(|error| DriveError::Program(error.into()))?;
     let content = place(description.as_slice(), &mut writer)?;
     add(&mut tree, WORKLOAD_FILE, DESCRIPTION_MODE, content);
-    writer.finish(&tree, &options(sizes, DRIVE_LABEL))?;
+    writer.finish(&tree, &options(sizes, DRIVE_LABEL)).map_err(unwritten)?;
     Ok(())
 }
 
-fn write_overlay(file: File, size: u64) -> Result<(), DriveError> {
+fn write_overlay(file: File, size: u64) -> Result<(), nex_ext4::Error> {
     const ROOT_MODE: u16 = 0o755;
     let layout = Layout { size_limit: Some(size), max_size: Layout::default().max_size.max(size) };
     let writer = Writer::new(file, &layout)?;
@@ -236,8 +282,8 @@ fn place(mut bytes: impl Read, writer: &mut Writer) -> Result<Content, DriveErro
     let mut output = writer.file();
     loop {
         match bytes.read(&mut buffer) {
-            Ok(0) => return Ok(output.finish()?),
-            Ok(count) => output.write(&buffer[..count])?,
+            Ok(0) => return output.finish().map_err(unwritten),
+            Ok(count) => output.write(&buffer[..count]).map_err(unwritten)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(DriveError::Program(error)),
         }

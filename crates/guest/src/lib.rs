@@ -29,7 +29,7 @@ mod vmm_report;
 pub use agent_channel::Way;
 pub use choice::{Choice, JailOptions, VmmKind, VmmOptions};
 pub use deadline::deadline;
-pub use drive::{DriveError, UnnamedDrive, create_overlay_drive, overlay_drive, workload_drive};
+pub use drive::{DriveError, DrivePlace, UnnamedDrive, create_overlay_drive, overlay_drive, workload_drive};
 pub use error::Error;
 pub use guest_kernel::{GuestKernel, KernelOptions};
 pub use overlay::Overlay;

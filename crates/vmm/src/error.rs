@@ -202,7 +202,7 @@ impl Fault for Error {
             }
             Self::Kernel { cause, .. } => return cause.remedy(),
             Self::Way { cause, .. } => return cause.remedy(),
-            Self::Copy { .. } => "TMPDIR names another place".into(),
+            Self::Copy { .. } => "free some space there, or choose another directory with TMPDIR".into(),
             Self::Temporary { .. } => "choose another directory with TMPDIR".into(),
             Self::JailIsRoots => "run nex as root, or without a jail".into(),
             Self::NotForJails { .. } => "give it a user and a group that nobody else has, such as 1500:1500".into(),

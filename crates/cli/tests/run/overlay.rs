@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
-use nex_testkit::{Result, command, fsck};
+use nex_testkit::{Result, command, fsck, places};
 use serde_json::{Value, json};
 
 use crate::place::Place;
@@ -78,5 +78,38 @@ fn a_drive_keeps_what_guests_change() -> Result<()> {
     assert_eq!(printed(&result), "1\n");
     assert!(fs::read(place.root())? == before, "the root changed");
     assert!(place.is_clean()?);
+    Ok(())
+}
+
+/// A disk without room is named by what could not be written there, with what helps.
+#[test]
+fn a_full_disk_is_named() -> Result<()> {
+    if !places::is_root() {
+        eprintln!("LEFT OUT: mounting a small tmpfs is root's");
+        return Ok(());
+    }
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let (small, state) = (place.path("tmp"), place.path("tmp/state.ext4"));
+    let unnamed = format!("cannot write a drive for the guest in '{}'", small.display());
+    let named = format!("cannot write the drive '{}' for the guest", state.display());
+    let (mut for_once, mut kept) = (place.boot()?, place.boot()?);
+    for_once.args(["--overlay-drive", "256MiB"]);
+    kept.arg("--overlay-drive").arg(&state);
+    for (nex, code, words) in [
+        (place.script(&[], "true")?, 125, [&*unnamed, "TMPDIR"]),
+        (for_once, 1, [&*unnamed, "TMPDIR"]),
+        (kept, 1, [&*named, "--overlay-drive"]),
+    ] {
+        let script = "mount -t tmpfs -o size=32k tmpfs \"$0\" && \"$@\"; code=$?; ls -A \"$0\"; exit $code";
+        let mut bounded = Command::new("unshare");
+        bounded.args(["--mount", "sh", "-c", script]).arg(&small).arg(nex.get_program()).args(nex.get_args());
+        bounded.env("TMPDIR", &small);
+        let result = command::output(&mut bounded)?;
+        let said = String::from_utf8_lossy(&result.stderr).into_owned();
+        assert_eq!(result.status.code(), Some(code), "{said}");
+        let words = words.iter().chain(&["No space left on device"]);
+        assert!(words.clone().all(|word| said.contains(word)), "{said}");
+        assert!(result.stdout.is_empty(), "left behind: {}", String::from_utf8_lossy(&result.stdout));
+    }
     Ok(())
 }
