@@ -14,8 +14,8 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 
-/// How long a terminal has to be silent: it answers at once, and the answer comes over a network at most.
-const SILENCE: Duration = Duration::from_millis(100);
+/// How long a terminal has to be silent before it is given back: it answers at once, and the answer comes over a network at most.
+pub const SILENCE: Duration = Duration::from_millis(100);
 
 /// How long it is read from at most: somebody may lean on a key.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Terminal {
     /// How it was before it was lent; `None` while it is not.
     before: Arc<Mutex<Option<Termios>>>,
+    /// Who hears it out: of two, each would take the other's answers for silence.
+    hearing: Arc<Mutex<()>>,
 }
 
 /// A terminal that passes every key on until it is given back: when this is dropped, or by [`Terminal::give_back`].
@@ -50,6 +52,7 @@ impl Terminal {
 
     /// Gives the terminal back as it was, if it is lent. It takes a moment, in which the terminal's answers come.
     pub fn give_back(&self) {
+        let _hearing = self.hearing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.before().is_some() {
             hear_out(rustix::stdio::stdin());
             self.give_back_at_once();

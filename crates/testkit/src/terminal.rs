@@ -75,13 +75,18 @@ impl Terminal {
         }
     }
 
-    /// Answers what programs have asked, as a terminal does over a slow line: it types for a moment.
-    pub fn answers(&mut self) -> Result<()> {
+    /// Answers what programs have asked, as a terminal does over a slow line: it types for a moment. Gives the longest time in which
+    /// nothing was typed since then: on a busy machine it is longer than any line's.
+    pub fn answers(&mut self, since: Instant) -> Result<Duration> {
+        let (mut last, mut longest) = (since, Duration::ZERO);
         for _ in 0..10 {
+            let before = Instant::now();
             self.user.write_all(b"\x1b[5;10R")?;
+            longest = longest.max(last.elapsed());
+            last = before;
             std::thread::sleep(Duration::from_millis(10));
         }
-        Ok(())
+        Ok(longest)
     }
 
     /// What the caller's shell would take for typed.
