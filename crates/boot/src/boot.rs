@@ -24,6 +24,10 @@ use crate::report::{
 /// How long a guest may take to end after Ctrl-Alt-Del: an init stops its services before.
 const LAST_WORDS: Duration = Duration::from_secs(15);
 
+/// How long the console of a guest has to be silent before it is ended where nobody can type any more: what was typed last is answered
+/// by then, as a rule.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// How often to look up from a guest that is kept.
 const A_LONG_TIME: Duration = Duration::from_secs(3600);
 /// What is said of a boot that has not used the hash tree of its root filesystem.
@@ -47,6 +51,9 @@ pub trait Watcher {
     /// # Errors
     /// When the terminal is gone.
     fn read_keyboard(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Nobody can type any more, and the guest is ended for that.
+    fn unattended(&mut self);
 
     /// Becomes readable when the boot shall be given up.
     fn interrupt(&self) -> BorrowedFd<'_>;
@@ -103,6 +110,8 @@ struct Attempt<'a> {
     typed: Vec<u8>,
     /// Whether anybody types.
     has_keyboard: bool,
+    /// Since when an interactive guest is ready and nobody types, and when it wrote last.
+    unattended: Option<Unattended>,
     /// All that the guest has written, up to [`CONSOLE`] bytes.
     console: Vec<u8>,
     peak_memory: Option<u64>,
@@ -122,6 +131,7 @@ impl<'a> Attempt<'a> {
             keyboard: Keyboard::default(),
             typed: Vec::new(),
             has_keyboard: options.interactive,
+            unattended: None,
             console: Vec::new(),
             peak_memory: None,
             end: None,
@@ -146,7 +156,11 @@ impl<'a> Attempt<'a> {
         loop {
             // Who sits before the guest decides when it has taken too long.
             let is_kept = self.options.interactive && self.is_ready();
-            let until = if is_kept { Instant::now() + A_LONG_TIME } else { until_ready };
+            let until = if is_kept { self.until_nobody_waits() } else { until_ready };
+            if is_kept && Instant::now() >= until {
+                watcher.unattended();
+                return Ok(Some(Outcome::Ready));
+            }
             match self.step(watcher, until)? {
                 Happened::Console => self.readiness.look_at_the_time(&self.session),
                 Happened::Restart => until_ready = deadline(Instant::now(), time),
@@ -163,6 +177,18 @@ impl<'a> Attempt<'a> {
                 return Ok(Some(Outcome::Timeout));
             }
         }
+    }
+
+    /// When a guest that is kept has to end: where nobody can type any more, nobody else ends it.
+    fn until_nobody_waits(&mut self) -> Instant {
+        let now = Instant::now();
+        if self.has_keyboard {
+            return now + A_LONG_TIME;
+        }
+        let unattended = self.unattended.get_or_insert(Unattended { since: now, last_word: now });
+        let latest = deadline(unattended.since, self.options.timeout);
+        // What was typed before is still to be answered.
+        if self.typed.is_empty() { latest.min(unattended.last_word + SILENCE) } else { latest }
     }
 
     /// Whatever came after the guest was ready, the boot was a success.
@@ -221,6 +247,9 @@ impl<'a> Attempt<'a> {
             Step::Console { bytes, items } => {
                 self.readiness.take(&bytes, &items, &self.session);
                 watcher.console(&bytes);
+                if let Some(unattended) = &mut self.unattended {
+                    unattended.last_word = Instant::now();
+                }
                 self.record_console(&bytes);
                 // When the guest has ended, there is nothing to ask any more.
                 self.note_memory();
@@ -349,6 +378,12 @@ impl<'a> Attempt<'a> {
         let waits_for_agent = matches!(self.options.ready, ReadyWhen::Agent);
         (waits_for_agent || !is_silence).then_some(explanation)
     }
+}
+
+/// A guest that is kept, and nobody types.
+struct Unattended {
+    since: Instant,
+    last_word: Instant,
 }
 
 /// What has happened at a step.

@@ -170,6 +170,26 @@ fn a_terminal_is_as_it_was_afterwards() -> Result<()> {
     Ok(())
 }
 
+/// Where standard input ends, nobody can end the guest by a key, and nobody waits for it.
+#[test]
+fn the_end_of_standard_input_ends_the_guest() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let (reader, mut keys) = std::io::pipe()?;
+    keys.write_all(b"anybody there?\r")?;
+    drop(keys);
+    for input in [Stdio::null(), reader.into()] {
+        let mut boot = place.boot()?;
+        let nex = boot.arg("--interactive").stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let ended = nex.wait_with_output()?;
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(0), "{said}");
+        let (before, after) = said.split_once("standard input has ended").unwrap_or_default();
+        assert!(before.contains("@nex1 ready ") && after.contains("nex ends the guest"), "{said}");
+        assert!(String::from_utf8_lossy(&ended.stdout).contains("\nend         "), "{said}");
+    }
+    Ok(())
+}
+
 #[test]
 fn answers_of_the_terminal_do_not_reach_the_callers_shell() -> Result<()> {
     let Some(place) = Place::scratch()? else { return Ok(()) };

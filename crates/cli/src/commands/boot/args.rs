@@ -48,6 +48,8 @@ pub struct BootArgs {
     pub timeout: Duration,
 
     /// Keep the guest running when it is ready, with this terminal as its console; Ctrl-A x ends it.
+    ///
+    /// The end of standard input ends it, too: once it is ready and its console is silent for 5 seconds, or after --timeout.
     #[arg(short, long)]
     pub interactive: bool,
 

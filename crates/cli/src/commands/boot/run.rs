@@ -166,6 +166,10 @@ impl Watcher for User {
         Ok(rustix::io::read(rustix::stdio::stdin(), buffer)?)
     }
 
+    fn unattended(&mut self) {
+        tell("boot: standard input has ended, and nobody can type any more: nex ends the guest");
+    }
+
     fn interrupt(&self) -> BorrowedFd<'_> {
         self.interrupt.file()
     }
