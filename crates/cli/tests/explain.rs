@@ -181,3 +181,36 @@ fn a_damaged_image_and_a_missing_log_are_told() -> Result<()> {
     assert!(String::from_utf8_lossy(&missing.stderr).contains("cannot read the log /nowhere/log"), "{missing:?}");
     Ok(())
 }
+
+/// What no guest writes is refused by what it is, wherever it comes from.
+#[test]
+fn what_is_plainly_no_log_is_refused() -> Result<()> {
+    let place = Place::new()?;
+    let large = place.path("large");
+    fs::write(&large, program(62))?;
+    fs::File::options().write(true).open(&large)?.set_len(300 << 20)?;
+    let packed = place.path("console.log.gz");
+    fs::write(&packed, [0x1f, 0x8b, 8, 0])?;
+    for (file, words) in [
+        (&place.image(), ["it is an ext4 file system", "explain LOG --rootfs FILE"]),
+        (&place.path("agent"), ["it is an ELF file", "what the guest has written on its console"]),
+        (&large, ["it is an ELF file", "what the guest has written on its console"]),
+        (&packed, ["compressed with gzip", "gzip -dc LOG | nex rootfs explain -"]),
+    ] {
+        let mut explain = Command::new(nex::program());
+        nex::failed(&command::output(explain.args(["rootfs", "explain"]).arg(file))?, &words)?;
+        let mut explain = Command::new(nex::program());
+        let piped = explain.args(["rootfs", "explain", "-"]).stdin(fs::File::open(file)?);
+        nex::failed(&command::output(piped)?, &[&words[..], &["standard input is no log"]].concat())?;
+    }
+    // What begins as JSON or a script does may be a kernel's or an init's words. Nothing at all says something, too.
+    for (console, words) in [
+        ("[    0.000000] Linux version 6.1.0\n", "cause"),
+        ("#!/bin/sh\n", "cause"),
+        ("{}\n", "cause"),
+        ("", "console-silent"),
+    ] {
+        has(&explain(console, &[])?, &[words]);
+    }
+    Ok(())
+}

@@ -35,6 +35,8 @@ pub enum Format {
     Ext4,
     /// A boot sector.
     BootSector,
+    /// Text of a form of its own, such as a script. Other text may begin as it does.
+    Text,
     /// Another one.
     Other,
 }
@@ -68,6 +70,11 @@ impl FileKind {
     /// Whether it is a tar.
     pub fn is_tar(&self) -> bool {
         self.format == Format::Tar
+    }
+
+    /// Whether it is text, which other text may look like: a kernel's messages begin with `[`, as JSON does.
+    pub fn is_text(&self) -> bool {
+        self.format == Format::Text
     }
 
     /// What to do with it before it can be used, if that is known: `unpack it first: unxz FILE`.
@@ -133,12 +140,12 @@ const KINDS: [FileKind; 45] = [
     known(Format::DeviceTree, 0, b"\xd0\x0d\xfe\xed", "a device tree, or an image of U-Boot's (FIT)"),
     known(Format::UImage, 0, b"\x27\x05\x19\x56", "an image of U-Boot's (uImage)"),
     kind(0, b"\x7fELF", "an ELF file: a program, a library or a kernel"),
-    kind(0, b"#!", "a script"),
-    kind(0, b"#\n# Automatically generated file", "a kernel's configuration"),
+    known(Format::Text, 0, b"#!", "a script"),
+    known(Format::Text, 0, b"#\n# Automatically generated file", "a kernel's configuration"),
     kind(0, b"%PDF", "a PDF document"),
-    kind(0, b"{", "a JSON document"),
-    kind(0, b"[", "a JSON document"),
-    kind(0, b"<", "an HTML or XML document"),
+    known(Format::Text, 0, b"{", "a JSON document"),
+    known(Format::Text, 0, b"[", "a JSON document"),
+    known(Format::Text, 0, b"<", "an HTML or XML document"),
     kind(0, b"hsqs", "a squashfs file system"),
     kind(0, b"XFSB", "an XFS file system"),
     known(Format::Ext4, 1080, &[0x53, 0xef], "an ext4 file system"),

@@ -267,13 +267,11 @@ fn an_error_that_nobody_can_be_told_is_no_panic() -> Result<()> {
 #[test]
 fn a_report_that_nobody_takes_is_an_error_with_a_place() -> Result<()> {
     let directory = nex::directory()?;
-    let (image, cache) = (directory.path().join("rootfs.ext4"), directory.path().join("cache"));
+    let [image, cache, log] = ["rootfs.ext4", "cache", "console.log"].map(|name| directory.path().join(name));
     nex::build("scratch", &image)?;
-    let commands: [(&[&str], &Path); 3] = [
-        (&["rootfs", "check"], &image),
-        (&["rootfs", "explain"], Path::new("/dev/null")),
-        (&["cache", "du", "--cache-dir"], &cache),
-    ];
+    fs::write(&log, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n")?;
+    let commands: [(&[&str], &Path); 3] =
+        [(&["rootfs", "check"], &image), (&["rootfs", "explain"], &log), (&["cache", "du", "--cache-dir"], &cache)];
     for (arguments, last) in commands {
         let full = fs::File::options().write(true).open("/dev/full")?;
         let ended =

@@ -7,6 +7,7 @@ use std::path::Path;
 use nex_contract::Document;
 use nex_diagnose::console::{Explanation, Known, explain};
 use nex_fault::Fault;
+use nex_file::kind::{self, FileKind, Format as Kind};
 use nex_inspect::{RootFs, RootFsError};
 use serde::Serialize;
 
@@ -35,7 +36,7 @@ struct Report {
 /// Reads the log, and says why the boot failed.
 ///
 /// # Errors
-/// When the log or the image cannot be read.
+/// When the log or the image cannot be read, or what was named as the log is plainly something else.
 pub fn run(args: &ExplainArgs, common: &CommonArgs) -> Result<(), Diagnostic> {
     let console = read(args)?;
     let (image, unread_image) = match args.rootfs.as_deref().map(open).transpose()? {
@@ -57,19 +58,41 @@ pub fn run(args: &ExplainArgs, common: &CommonArgs) -> Result<(), Diagnostic> {
 
 fn read(args: &ExplainArgs) -> Result<Vec<u8>, Diagnostic> {
     let name = if args.log == "-" { "standard input".into() } else { args.log.display().to_string() };
-    let console = if args.log == "-" {
-        let mut console = Vec::new();
-        let read = io::stdin().take(LONGEST + 1).read_to_end(&mut console);
-        read.map(|_| (console.len() as u64 <= LONGEST).then_some(console))
+    let unreadable = |error| Diagnostic::new(INPUT, format!("cannot read the log {name}")).caused(&error);
+    let mut console = Vec::new();
+    let whole = if args.log == "-" {
+        io::stdin().take(LONGEST + 1).read_to_end(&mut console).map_err(unreadable)?;
+        console.len() as u64 <= LONGEST
+    } else if let Some(content) = nex_file::read_given_within(Path::new(&args.log), LONGEST).map_err(unreadable)? {
+        console = content;
+        true
     } else {
-        nex_file::read_given_within(Path::new(&args.log), LONGEST)
+        let log = nex_file::open_regular(Path::new(&args.log)).map_err(unreadable)?;
+        log.take(kind::START as u64).read_to_end(&mut console).map_err(unreadable)?;
+        false
     };
-    console.map_err(|error| Diagnostic::new(INPUT, format!("cannot read the log {name}")).caused(&error))?.ok_or_else(
-        || {
-            Diagnostic::new(INPUT, format!("{name} is longer than 256 MiB"))
-                .hinting("give its end alone: tail -c 100M LOG | nex rootfs explain -")
-        },
-    )
+    if let Some(kind) = kind::of(&console).filter(|kind| !kind.is_text()) {
+        return Err(something_else(&name, kind));
+    }
+    if whole {
+        return Ok(console);
+    }
+    Err(Diagnostic::new(INPUT, format!("{name} is longer than 256 MiB"))
+        .hinting("give its end alone: tail -c 100M LOG | nex rootfs explain -"))
+}
+
+/// The refusal of what no guest has written on its console.
+fn something_else(name: &str, kind: &FileKind) -> Diagnostic {
+    let message = format!("{name} is no log of a console: it is {}", kind.what);
+    let hint = match kind.unpack {
+        Some(unpack) => format!("hand over what is in it: {unpack} LOG | nex rootfs explain -"),
+        None if kind.format == Kind::Ext4 => {
+            "name the log of its guest's console, and the image behind --rootfs: nex rootfs explain LOG --rootfs FILE"
+                .into()
+        }
+        None => "name the file with what the guest has written on its console".into(),
+    };
+    Diagnostic::new(INPUT, message).hinting(hint)
 }
 
 /// The root filesystem, or why it cannot be read.
