@@ -304,7 +304,7 @@ fn check_content(
     let agent = agent::check(image, init.as_ref(), request.processor, findings);
     let processor = request.processor.or_else(|| agent.as_ref()?.processor);
     boot_script::check(image, processor, findings);
-    image_config::check(image, processor, findings);
+    report.pid1 = image_config::check(image, processor, findings);
     let has_login = init.as_ref().is_some_and(|init| console::check(image, init, findings));
     report.unread_console =
         init.as_ref().filter(|_| !has_login).and_then(|init| console::unread(init.kind, &findings.found));

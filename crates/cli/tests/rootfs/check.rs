@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use nex_testkit::debian::Debian;
 use nex_testkit::guest::Parts;
 use nex_testkit::layer::{self, Entry};
+use nex_testkit::layout::Image;
 use nex_testkit::nex::{self, build};
 use nex_testkit::{Failure, Result, command, corpus, places};
 use serde_json::Value;
@@ -63,6 +64,26 @@ fn what_nex_makes_is_sound() -> Result<()> {
         command::run(nex::rootfs_with(&agent, &image, &output).args(["--size", "auto", "--platform", platform]))?;
         sound(&output)?;
     }
+    Ok(())
+}
+
+/// Who is process 1 is said where it is not the agent.
+#[test]
+fn the_image_as_process_one_is_shown() -> Result<()> {
+    let directory = nex::directory()?;
+    let [layout, image] = ["layout", "image.ext4"].map(|name| directory.path().join(name));
+    let config = serde_json::json!({ "Cmd": ["/bin/server"] });
+    let server = Entry::file("bin/server", fs::read("/bin/busybox")?).mode(0o755);
+    Image { config, ..Image::of(&[vec![server]])? }.write(&layout, "image")?;
+    let reference = format!("oci:{}", layout.display());
+    let shown = |pid1: &str| -> Result<(String, Value)> {
+        command::run(nex::rootfs(&reference, &image)?.args(["--size", "auto", "--pid1", pid1]))?;
+        Ok((String::from_utf8_lossy(&check(&image, &[])?.stdout).into_owned(), report(&image, &[], 0)?))
+    };
+    let (text, report) = shown("image")?;
+    assert!(text.contains("\npid1        image: ") && report["pid1"] == "image", "{text}");
+    let (text, report) = shown("agent")?;
+    assert!(!text.contains("pid1") && report["pid1"].is_null(), "{text}");
     Ok(())
 }
 

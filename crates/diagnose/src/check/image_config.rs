@@ -1,6 +1,6 @@
 //! The image's own program, as `/etc/nex/image.json` has it: whether the agent would start it.
 
-use nex_contract::{IMAGE_FILE, ImageConfig};
+use nex_contract::{IMAGE_FILE, ImageConfig, Pid1};
 use nex_inspect::View;
 use nex_program::Processor;
 
@@ -8,16 +8,17 @@ use super::Findings;
 use crate::rules;
 use crate::workload::{ImageRoot, Obstacle};
 
-/// Reports on the image's program, if it has one. `kernel` is the kernel's machine, or what the image's other programs are for.
-pub(super) fn check(view: &dyn View, kernel: Option<Processor>, findings: &mut Findings) {
+/// Reports on the image's program, if it has one, and says who is process 1. `kernel` is the kernel's machine, or what the image's
+/// other programs are for.
+pub(super) fn check(view: &dyn View, kernel: Option<Processor>, findings: &mut Findings) -> Pid1 {
     let root = ImageRoot::new(view);
     let config = match ImageConfig::of(&root) {
-        Ok(None) => return,
+        Ok(None) => return Pid1::default(),
         Ok(Some(config)) => config,
         Err(error) => {
             let evidence = format!("{IMAGE_FILE}: {}", nex_text::excerpt(error));
             findings.report(&rules::IMAGE_CONFIG, evidence, "make the root filesystem again with nex rootfs");
-            return;
+            return Pid1::default();
         }
     };
     let has_name = |variable: &str| variable.split_once('=').is_some_and(|(name, _)| !name.is_empty());
@@ -27,7 +28,7 @@ pub(super) fn check(view: &dyn View, kernel: Option<Processor>, findings: &mut F
     }
     let workload = config.workload(Vec::new());
     if workload.program.is_empty() {
-        return;
+        return workload.pid1;
     }
     for obstacle in root.obstacles(&workload, kernel) {
         let (rule, remedy) = match obstacle {
@@ -47,4 +48,5 @@ pub(super) fn check(view: &dyn View, kernel: Option<Processor>, findings: &mut F
         };
         findings.report(rule, format!("{IMAGE_FILE}: {}", obstacle.unstarted()), remedy);
     }
+    workload.pid1
 }

@@ -1,6 +1,6 @@
 //! The outcome of a check, for people and for programs.
 
-use nex_contract::Document;
+use nex_contract::{Document, Pid1};
 use nex_inspect::RootFs;
 use serde::Serialize;
 
@@ -28,6 +28,9 @@ pub struct Report {
     pub init: Option<String>,
     /// The agent.
     pub agent: Option<String>,
+    /// Who is process 1 once the guest is up, where the kernel starts the agent.
+    #[serde(skip_serializing_if = "Pid1::is_agent")]
+    pub pid1: Pid1,
     /// Why nobody reads what is typed on the console, as far as that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread_console: Option<String>,
@@ -86,6 +89,7 @@ impl Report {
             architecture: None,
             init: None,
             agent: None,
+            pid1: Pid1::default(),
             unread_console: None,
             kernel: None,
             findings,

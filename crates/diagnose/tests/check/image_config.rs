@@ -1,5 +1,7 @@
 //! The image's own program.
 
+use nex_contract::Pid1;
+
 use crate::tree::{Tree, evidence, expect};
 
 const FILE: &str = "etc/nex/image.json";
@@ -95,7 +97,9 @@ fn programs_that_run_as_process_one_alone() {
         let report = tree(program, "");
         expect(&report, &["image-process-one"]);
         assert!(evidence(&report, "image-process-one").contains(init), "{:?}", report.findings);
-        expect(&tree(program, r#","pid1":"image""#), &[]);
+        let handed_over = tree(program, r#","pid1":"image""#);
+        expect(&handed_over, &[]);
+        assert_eq!((report.pid1, handed_over.pid1), (Pid1::Agent, Pid1::Image));
     }
     expect(&tree("/usr/bin/serve", ""), &[]);
     expect(&tree("/bin/sh", ""), &[]);

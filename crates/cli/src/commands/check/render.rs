@@ -1,5 +1,6 @@
 //! The report of a check as text.
 
+use nex_contract::Pid1;
 use nex_diagnose::{Finding, Report, Severity, Verdict};
 use nex_text::human;
 
@@ -29,6 +30,12 @@ fn add_checked(lines: &mut Lines, report: &Report) {
     lines.add("programs", &report.architecture.as_ref().map_or_else(none, |name| format!("for {name}")));
     lines.add("init", &report.init.clone().unwrap_or_else(none));
     lines.add("agent", &report.agent.clone().unwrap_or_else(none));
+    match report.pid1 {
+        Pid1::Agent => {}
+        Pid1::Image => {
+            lines.add("pid1", "image: the agent makes the guest ready, and the image's program takes its place")
+        }
+    }
     let Some(kernel) = &report.kernel else { return };
     let about = [Some(&kernel.format), kernel.version.as_ref(), kernel.architecture.as_ref()];
     let about: Vec<_> = about.into_iter().flatten().map(String::as_str).collect();
