@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ pub struct Terminal {
     user: File,
     programs: OwnedFd,
     seen: String,
+    screen: vt100::Parser,
 }
 
 impl Terminal {
@@ -29,13 +31,17 @@ impl Terminal {
         let user = rustix::pty::openpt(flags)?;
         rustix::pty::unlockpt(&user)?;
         let programs = rustix::pty::ioctl_tiocgptpeer(&user, flags)?;
-        let this = Self { user: user.into(), programs, seen: String::new() };
+        let (high, wide) = size(rows, columns)?;
+        let mut this =
+            Self { user: user.into(), programs, seen: String::new(), screen: vt100::Parser::new(high, wide, 0) };
         this.resize(rows, columns)?;
         Ok(this)
     }
 
     /// Gives it another size.
-    pub fn resize(&self, rows: u16, columns: u16) -> Result<()> {
+    pub fn resize(&mut self, rows: u16, columns: u16) -> Result<()> {
+        let (high, wide) = size(rows, columns)?;
+        self.screen.set_size(high, wide);
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         Ok(rustix::termios::tcsetwinsize(&self.user, size)?)
     }
@@ -66,13 +72,36 @@ impl Terminal {
             if start.elapsed() > PATIENCE {
                 return Err(Failure::new(format!("{words:?} did not come, but: {}", self.seen)));
             }
-            let mut ready = [PollFd::new(&self.user, PollFlags::IN)];
-            if rustix::event::poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 100_000_000 }))? > 0 {
-                let mut buffer = [0; 4096];
-                let read = self.user.read(&mut buffer)?;
-                self.seen += &String::from_utf8_lossy(&buffer[..read]);
-            }
+            self.read()?;
         }
+    }
+
+    /// Reads until the lines that stand on the screen are as wanted, and gives them.
+    pub fn shows(&mut self, wanted: impl Fn(&[String]) -> bool) -> Result<Vec<String>> {
+        let start = Instant::now();
+        loop {
+            let contents = self.screen.screen().contents();
+            let lines: Vec<_> = contents.lines().map(str::to_owned).collect();
+            if wanted(&lines) {
+                return Ok(lines);
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(Failure::new(format!("the screen is not as wanted, but:\n{contents}")));
+            }
+            self.read()?;
+        }
+    }
+
+    /// Reads what is there, or comes in a moment.
+    fn read(&mut self) -> Result<()> {
+        let mut ready = [PollFd::new(&self.user, PollFlags::IN)];
+        if rustix::event::poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 100_000_000 }))? > 0 {
+            let mut buffer = [0; 4096];
+            let read = self.user.read(&mut buffer)?;
+            self.screen.process(&buffer[..read]);
+            self.seen += &String::from_utf8_lossy(&buffer[..read]);
+        }
+        Ok(())
     }
 
     /// Answers what programs have asked, as a terminal does over a slow line: it types for a moment. Gives the longest time in which
@@ -103,4 +132,9 @@ impl Terminal {
         let modes = rustix::termios::tcgetattr(&self.programs)?.local_modes;
         Ok(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG))
     }
+}
+
+/// A size that a screen can have.
+fn size(rows: u16, columns: u16) -> Result<(NonZero<u16>, NonZero<u16>)> {
+    NonZero::new(rows).zip(NonZero::new(columns)).ok_or_else(|| Failure::new("a screen without a line"))
 }

@@ -5,7 +5,8 @@ use nex_testkit::fault_server::FaultServer;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
 use nex_testkit::nex::{self, rootfs};
-use nex_testkit::{Result, command};
+use nex_testkit::terminal::Terminal;
+use nex_testkit::{Result, command, noise};
 
 /// What lets somebody in: a password, the same as a header has it, a token, and a signature in an address.
 const SECRETS: [&str; 4] = ["hunter2", "YWxpOmh1bnRlcjI=", "t0k3n-of-ali", "s1gn4ture"];
@@ -84,6 +85,60 @@ fn what_is_traced_is_what_was_asked_for() -> Result<()> {
     // What is typed counts more.
     let typed = said(&["-v"], Some("off"))?;
     assert!(typed.contains("200 OK in "), "{typed}");
+    Ok(())
+}
+
+/// On a terminal the bars stand below the traces, and neither cuts the other.
+#[test]
+fn bars_and_traces_do_not_share_a_line() -> Result<()> {
+    /// Bytes of each layer, which do not compress, and how many of them come before somebody has looked.
+    const LAYER: usize = 8 << 20;
+    const HALF: usize = 5 << 20;
+    let directory = nex::directory()?;
+    let (layout, output) = (directory.path().join("layout"), directory.path().join("image.ext4"));
+    let layer = |name: &str, seed| vec![Entry::file(name, noise::bytes(LAYER, seed))];
+    Image::of(&[layer("one", 1), layer("two", 2)])?.write(&layout, "image")?;
+    let (look, looked) = std::sync::mpsc::channel::<()>();
+    let looked = std::sync::Mutex::new(looked);
+    let registry = FaultRegistry::start(&layout, move |request, content, reply| {
+        if request.layer.is_none() {
+            return reply.serve(request, content);
+        }
+        let (first, rest) = reply.begin(request, content)?.split_at(HALF);
+        reply.body(first)?;
+        // The sender goes when somebody has looked, and nobody waits any more.
+        _ = looked.lock().map(|looked| looked.recv());
+        reply.body(rest)
+    })?;
+    let mut pull = std::process::Command::new(nex::program());
+    pull.args(["rootfs", "--plain-http", "-vv", "--image", &format!("{}/team/image:one", registry.address())]);
+    pull.arg("--agent")
+        .arg(nex::agent()?)
+        .arg("--cache-dir")
+        .arg(directory.path().join("cache"))
+        .arg("-o")
+        .arg(&output);
+    let mut terminal = Terminal::new(200, 200)?;
+    let mut nex = terminal.start(&pull)?;
+    let is_bar = |line: &String| line.starts_with("layer ") && line.contains("iB of ");
+    let is_trace = |line: &String| line.starts_with('[') && line.contains(" s] ");
+    // A layer that has come in part, and traces of before it. All bars stand together, below all that was said.
+    let lines = terminal.shows(|lines| lines.last().is_some_and(is_bar))?;
+    let bars = lines.iter().filter(|line| is_bar(line)).count();
+    assert!(lines.len() > bars && lines[..lines.len() - bars].iter().all(is_trace), "{lines:#?}");
+    drop(look);
+    // In the end no bar is left, and all that was said stands there whole, in front of the report.
+    let lines = terminal.shows(|lines| lines.iter().any(|line| line.starts_with("time ")))?;
+    assert_eq!(nex.wait()?.code(), Some(0), "{lines:#?}");
+    let traces = lines.iter().take_while(|line| is_trace(line)).count();
+    assert!(traces > 5 && !lines[traces..].iter().any(is_trace), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("iB of ")), "{lines:#?}");
+    // The screen shows it where a trace is written over a bar.
+    let mut torn = std::process::Command::new("sh");
+    torn.args(["-c", "printf 'layer 1   [###] 10.0 KiB of 20.0 KiB\\r[0.1 s] registry: GET\\n'"]);
+    let mut terminal = Terminal::new(24, 80)?;
+    terminal.start(&torn)?.wait()?;
+    terminal.shows(|lines| lines.iter().any(|line| is_trace(line) && line.contains("iB of ")))?;
     Ok(())
 }
 
