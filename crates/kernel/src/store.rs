@@ -8,6 +8,7 @@
 //! A name says what to try first, and nothing else: what a kernel is stands in its file.
 
 mod error;
+mod origin;
 mod search;
 
 use std::cmp::Ordering;
@@ -18,7 +19,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use error::{NoneFits, StoreError};
-pub use search::{BOOT, Found, Origin, Wanted, newest, newest_installed};
+pub use origin::Origin;
+pub use search::{BOOT, Found, Wanted, newest, newest_installed};
 
 use crate::inspection::{InspectError, InspectOptions, Inspection, read};
 use crate::release;

@@ -16,7 +16,7 @@ fn nothing_is_installed_at_first_and_the_way_to_a_kernel_is_told() -> Result<()>
     let listed = report(&command::output(&mut place.kernel(&["ls", "--format", "json"]))?, 0)?;
     assert_eq!(listed["kernels"], json!([]));
     assert_eq!((&listed["schemaVersion"], listed["directory"].as_str()), (&json!(1), place.store().to_str()));
-    let ways = ["nex kernel build", "apt-get install linux-image-cloud-arm64", "--kernel", "of aarch64"];
+    let ways = ["nex kernel build", "apt-get install linux-image-cloud-arm64", "nex kernel add FILE", "of aarch64"];
     nex::failed(&command::output(&mut place.kernel(&["path", "--platform", "linux/arm64"]))?, &ways)?;
     let refused = report(&command::output(&mut place.kernel(&["path", "--format", "json"]))?, 1)?;
     assert!(refused["error"]["hint"].as_str().is_some_and(|words| words.contains("nex kernel build")), "{refused}");
@@ -101,6 +101,9 @@ fn the_newest_that_fits_is_found() -> Result<()> {
     assert_eq!(found(&["--vmm", "qemu"])?, "vmlinux-6.12.1-x86_64");
     let none = said(&command::output(&mut place.kernel(&["path", "--platform", "arm64"]))?.stderr);
     assert!(none.contains("vmlinux-9.0-aarch64' does not do: ") && none.contains("an Image"), "{none}");
+    // What helps is what this command finds then: no kernel in /boot, and it has no flag for another file.
+    assert!(none.contains("nex kernel build") && none.contains("nex kernel add FILE"), "{none}");
+    assert!(!none.contains("--kernel"), "{none}");
     let listed = said(&command::run(&mut place.kernel(&["ls"]))?);
     let lines: Vec<_> = listed.lines().map(|line| line.split_whitespace().take(2).collect::<Vec<_>>()).collect();
     let states: Vec<_> = lines.iter().map(|words| words[0]).collect();

@@ -9,6 +9,7 @@ use nex_fault::{Code, Fault, Remedy, Setting};
 use crate::architecture::Architecture;
 use crate::codes;
 use crate::inspection::{InspectError, Launcher};
+use crate::store::origin::Origin;
 
 /// Why kernels cannot be listed, added or found.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,8 @@ pub struct NoneFits {
     pub vmm: Option<Launcher>,
     /// The directories.
     pub places: Vec<PathBuf>,
+    /// Whose kernels were looked at.
+    pub origins: &'static [Origin],
     /// Kernels that are there and do not fit, each with the reason.
     pub passed_over: Vec<(PathBuf, String)>,
 }
@@ -98,12 +101,18 @@ impl Fault for StoreError {
         match self {
             Self::Inspect(error) => error.remedy(),
             Self::None(none) => {
-                let package = none.architecture.oci_name();
-                let words = format!(
-                    "build one with 'nex kernel build', install one with 'apt-get install linux-image-cloud-{package}', or name \
-                     a file with"
-                );
-                Some(Remedy::say(words).choose(Setting::Kernel))
+                let package = format!("apt-get install linux-image-cloud-{}", none.architecture.oci_name());
+                Some(if none.origins.contains(&Origin::Distribution) {
+                    let words =
+                        format!("build one with 'nex kernel build', install one with '{package}', or name a file with");
+                    Remedy::say(words).choose(Setting::Kernel)
+                } else {
+                    // A kernel of the distribution is none of these before it is added to them.
+                    Remedy::say(format!(
+                        "build one with 'nex kernel build', or install a kernel's file with 'nex kernel add FILE', such as the one that \
+                         '{package}' puts into /boot"
+                    ))
+                })
             }
             _ => None,
         }

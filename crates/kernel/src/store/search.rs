@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::origin::Origin;
 use super::{NoneFits, StoreError, files};
 use crate::architecture::Architecture;
 use crate::inspection::{InspectOptions, Inspection, Launcher, Verdict};
@@ -22,15 +23,6 @@ pub struct Wanted {
     pub most: u64,
 }
 
-/// Where a kernel was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Among those that are installed for guests.
-    Installed,
-    /// Among the distribution's own.
-    Distribution,
-}
-
 /// A kernel that fits.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -49,7 +41,7 @@ pub struct Found {
 pub fn newest_installed(directory: &Path, wanted: &Wanted) -> Result<Found, StoreError> {
     let mut passed_over = Vec::new();
     let found = first_fit(files(directory)?, wanted, Origin::Installed, &mut passed_over);
-    found.ok_or_else(|| none(wanted, vec![directory.into()], passed_over))
+    found.ok_or_else(|| none(wanted, vec![directory.into()], &[Origin::Installed], passed_over))
 }
 
 /// The newest installed kernel that fits; where there is none, the newest one in the distribution's directory, which is [`BOOT`].
@@ -67,7 +59,7 @@ pub fn newest(directory: Option<&Path>, boot: &Path, wanted: &Wanted) -> Result<
     let distributions = files(boot)?.into_iter().filter(is_kernel).collect();
     let found = first_fit(distributions, wanted, Origin::Distribution, &mut passed_over);
     let places = directory.into_iter().chain([boot]).map(Path::to_owned).collect();
-    found.ok_or_else(|| none(wanted, places, passed_over))
+    found.ok_or_else(|| none(wanted, places, &[Origin::Installed, Origin::Distribution], passed_over))
 }
 
 /// The first that surely fits; else the first of which that is not known.
@@ -116,6 +108,12 @@ fn obstacle(kernel: &Inspection, wanted: &Wanted) -> Option<String> {
     }
 }
 
-fn none(wanted: &Wanted, places: Vec<PathBuf>, passed_over: Vec<(PathBuf, String)>) -> StoreError {
-    StoreError::None(Box::new(NoneFits { architecture: wanted.architecture, vmm: wanted.vmm, places, passed_over }))
+fn none(
+    wanted: &Wanted,
+    places: Vec<PathBuf>,
+    origins: &'static [Origin],
+    passed_over: Vec<(PathBuf, String)>,
+) -> StoreError {
+    let (architecture, vmm) = (wanted.architecture, wanted.vmm);
+    StoreError::None(Box::new(NoneFits { architecture, vmm, places, origins, passed_over }))
 }
