@@ -11,7 +11,7 @@ use crate::codes;
 #[derive(Debug, Error)]
 pub enum Error {
     /// Nobody would know that the guest is up.
-    #[error("nothing would tell that the guest of '{}' is up: {} {why}", .path.display(), nex_contract::AGENT)]
+    #[error("nex would not learn when the guest of '{}' is up: {} {why}", .path.display(), nex_contract::AGENT)]
     SilentAgent {
         /// The root filesystem.
         path: PathBuf,
@@ -21,7 +21,7 @@ pub enum Error {
         remedy: String,
     },
     /// Nobody would lay the overlay over the root.
-    #[error("nothing would lay the overlay over the root of '{}': {} {why}", .path.display(), nex_contract::AGENT)]
+    #[error("the guest of '{}' cannot lay an overlay over its root: {} {why}", .path.display(), nex_contract::AGENT)]
     OverlayAgent {
         /// The root filesystem.
         path: PathBuf,
@@ -76,19 +76,19 @@ mod tests {
         let cases = [
             (
                 Error::SilentAgent { path: "a.ext4".into(), why: why.into(), remedy: "make it anew".into() },
-                "nothing would tell that the guest of 'a.ext4' is up: /usr/local/bin/agent is not nex's own; say what shows it: --ready \
+                "nex would not learn when the guest of 'a.ext4' is up: /usr/local/bin/agent is not nex's own; say what shows it: --ready \
                  REGEX (a line on its console) or --ready-after TIME; or make it anew",
                 "boot-silent-agent",
             ),
             (
                 Error::OverlayAgent { path: "a.ext4".into(), why: why.into() },
-                "nothing would lay the overlay over the root of 'a.ext4': /usr/local/bin/agent is not nex's own; boot it without \
+                "the guest of 'a.ext4' cannot lay an overlay over its root: /usr/local/bin/agent is not nex's own; boot it without \
                  --overlay and --overlay-drive, or give it nex's own agent: nex rootfs set-agent a.ext4 NEX-AGENT",
                 "boot-overlay-agent",
             ),
             (
                 Error::Guest(nex_guest::Error::NoEmulation),
-                "Firecracker runs guests with KVM alone; for an emulated one there is --vmm qemu",
+                "Firecracker needs KVM, and cannot emulate a guest; for an emulated one there is --vmm qemu",
                 "guest-other-vmm",
             ),
         ];

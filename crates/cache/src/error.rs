@@ -127,7 +127,7 @@ pub enum NoRoom {
         limit: u64,
     },
     /// It would take the last of the disk.
-    #[error("the last {} of its file system are left to others", human(*.0))]
+    #[error("nex leaves the last {} of its file system free for other programs", human(*.0))]
     Disk(u64),
 }
 

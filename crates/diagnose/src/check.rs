@@ -80,7 +80,7 @@ pub enum CheckError {
         cause: io::Error,
     },
     /// The configuration is none.
-    #[error("'{}' has no CONFIG_ line", .0.display())]
+    #[error("'{}' is no kernel's configuration: it has no CONFIG_ line", .0.display())]
     NoConfig(PathBuf),
 }
 

@@ -17,7 +17,10 @@ mod tests {
     fn a_configuration_that_is_none_says_which_one_to_give() {
         let error = CheckError::NoConfig("config".into());
         let said = advised(&error, nex_fault::Setting::flag);
-        assert_eq!(said, "'config' has no CONFIG_ line; give the .config that the kernel was built with");
+        assert_eq!(
+            said,
+            "'config' is no kernel's configuration: it has no CONFIG_ line; give the .config that the kernel was built with"
+        );
         let read = CheckError::Read { path: "a".into(), cause: std::io::ErrorKind::NotFound.into() };
         assert_eq!(advised(&read, |_| String::new()), "cannot read 'a': entity not found");
         assert_eq!([read.code(), error.code()].map(|code| code.id()), ["check-unreadable", "check-no-config"]);

@@ -47,7 +47,7 @@ pub enum Error {
     },
 
     /// So many inodes as were asked for cannot be had.
-    #[error("{wanted} inodes cannot be had: such a file system takes {least} to {most}")]
+    #[error("a file system of this size takes {least} to {most} inodes, and not {wanted}")]
     InodeCount {
         /// How many were asked for.
         wanted: u64,
@@ -59,7 +59,7 @@ pub enum Error {
 
     /// A journal as large as was asked for cannot be had.
     #[error(
-        "a journal of {size} bytes cannot be had: it takes {} to {} bytes (1,024 to 10,240,000 blocks)",
+        "a journal of {size} bytes is not possible: one takes {} to {} bytes (1,024 to 10,240,000 blocks)",
         Journal::MIN_BLOCKS * BLOCK_SIZE, Journal::MAX_BLOCKS * BLOCK_SIZE
     )]
     JournalSize {
@@ -327,7 +327,7 @@ mod tests {
         let inodes = Error::InodeCount { wanted: 5, least: 10, most: 20 };
         assert_eq!(
             said(&inodes),
-            "5 inodes cannot be had: such a file system takes 10 to 20; ask for a number between (--inodes)"
+            "a file system of this size takes 10 to 20 inodes, and not 5; ask for a number between (--inodes)"
         );
         assert_eq!(inodes.code().id(), "ext4-inodes");
         let source = XattrError::TooLarge { needed: 5000, room: 4000 };

@@ -102,19 +102,19 @@ pub enum Error {
     #[error(transparent)]
     Drive(#[from] DriveError),
     /// No memory for the initramfs.
-    #[error("cannot keep the initramfs in memory")]
+    #[error("there is no memory for the initramfs")]
     Memory(#[source] io::Error),
     /// The VMM does not run the guest.
     #[error(transparent)]
     Vmm(#[from] nex_vmm::Error),
     /// The console cannot be read.
-    #[error("cannot follow the guest")]
+    #[error("cannot read the guest's console")]
     Follow(#[source] io::Error),
     /// KVM was asked for, and it does not work.
     #[error("KVM does not work here: {0}")]
     NoKvm(String),
     /// Firecracker has no emulation.
-    #[error("Firecracker runs guests with KVM alone")]
+    #[error("Firecracker needs KVM, and cannot emulate a guest")]
     NoEmulation,
     /// A jail was asked for, and it is not Firecracker's.
     #[error("only Firecracker can be jailed")]

@@ -69,7 +69,7 @@ pub enum Error {
         failures: String,
     },
     /// A registry would have to be asked, and that is not allowed.
-    #[error("{reference} is in a registry, which may not be asked, and no earlier build has kept all of it")]
+    #[error("{reference} is in a registry, which may not be asked, and the cache does not hold all of it")]
     Offline {
         /// The image.
         reference: String,

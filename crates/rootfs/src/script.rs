@@ -142,7 +142,7 @@ pub enum ScriptError {
     #[error(transparent)]
     TooMuch(#[from] TooMuch),
     /// The directory that is to be the result.
-    #[error("the setup script left no directory {0}, which is to be the result")]
+    #[error("the setup script left no directory {0} to become the root")]
     NoSnapshot(String),
     /// What the cache has kept of an earlier run ends before it should.
     #[error("its bytes cannot be read")]

@@ -76,7 +76,7 @@ pub enum SetAgentError {
     },
     /// The agent does not fit beside the one that is there.
     #[error(
-        "'{}' has no room for the agent: beside the one that is there, which goes last, it takes {}, and {} are free; \
+        "'{}' has no room for the agent: it takes {} beside the present one, and {} are free; \
          {} are missing",
         .file.display(), human(*.needed), human(*.free), human(.needed.saturating_sub(*.free))
     )]

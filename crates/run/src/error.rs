@@ -41,7 +41,7 @@ pub enum Error {
     },
     /// Its agent is not nex's own, or not one that this nex understands.
     #[error(
-        "nex run cannot use the agent of '{}': {} {why}, and nobody else would run the program there and tell of it",
+        "nex run cannot use the agent of '{}': {} {why}, and the agent has to run the program and report its end",
         .root.display(), AGENT
     )]
     Agent {
@@ -159,8 +159,8 @@ mod tests {
             ),
             (
                 Error::Agent { root: "a.ext4".into(), why: "is not nex's own".into() },
-                "nex run cannot use the agent of 'a.ext4': /usr/local/bin/agent is not nex's own, and nobody else would run the program \
-                 there and tell of it; give it nex's own: nex rootfs set-agent a.ext4 NEX-AGENT; --no-check tries it all the same",
+                "nex run cannot use the agent of 'a.ext4': /usr/local/bin/agent is not nex's own, and the agent has to run \
+                 the program and report its end; give it nex's own: nex rootfs set-agent a.ext4 NEX-AGENT; --no-check tries it all the same",
                 "run-agent",
             ),
             (

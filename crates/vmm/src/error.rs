@@ -80,7 +80,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The kernel is none that the VMM could load.
-    #[error("the kernel '{}' does not do", .path.display())]
+    #[error("cannot load the kernel '{}'", .path.display())]
     Kernel {
         /// The kernel's file.
         path: PathBuf,
@@ -89,7 +89,7 @@ pub enum Error {
         cause: nex_kernel::Error,
     },
     /// A drive that the guest shall write without changing the file cannot be copied.
-    #[error("cannot copy '{}' to '{}', where the guest shall write", .path.display(), .place.display())]
+    #[error("cannot copy '{}' to '{}', as the guest writes to a copy", .path.display(), .place.display())]
     Copy {
         /// The drive's file.
         path: PathBuf,
@@ -127,7 +127,7 @@ pub enum Error {
         cause: WayError,
     },
     /// The jailer makes device nodes and mount namespaces.
-    #[error("Firecracker's jailer is root's")]
+    #[error("only root can run Firecracker's jailer")]
     JailIsRoots,
     /// The jail's user would be root, or nobody.
     #[error("a jail's user cannot be {uid}:{gid}: {why}")]
@@ -140,7 +140,7 @@ pub enum Error {
         why: &'static str,
     },
     /// The jailer belongs to another Firecracker.
-    #[error("'{}' is version {version}, and Firecracker is {firecracker}", .jailer.display())]
+    #[error("the jailer '{}' has the version {version}, and Firecracker has {firecracker}", .jailer.display())]
     OtherJailer {
         /// The jailer.
         jailer: PathBuf,
@@ -150,7 +150,7 @@ pub enum Error {
         firecracker: String,
     },
     /// The user in the jail may not write a file that the guest shall write.
-    #[error("user {uid} with group {gid}, whom Firecracker runs as, may not write '{}'", .path.display())]
+    #[error("Firecracker runs as user {uid} and group {gid}, who may not write '{}'", .path.display())]
     NotTheJails {
         /// The file.
         path: PathBuf,
@@ -206,8 +206,8 @@ impl Fault for Error {
             Self::Temporary { .. } => "choose another directory with TMPDIR".into(),
             Self::JailIsRoots => "run nex as root, or without a jail".into(),
             Self::NotForJails { .. } => "give it a user and a group that nobody else has, such as 1500:1500".into(),
-            Self::OtherJailer { .. } => "the two come together".into(),
-            Self::NotTheJails { .. } => "give it to them".into(),
+            Self::OtherJailer { .. } => "install both from one release of Firecracker".into(),
+            Self::NotTheJails { .. } => "make that user its owner, or choose another user for the jail".into(),
             Self::Link { .. } => "both must be on one file system".into(),
             Self::Name { .. } => "rename it, or name it by a link".into(),
             Self::TooOld { .. }
@@ -248,7 +248,7 @@ mod tests {
             ),
             (
                 Error::Kernel { path: "k".into(), cause: nex_kernel::Error::TooLarge { path: "k".into(), limit: 7 } },
-                "the kernel 'k' does not do: 'k' has more than 7 bytes",
+                "cannot load the kernel 'k': 'k' has more than 7 bytes",
                 nex_kernel::codes::TOO_LARGE,
                 Some("a kernel that is right and that large needs a higher --max-kernel"),
             ),

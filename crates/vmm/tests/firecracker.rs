@@ -116,7 +116,7 @@ fn what_it_refuses_is_refused_in_its_words() -> Result<()> {
         let nvme = Drive::open(&empty, Access::ReadOnly, Bus::Nvme)?;
         words(refusal(&|machine| machine.drives.push(nvme.clone()))?, &["virtio's drives"]);
         words(refusal(&|machine| machine.initramfs = Some("/missing/initramfs".into()))?, &["'/missing/initramfs'"]);
-        words(refusal(&|machine| machine.kernel.clone_from(&empty))?, &["empty' does not do", "no Linux kernel"]);
+        words(refusal(&|machine| machine.kernel.clone_from(&empty))?, &["cannot load the kernel", "no Linux kernel"]);
     }
     Ok(())
 }

@@ -43,10 +43,13 @@ fn what_cannot_come_is_not_waited_for() -> Result<()> {
 
     let file = build(&place, AGENT, &[])?;
     let words =
-        ["error: nothing would tell that the guest of", "is not nex's own", "--ready REGEX", "--ready-after TIME"];
+        ["error: nex would not learn when the guest of", "is not nex's own", "--ready REGEX", "--ready-after TIME"];
     failed(&command::output(&mut boot(&place, &file)?)?, &words)?;
-    failed(&command::output(boot(&place, &file)?.arg("--overlay"))?, &["nothing would lay the overlay", "set-agent"])?;
-    failed(&command::output(boot(&place, &file)?.args(["--overlay", "--ready", "x"]))?, &["lay the overlay"])?;
+    failed(
+        &command::output(boot(&place, &file)?.arg("--overlay"))?,
+        &["cannot lay an overlay over its root", "set-agent"],
+    )?;
+    failed(&command::output(boot(&place, &file)?.args(["--overlay", "--ready", "x"]))?, &["cannot lay an overlay"])?;
 
     // One of another protocol, by its mark.
     fs::write(place.path("newer"), elf::program(elf::X86_64, &[0x0f, 0x0b], &elf::mark(77)))?;

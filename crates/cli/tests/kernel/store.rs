@@ -100,7 +100,7 @@ fn the_newest_that_fits_is_found() -> Result<()> {
     fs::write(place.store().join("vmlinux-9.0-aarch64"), arm)?;
     assert_eq!(found(&["--vmm", "qemu"])?, "vmlinux-6.12.1-x86_64");
     let none = said(&command::output(&mut place.kernel(&["path", "--platform", "arm64"]))?.stderr);
-    assert!(none.contains("vmlinux-9.0-aarch64' does not do: ") && none.contains("an Image"), "{none}");
+    assert!(none.contains("vmlinux-9.0-aarch64' does not fit: ") && none.contains("an Image"), "{none}");
     // What helps is what this command finds then: no kernel in /boot, and it has no flag for another file.
     assert!(none.contains("nex kernel build") && none.contains("nex kernel add FILE"), "{none}");
     assert!(!none.contains("--kernel"), "{none}");

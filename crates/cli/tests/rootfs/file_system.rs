@@ -112,7 +112,7 @@ fn what_only_the_content_shows_fails_with_the_bounds() -> Result<()> {
     let output = directory.path().join("out.ext4");
     let fails =
         |flags: &[&str], words: &[&str]| nex::fails(rootfs("scratch", &output)?.args(flags), directory.path(), words);
-    fails(&["--inodes", "20"], &["20 inodes", "to 65536", "--inodes"])?;
+    fails(&["--inodes", "20"], &["to 65536 inodes, and not 20", "--inodes"])?;
     fails(&["--journal-size", "200MiB"], &["a journal of 200.0 MiB", "--size"])?;
     fails(&["--size", "auto", "--max-size", "9TiB"], &["--max-size"])?;
     fails(&["--size", "12MiB", "--inodes", "32768"], &["32768 inodes", "--size"])

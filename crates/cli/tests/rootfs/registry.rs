@@ -101,7 +101,7 @@ fn what_a_registry_has_sent_is_enough_without_it() -> Result<()> {
         build.args(["--size", "auto", "--plain-http", "--cache-dir"]).arg(&cache).args(flags);
         Ok(build)
     };
-    fails(&mut build(&["--offline"])?, &source, &["--offline", "no earlier build has kept all of it"])?;
+    fails(&mut build(&["--offline"])?, &source, &["--offline", "the cache does not hold all of it"])?;
     command::run(&mut build(&["--no-cache"])?)?;
     let expected = fs::read(&output)?;
     let same = |flags: &[&str]| -> Result<String> {

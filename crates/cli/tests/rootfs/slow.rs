@@ -96,7 +96,7 @@ fn a_layer_that_drips_ends_the_build() -> Result<()> {
             reply.body(byte)
         })
     })?;
-    assert!(said.contains("/blobs/sha256:") && said.contains("10240 are the least"), "{said}");
+    assert!(said.contains("/blobs/sha256:") && said.contains("less than the 10240 that it has to"), "{said}");
     assert!(said.contains("--min-throughput"), "{said}");
     Ok(())
 }

@@ -36,7 +36,7 @@ pub enum EditError {
     NotExt4,
 
     /// The file system has a form that this crate does not write.
-    #[error("not the kind of file system that nex makes and changes: {what}")]
+    #[error("nex does not change a file system of this kind: {what}")]
     Foreign {
         /// The feature or the field, in words.
         what: String,

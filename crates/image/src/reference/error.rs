@@ -39,7 +39,7 @@ pub enum ReferenceError {
         path: PathBuf,
     },
     /// A transport that other tools have.
-    #[error("the transport {transport}: is not supported")]
+    #[error("nex does not know the transport {transport}:")]
     UnsupportedTransport {
         /// The transport's name.
         transport: &'static str,

@@ -126,7 +126,10 @@ fn the_configs_decide_where_an_index_names_no_platforms() {
 
         layout.index(&[attestation.clone(), entry(&arm64), entry(&chart), entry(&s390x)]);
         let error = layout.refusal();
-        assert!(error.contains("is not there for linux/amd64; it is there for linux/arm64, linux/s390x;"), "{error}");
+        assert!(
+            error.contains("has no variant for linux/amd64; it has variants for linux/arm64, linux/s390x;"),
+            "{error}"
+        );
     }
     // What is named is believed, and nothing else is looked at.
     let missing = format!(r#"{{"mediaType":"{MANIFEST}","digest":"{}","size":5}}"#, Digest::sha256(b"not here"));

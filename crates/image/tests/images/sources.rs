@@ -96,7 +96,7 @@ fn a_missing_tag_or_platform_says_what_there_is() {
     let platform: Platform = "linux/arm64".parse().expect("a platform");
     let error = shown(&open(&reference, &Options { platform, ..options() }).expect_err("no such platform"));
     assert!(
-        error.contains("linux/arm64") && error.ends_with("it is there for linux/amd64; choose with --platform"),
+        error.contains("linux/arm64") && error.ends_with("it has variants for linux/amd64; choose with --platform"),
         "{error}"
     );
 }

@@ -79,7 +79,7 @@ impl NoneFits {
         let mut words = format!(" of {}{vmm} in {}", self.architecture, places.join(" or "));
         for (path, why) in self.passed_over.iter().take(SHOWN) {
             // Writing to a string does not fail.
-            let _ = write!(words, "; '{}' does not do: {why}", path.display());
+            let _ = write!(words, "; '{}' does not fit: {why}", path.display());
         }
         words
     }

@@ -51,7 +51,7 @@ pub enum Error {
         source: io::Error,
     },
     /// What was to be sent cannot be read, or has another length than it said.
-    #[error("{url}: what is to be sent there cannot be read")]
+    #[error("{url}: cannot read what nex has to send there")]
     Body {
         /// The address without its query.
         url: String,
@@ -59,7 +59,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A document that is damaged on its way, inside the encoding that its server has put around it.
-    #[error("{url}: what was sent as gzip cannot be unpacked")]
+    #[error("{url}: cannot unpack the answer, which came as gzip")]
     Encoding {
         /// The address without its query.
         url: String,
@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// A download that comes, but too slowly.
     #[error(
-        "{url}: the download brought {received} bytes in {} s (at byte {offset}{}), and {} are the least: the server is too slow",
+        "{url}: the download brought {received} bytes in {} s (at byte {offset}{}), less than the {} that it has to: the server is too slow",
         least.time.as_secs(), of(*size), least.bytes
     )]
     SlowDownload {
@@ -98,7 +98,7 @@ pub enum Error {
     },
     /// An upload that is taken too slowly.
     #[error(
-        "{url}: the server took too few bytes in {} s (at byte {offset} of {size}), and {} are the least: it is too slow",
+        "{url}: the server took less in {} s (at byte {offset} of {size}) than the {} bytes that it has to: it is too slow",
         least.time.as_secs(), least.bytes
     )]
     SlowUpload {

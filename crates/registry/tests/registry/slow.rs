@@ -187,7 +187,10 @@ fn a_blob_that_drips_ends_whatever_drips() {
             error => panic!("{what}: {error}"),
         };
         assert!(message.contains(&format!("http://{}/v2/a/b/blobs/sha256:", server.host())), "{message}");
-        assert!(message.contains("1024 are the least") && message.ends_with(" with --min-throughput"), "{message}");
+        assert!(
+            message.contains("less than the 1024 that it has to") && message.ends_with(" with --min-throughput"),
+            "{message}"
+        );
     }
     let server = drip(HEAD, "X: a\r\n");
     let error = soon("headers", || read_blob(&server, 1_000_000));

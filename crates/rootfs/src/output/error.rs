@@ -79,7 +79,7 @@ pub enum OutputError {
     #[error("the output and the hash file are both '{}'", .0.display())]
     SameFile(PathBuf),
     /// Standard output is a terminal.
-    #[error("standard output is a terminal, and an image is not readable there")]
+    #[error("standard output is a terminal, which cannot show an image")]
     Terminal,
     /// The disk is full.
     #[error("no space is left in '{}'", .directory.display())]
