@@ -26,7 +26,7 @@ build:
 ## Installs nex, its agent, manual pages and completions: PREFIX=/usr/local DESTDIR= BUILT=DIRECTORY (of a nex and its agent)
 install:
 ifdef BUILT
-	@tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && \
+	@tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && trap 'exit 130' HUP INT TERM && \
 		scripts/packaging/tree "$(BUILT)/nex" "$(BUILT)/nex-agent" "$$tree/nex" && "$$tree/nex/install.sh"
 else
 # Who becomes root to install has built as a user: root often has no cargo, and would leave files that the user cannot replace.

@@ -31,60 +31,101 @@ esac
 
 prefix=${PREFIX:-/usr/local}
 case $prefix in
+    # The list of what is installed has one path a line.
+    *"
+"*) fail "PREFIX has a line break in it" ;;
     /*) prefix=${prefix%/} ;;
     # As a shell leaves it behind 'make install PREFIX='.
-    "~/"*) prefix=$HOME/${prefix#"~/"} ;;
+    "~/"*) prefix=${HOME:?is not set, so there is no ~/}/${prefix#"~/"} ;;
     *) fail "PREFIX is '$prefix', which is no absolute path; put \$PWD/ in front of it" ;;
 esac
 dest=${DESTDIR:-}
-# Every file, and with a slash behind it every directory, that was not there before.
+# Every file, and with a slash behind it every directory, that was not there before. It is written before what it names, so that what
+# an interrupt has left can be removed.
 list=$prefix/lib/nex/installed
 umask 022
 
-# Makes a directory and those above it, and notes those that were not there.
-make_directory() {
+work=
+new=
+clean_up() {
+    [ -z "$new" ] || rm -f "$new"
+    [ -z "$work" ] || rm -rf "$work"
+}
+trap clean_up EXIT
+# The shell itself ends at a signal without the trap above.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Notes a directory and those above it, the lowest first, that are not there.
+note_directory() {
     [ ! -d "$dest$1" ] || return 0
-    case $1 in /*/*) make_directory "${1%/*}" ;; esac
-    mkdir -p "$dest$1" || fail "cannot make the directory $dest$1; PREFIX=~/.local needs no root"
-    echo "$1/" >>"$notes"
+    case $1 in /*/*) note_directory "${1%/*}" ;; esac
+    echo "$1/" >>"$work/notes"
 }
 
-# A running program keeps the file that it was started from.
+make_directory() {
+    mkdir -p "$1" || fail "cannot make the directory $1; PREFIX=~/.local needs no root"
+}
+
+# A running program keeps the file that it was started from. The new file has a name that nobody could have put a link under.
 copy() {
-    cp "$1" "$2.new" || fail "cannot write $2; PREFIX=~/.local needs no root"
-    chmod "$3" "$2.new"
-    mv -f "$2.new" "$2"
+    new=$(mktemp "${2%/*}/.nex.XXXXXX") || fail "cannot write into ${2%/*}; PREFIX=~/.local needs no root"
+    cat "$1" >"$new" || fail "cannot write $2"
+    chmod "$3" "$new"
+    mv -f "$new" "$2"
+    new=
+}
+
+# Makes the notes the list, each path once.
+write_list() {
+    LC_ALL=C sort -u "$work/notes" >"$work/sorted"
+    copy "$work/sorted" "$dest$list" 644
+}
+
+# Whether a path of the list is one that was installed here.
+is_below_prefix() {
+    case $1 in
+        */../* | */..) return 1 ;;
+        "$prefix"/*) return 0 ;;
+        # A directory above it, which was not there either.
+        */) case $prefix/ in "$1"*) return 0 ;; esac ;;
+    esac
+    return 1
 }
 
 install_all() {
     here=$(cd "$(dirname "$0")" && pwd)
     [ -x "$here/bin/nex" ] || fail "there is no bin/nex beside it; run the install.sh of an unpacked release"
-    notes=$(mktemp)
-    trap 'rm -f "$notes"' EXIT
-    old=
-    [ ! -e "$dest$list" ] || old=$(cat "$dest$list")
-    files=$(cd "$here" && find bin lib share -type f | LC_ALL=C sort)
-    echo "$files" | {
-        while read -r file; do
-            make_directory "$prefix/${file%/*}"
-            mode=644
-            [ ! -x "$here/$file" ] || mode=755
-            copy "$here/$file" "$dest$prefix/$file" "$mode"
-            echo "$prefix/$file" >>"$notes"
-        done
-        echo "$list" >>"$notes"
-    }
+    work=$(mktemp -d)
+    : >"$work/old"
+    [ ! -f "$dest$list" ] || cat "$dest$list" >"$work/old"
+    (cd "$here" && find bin lib share -type f | LC_ALL=C sort) >"$work/files"
+    echo "$list" >"$work/notes"
+    while IFS= read -r file; do
+        [ ! -d "$dest$prefix/$file" ] || fail "$dest$prefix/$file is a directory; move it away"
+        note_directory "$prefix/${file%/*}"
+        echo "$prefix/$file" >>"$work/notes"
+    done <"$work/files"
+    cp "$work/notes" "$work/own"
+    cat "$work/old" >>"$work/notes"
+    make_directory "$dest${list%/*}"
+    write_list
+    while IFS= read -r file; do
+        make_directory "$dest$prefix/${file%/*}"
+        mode=644
+        [ ! -x "$here/$file" ] || mode=755
+        copy "$here/$file" "$dest$prefix/$file" "$mode"
+    done <"$work/files"
     # What an earlier version had made counts on, and what it alone had goes.
-    echo "$old" | while read -r path; do
+    cp "$work/own" "$work/notes"
+    while IFS= read -r path; do
         case $path in
-            "") ;;
-            */) echo "$path" >>"$notes" ;;
-            *) grep -Fqx "$path" "$notes" || rm -f "$dest$path" ;;
+            */) echo "$path" >>"$work/notes" ;;
+            *) grep -Fqx "$path" "$work/own" || ! is_below_prefix "$path" || rm -f "$dest$path" ;;
         esac
-    done
-    LC_ALL=C sort -u "$notes" >"$notes.sorted"
-    copy "$notes.sorted" "$dest$list" 644
-    rm -f "$notes.sorted"
+    done <"$work/old"
+    write_list
     echo "installed $dest$prefix/bin/nex, and its agent, manual pages and completions below $dest$prefix"
     if [ -z "$dest" ]; then
         case :$PATH: in
@@ -95,17 +136,26 @@ install_all() {
 }
 
 uninstall_all() {
-    if [ ! -e "$dest$list" ]; then
+    if [ ! -f "$dest$list" ]; then
         echo "there is no nex of install.sh below $dest$prefix"
         return
     fi
+    work=$(mktemp -d)
     # A directory comes behind what is in it.
-    LC_ALL=C sort -r "$dest$list" | while read -r path; do
+    LC_ALL=C sort -r "$dest$list" >"$work/list"
+    while IFS= read -r path; do
         case $path in
-            */) rmdir "$dest${path%/}" 2>/dev/null || true ;;
-            *) rm -f "$dest$path" || fail "cannot remove $dest$path" ;;
+            */ | "$list") ;;
+            *) ! is_below_prefix "$path" || rm -f "$dest$path" || fail "cannot remove $dest$path" ;;
         esac
-    done
+    done <"$work/list"
+    # Last, as long as there is something that it names.
+    rm -f "$dest$list" || fail "cannot remove $dest$list"
+    while IFS= read -r path; do
+        case $path in
+            */) ! is_below_prefix "$path" || rmdir "$dest${path%/}" 2>/dev/null || true ;;
+        esac
+    done <"$work/list"
     echo "removed nex below $dest$prefix"
 }
 

@@ -159,6 +159,95 @@ fn a_place_that_is_no_absolute_path_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// A release of three small files, and a place for it.
+struct Small(TempDir);
+
+impl Small {
+    fn new() -> Result<Self> {
+        let small = Self(nex::directory()?);
+        for (name, mode) in [("bin/nex", 0o755), ("lib/nex/nex-agent", 0o755), ("share/man/man1/nex.1", 0o644)] {
+            let file = small.path("release").join(name);
+            fs::create_dir_all(file.parent().unwrap_or(&file))?;
+            fs::write(&file, name)?;
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode))?;
+        }
+        fs::copy(places::workspace().join("scripts/packaging/install.sh"), small.path("release/install.sh"))?;
+        Ok(small)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The script, which makes its own files in a directory of the test's.
+    fn script(&self) -> Result<Command> {
+        fs::create_dir_all(self.path("tmp"))?;
+        let mut script = Command::new(self.path("release/install.sh"));
+        script.env("PREFIX", self.path("nex")).env("DESTDIR", "").env("TMPDIR", self.path("tmp"));
+        Ok(script)
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_is_not_written_through() -> Result<()> {
+    let small = Small::new()?;
+    let (victim, bin) = (small.path("victim"), small.path("nex/bin"));
+    fs::write(&victim, "precious")?;
+    fs::create_dir_all(&bin)?;
+    for name in ["nex", "nex.new"] {
+        symlink(&victim, bin.join(name))?;
+    }
+    command::run(&mut small.script()?)?;
+    assert_eq!(fs::read_to_string(&victim)?, "precious");
+    assert!(fs::symlink_metadata(bin.join("nex"))?.is_file());
+    command::run(small.script()?.arg("--uninstall"))?;
+    assert_eq!(listing(&small.path("nex"))?, ["bin 755", "bin/nex.new 777"]);
+
+    fs::create_dir(bin.join("nex"))?;
+    let refused = command::output(&mut small.script()?)?;
+    assert!(!refused.status.success() && text(&refused.stderr).contains("bin/nex is a directory"), "{refused:?}");
+    assert_eq!(listing(&small.path("nex"))?, ["bin 755", "bin/nex 755", "bin/nex.new 777"]);
+    Ok(())
+}
+
+#[test]
+fn an_installation_that_was_interrupted_can_be_removed() -> Result<()> {
+    let small = Small::new()?;
+    // The programs are there, and their pages are not, when the signal comes.
+    let programs = small.path("programs");
+    fs::create_dir(&programs)?;
+    let chmod = programs.join("chmod");
+    fs::write(&chmod, "#!/bin/sh\ncase $2 in */man1/*) kill -TERM $PPID; sleep 1 ;; esac\nexec /bin/chmod \"$@\"\n")?;
+    fs::set_permissions(&chmod, fs::Permissions::from_mode(0o755))?;
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    let ended = command::output(small.script()?.env("PATH", path))?;
+    assert_eq!(ended.status.code(), Some(143), "{ended:?}");
+    let left = listing(&small.path("nex"))?;
+    assert!(left.contains(&"bin/nex 755".to_owned()) && !left.iter().any(|file| file.contains("man1/")), "{left:#?}");
+    assert_eq!(listing(&small.path("tmp"))?, [""; 0]);
+
+    command::run(small.script()?.arg("--uninstall"))?;
+    assert!(!small.path("nex").exists());
+    Ok(())
+}
+
+#[test]
+fn nothing_outside_of_the_place_is_removed() -> Result<()> {
+    let small = Small::new()?;
+    command::run(&mut small.script()?)?;
+    let (list, other) = (small.path("nex/lib/nex/installed"), small.path("other"));
+    fs::write(&other, "")?;
+    let place = small.path("nex");
+    let more = format!("{}\n{}/../other\n", other.display(), place.display());
+    fs::write(&list, fs::read_to_string(&list)? + &more)?;
+    command::run(small.script()?.arg("--uninstall"))?;
+    assert!(other.exists() && !place.exists());
+
+    let refused = command::output(small.script()?.env("PREFIX", format!("{}\n/etc", place.display())))?;
+    assert!(!refused.status.success() && text(&refused.stderr).contains("line break"), "{refused:?}");
+    Ok(())
+}
+
 #[test]
 fn every_target_for_people_is_in_the_help() -> Result<()> {
     let help = text(&command::run(&mut make(&["help"]))?);
