@@ -211,13 +211,22 @@ fn matched(name: &str, prefix: &str) -> Option<usize> {
 
 /// The reference with a location in the place of its prefix.
 fn placed(location: &str, rest: &str) -> Result<RegistryReference, String> {
-    let shown = nex_text::short_name(location);
+    let shown = shown(location);
     let location = location.trim_end_matches('/');
     let reference: RegistryReference =
         format!("{location}{rest}").parse().map_err(|error| format!("{shown}: {error}"))?;
     // A name without a host would be one of Docker Hub's.
     let host = location.split('/').next().unwrap_or_default().to_ascii_lowercase();
     if reference.registry == host { Ok(reference) } else { Err(format!("the location {shown} begins with no host")) }
+}
+
+/// A location for a message: without what may be secret in an address, which none should be.
+fn shown(location: &str) -> String {
+    const SCHEME: &str = "https://";
+    match location.contains("://") {
+        true => nex_text::url(location),
+        false => nex_text::url(format!("{SCHEME}{location}")).split_off(SCHEME.len()),
+    }
 }
 
 fn unusable(path: &Path, reason: &str) -> Error {
@@ -247,6 +256,14 @@ mod tests {
     }
 
     const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_location_that_is_refused_is_shown_without_its_user() {
+        for location in ["user:sesame@mirror.example/x", "https://user:sesame@mirror.example/x?token=sesame"] {
+            let refused = placed(location, "/a:1").expect_err("it is refused");
+            assert!(refused.contains("mirror.example") && !refused.contains("sesame"), "{refused}");
+        }
+    }
 
     #[test]
     fn mirrors_come_first_and_keep_what_is_behind_the_prefix() {
