@@ -21,6 +21,8 @@ nex_fault::codes! {
     OTHER_VMM = "guest-other-vmm";
     /// There is no place for a drive that goes with the guest.
     NO_PLACE = "guest-no-place";
+    /// The host has no room for what the guest writes.
+    NO_ROOM = "guest-no-room";
     /// A drive's file cannot be made.
     DRIVE_NOT_MADE = "guest-drive-not-made";
     /// The file that is to keep a guest's changes is no drive for that.

@@ -110,6 +110,9 @@ pub enum Error {
     /// The console cannot be read.
     #[error("cannot read the guest's console")]
     Follow(#[source] io::Error),
+    /// The VMM has stopped the guest, which would stand still until there is room.
+    #[error("no space is left for what the guest writes to '{}', so the guest was ended", .0.display())]
+    NoRoom(PathBuf),
     /// KVM was asked for, and it does not work.
     #[error("KVM does not work here: {0}")]
     NoKvm(String),
@@ -147,6 +150,7 @@ impl Fault for Error {
             Self::Memory(_) => codes::NO_MEMORY,
             Self::Vmm(error) => error.code(),
             Self::Follow(_) => codes::NOT_FOLLOWED,
+            Self::NoRoom(_) => codes::NO_ROOM,
             Self::NoKvm(_) => codes::NO_KVM,
             Self::NoEmulation | Self::OnlyFirecracker => codes::OTHER_VMM,
             Self::NoJailer => nex_vmm::codes::MISSING,
@@ -174,6 +178,8 @@ impl Fault for Error {
                 .choose(Setting::Initrd),
             Self::NoEntry(_) => Remedy::say("take the bzImage of the same build"),
             Self::Form { remedy, .. } => Remedy::say(*remedy),
+            Self::NoRoom(place) if place.is_dir() => Remedy::say("free some, or choose another directory with TMPDIR"),
+            Self::NoRoom(_) => Remedy::say("free some"),
             Self::NoKvm(_) => Remedy::say("without").omit(Setting::Accel).and("kvm the guest is emulated"),
             Self::NoEmulation => Remedy::say("for an emulated one there is").set(Setting::Vmm, "qemu"),
             Self::OnlyFirecracker => {

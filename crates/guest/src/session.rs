@@ -95,8 +95,8 @@ impl Session {
     /// Waits for the next thing to happen. The wakers are files that somebody else writes to, such as a terminal.
     ///
     /// # Errors
-    /// When the system fails to wait or read, the VMM closes the console and does not end, or KVM has failed and there is
-    /// no VMM without it.
+    /// When the system fails to wait or read, the VMM closes the console and does not end, the host has no room for what the guest
+    /// writes, or KVM has failed and there is no VMM without it.
     pub fn step(&mut self, wakers: &[BorrowedFd<'_>], deadline: Instant) -> Result<Step, Error> {
         let trial = self.is_on_trial().then(|| self.sign + TRIAL).filter(|trial| *trial < deadline);
         let ready = {
@@ -104,7 +104,8 @@ impl Session {
             let mut files: Vec<PollFd<'_>> = wakers.iter().map(|waker| PollFd::new(waker, PollFlags::IN)).collect();
             let channel: Vec<BorrowedFd<'_>> = self.channel.files(&self.guest).collect();
             files.push(PollFd::new(&console, PollFlags::IN));
-            files.extend(channel.iter().map(|file| PollFd::new(file, PollFlags::IN)));
+            let events = self.guest.events();
+            files.extend(channel.iter().chain(&events).map(|file| PollFd::new(file, PollFlags::IN)));
             wait(&mut files, trial.unwrap_or(deadline)).map_err(Error::Follow)?
         };
         match ready {
@@ -118,6 +119,9 @@ impl Session {
     fn read(&mut self) -> Result<Step, Error> {
         let mut buffer = vec![0; CHUNK];
         self.sign = Instant::now();
+        if let Some(place) = self.guest.no_room() {
+            return Err(Error::NoRoom(place));
+        }
         match self.guest.read_console(&mut buffer, Instant::now()).map_err(Error::Follow)? {
             Reading::Nothing => self.receive(Vec::new()),
             Reading::Bytes(count) => {

@@ -15,7 +15,7 @@ nex_fault::codes! {
     SILENT = "vmm-silent";
     /// A file of the machine cannot be opened.
     UNREADABLE = "vmm-unreadable";
-    /// A file's name is not UTF-8, and the VMM's configuration takes no other.
+    /// A file's name, or a word for the kernel, cannot stand in the VMM's configuration or command line as it is.
     NAME = "vmm-name";
     /// There is no place for what the guest writes.
     NO_PLACE = "vmm-no-place";

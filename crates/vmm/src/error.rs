@@ -1,6 +1,7 @@
 //! Why a guest does not run, in the user's terms.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -78,6 +79,12 @@ pub enum Error {
     Name {
         /// The file.
         path: PathBuf,
+    },
+    /// A word of the VMM's command line cannot be shown as it is.
+    #[error("a command line cannot show '{}', which has characters that are not printed", nex_text::short_name(.word.as_encoded_bytes()))]
+    Word {
+        /// The word.
+        word: OsString,
     },
     /// The kernel is none that the VMM could load.
     #[error("cannot load the kernel '{}'", .path.display())]
@@ -182,7 +189,7 @@ impl Fault for Error {
             Self::Interrupted => codes::INTERRUPTED,
             Self::Talk { .. } => codes::SILENT,
             Self::Open { .. } => codes::UNREADABLE,
-            Self::Name { .. } => codes::NAME,
+            Self::Name { .. } | Self::Word { .. } => codes::NAME,
             Self::Kernel { cause, .. } => cause.code(),
             Self::Copy { .. } | Self::Temporary { .. } => codes::NO_PLACE,
             Self::Prepare { .. } | Self::Way { .. } => codes::PREPARATION,
@@ -210,6 +217,7 @@ impl Fault for Error {
             Self::NotTheJails { .. } => "make that user its owner, or choose another user for the jail".into(),
             Self::Link { .. } => "both must be on one file system".into(),
             Self::Name { .. } => "rename it, or name it by a link".into(),
+            Self::Word { .. } => "rename the file, or name it by a link; leave them out of the kernel's words".into(),
             Self::TooOld { .. }
             | Self::Run { .. }
             | Self::Refused { .. }

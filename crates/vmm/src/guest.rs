@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Instant;
 
@@ -25,6 +26,16 @@ pub trait Control {
 
     /// How the guest has ended, as far as the VMM tells. Asked once the process has ended.
     fn ending(&mut self) -> Ending;
+
+    /// Readable when the VMM says something about the guest, which [`Control::no_room`] takes note of.
+    fn events(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Where there is no room for what the guest writes, if the VMM has stopped the guest for that.
+    fn no_room(&mut self) -> Option<PathBuf> {
+        None
+    }
 
     /// The host's end of the guest's vsock, where the VMM has been given one.
     fn vsock(&self) -> Option<&Vsock> {
@@ -143,6 +154,18 @@ impl Guest {
     pub fn clear(&mut self) {
         self.process.end();
         self.notes.extend(self.control.clear());
+    }
+
+    /// What the VMM says about the guest beside the console, for those who wait for more than one thing: when it is readable,
+    /// [`Guest::no_room`] takes note. `None` when there is nothing to wait for.
+    pub fn events(&self) -> Option<BorrowedFd<'_>> {
+        self.control.events()
+    }
+
+    /// The file or directory that has no room for what the guest writes, if the VMM has stopped the guest for that: it would stand
+    /// still until there is room. Firecracker stops no guest: the guest's write fails.
+    pub fn no_room(&mut self) -> Option<PathBuf> {
+        self.control.no_room()
     }
 
     /// The host's end of the guest's vsock; `None` when it has none.

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use monitor::Monitor;
+use monitor::{Monitor, Parts, drive_name};
 use nex_kernel::Architecture;
 
 use crate::access::Access;
@@ -111,7 +111,8 @@ impl Qemu {
         for (number, (drive, file)) in machine.drives.iter().zip(files).enumerate() {
             arguments.extend(["-drive".into(), drive_argument(drive, number, file).into()]);
             if drive.bus == Bus::Nvme {
-                arguments.extend(["-device".into(), format!("nvme,drive=drive{number},serial=drive{number}").into()]);
+                let name = drive_name(number);
+                arguments.extend(["-device".into(), format!("nvme,drive={name},serial={name}").into()]);
             }
         }
         arguments
@@ -156,8 +157,12 @@ impl Vmm for Qemu {
         let files = machine.drives.iter().map(file).collect::<Result<Vec<_>, Error>>()?;
         let arguments = self.arguments(&machine, Keys::Qemu, &files);
         let words = SECCOMP.iter().map(OsString::from).chain(arguments);
-        let words = std::iter::once(self.program.clone().into_os_string()).chain(words);
-        Ok(words.map(|word| nex_text::shell_word(word.as_ref())).collect::<Vec<_>>().join(" ") + "\n")
+        let words: Vec<_> = std::iter::once(self.program.clone().into_os_string()).chain(words).collect();
+        // A shell would take what is shown in the place of such a character for the word itself.
+        if let Some(word) = words.iter().find(|word| !word.to_string_lossy().chars().all(is_shown)) {
+            return Err(Error::Word { word: word.clone() });
+        }
+        Ok(words.into_iter().map(|word| nex_text::shell_word(word.as_ref())).collect::<Vec<_>>().join(" ") + "\n")
     }
 
     fn start_unless(&self, machine: &Machine, interrupt: Interrupt<'_>) -> Result<Guest, Error> {
@@ -198,7 +203,8 @@ impl Qemu {
         drop(theirs);
         // q35 has one; virt has none, and no kernel that would take notice of one on PCI without a module.
         let has_keyboard = self.architecture == Architecture::X86_64;
-        match Monitor::greet(ours, has_keyboard, PATIENCE, interrupt) {
+        let places = machine.drives.iter().map(place_of_writes).collect();
+        match Monitor::greet(ours, Parts { has_keyboard, places }, PATIENCE, interrupt) {
             Ok(monitor) => Ok(Guest::new(process, Box::new(monitor))),
             Err(_) if interrupt.has_come() => Err(Error::Interrupted),
             Err(cause) => {
@@ -229,9 +235,22 @@ impl Qemu {
 /// Makes sure of the place where QEMU keeps what guests write to drives that do not change: its own words for one that cannot
 /// be written to do not name it.
 fn check_temporary_place() -> Result<(), Error> {
-    let named = std::env::var_os("TMPDIR").filter(|place| !place.is_empty());
-    let place = named.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+    let place = temporary_place();
     nex_file::private::unnamed_file(&place).map(drop).map_err(|cause| Error::Temporary { place, cause })
+}
+
+/// Where QEMU makes files without a name.
+fn temporary_place() -> PathBuf {
+    let named = std::env::var_os("TMPDIR").filter(|place| !place.is_empty());
+    named.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
+}
+
+/// Where what a guest writes to a drive goes.
+fn place_of_writes(drive: &Drive) -> PathBuf {
+    match drive.access {
+        Access::ReadOnly | Access::Write => drive.disk.path().to_owned(),
+        Access::CopyOnWrite => temporary_place(),
+    }
 }
 
 fn drive_argument(drive: &Drive, number: usize, file: &str) -> String {
@@ -245,7 +264,12 @@ fn drive_argument(drive: &Drive, number: usize, file: &str) -> String {
         Access::CopyOnWrite => "snapshot=on,file.locking=off",
         Access::Write => "cache=writeback,discard=unmap",
     };
-    format!("id=drive{number},if={interface},format=raw,{options},file={file}")
+    format!("id={},if={interface},format=raw,{options},file={file}", drive_name(number))
+}
+
+/// Whether a character comes to a terminal as it is. A line may end in the middle of a word in quotes.
+fn is_shown(character: char) -> bool {
+    character == '\n' || nex_text::is_printable(character)
 }
 
 /// What QEMU said of files by their descriptors, with the names that the user knows.
@@ -280,5 +304,30 @@ mod tests {
         let name = drive.disk.inherited_name();
         let said = format!("Could not open '{name}': no; [{name}0] {name}");
         assert_eq!(with_paths(&said, &[drive]), format!("Could not open 'my root.ext4': no; [{name}0] my root.ext4"));
+    }
+
+    #[test]
+    fn a_command_line_that_cannot_be_shown_is_refused() -> Result<(), Error> {
+        let qemu = Qemu {
+            program: "/bin/qemu".into(),
+            version: "1".into(),
+            architecture: Architecture::X86_64,
+            accelerator: Accelerator::Emulation,
+        };
+        let machine = |kernel: &str, words: &str| Machine {
+            architecture: Architecture::X86_64,
+            kernel: kernel.into(),
+            max_kernel: nex_kernel::MAX_KERNEL,
+            initramfs: None,
+            command_line: words.into(),
+            drives: Vec::new(),
+            memory_mib: 256,
+            vcpus: 1,
+        };
+        assert!(qemu.describe(&machine("/a b\n'c", "some words"))?.contains("-kernel '/a b\n'\\''c'"));
+        for (kernel, words) in [("/a\u{1b}[31m", "some words"), ("/a\u{202e}", "some words"), ("/a", "x\u{7f}")] {
+            assert!(matches!(qemu.describe(&machine(kernel, words)), Err(Error::Word { .. })), "{kernel} {words}");
+        }
+        Ok(())
     }
 }

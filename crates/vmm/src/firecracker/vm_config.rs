@@ -1,6 +1,7 @@
 //! A machine in Firecracker's words. Its API and its configuration file take the same objects, and both get them from here, so
 //! that they cannot differ.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use nex_kernel::Architecture;
@@ -112,7 +113,7 @@ impl VmConfig {
         if let Some(vsock) = &self.vsock {
             whole.insert("vsock".into(), vsock.clone());
         }
-        format!("{:#}\n", Value::Object(whole))
+        printable(&format!("{:#}\n", Value::Object(whole)))
     }
 
     /// What is asked for over the API, in order; the machine starts with the last.
@@ -137,6 +138,20 @@ pub(super) fn check(machine: &Machine, name: &str) -> Result<(), Error> {
 
 fn refused(name: &str, said: String) -> Error {
     Error::Refused { vmm: name.into(), said }
+}
+
+/// The same JSON with nothing in its strings that a terminal, or who shows it there, would make something else of.
+fn printable(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character == '\n' || nex_text::is_printable(character) {
+            shown.push(character);
+        } else {
+            // Writing to a string does not fail.
+            character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| _ = write!(shown, "\\u{unit:04x}"));
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -182,5 +197,14 @@ mod tests {
         }
         assert!(keys.is_empty(), "the API is not asked for {keys:?}");
         assert!(file["drives"][1]["path_on_host"].as_str().is_some_and(|path| path.starts_with('/')), "{file}");
+    }
+
+    #[test]
+    fn what_a_terminal_would_not_show_is_escaped_and_the_same_when_it_is_read() {
+        let value = json!({ "name": "a\u{202e}b\u{7f}\u{9b}\u{10fffe}\u{e9}\n" });
+        let text = printable(&format!("{value:#}\n"));
+        assert!(text.chars().all(|character| character == '\n' || nex_text::is_printable(character)), "{text}");
+        assert!(text.contains(r"a\u202eb\u007f\u009b\udbff\udffe") && text.contains('\u{e9}'), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("it is JSON"), value);
     }
 }
