@@ -7,6 +7,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use crate::private;
+
 /// What others may do with them, but for what the umask takes away.
 const MODE: u32 = 0o666;
 
@@ -18,6 +20,18 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)?;
     unnamed_yet(directory, content)?.persist(path)?;
+    Ok(())
+}
+
+/// The same for a file that is nobody's but the caller's, in a directory that is there, whatever the umask says.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_own(path: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = unnamed_yet(directory, content)?;
+    file.as_file().set_permissions(Permissions::from_mode(private::FILE))?;
+    file.persist(path)?;
     Ok(())
 }
 
@@ -40,9 +54,10 @@ pub fn write_all(directory: &Path, files: &[(&str, Vec<u8>)]) -> io::Result<()> 
 
 /// A whole file that has yet to get its name.
 fn unnamed_yet(directory: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file =
+    let file =
         tempfile::Builder::new().prefix(".nex-").permissions(Permissions::from_mode(MODE)).tempfile_in(directory)?;
-    file.write_all(content)?;
+    // Not by its name, which would stand in errors and says nothing to anybody.
+    file.as_file().write_all(content)?;
     file.as_file().sync_all()?;
     Ok(file)
 }

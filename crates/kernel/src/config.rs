@@ -37,9 +37,13 @@ impl Config {
     /// # Errors
     /// When it cannot be read, or is longer than any configuration.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
+        Ok(Self::parse(&Self::text_of(path)?))
+    }
+
+    /// The text of a file that may be a configuration.
+    pub(crate) fn text_of(path: &Path) -> io::Result<Vec<u8>> {
         let text = nex_file::read_regular_within(path, LONGEST)?;
-        let text = text.ok_or_else(|| io::Error::other("it has more than 16 MiB, which no configuration has"))?;
-        Ok(Self::parse(&text))
+        text.ok_or_else(|| io::Error::other("it has more than 16 MiB, which no configuration has"))
     }
 
     /// `config-RELEASE` beside a kernel, as distributions have them, if it is there.

@@ -6,6 +6,9 @@
 //! ```
 //!
 //! A name says what to try first, and nothing else: what a kernel is stands in its file.
+//!
+//! Who could put a kernel there could put it into the caller's guests, so the directory is one that only root and the caller can
+//! change.
 
 mod error;
 mod origin;
@@ -16,12 +19,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nex_file::way::{self, Missing};
 use serde::Serialize;
 
 pub use error::{NoneFits, StoreError};
 pub use origin::Origin;
 pub use search::{BOOT, Found, Wanted, newest, newest_installed};
 
+use crate::config::Config;
 use crate::inspection::{InspectError, InspectOptions, Inspection, read};
 use crate::release;
 
@@ -40,6 +45,13 @@ pub fn default_directory() -> Result<PathBuf, StoreError> {
     Ok(data.join("nex/kernels"))
 }
 
+/// Goes to the directory of installed kernels; `None` when it is missing and stays so.
+fn reach(directory: &Path, missing: Missing) -> Result<Option<PathBuf>, StoreError> {
+    let reached = way::open(directory, missing);
+    let reached = reached.map_err(|source| StoreError::Way { directory: directory.into(), source })?;
+    Ok(reached.map(|reached| reached.path))
+}
+
 /// A file in the directory.
 #[derive(Debug)]
 pub struct Installed {
@@ -52,10 +64,11 @@ pub struct Installed {
 /// All kernels that are installed, the newest first. There is none where there is no such directory.
 ///
 /// # Errors
-/// When the directory cannot be read.
+/// When the directory cannot be read, or others can write to it.
 pub fn list(directory: &Path, most: u64) -> Result<Vec<Installed>, StoreError> {
     let options = InspectOptions { most, config: None };
-    let paths = files(directory)?.into_iter();
+    let Some(directory) = reach(directory, Missing::Left)? else { return Ok(Vec::new()) };
+    let paths = files(&directory)?.into_iter();
     Ok(paths.map(|path| Installed { kernel: Inspection::of_file(&path, &options), path }).collect())
 }
 
@@ -93,7 +106,7 @@ pub struct Added {
 /// Copies a kernel that guests can have into the directory, whole or not at all.
 ///
 /// # Errors
-/// When it is none, cannot be written, or another one has its name and is to be kept.
+/// When it is none, cannot be written, or another one has its name and is to be kept; when others can write to the directory.
 pub fn add(
     directory: &Path,
     file: &Path,
@@ -110,18 +123,20 @@ pub fn add(
     if let Some(why) = kernel.unfit() {
         return Err(StoreError::Unfit { path: file.into(), why });
     }
-    let change = match fs::read(&path) {
-        Ok(old) if old == content => Change::Unchanged,
+    reach(directory, Missing::Made)?;
+    // One that is longer is another.
+    let change = match nex_file::read_regular_within(&path, content.len() as u64) {
+        Ok(Some(old)) if old == content => Change::Unchanged,
         Ok(_) if existing == Existing::Keep => return Err(StoreError::Exists(path)),
         Ok(_) => Change::Replaced,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Change::Added,
         Err(source) => return Err(StoreError::Write { path, source }),
     };
     let write = |path: &Path, content: &[u8]| {
-        nex_file::whole::write(path, content).map_err(|source| StoreError::Write { path: path.into(), source })
+        nex_file::whole::write_own(path, content).map_err(|source| StoreError::Write { path: path.into(), source })
     };
     if let Some((config, beside)) = source.config_file.zip(config_name(&name)) {
-        let text = fs::read(&config).map_err(|source| InspectError::Config { path: config, source })?;
+        let text = Config::text_of(&config).map_err(|source| InspectError::Config { path: config, source })?;
         write(&directory.join(beside), &text)?;
     }
     if change != Change::Unchanged {

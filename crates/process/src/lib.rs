@@ -4,7 +4,8 @@
 //!   stand in one place, and the program's `main` looks at them first of all.
 //! * A [`Parent`] is the thread from which a child is started that must not outlive its owner.
 //!
-//! Both rest on the end of a child being there to be asked for, which [`heed_child_signal`] sees to.
+//! Both rest on the end of a child being there to be asked for, which [`heed_child_signal`] sees to. What the
+//! caller of nex had open is not for them ([`keep_from_children`]).
 //!
 //! # The rule of threads
 //!
@@ -15,9 +16,11 @@
 //! with no other thread.
 
 mod child_signal;
+mod descriptors;
 mod parent;
 mod role;
 
 pub use child_signal::heed_child_signal;
+pub use descriptors::keep_from_children;
 pub use parent::Parent;
 pub use role::Role;

@@ -1,6 +1,8 @@
 //! The thread that children end with.
 
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
@@ -43,6 +45,31 @@ impl Parent {
         });
         self.work.as_ref().and_then(|sender| sender.send(work).ok()).ok_or_else(gone)?;
         result.recv().map_err(|_| gone())
+    }
+}
+
+impl Parent {
+    /// Starts a program that gets this signal when this is dropped, or when its process ends in whatever way.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    #[allow(unsafe_code, reason = "the standard library lets nothing else be done between fork and exec")]
+    pub fn spawn(&self, mut command: Command, signal: i32) -> io::Result<Child> {
+        let (parent, word) = (std::process::id(), libc::c_ulong::try_from(signal).map_err(io::Error::other)?);
+        // SAFETY: between fork and exec it makes two system calls, and touches no memory.
+        unsafe {
+            command.pre_exec(move || {
+                if libc::prctl(libc::PR_SET_PDEATHSIG, word) != 0 {
+                    return Err(io::Error::last_os_error());
+                }
+                // One that had ended before sends nothing any more.
+                match u32::try_from(libc::getppid()) == Ok(parent) {
+                    true => Ok(()),
+                    false => Err(io::Error::from_raw_os_error(libc::ECHILD)),
+                }
+            });
+        }
+        self.run(move || command.spawn())?
     }
 }
 
@@ -106,6 +133,19 @@ mod tests {
         // Without one, it ends with the thread that started it.
         let (_, mut orphan) = joined(thread::spawn(|| Ok((None, start_child()?))))?;
         assert!(!lives(&mut orphan)?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_child_gets_the_signal_that_was_asked_for() -> io::Result<()> {
+        use std::os::unix::process::ExitStatusExt;
+        let parent = Parent::start()?;
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        let mut child = parent.spawn(command, libc::SIGTERM)?;
+        assert!(lives(&mut child)?);
+        drop(parent);
+        assert_eq!(child.wait()?.signal(), Some(libc::SIGTERM));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nex_testkit::{Failure, Result, command, nex};
@@ -106,18 +106,59 @@ fn a_failure_is_explained_and_an_interrupt_leaves_nothing() -> Result<()> {
     nothing_is_left(&place)?;
 
     // One that never ends.
-    programs(&place, &[("apt-get", "echo $$ >$XDG_CACHE_HOME/began; exec sleep 600")])?;
-    let mut child = build(&place).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let (child, sleeper) = begun(&place)?;
+    command::run(Command::new("kill").arg(child.id().to_string()))?;
+    let ended = child.wait_with_output()?;
+    assert_eq!(ended.status.signal(), Some(15), "{}", said(&ended.stderr));
+    assert!(!Path::new("/proc").join(sleeper).exists(), "apt-get goes on");
+    nothing_is_left(&place)
+}
+
+/// A build that has begun, with an apt-get that never ends; and the number of that.
+fn begun(place: &Place) -> Result<(Child, String)> {
+    programs(place, &[("apt-get", "echo $$ >$XDG_CACHE_HOME/began; exec sleep 600")])?;
+    let mut child = build(place).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let start = Instant::now();
     let began = place.path("cache/began");
     while fs::read(&began).map_or(true, |text| text.is_empty()) {
         assert!(start.elapsed() < Duration::from_secs(60) && child.try_wait()?.is_none(), "it does not begin");
         std::thread::sleep(Duration::from_millis(10));
     }
-    command::run(Command::new("kill").arg(child.id().to_string()))?;
-    let ended = child.wait_with_output()?;
-    assert_eq!(ended.status.signal(), Some(15), "{}", said(&ended.stderr));
-    let sleeper = fs::read_to_string(&began)?;
-    assert!(!Path::new("/proc").join(sleeper.trim()).exists(), "apt-get goes on");
-    nothing_is_left(&place)
+    Ok((child, fs::read_to_string(&began)?.trim().to_owned()))
+}
+
+#[test]
+fn a_build_ends_with_a_nex_that_is_killed() -> Result<()> {
+    let place = Place::new()?;
+    programs(&place, &TOOLS.map(|name| (name, "exit 0")))?;
+    programs(&place, &[("apt-cache", "echo 'linux-source-9.9 - source'")])?;
+    let (mut child, sleeper) = begun(&place)?;
+    child.kill()?;
+    child.wait()?;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let kernels = place.path("cache/nex/kernels");
+    while Path::new("/proc").join(&sleeper).exists() || nex::names(&kernels)? != ["lock"] {
+        assert!(Instant::now() < deadline, "it goes on: {:?}", nex::names(&kernels)?);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_kernel_that_others_could_have_put_into_the_cache_is_not_installed() -> Result<()> {
+    let place = Place::new()?;
+    programs(&place, &[])?;
+    let cache = place.path("cache");
+    fs::create_dir(&cache)?;
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o777))?;
+    let error = &report(&command::output(&mut build(&place))?, 1)?["error"];
+    assert_eq!(error["message"], "there is no place to build a kernel in");
+    let hint = error["hint"].as_str().unwrap_or_default();
+    assert!(hint.contains("chmod go-w") && !cache.join("nex").exists(), "{error}");
+
+    let mut relative = build(&place);
+    relative.env("XDG_CACHE_HOME", "cache").env("HOME", "home").current_dir(place.path(""));
+    let error = &report(&command::output(&mut relative)?, 1)?["error"];
+    assert_eq!(error["causes"][0], "neither XDG_CACHE_HOME nor HOME names a directory");
+    Ok(())
 }

@@ -1,9 +1,12 @@
 //! Kernels are installed whole or not at all, under a name that says what they are, and the newest that fits is found.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
 
 use nex_testkit::made_kernel::{Entry, FIT, vmlinux};
-use nex_testkit::{Result, command, elf, nex};
+use nex_testkit::{Failure, Result, command, elf, nex};
 use serde_json::json;
 
 use crate::place::{Place, report, said};
@@ -131,4 +134,47 @@ fn a_configuration_beside_a_kernel_goes_with_it() -> Result<()> {
     let listed = report(&command::output(&mut place.kernel(&["ls", "--format", "json"]))?, 0)?;
     assert_eq!(listed["kernels"][0]["verdict"], "fit", "{listed}");
     Ok(())
+}
+
+#[test]
+fn what_others_could_have_put_there_is_no_kernel_of_the_callers() -> Result<()> {
+    let place = Place::new()?;
+    let file = place.vmlinux("vmlinux", "6.12.1", Some(FIT), Entry::Pvh)?;
+    let installed = place.store().join("vmlinux-6.12.1-x86_64");
+    // A umask that takes nothing leaves nothing open.
+    let mut add = Command::new("sh");
+    add.args(["-c", "umask 000; exec \"$@\"", "sh", nex::program(), "kernel", "add"]).arg(&file);
+    command::run(add.env_clear().env("PATH", "/usr/bin:/bin").env("XDG_DATA_HOME", place.path("data")))?;
+    let mode = |path: &Path| Ok::<_, Failure>(fs::metadata(path)?.permissions().mode() & 0o777);
+    assert_eq!((mode(&place.store())?, mode(&place.path("data"))?, mode(&installed)?), (0o700, 0o700, 0o600));
+
+    fs::set_permissions(place.store(), Permissions::from_mode(0o777))?;
+    let words = ["cannot use the kernels in", "can be written to by others", "chmod go-w"];
+    for arguments in [&["path"][..], &["ls"]] {
+        nex::failed(&command::output(&mut place.kernel(arguments))?, &words)?;
+    }
+    nex::failed(&place.about(&["add"], &file)?, &words)?;
+    fs::set_permissions(place.store(), Permissions::from_mode(0o700))?;
+    fs::set_permissions(place.path("data"), Permissions::from_mode(0o777))?;
+    nex::failed(&command::output(&mut place.kernel(&["path"]))?, &["it is reached through", "chmod go-w"])?;
+    fs::set_permissions(place.path("data"), Permissions::from_mode(0o755))?;
+    assert_eq!(
+        said(&command::run(&mut place.kernel(&["path", "--platform", "amd64"]))?).trim_end(),
+        installed.display().to_string()
+    );
+    Ok(())
+}
+
+#[test]
+fn what_stands_in_a_kernels_place_keeps_nobody_waiting() -> Result<()> {
+    let place = Place::new()?;
+    let file = place.vmlinux("vmlinux", "6.12.1", Some(FIT), Entry::Pvh)?;
+    command::run(place.kernel(&["add"]).arg(&file))?;
+    let installed = place.store().join("vmlinux-6.12.1-x86_64");
+    fs::remove_file(&installed)?;
+    command::run(Command::new("mkfifo").arg(&installed))?;
+    nex::failed(&place.about(&["add"], &file)?, &["cannot write", "it is a FIFO"])?;
+    fs::remove_file(&installed)?;
+    symlink("/dev/zero", &installed)?;
+    nex::failed(&place.about(&["add"], &file)?, &["cannot write", "it is a device"])
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use nex_fault::{Code, Fault, Remedy, Setting};
+use nex_file::way::WayError;
 
 use crate::architecture::Architecture;
 use crate::codes;
@@ -17,6 +18,14 @@ pub enum StoreError {
     /// The environment names no directory.
     #[error("there is no place for kernels: neither XDG_DATA_HOME nor HOME names a directory")]
     NoPlace,
+    /// Others could put a kernel there, or lead the way elsewhere.
+    #[error("cannot use the kernels in '{}'", .directory.display())]
+    Way {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        source: WayError,
+    },
     /// The directory cannot be read.
     #[error("cannot list the kernels in '{}'", .directory.display())]
     List {
@@ -89,6 +98,8 @@ impl Fault for StoreError {
     fn code(&self) -> Code {
         match self {
             Self::NoPlace | Self::List { .. } | Self::Write { .. } => codes::STORE,
+            Self::Way { source: source @ (WayError::Distrust { .. } | WayError::Through { .. }), .. } => source.code(),
+            Self::Way { .. } => codes::STORE,
             Self::Inspect(error) => error.code(),
             Self::Unfit { .. } => codes::UNFIT,
             Self::NoRelease(_) => codes::NO_RELEASE,
@@ -99,6 +110,7 @@ impl Fault for StoreError {
 
     fn remedy(&self) -> Option<Remedy> {
         match self {
+            Self::Way { source, .. } => source.remedy(),
             Self::Inspect(error) => error.remedy(),
             Self::None(none) => {
                 let package = format!("apt-get install linux-image-cloud-{}", none.architecture.oci_name());

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use nex_file::way::Missing;
+
 use super::origin::Origin;
-use super::{NoneFits, StoreError, files};
+use super::{NoneFits, StoreError, files, reach};
 use crate::architecture::Architecture;
 use crate::inspection::{InspectOptions, Inspection, Launcher, Verdict};
 
@@ -32,34 +34,50 @@ pub struct Found {
     pub kernel: Inspection,
     /// Where it was found.
     pub origin: Origin,
+    /// Why those that are installed were not looked at, in words.
+    pub left_out: Option<String>,
 }
 
 /// The newest installed kernel that fits.
 ///
 /// # Errors
-/// When there is none, or the directory cannot be read.
+/// When there is none, the directory cannot be read, or others can write to it.
 pub fn newest_installed(directory: &Path, wanted: &Wanted) -> Result<Found, StoreError> {
     let mut passed_over = Vec::new();
-    let found = first_fit(files(directory)?, wanted, Origin::Installed, &mut passed_over);
+    let installed = reach(directory, Missing::Left)?.map(|directory| files(&directory)).transpose()?;
+    let found = first_fit(installed.unwrap_or_default(), wanted, Origin::Installed, &mut passed_over);
     found.ok_or_else(|| none(wanted, vec![directory.into()], &[Origin::Installed], passed_over))
 }
 
 /// The newest installed kernel that fits; where there is none, the newest one in the distribution's directory, which is [`BOOT`].
+/// Installed ones that others could have put there are left out.
 ///
 /// # Errors
 /// When there is none, or a directory cannot be read.
 pub fn newest(directory: Option<&Path>, boot: &Path, wanted: &Wanted) -> Result<Found, StoreError> {
     let mut passed_over = Vec::new();
-    if let Some(directory) = directory
-        && let Some(found) = first_fit(files(directory)?, wanted, Origin::Installed, &mut passed_over)
-    {
-        return Ok(found);
+    let mut left_out = None;
+    if let Some(directory) = directory {
+        match reach(directory, Missing::Left) {
+            Ok(Some(reached)) => {
+                if let Some(found) = first_fit(files(&reached)?, wanted, Origin::Installed, &mut passed_over) {
+                    return Ok(found);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                left_out = Some(nex_fault::whole(&error));
+                passed_over.push((directory.into(), nex_fault::whole(&error)));
+            }
+        }
     }
     let is_kernel = |path: &PathBuf| DISTRIBUTIONS.iter().any(|start| super::file_name(path).starts_with(start));
     let distributions = files(boot)?.into_iter().filter(is_kernel).collect();
     let found = first_fit(distributions, wanted, Origin::Distribution, &mut passed_over);
     let places = directory.into_iter().chain([boot]).map(Path::to_owned).collect();
-    found.ok_or_else(|| none(wanted, places, &[Origin::Installed, Origin::Distribution], passed_over))
+    found
+        .map(|found| Found { left_out, ..found })
+        .ok_or_else(|| none(wanted, places, &[Origin::Installed, Origin::Distribution], passed_over))
 }
 
 /// The first that surely fits; else the first of which that is not known.
@@ -82,9 +100,9 @@ fn first_fit(
         if let Some(why) = obstacle(&kernel, wanted) {
             passed_over.push((path, why));
         } else if kernel.verdict == Verdict::Fit {
-            return Some(Found { path, kernel, origin });
+            return Some(Found { path, kernel, origin, left_out: None });
         } else if unknown.is_none() {
-            unknown = Some(Found { path, kernel, origin });
+            unknown = Some(Found { path, kernel, origin, left_out: None });
         }
     }
     unknown

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use nex_fault::{Fault, Setting};
+use nex_file::way::{self, Missing};
 use nex_kernel::{Architecture, Kernel};
+use nex_process::Parent;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -49,6 +52,7 @@ pub enum Outcome {
 /// # Errors
 /// When something is missing, or the build fails.
 pub fn build(architecture: Architecture, reuse: Reuse, process: &Process) -> Result<Outcome, Diagnostic> {
+    check_cache()?;
     let interrupt = Interrupt::catch().map_err(Diagnostic::system)?;
     interrupt::end_when_overdue(Grace::CLEAN_UP, process).map_err(Diagnostic::system)?;
     let directory = write_script()?;
@@ -59,8 +63,10 @@ pub fn build(architecture: Architecture, reuse: Reuse, process: &Process) -> Res
         command.arg("--rebuild");
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command
-        .spawn()
+    let parent = Parent::start().map_err(Diagnostic::system)?;
+    // The script cleans up then, and ends what it has started.
+    let child = parent
+        .spawn(command, Signal::TERM.as_raw())
         .map_err(|error| Diagnostic::new(KERNEL_BUILD, "cannot run bash, which builds the kernel").caused(&error))?;
     let said = follow(child, &interrupt).map_err(Diagnostic::system)?;
     if let Some(signal) = interrupt.came() {
@@ -70,6 +76,23 @@ pub fn build(architecture: Architecture, reuse: Reuse, process: &Process) -> Res
         Some(why) => Err(Diagnostic::new(KERNEL_BUILD, "the kernel cannot be built").because(why)),
         None => Ok(Outcome::Built(kernels(Path::new(said.output.trim()))?)),
     }
+}
+
+/// Makes sure of the directory in which the script keeps kernels: what another user could put there would be installed. The script
+/// makes it where it is missing.
+fn check_cache() -> Result<(), Diagnostic> {
+    let failed = || Diagnostic::new(KERNEL_BUILD, "there is no place to build a kernel in");
+    let place = nex_cache::default_directory()
+        .ok_or_else(|| failed().because("neither XDG_CACHE_HOME nor HOME names a directory"))?
+        .join("kernels");
+    let reached = way::open(&place, Missing::Left);
+    reached.map(drop).map_err(|error| {
+        let failed = failed().because(format!("'{}': {}", place.display(), nex_fault::whole(&error)));
+        match error.remedy() {
+            Some(remedy) => failed.hinting(remedy.words(Setting::flag)),
+            None => failed,
+        }
+    })
 }
 
 /// Writes the script and its configurations to where bash finds them.

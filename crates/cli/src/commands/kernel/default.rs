@@ -28,6 +28,9 @@ pub fn kernel(args: &MachineArgs, vmm: VmmArg, root: &Path, command: &str) -> Re
     // Without a home there are no installed kernels, and there may be those of the distribution.
     let directory = store::default_directory().ok();
     let found = store::newest(directory.as_deref(), Path::new(BOOT), &wanted)?;
+    if let Some(why) = &found.left_out {
+        output::tell(format_args!("warning: {why}"));
+    }
     let origin = match found.origin {
         Origin::Installed => "the newest installed one that fits",
         Origin::Distribution => "the distribution's; 'nex kernel build' makes one that starts sooner",
