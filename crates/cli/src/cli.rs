@@ -139,7 +139,7 @@ impl Cli {
     /// Where the report goes as JSON; `None` when it is text.
     pub fn json(&self) -> Option<Stream> {
         let stream = match &self.command {
-            Command::Rootfs(rootfs) if rootfs.action.is_none() && rootfs.build.output == "-" => Stream::Error,
+            Command::Rootfs(rootfs) if rootfs.action.is_none() => return rootfs.build.report(&self.common),
             // Standard output is the program's own.
             Command::Run(_) => Stream::Error,
             _ => Stream::Output,

@@ -40,7 +40,7 @@ const FAILED_EXIT: u8 = 1;
 const SIGPIPE: i32 = 13;
 
 /// The arguments make no sense; clap ends with the same code.
-const USAGE_EXIT: u8 = 2;
+pub const USAGE_EXIT: u8 = 2;
 
 impl Diagnostic {
     /// A failure that has no cause but itself. The code says whether it is one of usage.

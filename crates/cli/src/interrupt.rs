@@ -17,9 +17,11 @@ use nex_terminal::Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
+use crate::cli::Stream;
+use crate::codes::INTERRUPTED;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
-use crate::output::tell;
+use crate::output;
 
 /// The signals that end nex, but for those that its caller has it ignore.
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
@@ -69,14 +71,15 @@ pub struct CleanUp {
 }
 
 impl CleanUp {
-    /// Waits for the signals from now on.
+    /// Waits for the signals from now on. A program that reads JSON looks for the report there.
     ///
     /// # Errors
     /// When they cannot be caught.
-    pub fn when_interrupted(process: &Process) -> io::Result<Self> {
-        end_when_overdue(Grace::CLEAN_UP, process)?;
+    pub fn when_interrupted(process: &Process, report: Option<Stream>) -> io::Result<Self> {
         let (is_over, cancel) = (Arc::new(Mutex::new(false)), Cancel::new()?);
+        // First, so that none comes to the other alone, which waits.
         let (shared, mut signals) = (Arc::clone(&is_over), Signals::new(signals())?);
+        end_when_overdue(Grace::CLEAN_UP, process)?;
         let (token, process) = (cancel.clone(), process.clone());
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             let Some(signal) = signals.forever().next() else { return };
@@ -86,7 +89,10 @@ impl CleanUp {
                 token.cancel();
                 process.terminal.give_back();
                 process.workspace.clean_up();
-                tell(format_args!("error: interrupted by {}; nothing was written", name(signal)));
+                let words = format!("interrupted by {}; nothing was written", name(signal));
+                let ended = Diagnostic::new(INTERRUPTED, words);
+                output::tell_lines(&ended.text());
+                output::tell_program(&ended, report);
             }
             end_by(signal, &process);
         })?;

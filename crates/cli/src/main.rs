@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};
 use cli::variables::environ::Environ;
-use cli::{Cli, Stream, overview, refused, tips, variables};
+use cli::{Cli, overview, refused, tips, variables};
 use diagnostic::Diagnostic;
 use end::End;
 use interrupt::Process;
@@ -63,6 +63,7 @@ fn nex(process: &Process) -> End {
     };
     let begun = interrupt::survive_file_size_limits()
         .map_err(Diagnostic::system)
+        .and_then(|()| nex_process::keep_from_children().map_err(Diagnostic::system))
         .and_then(|()| trace::begin(cli.common.verbose))
         .map_err(|diagnostic| if is_run(&arguments) { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
     let result = begun.and_then(|()| commands::run(&cli, process));
@@ -76,6 +77,9 @@ fn nex(process: &Process) -> End {
 fn explain_usage(mut error: clap::Error, arguments: &[OsString], environ: &Environ) -> End {
     // Arguments may be names that somebody else has chosen. A tip that quotes such a one in its own words helps nobody.
     let quoted = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) if kind == ContextKind::InvalidValue && is_of_variable(&error) => {
+            Some((kind, ContextValue::String(nex_text::short_name(without_value(text)))))
+        }
         ContextValue::String(text) => Some((kind, ContextValue::String(nex_text::short_name(text)))),
         ContextValue::StyledStrs(tips) if !tips.iter().all(|tip| is_plain(&tip.to_string())) => {
             Some((kind, ContextValue::None))
@@ -100,13 +104,23 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString], environ: &Envir
         return failed(&if is_failure { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
     }
     if let Some(diagnostic) = refused::diagnostic(&error) {
-        tell_program(&diagnostic, refused::stream(arguments, environ));
+        output::tell_program(&diagnostic, refused::stream(arguments, environ));
     }
     match error.exit_code() {
         0 => End::DONE,
         _ if is_run => End::Code(nex_run::FAILED),
         code => End::Code(u8::try_from(code).unwrap_or(nex_run::FAILED)),
     }
+}
+
+/// Whether the flag that is refused gives a program a variable, which may be a secret.
+fn is_of_variable(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(flag)) if flag.contains("NAME=VALUE"))
+}
+
+/// A variable with its value hidden.
+fn without_value(variable: &str) -> String {
+    variable.split_once('=').map_or_else(|| variable.to_owned(), |(name, _)| format!("{name}=***"))
 }
 
 /// Whether a program is to be run: then every exit code but one may be the program's own.
@@ -140,15 +154,5 @@ fn report(diagnostic: &Diagnostic, cli: &Cli) {
         return;
     }
     output::tell_lines(&diagnostic.text());
-    tell_program(diagnostic, cli.json().filter(|_| !diagnostic.is_reported()));
-}
-
-/// Writes the error as JSON, if anybody reads that.
-fn tell_program(diagnostic: &Diagnostic, stream: Option<Stream>) {
-    match stream {
-        Some(Stream::Error) => output::tell_lines(&diagnostic.json()),
-        // Who does not take it was told on standard error.
-        Some(Stream::Output) => _ = output::print("the error", &diagnostic.json()),
-        None => {}
-    }
+    output::tell_program(diagnostic, cli.json().filter(|_| !diagnostic.is_reported()));
 }

@@ -15,6 +15,7 @@ use rustix::termios::{OutputModes, tcgetattr};
 use serde::Serialize;
 
 use crate::args::common::{ColorArg, CommonArgs};
+use crate::cli::Stream;
 use crate::codes::OUTPUT;
 use crate::diagnostic::Diagnostic;
 use crate::json;
@@ -115,6 +116,16 @@ pub fn answer_arguments(error: &clap::Error) -> Result<(), Diagnostic> {
     // It is our own text.
     let written = error.print().and_then(|()| io::stdout().flush());
     written.map_err(|error| unwritten(&error, unwritten_words(what)))
+}
+
+/// Writes an error as JSON, if anybody reads that.
+pub fn tell_program(diagnostic: &Diagnostic, stream: Option<Stream>) {
+    match stream {
+        Some(Stream::Error) => tell_lines(&diagnostic.json()),
+        // Who does not take it was told on standard error.
+        Some(Stream::Output) => _ = print("the error", &diagnostic.json()),
+        None => {}
+    }
 }
 
 /// Writes all that a command has to say, in our own lines.

@@ -92,6 +92,20 @@ fn one_signal_is_enough_wherever_a_build_waits() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_signal_is_an_error_for_programs_too() -> Result<()> {
+    let place = nex::directory()?;
+    let mut build = nex::rootfs(&fifo(place.path())?, &place.path().join("image"))?;
+    let mut nex = build.args(["--format", "json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    wait_until_caught(nex.id())?;
+    signal(&nex)?;
+    assert_eq!(ends_within(&mut nex, SOON)?.signal(), Some(SIGTERM));
+    let said: serde_json::Value = serde_json::from_reader(nex.stdout.take().ok_or_else(|| Failure::new("no output"))?)?;
+    assert_eq!(said["error"]["code"], "interrupted");
+    assert_eq!(said["error"]["message"], "interrupted by SIGTERM; nothing was written");
+    Ok(())
+}
+
 /// bash goes on with its loop unless what ran in it has died of SIGINT: an exit code of 130 says that a program has dealt with it.
 #[test]
 fn ctrl_c_ends_a_shells_loop() -> Result<()> {

@@ -18,8 +18,11 @@ use nex_rootfs::guest::{Hostname, HostnameError};
 use script::ScriptArgs;
 
 use crate::args::cache::CacheArgs;
+use crate::args::common::CommonArgs;
+use crate::args::format::Format;
 use crate::args::registry::RegistryArgs;
 use crate::args::size;
+use crate::cli::Stream;
 
 /// The size that the documentation page of Nex promises: 150 MiB.
 const DEFAULT_SIZE: &str = "157286400";
@@ -109,6 +112,15 @@ pub struct RootfsArgs {
 
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+impl RootfsArgs {
+    /// Where the report of a build goes as JSON; `None` when it is text.
+    pub fn report(&self, common: &CommonArgs) -> Option<Stream> {
+        // The image itself goes to standard output.
+        let stream = if self.output == "-" { Stream::Error } else { Stream::Output };
+        (common.format == Format::Json).then_some(stream)
+    }
 }
 
 /// The value of `--size`.

@@ -51,7 +51,7 @@ pub fn run(args: &RootfsArgs, common: &CommonArgs, process: &Process) -> Result<
     if args.script.clean == CleanArg::Help {
         return output::print("the groups of --clean", &script::clean_help());
     }
-    let interruptible = CleanUp::when_interrupted(process).map_err(Diagnostic::system)?;
+    let interruptible = CleanUp::when_interrupted(process, args.report(common)).map_err(Diagnostic::system)?;
     let (cancel, workspace) = (interruptible.cancel.clone(), process.workspace.clone());
     let options = Options { cancel, workspace, ..options(args)? };
     let events = progress::choose(common.quiet);
