@@ -1,6 +1,6 @@
 # The first target is what the README begins with. 'make help' lists those with a comment of two signs.
-.PHONY: rootfs build install uninstall release test test-long guest-kernel forget-left-out test-setup lint test-quick test-slow test-all \
-	test-release test-firecracker fuzz-quick bench bench-quick bench-scale bench-boot help
+.PHONY: rootfs build default-image install uninstall release test test-long guest-kernel forget-left-out test-setup lint test-quick \
+	test-slow test-all test-release test-firecracker fuzz-quick bench bench-quick bench-scale bench-boot help
 .DELETE_ON_ERROR:
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -11,6 +11,8 @@ RELEASE := $(CARGO_TARGET_DIR)/release
 PREFIX ?= /usr/local
 DESTDIR ?=
 export PREFIX DESTDIR
+# nex:default, where 'make default-image' has made it.
+DEFAULT_IMAGE := $(CARGO_TARGET_DIR)/share/nex/images/default.oci.tar
 # Lines of checks that could not be made.
 export NEX_LEFT_OUT := $(CARGO_TARGET_DIR)/left-out
 
@@ -22,6 +24,10 @@ rootfs: build
 build:
 	cargo build --locked --release --package nex
 	install -m 755 "$$(scripts/build-agent)" $(RELEASE)/nex-agent
+
+## Makes nex:default, the image that comes with nex: MINIROOTFS=FILE-OR-DIRECTORY where Alpine's site cannot be reached
+default-image:
+	@scripts/default-image $(if $(MINIROOTFS),--minirootfs "$(MINIROOTFS)") "$(DEFAULT_IMAGE)"
 
 ## Installs nex, its agent, manual pages and completions: PREFIX=/usr/local DESTDIR= BUILT=DIRECTORY (of a nex and its agent)
 install:
