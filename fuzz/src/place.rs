@@ -36,6 +36,7 @@ pub fn options() -> Options {
         offline: true,
         cache: None,
         aside: None,
+        installed: Vec::new(),
         registry: nex_registry::Options::default(),
         limits: Limits {
             document_bytes: 1 << 20,

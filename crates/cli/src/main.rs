@@ -15,6 +15,7 @@ mod json;
 mod lines;
 mod output;
 mod own_agent;
+mod own_images;
 mod trace;
 mod warnings;
 

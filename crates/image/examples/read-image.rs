@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         offline: false,
         cache: None,
         aside: None,
+        installed: Vec::new(),
         registry: nex_registry::Options::from_environment(),
         limits: Limits::default(),
     };

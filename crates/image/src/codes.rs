@@ -13,6 +13,8 @@ nex_fault::codes! {
     OFFLINE = "image-offline";
     /// There is no image of that name, tag, digest or index.
     NOT_FOUND = "image-not-found";
+    /// No image of that name is installed on this machine.
+    NOT_INSTALLED = "image-not-installed";
     /// There are several images, and the reference does not say which one.
     AMBIGUOUS = "image-ambiguous";
     /// The image has no layers.

@@ -13,7 +13,9 @@ use nex_fault::whole;
 use nex_registry::{Digest, RegistryReference};
 use nex_text::{name, short_name};
 
+use crate::installed::NotInstalled;
 use crate::layer::LayerDigest;
+use crate::listed::Listed;
 use crate::no_root::NoRoot;
 use crate::platform::Platform;
 use crate::reference::ReferenceError;
@@ -84,6 +86,9 @@ pub enum Error {
         /// The names that are there.
         available: Vec<String>,
     },
+    /// No image of that name is installed.
+    #[error(transparent)]
+    NotInstalled(#[from] Box<NotInstalled>),
     /// The reference does not say which image.
     #[error("{place} holds several images; {}", Listed("they are", available, "none has a name"))]
     SeveralImages {
@@ -302,25 +307,4 @@ impl Error {
 /// ` (sha256:...)`, if anything is promised about the layer.
 fn known_by(digest: Option<&LayerDigest>) -> String {
     digest.map_or_else(String::new, |digest| format!(" ({digest})"))
-}
-
-/// `it has a, b and 3 more`, or another sentence when there is nothing.
-struct Listed<'a, T>(&'static str, &'a [T], &'static str);
-
-/// Names in a message. Images can have thousands.
-const MAX_LISTED: usize = 20;
-
-impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Listed(lead, items, nothing) = self;
-        if items.is_empty() {
-            return f.write_str(nothing);
-        }
-        let names: Vec<String> = items.iter().take(MAX_LISTED).map(|item| short_name(item.to_string())).collect();
-        write!(f, "{lead} {}", names.join(", "))?;
-        match items.len().checked_sub(MAX_LISTED) {
-            Some(more) if more > 0 => write!(f, " and {more} more"),
-            _ => Ok(()),
-        }
-    }
 }

@@ -32,6 +32,8 @@ pub struct Options {
     pub cache: Option<Arc<dyn BlobCache>>,
     /// The directory in which layers that are not cached wait for their turns, in files without names.
     pub aside: Option<PathBuf>,
+    /// The directories with the images that are installed on this machine; the first that has one counts.
+    pub installed: Vec<PathBuf>,
 }
 
 /// An image.
@@ -40,6 +42,8 @@ pub struct Image {
     pub name: String,
     /// Its name at the mirror that has given it, if that was one.
     pub mirror: Option<String>,
+    /// Its file, if it is installed on this machine.
+    pub installed: Option<PathBuf>,
     /// The digest of the manifest for the platform; `None` where there is no manifest.
     pub manifest_digest: Option<Digest>,
     /// What the image says it runs on, or else the platform asked for.
@@ -82,6 +86,7 @@ impl Image {
         Ok(Image {
             name,
             mirror: None,
+            installed: None,
             manifest_digest,
             platform,
             config,

@@ -1,4 +1,4 @@
-//! References: how a user names an image, with skopeo's transports and three of our own.
+//! References: how a user names an image, with skopeo's transports and four of our own.
 //!
 //! | text | what it names |
 //! | --- | --- |
@@ -8,6 +8,7 @@
 //! | `docker-archive:FILE[:NAME]`, `docker-archive:FILE:@INDEX` | what `docker save` and `podman save` write |
 //! | `tar:FILE`, `tar:-` | a root filesystem as one tar; `-` is the standard input |
 //! | `rootfs:DIR` | a root filesystem as a directory |
+//! | `nex:NAME` | an image that is installed on this machine, such as `nex:default` |
 //! | `scratch` | nothing |
 
 mod error;
@@ -22,6 +23,7 @@ use std::str::FromStr;
 use nex_registry::{Digest, RegistryReference};
 
 pub use self::error::ReferenceError;
+use crate::installed::InstalledName;
 
 /// Where an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub enum Reference {
     Tar(TarSource),
     /// A directory that holds a root filesystem.
     Directory(PathBuf),
+    /// An image that is installed on this machine.
+    Installed(InstalledName),
     /// The empty image.
     Scratch,
 }
@@ -134,6 +138,7 @@ fn transport(bytes: &[u8]) -> Option<Result<Reference, ReferenceError>> {
         b"tar" if rest == b"-" => Ok(Reference::Tar(TarSource::Stdin)),
         b"tar" => some_path("tar", rest).map(|file| Reference::Tar(TarSource::File(file))),
         b"rootfs" => some_path("rootfs", rest).map(Reference::Directory),
+        b"nex" => utf8(rest).and_then(str::parse).map(Reference::Installed),
         _ => return None,
     })
 }
@@ -208,6 +213,7 @@ impl fmt::Display for Reference {
             Reference::Tar(TarSource::File(file)) => named(f, "tar", file, &None),
             Reference::Tar(TarSource::Stdin) => write!(f, "tar:-"),
             Reference::Directory(directory) => named(f, "rootfs", directory, &None),
+            Reference::Installed(name) => write!(f, "nex:{name}"),
             Reference::Scratch => write!(f, "scratch"),
         }
     }
@@ -235,8 +241,10 @@ mod tests {
             "tar:x.tar.gz",
             "tar:-",
             "rootfs:/some/dir",
+            "nex:default",
             "scratch",
             "docker.io/library/alpine:latest",
+            "docker.io/library/nex:default",
         ] {
             assert_eq!(text.parse::<Reference>().expect(text).to_string(), text);
         }
@@ -266,6 +274,19 @@ mod tests {
         for text in ["", "oci:", "oci-archive::tag", "docker-archive:", "tar:", "rootfs:", "docker-archive:x:@one"] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_registry_s_image_of_the_reserved_name_is_spelt_out() {
+        let installed = "nex:default".parse::<Reference>().expect("an installed image");
+        assert_eq!(installed, Reference::Installed(InstalledName::of_nex()));
+        for text in ["docker://nex:default", "library/nex:default", "docker.io/library/nex:default"] {
+            assert_eq!(text.parse::<Reference>().expect(text).to_string(), "docker.io/library/nex:default");
+        }
+        // Without a tag there is no scheme.
+        assert_eq!("nex".parse::<Reference>().expect("a name").to_string(), "docker.io/library/nex:latest");
+        let error = "nex:a/b".parse::<Reference>().expect_err("no name").to_string();
+        assert_eq!(error, "'a/b' is no name of an installed image");
     }
 
     #[test]

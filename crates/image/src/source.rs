@@ -29,6 +29,12 @@ pub fn open(reference: &Reference, options: &Options) -> Result<Image, Error> {
         Reference::Tar(TarSource::File(file)) => plain::open_tar(file, name, options),
         Reference::Tar(TarSource::Stdin) => plain::open_stdin(name, options),
         Reference::Directory(directory) => plain::open_directory(directory, name, options),
+        Reference::Installed(installed) => {
+            let file = installed.find(&options.installed).map_err(Box::new)?;
+            let mut image = layout::open_archive(&file, None, &name, options)?;
+            image.installed = Some(file);
+            Ok(image)
+        }
         Reference::Scratch => plain::scratch(name, options),
     }
 }

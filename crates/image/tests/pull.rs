@@ -53,7 +53,15 @@ fn open_text(text: &str) -> Result<Image, Error> {
     let platform = "linux/amd64".parse().expect("a platform");
     open(
         &text.parse()?,
-        &Options { platform, offline: false, registry, limits: Limits::default(), cache: None, aside: None },
+        &Options {
+            platform,
+            offline: false,
+            registry,
+            limits: Limits::default(),
+            cache: None,
+            aside: None,
+            installed: Vec::new(),
+        },
     )
 }
 

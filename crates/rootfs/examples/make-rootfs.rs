@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             limits: nex_image::Limits::default(),
             cache: None,
             aside: None,
+            installed: Vec::new(),
         },
         agent: agent.into(),
         agent_service: AgentService::default(),

@@ -47,6 +47,7 @@ fn options(tar: &Path, agent: &Path, output: &Path, cancel: &Cancel, workspace: 
             limits: nex_image::Limits::default(),
             cache: None,
             aside: None,
+            installed: Vec::new(),
         },
         agent: agent.to_owned(),
         agent_service: AgentService::default(),

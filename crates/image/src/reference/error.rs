@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use nex_fault::{Code, Fault, Remedy};
 use nex_registry::RegistryReferenceError;
+use nex_text::short_name;
 
 use crate::codes;
 
@@ -64,6 +65,12 @@ pub enum ReferenceError {
         /// The name's bytes.
         name: OsString,
     },
+    /// `nex:` with something else than a name.
+    #[error("'{}' is no name of an installed image", short_name(text))]
+    InstalledName {
+        /// What stood there.
+        text: String,
+    },
     /// A registry reference that breaks the rules.
     #[error(transparent)]
     Registry(#[from] RegistryReferenceError),
@@ -90,6 +97,9 @@ impl Fault for ReferenceError {
             ),
             Self::UnsupportedTransport { instead, .. } => Remedy::say(*instead),
             Self::Index { .. } => Remedy::say("expected @0, @1, ..."),
+            Self::InstalledName { .. } => {
+                Remedy::say("a name has lower-case letters, digits, dots, underscores and hyphens, as in nex:default")
+            }
             Self::Registry(error) => return error.remedy(),
             Self::NoPath { .. } | Self::NotText { .. } => return None,
         })

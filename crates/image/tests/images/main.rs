@@ -17,6 +17,7 @@ fn options() -> Options {
         offline: true,
         cache: None,
         aside: None,
+        installed: Vec::new(),
         registry: nex_registry::Options::from_environment(),
         limits: Limits::default(),
     }

@@ -22,7 +22,8 @@ fn conf(directory: &Path, text: &str) -> MirrorPlaces {
 
 fn find(name: &str, registry: RegistryOptions) -> Result<Image, nex_image::Error> {
     let (platform, limits) = (Platform::host(), Limits::default());
-    let options = Options { platform, offline: false, registry, limits, cache: None, aside: None };
+    let options =
+        Options { platform, offline: false, registry, limits, cache: None, aside: None, installed: Vec::new() };
     open(&name.parse::<RegistryReference>().map(Reference::Registry).unwrap(), &options)
 }
 

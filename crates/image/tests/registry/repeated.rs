@@ -36,6 +36,7 @@ fn a_blob_that_is_named_several_times_is_fetched_once() {
             offline: false,
             cache: None,
             aside: aside.then(|| here.path().to_owned()),
+            installed: Vec::new(),
             registry: options(),
             limits: Limits::default(),
         };

@@ -53,7 +53,15 @@ fn an_uploaded_image_is_read_again() {
     registry.send(&Request { headers, body, ..Request::new(Method::PUT, target) }).unwrap();
 
     let (platform, limits) = ("linux/amd64".parse().unwrap(), Limits::default());
-    let settings = Options { platform, offline: false, registry: options(), limits, cache: None, aside: None };
+    let settings = Options {
+        platform,
+        offline: false,
+        registry: options(),
+        limits,
+        cache: None,
+        aside: None,
+        installed: Vec::new(),
+    };
     let image = open(&Reference::Registry(name), &settings).unwrap();
     assert_eq!(image.manifest_digest, Some(Digest::sha256(manifest.as_bytes())));
     assert_eq!(image.config.user, "5");

@@ -1,12 +1,14 @@
 //! A build under way, and its stages between the layers and the metadata.
 
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 
 use nex_cache::{Cache, Shelf};
 use nex_contract::BOOT_SCRIPT;
 use nex_ext4::{Timestamp, Writer};
 use nex_image::Image;
 use nex_terminal::Terminal;
+use nex_text::name;
 
 use super::Options;
 use crate::agent_file::AgentFile;
@@ -171,6 +173,12 @@ impl<'a> Build<'a> {
     /// What the wiring has to say, and what was left out.
     pub fn notes(&self, mut notes: Vec<String>, script: Option<&Ran>) -> Vec<String> {
         notes.extend(self.image.mirror.iter().map(|mirror| format!("the image comes from the mirror {mirror}")));
+        notes.extend(
+            self.image
+                .installed
+                .iter()
+                .map(|file| format!("the image comes from {}", name(file.as_os_str().as_bytes()))),
+        );
         notes.extend(script.into_iter().flat_map(|ran| ran.report.notes.clone()));
         if self.placed.foreign_xattrs > 0 {
             notes.push(format!(

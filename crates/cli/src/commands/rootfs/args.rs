@@ -30,7 +30,7 @@ const DEFAULT_SIZE: &str = "157286400";
 /// The flags of `nex rootfs`.
 #[derive(Debug, Args)]
 pub struct RootfsArgs {
-    /// The image: NAME, oci:DIR, tar:FILE, scratch, ...
+    /// The image: NAME, nex:default, tar:FILE, scratch, ...
     #[arg(long, long_help = IMAGE_HELP, default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
     pub image: OsString,
 
@@ -142,11 +142,13 @@ fn size_arg(text: &str) -> Result<SizeArg, String> {
 
 const IMAGE_HELP: &str = "\
 The image: docker://NAME or NAME (a registry), oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], \
-tar:FILE (- is standard input), rootfs:DIR, scratch (nothing but the agent)";
+tar:FILE (- is standard input), rootfs:DIR, nex:NAME (an image that is installed here; nex:default comes with nex), scratch (nothing \
+but the agent). The default is the image of Nex's documentation page, a third party's in the registry Docker Hub";
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
 Examples:
+  nex rootfs --image nex:default
   nex rootfs --image scratch -o agent.ext4
   nex rootfs --image alpine:3.20 --agent ./nex-agent --size auto
   nex rootfs --image docker-archive:app.tar --size 1G -o app.ext4.zst

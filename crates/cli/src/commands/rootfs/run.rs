@@ -31,6 +31,7 @@ use crate::interrupt::{CleanUp, Process};
 use crate::output;
 use crate::output::tell;
 use crate::own_agent::own_agent_or_advice;
+use crate::own_images;
 
 /// The largest file system that is made: 16 TiB.
 const MAX_SIZE: u64 = 16 << 40;
@@ -91,6 +92,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
             limits: image_limits(&args.limits),
             cache: None,
             aside: None,
+            installed: own_images::directories(),
         },
         agent: agent(args.agent.as_deref())?,
         agent_service: args.agent_service.service(),

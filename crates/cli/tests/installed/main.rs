@@ -1,0 +1,4 @@
+//! Images that are installed on this machine, and the one that comes with nex.
+
+mod recipe;
+mod reference;
