@@ -90,6 +90,15 @@ impl Diagnostic {
         self
     }
 
+    /// The same failure with more to do about it.
+    pub fn hinting_also(self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        match self.0.hint.clone() {
+            Some(first) => self.hinting(format!("{first}; {hint}")),
+            None => self.hinting(hint),
+        }
+    }
+
     /// The same failure with another exit code.
     pub fn with_exit_code(mut self, exit_code: u8) -> Self {
         self.0.end = End::Code(exit_code);
@@ -115,6 +124,11 @@ impl Diagnostic {
         enough.0.end = End::Code(End::Signal(SIGPIPE).exit_code());
         enough.0.is_silent = true;
         enough
+    }
+
+    /// What programs know it by.
+    pub fn code(&self) -> Code {
+        self.0.code
     }
 
     /// Whether there is nobody to tell.

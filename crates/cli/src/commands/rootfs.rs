@@ -1,6 +1,7 @@
 //! `nex rootfs`.
 
 pub mod args;
+mod page_image;
 mod progress;
 mod render;
 mod run;

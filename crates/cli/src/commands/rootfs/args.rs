@@ -17,6 +17,7 @@ use nex_image::Platform;
 use nex_rootfs::guest::{Hostname, HostnameError};
 use script::ScriptArgs;
 
+use super::page_image;
 use crate::args::cache::CacheArgs;
 use crate::args::common::CommonArgs;
 use crate::args::format::Format;
@@ -31,7 +32,7 @@ const DEFAULT_SIZE: &str = "157286400";
 #[derive(Debug, Args)]
 pub struct RootfsArgs {
     /// The image: NAME, nex:default, tar:FILE, scratch, ...
-    #[arg(long, long_help = IMAGE_HELP, default_value = "synadia/nex-rootfs:alpine", value_name = "REF")]
+    #[arg(long, long_help = IMAGE_HELP, default_value = page_image::NAME, value_name = "REF")]
     pub image: OsString,
 
     /// The agent: a program for the guest [default: the agent that came with nex].

@@ -20,7 +20,7 @@ use super::args::file_system::FileSystemArgs;
 use super::args::limits::LimitArgs;
 use super::args::script::CleanArg;
 use super::args::{RootfsArgs, SizeArg};
-use super::{progress, render};
+use super::{page_image, progress, render};
 use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::args::size;
@@ -61,7 +61,8 @@ pub fn run(args: &RootfsArgs, common: &CommonArgs, process: &Process) -> Result<
         if let Some(note) = network.and_then(nex_rootfs::network_note) {
             output::note(note);
         }
-        nex_rootfs::open_shell(&options, &events, &process.terminal)?;
+        nex_rootfs::open_shell(&options, &events, &process.terminal)
+            .map_err(|error| page_image::with_choices(error.into(), &options))?;
         tell("the shell has ended; nothing was written");
         return Ok(());
     }
@@ -71,7 +72,7 @@ pub fn run(args: &RootfsArgs, common: &CommonArgs, process: &Process) -> Result<
         {
             Diagnostic::enough()
         }
-        _ => error.into(),
+        _ => page_image::with_choices(error.into(), &options),
     })?;
     drop(interruptible);
     print(&report, common.format, &options.output)
