@@ -29,11 +29,12 @@ build:
 default-image:
 	@scripts/default-image $(if $(MINIROOTFS),--minirootfs "$(MINIROOTFS)") "$(DEFAULT_IMAGE)"
 
-## Installs nex, its agent, manual pages and completions: PREFIX=/usr/local DESTDIR= BUILT=DIRECTORY (of a nex and its agent)
+## Installs nex, its agent, manual pages, completions, and nex:default where it is made: PREFIX=/usr/local DESTDIR= BUILT=DIRECTORY (of a nex and its agent)
 install:
 ifdef BUILT
 	@tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && trap 'exit 130' HUP INT TERM && \
-		scripts/packaging/tree "$(BUILT)/nex" "$(BUILT)/nex-agent" "$$tree/nex" && "$$tree/nex/install.sh"
+		scripts/packaging/tree "$(BUILT)/nex" "$(BUILT)/nex-agent" "$$tree/nex" "$(BUILT)/nex" "$(DEFAULT_IMAGE)" && \
+		"$$tree/nex/install.sh"
 else
 # Who becomes root to install has built as a user: root often has no cargo, and would leave files that the user cannot replace.
 	@[ -n "$$SUDO_USER" ] && [ -x $(RELEASE)/nex ] && [ -x $(RELEASE)/nex-agent ] || $(MAKE) build

@@ -126,7 +126,9 @@ install_all() {
         esac
     done <"$work/old"
     write_list
-    echo "installed $dest$prefix/bin/nex, and its agent, manual pages and completions below $dest$prefix"
+    image=
+    [ ! -e "$here/share/nex/images/default.oci.tar" ] || image=" the image nex:default,"
+    echo "installed $dest$prefix/bin/nex, and its agent,$image manual pages and completions below $dest$prefix"
     if [ -z "$dest" ]; then
         case :$PATH: in
             *:"$prefix/bin":*) ;;

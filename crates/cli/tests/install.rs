@@ -5,6 +5,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nex_testkit::layer::Entry;
+use nex_testkit::layout::Image;
 use nex_testkit::{Result, command, nex, places, umoci};
 use tempfile::TempDir;
 
@@ -60,7 +62,8 @@ impl World {
 
     fn make(&self, target: &str) -> Result<String> {
         let variable = |name: &str, path: &str| format!("{name}={}", self.path(path).display());
-        let variables = [variable("BUILT", "built"), variable("DESTDIR", "dest")];
+        let variables =
+            [variable("BUILT", "built"), variable("DESTDIR", "dest"), variable("DEFAULT_IMAGE", "default.oci.tar")];
         command::run(make(&[target, "PREFIX=/opt/nex"]).args(variables)).map(|said| text(&said))
     }
 
@@ -126,6 +129,39 @@ fn what_is_installed_finds_its_agent_and_goes_without_a_trace() -> Result<()> {
     assert_eq!(listing(&world.path("dest"))?, [""; 0]);
     // Nothing is left to do.
     assert!(world.make("uninstall")?.contains("there is no nex"));
+    Ok(())
+}
+
+#[test]
+fn the_image_that_comes_with_nex_is_installed_where_it_is_made_and_goes_with_it() -> Result<()> {
+    let world = World::new()?;
+    let image = world.installed("share/nex/images/default.oci.tar");
+    let build = || {
+        let mut nex = Command::new(world.installed("bin/nex"));
+        nex.env_clear().args(["rootfs", "--quiet", "--no-cache", "--image", "nex:default", "-o"]);
+        nex.arg(world.path("rootfs.ext4"));
+        nex
+    };
+    assert!(!world.make("install")?.contains("nex:default") && !image.exists());
+    let lacking = command::output(&mut build())?;
+    let said = text(&lacking.stderr);
+    assert!(
+        !lacking.status.success() && said.contains(&*world.installed("share/nex/images").to_string_lossy()),
+        "{said}"
+    );
+
+    let layout = world.path("layout");
+    Image::of(&[vec![Entry::directory("etc"), Entry::file("etc/content", "x")]])?.write(&layout, "default")?;
+    let mut tar = Command::new("tar");
+    tar.args(["--create", "--file"]).arg(world.path("default.oci.tar")).arg("--directory").arg(&layout);
+    command::run(tar.args(["oci-layout", "index.json", "blobs"]))?;
+    assert!(world.make("install")?.contains("the image nex:default"));
+    assert!(listing(&world.path("dest"))?.contains(&"opt/nex/share/nex/images/default.oci.tar 644".to_owned()));
+    let report = text(&command::run(&mut build())?);
+    assert!(report.contains(&*image.to_string_lossy()), "{report}");
+
+    world.make("uninstall")?;
+    assert_eq!(listing(&world.path("dest"))?, [""; 0]);
     Ok(())
 }
 
@@ -251,9 +287,19 @@ fn nothing_outside_of_the_place_is_removed() -> Result<()> {
 #[test]
 fn every_target_for_people_is_in_the_help() -> Result<()> {
     let help = text(&command::run(&mut make(&["help"]))?);
-    for target in
-        ["rootfs", "build", "install", "uninstall", "release", "test", "lint", "test-release", "bench", "help"]
-    {
+    for target in [
+        "rootfs",
+        "build",
+        "default-image",
+        "install",
+        "uninstall",
+        "release",
+        "test",
+        "lint",
+        "test-release",
+        "bench",
+        "help",
+    ] {
         let line = help.lines().find(|line| line.split_whitespace().next() == Some(target));
         assert!(line.is_some_and(|line| line.split_whitespace().count() > 2), "{target}: {help}");
     }
@@ -275,10 +321,11 @@ fn the_glibc_that_a_program_needs_is_told_and_a_newer_one_than_promised_refused(
     Ok(())
 }
 
-/// What is packed: the tests' agent stands for both programs, as what they are makes no difference.
+/// What is packed: the tests' agent stands for both programs, as what they are makes no difference, and any file for the image.
 fn tree(world: &World) -> Result<PathBuf> {
-    let (tree, agent) = (world.path("tree"), nex::agent()?);
-    command::run(script("tree").args([agent, agent]).arg(&tree).arg(nex::program()))?;
+    let (tree, agent, image) = (world.path("tree"), nex::agent()?, world.path("image"));
+    fs::write(&image, "")?;
+    command::run(script("tree").args([agent, agent]).arg(&tree).arg(nex::program()).arg(image))?;
     Ok(tree)
 }
 
@@ -299,7 +346,8 @@ fn a_debian_package_has_the_same_bytes_each_time_and_belongs_to_root() -> Result
     let deb = |what: &str| command::run(Command::new("dpkg-deb").arg(what).arg(&first)).map(|said| text(&said));
     let contents = deb("--contents")?;
     assert!(contents.lines().all(|line| line.contains(" root/root ")), "{contents}");
-    for expected in ["./usr/bin/nex", "./usr/lib/nex/nex-agent", "./usr/share/man/man1/nex.1.gz"] {
+    let image = "./usr/share/nex/images/default.oci.tar";
+    for expected in ["./usr/bin/nex", "./usr/lib/nex/nex-agent", image, "./usr/share/man/man1/nex.1.gz"] {
         assert!(contents.lines().any(|line| line.ends_with(expected)), "{expected}: {contents}");
     }
     let fields = deb("--field")?;
