@@ -127,3 +127,25 @@ fn a_program_runs_in_it_as_the_user_of_nex_s_page() -> Result<()> {
     assert_eq!(String::from_utf8_lossy(&printed), "nex\n/home/nex\n3.20.3\n");
     Ok(())
 }
+
+#[test]
+#[ignore = "slow: boots a guest"]
+fn what_a_release_has_of_it_is_vetted() -> Result<()> {
+    let (Some(_), Some((place, archive))) = (Parts::find()?, made()?) else { return Ok(()) };
+    let output = place.path().join("default.ext4.zst");
+    let vet = |images: &Path| -> Result<Command> {
+        let mut script = Command::new(places::workspace().join("scripts/packaging/vet-default"));
+        script.arg(nex::program()).arg(nex::agent()?).arg(images).arg("amd64").arg(&output);
+        Ok(script)
+    };
+    // Where the image is missing, nothing becomes a file.
+    let refused = command::output(&mut vet(&place.path().join("cache"))?)?;
+    assert!(!refused.status.success() && !output.exists(), "{refused:?}");
+    let said = command::run(&mut vet(archive.parent().unwrap_or(&archive))?)?;
+    assert!(String::from_utf8_lossy(&said).starts_with("vet-default: amd64: yes: agent "), "{said:?}");
+    let (image, mut build) = built(place.path(), &archive)?;
+    command::run(&mut build)?;
+    let unpacked = command::run(Command::new("zstd").args(["-dc"]).arg(&output))?;
+    assert!(unpacked == fs::read(image)?, "the release's differs");
+    Ok(())
+}
