@@ -16,9 +16,11 @@ DEFAULT_IMAGE := $(CARGO_TARGET_DIR)/share/nex/images/default.oci.tar
 # Lines of checks that could not be made.
 export NEX_LEFT_OUT := $(CARGO_TARGET_DIR)/left-out
 
-## Makes rootfs.ext4 of nothing but our own agent, as the guest's init (no network but cargo's)
-rootfs: build
-	$(RELEASE)/nex rootfs --image scratch -o rootfs.ext4
+## Makes a first root filesystem with something to look at, rootfs.ext4; checks it, and boots it where it can
+rootfs:
+	@echo "make rootfs: building nex, which takes some minutes the first time"
+	@$(MAKE) --no-print-directory build
+	@scripts/first-rootfs $(RELEASE)/nex
 
 ## Builds nex, and the static nex-agent beside it, in target/release
 build:

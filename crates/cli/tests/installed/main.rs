@@ -1,5 +1,6 @@
-//! Images that are installed on this machine, and the one that comes with nex.
+//! Images that are installed on this machine, the one that comes with nex, and what `make rootfs` makes of it.
 
 mod choices;
+mod first;
 mod recipe;
 mod reference;
