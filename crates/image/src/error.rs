@@ -11,7 +11,7 @@ use std::path::Path;
 
 use nex_fault::whole;
 use nex_registry::{Digest, RegistryReference};
-use nex_text::{name, short_name};
+use nex_text::name;
 
 use crate::installed::NotInstalled;
 use crate::layer::LayerDigest;

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         digest: true,
         verity: None,
         source_date_epoch: Some(1_700_000_000),
-        guest: GuestOptions { hostname: Some("example".to_owned()), ..GuestOptions::default() },
+        guest: GuestOptions { hostname: Some("example".parse()?), ..GuestOptions::default() },
         boot_script: None,
         limits: Limits::default(),
         cache: None,

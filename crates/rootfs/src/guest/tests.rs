@@ -7,7 +7,7 @@ use nex_inspect::{Kind, Stat, View};
 
 use super::memory::Image;
 use super::{AGENT, AgentUser};
-use super::{BootScript, Error, Init, Options, Wiring, wire};
+use super::{BootScript, Init, Options, Wiring, wire};
 use crate::codes::tests::said;
 
 const ALPINE_INITTAB: &str = "::sysinit:/sbin/openrc sysinit\n::sysinit:/sbin/openrc boot\n::wait:/sbin/openrc default\n\
