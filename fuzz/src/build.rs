@@ -25,6 +25,7 @@ pub fn options(layout: PathBuf, output: &Path) -> Options {
         digest: false,
         verity: None,
         script: None,
+        work_dir: None,
         boot_script: None,
         source_date_epoch: None,
         guest: GuestOptions::default(),

@@ -4,9 +4,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use nex_fault::{Code, Fault};
-use rustix::event::{EventfdFlags, PollFd, PollFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -96,12 +97,27 @@ impl Cancel {
     /// # Errors
     /// [`Cancelled`] when the work is cancelled before, and when the system fails.
     pub fn wait_for(&self, file: BorrowedFd<'_>) -> io::Result<()> {
+        self.wait(file, None).map(drop)
+    }
+
+    /// The same until a time: whether the file is readable or its other end closed by then.
+    ///
+    /// # Errors
+    /// As those of [`wait_for`](Self::wait_for).
+    pub fn wait_until(&self, file: BorrowedFd<'_>, end: Instant) -> io::Result<bool> {
+        self.wait(file, Some(end))
+    }
+
+    fn wait(&self, file: BorrowedFd<'_>, end: Option<Instant>) -> io::Result<bool> {
         let mut files = vec![PollFd::from_borrowed_fd(file, PollFlags::IN)];
         files.extend(self.file().map(|event| PollFd::from_borrowed_fd(event, PollFlags::IN)));
         loop {
             self.check()?;
-            match rustix::event::poll(&mut files, None) {
-                Ok(_) if !files[0].revents().is_empty() => return Ok(()),
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let left = left.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
+            match rustix::event::poll(&mut files, left.as_ref()) {
+                Ok(0) if end.is_some() => return Ok(false),
+                Ok(_) if !files[0].revents().is_empty() => return Ok(true),
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -137,7 +153,11 @@ mod tests {
         let cancel = Cancel::new()?;
         writer.write_all(b"x")?;
         cancel.wait_for(reader.as_fd())?;
+        assert!(cancel.wait_until(reader.as_fd(), Instant::now())?);
         let (reader, _writer) = io::pipe()?;
+        for cancel in [&cancel, &Cancel::never()] {
+            assert!(!cancel.wait_until(reader.as_fd(), Instant::now() + Duration::from_millis(20))?);
+        }
         thread::scope(|scope| {
             let waiting = scope.spawn(|| cancel.wait_for(reader.as_fd()));
             thread::sleep(Duration::from_millis(20));

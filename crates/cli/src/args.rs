@@ -9,3 +9,4 @@ pub mod overlay;
 pub mod registry;
 pub mod size;
 pub mod verity;
+pub mod work_place;

@@ -39,7 +39,7 @@ pub fn run(cli: &Cli, process: &Process) -> Result<End, Diagnostic> {
             Some(Action::Boot(args)) => return boot::run(args, process),
             None => rootfs::run(&rootfs.build, common, process)?,
         },
-        Command::Cache(args) => return cache::run(args, common),
+        Command::Cache(args) => return cache::run(args, common, process),
         Command::Kernel(args) => return kernel::run(args, common, process),
         Command::Run(args) => return run::run(args, common, process),
         Command::Version(args) => version::run(args, common)?,

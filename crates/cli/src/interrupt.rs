@@ -134,7 +134,7 @@ impl Grace {
 
 /// Lets the signals end nex that has not ended by itself in time. What holds the program's threads does not matter: this one
 /// waits for nothing but signals and time. Guests and setup scripts end with nex, and what they leave that cannot be removed at
-/// once is removed by the next run.
+/// once is removed by the next command.
 ///
 /// # Errors
 /// When the signals cannot be caught.

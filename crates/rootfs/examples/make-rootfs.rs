@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         size: Size::Auto { free: None },
         file_system: FileSystemOptions::default(),
         script: None,
+        work_dir: None,
         output: Destination::new(output)?,
         digest: true,
         verity: None,

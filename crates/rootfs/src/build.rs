@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::file_system::FileSystemOptions;
 use crate::guest::{AgentService, BootScript, Hostname, Pid1, ResolvConfSource};
+use crate::leftovers;
 use crate::output::{Destination, HashFile, Publication, WriteBack};
 use crate::phases::Phases;
 use crate::place::Limits;
@@ -47,6 +48,8 @@ pub struct Options {
     pub file_system: FileSystemOptions,
     /// What to run in the image.
     pub script: Option<ScriptOptions>,
+    /// Where setup scripts lay out their trees: each build, with a script or without, removes what killed ones have left there.
+    pub work_dir: Option<PathBuf>,
     /// Where it goes.
     pub output: Destination,
     /// Whether the report names the output's SHA-256. All of the output has to be read for it, holes too.
@@ -95,12 +98,26 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
             (None, Some(format!("built without a cache: {why}")))
         }
     };
-    let mut report = match attempt(options, events, cache.as_ref()) {
-        Ok(report) => report,
-        Err(error) => begin_again(error, options, events, cache.as_ref()).map_err(|error| cancelled(options, error))?,
-    };
-    report.notes.extend(cache_note);
-    Ok(report)
+    let left_behind = left_behind(options);
+    let built = attempt(options, events, cache.as_ref());
+    match built.or_else(|error| begin_again(error, options, events, cache.as_ref())) {
+        Ok(mut report) => {
+            report.notes.extend(left_behind.into_iter().chain(cache_note));
+            Ok(report)
+        }
+        Err(error) => {
+            // There is no report that could tell. Who cancels a build does not ask.
+            if !options.cancel.is_cancelled() {
+                left_behind.iter().for_each(|note| events.note(note));
+            }
+            Err(cancelled(options, error))
+        }
+    }
+}
+
+/// Notes on what killed builds have left and nobody can remove; the rest of it is removed.
+fn left_behind(options: &Options) -> Vec<String> {
+    leftovers::remove_trees(options.work_dir.as_deref(), &options.cancel, &options.workspace)
 }
 
 /// After a failure that may be the fault of what the cache gave: builds without that. Whatever a cache holds, a build ends as it

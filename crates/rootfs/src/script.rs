@@ -177,8 +177,10 @@ impl Ran {
     /// Waits until the tree is removed, and gives the report. A tree that stays is no fault of the image.
     pub fn finish(self, notes: &mut Vec<String>) -> ScriptReport {
         if let Some(Err(error)) = self.changes.map(Changes::finish) {
-            notes
-                .push(format!("the setup script's tree stays until the next run, which removes it: {}", whole(&error)));
+            notes.push(format!(
+                "the setup script's tree stays until the next command, which removes it: {}",
+                whole(&error)
+            ));
         }
         self.report
     }
@@ -224,7 +226,6 @@ pub fn run(
     let names: Vec<_> = world.scripts.iter().map(|script| script.name.clone()).collect();
     let record = cached_run.as_ref().and_then(CachedRun::record);
     let cached = record.is_some();
-    let mut left_behind = Vec::new();
     let mut feed = match record {
         Some(record) => {
             names.iter().for_each(|name| events.script_cached(name));
@@ -232,13 +233,7 @@ pub fn run(
         }
         None => {
             let laying = start(options, context, writer, merge)?;
-            left_behind = laying.left_behind().to_vec();
-            let changes = laying.run(&mut |line| events.script_output(line)).inspect_err(|error| {
-                // There is no report that could tell. Who cancels a build does not ask.
-                if !matches!(error, nex_sandbox::Error::Cancelled(_)) {
-                    left_behind.iter().for_each(|note| events.note(note));
-                }
-            })?;
+            let changes = laying.run(&mut |line| events.script_output(line))?;
             Feed::Run(Box::new(changes), cached_run.as_ref().map(|run| run.begin(&names)))
         }
     };
@@ -265,7 +260,7 @@ pub fn run(
     report.snapshot = result::choose(options.snapshot.as_deref(), merge)?;
     let note =
         |why| format!("everything that the setup script made belongs to root, as there is only one user id: {why}");
-    report.notes.extend(only_one_id.map(note).into_iter().chain(left_behind));
+    report.notes.extend(only_one_id.map(note));
     if !cached {
         report.notes.extend(network_note(world.network));
     }
@@ -300,7 +295,6 @@ pub fn shell(
 ) -> Result<(), ScriptError> {
     let events = context.events;
     let laying = start(options, context, writer, merge)?;
-    laying.left_behind().iter().for_each(|note| events.note(note));
     laying.shell(terminal, &mut |line| events.script_output(line), &mut |failure| {
         events.shell_started(failure.map(|failure| failure as &dyn Fault));
     })?;

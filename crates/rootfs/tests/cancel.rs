@@ -54,6 +54,7 @@ fn options(tar: &Path, agent: &Path, output: &Path, cancel: &Cancel, workspace: 
         size: Size::Auto { free: Some(0) },
         file_system: FileSystemOptions::default(),
         script: None,
+        work_dir: None,
         output: Destination::new(output.as_os_str())?,
         digest: false,
         verity: None,

@@ -1,9 +1,10 @@
-//! What runs have left that were killed. The next run removes it. What cannot be removed stays, and is told.
+//! What runs have left that were killed. The next command removes it. What cannot be removed stays, and is told.
 
 use std::fmt::Display;
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nex_cancel::{Cancel, Workspace};
 use nex_fault::whole;
@@ -29,18 +30,32 @@ pub struct Abandoned {
     pub notes: Vec<String>,
 }
 
+/// How long the removal may take in all. A tree that takes longer is smaller then, and the next command goes on with it.
+const LONGEST: Duration = Duration::from_secs(10);
+
 /// Removes what killed runs have left in a work directory. What cannot be removed is no fault of the next run, which takes
-/// another place there.
+/// another place there. Nothing is made where there is no work directory, and runs that live are left alone: they have their
+/// locks. It takes some ten seconds at most.
 ///
 /// # Errors
 /// When the work directory is not the caller's own, or cannot be read.
 pub fn remove_abandoned(work_dir: &Path, cancel: &Cancel, workspace: &Workspace) -> Result<Abandoned, Error> {
+    remove_within(LONGEST, work_dir, cancel, workspace)
+}
+
+fn remove_within(
+    longest: Duration,
+    work_dir: &Path,
+    cancel: &Cancel,
+    workspace: &Workspace,
+) -> Result<Abandoned, Error> {
+    let end = Instant::now() + longest;
     let failed = Error::work_dir(work_dir);
     let mut result = Abandoned::default();
     let Some(work_dir) = reach(work_dir, Missing::Left).map_err(&failed)? else { return Ok(result) };
     let abandoned = (|| {
         let lock = open_directory(&work_dir)?;
-        lock::exclusive(&lock, PATIENCE)?;
+        lock::exclusive(&lock, PATIENCE.min(longest))?;
         let mut abandoned = Vec::new();
         for entry in std::fs::read_dir(&work_dir)? {
             let path = entry?.path();
@@ -58,25 +73,57 @@ pub fn remove_abandoned(work_dir: &Path, cancel: &Cancel, workspace: &Workspace)
         io::Result::Ok(abandoned)
     })()
     .map_err(failed)?;
+    let mut unfinished = 0;
     for run in &abandoned {
         cancel.check()?;
         let has_tree = run.path.join(BOX).exists();
-        let removed = if has_tree { remove_tree(run, cancel, workspace).map_err(cause_of) } else { Ok(()) };
-        match removed.and_then(|()| run.remove().map_err(|error| whole(&error))) {
+        let removed = if has_tree { remove_tree(run, end, cancel, workspace) } else { Ok(Removal::Done) };
+        let removed = match removed {
+            Ok(Removal::Unfinished) => {
+                unfinished += 1;
+                continue;
+            }
+            Ok(Removal::Done) => run.remove().map_err(|error| whole(&error)),
+            Err(error) => Err(cause_of(error)),
+        };
+        match removed {
             Ok(()) => result.removed += 1,
             Err(cause) => result.notes.push(stays(&run.path, &cause)),
         }
     }
+    if unfinished > 0 {
+        result.notes.push(format!(
+            "trees of earlier setup scripts stay in '{}' ({unfinished}), as their removal takes more than {} s; the next \
+             command goes on with it",
+            printable(work_dir.as_os_str().as_encoded_bytes()),
+            longest.as_secs()
+        ));
+    }
     Ok(result)
 }
 
-/// Removes the tree that a killed run has left.
-fn remove_tree(run: &RunDir, cancel: &Cancel, workspace: &Workspace) -> Result<(), Error> {
+/// How far the removal of a tree has come.
+enum Removal {
+    /// Nothing is left of it.
+    Done,
+    /// The time was over before.
+    Unfinished,
+}
+
+/// Removes the tree that a killed run has left, as far as that can be done by `end`.
+fn remove_tree(run: &RunDir, end: Instant, cancel: &Cancel, workspace: &Workspace) -> Result<Removal, Error> {
+    if Instant::now() >= end {
+        return Ok(Removal::Unfinished);
+    }
     let ids = Ids::choose();
     let mut monitor = Monitor::spawn(run, &[], &ids, cancel, workspace)?;
     monitor.order(&Order::Remove { groups: ids.only_one().is_none() })?;
+    if !monitor.says_something_by(end)? {
+        monitor.kill();
+        return Ok(Removal::Unfinished);
+    }
     match monitor.answer()? {
-        Answer::Removed => Ok(()),
+        Answer::Removed => Ok(Removal::Done),
         answer => Err(unexpected(&answer)),
     }
 }
@@ -137,6 +184,19 @@ mod tests {
         std::fs::remove_file(path.join("file")).unwrap();
         assert_eq!(remove(place.path()).removed, 1);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_takes_too_long_is_left_to_the_next() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(place.path(), Permissions::from_mode(0o700)).unwrap();
+        let run = place.path().join("run-1-0");
+        std::fs::create_dir_all(run.join("box/root/deep")).unwrap();
+        let late = remove_within(Duration::ZERO, place.path(), &Cancel::never(), &Workspace::default()).unwrap();
+        assert_eq!(late.removed, 0);
+        let [note] = &late.notes[..] else { panic!("{:?}", late.notes) };
+        assert!(note.contains("(1)") && note.contains("the next command goes on"), "{note}");
+        assert!(run.join("box/root/deep").exists());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::work_dir::{RunDir, remove_empty};
 /// How long a monitor may take to end that has said all that it had to say.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long it may take to remove its tree when it is cancelled; what it does not get done is left to the next run.
+/// How long it may take to remove its tree when it is cancelled; what it does not get done is left to the next command.
 const CLEAN_UP: Duration = Duration::from_secs(8);
 
 /// The process in the first user namespace. It ends with this.
@@ -124,6 +124,21 @@ impl Monitor {
         result
     }
 
+    /// Whether it has said something by then, or is gone.
+    ///
+    /// # Errors
+    /// When it is cancelled before.
+    pub fn says_something_by(&self, end: Instant) -> Result<bool, Error> {
+        let said = self.channel.cancel().wait_until(self.channel.socket().as_fd(), end);
+        said.map_err(Error::unless_cancelled(Error::Monitor))
+    }
+
+    /// Ends it in the middle of what it does.
+    pub fn kill(mut self) {
+        self.child.kill().ok();
+        self.is_done = true;
+    }
+
     /// Whether it ends within this time.
     fn ends(&self, patience: Duration) -> bool {
         let Ok(process) = rustix::process::pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty()) else {
@@ -165,7 +180,7 @@ fn note(workspace: &Workspace, monitor: &Child, line: &UnixStream, run: &RunDir)
     let (line, run) = (line.try_clone()?, run.path.clone());
     let patience = Timespec { tv_sec: CLEAN_UP.as_secs().cast_signed(), tv_nsec: 0 };
     Ok(workspace.note(move || {
-        // The monitor notices that nobody listens any more. What fails here is made good by the next run.
+        // The monitor notices that nobody listens any more. What fails here is made good by the next command.
         line.shutdown(Shutdown::Both).ok();
         rustix::event::poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&patience)).ok();
         remove_empty(&run).ok();

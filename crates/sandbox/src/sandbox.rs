@@ -9,7 +9,6 @@ use nex_cancel::{Cancel, Workspace};
 use nex_terminal::Terminal;
 use nex_text::Lines;
 
-use crate::abandoned::remove_abandoned;
 use crate::error::Error;
 use crate::ids::{Ids, WayOut};
 use crate::incoming::{Incoming, unexpected};
@@ -33,8 +32,6 @@ pub struct Sandbox {
     run: RunDir,
     options: Options,
     ids: Ids,
-    /// What earlier runs have left and nobody can remove, in words.
-    left_behind: Vec<String>,
 }
 
 /// A run whose tree is being laid out.
@@ -61,7 +58,8 @@ struct Ended {
 }
 
 impl Sandbox {
-    /// Starts a run. Pieces of files name places in `source`.
+    /// Starts a run. Pieces of files name places in `source`. What killed runs have left stays where it is until
+    /// [`remove_abandoned`](crate::remove_abandoned) is called.
     ///
     /// Once it is cancelled, whatever waits for it fails with [`Error::Cancelled`], and its tree is removed as it is dropped. The
     /// workspace ends it in the same way.
@@ -69,7 +67,6 @@ impl Sandbox {
     /// # Errors
     /// When the machine does not allow it.
     pub fn start(options: Options, source: &File, cancel: &Cancel, workspace: &Workspace) -> Result<Laying, Error> {
-        let left_behind = remove_abandoned(&options.work_dir, cancel, workspace)?.notes;
         let run = RunDir::create(&options.work_dir)?;
         let ids = Ids::choose();
         let (passage, other_side) = UnixStream::pair().map_err(Error::Monitor)?;
@@ -88,7 +85,7 @@ impl Sandbox {
             resolver: (options.world.network == Network::Host).then(resolver::lent),
         };
         monitor.order(&Order::Start(Box::new(setup)))?;
-        let sandbox = Self { monitor, _memory_group: memory_group, run, options, ids, left_behind };
+        let sandbox = Self { monitor, _memory_group: memory_group, run, options, ids };
         Ok(Laying { sandbox, passage })
     }
 
@@ -182,11 +179,6 @@ impl Sandbox {
 }
 
 impl Laying {
-    /// What earlier runs have left and cannot be removed: where, why, and what to do about it.
-    pub fn left_behind(&self) -> &[String] {
-        &self.sandbox.left_behind
-    }
-
     /// Adds the next node to the tree: a directory before what is in it.
     ///
     /// # Errors
@@ -213,7 +205,7 @@ impl Laying {
                     keep(&mut changes.incoming, monitor, &directory)
                         .map_err(|cause| Error::Keep { directory, cause })?;
                 }
-                // A tree that stays is told by the next run; this one has something better to say.
+                // A tree that stays is told by the next command; this one has something better to say.
                 changes.finish().ok();
                 Err(error)
             }
@@ -275,7 +267,7 @@ impl Changes {
         self.incoming.read(&mut self.sandbox.monitor.channel, buffer)
     }
 
-    /// Waits until the tree is removed. Not called, the next run removes it.
+    /// Waits until the tree is removed. Not called, the monitor removes it all the same, and nobody learns whether it could.
     ///
     /// # Errors
     /// When it cannot be removed.

@@ -3,7 +3,7 @@
 //! Only root and the caller can change the way there (`nex_file::way`), so that paths below it lead nobody elsewhere.
 //!
 //! A run's directory is locked as long as anybody of the run lives. One that is not locked was left behind by a run
-//! that was killed, and the next run [removes](crate::remove_abandoned) it.
+//! that was killed, and the next command [removes](crate::remove_abandoned) it.
 
 use std::fs::{File, Permissions};
 use std::io;
@@ -108,7 +108,7 @@ pub fn remove_empty(run: &Path) -> io::Result<()> {
 
 impl Drop for RunDir {
     fn drop(&mut self) {
-        // What still has a tree in it is found by the next run.
+        // What still has a tree in it is found by the next command.
         drop(self.remove());
     }
 }

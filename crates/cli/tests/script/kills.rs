@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,8 +28,8 @@ fn length_of_a_run(world: &World) -> Result<Duration> {
     Ok(start.elapsed().max(Duration::from_millis(701)))
 }
 
-/// Waits until no process has anything of this world open as its directory or root.
-fn wait_for_end(world: &World) -> Result<()> {
+/// Waits until no process has anything of this work directory as its directory or root.
+pub fn wait_for_end(work_dir: &Path) -> Result<()> {
     let start = Instant::now();
     loop {
         let mut alive = Vec::new();
@@ -36,7 +37,7 @@ fn wait_for_end(world: &World) -> Result<()> {
             let process = entry?.path();
             for link in ["cwd", "root"] {
                 let target = fs::read_link(process.join(link)).unwrap_or_default();
-                if target.starts_with(world.path("work")) {
+                if target.starts_with(work_dir) {
                     alive.push(fs::read_to_string(process.join("cmdline")).unwrap_or_default());
                 }
             }
@@ -65,7 +66,7 @@ fn kill_many(times: u64) -> Result<()> {
         std::thread::sleep(whole.mul_f64((number * 37 % 701) as f64 / 701.0));
         child.kill()?;
         child.wait()?;
-        wait_for_end(&world)?;
+        wait_for_end(&world.path("work"))?;
         left_behind += u64::from(world.path("work").exists() && world.is_clean("work").is_err());
         // Some that end in time are there.
         assert!(number % 2 == 1 || !world.path("image").exists());
@@ -125,7 +126,7 @@ fn an_interrupt_ends_the_run_and_leaves_nothing() -> Result<()> {
     let result = nex.wait_with_output()?;
     assert_eq!(result.status.signal(), Some(15));
     assert_eq!(messages(&result), "error: interrupted by SIGTERM; nothing was written\n");
-    wait_for_end(&world)?;
+    wait_for_end(&world.path("work"))?;
     world.is_clean("work")
 }
 

@@ -22,5 +22,6 @@ mod output;
 mod proc;
 mod program;
 mod shell;
+mod sweeps;
 mod unseen;
 mod users;

@@ -6,7 +6,7 @@ use nex_image::{Progress, ReadAhead};
 use nex_terminal::Terminal;
 
 use super::stages::Build;
-use super::{Options, cancelled};
+use super::{Options, cancelled, left_behind};
 use crate::agent_file::AgentFile;
 use crate::error::Error;
 use crate::events::Events;
@@ -18,6 +18,7 @@ use crate::script::ScriptOptions;
 /// # Errors
 /// When a script cannot run or fails, or there is no terminal or no shell.
 pub fn open_shell(options: &Options, events: &Arc<dyn Events>, terminal: &Terminal) -> Result<(), Error> {
+    left_behind(options).iter().for_each(|note| events.note(note));
     attempt(options, events, terminal).map_err(|error| cancelled(options, error))
 }
 

@@ -82,8 +82,8 @@ pub fn old_name(path: &[&str], flag: &Arg) -> Option<String> {
         (["rootfs", "boot"] | ["run"], "agent") => "NEX_BOOT_AGENT".into(),
         // NEX_AGENT means something again: where nex's own agent is (`own_agent.rs`), which is what the flag has without it.
         (["rootfs"], "agent") => return None,
-        // It came later.
-        (["rootfs", "config"], _) => return None,
+        // They came later.
+        (["rootfs", "config"], _) | (["cache", "gc"], "work-dir") => return None,
         _ => format!("NEX_{}", long.replace('-', "_").to_ascii_uppercase()),
     };
     name(path, flag).filter(|name| *name != old).map(|_| old)

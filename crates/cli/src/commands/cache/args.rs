@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::args::cache::CachePlace;
+use crate::args::work_place::WorkPlace;
 
 /// `nex cache`.
 #[derive(Debug, Args)]
@@ -22,7 +23,7 @@ pub enum CacheAction {
     /// Say how much room the cache takes.
     #[command(after_help = "Examples:\n  nex cache du")]
     Du(CacheView),
-    /// Remove what is over the limit, and what killed builds have left.
+    /// Remove what is over the limit, and what killed builds have left in the cache and where setup scripts run.
     #[command(after_help = "Examples:\n  nex cache gc --cache-limit 2GiB\n  nex cache gc --all")]
     Gc {
         #[command(flatten)]
@@ -31,6 +32,9 @@ pub enum CacheAction {
         /// Remove everything.
         #[arg(long)]
         all: bool,
+
+        #[command(flatten)]
+        work_place: WorkPlace,
     },
     /// Read everything in the cache, and remove what is damaged.
     #[command(after_help = "Examples:\n  nex cache verify --format json")]

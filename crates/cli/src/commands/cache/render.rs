@@ -1,6 +1,7 @@
 //! Reports about the cache as text.
 
-use nex_cache::{CacheReport, CacheUsage, CollectReport, VerifyReport, age};
+use nex_cache::{CacheReport, CacheUsage, VerifyReport, age};
+use nex_rootfs::GarbageReport;
 use nex_text::{human, short_digest};
 
 use crate::lines::Lines;
@@ -30,11 +31,17 @@ pub fn usage(usage: &CacheUsage) -> String {
 }
 
 /// What was removed.
-pub fn collected(report: &CollectReport) -> String {
-    let mut lines = Lines::default();
-    lines.add("directory", &report.directory);
-    lines.add("removed", &format!("{} in {} entries", human(report.removed_bytes), report.removed));
-    lines.add("total", &format!("{} ({} bytes)", human(report.bytes), report.bytes));
+pub fn collected(report: &GarbageReport) -> String {
+    let (mut lines, cache) = (Lines::default(), &report.cache);
+    lines.add("directory", &cache.directory);
+    lines.add("removed", &format!("{} in {} entries", human(cache.removed_bytes), cache.removed));
+    lines.add("total", &format!("{} ({} bytes)", human(cache.bytes), cache.bytes));
+    if report.removed_trees > 0 {
+        lines.add("trees", &format!("{} of killed builds removed from {}", report.removed_trees, report.work_dir));
+    }
+    for note in &report.notes {
+        lines.add("note", note);
+    }
     lines.0
 }
 

@@ -1,6 +1,8 @@
 //! `nex cache`: from arguments to what is in the cache, and from there to the user.
 
-use nex_cache::{CacheError, collect, list, verify};
+use nex_cache::{CacheError, list, verify};
+use nex_cancel::Cancel;
+use nex_rootfs::collect_garbage;
 
 use super::args::{CacheAction, CacheCommand};
 use super::render;
@@ -8,6 +10,7 @@ use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
+use crate::interrupt::Process;
 use crate::output;
 
 /// Damage was found.
@@ -17,7 +20,7 @@ const DAMAGED: u8 = 1;
 ///
 /// # Errors
 /// When the cache cannot be used.
-pub fn run(args: &CacheCommand, common: &CommonArgs) -> Result<End, Diagnostic> {
+pub fn run(args: &CacheCommand, common: &CommonArgs, process: &Process) -> Result<End, Diagnostic> {
     let view = args.action.view();
     let mut options = view.place.options().ok_or(CacheError::NoPlace)?;
     let is_json = common.format == Format::Json;
@@ -27,11 +30,11 @@ pub fn run(args: &CacheCommand, common: &CommonArgs) -> Result<End, Diagnostic> 
         CacheAction::Ls(_) => render::entries(&list(&options)?),
         CacheAction::Du(_) if is_json => output::in_json(&list(&options)?.usage())?,
         CacheAction::Du(_) => render::usage(&list(&options)?.usage()),
-        CacheAction::Gc { all, .. } => {
+        CacheAction::Gc { all, work_place, .. } => {
             if *all {
                 options.limit = 0;
             }
-            let report = collect(&options)?;
+            let report = collect_garbage(&options, &work_place.directory(), &Cancel::never(), &process.workspace)?;
             if is_json { output::in_json(&report)? } else { render::collected(&report) }
         }
         CacheAction::Verify(_) => {

@@ -99,6 +99,7 @@ fn options(args: &RootfsArgs) -> Result<Options, Diagnostic> {
         agent_service: args.agent_service.service(),
         size,
         file_system,
+        work_dir: Some(args.script.place.directory()),
         script: script::options(&args.script, args.limits.max_entries, args.hostname.as_ref(), source_date_epoch)?,
         output,
         digest: args.sha256,

@@ -10,6 +10,7 @@ use clap::{ArgGroup, Args, ValueEnum, value_parser};
 use nex_rootfs::{CLEAN_GROUPS, Clean};
 use nex_sandbox::Mount;
 
+use crate::args::work_place::WorkPlace;
 use crate::args::{duration, size};
 
 /// Setup scripts, and the world in which they run.
@@ -104,9 +105,8 @@ pub struct ScriptArgs {
     #[arg(long, conflicts_with = "keep_failed")]
     pub shell: bool,
 
-    /// Where nex lays the image out for the scripts [default: nex/sandbox in the user's cache].
-    #[arg(long, value_name = "DIRECTORY")]
-    pub work_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub place: WorkPlace,
 }
 
 /// The value of `--clean`.

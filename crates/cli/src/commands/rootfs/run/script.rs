@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nex_rootfs::guest::{BootScript, Hostname};
 use nex_rootfs::{CLEAN_GROUPS, Clean, SNAPSHOT, ScriptOptions};
-use nex_sandbox::{
-    AbstractSockets, Limits, Mount, Network, Script, Secret, World, abstract_sockets, default_work_dir, only_one_id,
-};
+use nex_sandbox::{AbstractSockets, Limits, Mount, Network, Script, Secret, World, abstract_sockets, only_one_id};
 
 use crate::codes::{INPUT, NO_TERMINAL, SCRIPT_NETWORK};
 use crate::commands::rootfs::args::script::{CleanArg, NetworkArg, ScriptArgs, SecretArg};
@@ -55,7 +53,7 @@ pub fn options(
         },
     };
     let sandbox = nex_sandbox::Options {
-        work_dir: args.work_dir.clone().unwrap_or_else(default_work_dir),
+        work_dir: args.place.directory(),
         world,
         keep_failed: args.keep_failed.as_deref().map(new_directory).transpose()?,
     };
