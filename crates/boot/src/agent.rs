@@ -1,7 +1,6 @@
 //! Whether the root filesystem's agent can tell that its guest is up, before anybody waits for that.
 
 use nex_contract::AGENT;
-use nex_guest::Root;
 use nex_program::Speech;
 
 use crate::error::Error;
@@ -9,9 +8,9 @@ use crate::options::Options;
 use crate::ready::ReadyWhen;
 
 /// Refuses a root filesystem whose guest nobody would know to be up. One that cannot be read is left to the guest's kernel.
-pub(crate) fn check(options: &Options, file: &Root) -> Result<(), Error> {
-    let path = &options.root;
-    let Ok(root) = file.read() else { return Ok(()) };
+pub(crate) fn check(options: &Options) -> Result<(), Error> {
+    let path = options.root.path();
+    let Ok(root) = options.root.read() else { return Ok(()) };
     let speech = Speech::of(&root, AGENT.as_bytes());
     if root.take_trouble().is_some() {
         return Ok(());
@@ -22,7 +21,7 @@ pub(crate) fn check(options: &Options, file: &Root) -> Result<(), Error> {
     };
     let Some(why) = unfit else { return Ok(()) };
     if options.machine.overlay.is_some() {
-        return Err(Error::OverlayAgent { path: path.clone(), why });
+        return Err(Error::OverlayAgent { path: path.into(), why });
     }
     let is_told = !matches!(options.ready, ReadyWhen::Agent);
     if is_told || speech == Some(Speech::Lines) {
@@ -36,5 +35,5 @@ pub(crate) fn check(options: &Options, file: &Root) -> Result<(), Error> {
         None => "make it anew with nex rootfs, which adds an agent".into(),
         _ => format!("give it an agent that reports: nex rootfs set-agent {} NEX-AGENT", nex_text::shell_word(path)),
     };
-    Err(Error::SilentAgent { path: path.clone(), why, remedy })
+    Err(Error::SilentAgent { path: path.into(), why, remedy })
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nex_contract::{Document, PowerOff, Word};
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
-use nex_guest::{Description, Root, Session, Setup, Step, VmmReport, Way, deadline};
+use nex_guest::{Description, Session, Setup, Step, VmmReport, Way, deadline};
 use nex_inspect::RootFs;
 use nex_protocol::Role;
 use nex_vmm::{Architecture, Ending, Interrupt};
@@ -64,12 +64,12 @@ pub trait Watcher {
 /// # Errors
 /// When there is no guest to report on.
 pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Report>, Error> {
-    let (file, setup) = prepare(options)?;
+    let setup = prepare(options)?;
     let session = match setup.start(&options.vmm, Interrupt::by(watcher.interrupt())) {
         Err(error) if error.is_interrupted() => return Ok(None),
         session => session?,
     };
-    let mut attempt = Attempt::new(options, &file, session);
+    let mut attempt = Attempt::new(options, session);
     attempt.tell(watcher);
     let Some(outcome) = attempt.watch(watcher)? else { return Ok(None) };
     let Some(end) = attempt.end(outcome, watcher)? else { return Ok(None) };
@@ -82,27 +82,24 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
 /// # Errors
 /// When there would be no guest.
 pub fn describe(options: &Options) -> Result<Description, Error> {
-    Ok(prepare(options)?.1.describe(&options.vmm)?)
+    Ok(prepare(options)?.describe(&options.vmm)?)
 }
 
 /// Makes everything ready for the guest.
-fn prepare(options: &Options) -> Result<(Root, Setup), Error> {
-    let file = Root::open(&options.root).map_err(nex_guest::Error::from)?;
-    agent::check(options, &file)?;
-    let mut setup = Setup::new(&file, &options.machine, &options.vmm)?;
+fn prepare(options: &Options) -> Result<Setup, Error> {
+    agent::check(options)?;
+    let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
     setup.keep_init();
     if setup.kernel.architecture == Architecture::Aarch64 && !options.interactive {
         // There is no keyboard to ask it by, so our agent ends it when it has reported.
         setup.machine.add_words(&Word::PowerOff(PowerOff::WithWorkload).to_string());
     }
-    Ok((file, setup))
+    Ok(setup)
 }
 
 /// One guest.
 struct Attempt<'a> {
     options: &'a Options,
-    /// The root filesystem's file.
-    file: &'a Root,
     session: Session,
     readiness: Readiness<'a>,
     keyboard: Keyboard,
@@ -122,10 +119,9 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn new(options: &'a Options, file: &'a Root, session: Session) -> Self {
+    fn new(options: &'a Options, session: Session) -> Self {
         Self {
             options,
-            file,
             session,
             readiness: Readiness::new(&options.ready),
             keyboard: Keyboard::default(),
@@ -323,7 +319,7 @@ impl<'a> Attempt<'a> {
         ];
         Report {
             schema_version: Document::Boot.schema_version(),
-            file: self.options.root.display().to_string(),
+            file: self.options.root.path().display().to_string(),
             ready: shown.is_some(),
             ready_by: shown.map(|(by, _)| by),
             ready_line: self.readiness.line(),
@@ -364,7 +360,7 @@ impl<'a> Attempt<'a> {
 
     /// The root filesystem, where it can be read.
     fn root(&self) -> Option<RootFs> {
-        self.file.read().ok()
+        self.options.root.read().ok()
     }
 
     /// Why the guest was not ready; `None` when that is only that an agent did not report, and nobody waited for one.

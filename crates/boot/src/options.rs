@@ -1,17 +1,16 @@
 //! What is to be booted, and how.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use nex_guest::{MachineOptions, VmmOptions};
+use nex_guest::{MachineOptions, Root, VmmOptions};
 
 use crate::ready::ReadyWhen;
 
 /// A boot.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The root filesystem's file. It never changes.
-    pub root: PathBuf,
+    /// The root filesystem, opened: what is looked at is what the guest has. It never changes.
+    pub root: Root,
     /// What else the guest is made of.
     pub machine: MachineOptions,
     /// Which VMM runs the guest, and how.

@@ -3,6 +3,7 @@
 //! The order is that of a boot: the file system, the init, what the init starts, and then the kernel against all of it.
 
 mod agent;
+mod architecture;
 mod boot_script;
 mod console;
 mod directories;
@@ -34,6 +35,7 @@ use nex_fault::{Code, Fault, Remedy, whole};
 use nex_inspect::{RootFs, RootFsError, read_superblock};
 use nex_program::Processor;
 
+pub use architecture::architecture;
 pub use init::{InitKind, InitRequest, InitSearch};
 pub use program::{Flaw, Program, inspect, runs};
 pub use report::{Report, Unchecked, Verdict};

@@ -13,8 +13,8 @@ pub mod rules;
 mod workload;
 
 pub use check::{
-    CheckError, CheckOptions, Flaw, InitKind, InitRequest, InitSearch, Program, Report, Unchecked, Verdict, check,
-    check_file, check_open_file, inspect, runs,
+    CheckError, CheckOptions, Flaw, InitKind, InitRequest, InitSearch, Program, Report, Unchecked, Verdict,
+    architecture, check, check_file, check_open_file, inspect, runs,
 };
 pub use finding::{Finding, Rule, Severity};
 pub use kernel::{Config, KernelFacts, Setting};

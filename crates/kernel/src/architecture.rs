@@ -12,6 +12,9 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Aarch64];
+
     /// That of this machine, where it is one of them.
     pub fn host() -> Option<Self> {
         match std::env::consts::ARCH {

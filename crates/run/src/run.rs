@@ -20,8 +20,9 @@ use crate::report::{End, MemoryReport, Report, Stopped};
 /// What is run, and in what.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The root filesystem's file. It never changes, and any number of guests may have it at once.
-    pub root: PathBuf,
+    /// The root filesystem, opened: what is looked at is what the guest has. It never changes, and any number of guests may have
+    /// it at once.
+    pub root: Root,
     /// What else the guest is made of.
     pub machine: MachineOptions,
     /// Which VMM runs the guest, and how.
@@ -65,13 +66,12 @@ pub fn describe(options: &Options) -> Result<Description, Error> {
 
 /// Makes everything ready for the guest, which gets its program by a drive.
 fn prepare(options: &Options) -> Result<(Setup, RootFs), Error> {
-    let file = Root::open(&options.root).map_err(nex_guest::Error::from)?;
-    let mut setup = Setup::new(&file, &options.machine, &options.vmm)?;
-    let root = file.read();
+    let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
+    let root = options.root.read();
     if options.check {
-        check(options, &setup, &file, root.as_ref().ok())?;
+        check(options, &setup, root.as_ref().ok())?;
     }
-    let root = root.map_err(|cause| Error::Root { path: options.root.clone(), cause })?;
+    let root = root.map_err(|cause| Error::Root { path: options.root.path().into(), cause })?;
     if options.check {
         check_agent(options, &root)?;
     }
@@ -90,7 +90,7 @@ fn prepare(options: &Options) -> Result<(Setup, RootFs), Error> {
 }
 
 /// Refuses what is known to fail. What is wrong with a root filesystem that cannot be read, its file tells.
-fn check(options: &Options, setup: &Setup, file: &Root, root: Option<&RootFs>) -> Result<(), Error> {
+fn check(options: &Options, setup: &Setup, root: Option<&RootFs>) -> Result<(), Error> {
     // What an initramfs brings, the kernel need not have.
     let kernel = &options.machine.kernel.kernel;
     let is_alone = setup.kernel.initramfs().is_none();
@@ -103,21 +103,21 @@ fn check(options: &Options, setup: &Setup, file: &Root, root: Option<&RootFs>) -
     };
     let report = match root {
         Some(root) => nex_diagnose::check(root, &against)?,
-        None => nex_diagnose::check_open_file(file.path(), file.file(), &against)?,
+        None => nex_diagnose::check_open_file(options.root.path(), options.root.file(), &against)?,
     };
     let findings: Vec<Finding> =
         report.findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
     if findings.is_empty() {
         return Ok(());
     }
-    Err(Error::Contract { root: options.root.clone(), kernel: kernel.clone(), findings })
+    Err(Error::Contract { root: options.root.path().into(), kernel: kernel.clone(), findings })
 }
 
 /// Refuses an agent that would not take part. One that is not there is a matter of the contract.
 fn check_agent(options: &Options, root: &RootFs) -> Result<(), Error> {
     match Speech::of(root, AGENT.as_bytes()).and_then(|speech| speech.unfit()) {
         None => Ok(()),
-        Some(why) => Err(Error::Agent { root: options.root.clone(), why }),
+        Some(why) => Err(Error::Agent { root: options.root.path().into(), why }),
     }
 }
 
@@ -131,7 +131,7 @@ fn check_start(options: &Options, setup: &Setup, workload: &Workload, root: &Roo
     let processor = Processor::for_architecture(setup.kernel.architecture.oci_name());
     match root.obstacles(workload, processor).first() {
         None => Ok(()),
-        Some(obstacle) => Err(Error::Unstarted { root: options.root.clone(), why: obstacle.unstarted().clone() }),
+        Some(obstacle) => Err(Error::Unstarted { root: options.root.path().into(), why: obstacle.unstarted().clone() }),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use nex_diagnose::{CheckOptions, check_file};
+use nex_diagnose::{CheckOptions, architecture, check_file};
+use nex_inspect::RootFs;
+use nex_kernel::Architecture;
 use nex_testkit::command;
 
 use crate::tree::{Tree, evidence, expect, ids};
@@ -142,4 +144,14 @@ fn directories_that_are_mounted_on() {
     expect(&tree.checked(), &["dev-missing", "mount-point-missing"]);
     expect(&Tree::systemd().without("run").checked(), &["mount-point-missing"]);
     expect(&Tree::busybox().without("run").checked(), &[]);
+}
+
+/// A kernel is chosen by it.
+#[test]
+fn programs_ask_for_a_kernel_of_their_kind() {
+    let asks_for = |tree: Tree| architecture(&RootFs::open(&tree.image(&[])).expect("readable"));
+    assert_eq!(asks_for(Tree::busybox()), Some(Architecture::X86_64));
+    assert_eq!(asks_for(Tree::busybox().program_for_arm("bin/busybox")), Some(Architecture::Aarch64));
+    assert_eq!(asks_for(Tree::new().program_for_arm("usr/local/bin/agent")), Some(Architecture::Aarch64));
+    assert_eq!(asks_for(Tree::new()), None);
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use nex_boot::{Options, Outcome, ReadyWhen, Report, Watcher};
 use nex_diagnose::CheckOptions;
-use nex_guest::{Overlay, VmmReport};
+use nex_guest::{Overlay, Root, VmmReport};
 use nex_terminal::Lent;
 use nex_text::printable;
 
@@ -28,9 +28,10 @@ use crate::warnings::Warnings;
 /// # Errors
 /// When the guest is not ready.
 pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
-    let kernel = kernel::default::kernel(&args.guest.machine, args.guest.vmm, &args.file, "boot")?;
+    let root = Root::open(&args.file).map_err(nex_guest::Error::from)?;
+    let kernel = kernel::default::kernel(&args.guest.machine, args.guest.vmm, &root, "boot")?;
+    let mut options = options(args, root, kernel, process);
     if args.guest.print_vm_config {
-        let mut options = options(args, kernel, process);
         options.machine.overlay = options.machine.overlay.map(Overlay::unmade);
         config::print(&nex_boot::describe(&options)?)?;
         return Ok(End::DONE);
@@ -54,9 +55,9 @@ pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
         warnings: Warnings::default(),
     };
     if args.interactive {
-        tell_unread_console(args);
+        tell_unread_console(args, &options.root);
     }
-    let report = nex_boot::boot(&options(args, kernel, process), &mut user);
+    let report = nex_boot::boot(&options, &mut user);
     user.done();
     let report = report.map_err(|error| user.interrupt.blamed_for(error.into()))?;
     let Some(report) = report else {
@@ -83,19 +84,20 @@ pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
 }
 
 /// Says that what is typed goes nowhere, before anybody waits for an answer. What keeps the image from being looked at is said by the boot.
-fn tell_unread_console(args: &BootArgs) {
+fn tell_unread_console(args: &BootArgs, root: &Root) {
     let init = args.guest.machine.append.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix("init="));
     let options = CheckOptions { init: init.map(|init| init.as_bytes().to_vec()), ..CheckOptions::default() };
-    if let Some(why) = nex_diagnose::check_file(&args.file, &options).ok().and_then(|report| report.unread_console) {
+    let report = root.read().ok().and_then(|root| nex_diagnose::check(&root, &options).ok());
+    if let Some(why) = report.and_then(|report| report.unread_console) {
         output::note(format_args!(
             "nobody reads what you type: {why}; an image with a getty does, or a shell: --append init=/bin/sh. Ctrl-A x ends the guest"
         ));
     }
 }
 
-fn options(args: &BootArgs, kernel: PathBuf, process: &Process) -> Options {
+fn options(args: &BootArgs, root: Root, kernel: PathBuf, process: &Process) -> Options {
     Options {
-        root: args.file.clone(),
+        root,
         machine: args.guest.machine.options(
             kernel,
             args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory)),

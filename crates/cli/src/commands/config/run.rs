@@ -37,7 +37,7 @@ pub fn run(args: &ConfigArgs) -> Result<(), Diagnostic> {
         workspace: Workspace::default(),
     };
     let root = Root::open(&args.file).map_err(Error::from)?;
-    let kernel = kernel::default::kernel(&args.machine, starter, &args.file, "config")?;
+    let kernel = kernel::default::kernel(&args.machine, starter, &root, "config")?;
     let overlay = args.overlay_drive.overlay_drive.clone().or(args.overlay.then_some(Overlay::Memory));
     let mut setup = Setup::new(&root, &args.machine.options(kernel, overlay, args.verity.hash_tree()), &vmm)?;
     setup.keep_init();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nex_diagnose::CheckOptions;
+use nex_guest::Root;
 use nex_kernel::Architecture;
 use nex_kernel::store::{self, BOOT, Origin, Wanted};
 
@@ -15,7 +15,7 @@ use crate::output;
 ///
 /// # Errors
 /// When none was named and none fits.
-pub fn kernel(args: &MachineArgs, vmm: VmmArg, root: &Path, command: &str) -> Result<PathBuf, Diagnostic> {
+pub fn kernel(args: &MachineArgs, vmm: VmmArg, root: &Root, command: &str) -> Result<PathBuf, Diagnostic> {
     if let Some(kernel) = &args.kernel {
         return Ok(kernel.clone());
     }
@@ -23,7 +23,7 @@ pub fn kernel(args: &MachineArgs, vmm: VmmArg, root: &Path, command: &str) -> Re
         Diagnostic::usage("guests are for amd64 and arm64, and this machine is neither")
             .hinting("name a kernel with --kernel")
     };
-    let architecture = processor(root).or_else(Architecture::host).ok_or_else(neither)?;
+    let architecture = architecture(root).or_else(Architecture::host).ok_or_else(neither)?;
     let wanted = Wanted { architecture, vmm: launcher(vmm), most: args.max_kernel };
     // Without a home there are no installed kernels, and there may be those of the distribution.
     let directory = store::default_directory().ok();
@@ -39,12 +39,7 @@ pub fn kernel(args: &MachineArgs, vmm: VmmArg, root: &Path, command: &str) -> Re
     Ok(found.path)
 }
 
-/// What the programs of a root filesystem are for. What keeps it from being looked at is said when it is booted.
-fn processor(root: &Path) -> Option<Architecture> {
-    let report = nex_diagnose::check_file(root, &CheckOptions::default()).ok()?;
-    match report.architecture.as_deref()? {
-        "arm64" | "arm/v7" | "arm" => Some(Architecture::Aarch64),
-        "amd64" | "386" => Some(Architecture::X86_64),
-        _ => None,
-    }
+/// What the kernel has to be for. What keeps the root filesystem from being looked at is said when it is booted.
+fn architecture(root: &Root) -> Option<Architecture> {
+    nex_diagnose::architecture(&root.read().ok()?)
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use nex_guest::{Overlay, VmmReport};
+use nex_guest::{Overlay, Root, VmmReport};
 use nex_run::{Bounds, Error, FollowError, Missing, Options, Overrides, Report, Stop, Stopped, Streams, User};
 use signal_hook::consts::SIGINT;
 
@@ -90,9 +90,10 @@ fn end(report: &Report, signal: Option<i32>) -> End {
 
 fn options(args: &RunArgs, process: &Process) -> Result<Options, Diagnostic> {
     let overlay = args.overlay.overlay_drive.clone().unwrap_or(Overlay::Memory);
-    let kernel = kernel::default::kernel(&args.guest.machine, args.guest.vmm, &args.rootfs, "run")?;
+    let root = Root::open(&args.rootfs).map_err(nex_guest::Error::from)?;
+    let kernel = kernel::default::kernel(&args.guest.machine, args.guest.vmm, &root, "run")?;
     Ok(Options {
-        root: args.rootfs.clone(),
+        root,
         machine: args.guest.machine.options(kernel, Some(overlay), args.verity.hash_tree()),
         vmm: args.guest.vmm(&process.workspace),
         program: args.binary.clone(),
