@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};
+use cli::variables::Refusal;
 use cli::variables::environ::Environ;
 use cli::{Cli, overview, refused, tips, variables};
 use diagnostic::Diagnostic;
@@ -60,7 +61,7 @@ fn nex(process: &Process) -> End {
             warn(&asked.warnings);
             asked.cli
         }
-        Err(error) => return explain_usage(error, &arguments, &environ),
+        Err(refusal) => return explain_usage(refusal, &arguments, &environ),
     };
     let begun = interrupt::survive_file_size_limits()
         .map_err(Diagnostic::system)
@@ -75,10 +76,11 @@ fn nex(process: &Process) -> End {
 }
 
 /// Says what is wrong with the arguments, or what was asked about them.
-fn explain_usage(mut error: clap::Error, arguments: &[OsString], environ: &Environ) -> End {
+fn explain_usage(mut refusal: Refusal, arguments: &[OsString], environ: &Environ) -> End {
+    let error = &mut refusal.error;
     // Arguments may be names that somebody else has chosen. A tip that quotes such a one in its own words helps nobody.
     let quoted = error.context().filter_map(|(kind, value)| match value {
-        ContextValue::String(text) if kind == ContextKind::InvalidValue && is_of_variable(&error) => {
+        ContextValue::String(text) if kind == ContextKind::InvalidValue && is_of_variable(error) => {
             Some((kind, ContextValue::String(nex_text::short_name(without_value(text)))))
         }
         ContextValue::String(text) => Some((kind, ContextValue::String(nex_text::short_name(text)))),
@@ -87,7 +89,7 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString], environ: &Envir
         }
         _ => None,
     });
-    let tip = tips::tip(&error, arguments);
+    let tip = tips::tip(error, arguments);
     for (kind, value) in quoted.collect::<Vec<_>>() {
         error.insert(kind, value);
     }
@@ -100,14 +102,15 @@ fn explain_usage(mut error: clap::Error, arguments: &[OsString], environ: &Envir
         warn(&variables::unread(environ));
     }
     let is_run = is_run(arguments);
-    if let Err(diagnostic) = output::answer_arguments(&error) {
+    if let Err(diagnostic) = output::answer_arguments(error) {
         let is_failure = is_run && !diagnostic.is_silent();
         return failed(&if is_failure { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
     }
-    if let Some(diagnostic) = refused::diagnostic(&error) {
+    let exit_code = error.exit_code();
+    if let Some(diagnostic) = refused::diagnostic(&refusal) {
         output::tell_program(&diagnostic, refused::stream(arguments, environ));
     }
-    match error.exit_code() {
+    match exit_code {
         0 => End::DONE,
         _ if is_run => End::Code(nex_run::FAILED),
         code => End::Code(u8::try_from(code).unwrap_or(nex_run::FAILED)),

@@ -11,7 +11,7 @@ use clap::{Arg, Command, CommandFactory};
 
 use super::variables::environ::Environ;
 use super::variables::names::name;
-use super::variables::{called, is_of_a_variable};
+use super::variables::{Refusal, called};
 use super::{Cli, Stream};
 use crate::codes::{ENVIRONMENT, USAGE};
 use crate::diagnostic::Diagnostic;
@@ -42,7 +42,8 @@ pub fn stream(arguments: &[OsString], environ: &Environ) -> Option<Stream> {
 }
 
 /// What is wrong with the arguments, in the form of all errors; `None` when they only asked for help.
-pub fn diagnostic(error: &clap::Error) -> Option<Diagnostic> {
+pub fn diagnostic(refusal: &Refusal) -> Option<Diagnostic> {
+    let Refusal { error, variable } = refusal;
     if !error.use_stderr() {
         return None;
     }
@@ -54,7 +55,7 @@ pub fn diagnostic(error: &clap::Error) -> Option<Diagnostic> {
     let mut paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
     let message = paragraphs.next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(&message);
-    let code = if is_of_a_variable(error) { ENVIRONMENT } else { USAGE };
+    let code = if variable.is_some() { ENVIRONMENT } else { USAGE };
     let tip = match error.get(ContextKind::Suggested) {
         Some(ContextValue::StyledStrs(tips)) => tips.first().map(ToString::to_string),
         _ => None,

@@ -40,18 +40,33 @@ pub struct Asked {
     pub warnings: Vec<String>,
 }
 
+/// Arguments that are refused, or that only ask for help.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What the library says.
+    pub error: clap::Error,
+    /// The variable whose value is refused, where it is a variable's and was not typed.
+    pub variable: Option<String>,
+}
+
+impl From<clap::Error> for Refusal {
+    fn from(error: clap::Error) -> Self {
+        Self { error, variable: None }
+    }
+}
+
 /// Reads the arguments, with the environment's variables where they have no flag.
 ///
 /// # Errors
 /// When the arguments or the value of a variable make no sense, or when the arguments ask for help.
-pub fn parse(arguments: &[OsString], environ: &Environ) -> Result<Asked, clap::Error> {
+pub fn parse(arguments: &[OsString], environ: &Environ) -> Result<Asked, Refusal> {
     let mut command = Cli::command();
     command.build();
     // What is wrong is refused below, with the variables in their places.
     let matches = match Cli::command().ignore_errors(true).try_get_matches_from(arguments) {
         Ok(matches) => matches,
         // It is help that was asked for.
-        Err(error) => return Err(well_told(error, arguments)),
+        Err(error) => return Err(well_told(error, arguments).into()),
     };
     let (path, leaf, matches) = leaf(&command, &matches);
     let environment = Environment { path: &path, environ };
@@ -61,10 +76,12 @@ pub fn parse(arguments: &[OsString], environ: &Environ) -> Result<Asked, clap::E
     let (words, rest) = arguments.split_at(arguments.len().min(path.len() + 1));
     let added = wishes.iter().flat_map(|wish| wish.arguments.iter().cloned());
     let all: Vec<_> = words.iter().cloned().chain(added).chain(rest.iter().cloned()).collect();
-    let asked =
-        command.clone().try_get_matches_from(all).map_err(|error| well_told(blame(error, &wishes), arguments))?;
-    if let Some(error) = refused {
-        return Err(error);
+    let asked = command.clone().try_get_matches_from(all).map_err(|error| {
+        let refusal = blame(error, &wishes);
+        Refusal { error: well_told(refusal.error, arguments), ..refusal }
+    })?;
+    if let Some(refusal) = refused {
+        return Err(refusal);
     }
     let cli = Cli::from_arg_matches(&asked).map_err(|error| error.format(&mut command.clone()))?;
     warnings.extend(unused::warnings(&cli, leaf, matches));
@@ -210,7 +227,7 @@ impl Environment<'_> {
     }
 
     /// The first variable with a value that its flag does not take, whether the flag would count here or not.
-    fn refused(&self, leaf: &Command, matches: &ArgMatches) -> Option<clap::Error> {
+    fn refused(&self, leaf: &Command, matches: &ArgMatches) -> Option<Refusal> {
         leaf.get_arguments().filter(|flag| !is_given(flag, matches)).find_map(|flag| {
             let (name, value) = self.set(flag)?;
             let error = match flag.get_action() {
@@ -258,32 +275,23 @@ fn trouble(leaf: &Command, others: &[&Arg], flag: &Arg) -> Option<ErrorKind> {
     command.try_get_matches_from(words).err().map(|error| error.kind())
 }
 
-/// How the tip ends which says that a value is a variable's.
-const IN_ENVIRONMENT: &str = " in the environment";
-
-/// Whether it is the value of a variable that was refused.
-pub fn is_of_a_variable(error: &clap::Error) -> bool {
-    let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else { return false };
-    tips.iter().any(|tip| tip.to_string().ends_with(IN_ENVIRONMENT))
-}
-
 /// Says where a value came from that the user may not have before their eyes.
-fn blame(error: clap::Error, wishes: &[Wish]) -> clap::Error {
+fn blame(error: clap::Error, wishes: &[Wish]) -> Refusal {
     let named = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(flag)) => wishes.iter().find(|wish| wish.flag.to_string() == *flag),
         _ => None,
     };
     match named {
         Some(wish) => blamed(error, &wish.name),
-        None => error,
+        None => error.into(),
     }
 }
 
 /// The refusal of a value that is a variable's.
-fn blamed(mut error: clap::Error, name: &str) -> clap::Error {
-    let tip = format!("the value is that of {name}{IN_ENVIRONMENT}");
+fn blamed(mut error: clap::Error, name: &str) -> Refusal {
+    let tip = format!("the value is that of {name} in the environment");
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
-    error
+    Refusal { error, variable: Some(name.to_owned()) }
 }
 
 #[cfg(test)]

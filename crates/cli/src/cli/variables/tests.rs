@@ -97,13 +97,13 @@ fn set(flag: &Arg) -> (String, String) {
     (name, value)
 }
 
-fn asked(call: &[String], variables: &[(String, String)]) -> Result<Asked, clap::Error> {
+fn asked(call: &[String], variables: &[(String, String)]) -> Result<Asked, Refusal> {
     let words: Vec<OsString> = call.iter().map(OsString::from).collect();
     parse(&words, &variables.iter().cloned().collect())
 }
 
 /// The same, for a call and variables as a shell has them.
-fn called(call: &str, variables: &[(&str, &str)]) -> Result<Asked, clap::Error> {
+fn called(call: &str, variables: &[(&str, &str)]) -> Result<Asked, Refusal> {
     let call: Vec<String> = call.split(' ').map(str::to_owned).collect();
     let variables: Vec<_> = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     asked(&call, &variables)
@@ -154,12 +154,12 @@ fn no_variable_refuses_what_the_arguments_ask_for() {
             let id = typed.map_or("", |flag| flag.get_id().as_str());
             let call: Vec<String> = leaf.call(&[id]).into_iter().chain(typed.map(given)).collect();
             if let Err(error) = asked(&call, &[]) {
-                assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument, "{call:?}: {error}");
+                assert_eq!(error.error.kind(), ErrorKind::MissingRequiredArgument, "{call:?}: {}", error.error);
                 continue;
             }
             for flag in leaf.flags() {
                 let result = asked(&call, &[set(flag)]);
-                assert!(result.is_ok(), "{call:?} with {:?}: {}", set(flag), result.err().unwrap());
+                assert!(result.is_ok(), "{call:?} with {:?}: {}", set(flag), result.err().unwrap().error);
             }
         }
     }
@@ -238,10 +238,14 @@ fn a_variable_of_one_command_says_nothing_to_another() {
 
 #[test]
 fn a_wrong_value_is_traced_to_its_variable() {
-    let wrong = called("nex rootfs", &[("NEX_ROOTFS_SIZE", "huge")]).err().unwrap().to_string();
+    let Refusal { error, variable } = called("nex rootfs", &[("NEX_ROOTFS_SIZE", "huge")]).err().unwrap();
+    let wrong = error.to_string();
     assert!(wrong.contains("huge") && wrong.contains("NEX_ROOTFS_SIZE"), "{wrong}");
-    let typed = called("nex rootfs --size huge", &[("NEX_ROOTFS_SIZE", "1G")]).err().unwrap().to_string();
+    assert_eq!(variable.as_deref(), Some("NEX_ROOTFS_SIZE"));
+    let Refusal { error, variable } = called("nex rootfs --size huge", &[("NEX_ROOTFS_SIZE", "1G")]).err().unwrap();
+    let typed = error.to_string();
     assert!(typed.contains("huge") && !typed.contains("NEX_ROOTFS_SIZE"), "{typed}");
+    assert_eq!(variable, None);
     // One that gives way would be as wrong in another run.
     let idle = [
         ("nex rootfs", "NEX_ROOTFS_FREE", "bogus"),
@@ -252,15 +256,16 @@ fn a_wrong_value_is_traced_to_its_variable() {
         ("nex version", "NEX_FORMAT", "yaml"),
     ];
     for (call, name, value) in idle {
-        let wrong = called(call, &[(name, value)]).err().unwrap_or_else(|| panic!("{call}: {name}"));
+        let refusal = called(call, &[(name, value)]).err().unwrap_or_else(|| panic!("{call}: {name}"));
+        let Refusal { error: wrong, variable } = refusal;
         assert!(wrong.to_string().contains(&format!("'{value}'")) && wrong.to_string().contains(name), "{wrong}");
-        assert!(is_of_a_variable(&wrong) && wrong.exit_code() == 2, "{wrong}");
+        assert_eq!((variable.as_deref(), wrong.exit_code()), (Some(name), 2), "{wrong}");
     }
     // Nobody looks at it where its flag is given.
     assert!(called("nex rootfs --size auto --free 1G", &[("NEX_ROOTFS_FREE", "bogus")]).is_ok());
     // Of two variables that cannot be together neither is right.
     let both = [("NEX_ROOTFS_VERITY", "1"), ("NEX_ROOTFS_VERITY_FILE", "f")];
-    assert_eq!(called("nex rootfs", &both).err().unwrap().kind(), ErrorKind::ArgumentConflict);
+    assert_eq!(called("nex rootfs", &both).err().unwrap().error.kind(), ErrorKind::ArgumentConflict);
 }
 
 #[test]
@@ -313,7 +318,7 @@ fn a_flag_of_registries_without_a_registry_is_warned_of() {
 
 #[test]
 fn help_names_the_variables() {
-    let help = called("nex rootfs boot --help", &[("NEX_ROOTFS_BOOT_TIMEOUT", "soon")]).err().unwrap();
+    let help = called("nex rootfs boot --help", &[("NEX_ROOTFS_BOOT_TIMEOUT", "soon")]).err().unwrap().error;
     assert_eq!(help.kind(), ErrorKind::DisplayHelp);
     assert!(help.to_string().contains("[env: NEX_ROOTFS_BOOT_TIMEOUT]"), "{help}");
 }
