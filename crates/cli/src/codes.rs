@@ -50,28 +50,29 @@ mod tests {
 
     use nex_fault::Code;
 
-    /// Every crate's codes, in the order of the documentation.
-    const CRATES: &[(&str, &[Code])] = &[
-        ("cli", super::ALL),
-        ("cancel", nex_cancel::codes::ALL),
-        ("registry", nex_registry::codes::ALL),
-        ("image", nex_image::codes::ALL),
-        ("tar", nex_tar::codes::ALL),
-        ("ext4", nex_ext4::codes::ALL),
-        ("cache", nex_cache::codes::ALL),
-        ("file", nex_file::codes::ALL),
-        ("contract", nex_contract::codes::ALL),
-        ("program", nex_program::codes::ALL),
-        ("rootfs", nex_rootfs::codes::ALL),
-        ("sandbox", nex_sandbox::codes::ALL),
-        ("inspect", nex_inspect::codes::ALL),
-        ("diagnose", nex_diagnose::codes::ALL),
-        ("verity", nex_verity::codes::ALL),
-        ("kernel", nex_kernel::codes::ALL),
-        ("vmm", nex_vmm::codes::ALL),
-        ("guest", nex_guest::codes::ALL),
-        ("boot", nex_boot::codes::ALL),
-        ("run", nex_run::codes::ALL),
+    /// Every crate's codes, in the order of the documentation, and what they begin with: the areas that the crate is about. The command
+    /// line has words for all of them.
+    const CRATES: &[(&str, &[&str], &[Code])] = &[
+        ("cli", &[""], super::ALL),
+        ("cancel", &["work-"], nex_cancel::codes::ALL),
+        ("registry", &["registry-", "network-"], nex_registry::codes::ALL),
+        ("image", &["image-"], nex_image::codes::ALL),
+        ("tar", &["tar-"], nex_tar::codes::ALL),
+        ("ext4", &["ext4-"], nex_ext4::codes::ALL),
+        ("cache", &["cache-"], nex_cache::codes::ALL),
+        ("file", &["file-"], nex_file::codes::ALL),
+        ("contract", &["workload-"], nex_contract::codes::ALL),
+        ("program", &["program-"], nex_program::codes::ALL),
+        ("rootfs", &["build-", "agent-", "script-", "output-", "change-"], nex_rootfs::codes::ALL),
+        ("sandbox", &["script-"], nex_sandbox::codes::ALL),
+        ("inspect", &["root-"], nex_inspect::codes::ALL),
+        ("diagnose", &["check-"], nex_diagnose::codes::ALL),
+        ("verity", &["verity-"], nex_verity::codes::ALL),
+        ("kernel", &["kernel-"], nex_kernel::codes::ALL),
+        ("vmm", &["vmm-"], nex_vmm::codes::ALL),
+        ("guest", &["guest-", "verity-"], nex_guest::codes::ALL),
+        ("boot", &["boot-"], nex_boot::codes::ALL),
+        ("run", &["run-"], nex_run::codes::ALL),
     ];
 
     fn project() -> &'static Path {
@@ -81,7 +82,7 @@ mod tests {
     /// The documentation has what programs compare, whole.
     #[test]
     fn the_page_lists_every_code() {
-        let rows = CRATES.iter().flat_map(|(_, codes)| codes.iter());
+        let rows = CRATES.iter().flat_map(|(_, _, codes)| codes.iter());
         let rows: Vec<_> = rows.map(|code| format!("| `{}` | {} |", code.id(), code.meaning())).collect();
         let page = fs::read_to_string(project().join("docs/errors.md")).unwrap_or_default();
         let table = page.split_once("## Codes").map_or("", |(_, table)| table);
@@ -92,10 +93,18 @@ mod tests {
 
     #[test]
     fn every_code_is_used_once() {
-        let codes = CRATES.iter().flat_map(|(_, codes)| codes.iter());
+        let codes = CRATES.iter().flat_map(|(_, _, codes)| codes.iter());
         let mut seen = BTreeSet::new();
         for code in codes {
             assert!(seen.insert(code.id()), "{code} stands twice");
+        }
+    }
+
+    #[test]
+    fn every_code_begins_with_an_area_of_its_crate() {
+        for (name, areas, codes) in CRATES {
+            let strange = codes.iter().find(|code| !areas.iter().any(|area| code.id().starts_with(area)));
+            assert_eq!(strange, None, "{name}");
         }
     }
 
@@ -107,7 +116,7 @@ mod tests {
             .filter(|directory| directory.path().join("src/codes.rs").exists())
             .map(|directory| directory.file_name().to_string_lossy().into_owned())
             .collect();
-        let listed: BTreeSet<String> = CRATES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let listed: BTreeSet<String> = CRATES.iter().map(|(name, ..)| (*name).to_owned()).collect();
         assert_eq!(listed, with_codes);
     }
 }

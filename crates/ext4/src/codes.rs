@@ -68,17 +68,3 @@ nex_fault::codes! {
     /// What is to be replaced does not exist.
     NOT_FOUND = "ext4-not-found";
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn each_code_is_one_of_ext4() {
-        let ids: HashSet<_> = ALL.iter().map(|code| code.id()).collect();
-        assert_eq!(ids.len(), ALL.len());
-        assert!(ids.iter().all(|id| id.starts_with("ext4-")), "{ids:?}");
-    }
-}

@@ -67,16 +67,3 @@ impl Fault for RootFsError {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn codes_are_unique() {
-        let ids: BTreeSet<_> = codes::ALL.iter().map(|code| code.id()).collect();
-        assert!(ids.len() == codes::ALL.len() && ids.iter().all(|id| id.starts_with("root-")), "{ids:?}");
-    }
-}

@@ -55,32 +55,13 @@ nex_fault::codes! {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::io;
     use std::time::Duration;
 
-    use nex_fault::{Fault, whole};
+    use nex_testkit::fault::{parts, told};
 
-    use super::*;
     use crate::transport::{self, TlsHint};
     use crate::{Error, RegistryReference};
-
-    #[test]
-    fn each_code_is_of_this_area_and_there_once() {
-        let ids: BTreeSet<_> = ALL.iter().map(|code| code.id()).collect();
-        assert_eq!(ids.len(), ALL.len());
-        assert!(ids.iter().all(|id| id.starts_with("registry-") || id.starts_with("network-")), "{ids:?}");
-    }
-
-    /// The fact with its causes, the code, and what to do about it.
-    fn parts(error: &dyn Fault) -> (String, &'static str, Option<String>) {
-        let remedy = error.remedy().map(|remedy| remedy.words(nex_fault::Setting::flag));
-        (whole(error), error.code().id(), remedy)
-    }
-
-    fn told(fact: &str, code: &'static str, remedy: Option<&str>) -> (String, &'static str, Option<String>) {
-        (fact.to_owned(), code, remedy.map(str::to_owned))
-    }
 
     fn slow() -> Error {
         let (url, allowed) = ("https://r.example/x".to_owned(), Duration::from_secs(1));

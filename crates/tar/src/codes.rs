@@ -17,25 +17,9 @@ nex_fault::codes! {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use nex_testkit::fault::parts;
 
-    use nex_fault::{Fault, whole};
-
-    use super::*;
     use crate::{Error, PaxError};
-
-    #[test]
-    fn each_code_is_of_this_area_and_there_once() {
-        let ids: BTreeSet<_> = ALL.iter().map(|code| code.id()).collect();
-        assert_eq!(ids.len(), ALL.len());
-        assert!(ids.iter().all(|id| id.starts_with("tar-")), "{ids:?}");
-    }
-
-    /// The fact with its causes, the code, and what to do about it.
-    fn parts(error: &dyn Fault) -> (String, &'static str, Option<String>) {
-        let remedy = error.remedy().map(|remedy| remedy.words(nex_fault::Setting::flag));
-        (whole(error), error.code().id(), remedy)
-    }
 
     #[test]
     fn an_error_is_a_fact_a_code_and_a_remedy() {

@@ -14,6 +14,7 @@ pub mod distribution;
 pub mod e2fsck;
 pub mod elf;
 pub mod failure;
+pub mod fault;
 pub mod fault_registry;
 pub mod fault_server;
 pub mod firecracker;
