@@ -1,46 +1,12 @@
 //! An image pulled from a real registry is the one that was pushed.
 
-use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use nex_image::{Error, Image, Limits, NoProgress, Options, open};
 use nex_registry::transport::Security;
-
-/// Debian's registry server, ended with the test.
-struct Server {
-    process: Child,
-    host: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().and_then(|()| self.process.wait()).expect("the server ends");
-    }
-}
-
-/// `None` where the server is not installed.
-fn serve(directory: &Path) -> Option<Server> {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
-    let (host, storage) = (format!("127.0.0.1:{port}"), directory.join("storage"));
-    let settings = format!(
-        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{host}'}}\n",
-        storage.display()
-    );
-    fs::write(directory.join("registry.yml"), settings).expect("written");
-    let mut command = Command::new("docker-registry");
-    command.arg("serve").arg(directory.join("registry.yml")).stdout(Stdio::null()).stderr(Stdio::null());
-    let server = Server { process: command.spawn().ok()?, host };
-    let start = Instant::now();
-    while TcpStream::connect(&server.host).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(20), "the registry does not answer");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Some(server)
-}
+use nex_testkit::registry::{Protection, Registry};
 
 fn run(directory: &Path, command: &str) {
     let output = Command::new("sh").args(["-ec", command]).current_dir(directory).output().expect("sh");
@@ -69,12 +35,12 @@ fn open_text(text: &str) -> Result<Image, Error> {
 fn a_pulled_image_is_the_pushed_one() {
     let here = tempfile::tempdir().expect("a directory");
     let has = |tool| Command::new(tool).arg("--version").output().is_ok();
-    let server = if has("umoci") && has("skopeo") { serve(here.path()) } else { None };
-    let Some(server) = server else {
-        eprintln!("left out: umoci, skopeo or docker-registry is missing");
+    if !["umoci", "skopeo", "docker-registry"].into_iter().all(has) {
+        eprintln!("LEFT OUT: umoci, skopeo or docker-registry is missing");
         return;
-    };
-    let host = &server.host;
+    }
+    let server = Registry::start(Protection::Open).expect("a registry");
+    let host = server.address();
     run(
         here.path(),
         &format!(

@@ -1,13 +1,11 @@
-//! Debian's `docker-registry` (the distribution project's server), started for one test.
+//! A registry with what clients may meet there, and what they need for it: passwords, TLS, certificates of clients.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
+use crate::Result;
+use crate::docker_registry::DockerRegistry;
 
 /// A user that the registry knows, and the password: one with a space and a colon.
 pub const USER: (&str, &str) = ("alice", "open sesame:x");
@@ -28,9 +26,7 @@ pub struct Setup {
 
 /// A running server; ends with the value, also when a test fails.
 pub struct Distribution {
-    child: Child,
-    port: u16,
-    directory: TempDir,
+    server: DockerRegistry,
     /// What a client needs.
     certificates: Option<PathBuf>,
 }
@@ -40,48 +36,25 @@ impl Distribution {
     pub fn start(setup: &Setup) -> Option<Distribution> {
         for tool in ["docker-registry", "skopeo", "umoci"] {
             if Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-                eprintln!("left out: {tool} is not installed");
+                eprintln!("LEFT OUT: {tool} is not installed");
                 return None;
             }
         }
-        let directory = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let configuration = directory.path().join("config.yml");
-        fs::write(&configuration, configuration_text(directory.path(), port, setup)).unwrap();
-        let log = fs::File::create(directory.path().join("log")).unwrap();
-        let child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&configuration)
-            .env("OTEL_TRACES_EXPORTER", "none")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let server = DockerRegistry::start(|directory| configuration(directory, setup)).expect("a registry");
         let certificates = setup.clients.as_ref().map(|(_, certificates)| certificates.clone());
-        let server = Distribution { child, port, directory, certificates };
-        server.wait_until_ready();
-        Some(server)
-    }
-
-    fn wait_until_ready(&self) {
-        let begin = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-            assert!(begin.elapsed() < Duration::from_secs(20), "the registry does not start:\n{log}");
-            thread::sleep(Duration::from_millis(20));
-        }
+        Some(Distribution { server, certificates })
     }
 
     /// `localhost:PORT`.
     pub fn host(&self) -> String {
-        format!("localhost:{}", self.port)
+        format!("localhost:{}", self.server.address().port())
     }
 
     /// Pushes a new image whose one layer holds a file of `bytes` bytes that do not compress. Gives the image's
     /// layout directory, made by umoci.
     pub fn push(&self, repository: &str, tag: &str, bytes: usize) -> PathBuf {
-        let layout = self.directory.path().join(format!("layout-{tag}"));
-        let content = self.directory.path().join("content");
+        let layout = self.server.directory().join(format!("layout-{tag}"));
+        let content = self.server.directory().join("content");
         fs::create_dir_all(&content).unwrap();
         fs::write(content.join("random"), noise(bytes)).unwrap();
         let image = format!("{}:{tag}", layout.display());
@@ -99,19 +72,9 @@ impl Distribution {
     }
 }
 
-impl Drop for Distribution {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn configuration_text(directory: &Path, port: u16, setup: &Setup) -> String {
-    let root = directory.display();
-    let mut text = format!(
-        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {root}/storage}}}}\n\
-         http:\n  addr: 127.0.0.1:{port}\n"
-    );
+/// What the server is told beside its address.
+fn configuration(directory: &Path, setup: &Setup) -> Result<String> {
+    let mut text = String::new();
     if let Some((certificate, key)) = &setup.tls {
         let (certificate, key) = (certificate.display(), key.display());
         let clients = setup.clients.as_ref().map(|(authority, _)| format!(", clientcas: [{}]", authority.display()));
@@ -119,10 +82,10 @@ fn configuration_text(directory: &Path, port: u16, setup: &Setup) -> String {
     }
     if setup.with_password {
         let file = directory.join("htpasswd");
-        fs::write(&file, HTPASSWD).unwrap();
+        fs::write(&file, HTPASSWD)?;
         text.push_str(&format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", file.display()));
     }
-    text
+    Ok(text)
 }
 
 /// Bytes that look random and are the same every time (xorshift64).

@@ -11,6 +11,7 @@ pub mod corpus;
 pub mod debian;
 mod debugfs;
 pub mod distribution;
+pub mod docker_registry;
 pub mod e2fsck;
 pub mod elf;
 pub mod failure;
