@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use nex_fault::{Code, Fault};
@@ -108,6 +109,25 @@ impl Cancel {
         self.wait(file, Some(end))
     }
 
+    /// Does work that nothing wakes, as one that waits for a server, on a thread of its own. Once it is cancelled, nobody waits for it any
+    /// more: it goes on to its own end, and what it gives is dropped. Where nobody can cancel it, the caller's thread does it.
+    ///
+    /// # Errors
+    /// [`Cancelled`] when it is cancelled before the work is done, and when the system gives no thread.
+    pub fn run_aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        if self.0.is_none() {
+            return Ok(work());
+        }
+        let (done, doing) = io::pipe()?;
+        let thread = thread::Builder::new().name("aside".into()).spawn(move || {
+            // Closed at the end of the work, whether it gives something or panics.
+            let _doing = doing;
+            work()
+        })?;
+        self.wait_for(done.as_fd())?;
+        thread.join().or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
     fn wait(&self, file: BorrowedFd<'_>, end: Option<Instant>) -> io::Result<bool> {
         let mut files = vec![PollFd::from_borrowed_fd(file, PollFlags::IN)];
         files.extend(self.file().map(|event| PollFd::from_borrowed_fd(event, PollFlags::IN)));
@@ -128,7 +148,7 @@ impl Cancel {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::thread;
+    use std::sync::mpsc;
     use std::time::Duration;
 
     use super::*;
@@ -166,5 +186,31 @@ mod tests {
             assert!(error.as_ref().is_some_and(Cancelled::is_cause_of));
             Ok(())
         })
+    }
+
+    #[test]
+    fn nobody_waits_for_work_that_is_cancelled() -> io::Result<()> {
+        let caller = thread::current().id();
+        assert!(Cancel::never().run_aside(move || thread::current().id() == caller)?);
+        let cancel = Cancel::new()?;
+        assert!(cancel.run_aside(move || thread::current().id() != caller)?);
+        let (never, waits) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| cancel.run_aside(move || waits.recv().is_ok()));
+            thread::sleep(Duration::from_millis(20));
+            cancel.cancel();
+            let error = waiting.join().map_err(|_| io::ErrorKind::Other)?.err();
+            assert!(error.as_ref().is_some_and(Cancelled::is_cause_of));
+            drop(never);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn work_that_panics_is_the_callers_panic() -> io::Result<()> {
+        let cancel = Cancel::new()?;
+        let result = thread::spawn(move || cancel.run_aside::<()>(|| panic!("as asked"))).join();
+        assert!(result.is_err_and(|panic| panic.downcast_ref() == Some(&"as asked")));
+        Ok(())
     }
 }

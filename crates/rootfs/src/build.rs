@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use nex_cache::{Cache, CacheOptions};
-use nex_cancel::{Cancel, Workspace};
+use nex_cancel::{Cancel, Cancelled, Workspace};
 use nex_contract::Document;
 use nex_ext4::Size;
 use nex_fault::{advised, whole};
-use nex_image::{BlobCache, LayerError, Progress, ReadAhead, Reference};
+use nex_image::{BlobCache, Image, LayerError, Progress, ReadAhead, Reference};
 
 use crate::agent_file::AgentFile;
 use crate::blob_cache::CachedBlobs;
@@ -22,7 +22,7 @@ use crate::events::Events;
 use crate::file_system::FileSystemOptions;
 use crate::guest::{AgentService, BootScript, Hostname, Pid1, ResolvConfSource};
 use crate::leftovers;
-use crate::output::{Destination, HashFile, Publication, WriteBack};
+use crate::output::{Destination, HashFile, Publication, Unfinished, WriteBack};
 use crate::phases::Phases;
 use crate::place::Limits;
 use crate::report::{AgentServiceReport, ImageReport, Report, Usage, VerityReport};
@@ -166,9 +166,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         Some(verity::Place::Appended) | None => None,
     };
     let blobs = cache.map(|cache| Arc::new(CachedBlobs(cache.clone())) as Arc<dyn BlobCache>);
-    let aside = Some(unfinished.directory().to_owned());
-    let image =
-        nex_image::open(&options.reference, &nex_image::Options { cache: blobs, aside, ..options.image.clone() })?;
+    let image = open_image(options, &unfinished, blobs)?;
     agent.program.check_platform(image.platform.architecture())?;
 
     phases.next("layers");
@@ -271,6 +269,19 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, cache: Option<&Cache>) -
         notes,
         phases: phases.finish(),
     })
+}
+
+/// Finds the image. Once the build is cancelled, nobody waits for a server or a pipe that gives nothing of it.
+fn open_image(options: &Options, output: &Unfinished, cache: Option<Arc<dyn BlobCache>>) -> Result<Image, Error> {
+    // What is not cached goes where the output will be.
+    let aside = Some(output.directory().to_owned());
+    let (reference, image) = (options.reference.clone(), nex_image::Options { cache, aside, ..options.image.clone() });
+    let opened = options.cancel.run_aside(move || nex_image::open(&reference, &image));
+    let opened = opened.map_err(|source| match Cancelled::is_cause_of(&source) {
+        true => Error::Cancelled(Cancelled),
+        false => nex_image::Error::Io { action: "start", place: "a thread for the image".into(), source }.into(),
+    });
+    Ok(opened??)
 }
 
 /// What the report says about the hash tree.

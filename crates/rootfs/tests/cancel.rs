@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use nex_cancel::{Cancel, Workspace};
 use nex_ext4::Size;
 use nex_image::{Platform, Progress, Reference};
+use nex_registry::transport::Security;
 use nex_rootfs::guest::AgentService;
 use nex_rootfs::{Destination, Error, Events, FileSystemOptions, GuestOptions, Limits, Options, Report, build};
 use nex_testkit::layer::{self, Entry};
@@ -152,6 +154,35 @@ fn what_is_cancelled_before_it_begins_leaves_nothing() -> Result<()> {
         let options = options(&tar, &agent, &output, cancel, workspace)?;
         assert!(build(&options, &told().0).is_err());
         assert_eq!(fs::read_dir(place.path())?.count(), 2);
+    }
+    Ok(())
+}
+
+/// A build that waits for an image of which nothing comes: no head of an archive, and no answer of a registry.
+#[test]
+fn a_build_whose_image_does_not_come_ends_when_it_is_cancelled() -> Result<()> {
+    let place = tempfile::tempdir()?;
+    let (agent, fifo) = (place.path().join("agent"), place.path().join("fifo"));
+    program::write(&agent, elf::program(elf::X86_64, &[], &[]))?;
+    command::run(Command::new("mkfifo").arg(&fifo))?;
+    let _open = File::options().read(true).write(true).open(&fifo)?;
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let references = [format!("tar:{}", fifo.display()), format!("docker://{}/none", silent.local_addr()?)];
+    for reference in references {
+        let (cancel, workspace) = (Cancel::new()?, Workspace::default());
+        let mut options = options(&fifo, &agent, &place.path().join("image"), &cancel, &workspace)?;
+        options.reference = Reference::parse(reference.as_ref())?;
+        options.image.offline = false;
+        options.image.registry.transport.security = Security::PlainHttp;
+        let build = thread::spawn(move || build(&options, &told().0).map_err(Box::new));
+        thread::sleep(Duration::from_millis(500));
+        assert!(!build.is_finished(), "{reference} does not wait");
+        let started = Instant::now();
+        cancel.cancel();
+        let result = ended(build)?;
+        assert!(result.as_ref().is_err_and(|error| matches!(**error, Error::Cancelled(_))), "{reference}: {result:?}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{reference}: {:?}", started.elapsed());
+        assert_eq!(fs::read_dir(place.path())?.count(), 2, "{reference}");
     }
     Ok(())
 }

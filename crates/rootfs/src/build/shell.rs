@@ -6,7 +6,7 @@ use nex_image::{Progress, ReadAhead};
 use nex_terminal::Terminal;
 
 use super::stages::Build;
-use super::{Options, cancelled, left_behind};
+use super::{Options, cancelled, left_behind, open_image};
 use crate::agent_file::AgentFile;
 use crate::error::Error;
 use crate::events::Events;
@@ -27,8 +27,7 @@ fn attempt(options: &Options, events: &Arc<dyn Events>, terminal: &Terminal) -> 
     options.script.as_ref().map_or(Ok(()), ScriptOptions::check).map_err(Error::Script)?;
     // As in a build, content goes where the output would be.
     let unfinished = options.output.create(&options.workspace)?;
-    let aside = Some(unfinished.directory().to_owned());
-    let image = nex_image::open(&options.reference, &nex_image::Options { aside, ..options.image.clone() })?;
+    let image = open_image(options, &unfinished, None)?;
     let mut build = Build::new(options, &image, &agent, &unfinished)?;
     let layers = Vec::from_iter(0..image.layers.len());
     let mut ahead = ReadAhead::new(&image, &layers, Arc::clone(events) as Arc<dyn Progress>);
