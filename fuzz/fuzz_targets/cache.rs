@@ -61,7 +61,7 @@ fn layer(choice: u8, input: &[u8]) {
         reseal(entry, |_| ()).expect("our own entry");
     }
     let (report, image) = world.build(Some(CacheOptions { directory: world.cache.clone(), limit: DEFAULT_LIMIT }));
-    report.notes.iter().for_each(|note| place::check_text(note));
+    report.notes.iter().for_each(|note| place::check_text(note.fact()));
     if report.image.layers[number].cached {
         walk::everything(&image).expect("ext4-view takes the image");
     } else {

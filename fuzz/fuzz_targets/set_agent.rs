@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
     let is_sound = changes.len() < CHANGE;
     match set_agent(&SetAgentOptions { file: path.clone(), agent, source_date_epoch: None }) {
         Ok(report) => {
-            report.notes.iter().for_each(|note| place::check_text(note));
+            report.notes.iter().for_each(|note| place::check_text(note.fact()));
             let changed = File::options().read(true).write(true).open(&path).expect("our own file");
             let editor = Editor::open(&changed).expect("what was accepted before is readable");
             let found = editor.reader().lstat(AGENT).expect("a sound path").expect("an agent");

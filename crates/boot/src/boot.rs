@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nex_contract::{Document, PowerOff, Word};
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
+use nex_fault::{Note, Remedy, Setting};
 use nex_guest::{Description, Session, Setup, Step, VmmReport, Way, deadline};
 use nex_inspect::RootFs;
 use nex_protocol::Role;
@@ -30,8 +31,6 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// How often to look up from a guest that is kept.
 const A_LONG_TIME: Duration = Duration::from_secs(3600);
-/// What is said of a boot that has not used the hash tree of its root filesystem.
-const UNCHECKED: &str = "the root filesystem is sealed (dm-verity), and nobody has checked it in this boot; --verity FILE has the guest's kernel do so";
 /// The most that is kept of a console, in bytes.
 const CONSOLE: usize = 64 << 20;
 
@@ -83,6 +82,12 @@ pub fn boot(options: &Options, watcher: &mut dyn Watcher) -> Result<Option<Repor
 /// When there would be no guest.
 pub fn describe(options: &Options) -> Result<Description, Error> {
     Ok(prepare(options)?.describe(&options.vmm)?)
+}
+
+/// What is said of a boot that has not used the hash tree of its root filesystem.
+fn unchecked() -> Note {
+    Note::new("the root filesystem is sealed (dm-verity), and nobody has checked it in this boot")
+        .advising(Remedy::say("").choose(Setting::Verity).and("FILE has the guest's kernel do so"))
 }
 
 /// Makes everything ready for the guest.
@@ -309,7 +314,7 @@ impl<'a> Attempt<'a> {
         let explanation = (outcome != Outcome::Ready).then(|| self.explain(end)).flatten();
         // Whoever sealed it thinks that the kernel checks it.
         let is_unchecked = self.options.machine.verity.is_none() && self.root().is_some_and(|root| root.has_verity());
-        let unchecked = is_unchecked.then(|| UNCHECKED.to_owned());
+        let unchecked = is_unchecked.then(unchecked);
         let stage = |name, time: Option<Duration>| time.map(|time| PhaseReport { name, seconds: time.as_secs_f64() });
         let reached = [
             stage("kernel", stages.kernel),
@@ -353,7 +358,7 @@ impl<'a> Attempt<'a> {
             end,
             notes: unchecked
                 .into_iter()
-                .chain(self.said.iter().map(|said| format!("{} failed: {said}", choice.vmm.name())))
+                .chain(self.said.iter().map(|said| Note::new(format!("{} failed: {said}", choice.vmm.name()))))
                 .collect(),
         }
     }

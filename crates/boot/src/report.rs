@@ -1,6 +1,7 @@
 //! What is to be said about a boot.
 
 use nex_diagnose::console::Explanation;
+use nex_fault::Note;
 use nex_guest::{VmmReport, Way};
 use nex_protocol::Role;
 use serde::Serialize;
@@ -47,7 +48,7 @@ pub struct Report {
     /// The end of the guest.
     pub end: EndReport,
     /// What else there is to know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// A root on dm-verity.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nex_fault::{advised, whole};
+use nex_fault::{Note, Setting, whole};
 use nex_file::way;
 
 use crate::directory::Directory;
@@ -41,7 +41,7 @@ struct Inner {
     shelves: Arc<Shelves>,
     limit: u64,
     has_grown: AtomicBool,
-    notes: Mutex<Vec<String>>,
+    notes: Mutex<Vec<Note>>,
     doubt: Mutex<Doubt>,
     /// Threads that publish.
     aside: Mutex<Vec<JoinHandle<()>>>,
@@ -174,15 +174,16 @@ impl Cache {
         let root = self.0.shelves.root.path();
         let directory = root.parent().unwrap_or(root).display();
         let why = match why.get_ref().and_then(|cause| cause.downcast_ref::<NoRoom>()) {
-            Some(no_room) => advised(no_room, nex_fault::Setting::flag),
-            None => whole(why),
+            Some(no_room) => Note::of(no_room),
+            None => Note::new(whole(why)),
         };
-        self.note(format!("not everything could be kept in the cache '{directory}': {why}"));
+        self.note(why.about(&format!("not everything could be kept in the cache '{directory}'")));
     }
 
     /// Tells the user something, once.
-    pub fn note(&self, note: String) {
-        tracing::info!(target: "cache", "{note}");
+    pub fn note(&self, note: impl Into<Note>) {
+        let note = note.into();
+        tracing::info!(target: "cache", "{}", note.words(Setting::flag));
         let mut notes = self.0.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if !notes.contains(&note) {
             notes.push(note);
@@ -191,7 +192,7 @@ impl Cache {
 
     /// The build has got through. Removes what was in its way, and what was of no use for the longest time, if the cache has
     /// grown past its limit, and gives all notes.
-    pub fn finish(&self) -> Vec<String> {
+    pub fn finish(&self) -> Vec<Note> {
         let (wrong, why) = self.doubt().end();
         for (shelf, key) in &wrong {
             self.discard(*shelf, key, &format!("a build failed with it and not without: {why}"));

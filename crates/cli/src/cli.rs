@@ -4,6 +4,8 @@ pub mod documentation;
 mod exit_codes;
 mod given;
 mod groups;
+#[cfg(test)]
+mod libraries;
 pub mod overview;
 pub mod refused;
 pub mod tips;

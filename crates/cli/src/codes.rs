@@ -66,7 +66,7 @@ mod tests {
         ("rootfs", &["build-", "agent-", "script-", "output-", "change-"], nex_rootfs::codes::ALL),
         ("sandbox", &["script-"], nex_sandbox::codes::ALL),
         ("inspect", &["root-"], nex_inspect::codes::ALL),
-        ("diagnose", &["check-"], nex_diagnose::codes::ALL),
+        ("diagnose", &["check-", "run-contract"], nex_diagnose::codes::ALL),
         ("verity", &["verity-"], nex_verity::codes::ALL),
         ("kernel", &["kernel-"], nex_kernel::codes::ALL),
         ("vmm", &["vmm-"], nex_vmm::codes::ALL),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use nex_fault::{Note, Remedy, Setting};
 use nex_rootfs::{PhaseReport, Usage};
 use nex_text::{human, printable};
 
@@ -15,6 +16,16 @@ impl Lines {
         let value = printable(value);
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "{label:<11} {value}");
+    }
+
+    /// Adds what to do about something.
+    pub fn remedy(&mut self, label: &str, remedy: &Remedy) {
+        self.add(label, &remedy.words(Setting::flag));
+    }
+
+    /// Adds notes, a line each.
+    pub fn notes(&mut self, notes: &[Note]) {
+        notes.iter().for_each(|note| self.add("note", &note.words(Setting::flag)));
     }
 }
 

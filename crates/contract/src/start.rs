@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use nex_fault::{Code, Fault};
+use nex_fault::{Code, Fault, Remedy};
 
 use crate::codes;
 
@@ -29,12 +29,20 @@ pub struct Unstarted {
     pub code: u8,
     /// The reason.
     pub reason: String,
+    /// What to do about it, where that is known.
+    pub remedy: Option<Remedy>,
 }
 
 impl Unstarted {
     /// This code for this reason.
     pub fn new(code: u8, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: reason.into(), remedy: None }
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn advising(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 }
 
@@ -53,6 +61,10 @@ impl Fault for Unstarted {
             NOT_EXECUTABLE => codes::NOT_EXECUTABLE,
             _ => codes::NOT_STARTED,
         }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        self.remedy.clone()
     }
 }
 
@@ -190,7 +202,7 @@ mod tests {
         assert_eq!(find("run", "/bin:"), Ok("/srv/run".into()));
         assert_eq!(find("app", "/run:/bin"), Ok("/run/app".into()));
         let unstarted = |name, path: &str| {
-            let Unstarted { code, reason } = find(name, path).unwrap_err();
+            let Unstarted { code, reason, .. } = find(name, path).unwrap_err();
             (code, reason)
         };
         assert_eq!(unstarted("text", "/bin"), (126, "/bin/text is not executable".into()));

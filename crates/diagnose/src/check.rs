@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 use nex_ext4::FileType;
 use nex_ext4::reader::{Recovery, Superblock};
-use nex_fault::{Code, Fault, Remedy, whole};
+use nex_fault::{Code, Fault, Note, Remedy, whole};
 use nex_inspect::{RootFs, RootFsError, read_superblock};
 use nex_program::Processor;
 
@@ -42,7 +42,7 @@ pub use report::{Report, Unchecked, Verdict};
 
 use files::KernelFiles;
 
-use crate::finding::{Finding, Rule, with_remedy};
+use crate::finding::{Finding, Rule, remedy_of};
 use crate::{codes, rules};
 
 /// Where the agent stands in an image.
@@ -114,12 +114,13 @@ impl Findings {
         self.found.push(finding);
     }
 
-    fn report(&mut self, rule: &Rule, evidence: impl Into<String>, remedy: impl Into<String>) {
+    fn report(&mut self, rule: &Rule, evidence: impl Into<String>, remedy: impl Into<Remedy>) {
         self.add(Finding::new(rule, evidence, remedy));
     }
 
-    fn leave_out(&mut self, what: &str, why: impl Into<String>) {
-        self.unchecked.push(Unchecked { what: what.into(), why: why.into() });
+    fn leave_out(&mut self, what: &str, why: impl Into<Note>) {
+        let why = why.into();
+        self.unchecked.push(Unchecked { what: what.into(), why: why.fact().into(), hint: why.remedy().cloned() });
     }
 }
 
@@ -221,8 +222,9 @@ fn report_on(path: &Path, length: u64, kernel: Option<&KernelFiles>) -> Report {
 fn check_kernel_form<'a>(files: Option<&'a KernelFiles>, findings: &mut Findings) -> Option<&'a KernelFiles> {
     let files = files?;
     let Err(cause) = &files.kernel else { return Some(files) };
-    let evidence = format!("{}: {}", files.path.display(), with_remedy(cause));
-    findings.report(&rules::NO_KERNEL, evidence, "give a vmlinux, a bzImage, or the Image of arm64");
+    let evidence = format!("{}: {}", files.path.display(), whole(cause));
+    let remedy = remedy_of(cause, "give a vmlinux, a bzImage, or the Image of arm64");
+    findings.report(&rules::NO_KERNEL, evidence, remedy);
     None
 }
 
@@ -334,8 +336,8 @@ fn report_unread(error: RootFsError, path: &Path, findings: &mut Findings) -> Re
     match error {
         RootFsError::Host(cause) => return Err(CheckError::Read { path: path.into(), cause }),
         RootFsError::NotExt4 { .. } => {
-            let evidence = with_remedy(&error);
-            findings.report(&rules::NOT_EXT4, evidence, "give the ext4 file that nex rootfs or mke2fs makes");
+            let remedy = remedy_of(&error, "give the ext4 file that nex rootfs or mke2fs makes");
+            findings.report(&rules::NOT_EXT4, whole(&error), remedy);
         }
         RootFsError::CutOff { .. } => {
             findings.report(&rules::EXT4_CUT_OFF, whole(&error), "copy or make the file again");

@@ -5,6 +5,8 @@ nex_fault::codes! {
     UNREADABLE = "check-unreadable";
     /// The file that was given as a kernel's configuration is no such file.
     NO_CONFIG = "check-no-config";
+    /// The root filesystem would not come up with this kernel.
+    CONTRACT = "run-contract";
 }
 
 #[cfg(test)]
@@ -24,6 +26,6 @@ mod tests {
         let read = CheckError::Read { path: "a".into(), cause: std::io::ErrorKind::NotFound.into() };
         assert_eq!(advised(&read, |_| String::new()), "cannot read 'a': entity not found");
         assert_eq!([read.code(), error.code()].map(|code| code.id()), ["check-unreadable", "check-no-config"]);
-        assert_eq!(super::ALL.len(), 2);
+        assert_eq!(super::ALL.len(), 3);
     }
 }

@@ -1,6 +1,7 @@
 //! What was found out, in the form in which everything is.
 
-use nex_fault::{Fault, advised};
+use nex_fault::{Fault, Remedy, advised};
+use nex_program::BadScript;
 use serde::Serialize;
 
 /// How bad a finding is.
@@ -36,17 +37,22 @@ pub struct Finding {
     /// What was seen, and where.
     pub evidence: String,
     /// What to do about it.
-    pub remedy: String,
+    pub remedy: Remedy,
 }
 
 impl Finding {
     /// Says that a rule applies.
-    pub fn new(rule: &Rule, evidence: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn new(rule: &Rule, evidence: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { id: rule.id, severity: rule.severity, evidence: evidence.into(), remedy: remedy.into() }
     }
 }
 
-/// An error as a finding has it: whole, and with what to do. Findings speak the command line's language.
-pub(crate) fn with_remedy(error: &dyn Fault) -> String {
-    advised(error, nex_fault::Setting::flag)
+/// What is wrong with a script's first line, and how it is mended, which no setting does.
+pub(crate) fn bad_script(error: &BadScript) -> String {
+    advised(error, |setting| setting.name().to_owned())
+}
+
+/// What to do about an error, before what else helps.
+pub(crate) fn remedy_of(error: &dyn Fault, else_helps: &'static str) -> Remedy {
+    error.remedy().map_or_else(|| else_helps.into(), |remedy| remedy.also(else_helps))
 }

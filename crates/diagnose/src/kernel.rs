@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
+use nex_fault::Note;
 use nex_kernel::{Compression, Error, Form, Kernel, embedded_config};
 use nex_program::Processor;
-
-use crate::finding::with_remedy;
 
 pub use nex_kernel::{Config, Setting};
 
@@ -23,7 +22,7 @@ pub struct KernelFacts {
     /// Its configuration, when it was built with `CONFIG_IKCONFIG`.
     pub config: Option<Config>,
     /// Why there may be more to it than was read: what is compressed in it cannot be unpacked.
-    pub unread: Option<String>,
+    pub unread: Option<Note>,
 }
 
 impl KernelFacts {
@@ -43,7 +42,7 @@ impl KernelFacts {
         let (config, unread) = match embedded_config(kernel) {
             Ok(config) => (config, None),
             Err(error @ Error::UnpacksTooLarge { .. }) => return Err(error),
-            Err(error) => (None, Some(with_remedy(&error))),
+            Err(error) => (None, Some(Note::of(&error))),
         };
         let release = kernel.release().ok().flatten();
         if release.is_none() && kernel.form() == Form::Vmlinux {

@@ -9,6 +9,7 @@ pub mod console;
 mod feature;
 mod finding;
 mod kernel;
+mod refused;
 pub mod rules;
 mod workload;
 
@@ -18,4 +19,5 @@ pub use check::{
 };
 pub use finding::{Finding, Rule, Severity};
 pub use kernel::{Config, KernelFacts, Setting};
+pub use refused::Refused;
 pub use workload::{ImageRoot, Obstacle};

@@ -7,6 +7,7 @@ use nex_contract::{
     BOOT_SCRIPT, Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, Root, Unstarted, User, Workload, find_directory,
     find_program, stop_signal,
 };
+use nex_fault::{Remedy, Setting};
 use nex_inspect::{Kind, View, exists, is_executable};
 use nex_program::{Processor, wants_process_one};
 
@@ -105,11 +106,9 @@ impl ImageRoot<'_> {
         match wants_process_one(self.view, path).filter(|_| workload.pid1.is_agent()) {
             Some(init) => {
                 let program = nex_text::short_name(path);
-                let why = format!(
-                    "{program} is {init}, which runs as process 1 alone, and the agent is process 1; make the root filesystem with \
-                     nex rootfs --pid1 image"
-                );
-                Err(Unstarted::new(NOT_STARTED, why))
+                let why = format!("{program} is {init}, which runs as process 1 alone, and the agent is process 1");
+                let remedy = Remedy::say("make the root filesystem with nex rootfs").set(Setting::Pid1, "image");
+                Err(Unstarted::new(NOT_STARTED, why).advising(remedy))
             }
             None => Ok(()),
         }

@@ -2,6 +2,7 @@
 //! agent's own.
 
 use nex_diagnose::console::{End, Known, explain};
+use nex_fault::Setting;
 use nex_protocol::{Encoder, EndBy, Event, MachineEnd, Ready, Role, Start, Text};
 
 /// A console up to the moment when the init is started.
@@ -114,7 +115,10 @@ fn lines_of_others_are_known() {
     ] {
         let (found, evidence) = cause(line);
         let remedy = explain(format!("{UP}{line}").as_bytes(), &Known::default()).cause;
-        let told = format!("{evidence} {}", remedy.map_or_else(String::new, |symptom| symptom.finding.remedy));
+        let told = format!(
+            "{evidence} {}",
+            remedy.map_or_else(String::new, |symptom| symptom.finding.remedy.words(Setting::flag))
+        );
         assert!(found == id && told.contains(words), "{line:?}: {found}: {told}");
     }
 }

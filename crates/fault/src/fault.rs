@@ -29,8 +29,8 @@ pub fn whole(error: &dyn Error) -> String {
     words
 }
 
-/// An error with its sources and its remedy, as one line says it: `cannot read 'x': Permission denied; name another`. For tests, and for
-/// what is no error to its user but a note.
+/// An error with its sources and its remedy, as one line says it: `cannot read 'x': Permission denied; name another`. For tests: a
+/// program shows the parts, and what is no error to its user is a [`Note`](crate::Note).
 pub fn advised(error: &dyn Fault, named: impl Fn(Setting) -> String) -> String {
     let words = whole(error);
     match error.remedy() {

@@ -8,6 +8,8 @@
 //! 3. Its [`Remedy`], in which a setting is a value. The command line writes `--max-unpacked` for
 //!    [`Setting::MaxUnpacked`], a daemon the name in its configuration.
 //!
+//! What is no error but good to know is a [`Note`], and has its remedy in the same way.
+//!
 //! ```
 //! use nex_fault::{Fault, Remedy, Setting, advised, whole};
 //!
@@ -45,10 +47,12 @@
 
 mod code;
 mod fault;
+mod note;
 mod remedy;
 mod setting;
 
 pub use code::Code;
 pub use fault::{Fault, advised, whole};
+pub use note::Note;
 pub use remedy::{Remedy, Step};
 pub use setting::Setting;

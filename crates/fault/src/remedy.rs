@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Serialize, Serializer};
+
 use crate::Setting;
 
 /// What to do about an error: words for people, with steps between them that a program can take.
@@ -94,6 +96,14 @@ impl Remedy {
         self.with(Part::Step(Step::Omit(setting)))
     }
 
+    /// Goes on with another remedy, behind a semicolon.
+    #[must_use]
+    pub fn also(mut self, other: impl Into<Self>) -> Self {
+        self.0.push(Part::Words(";".into()));
+        self.0.extend(other.into().0);
+        self
+    }
+
     /// The steps, for programs.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.0.iter().filter_map(|part| match part {
@@ -105,7 +115,7 @@ impl Remedy {
     /// For people: the words, with each setting as `named` calls it.
     pub fn words(&self, named: impl Fn(Setting) -> String) -> String {
         let mut words = String::new();
-        for part in &self.0 {
+        for part in self.0.iter().filter(|part| !matches!(part, Part::Words(words) if words.is_empty())) {
             let part: Cow<'_, str> = match part {
                 Part::Words(words) => words.as_ref().into(),
                 Part::Step(Step::Set(setting, value)) => format!("{} {value}", named(*setting)).into(),
@@ -124,6 +134,25 @@ impl Remedy {
     fn with(mut self, part: Part) -> Self {
         self.0.push(part);
         self
+    }
+}
+
+impl From<&'static str> for Remedy {
+    fn from(words: &'static str) -> Self {
+        Self::say(words)
+    }
+}
+
+impl From<String> for Remedy {
+    fn from(words: String) -> Self {
+        Self::say(words)
+    }
+}
+
+/// In the command line's documents for programs, settings have the names of its flags.
+impl Serialize for Remedy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.words(Setting::flag))
     }
 }
 
@@ -146,5 +175,7 @@ mod tests {
         assert_eq!(keys, "leave jail_user out, or take vmm firecracker (a limit, max_kernel)");
         let steps: Vec<_> = remedy.steps().map(Step::setting).collect();
         assert_eq!(steps, [Setting::JailUser, Setting::Vmm, Setting::MaxKernel]);
+        let both = Remedy::say("wait").also(Remedy::say("").raise(Setting::Timeout).and("gives more"));
+        assert_eq!(both.words(Setting::flag), "wait; --timeout gives more");
     }
 }

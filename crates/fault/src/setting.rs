@@ -42,6 +42,8 @@ settings! {
     Append = "append";
     /// The setup script.
     BootScript = "boot-script";
+    /// How long a guest may take until it is up.
+    BootTimeout = "boot-timeout";
     /// The cache's directory.
     CacheDir = "cache-dir";
     /// The most bytes that the cache keeps.
@@ -116,6 +118,8 @@ settings! {
     ResolvConf = "resolv-conf";
     /// Whether a program is started again.
     Restart = "restart";
+    /// The file with the hash of root's password.
+    RootPasswordFile = "root-password-file";
     /// The most memory that a setup script may take.
     ScriptMemory = "script-memory";
     /// The network of the setup script.

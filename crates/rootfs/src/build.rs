@@ -12,7 +12,7 @@ use nex_cache::{Cache, CacheOptions};
 use nex_cancel::{Cancel, Cancelled, Workspace};
 use nex_contract::Document;
 use nex_ext4::Size;
-use nex_fault::{advised, whole};
+use nex_fault::{Note, whole};
 use nex_image::{BlobCache, Image, LayerError, Progress, ReadAhead, Reference};
 
 use crate::agent_file::AgentFile;
@@ -93,10 +93,7 @@ pub struct GuestOptions {
 pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Error> {
     let (cache, cache_note) = match options.cache.as_ref().map(Cache::open).transpose() {
         Ok(cache) => (cache, None),
-        Err(error) => {
-            let why = advised(&error, nex_fault::Setting::flag);
-            (None, Some(format!("built without a cache: {why}")))
-        }
+        Err(error) => (None, Some(Note::of(&error).about("built without a cache"))),
     };
     let left_behind = left_behind(options);
     let built = attempt(options, events, cache.as_ref());
@@ -116,7 +113,7 @@ pub fn build(options: &Options, events: &Arc<dyn Events>) -> Result<Report, Erro
 }
 
 /// Notes on what killed builds have left and nobody can remove; the rest of it is removed.
-fn left_behind(options: &Options) -> Vec<String> {
+fn left_behind(options: &Options) -> Vec<Note> {
     leftovers::remove_trees(options.work_dir.as_deref(), &options.cancel, &options.workspace)
 }
 

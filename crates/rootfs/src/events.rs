@@ -1,6 +1,6 @@
 //! What a caller may watch while a root filesystem is built.
 
-use nex_fault::Fault;
+use nex_fault::{Fault, Note};
 use nex_image::{NoProgress, Progress};
 
 /// Is told how far a build is: its layers, and then its output.
@@ -41,7 +41,7 @@ pub trait Events: Progress {
     }
 
     /// The caller may want to know this, and no report follows that tells it.
-    fn note(&self, note: &str) {
+    fn note(&self, note: &Note) {
         let _ = note;
     }
 

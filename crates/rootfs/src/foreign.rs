@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use nex_fault::{Code, Fault, Remedy, Setting};
+use nex_fault::{Code, Fault, Note, Remedy, Setting};
 use nex_file::{kind, open_regular};
 use nex_image::{Compression, Reference, TarSource};
 use nex_inspect::{View, exists};
@@ -143,7 +143,7 @@ pub fn check_processor(
     view: &dyn View,
     reference: &Reference,
     architecture: &str,
-) -> Result<Option<String>, ForeignError> {
+) -> Result<Option<Note>, ForeignError> {
     let processor = |path: &&'static [u8]| {
         let start = view.read(path, ELF_HEADER).ok()??;
         Elf::is_elf(&start).then(|| Elf::processor(&start)).flatten().map(|processor| (*path, processor))
@@ -158,10 +158,10 @@ pub fn check_processor(
         let (reference, program, wanted) = (reference.to_string(), program.to_vec(), architecture.to_owned());
         return Err(ForeignError::Processor { reference, program, found: other, wanted });
     }
-    Ok(Some(format!(
+    Ok(Some(Note::new(format!(
         "{} is for {other}, and the platform is {architecture}: it runs only where the guest's kernel and processor take both",
         name(program)
-    )))
+    ))))
 }
 
 #[cfg(test)]
@@ -219,7 +219,7 @@ mod tests {
             (&[("/bin/sh", &*arm64)], "oci:x".parse().unwrap()),
         ] {
             let note = check(files, &reference).unwrap().expect("a note");
-            assert!(note.contains("the platform is amd64"), "{note}");
+            assert!(note.fact().contains("the platform is amd64"), "{note:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use nex_contract::Document;
 use nex_ext4::{BLOCK_SIZE, Grown};
+use nex_fault::Note;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -47,7 +48,7 @@ pub struct GrowReport {
     /// What is free of it.
     pub free: Usage,
     /// What the user may want to know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// How long each phase took, in order.
     pub phases: Vec<PhaseReport>,
 }
@@ -80,14 +81,15 @@ pub fn grow(options: &GrowOptions) -> Result<GrowReport, Error> {
     })
 }
 
-fn notes(grown: &Grown) -> Vec<String> {
+fn notes(grown: &Grown) -> Vec<Note> {
     let mut notes = Vec::new();
     let rest = grown.size - grown.block_count * BLOCK_SIZE;
     if grown.block_count == grown.old_block_count {
-        notes.push("the file system has as many blocks as before: there was nothing to grow".to_owned());
+        notes.push("the file system has as many blocks as before: there was nothing to grow".into());
     }
     if rest >= BLOCK_SIZE {
-        notes.push(format!("the last {} of the file are not used: too few for a group of blocks", human(rest)));
+        let fact = format!("the last {} of the file are not used: too few for a group of blocks", human(rest));
+        notes.push(Note::new(fact));
     }
     notes
 }
@@ -110,7 +112,9 @@ mod tests {
         };
         assert!(notes(&grown(200 * BLOCK_SIZE + 512, 200)).is_empty());
         assert_eq!(notes(&grown(100 * BLOCK_SIZE, 100)).len(), 1);
-        assert!(notes(&grown(300 * BLOCK_SIZE, 200))[0].starts_with("the last 400.0 KiB of the file are not used"));
+        assert!(
+            notes(&grown(300 * BLOCK_SIZE, 200))[0].fact().starts_with("the last 400.0 KiB of the file are not used")
+        );
         assert_eq!(notes(&grown(300 * BLOCK_SIZE, 100)).len(), 2);
     }
 }

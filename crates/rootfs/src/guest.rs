@@ -45,7 +45,7 @@ pub use users::NoUser;
 
 use change::Layer;
 use find_init::Found;
-use nex_fault::{Code, Fault, Remedy, Setting};
+use nex_fault::{Code, Fault, Note, Remedy, Setting};
 use nex_inspect::View;
 use nex_program::BadScript;
 
@@ -92,7 +92,7 @@ pub struct Wiring {
     /// The layer.
     pub changes: Vec<Change>,
     /// What the user may want to know: what of the image was kept or replaced against expectation.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Why the guest's layer could not be made.

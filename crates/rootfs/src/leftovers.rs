@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nex_cache::{CacheError, CacheOptions, CollectReport, collect};
 use nex_cancel::{Cancel, Workspace};
-use nex_fault::{Setting, advised};
+use nex_fault::Note;
 use nex_sandbox::remove_abandoned;
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub struct GarbageReport {
     /// How many trees of killed builds were removed from it.
     pub removed_trees: usize,
     /// What stays, and why.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Removes what is over the cache's limit, and what killed builds have left in it and in the work directory of setup scripts.
@@ -36,14 +36,14 @@ pub fn collect_garbage(
     let cache = collect(cache)?;
     let (removed_trees, notes) = match remove_abandoned(work_dir, cancel, workspace) {
         Ok(abandoned) => (abandoned.removed, abandoned.notes),
-        Err(error) => (0, vec![advised(&error, Setting::flag)]),
+        Err(error) => (0, vec![Note::of(&error)]),
     };
     Ok(GarbageReport { cache, work_dir: work_dir.display().to_string(), removed_trees, notes })
 }
 
 /// Removes the trees that killed builds have left, and gives notes on what stays. A work directory that cannot be used is no
 /// fault of a build that may need none; one that does fails by itself.
-pub fn remove_trees(work_dir: Option<&Path>, cancel: &Cancel, workspace: &Workspace) -> Vec<String> {
+pub fn remove_trees(work_dir: Option<&Path>, cancel: &Cancel, workspace: &Workspace) -> Vec<Note> {
     let abandoned = work_dir.map(|work_dir| remove_abandoned(work_dir, cancel, workspace));
     abandoned.and_then(Result::ok).map(|abandoned| abandoned.notes).unwrap_or_default()
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use nex_ext4::{Inode, InodeId, Kind, LINK_MAX, Tree, Writer};
-use nex_fault::{Code, Fault, Remedy, Setting};
+use nex_fault::{Code, Fault, Note, Remedy, Setting};
 use thiserror::Error;
 
 use crate::codes;
@@ -57,12 +57,12 @@ pub struct Split {
 
 impl Split {
     /// What the user is told.
-    pub fn note(&self) -> String {
+    pub fn note(&self) -> Note {
         let Self { path, names, copies, .. } = self;
         let past = names - u64::from(LINK_MAX);
         let copies = if *copies == 1 { "a copy".to_owned() } else { format!("{copies} copies") };
         let lead = if past == 1 { "leads" } else { "lead" };
-        format!("{path} has {names} names, and ext4 counts to {LINK_MAX}: {past} of them {lead} to {copies}")
+        Note::new(format!("{path} has {names} names, and ext4 counts to {LINK_MAX}: {past} of them {lead} to {copies}"))
     }
 }
 

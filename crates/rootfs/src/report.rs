@@ -1,5 +1,6 @@
 //! What a build did, for people and for programs.
 
+use nex_fault::Note;
 use nex_sandbox::MemoryBound;
 use serde::Serialize;
 
@@ -47,7 +48,7 @@ pub struct Report {
     /// What became of `/etc/resolv.conf`.
     pub resolv_conf: ResolvConf,
     /// What the user may want to know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// How long each phase took, in order.
     pub phases: Vec<PhaseReport>,
 }
@@ -165,7 +166,7 @@ pub struct ScriptReport {
     pub unlisted_changes: u64,
     /// What the user may want to know.
     #[serde(skip)]
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// What a directory gained.

@@ -22,7 +22,7 @@ use nex_cache::{Cache, Key};
 use nex_cancel::{Cancel, Workspace};
 use nex_contract::split_variable;
 use nex_ext4::{Timestamp, Writer};
-use nex_fault::{Fault, whole};
+use nex_fault::{Fault, Note, Remedy, Setting, whole};
 use nex_program::BadScript;
 use nex_sandbox::{AbstractSockets, Changes, Laying, Network, Sandbox, abstract_sockets, only_one_id};
 use nex_terminal::Terminal;
@@ -175,12 +175,10 @@ pub struct Ran {
 
 impl Ran {
     /// Waits until the tree is removed, and gives the report. A tree that stays is no fault of the image.
-    pub fn finish(self, notes: &mut Vec<String>) -> ScriptReport {
+    pub fn finish(self, notes: &mut Vec<Note>) -> ScriptReport {
         if let Some(Err(error)) = self.changes.map(Changes::finish) {
-            notes.push(format!(
-                "the setup script's tree stays until the next command, which removes it: {}",
-                whole(&error)
-            ));
+            let stays = "the setup script's tree stays until the next command, which removes it";
+            notes.push(Note::new(whole(&error)).about(stays));
         }
         self.report
     }
@@ -258,8 +256,9 @@ pub fn run(
     report.memory = changes.as_ref().map(Changes::memory_bound);
     report.cached = cached;
     report.snapshot = result::choose(options.snapshot.as_deref(), merge)?;
-    let note =
-        |why| format!("everything that the setup script made belongs to root, as there is only one user id: {why}");
+    let note = |why| {
+        Note::new(format!("everything that the setup script made belongs to root, as there is only one user id: {why}"))
+    };
     report.notes.extend(only_one_id.map(note));
     if !cached {
         report.notes.extend(network_note(world.network));
@@ -268,7 +267,7 @@ pub fn run(
 }
 
 /// What else of the machine scripts reach by its network, and who there reaches them.
-pub fn network_note(network: Network) -> Option<String> {
+pub fn network_note(network: Network) -> Option<Note> {
     let what = match abstract_sockets(network) {
         AbstractSockets::Apart => return None,
         AbstractSockets::Inward => {
@@ -279,7 +278,8 @@ pub fn network_note(network: Network) -> Option<String> {
              files that are open pass by them"
         }
     };
-    Some(format!("{what}, as something supervises nex's system calls; --script-network none keeps them apart"))
+    let apart = Remedy::say("").set(Setting::ScriptNetwork, "none").and("keeps them apart");
+    Some(Note::new(format!("{what}, as something supervises nex's system calls")).advising(apart))
 }
 
 /// Runs the scripts and then a shell on the terminal, in the tree that has been merged so far. Nothing is merged.

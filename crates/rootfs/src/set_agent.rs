@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use nex_contract::Document;
 use nex_ext4::reader::Inode;
 use nex_ext4::{EditError, Editor, FileType, Replaced, Timestamp};
-use nex_fault::{Code, Fault, Remedy};
+use nex_fault::{Code, Fault, Note, Remedy};
 use nex_inspect::{ReaderView, Trouble};
 use nex_text::human;
 use serde::Serialize;
@@ -55,7 +55,7 @@ pub struct SetAgentReport {
     /// What is free now.
     pub free: u64,
     /// What the user may want to know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// How long each phase took, in order.
     pub phases: Vec<PhaseReport>,
 }
@@ -234,20 +234,22 @@ fn edit_error(options: &SetAgentOptions, file: &ExistingFile, cause: EditError) 
     }
 }
 
-fn notes(found: &Inode, becomes_roots: bool) -> Vec<String> {
+fn notes(found: &Inode, becomes_roots: bool) -> Vec<Note> {
     const ANY_EXECUTE: u16 = 0o111;
     let mut notes = Vec::new();
     if becomes_roots {
         let (mode, uid, gid) = (found.mode & 0o7777, found.uid, found.gid);
-        notes.push(format!(
+        notes.push(Note::new(format!(
             "the agent runs as root, but others could write it (mode {mode:o}, owner {uid}:{gid}); now only root can"
-        ));
+        )));
     }
     if found.links > 1 {
-        notes.push(format!("the agent's file has {} names, and all of them are the new agent now", found.links));
+        let names = found.links;
+        notes.push(Note::new(format!("the agent's file has {names} names, and all of them are the new agent now")));
     }
     if found.mode & ANY_EXECUTE == 0 && !becomes_roots {
-        notes.push(format!("nobody may execute the agent: its mode in the file system is {:o}", found.mode));
+        let mode = found.mode;
+        notes.push(Note::new(format!("nobody may execute the agent: its mode in the file system is {mode:o}")));
     }
     notes
 }

@@ -15,7 +15,7 @@ mod tree;
 use nex_verity::Superblock;
 use uuid::Uuid;
 
-pub use arguments::{GUEST_NEEDS, Place, report};
+pub use arguments::{Place, guest_needs, report};
 pub use nex_verity::{BLOCK_SIZE, RootHash};
 pub use tree::HashTree;
 

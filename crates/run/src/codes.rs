@@ -1,8 +1,6 @@
 //! Why a program does not run in a guest, for programs.
 
 nex_fault::codes! {
-    /// The root filesystem would not come up with this kernel.
-    CONTRACT = "run-contract";
     /// The root filesystem's agent is not one that this nex understands.
     AGENT = "run-agent";
     /// The image's configuration is damaged, or something else.

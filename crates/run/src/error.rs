@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use nex_contract::{AGENT, Unstarted};
-use nex_diagnose::{CheckError, Finding};
+use nex_diagnose::{CheckError, Refused};
 use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_guest::DriveError;
 use nex_inspect::RootFsError;
@@ -30,15 +30,8 @@ pub enum Error {
     #[error(transparent)]
     Check(#[from] CheckError),
     /// It would not come up.
-    #[error("'{}' does not come up with '{}': {}", .root.display(), .kernel.display(), told(.findings))]
-    Contract {
-        /// The root filesystem.
-        root: PathBuf,
-        /// The kernel.
-        kernel: PathBuf,
-        /// What speaks against it.
-        findings: Vec<Finding>,
-    },
+    #[error(transparent)]
+    Contract(#[from] Refused),
     /// Its agent is not nex's own, or not one that this nex understands.
     #[error(
         "nex run cannot use the agent of '{}': {} {why}, and the agent has to run the program and report its end",
@@ -99,7 +92,7 @@ impl Fault for Error {
         match self {
             Self::Root { cause, .. } => cause.code(),
             Self::Check(error) => error.code(),
-            Self::Contract { .. } => codes::CONTRACT,
+            Self::Contract(error) => error.code(),
             Self::Agent { .. } => codes::AGENT,
             Self::Command(error) => error.code(),
             Self::Program(error) => error.code(),
@@ -116,7 +109,14 @@ impl Fault for Error {
         match self {
             Self::Root { cause, .. } => cause.remedy(),
             Self::Check(error) => error.remedy(),
-            Self::Contract { .. } | Self::Unstarted { .. } => Some(all_the_same(String::new())),
+            Self::Contract(error) => error.remedy(),
+            Self::Unstarted { why, .. } => {
+                let all_the_same = all_the_same(String::new());
+                Some(match why.remedy() {
+                    Some(remedy) => remedy.also(all_the_same),
+                    None => all_the_same,
+                })
+            }
             Self::Agent { root, .. } => {
                 let root = nex_text::shell_word(root);
                 Some(all_the_same(format!("give it nex's own: nex rootfs set-agent {root} NEX-AGENT;")))
@@ -129,11 +129,6 @@ impl Fault for Error {
             Self::Follow(error) => error.remedy(),
         }
     }
-}
-
-fn told(findings: &[Finding]) -> String {
-    let told = findings.iter().map(|finding| format!("{} ({}); {}", finding.evidence, finding.id, finding.remedy));
-    told.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a run did, for people and programs.
 
 use nex_diagnose::console::Explanation;
+use nex_fault::Remedy;
 use nex_guest::{VmmReport, Way};
 use serde::Serialize;
 
@@ -38,6 +39,9 @@ pub struct Report {
     pub memory: MemoryReport,
     /// What went wrong, when the program did not come to its end.
     pub failure: Option<String>,
+    /// What to do about that, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Remedy>,
     /// Why, by what stands on the console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,

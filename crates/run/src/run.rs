@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use nex_contract::{AGENT, Document, PowerOff, Word, Workload, WorkloadSource};
 use nex_diagnose::console::{self, Known, explain};
-use nex_diagnose::{CheckOptions, Finding, ImageRoot, Severity};
+use nex_diagnose::{CheckOptions, ImageRoot, Refused, Severity};
+use nex_fault::{Remedy, Setting};
 use nex_guest::{Description, MachineOptions, Overlay, Root, Session, Setup, VmmOptions, VmmReport, workload_drive};
 use nex_inspect::RootFs;
 use nex_program::{Processor, Speech};
@@ -105,12 +106,8 @@ fn check(options: &Options, setup: &Setup, root: Option<&RootFs>) -> Result<(), 
         Some(root) => nex_diagnose::check(root, &against)?,
         None => nex_diagnose::check_open_file(options.root.path(), options.root.file(), &against)?,
     };
-    let findings: Vec<Finding> =
-        report.findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
-    if findings.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Contract { root: options.root.path().into(), kernel: kernel.clone(), findings })
+    let errors = report.findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
+    Ok(Refused::for_any(errors, options.root.path(), kernel)?)
 }
 
 /// Refuses an agent that would not take part. One that is not there is a matter of the contract.
@@ -152,7 +149,7 @@ fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, 
         ..report
     };
     if exit_code.is_none() {
-        report.failure = Some(failure(options, end, is_up));
+        (report.failure, report.hint) = failure(options, end, is_up);
         let stopped = matches!(end, GuestEnd::Killed);
         let end = if stopped { console::End::Stopped } else { console::End::Itself };
         let command_line = Some(report.command_line.as_bytes());
@@ -160,7 +157,8 @@ fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, 
         report.console = tail.lines();
     } else if report.stopped == Some(Stopped::Timeout) {
         let seconds = options.bounds.run.unwrap_or_default().as_secs_f64();
-        report.failure = Some(format!("the program was still running after {seconds} s (--timeout), and was ended"));
+        report.failure = Some(format!("the program was still running after {seconds} s, and was ended"));
+        report.hint = Some(longer(Setting::Timeout));
     } else if let Some(End::Unstarted(_)) = report.end {
         report.failure = Some(format!("the program could not be started: {}", report.agent_failures.join("; ")));
     }
@@ -178,15 +176,23 @@ fn exit_code(end: Option<End>, stopped: Option<Stopped>) -> Option<u8> {
     }
 }
 
-fn failure(options: &Options, end: &GuestEnd, is_up: bool) -> String {
-    match end {
+fn longer(time: Setting) -> Remedy {
+    Remedy::say("").raise(time).and("gives it longer")
+}
+
+/// Why there is no end of the program, and what to do.
+fn failure(options: &Options, end: &GuestEnd, is_up: bool) -> (Option<String>, Option<Remedy>) {
+    let (mut hint, bounds) = (None, &options.bounds);
+    let failure = match end {
         GuestEnd::Vmm(said) => format!("the guest's VMM failed: {said}"),
         GuestEnd::Killed if !is_up => {
-            format!("the guest was not up within {} s (--boot-timeout gives it longer)", options.bounds.boot.as_secs())
+            hint = Some(longer(Setting::BootTimeout));
+            format!("the guest was not up within {} s", bounds.boot.as_secs())
         }
         GuestEnd::Itself(Ending::Reset) => "the guest was reset before its program had ended, as by a panic".into(),
         GuestEnd::Itself(_) | GuestEnd::Killed => "the guest ended before its program had".into(),
-    }
+    };
+    (Some(failure), hint)
 }
 
 #[cfg(test)]

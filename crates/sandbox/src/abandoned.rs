@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nex_cancel::{Cancel, Workspace};
-use nex_fault::whole;
+use nex_fault::{Note, whole};
 use nex_file::lock;
 use nex_file::way::Missing;
 use nex_text::{printable, shell_word};
@@ -26,8 +26,8 @@ use crate::work_dir::{BOX, PATIENCE, PREFIX, RunDir, open_directory, reach};
 pub struct Abandoned {
     /// How many runs were removed.
     pub removed: usize,
-    /// What cannot be removed, why, and what to do about it, in words.
-    pub notes: Vec<String>,
+    /// What cannot be removed, why, and what to do about it.
+    pub notes: Vec<Note>,
 }
 
 /// How long the removal may take in all. A tree that takes longer is smaller then, and the next command goes on with it.
@@ -92,12 +92,12 @@ fn remove_within(
         }
     }
     if unfinished > 0 {
-        result.notes.push(format!(
+        result.notes.push(Note::new(format!(
             "trees of earlier setup scripts stay in '{}' ({unfinished}), as their removal takes more than {} s; the next \
              command goes on with it",
             printable(work_dir.as_os_str().as_encoded_bytes()),
             longest.as_secs()
-        ));
+        )));
     }
     Ok(result)
 }
@@ -150,13 +150,10 @@ fn lock_abandoned(run: &Path) -> io::Result<Option<File>> {
     }
 }
 
-fn stays(run: &Path, cause: &impl Display) -> String {
-    let word = shell_word(run);
-    format!(
-        "what an earlier setup script has left in '{}' cannot be removed: {cause}; have root unmount what is mounted there, \
-         and run 'chattr -R -ia {word}; rm -rf {word}'",
-        printable(run.as_os_str().as_encoded_bytes())
-    )
+fn stays(run: &Path, cause: &impl Display) -> Note {
+    let (word, run) = (shell_word(run), printable(run.as_os_str().as_encoded_bytes()));
+    Note::new(format!("what an earlier setup script has left in '{run}' cannot be removed: {cause}"))
+        .advising(format!("have root unmount what is mounted there, and run 'chattr -R -ia {word}; rm -rf {word}'"))
 }
 
 #[cfg(test)]
@@ -195,7 +192,7 @@ mod tests {
         let late = remove_within(Duration::ZERO, place.path(), &Cancel::never(), &Workspace::default()).unwrap();
         assert_eq!(late.removed, 0);
         let [note] = &late.notes[..] else { panic!("{:?}", late.notes) };
-        assert!(note.contains("(1)") && note.contains("the next command goes on"), "{note}");
+        assert!(note.fact().contains("(1)") && note.fact().contains("the next command goes on"), "{note:?}");
         assert!(run.join("box/root/deep").exists());
     }
 
@@ -208,7 +205,8 @@ mod tests {
         std::fs::create_dir(place.path().join("run-full")).unwrap();
         std::fs::write(place.path().join("run-full/file"), "").unwrap();
         std::fs::create_dir(place.path().join("run-empty")).unwrap();
-        let Abandoned { removed, mut notes } = remove(place.path());
+        let Abandoned { removed, notes } = remove(place.path());
+        let mut notes: Vec<_> = notes.iter().map(|note| note.words(|setting| setting.name().to_owned())).collect();
         notes.sort();
         assert_eq!((removed, notes.len()), (1, 3), "{notes:?}");
         for (note, name) in notes.iter().zip(["run-file", "run-full", "run-link"]) {

@@ -117,7 +117,7 @@ fn whatever_is_wrong_with_an_entry_it_is_removed_and_told() {
         damage(&cache.shelves().path(Shelf::Scripts, &key("a")));
         assert_eq!(get(&cache, "a"), None, "{number}");
         let notes = cache.finish();
-        assert!(notes.len() == 1 && notes[0].contains(what), "{number}: {notes:?}");
+        assert!(notes.len() == 1 && notes[0].fact().contains(what), "{number}: {notes:?}");
         assert!(cache.shelves().path(Shelf::Scripts, &key("a")).symlink_metadata().is_err(), "{number}");
         put(&cache, "a", b"data");
         assert_eq!(get(&cache, "a").as_deref(), Some(&b"data"[..]), "{number}");
@@ -219,7 +219,7 @@ fn a_header_leads_nowhere_else() {
         let entry = cache.shelves().path(Shelf::Scripts, &key("a"));
         nex_testkit::cache_entry::reseal(&entry, |header| header["files"][0]["name"] = name.into()).unwrap();
         assert_eq!(get(&cache, "a"), None, "{name}");
-        assert!(cache.finish()[0].contains("its header names what cannot be in it"), "{name}");
+        assert!(cache.finish()[0].fact().contains("its header names what cannot be in it"), "{name}");
     }
 }
 
@@ -264,13 +264,13 @@ fn what_was_of_no_use_for_the_longest_time_goes_first() {
     }
     assert!(get(&cache, "a").is_some());
     let small = Cache::open(&CacheOptions { directory: place.path().join("cache"), limit: 400_000 }).unwrap();
-    assert_eq!(small.finish(), Vec::<String>::new(), "nothing has grown");
+    assert_eq!(small.finish(), Vec::new(), "nothing has grown");
     put(&small, "d", &[7; 100_000]);
-    assert_eq!(small.finish(), Vec::<String>::new());
+    assert_eq!(small.finish(), Vec::new());
     let there = ["a", "b", "c", "d"].map(|name| get(&small, name).is_some());
     assert_eq!(there, [true, false, true, true]);
     assert!(small.begin(Shelf::Scripts, &key("e"), "e", 400_001).is_none());
-    assert!(small.finish()[0].contains("--cache-limit"));
+    assert!(small.finish()[0].words(nex_fault::Setting::flag).contains("--cache-limit"));
 }
 
 #[test]
@@ -299,6 +299,6 @@ fn a_cache_that_cannot_be_written_to_serves_and_keeps_nothing() {
     assert!(cache.begin(Shelf::Scripts, &key("b"), "b", 0).is_none());
     assert!(cache.begin(Shelf::Scripts, &key("c"), "c", 0).is_none());
     let notes = cache.finish();
-    assert!(notes.len() == 1 && notes[0].contains("not everything could be kept"), "{notes:?}");
+    assert!(notes.len() == 1 && notes[0].fact().contains("not everything could be kept"), "{notes:?}");
     drop(place);
 }

@@ -117,7 +117,8 @@ fn time_is_limited_and_restarts_are_counted() -> Result<()> {
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     let report = report(&result.stderr)?;
     assert_eq!(report["stopped"], "timeout");
-    assert_eq!(report["failure"], "the program was still running after 10 s (--timeout), and was ended");
+    assert_eq!(report["failure"], "the program was still running after 10 s, and was ended");
+    assert_eq!(report["hint"], "--timeout gives it longer");
     let lines = String::from_utf8_lossy(&result.stdout).lines().count();
     assert!(lines >= 2 && report["restarts"].as_u64() >= Some(1), "{lines} lines: {report}");
     Ok(())

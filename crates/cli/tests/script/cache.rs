@@ -118,7 +118,7 @@ fn what_a_script_does_outside_is_done_each_time() -> Result<()> {
     let mount = format!("{}:/input", world.path("input").display());
     for _ in 0..2 {
         let built = build(&world, "cat /proc/sys/kernel/random/uuid > /input/new\n", &["--mount", &mount])?;
-        assert!(!built.cached && built.report.contains("what --mount shows it changed meanwhile"));
+        assert!(!built.cached && built.report.contains("what it was shown of this machine changed meanwhile"));
     }
     // One that only looks is kept.
     assert!(!build(&world, "ls /input > /seen\n", &["--mount", &mount])?.cached);
@@ -144,7 +144,7 @@ fn what_others_change_meanwhile_is_not_kept() -> Result<()> {
     });
     let built = build(&world, script, &["--mount", &mount, "--script-timeout", "60s"])?;
     somebody.join().expect("the thread that changes the input")?;
-    assert!(built.report.contains("what --mount shows it changed meanwhile"), "{}", built.report);
+    assert!(built.report.contains("what it was shown of this machine changed meanwhile"), "{}", built.report);
     assert!(!build(&world, script, &["--mount", &mount])?.cached);
     assert!(build(&world, script, &["--mount", &mount])?.cached);
     Ok(())

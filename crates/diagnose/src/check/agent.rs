@@ -1,6 +1,7 @@
 //! The agent: whether it would run, and whether the image's init starts it.
 
 use nex_contract::RUN_AGENT;
+use nex_fault::{Remedy, Setting};
 use nex_inspect::{View, end_of_links, exists};
 use nex_program::{Processor, Speech};
 
@@ -95,14 +96,19 @@ fn check_speech(view: &dyn View, findings: &mut Findings) {
     let (rule, remedy) = match speech {
         Speech::Own(_) => (
             &rules::AGENT_PROTOCOL,
-            "give it an agent of this version, nex rootfs set-agent FILE AGENT, or take the nex of its version",
+            "give it an agent of this version, nex rootfs set-agent FILE AGENT, or take the nex of its version".into(),
         ),
-        Speech::Lines => {
-            (&rules::AGENT_FOREIGN, "it knows the lines of the protocol, so nex rootfs boot waits for its report")
-        }
+        Speech::Lines => (
+            &rules::AGENT_FOREIGN,
+            "it knows the lines of the protocol, so nex rootfs boot waits for its report".into(),
+        ),
         Speech::None => (
             &rules::AGENT_FOREIGN,
-            "say to nex rootfs boot what shows that the guest is ready: --ready REGEX or --ready-after TIME",
+            Remedy::say("say to nex rootfs boot what shows that the guest is ready:")
+                .choose(Setting::Ready)
+                .and("REGEX or")
+                .choose(Setting::ReadyAfter)
+                .and("TIME"),
         ),
     };
     findings.report(rule, format!("{} {why}", shown(AGENT)), remedy);

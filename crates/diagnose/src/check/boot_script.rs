@@ -1,6 +1,7 @@
 //! The script that the guest runs at every boot: whether the kernel starts it.
 
 use nex_contract::BOOT_SCRIPT;
+use nex_fault::{Remedy, Setting};
 use nex_inspect::{View, exists};
 use nex_program::Processor;
 
@@ -19,7 +20,8 @@ pub(super) fn check(view: &dyn View, kernel: Option<Processor>, findings: &mut F
         Err(flaw) => Some(flaw),
     };
     if let Some(flaw) = flaw {
-        let remedy = "give nex rootfs a script that runs in this image: --boot-script FILE";
+        let remedy =
+            Remedy::say("give nex rootfs a script that runs in this image:").choose(Setting::BootScript).and("FILE");
         findings.report(&rules::BOOT_SCRIPT, flaw.text(), remedy);
     }
 }

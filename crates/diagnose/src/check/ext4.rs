@@ -61,7 +61,7 @@ fn check_room(superblock: &Superblock, file: &str, findings: &mut Findings) {
         "make it larger: nex rootfs grow {file} +100MiB (or resize2fs); a root that is only read needs no room"
     );
     if free < LEAST_FREE {
-        findings.report(&rules::SPACE_LOW, format!("{free} bytes are free for all users"), &grow);
+        findings.report(&rules::SPACE_LOW, format!("{free} bytes are free for all users"), grow.clone());
     }
     if superblock.free_inodes < LEAST_INODES {
         findings.report(&rules::INODES_LOW, format!("{} inodes are free", superblock.free_inodes), grow);

@@ -1,10 +1,12 @@
 //! The image's own program, as `/etc/nex/image.json` has it: whether the agent would start it.
 
 use nex_contract::{IMAGE_FILE, ImageConfig, Pid1};
+use nex_fault::{Remedy, Setting};
 use nex_inspect::View;
 use nex_program::Processor;
 
 use super::Findings;
+use crate::finding::remedy_of;
 use crate::rules;
 use crate::workload::{ImageRoot, Obstacle};
 
@@ -33,17 +35,23 @@ pub(super) fn check(view: &dyn View, kernel: Option<Processor>, findings: &mut F
     for obstacle in root.obstacles(&workload, kernel) {
         let (rule, remedy) = match obstacle {
             Obstacle::StopSignal(_) => {
-                (&rules::IMAGE_STOP_SIGNAL, "name a signal as SIGTERM, or by its number; real-time ones are not known")
+                let form = "name a signal as SIGTERM, or by its number; real-time ones are not known";
+                (&rules::IMAGE_STOP_SIGNAL, form.into())
             }
             Obstacle::User(_) => {
-                (&rules::IMAGE_USER, "add it to the image, name another (nex run --user), or give a number")
+                let another = Remedy::say("add it to the image, name another (nex run").choose(Setting::User);
+                (&rules::IMAGE_USER, another.and("), or give a number"))
             }
             Obstacle::Directory(_) => {
-                (&rules::IMAGE_WORKDIR, "make it in the image, or name another (nex run --workdir)")
+                let another = Remedy::say("make it in the image, or name another (nex run").choose(Setting::Workdir);
+                (&rules::IMAGE_WORKDIR, another.and(")"))
             }
-            Obstacle::ProcessOne(_) => (&rules::IMAGE_PROCESS_ONE, "or run another program in it: nex run BINARY"),
+            Obstacle::ProcessOne(ref why) => {
+                (&rules::IMAGE_PROCESS_ONE, remedy_of(why, "or run another program in it: nex run BINARY"))
+            }
             Obstacle::Program(_) => {
-                (&rules::IMAGE_PROGRAM, "put it into the image, or name another: nex run BINARY, or nex run -- COMMAND")
+                let another = "put it into the image, or name another: nex run BINARY, or nex run -- COMMAND";
+                (&rules::IMAGE_PROGRAM, another.into())
             }
         };
         findings.report(rule, format!("{IMAGE_FILE}: {}", obstacle.unstarted()), remedy);

@@ -1,5 +1,6 @@
 //! The kernel against the image: what of its configuration the boot needs.
 
+use nex_fault::{Note, Remedy};
 use nex_kernel::Form;
 
 use super::files::KernelFiles;
@@ -79,12 +80,16 @@ pub(super) fn check(files: &KernelFiles, contract: &Contract<'_>, findings: &mut
     check_form(kernel, findings);
     check_version(kernel, contract, findings);
     let Some(config) = &files.config else {
-        let own = kernel.unread.clone().unwrap_or_else(|| "it carries none (CONFIG_IKCONFIG)".into());
+        let own = kernel.unread.as_ref();
         let why = format!(
-            "{own}, and no config-{} stands beside it; give --kernel-config FILE",
+            "{}, and no config-{} stands beside it",
+            own.map_or("it carries none (CONFIG_IKCONFIG)", Note::fact),
             kernel.release.as_deref().unwrap_or("VERSION")
         );
-        findings.leave_out("the kernel's configuration", why);
+        let give = Remedy::say("give").choose(nex_fault::Setting::KernelConfig).and("FILE");
+        let remedy =
+            own.and_then(Note::remedy).map_or_else(|| give.clone(), |remedy| remedy.clone().also(give.clone()));
+        findings.leave_out("the kernel's configuration", Note::new(why).advising(remedy));
         return;
     };
     let mut options = Options { config, unknown: Vec::new(), modules: Vec::new() };
@@ -246,7 +251,9 @@ fn check_extras(options: &mut Options<'_>, contract: &Contract<'_>, findings: &m
         }
     }
     if contract.resolver_is_the_kernel_s && options.lacks("IP_PNP") {
-        let remedy = "build the kernel with it, or make the image with --resolv-conf FILE";
+        let remedy = Remedy::say("build the kernel with it, or make the image with")
+            .choose(nex_fault::Setting::ResolvConf)
+            .and("FILE");
         findings.report(&rules::KERNEL_RESOLVER, "CONFIG_IP_PNP is not set", remedy);
     }
 }

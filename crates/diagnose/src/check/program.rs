@@ -4,7 +4,7 @@ use nex_inspect::{Kind, View, end_of_links, is_executable};
 use nex_program::{Elf, LONGEST_LINE, Processor, Script, missing};
 
 use super::text::{read, shown};
-use crate::finding::{Finding, Rule, with_remedy};
+use crate::finding::{Finding, Rule, bad_script};
 
 /// More of a program than this is not read. What stands behind counts as damaged; only programs with symbols are so long.
 const LONGEST: u64 = 128 << 20;
@@ -74,7 +74,7 @@ fn inspect_nested(view: &dyn View, path: &[u8], kernel: Option<Processor>, left:
         return Err(Flaw::NotExecutable(format!("the mode of {name}{} is {:o}", end(view, path), stat.mode)));
     }
     let start = read(view, path, LONGEST_LINE as u64);
-    let script = Script::parse(&start).map_err(|cause| Flaw::NoProgram(format!("{name}: {}", with_remedy(&cause))))?;
+    let script = Script::parse(&start).map_err(|cause| Flaw::NoProgram(format!("{name}: {}", bad_script(&cause))))?;
     if let Some(script) = script {
         return inspect_script(view, path, &script, kernel, left);
     }

@@ -1,6 +1,7 @@
 //! The outcome of a check, for people and for programs.
 
 use nex_contract::{Document, Pid1};
+use nex_fault::Remedy;
 use nex_inspect::RootFs;
 use serde::Serialize;
 
@@ -65,6 +66,9 @@ pub struct Unchecked {
     pub what: String,
     /// Why not.
     pub why: String,
+    /// What to do so that it can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Remedy>,
 }
 
 /// A report in one word.

@@ -1,6 +1,7 @@
 //! `/etc/resolv.conf`: who writes it in the guest, and whom it names; see resolv.conf(5).
 
 use nex_contract::AGENT_RESOLV_CONF;
+use nex_fault::{Remedy, Setting};
 use nex_inspect::View;
 use nex_program::{ResolvConf, Speech, has_resolved, is_dead_server};
 
@@ -8,8 +9,13 @@ use super::text::shown;
 use super::{AGENT, Findings, InitKind};
 use crate::rules;
 
-const REMEDY: &str = "make the image with nex rootfs --resolv-conf kernel, which leads to what the kernel's ip= says, or with \
-                      --resolv-conf FILE";
+fn remedy() -> Remedy {
+    Remedy::say("make the image with nex rootfs")
+        .set(Setting::ResolvConf, "kernel")
+        .and(", which leads to what the kernel's ip= says, or with")
+        .choose(Setting::ResolvConf)
+        .and("FILE")
+}
 
 /// Reports on the name servers, and tells whether it is the kernel that gives them.
 pub(super) fn check(view: &dyn View, init: Option<InitKind>, findings: &mut Findings) -> bool {
@@ -22,20 +28,20 @@ pub(super) fn check(view: &dyn View, init: Option<InitKind>, findings: &mut Find
                     "/etc/resolv.conf leads to {}, which only nex's own agent makes, as the init",
                     shown(&path)
                 );
-                findings.report(&rules::RESOLVER_DEAD, evidence, REMEDY);
+                findings.report(&rules::RESOLVER_DEAD, evidence, remedy());
             }
         }
         ResolvConf::MadeLater(_) => {}
         ResolvConf::Resolved(_) if resolved => {}
         ResolvConf::Resolved(path) | ResolvConf::Dangling(path) => {
             let evidence = format!("/etc/resolv.conf leads to {}, which nobody makes", shown(&path));
-            findings.report(&rules::RESOLVER_DEAD, evidence, REMEDY);
+            findings.report(&rules::RESOLVER_DEAD, evidence, remedy());
         }
         ResolvConf::Missing | ResolvConf::NoFile => report_none(findings),
         ResolvConf::File { servers } => match servers.iter().find(|server| is_dead_server(server, resolved)) {
             Some(server) => {
                 let evidence = format!("/etc/resolv.conf names {}, where nobody answers in the guest", shown(server));
-                findings.report(&rules::RESOLVER_DEAD, evidence, REMEDY);
+                findings.report(&rules::RESOLVER_DEAD, evidence, remedy());
             }
             None if servers.is_empty() => report_none(findings),
             None => {}
@@ -45,7 +51,7 @@ pub(super) fn check(view: &dyn View, init: Option<InitKind>, findings: &mut Find
 }
 
 fn report_none(findings: &mut Findings) {
-    findings.report(&rules::RESOLVER_NONE, "/etc/resolv.conf is missing or names none", REMEDY);
+    findings.report(&rules::RESOLVER_NONE, "/etc/resolv.conf is missing or names none", remedy());
 }
 
 /// Whether the agent is one that writes the file.

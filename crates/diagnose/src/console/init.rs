@@ -1,6 +1,7 @@
 //! The kernel starts the init, and sees it end (`init/main.c`, `kernel/exit.c`).
 
 use nex_contract::AGENT;
+use nex_fault::{Remedy, Setting};
 
 use super::boot::Boot;
 use super::exit::Status;
@@ -70,8 +71,9 @@ pub fn not_started(message: &Message, path: &str, error: i32, boot: &Boot, known
             let what = init_program::format(known, path, boot.processor)
                 .unwrap_or_else(|| format!("it is for another machine, or a script without '#!'{kernel}"));
             let words = format!("the kernel cannot run {path}: {what}");
-            let remedy = "make the image for the kernel's machine (--platform linux/amd64 or linux/arm64), with an \
-                          agent for it; a script needs '#!' and its interpreter in the first line";
+            let remedy = Remedy::say("make the image for the kernel's machine (")
+                .set(Setting::Platform, "linux/amd64 or linux/arm64")
+                .and("), with an agent for it; a script needs '#!' and its interpreter in the first line");
             Symptom::cause(&INIT_WRONG_FORMAT, message, words, remedy)
         }
         PERMISSION => {
@@ -108,10 +110,9 @@ fn not_found(message: &Message, path: &str, known: &Known) -> Symptom {
         None => {
             let words =
                 format!("{path} is not in the root filesystem, or the interpreter or loader that it names is not");
-            let remedy = format!(
-                "{}; or {BUILD}. With the image, --image FILE, it can be told which",
-                init_program::name_another(known)
-            );
+            let remedy = Remedy::say(format!("{}; or {BUILD}. With the image,", init_program::name_another(known)))
+                .choose(Setting::Image)
+                .and("FILE, it can be told which");
             Symptom::cause(&INIT_MISSING, message, words, remedy)
         }
     }

@@ -5,7 +5,7 @@ use nex_inspect::{Kind, RootFs, View, end_of_links, is_executable};
 use nex_program::{Elf, Processor, Script, missing};
 
 use super::Known;
-use crate::finding::with_remedy;
+use crate::finding::bad_script;
 
 /// Where a kernel looks, and where nex puts the agent.
 const INITS: [&str; 6] = ["/sbin/init", "/etc/init", "/bin/init", "/bin/sh", AGENT, "/usr/lib/systemd/systemd"];
@@ -43,7 +43,7 @@ pub fn lacks(known: &Known, path: &str) -> Option<String> {
         Ok(Some(script)) => return script.missing(image),
         Ok(None) => {}
         // The kernel looks for a program of that name.
-        Err(cause) => return Some(with_remedy(&cause)),
+        Err(cause) => return Some(bad_script(&cause)),
     }
     let bytes = image.read(path.as_bytes(), LONGEST).ok()??;
     let elf = Elf::parse(bytes.as_slice()).ok()?;

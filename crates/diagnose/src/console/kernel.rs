@@ -1,5 +1,7 @@
 //! The kernel's own faults, and its end.
 
+use nex_fault::{Remedy, Setting};
+
 use super::Known;
 use super::boot::Boot;
 use super::exit::signal;
@@ -69,8 +71,12 @@ fn stalled(message: &Message) -> Option<Symptom> {
         || (text.starts_with("INFO: task ") && text.contains(" blocked for more than "));
     stalls.then(|| {
         let words = format!("something made no progress for long: {text}");
-        let remedy = "a host with too much to do, or a drive that does not answer; on a nested host without working \
-                      hardware virtualisation, use emulation (--accel emulation)";
+        let remedy = Remedy::say(
+            "a host with too much to do, or a drive that does not answer; on a nested host without working hardware \
+             virtualisation, use emulation (",
+        )
+        .set(Setting::Accel, "emulation")
+        .and(")");
         Symptom::suspect(&STALLED, message, words, remedy)
     })
 }

@@ -1,13 +1,18 @@
 //! Too little memory.
 
+use nex_fault::{Remedy, Setting};
+
 use super::boot::Boot;
 use super::rules::OUT_OF_MEMORY;
 use super::symptom::Symptom;
 use super::text::Message;
 use super::{Known, errno};
 
-const REMEDY: &str =
-    "give the guest more memory (--memory), or start less in it; the table above the line shows who had how much";
+fn remedy() -> Remedy {
+    Remedy::say("give the guest more memory (")
+        .raise(Setting::Memory)
+        .and("), or start less in it; the table above the line shows who had how much")
+}
 
 /// Reads a message of the kernel's memory management.
 pub fn read(message: &Message, _boot: &Boot, _known: &Known) -> Option<Symptom> {
@@ -15,7 +20,7 @@ pub fn read(message: &Message, _boot: &Boot, _known: &Known) -> Option<Symptom> 
         || message.after("Kernel panic - not syncing: Out of memory").is_some()
     {
         let words = "the guest has no memory left, and nothing that could be killed for it";
-        return Some(Symptom::cause(&OUT_OF_MEMORY, message, words, REMEDY));
+        return Some(Symptom::cause(&OUT_OF_MEMORY, message, words, remedy()));
     }
     if let Some(killed) =
         message.after("Out of memory: Killed process ").or_else(|| message.after("Out of memory: Kill process "))
@@ -29,11 +34,11 @@ pub fn read(message: &Message, _boot: &Boot, _known: &Known) -> Option<Symptom> 
     }
     if let Some(reason) = message.after("Kernel panic - not syncing: ").filter(|reason| is_allocation(reason)) {
         let words = format!("the guest has too little memory for the kernel itself: {reason}");
-        return Some(Symptom::cause(&OUT_OF_MEMORY, message, words, REMEDY));
+        return Some(Symptom::cause(&OUT_OF_MEMORY, message, words, remedy()));
     }
     if message.after("Initramfs unpacking failed: write error").is_some() {
         let words = "the initramfs does not fit into the guest's memory";
-        return Some(Symptom::cause(&OUT_OF_MEMORY, message, words, REMEDY));
+        return Some(Symptom::cause(&OUT_OF_MEMORY, message, words, remedy()));
     }
     None
 }
@@ -52,7 +57,7 @@ fn killed_process(message: &Message, killed: &str) -> Symptom {
     let number = errno::number(killed).unwrap_or_default();
     let words = format!("the guest had no memory left, so the kernel killed {name} (process {number})");
     let symptom = if is_agent(name) { Symptom::cause } else { Symptom::suspect };
-    symptom(&OUT_OF_MEMORY, message, words, REMEDY.to_owned())
+    symptom(&OUT_OF_MEMORY, message, words, remedy().to_owned())
 }
 
 /// Whether a process has the name of the agent's file, or of nex's own.

@@ -1,6 +1,7 @@
 //! What systemd and OpenRC say of their services.
 
 use nex_contract::{AGENT, OPENRC_SERVICE, SYSTEMD_UNIT};
+use nex_fault::{Remedy, Setting};
 
 use super::Known;
 use super::boot::Boot;
@@ -51,8 +52,9 @@ fn systemd(message: &Message) -> Option<Symptom> {
     }
     if text.starts_with("Cannot open access to console, the root account is locked") {
         let words = "systemd would have somebody log in as root, and root has no password, so nobody can";
-        let remedy =
-            "give root one where the image is made (--root-password-file); the lines before say why it stopped";
+        let remedy = Remedy::say("give root one where the image is made (")
+            .choose(Setting::RootPasswordFile)
+            .and("); the lines before say why it stopped");
         return Some(Symptom::outcome(&EMERGENCY_MODE, message, words, remedy));
     }
     let freezes = logged.is_some_and(|rest| rest.starts_with("Freezing execution") || rest.starts_with("Caught <"));
@@ -112,7 +114,9 @@ fn read_only(message: &Message) -> Option<Symptom> {
     (text.ends_with("Read-only file system") || text.contains(": Read-only file system")).then(|| {
         let words = format!("something wanted to write to a file system that is read only: {text}");
         let remedy =
-            "boot with 'rw' on the kernel's command line, or with an overlay over the read-only root (--overlay)";
+            Remedy::say("boot with 'rw' on the kernel's command line, or with an overlay over the read-only root (")
+                .allow(Setting::Overlay)
+                .and(")");
         Symptom::suspect(&ROOT_READ_ONLY, message, words, remedy)
     })
 }

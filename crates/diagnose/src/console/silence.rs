@@ -1,6 +1,7 @@
 //! What follows from where a console ends, when no line on it tells of trouble.
 
 use nex_contract::{AGENT, OPENRC_SERVICE};
+use nex_fault::{Remedy, Setting};
 use nex_inspect::is_executable;
 use nex_program::Speech;
 use nex_protocol::{Event, Role, Source};
@@ -73,9 +74,11 @@ fn stopped(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
     let mounted = if boot.root_mounted { ", with its root mounted" } else { "" };
     let how = if known.end == Some(End::Itself) { "the guest has ended" } else { "the console ends" };
     let words = format!("{how} in the middle of the kernel's start{mounted}, and no line says why");
-    let remedy = "a kernel that hangs there lacks a device it waits for, or the host's virtualisation does not work: \
-                  try emulation (--accel emulation), another machine type, or more time; without 'quiet' and \
-                  with 'earlycon' it says more";
+    let remedy = Remedy::say(
+        "a kernel that hangs there lacks a device it waits for, or the host's virtualisation does not work: try emulation (",
+    )
+    .set(Setting::Accel, "emulation")
+    .and("), another machine type, or more time; without 'quiet' and with 'earlycon' it says more");
     Symptom::at_the_end(&KERNEL_STOPPED, last, words, remedy)
 }
 
@@ -99,9 +102,9 @@ fn ended(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
     let words =
         format!("the guest has ended by itself, in order, and the agent has not reported{fault}; the init was {init}");
     let remedy = if fault.is_empty() {
-        format!(
+        Remedy::say(format!(
             "see what {init} does: something in the guest has powered it off or reset it before the agent was started"
-        )
+        ))
     } else {
         advice
     };
@@ -117,8 +120,9 @@ fn not_ready(messages: &[Message], last: Option<&Message>) -> Symptom {
         Some(_) => "the agent has started, and its boot script, whose last line this is, has not ended",
         None => "the agent has started and is not ready: its boot script has written nothing and has not ended",
     };
-    let remedy = "have /etc/nex/boot-script come to an end: what shall run on belongs into the background (&), or is the \
-                  guest's workload; or give it more time (--timeout)";
+    let remedy = more_time(
+        "have /etc/nex/boot-script come to an end: what shall run on belongs into the background (&), or is the guest's workload",
+    );
     Symptom::at_the_end(&AGENT_NOT_READY, written.or(last), words, remedy)
 }
 
@@ -134,14 +138,16 @@ fn no_report(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
     Symptom::at_the_end(&AGENT_SILENT, last, format!("{came}, and the agent has not reported{what}"), remedy)
 }
 
+/// A remedy, where more time may do as well.
+fn more_time(remedy: impl Into<Remedy>) -> Remedy {
+    remedy.into().also(Remedy::say("or give it more time (").raise(Setting::Timeout).and(")"))
+}
+
 /// What the image shows of an agent that has not reported, and what to do.
-fn agent_in_image(boot: &Boot, known: &Known) -> (String, String) {
+fn agent_in_image(boot: &Boot, known: &Known) -> (String, Remedy) {
     let Some(image) = known.image else {
-        let remedy = format!(
-            "see whether {AGENT} is there, is for this machine and is started: with the image, --image FILE, it can \
-             be told"
-        );
-        return (String::new(), remedy);
+        let see = format!("see whether {AGENT} is there, is for this machine and is started: with the image,");
+        return (String::new(), Remedy::say(see).choose(Setting::Image).and("FILE, it can be told"));
     };
     if init_program::is_there(known, AGENT) == Some(false) {
         return (
@@ -169,17 +175,19 @@ fn agent_in_image(boot: &Boot, known: &Known) -> (String, String) {
     if let Some(why) = speech.and_then(|speech| speech.unfit()) {
         return (
             format!(": {AGENT} {why}"),
-            "say what shows that the guest is ready, --ready REGEX or --ready-after TIME, or give it nex's own agent: nex \
-             rootfs set-agent FILE AGENT"
-                .into(),
+            Remedy::say("say what shows that the guest is ready,")
+                .choose(Setting::Ready)
+                .and("REGEX or")
+                .choose(Setting::ReadyAfter)
+                .and("TIME, or give it nex's own agent: nex rootfs set-agent FILE AGENT"),
         );
     }
     let remedy = if boot.systemd {
-        "log in and ask: systemctl status agent; or give it more time (--timeout)".into()
+        "log in and ask: systemctl status agent".into()
     } else if boot.openrc {
-        format!("log in and ask: rc-service {OPENRC_SERVICE} status; or give it more time (--timeout)")
+        format!("log in and ask: rc-service {OPENRC_SERVICE} status")
     } else {
-        format!("the init that was started is not the agent: boot with init={AGENT}, or give it more time (--timeout)")
+        format!("the init that was started is not the agent: boot with init={AGENT}")
     };
-    (String::new(), remedy)
+    (String::new(), more_time(remedy))
 }

@@ -1,5 +1,6 @@
 //! What a line of a console tells.
 
+use nex_fault::Remedy;
 use serde::Serialize;
 
 use super::rules;
@@ -40,17 +41,17 @@ pub(super) enum Weight {
 
 impl Symptom {
     /// Something that explains what follows.
-    pub(super) fn cause(rule: &Rule, message: &Message, words: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn cause(rule: &Rule, message: &Message, words: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self::new(Weight::Cause, rule, Some(message), words, remedy)
     }
 
     /// How a boot ended.
-    pub(super) fn outcome(rule: &Rule, message: &Message, words: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn outcome(rule: &Rule, message: &Message, words: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self::new(Weight::Outcome, rule, Some(message), words, remedy)
     }
 
     /// Something that may be harmless.
-    pub(super) fn suspect(rule: &Rule, message: &Message, words: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn suspect(rule: &Rule, message: &Message, words: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self::new(Weight::Suspect, rule, Some(message), words, remedy)
     }
 
@@ -59,7 +60,7 @@ impl Symptom {
         rule: &Rule,
         message: Option<&Message>,
         words: impl Into<String>,
-        remedy: impl Into<String>,
+        remedy: impl Into<Remedy>,
     ) -> Self {
         Self::new(Weight::Outcome, rule, message, words, remedy)
     }
@@ -69,7 +70,7 @@ impl Symptom {
         rule: &Rule,
         message: Option<&Message>,
         words: impl Into<String>,
-        remedy: impl Into<String>,
+        remedy: impl Into<Remedy>,
     ) -> Self {
         let line = message.map(|message| Quote { number: message.line, text: message.quote() });
         Self { finding: Finding::new(rule, words, remedy), line, weight }

@@ -1,5 +1,6 @@
 //! The agent itself, when something else is the init.
 
+use nex_fault::Setting;
 use nex_testkit::elf;
 
 use crate::tree::{Tree, evidence, expect, ids};
@@ -49,11 +50,11 @@ fn an_agent_is_nex_s_own_or_somebody_s() {
     for other in [elf::program(elf::X86_64, b"", b""), b"#!/bin/sh\nsleep 1\n".to_vec()] {
         let report = agent(&other);
         expect(&report, &["agent-foreign"]);
-        assert!(report.findings[0].remedy.contains("--ready-after"), "{:?}", report.findings);
+        assert!(report.findings[0].remedy.words(Setting::flag).contains("--ready-after"), "{:?}", report.findings);
     }
     let report = agent(b"#!/bin/sh\necho '@nex1 ready ...'\n");
     expect(&report, &["agent-foreign"]);
-    assert!(report.findings[0].remedy.contains("waits for its report"), "{:?}", report.findings);
+    assert!(report.findings[0].remedy.words(Setting::flag).contains("waits for its report"), "{:?}", report.findings);
 }
 
 #[test]

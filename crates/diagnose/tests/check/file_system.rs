@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::process::Command;
 
 use nex_diagnose::{CheckOptions, Verdict, check};
+use nex_fault::Setting;
 use nex_inspect::RootFs;
 use nex_testkit::command;
 
@@ -52,7 +53,9 @@ fn what_it_is_instead() {
         }
         command::run(&mut maker).expect("a file");
         let report = checked(&path);
-        assert!(evidence(&report, "not-ext4").contains(what), "{program}: {report:?}");
+        let [finding] = &report.findings[..] else { panic!("{report:?}") };
+        let told = format!("{}; {}", finding.evidence, finding.remedy.words(Setting::flag));
+        assert!(finding.id == "not-ext4" && told.contains(what), "{program}: {told}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use nex_cache::{Cache, Shelf};
 use nex_contract::BOOT_SCRIPT;
 use nex_ext4::{Timestamp, Writer};
+use nex_fault::Note;
 use nex_image::Image;
 use nex_terminal::Terminal;
 use nex_text::name;
@@ -70,7 +71,7 @@ impl<'a> Build<'a> {
     ///
     /// # Errors
     /// When it is no root filesystem, or one for other processors.
-    pub fn check_root(&self) -> Result<Option<String>, Error> {
+    pub fn check_root(&self) -> Result<Option<Note>, Error> {
         if self.writer.is_past_limit() {
             // What there was no room for cannot be looked at, and is an error of its own.
             return Ok(None);
@@ -156,9 +157,9 @@ impl<'a> Build<'a> {
         };
         let mut wiring = wire(&view, &guest)?;
         if guest.boot_script.is_some() && wiring.init == Init::Agent && !self.agent.mentions(BOOT_SCRIPT)? {
-            wiring.notes.push(format!(
+            wiring.notes.push(Note::new(format!(
                 "the agent is the init, and nothing in it mentions {BOOT_SCRIPT}: it may not run the boot script"
-            ));
+            )));
         }
         let changes = std::mem::take(&mut wiring.changes);
         let blocks =
@@ -171,23 +172,20 @@ impl<'a> Build<'a> {
     }
 
     /// What the wiring has to say, and what was left out.
-    pub fn notes(&self, mut notes: Vec<String>, script: Option<&Ran>) -> Vec<String> {
-        notes.extend(self.image.mirror.iter().map(|mirror| format!("the image comes from the mirror {mirror}")));
-        notes.extend(
-            self.image
-                .installed
-                .iter()
-                .map(|file| format!("the image comes from {}", name(file.as_os_str().as_bytes()))),
-        );
+    pub fn notes(&self, mut notes: Vec<Note>, script: Option<&Ran>) -> Vec<Note> {
+        let mirror = self.image.mirror.iter();
+        notes.extend(mirror.map(|mirror| Note::new(format!("the image comes from the mirror {mirror}"))));
+        let installed = self.image.installed.iter().map(|file| name(file.as_os_str().as_bytes()));
+        notes.extend(installed.map(|file| Note::new(format!("the image comes from {file}"))));
         notes.extend(script.into_iter().flat_map(|ran| ran.report.notes.clone()));
         if self.placed.foreign_xattrs > 0 {
-            notes.push(format!(
+            notes.push(Note::new(format!(
                 "{} extended attributes were left out: of namespaces that ext4 does not have, or access lists with names and no numbers",
                 self.placed.foreign_xattrs
-            ));
+            )));
         }
         if self.options.verity.is_some() {
-            notes.push(verity::GUEST_NEEDS.into());
+            notes.push(verity::guest_needs());
         }
         notes
     }
@@ -196,7 +194,7 @@ impl<'a> Build<'a> {
     ///
     /// # Errors
     /// When the copies take too much, or the output cannot be written.
-    pub fn split_links(&mut self) -> Result<Vec<String>, Error> {
+    pub fn split_links(&mut self) -> Result<Vec<Note>, Error> {
         let limit = self.options.image.limits.uncompressed_bytes;
         let splits = links::split(self.merge.tree_mut(), &mut self.writer, limit).map_err(|error| match error {
             LinkError::Output(error) => ext4_error(self.options, error),

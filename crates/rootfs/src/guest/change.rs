@@ -1,5 +1,7 @@
 //! What the wiring adds to the image: one more layer, made in memory.
 
+use nex_fault::Note;
+
 /// One entry of that layer. They are applied in order; the last one for a path wins.
 ///
 /// Parents resolve through the image's symlinks; those that are missing are made 0755, owned by root. What stands at the
@@ -52,7 +54,7 @@ pub enum FileContent {
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     pub(crate) changes: Vec<Change>,
-    pub(crate) notes: Vec<String>,
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Layer {
@@ -77,7 +79,7 @@ impl Layer {
     }
 
     /// Adds a remark for the report.
-    pub(crate) fn note(&mut self, text: impl Into<String>) {
-        self.notes.push(text.into());
+    pub(crate) fn note(&mut self, note: impl Into<Note>) {
+        self.notes.push(note.into());
     }
 }

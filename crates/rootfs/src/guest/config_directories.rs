@@ -43,10 +43,12 @@ fn hindrance(view: &dyn View, path: &[u8]) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use nex_fault::Note;
+
     use super::*;
     use crate::guest::memory::Image;
 
-    fn made(image: Image, paths: &[&str]) -> (Image, Vec<String>) {
+    fn made(image: Image, paths: &[&str]) -> (Image, Vec<Note>) {
         let mut layer = Layer::default();
         let paths: Vec<_> = paths.iter().map(ToString::to_string).collect();
         add(&image, paths.iter(), &mut layer);
@@ -58,7 +60,7 @@ mod tests {
         let image =
             Image::default().directory("/srv").link("/data", "srv/data").link("/var/run", "/run").directory("/run");
         let (image, notes) = made(image, &["/app", "srv/deep/er", "/data", "/var/run/app", "/a/./b/../c", ""]);
-        assert_eq!(notes, Vec::<String>::new());
+        assert_eq!(notes, Vec::new());
         for path in ["/app", "/srv/deep/er", "/srv/data", "/run/app", "/a/c"] {
             let stat = image.stat(path.as_bytes()).unwrap_or_else(|| panic!("no {path}"));
             assert_eq!((stat.kind, stat.mode, stat.uid, stat.gid), (Kind::Directory, 0o755, 0, 0), "{path}");

@@ -1,6 +1,7 @@
 //! Who is process 1 once the guest is up: the agent, or the image's program in its place.
 
 use nex_contract::Pid1;
+use nex_fault::{Note, Remedy, Setting};
 use nex_inspect::View;
 use nex_program::wants_process_one;
 
@@ -20,9 +21,9 @@ pub(crate) fn wire(view: &dyn View, options: &Options, layer: &mut Layer) -> Res
             let path = Some(program.as_bytes()).filter(|path| path.starts_with(b"/"));
             if let Some(init) = path.and_then(|path| wants_process_one(view, path)) {
                 let program = lossy(program.as_bytes());
-                layer.note(format!(
-                    "the image's program {program} is {init}, which runs as process 1 alone: --pid1 image makes it that"
-                ));
+                let makes_it = Remedy::say("").set(Setting::Pid1, "image").and("makes it that");
+                let fact = format!("the image's program {program} is {init}, which runs as process 1 alone");
+                layer.note(Note::new(fact).advising(makes_it));
             }
         }
     }
@@ -37,7 +38,7 @@ mod tests {
 
     const S6: &str = "#!/bin/sh -e\nexec s6-overlay-suexec ' /package/x' ''\n";
 
-    fn wired(image: Image, program: &str, pid1: Pid1) -> (Result<(), Error>, Vec<String>) {
+    fn wired(image: Image, program: &str, pid1: Pid1) -> (Result<(), Error>, Vec<Note>) {
         let config = ImageConfig { entrypoint: vec![program.into()], ..ImageConfig::default() };
         let options = Options { config, pid1, agent_is_ours: true, ..Options::default() };
         let mut layer = Layer::default();
@@ -56,12 +57,12 @@ mod tests {
             [("/init", "s6-overlay"), ("/sbin/init", "systemd"), ("/bin/init", "the init of BusyBox")]
         {
             let (result, notes) = wired(image(), program, Pid1::Agent);
-            assert!(result.is_ok() && notes.iter().any(|note| note.contains(init)), "{program}: {notes:?}");
+            assert!(result.is_ok() && notes.iter().any(|note| note.fact().contains(init)), "{program}: {notes:?}");
             let (result, notes) = wired(image(), program, Pid1::Image);
             assert!(result.is_ok() && notes.is_empty(), "{program}: {notes:?}");
         }
         for program in ["/old", "/data", "/bin/sh", "/none", "init"] {
-            assert_eq!(wired(image(), program, Pid1::Agent).1, <Vec<String>>::new(), "{program}");
+            assert_eq!(wired(image(), program, Pid1::Agent).1, Vec::new(), "{program}");
         }
     }
 

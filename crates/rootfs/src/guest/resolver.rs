@@ -2,6 +2,7 @@
 //! kernel's `ip=` gives them, by the kernel itself or by our agent.
 
 use nex_contract::AGENT_RESOLV_CONF;
+use nex_fault::{Note, Remedy, Setting};
 use nex_inspect::View;
 use nex_program::{KERNEL_RESOLV_CONF, RESOLV_CONF, ResolvConf as Found, has_resolved, is_dead_server, name_servers};
 use nex_sandbox::without_lent;
@@ -92,10 +93,9 @@ pub(crate) fn wire(
         Found::File { servers } => {
             let servers = take_back(view, servers, keep, layer)?;
             if let Some(dead) = servers.iter().find(|server| is_dead_server(server, resolved)) {
-                layer.note(format!(
-                    "/etc/resolv.conf names {}, where nobody answers in the guest; --resolv-conf kernel replaces it",
-                    lossy(dead)
-                ));
+                let fact = format!("/etc/resolv.conf names {}, where nobody answers in the guest", lossy(dead));
+                let replaces = Remedy::say("").set(Setting::ResolvConf, "kernel").and("replaces it");
+                layer.note(Note::new(fact).advising(replaces));
             }
             match servers.is_empty() && !keep {
                 true => Ok(link(who, layer, "the image's file names no server")),
@@ -109,10 +109,11 @@ pub(crate) fn wire(
         }
         Found::MadeLater(path) | Found::Dangling(path) | Found::Resolved(path) => {
             let path = lossy(&path);
-            layer.note(format!(
-                "/etc/resolv.conf was a link to {path}, which nex does not know anybody to make, and is replaced; \
-                 --resolv-conf keep keeps it"
-            ));
+            let fact = format!(
+                "/etc/resolv.conf was a link to {path}, which nex does not know anybody to make, and is replaced"
+            );
+            let keeps = Remedy::say("").set(Setting::ResolvConf, "keep").and("keeps it");
+            layer.note(Note::new(fact).advising(keeps));
             Ok(link(who, layer, "the image's link leads to no file of the image"))
         }
         Found::Missing | Found::Kernel | Found::NoFile if keep => kept(None, ""),
@@ -152,7 +153,7 @@ mod tests {
 
     const SERVER: &str = "# own\nnameserver 192.0.2.1\n";
 
-    fn wired(image: &Image, source: &ResolvConfSource, init: Init) -> (Image, ResolvConf, Vec<String>) {
+    fn wired(image: &Image, source: &ResolvConfSource, init: Init) -> (Image, ResolvConf, Vec<Note>) {
         let mut layer = Layer::default();
         let who = Who { init, agent_is_ours: true };
         let done = wire(image, source, who, &mut layer).unwrap();

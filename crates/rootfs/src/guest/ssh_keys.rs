@@ -3,6 +3,7 @@
 //! Our agent does it as the init, and most distributions do it before they start the server. Debian and Ubuntu make the keys when the
 //! package is installed, and never again.
 
+use nex_fault::{Note, Remedy, Setting};
 use nex_inspect::View;
 use nex_program::SshServer;
 
@@ -33,10 +34,10 @@ pub(crate) fn wire(view: &dyn View, init: Init, agent_makes: bool, layer: &mut L
         };
         if !is_made {
             let [program, maker] = [&program, &maker].map(|path| super::lossy(path));
-            layer.note(format!(
-                "the image has {program} and no host keys for it, and nex knows nobody there who makes them at boot: run {maker} in \
-                 --boot-script"
-            ));
+            let fact = format!(
+                "the image has {program} and no host keys for it, and nex knows nobody there who makes them at boot"
+            );
+            layer.note(Note::new(fact).advising(Remedy::say(format!("run {maker} in")).choose(Setting::BootScript)));
         }
     }
 }

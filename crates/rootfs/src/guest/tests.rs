@@ -131,7 +131,7 @@ fn scratch_gets_everything_and_the_agent_is_its_init() {
 fn alpine_with_openrc_runs_the_agent_as_a_service() {
     let (guest, wiring) = wired(alpine_with_openrc());
     assert_eq!(wiring.init, Init::OpenRc);
-    assert_eq!(wiring.notes, <Vec<String>>::new());
+    assert_eq!(wiring.notes, Vec::new());
     assert_eq!(target(&guest, "/sbin/init"), "/bin/busybox");
     assert_eq!(target(&guest, "/etc/runlevels/boot/agent"), "/etc/init.d/agent");
     assert_eq!(guest.stat(b"/etc/init.d/agent").unwrap().mode, 0o755);
@@ -168,7 +168,7 @@ fn alpine_without_openrc_boots_the_agent_instead_of_a_busybox_that_would_fail() 
     assert_eq!(wiring.init, Init::Agent);
     assert_eq!(target(&guest, "/sbin/init"), "/usr/local/bin/agent");
     let [note] = wiring.notes.as_slice() else { panic!("one note in {:?}", wiring.notes) };
-    assert!(note.contains("/sbin/init (/bin/busybox)") && note.contains("/sbin/openrc"), "{note}");
+    assert!(note.fact().contains("/sbin/init (/bin/busybox)") && note.fact().contains("/sbin/openrc"), "{note:?}");
     assert_eq!(guest.text("/etc/inittab"), ALPINE_INITTAB);
     assert_eq!(guest.text("/bin/busybox"), INIT_PROGRAM, "the link is replaced, not what it leads to");
 }
@@ -192,7 +192,7 @@ fn systemd_gets_a_unit_a_login_and_an_empty_machine_id() {
     let getty = target(&guest, "/etc/systemd/system/getty.target.wants/serial-getty@ttyS0.service");
     assert!(guest.stat(getty.as_bytes()).is_some());
     assert_eq!(guest.text("/etc/machine-id"), "");
-    assert!(wiring.notes[0].contains("machine-id"), "{:?}", wiring.notes);
+    assert!(wiring.notes[0].fact().contains("machine-id"), "{:?}", wiring.notes);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn systemd_without_udev_logs_in_on_the_console_instead_of_waiting_for_a_device()
     assert_eq!(target(&guest, "/etc/systemd/system/serial-getty@ttyS0.service"), "/dev/null");
     let getty = target(&guest, "/etc/systemd/system/getty.target.wants/console-getty.service");
     assert!(guest.stat(getty.as_bytes()).is_some());
-    assert_eq!(wiring.notes, <Vec<String>>::new());
+    assert_eq!(wiring.notes, Vec::new());
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn sysvinit_alone_respawns_the_agent_as_its_user() {
     assert_eq!(wiring.init, Init::Inittab);
     let command = "/sbin/start-stop-daemon -S -q -c nex:nex -x /usr/local/bin/agent";
     assert!(guest.text("/etc/inittab").ends_with(&format!("\nnex:2345:respawn:{command}\n")));
-    assert_eq!(wiring.notes, <Vec<String>>::new());
+    assert_eq!(wiring.notes, Vec::new());
     belongs_to(&guest, AgentUser::Nex, ITS_OWN);
 }
 
@@ -238,7 +238,7 @@ fn sysvinit_without_a_way_to_change_the_user_respawns_the_agent_as_root() {
     let (guest, wiring) = wired(debian_with_sysvinit("#!/bin/sh\n"));
     assert_eq!(wiring.init, Init::Inittab);
     assert!(guest.text("/etc/inittab").ends_with("\nnex:2345:respawn:/usr/local/bin/agent\n"));
-    assert!(wiring.notes.iter().any(|note| note.contains("as root")), "{:?}", wiring.notes);
+    assert!(wiring.notes.iter().any(|note| note.fact().contains("as root")), "{:?}", wiring.notes);
     belongs_to(&guest, AgentUser::Root, ROOTS);
 }
 
@@ -296,7 +296,7 @@ fn an_unknown_init_is_replaced_and_named() {
     let (guest, wiring) = wired(Image::default().file("/sbin/init", 0o755, "#!/bin/sh\nexec s6-svscan\n"));
     assert_eq!(wiring.init, Init::Agent);
     assert_eq!(target(&guest, "/sbin/init"), "/usr/local/bin/agent");
-    assert!(wiring.notes[0].contains("/sbin/init"), "{:?}", wiring.notes);
+    assert!(wiring.notes[0].fact().contains("/sbin/init"), "{:?}", wiring.notes);
 }
 
 #[test]

@@ -53,8 +53,9 @@ impl<'a> CachedRun<'a> {
         if self.mounts.is_still(&world.mounts) {
             recorder.publish();
         } else {
-            self.cache
-                .note("the setup script is not kept in the cache, as what --mount shows it changed meanwhile".into());
+            self.cache.note(
+                "the setup script is not kept in the cache, as what it was shown of this machine changed meanwhile",
+            );
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use nex_fault::Note;
+
 use crate::report::{ChangeKind, ChangeReport, DirectoryReport, ScriptReport};
 
 /// The most names in a list: more than most distributions install.
@@ -76,11 +78,11 @@ impl ReportBuilder {
     pub fn report(mut self) -> ScriptReport {
         if self.sockets > 0 {
             let more = if self.sockets > SOCKETS as u64 { ", ..." } else { "" };
-            self.report.notes.push(format!(
+            self.report.notes.push(Note::new(format!(
                 "sockets that the setup script made are left out ({}), as the programs behind them have ended: {}{more}",
                 self.sockets,
                 self.first_sockets.join(", ")
-            ));
+            )));
         }
         let directories = self.gained.into_iter().map(|(path, bytes)| DirectoryReport { path, bytes }).collect();
         ScriptReport { directories, ..self.report }
@@ -145,8 +147,9 @@ mod tests {
             let mut builder = ReportBuilder::default();
             (0..number).for_each(|number| builder.socket(format!("run/{number}").as_bytes()));
             let notes = builder.report().notes;
-            assert!(notes[0].contains(&format!("({number})")) && notes[0].contains(named), "{notes:?}");
-            assert!(notes.len() == 1 && notes[0].len() < 200, "{notes:?}");
+            let [note] = &notes[..] else { panic!("{notes:?}") };
+            assert!(note.fact().contains(&format!("({number})")) && note.fact().contains(named), "{note:?}");
+            assert!(note.fact().len() < 200, "{note:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use nex_fault::{Note, Remedy, Setting};
 use nex_text::hex;
 use nex_verity::{RootHash, Table};
 
@@ -17,10 +18,14 @@ const SECOND_DRIVE: &str = "/dev/vdb";
 const NAME: &str = "rootfs";
 
 /// What is to be known of a guest whose root is checked.
-pub const GUEST_NEEDS: &str = "nex rootfs boot and nex run have the root checked with --verity; elsewhere dm-verity wants a kernel with \
-                               CONFIG_DM_VERITY and CONFIG_DM_INIT built in, and the image as the first drive, read only and not as \
-                               Firecracker's root device (which adds root=/dev/vda); the root stays read only, so what the guest \
-                               writes goes to a tmpfs or another drive";
+pub fn guest_needs() -> Note {
+    Note::new("the root of a guest stays read only, so what it writes goes to a tmpfs or another drive").advising(
+        Remedy::say("nex rootfs boot and nex run have the root checked with").choose(Setting::Verity).and(
+            "; elsewhere dm-verity wants a kernel with CONFIG_DM_VERITY and CONFIG_DM_INIT built in, and the image as the first \
+             drive, read only and not as Firecracker's root device (which adds root=/dev/vda)",
+        ),
+    )
+}
 
 /// Where the tree stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

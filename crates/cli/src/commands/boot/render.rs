@@ -31,9 +31,7 @@ pub fn boot(report: &Report) -> String {
         lines.add("guest time", &times);
     }
     lines.add("end", end(report.end));
-    for note in &report.notes {
-        lines.add("note", note);
-    }
+    lines.notes(&report.notes);
     lines.0
 }
 

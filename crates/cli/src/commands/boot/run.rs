@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use nex_boot::{Options, Outcome, ReadyWhen, Report, Watcher};
 use nex_diagnose::CheckOptions;
+use nex_fault::Setting;
 use nex_guest::{Overlay, Root, VmmReport};
 use nex_terminal::Lent;
 use nex_text::printable;
@@ -126,7 +127,7 @@ fn why_not(report: &Report, args: &BootArgs) -> String {
         Outcome::Ended | Outcome::Ready => format!("did not {did} before the guest ended"),
     };
     let failure = report.failure.iter().map(|failure| format!("; its last failure: {failure}"));
-    let notes = report.notes.iter().map(|note| format!("; {note}"));
+    let notes = report.notes.iter().map(|note| format!("; {}", note.words(Setting::flag)));
     let why: String = failure.chain(notes).map(printable).collect();
     format!("the {who} of '{}' {what}{why}", report.file)
 }

@@ -39,9 +39,7 @@ pub fn collected(report: &GarbageReport) -> String {
     if report.removed_trees > 0 {
         lines.add("trees", &format!("{} of killed builds removed from {}", report.removed_trees, report.work_dir));
     }
-    for note in &report.notes {
-        lines.add("note", note);
-    }
+    lines.notes(&report.notes);
     lines.0
 }
 

@@ -17,6 +17,9 @@ pub fn check(report: &Report, quiet: bool) -> String {
     }
     for unchecked in &report.unchecked {
         lines.add("unchecked", &format!("{}: {}", unchecked.what, unchecked.why));
+        if let Some(hint) = &unchecked.hint {
+            lines.remedy("", hint);
+        }
     }
     if !quiet {
         lines.add("result", &verdict(report));
@@ -52,7 +55,7 @@ fn add_finding(lines: &mut Lines, finding: &Finding) {
         Severity::Info => "info",
     };
     lines.add(severity, &format!("{}: {}", finding.id, finding.evidence));
-    lines.add("", &finding.remedy);
+    lines.remedy("", &finding.remedy);
 }
 
 fn verdict(report: &Report) -> String {

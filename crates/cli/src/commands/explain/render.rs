@@ -16,7 +16,7 @@ pub fn explanation(explanation: &Explanation, unread_image: Option<&str>) -> Str
             if let Some(line) = line {
                 lines.add(&format!("line {}", line.number), &line.text);
             }
-            lines.add("do", &finding.remedy);
+            lines.remedy("do", &finding.remedy);
         }
     }
     for (index, Symptom { finding, line, .. }) in explanation.others.iter().enumerate() {

@@ -14,9 +14,7 @@ pub fn grow(report: &GrowReport) -> String {
     lines.add("before", &amount(before));
     lines.add("now", &amount(now));
     lines.add("free", &amount(free));
-    for note in &report.notes {
-        lines.add("note", note);
-    }
+    lines.notes(&report.notes);
     lines.add("time", &times(&report.phases, 3));
     lines.0
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use nex_fault::Fault;
+use nex_fault::{Fault, Note, Setting};
 use nex_image::{NoProgress, Progress};
 use nex_rootfs::Events;
 use nex_text::{human, printable, short_name};
@@ -74,7 +74,7 @@ impl Progress for Bars {
 }
 
 impl Events for Bars {
-    fn note(&self, note: &str) {
+    fn note(&self, note: &Note) {
         self.all.println(note_line(note)).ok();
     }
 
@@ -105,8 +105,8 @@ impl Events for Bars {
     }
 }
 
-fn note_line(note: &str) -> String {
-    format!("note: {note}")
+fn note_line(note: &Note) -> String {
+    format!("note: {}", note.words(Setting::flag))
 }
 
 /// A line of a setup script, made harmless for the terminal.
@@ -150,7 +150,7 @@ impl Progress for Lines {
 }
 
 impl Events for Lines {
-    fn note(&self, note: &str) {
+    fn note(&self, note: &Note) {
         tell(note_line(note));
     }
 

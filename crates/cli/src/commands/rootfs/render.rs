@@ -46,9 +46,7 @@ pub fn text(report: &Report) -> String {
         lines.add("process 1", "the image's program, once the guest is up");
     }
     lines.add("resolv.conf", &resolv_conf(&report.resolv_conf));
-    for note in &report.notes {
-        lines.add("note", note);
-    }
+    lines.notes(&report.notes);
     lines.add("time", &times(&report.phases, 2));
     lines.0
 }

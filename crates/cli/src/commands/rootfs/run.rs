@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nex_cancel::{Cancel, Workspace};
 use nex_ext4::{BLOCK_SIZE, Journal, Size};
+use nex_fault::Setting;
 use nex_image::{Platform, Reference};
 use nex_rootfs::guest::{ResolvConfSource, name_servers};
 use nex_rootfs::{
@@ -59,7 +60,7 @@ pub fn run(args: &RootfsArgs, common: &CommonArgs, process: &Process) -> Result<
     if args.script.shell {
         let network = options.script.as_ref().map(|script| script.sandbox.world.network);
         if let Some(note) = network.and_then(nex_rootfs::network_note) {
-            output::note(note);
+            output::note(note.words(Setting::flag));
         }
         nex_rootfs::open_shell(&options, &events, &process.terminal)
             .map_err(|error| page_image::with_choices(error.into(), &options))?;

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use nex_fault::Setting;
 use nex_guest::{Overlay, Root, VmmReport};
 use nex_run::{Bounds, Error, FollowError, Missing, Options, Overrides, Report, Stop, Stopped, Streams, User};
 use signal_hook::consts::SIGINT;
@@ -139,7 +140,8 @@ fn words(report: &Report, args: &RunArgs, common: &CommonArgs) -> Vec<String> {
         words.push(format!("run: {}", render::run(report)));
     }
     if let Some(failure) = &report.failure {
-        words.push(format!("error: {}", failure));
+        let hint = report.hint.as_ref().map(|hint| format!("; {}", hint.words(Setting::flag)));
+        words.push(format!("error: {failure}{}", hint.unwrap_or_default()));
     }
     words
 }

@@ -17,9 +17,7 @@ pub fn set_agent(report: &SetAgentReport) -> String {
         &format!("{} in {} {pieces}, in place of {}", report.blocks, report.pieces, report.blocks_before),
     );
     lines.add("free", &human(report.free));
-    for note in &report.notes {
-        lines.add("note", note);
-    }
+    lines.notes(&report.notes);
     lines.add("time", &times(&report.phases, 3));
     lines.0
 }

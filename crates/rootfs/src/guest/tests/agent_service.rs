@@ -85,7 +85,7 @@ fn root_is_asked_for_and_owns_what_it_runs() {
     let sysvinit = debian_with_sysvinit("#!/bin/sh\n").file("/usr/sbin/start-stop-daemon", 0o755, "\x7fELF");
     let (guest, wiring) = root(sysvinit);
     assert!(guest.text("/etc/inittab").ends_with("\nnex:2345:respawn:/usr/local/bin/agent\n"));
-    assert!(wiring.notes.iter().all(|note| !note.contains("as root")), "{:?}", wiring.notes);
+    assert!(wiring.notes.iter().all(|note| !note.fact().contains("as root")), "{:?}", wiring.notes);
     belongs_to(&guest, AgentUser::Root, ROOTS);
 }
 
@@ -125,7 +125,7 @@ fn what_cannot_be_is_refused() {
 fn what_stood_at_the_name_is_told() {
     let (guest, wiring) = wired_with(with_web(debian_with_systemd()), &options("/usr/bin/dash", &[], ""));
     assert_eq!(target(&guest, "/usr/bin/dash"), "/usr/local/bin/agent");
-    assert!(wiring.notes.iter().any(|note| note.contains("the image's /usr/bin/dash")), "{:?}", wiring.notes);
+    assert!(wiring.notes.iter().any(|note| note.fact().contains("the image's /usr/bin/dash")), "{:?}", wiring.notes);
 }
 
 /// systemd itself reads the unit, as for a machine that it would start. Root may not ask it that.

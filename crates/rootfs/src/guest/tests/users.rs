@@ -42,7 +42,7 @@ fn an_existing_nex_keeps_its_numbers_and_gets_its_home() {
     assert!(guest.text("/etc/passwd").ends_with("nex:x:101:102::/home/nex:/bin/sh\n"));
     let home = guest.stat(b"/home/nex").unwrap();
     assert_eq!((home.uid, home.gid), (101, 102));
-    assert_eq!(wiring.notes.iter().filter(|note| note.contains("stays")).count(), 2, "{:?}", wiring.notes);
+    assert_eq!(wiring.notes.iter().filter(|note| note.fact().contains("stays")).count(), 2, "{:?}", wiring.notes);
 }
 
 #[test]
@@ -50,19 +50,19 @@ fn another_user_1000_is_joined_and_named() {
     let image = alpine().file("/etc/passwd", 0o644, "root:x:0:0::/:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n");
     let (guest, wiring) = wired(image);
     assert!(guest.text("/etc/passwd").contains("\nnode:x:1000:1000::/home/node:/bin/sh\nnex:x:1000:1000:"));
-    assert!(wiring.notes.iter().any(|note| note.contains("'node'")), "{:?}", wiring.notes);
+    assert!(wiring.notes.iter().any(|note| note.fact().contains("'node'")), "{:?}", wiring.notes);
 }
 
 #[test]
 fn root_without_a_password_is_locked() {
     let (guest, wiring) = wired(alpine().file("/etc/shadow", 0o640, "root:::0:::::\n"));
     assert!(guest.text("/etc/shadow").starts_with("root:*::0:::::\n"));
-    assert!(wiring.notes.iter().any(|note| note.contains("empty password")), "{:?}", wiring.notes);
+    assert!(wiring.notes.iter().any(|note| note.fact().contains("empty password")), "{:?}", wiring.notes);
 
     let (guest, wiring) = wired(Image::default().file("/etc/passwd", 0o644, "root::0:0:root:/root:/bin/sh\n"));
     assert!(guest.text("/etc/passwd").starts_with("root:x:0:0:root:/root:/bin/sh\n"));
     assert!(guest.text("/etc/shadow").starts_with("root:*:"));
-    assert!(wiring.notes.iter().any(|note| note.contains("empty password")), "{:?}", wiring.notes);
+    assert!(wiring.notes.iter().any(|note| note.fact().contains("empty password")), "{:?}", wiring.notes);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn root_gets_the_password_asked_for() {
 fn a_password_that_the_image_brings_is_told() {
     let (guest, wiring) = wired(alpine().file("/etc/shadow", 0o640, "root:$6$salt$hash:0:::::\n"));
     assert!(guest.text("/etc/shadow").starts_with("root:$6$salt$hash:0:::::\n"));
-    assert!(wiring.notes.iter().any(|note| note.contains("stays valid")), "{:?}", wiring.notes);
+    assert!(wiring.notes.iter().any(|note| note.fact().contains("stays valid")), "{:?}", wiring.notes);
     let (_, wiring) = wired(alpine().file("/etc/shadow", 0o640, "root:!$6$salt$hash:0:::::\n"));
-    assert!(!wiring.notes.iter().any(|note| note.contains("stays valid")), "{:?}", wiring.notes);
+    assert!(!wiring.notes.iter().any(|note| note.fact().contains("stays valid")), "{:?}", wiring.notes);
 }
