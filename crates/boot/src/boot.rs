@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nex_contract::{Document, PowerOff, Word};
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
+use nex_diagnose::{Refused, check_mount};
 use nex_fault::{Note, Remedy, Setting};
 use nex_guest::{Description, Session, Setup, Step, VmmReport, Way, deadline};
 use nex_inspect::RootFs;
@@ -92,6 +93,10 @@ fn unchecked() -> Note {
 
 /// Makes everything ready for the guest.
 fn prepare(options: &Options) -> Result<Setup, Error> {
+    if options.check {
+        let findings = check_mount(options.root.path(), options.root.file())?;
+        Refused::for_any(findings, options.root.path(), &options.machine.kernel.kernel)?;
+    }
     agent::check(options)?;
     let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
     setup.keep_init();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use nex_diagnose::{CheckError, Refused};
 use nex_fault::{Code, Fault, Remedy, Setting};
 use thiserror::Error;
 
@@ -28,6 +29,12 @@ pub enum Error {
         /// What its agent is.
         why: String,
     },
+    /// The root filesystem cannot be checked.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// No kernel mounts it.
+    #[error(transparent)]
+    Contract(#[from] Refused),
     /// There is no guest.
     #[error(transparent)]
     Guest(#[from] nex_guest::Error),
@@ -38,6 +45,8 @@ impl Fault for Error {
         match self {
             Self::SilentAgent { .. } => codes::SILENT_AGENT,
             Self::OverlayAgent { .. } => codes::OVERLAY_AGENT,
+            Self::Check(error) => error.code(),
+            Self::Contract(error) => error.code(),
             Self::Guest(error) => error.code(),
         }
     }
@@ -59,6 +68,8 @@ impl Fault for Error {
                     ),
                 ))
             }
+            Self::Check(error) => error.remedy(),
+            Self::Contract(error) => error.remedy(),
             Self::Guest(error) => error.remedy(),
         }
     }

@@ -15,6 +15,8 @@ pub struct Options {
     pub machine: MachineOptions,
     /// Which VMM runs the guest, and how.
     pub vmm: VmmOptions,
+    /// Whether the root filesystem is refused that no kernel mounts.
+    pub check: bool,
     /// What shows that the guest is ready.
     pub ready: ReadyWhen,
     /// How long the guest may take to be ready.

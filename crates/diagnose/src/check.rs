@@ -42,7 +42,7 @@ pub use report::{Report, Unchecked, Verdict};
 
 use files::KernelFiles;
 
-use crate::finding::{Finding, Rule, remedy_of};
+use crate::finding::{Finding, Rule, Severity, remedy_of};
 use crate::{codes, rules};
 
 /// Where the agent stands in an image.
@@ -204,6 +204,25 @@ pub fn check_open_file(path: &Path, file: &File, options: &CheckOptions) -> Resu
         kernel::check(files, &Contract::new(superblock), &mut findings);
     }
     Ok(report.with(findings))
+}
+
+/// What keeps every kernel from mounting the root filesystem in an open file: errors alone, and nothing of what is in it. `path` is
+/// what they call the file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn check_mount(path: &Path, file: &File) -> Result<Vec<Finding>, CheckError> {
+    let failed = |cause| CheckError::Read { path: path.into(), cause };
+    let mut findings = Findings::default();
+    if let Ok(superblock) = read_superblock(file.try_clone().map_err(failed)?) {
+        ext4::check(&superblock, &nex_text::shell_word(path), &mut findings);
+    }
+    let root = RootFs::from_file(path, file.try_clone().map_err(failed)?);
+    if let Err(error) = root.and_then(|root| root.check_mount()) {
+        report_unread(error, path, &mut findings)?;
+    }
+    findings.found.retain(|finding| finding.severity == Severity::Error);
+    Ok(findings.found)
 }
 
 fn read_kernel(options: &CheckOptions) -> Result<Option<KernelFiles>, CheckError> {

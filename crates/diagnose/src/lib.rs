@@ -15,7 +15,7 @@ mod workload;
 
 pub use check::{
     CheckError, CheckOptions, Flaw, InitKind, InitRequest, InitSearch, Program, Report, Unchecked, Verdict,
-    architecture, check, check_file, check_open_file, inspect, runs,
+    architecture, check, check_file, check_mount, check_open_file, inspect, runs,
 };
 pub use finding::{Finding, Rule, Severity};
 pub use kernel::{Config, KernelFacts, Setting};

@@ -18,7 +18,7 @@ const GROUPS: &[Group] = &[
     Group { path: RUN, heading: "Program", flags: &["env", "user", "workdir", "open-files", "restart"] },
     Group { path: RUN, heading: "Times", flags: &["timeout", "boot-timeout", "stop-timeout"] },
     Group { path: RUN, heading: "Root", flags: &["rootfs", "overlay-drive", "verity", "root-hash", "no-check"] },
-    Group { path: BOOT, heading: "Root", flags: &["overlay", "overlay-drive", "verity", "root-hash"] },
+    Group { path: BOOT, heading: "Root", flags: &["overlay", "overlay-drive", "verity", "root-hash", "no-check"] },
     Group { path: BOOT, heading: "When it is ready", flags: &["ready", "ready-after", "timeout", "interactive"] },
 ];
 

@@ -47,6 +47,16 @@ fn what_is_no_kernel_or_no_root_is_refused() -> Result<()> {
     foreign_agent.args(["rootfs", "boot"]).arg(place.file()).arg("--kernel").arg(&place.parts.kernel);
     refused(foreign_agent.arg("--agent").arg(foreign), &["is for arm64, and the kernel is for amd64"])?;
 
+    // A file system that no kernel mounts, and what comes of it when nobody minds.
+    let whole = fs::read(place.file())?;
+    fs::write(place.file(), &whole[..whole.len() / 2])?;
+    let words = ["does not come up with", "(ext4-cut-off)", "--no-check tries it all the same"];
+    refused(&mut place.boot()?, &words)?;
+    let mut all_the_same = place.boot()?;
+    let described = command::run(all_the_same.args(["--no-check", "--print-vm-config"]))?;
+    assert!(!described.is_empty());
+    fs::write(place.file(), &whole)?;
+
     for (content, words) in [
         (&b"\x1f\x8b\x08"[..], "compressed with gzip; unpack it first: gunzip FILE"),
         (b"\x28\xb5\x2f\xfd", "unpack it first: unzstd FILE"),

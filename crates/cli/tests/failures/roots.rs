@@ -21,7 +21,9 @@ fn a_root_of_another_name() -> Result<()> {
 fn a_feature_that_the_kernel_does_not_know() -> Result<()> {
     let Some(world) = World::new()? else { return Ok(()) };
     world.debugfs("set_super_value feature_incompat 0x80002c2")?;
-    world.fails("", &["0x8000000", "(unsupported-feature)", "boot a newer kernel"])
+    world.fails("", &["does not come up with", "(ext4-feature)", "--no-check"])?;
+    let words = ["0x8000000", "(unsupported-feature)", "boot a newer kernel"];
+    fails(world.boot("").arg("--no-check"), &words)
 }
 
 #[test]
@@ -29,7 +31,8 @@ fn a_feature_that_the_kernel_does_not_know() -> Result<()> {
 fn an_image_that_was_cut_off() -> Result<()> {
     let Some(world) = World::new()? else { return Ok(()) };
     File::options().write(true).open(world.image())?.set_len(48 << 20)?;
-    world.fails("", &["16384 blocks, of which 12288 are there", "(image-cut-off)"])
+    world.fails("", &["does not come up with", "(ext4-cut-off)", "--no-check"])?;
+    fails(world.boot("").arg("--no-check"), &["16384 blocks, of which 12288 are there", "(image-cut-off)"])
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub fn old_name(path: &[&str], flag: &Arg) -> Option<String> {
         // NEX_AGENT means something again: where nex's own agent is (`own_agent.rs`), which is what the flag has without it.
         (["rootfs"], "agent") => return None,
         // They came later.
-        (["rootfs", "config"], _) | (["cache", "gc"], "work-dir") => return None,
+        (["rootfs", "config"], _) | (["cache", "gc"], "work-dir") | (["rootfs", "boot"], "no-check") => return None,
         _ => format!("NEX_{}", long.replace('-', "_").to_ascii_uppercase()),
     };
     name(path, flag).filter(|name| *name != old).map(|_| old)

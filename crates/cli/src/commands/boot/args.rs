@@ -33,6 +33,10 @@ pub struct BootArgs {
     #[command(flatten)]
     pub verity: VerityArg,
 
+    /// Start the guest even if nex rootfs check finds that no kernel mounts the root filesystem.
+    #[arg(long)]
+    pub no_check: bool,
+
     /// A regular expression for a line on the console that shows that the guest is ready.
     ///
     /// It takes the place of the agent's report.

@@ -105,6 +105,7 @@ fn options(args: &BootArgs, root: Root, kernel: PathBuf, process: &Process) -> O
             args.verity.hash_tree(),
         ),
         vmm: args.guest.vmm(&process.workspace),
+        check: !args.no_check,
         ready: match (&args.ready, args.ready_after) {
             (Some(pattern), _) => ReadyWhen::Line(pattern.clone()),
             (None, Some(time)) => ReadyWhen::After(time),
