@@ -1,13 +1,14 @@
 //! Commands that run no script remove what killed builds have left: builds that find their script's changes in the cache, builds
 //! without a script, and `nex cache gc`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nex_testkit::nex::script::{World, messages};
 use nex_testkit::{Failure, Result, command, nex};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::callers::Caller;
 use crate::kills::wait_for_end;
@@ -57,7 +58,21 @@ impl Place<'_> {
         build.kill()?;
         build.wait()?;
         wait_for_end(&self.work_dir())?;
+        self.wait_for_locks()?;
         Ok(self.work_dir().exists() && self.is_clean().is_err())
+    }
+
+    /// Waits until nobody has the lock of a run: the kernel closes files behind all that shows where a process was.
+    fn wait_for_locks(&self) -> Result<()> {
+        let start = Instant::now();
+        for run in nex::names(&self.work_dir()).unwrap_or_default() {
+            let run = File::open(self.work_dir().join(run))?;
+            while flock(&run, FlockOperation::NonBlockingLockShared).is_err() {
+                assert!(start.elapsed() < Duration::from_secs(60), "{:?}: a run is still locked", self.caller);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Ok(())
     }
 
     /// Kills a build that has laid out its tree.
