@@ -17,7 +17,7 @@ pub mod variables;
 use clap::{Args, Parser, Subcommand};
 
 use crate::args::common::CommonArgs;
-use crate::args::format::Format;
+use crate::args::format::{Format, Stream};
 use crate::commands::boot::args::{self as boot, BootArgs};
 use crate::commands::cache::args::{self as cache, CacheCommand};
 use crate::commands::check::args::{self as check, CheckArgs};
@@ -114,15 +114,6 @@ pub enum Action {
     /// Print what Firecracker or QEMU needs to start a root filesystem, and start nothing.
     #[command(after_help = config::HELP)]
     Config(Box<ConfigArgs>),
-}
-
-/// Where a program that asked for JSON looks for the report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output.
-    Output,
-    /// Standard error, because the image or a program's output goes to standard output.
-    Error,
 }
 
 impl Command {

@@ -17,7 +17,7 @@ use nex_terminal::Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
-use crate::cli::Stream;
+use crate::args::format::Stream;
 use crate::codes::INTERRUPTED;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;

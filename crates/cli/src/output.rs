@@ -15,7 +15,7 @@ use rustix::termios::{OutputModes, tcgetattr};
 use serde::Serialize;
 
 use crate::args::common::{ColorArg, CommonArgs};
-use crate::cli::Stream;
+use crate::args::format::Stream;
 use crate::codes::OUTPUT;
 use crate::diagnostic::Diagnostic;
 use crate::json;

@@ -10,3 +10,12 @@ pub enum Format {
     /// One JSON object.
     Json,
 }
+
+/// Where a program that asked for JSON looks for the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error, because the image or a program's output goes to standard output.
+    Error,
+}

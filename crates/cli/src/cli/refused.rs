@@ -9,10 +9,11 @@ use std::os::unix::ffi::OsStrExt;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory};
 
+use super::Cli;
 use super::variables::environ::Environ;
 use super::variables::names::name;
 use super::variables::{Refusal, called};
-use super::{Cli, Stream};
+use crate::args::format::Stream;
 use crate::codes::{ENVIRONMENT, USAGE};
 use crate::diagnostic::Diagnostic;
 

@@ -39,7 +39,7 @@ fn whatever_keeps_the_usual_image_away_the_choices_are_named() -> Result<()> {
     let place = nex::directory()?;
     let layout = place.path().join("layout");
     Image::of(&[vec![Entry::file("file", "content")]])?.write(&layout, "image")?;
-    // Whoever does not answer is asked several times, which takes a while.
+    // Where nobody answers, nex asks several times, which takes a while.
     let gone = Registry::start(Protection::Open)?.address().to_string();
     let missing = Registry::start(Protection::Open)?;
     let missing_there = missing.address().to_string();

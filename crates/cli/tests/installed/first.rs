@@ -166,7 +166,7 @@ fn else_alpine_is_taken_from_the_cache_or_fetched_to_where_that_can_be_written()
         says(&machine.make(&mut script)?, &[NOT_INSTALLED, "rootfs.ext4 holds Alpine", NOT_BOOTED]);
         machine.add_script("curl", "exit 1")?;
     }
-    // Another file than Alpine's is none.
+    // A file other than Alpine's is refused.
     fs::remove_dir_all(machine.path("home/.cache"))?;
     machine.add_script("curl", "for last; do :; done; shift $(($# - 2)); echo no >\"$1\"")?;
     let said = machine.make(&mut machine.script())?;

@@ -92,7 +92,7 @@ fn a_name_that_is_not_there_is_refused_with_those_that_are() -> Result<()> {
         let said = String::from_utf8_lossy(&result.stderr).into_owned();
         assert!(result.status.code() == Some(2) && said.contains("no name of an installed image"), "{image}: {said}");
     }
-    // A file of the right name that is no archive is none.
+    // A file of the right name that is no archive is refused.
     fs::write(images.join("bad.oci.tar"), "no archive")?;
     refused("nex:bad", &["bad.oci.tar"])
 }

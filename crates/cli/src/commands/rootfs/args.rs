@@ -20,10 +20,9 @@ use script::ScriptArgs;
 use super::page_image;
 use crate::args::cache::CacheArgs;
 use crate::args::common::CommonArgs;
-use crate::args::format::Format;
+use crate::args::format::{Format, Stream};
 use crate::args::registry::RegistryArgs;
 use crate::args::size;
-use crate::cli::Stream;
 
 /// The size that the documentation page of Nex promises: 150 MiB.
 const DEFAULT_SIZE: &str = "157286400";
