@@ -11,4 +11,6 @@ nex_fault::codes! {
     RESTART = "workload-restart";
     /// A word of nex's on the kernel's command line has a value that means nothing.
     WORD = "workload-word";
+    /// A request to a guest is not understood, is over a limit, or asks for what makes no sense.
+    REQUEST = "workload-request";
 }

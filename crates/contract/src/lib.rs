@@ -7,6 +7,9 @@
 //! the root, has a [`Workload`] in [`WORKLOAD_FILE`] and, unless that names one of the root's, the program beside it in
 //! [`BINARY_FILE`].
 //!
+//! A [`Request`] is what a host asks of a guest that runs: a program, a tar, the workload's terminal. It opens a stream of the channel
+//! between them (`crates/channel`).
+//!
 //! Root's password in a guest is what [`Password`] makes of its field. [`Mark`] is how a host knows an agent of nex's own.
 //!
 //! [`Document`] is a kind of what nex writes for programs, with the version that both go by.
@@ -16,6 +19,7 @@
 
 pub mod codes;
 
+mod byte_string;
 mod document;
 mod image_config;
 mod json;
@@ -23,6 +27,8 @@ mod mark;
 mod password;
 mod paths;
 mod pid1;
+mod request;
+mod request_error;
 mod restart;
 mod start;
 mod stop_signal;
@@ -31,6 +37,7 @@ mod variable;
 mod word;
 mod workload;
 
+pub use byte_string::{ByteString, ZeroByte};
 pub use document::Document;
 pub use image_config::ImageConfig;
 pub use json::Json;
@@ -41,6 +48,11 @@ pub use paths::{
     RUN_BOOT_SCRIPT, SYSTEMD_UNIT, WORKLOAD_FILE,
 };
 pub use pid1::Pid1;
+pub use request::{
+    Attach, Exec, MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STRINGS, Place, Request, Stdin, Terminal,
+    TerminalSize,
+};
+pub use request_error::RequestError;
 pub use restart::{ParseRestartError, Restart};
 pub use start::{Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Root, Unstarted, find_directory, find_program};
 pub use stop_signal::stop_signal;
