@@ -29,6 +29,7 @@ mod paths;
 mod pid1;
 mod request;
 mod request_error;
+mod request_limits;
 mod restart;
 mod start;
 mod stop_signal;
@@ -48,11 +49,9 @@ pub use paths::{
     RUN_BOOT_SCRIPT, SYSTEMD_UNIT, WORKLOAD_FILE,
 };
 pub use pid1::Pid1;
-pub use request::{
-    Attach, Exec, MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STRINGS, Place, Request, Stdin, Terminal,
-    TerminalSize,
-};
+pub use request::{Attach, Exec, Place, Request, Stdin, Terminal, TerminalSize};
 pub use request_error::RequestError;
+pub use request_limits::{MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STRINGS};
 pub use restart::{ParseRestartError, Restart};
 pub use start::{Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Root, Unstarted, find_directory, find_program};
 pub use stop_signal::stop_signal;

@@ -4,21 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ByteString;
 use crate::request_error::RequestError;
-
-/// The longest request, in bytes of JSON.
-pub const MAX_REQUEST: usize = 256 << 10;
-
-/// The most arguments of a program, and the most variables.
-pub const MAX_STRINGS: usize = 4096;
-
-/// The longest argument or variable, in bytes: `MAX_ARG_STRLEN` of Linux without the zero byte.
-pub const MAX_STRING: usize = (128 << 10) - 1;
-
-/// The longest path, in bytes: `PATH_MAX` of Linux without the zero byte.
-pub const MAX_PATH: usize = 4095;
-
-/// The longest `USER:GROUP`, and the longest name of a terminal's type, in bytes.
-pub const MAX_NAME: usize = 256;
+use crate::request_limits::{MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STRINGS};
 
 /// What the guest is asked to do, with the standard streams of the channel.
 ///
@@ -143,7 +129,7 @@ impl Request {
     /// Reads a request.
     ///
     /// # Errors
-    /// When it is none that this version knows, is over a limit, or asks for what makes no sense.
+    /// When this version does not know it, or when it is over a limit, or asks for what makes no sense.
     pub fn from_json(json: &[u8]) -> Result<Self, RequestError> {
         if json.len() > MAX_REQUEST {
             return Err(RequestError::TooLong(json.len()));

@@ -7,7 +7,7 @@ use nex_fault::{Code, Fault};
 
 use crate::ByteString;
 use crate::codes;
-use crate::request::{MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STRINGS};
+use crate::request_limits::{MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STRINGS};
 
 /// Why a request is refused.
 #[derive(Debug)]
