@@ -62,6 +62,7 @@ mod tests {
         ("cache", &["cache-"], nex_cache::codes::ALL),
         ("file", &["file-"], nex_file::codes::ALL),
         ("contract", &["workload-"], nex_contract::codes::ALL),
+        ("channel", &["channel-"], nex_channel::codes::ALL),
         ("program", &["program-"], nex_program::codes::ALL),
         ("rootfs", &["build-", "agent-", "script-", "output-", "change-"], nex_rootfs::codes::ALL),
         ("sandbox", &["script-"], nex_sandbox::codes::ALL),
