@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::{env, iter};
 
+use nex_channel::{Exit, Flow, Frame, Message, Part, Signal, StreamId};
 use nex_testkit::layer::{self, Entry};
 use nex_testkit::packed::LAYER_BREAK;
 use nex_testkit::sparse::{self, Form};
@@ -23,6 +24,7 @@ fn main() -> Result<()> {
     write(directory, "set_agent", checks())?;
     write(directory, "cache", records())?;
     write(directory, "kernel", kernels()?)?;
+    write(directory, "channel", sessions())?;
     write(directory, "wire", nex_sandbox::fuzz::seeds())
 }
 
@@ -223,6 +225,55 @@ fn records() -> Vec<Vec<u8>> {
     let removed = framed(vec![1, 1, b'b']);
     let scripts = [all.clone(), [&all[..], &removed].concat(), removed].map(|changes| [&[1], &changes[..]].concat());
     replaced.chain(changed).chain(scripts).collect()
+}
+
+/// What the other end of a channel says, to a host and to a guest, with deeds of theirs between (`fuzz_targets/channel.rs`).
+fn sessions() -> Vec<Vec<u8>> {
+    const GUEST: u8 = 1;
+    const PORT: u8 = 2;
+    let frame = |number: u32, message: Message| {
+        let mut bytes = Vec::new();
+        if let Some(stream) = StreamId::new(number) {
+            Frame { stream, message }.encode(&mut bytes);
+        }
+        bytes
+    };
+    let pieces =
+        |bytes: Vec<u8>| bytes.chunks(128).flat_map(|piece| [&[piece.len() as u8 - 1], piece].concat()).collect();
+    let said = |number, message| -> Vec<u8> { pieces(frame(number, message)) };
+    // A deed of the first stream, with its amount; from 8 on, what waits is taken.
+    let deed = |deed: u8, amount: u8| vec![0x80 | deed << 3, amount];
+    let request = br#"{"exec":{"argv":["a",{"hex":"ff"}],"env":["A=b"],"user":"1","workingDir":"/","stdin":"stream"}}"#;
+    let (first, second) = request.split_at(20);
+    let signal = Signal::new(15).map(|signal| said(1, Message::Signal(signal))).unwrap_or_default();
+    let asked = [said(1, Message::Open(first, Part::More)), said(1, Message::Open(second, Part::Last))].concat();
+    let begun =
+        [asked.clone(), deed(0, 0), deed(8, 255), said(1, Message::Data(Flow::Stdin, b"input")), signal].concat();
+    let to_guest = [
+        [&begun[..], &deed(1, 1), &deed(4, 1), &said(1, Message::Eof(Flow::Stdin)), &deed(5, 0), &deed(8, 255)]
+            .concat(),
+        [&begun[..], &deed(1, 200), &said(1, Message::Reset("enough".into())), &deed(5, 0), &deed(8, 9)].concat(),
+        [&asked[..], &deed(6, 0), &said(1, Message::Eof(Flow::Stdin)), &deed(8, 9), &asked].concat(),
+        [&begun[..], &deed(1, 1), &deed(8, 9), &said(1, Message::Credit(Flow::Stdout, 1)), &[11], &[0; 12]].concat(),
+        said(1, Message::Open(br#"{"attach":{"size":{"rows":1,"columns":1}}}"#, Part::Last)),
+        said(1, Message::Open(br#"{"tarIn":{"path":"/"}}"#, Part::Last)),
+    ];
+    let opened =
+        [deed(0, 1), deed(8, 255), said(1, Message::Opened), said(1, Message::Data(Flow::Stdout, b"x"))].concat();
+    let ends = [said(1, Message::Eof(Flow::Stdout)), said(1, Message::Eof(Flow::Stderr))].concat();
+    let exit = said(1, Message::Exit(Exit::Code(0)));
+    let to_host = [
+        [&opened[..], &deed(1, 3), &deed(2, 0), &deed(8, 99), &ends, &exit, &deed(6, 1), &deed(7, 1)].concat(),
+        [&opened[..], &deed(3, 0), &deed(5, 0), &deed(8, 9), &exit].concat(),
+        [&deed(0, 99)[..], &deed(8, 9), &deed(5, 0), &deed(8, 9), &said(1, Message::Reset("no".into()))].concat(),
+    ];
+    let windows = [0, 8, 16, 24];
+    let all = to_guest.iter().map(|steps| (GUEST, steps)).chain(to_host.iter().map(|steps| (0, steps)));
+    all.flat_map(|(end, steps)| {
+        let choices = windows.into_iter().flat_map(|window| [window, window | PORT]);
+        choices.map(move |choice| [&[choice | end], &steps[..]].concat())
+    })
+    .collect()
 }
 
 /// Small kernels in every form, and configurations.
