@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 
+use nex_file::directory::Directory;
 use nex_file::trust;
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
 use rustix::io::Errno;
 
-use crate::directory::Directory;
 use crate::header::{self, FileFacts, Header};
 use crate::key::{Key, Shelf};
 use crate::sum;

@@ -7,7 +7,6 @@ use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_file::trust::Distrust;
 use nex_file::way::WayError;
 use nex_text::human;
-use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::codes;
@@ -61,16 +60,8 @@ impl CacheError {
         move |cause| Self::Io { path: path.into(), cause }
     }
 
-    /// An error of opening a directory.
-    pub(crate) fn of_opening(path: &Path, error: Errno) -> Self {
-        match error {
-            Errno::NOTDIR | Errno::LOOP => Self::NotADirectory(path.into()),
-            error => Self::Io { path: path.into(), cause: error.into() },
-        }
-    }
-
     /// A part of the cache that is not the caller's alone.
-    pub(crate) fn distrust(path: &Path) -> impl FnOnce(Distrust) -> Self {
+    fn distrust(path: &Path) -> impl FnOnce(Distrust) -> Self {
         move |why| match why {
             Distrust::Owner { owner, user } => Self::Owner { path: path.into(), owner, user },
             Distrust::Writable => Self::Writable(path.into()),

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::io;
 use std::time::{Duration, SystemTime};
 
+use nex_file::directory::Directory;
 use rustix::fs::{FileType, Stat};
 
-use crate::directory::Directory;
 use crate::error::NoRoom;
 use crate::header;
 use crate::key::{Key, Shelf};

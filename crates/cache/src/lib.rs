@@ -5,18 +5,16 @@
 //! process removes, is as if it had never been.
 //!
 //! Paths lead to a cache once, when it is opened (`way`). From then on everything goes through handles of directories that are
-//! the caller's alone (`directory`, `trust`): a new part of this crate takes a `Directory` and names in it, and no path.
+//! the caller's alone (`nex_file::directory`): a new part of this crate takes a `Directory` and names in it, and no path.
 
 mod clone;
 pub mod codes;
-mod directory;
 mod doubt;
 mod entry;
 mod error;
 mod evict;
 mod header;
 mod key;
-mod leftovers;
 mod manage;
 mod new_entry;
 mod share;
@@ -25,7 +23,6 @@ mod store;
 mod sum;
 
 pub use clone::{Means, clone_range};
-pub use directory::default_directory;
 pub use entry::Entry;
 pub use error::{CacheError, NoRoom};
 pub use evict::Room;
@@ -34,4 +31,4 @@ pub use manage::{
     CacheReport, CacheUsage, CollectReport, Damage, KindUsage, Listed, VerifyReport, age, collect, list, verify,
 };
 pub use new_entry::NewEntry;
-pub use store::{Cache, CacheOptions, DEFAULT_LIMIT};
+pub use store::{Cache, CacheOptions, DEFAULT_LIMIT, default_directory};

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use nex_file::leftovers::{self, Living};
 use rustix::io::Errno;
 
 use crate::header::{self, FileFacts, Header};
 use crate::key::{Key, Shelf};
-use crate::leftovers::{self, Living};
 use crate::shelves::Shelves;
 use crate::sum;
 

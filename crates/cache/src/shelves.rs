@@ -10,10 +10,11 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::directory::Directory;
+use nex_file::directory::Directory;
+use nex_file::leftovers;
+
 use crate::error::CacheError;
 use crate::key::{Key, Shelf};
-use crate::leftovers;
 
 /// Changes when a cache of the old form cannot be used any more. The old directory then stays until somebody removes it.
 pub const LAYOUT: &str = "v1";
@@ -44,9 +45,12 @@ impl Shelves {
     /// # Errors
     /// When they cannot be had, or others can write to them.
     pub fn within(directory: &Directory) -> Result<Self, CacheError> {
-        let root = directory.level(LAYOUT)?;
-        let [blobs, references, layers, scripts] = Shelf::ALL.map(|shelf| root.level(shelf.name()));
-        let (shelves, making) = ([blobs?, references?, layers?, scripts?], root.level(MAKING)?);
+        let level = |directory: &Directory, name: &str| {
+            directory.level(name).map_err(CacheError::way(&directory.path().join(name)))
+        };
+        let root = level(directory, LAYOUT)?;
+        let [blobs, references, layers, scripts] = Shelf::ALL.map(|shelf| level(&root, shelf.name()));
+        let (shelves, making) = ([blobs?, references?, layers?, scripts?], level(&root, MAKING)?);
         // Only backups miss it.
         drop(root.new_file(TAG_NAME).and_then(|mut tag| tag.write_all(TAG.as_bytes())));
         // A cache that cannot be written to has nothing in the making.

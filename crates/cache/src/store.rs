@@ -8,9 +8,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nex_fault::{Note, Setting, whole};
+use nex_file::base::Base;
+use nex_file::directory::Directory;
 use nex_file::way;
 
-use crate::directory::Directory;
 use crate::doubt::Doubt;
 use crate::entry::{Entry, Missing};
 use crate::error::{CacheError, NoRoom};
@@ -23,6 +24,11 @@ use crate::shelves::{LAYOUT, Shelves};
 /// ones, and less than a container engine's own store takes for them.
 pub const DEFAULT_LIMIT: u64 = 10 << 30;
 
+/// `$XDG_CACHE_HOME/nex`, or `~/.cache/nex` where there is a home; `None` when the environment names neither.
+pub fn default_directory() -> Option<PathBuf> {
+    Some(Base::Cache.find()?.join("nex"))
+}
+
 /// Where a cache is, and how large it may become.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheOptions {
@@ -30,6 +36,11 @@ pub struct CacheOptions {
     pub directory: PathBuf,
     /// The size in bytes that it may have.
     pub limit: u64,
+}
+
+/// The directory that a cache is in; `None` when it is missing and stays so.
+fn reach(options: &CacheOptions, missing: way::Missing) -> Result<Option<Directory>, CacheError> {
+    Directory::reach(&options.directory, missing).map_err(CacheError::way(&options.directory))
 }
 
 /// A cache. Several processes may have the same one open.
@@ -53,7 +64,7 @@ impl Cache {
     /// # Errors
     /// When there is none to be had, or others can write to it.
     pub fn open(options: &CacheOptions) -> Result<Self, CacheError> {
-        match Directory::reach(&options.directory, way::Missing::Made)? {
+        match reach(options, way::Missing::Made)? {
             Some(directory) => Self::within(&directory, options.limit),
             None => Err(CacheError::NotADirectory(options.directory.clone())),
         }
@@ -64,7 +75,7 @@ impl Cache {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_existing(options: &CacheOptions) -> Result<Option<Self>, CacheError> {
-        let Some(directory) = Directory::reach(&options.directory, way::Missing::Left)? else { return Ok(None) };
+        let Some(directory) = reach(options, way::Missing::Left)? else { return Ok(None) };
         directory.stat(LAYOUT).is_ok().then(|| Self::within(&directory, options.limit)).transpose()
     }
 

@@ -6,10 +6,16 @@
 //! And makes what is the user's alone ([`private`]), writes what is whole or not there ([`whole`]), takes locks that others may have
 //! ([`lock`]), and removes trees ([`remove`]). Who else can change something is told by [`trust`], and by [`way`] for all that leads
 //! there; [`route`] has the names ahead of who follows a path.
+//!
+//! A [`directory`] that several processes share is used by its handle, and [`leftovers`] tells there what is in the making from what
+//! killed processes have left. Where a user's programs keep such directories tells [`base`].
 
+pub mod base;
 pub mod codes;
+pub mod directory;
 pub mod holes;
 pub mod kind;
+pub mod leftovers;
 pub mod lock;
 pub mod private;
 pub mod remove;

@@ -98,6 +98,25 @@ pub struct Reached {
 /// # Errors
 /// When it cannot be had, or not be trusted.
 pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> {
+    let Some(here) = walk(path, missing)? else { return Ok(None) };
+    match trust::is_the_callers(&here.handle.metadata()?) {
+        Ok(()) => Ok(Some(here)),
+        Err(why) => Err(WayError::Distrust { path: here.path, why }),
+    }
+}
+
+/// Goes to a directory that something of the caller's own is in; `None` when it is missing. Others may make names there, too, as in
+/// `/tmp`, if the sticky bit keeps the caller's.
+///
+/// # Errors
+/// When the system refuses it, or others could take the caller's names away there, or lead the way elsewhere.
+pub fn open_parent(path: &Path) -> Result<Option<Reached>, WayError> {
+    let Some(here) = walk(path, Missing::Left)? else { return Ok(None) };
+    leads_safely(&here.handle, &here.path)?;
+    Ok(Some(here))
+}
+
+fn walk(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> {
     let mut route = Route::new(std::path::absolute(path)?.as_os_str().as_bytes());
     let root =
         File::from(rustix::fs::openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
@@ -134,10 +153,7 @@ pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> 
             return Err(WayError::NotADirectory);
         }
     }
-    match trust::is_the_callers(&here.handle.metadata()?) {
-        Ok(()) => Ok(Some(here)),
-        Err(why) => Err(WayError::Distrust { path: here.path, why }),
-    }
+    Ok(Some(here))
 }
 
 fn leads_safely(handle: &File, path: &Path) -> Result<(), WayError> {
@@ -215,6 +231,19 @@ mod tests {
         assert!(made(&place.path().join("circle/own")).is_err());
         set_mode(&parent, 0o707);
         assert!(matches!(made(&place.path().join("absolute/own")), Err(WayError::Through { .. })));
+    }
+
+    #[test]
+    fn a_parent_may_be_everybodys_where_the_sticky_bit_keeps_names() {
+        let place = tempfile::tempdir().unwrap();
+        let shared = place.path().join("shared");
+        assert!(open_parent(&shared).unwrap().is_none());
+        fs::create_dir(&shared).unwrap();
+        for (mode, is_safe) in [(0o777, false), (0o1777, true), (0o700, true)] {
+            set_mode(&shared, mode);
+            let opened = open_parent(&shared);
+            assert_eq!(opened.is_ok(), is_safe, "{mode:o}: {opened:?}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nex_file::base::Base;
 use nex_file::way::{self, Missing};
 use serde::Serialize;
 
@@ -38,11 +39,7 @@ const CONFIG: &str = "config-";
 /// # Errors
 /// When the environment names neither.
 pub fn default_directory() -> Result<PathBuf, StoreError> {
-    // What is no absolute path counts for nothing.
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || absolute("HOME").map(|home| home.join(".local/share"));
-    let data = absolute("XDG_DATA_HOME").or_else(home).ok_or(StoreError::NoPlace)?;
-    Ok(data.join("nex/kernels"))
+    Ok(Base::Data.find().ok_or(StoreError::NoPlace)?.join("nex/kernels"))
 }
 
 /// Goes to the directory of installed kernels; `None` when it is missing and stays so.

@@ -11,6 +11,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nex_file::base::Base;
 use nex_file::way::{self, Missing, WayError};
 use nex_file::{lock, private};
 use rustix::fs::FlockOperation;
@@ -29,9 +30,7 @@ pub const BOX: &str = "box";
 
 /// `$XDG_CACHE_HOME/nex/sandbox`, or `~/.cache/nex/sandbox`, or a directory of the user in `/var/tmp`.
 pub fn default_work_dir() -> PathBuf {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
-    match cache {
+    match Base::Cache.find() {
         Some(cache) => cache.join("nex/sandbox"),
         None => format!("/var/tmp/nex-{}", rustix::process::geteuid().as_raw()).into(),
     }

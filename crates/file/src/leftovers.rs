@@ -61,7 +61,7 @@ pub fn remove(making: &Directory, directory: &Directory, name: &str) -> io::Resu
     match directory.rename(name, making, &doomed) {
         Err(Errno::NOENT) => Ok(()),
         Err(error) => Err(error.into()),
-        Ok(()) => Ok(nex_file::remove::tree(making.handle(), &doomed)?),
+        Ok(()) => Ok(crate::remove::tree(making.handle(), &doomed)?),
     }
 }
 
@@ -80,7 +80,7 @@ pub fn remove_abandoned(making: &Directory) -> io::Result<usize> {
         };
         let is_free = |lock: &Directory| flock(lock.handle(), FlockOperation::NonBlockingLockExclusive).is_ok();
         if lock.as_ref().is_none_or(is_free) {
-            match nex_file::remove::tree(making.handle(), &name) {
+            match crate::remove::tree(making.handle(), &name) {
                 Ok(()) => removed += 1,
                 Err(stuck) => result = Err(stuck.into()),
             }

@@ -1,5 +1,5 @@
-//! The directories of a cache, by their handles: whatever becomes of a name, the directory that was looked at is the one that is
-//! read and written.
+//! Directories of the caller's own, by their handles: whatever becomes of a name, the directory that was looked at is the one that
+//! is read and written.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -8,25 +8,17 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nex_file::way::{self, Missing, Reached};
-use nex_file::{private, trust};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::error::CacheError;
+use crate::way::{self, Missing, Reached, WayError};
+use crate::{private, trust};
 
-/// The mode of what nex makes in a cache.
+/// The mode of what is made in them.
 const DIRECTORY: Mode = Mode::from_bits_retain(private::DIRECTORY);
 const FILE: Mode = Mode::from_bits_retain(private::FILE);
 
-/// `$XDG_CACHE_HOME/nex`, or `~/.cache/nex` where there is a home; `None` when the environment names neither.
-pub fn default_directory() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || absolute("HOME").filter(|home| home.is_dir()).map(|home| home.join(".cache"));
-    Some(absolute("XDG_CACHE_HOME").or_else(home)?.join("nex"))
-}
-
-/// A directory of a cache.
+/// A directory.
 #[derive(Debug)]
 pub struct Directory {
     handle: File,
@@ -35,12 +27,12 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The directory that a cache is in; `None` when it is missing and stays so.
+    /// Goes to a directory by a way that nobody else can change; `None` when it is missing and stays so. The handle only names it.
     ///
     /// # Errors
-    /// When it cannot be had, or not be trusted.
-    pub fn reach(path: &Path, missing: Missing) -> Result<Option<Self>, CacheError> {
-        let reached = way::open(path, missing).map_err(CacheError::way(path))?;
+    /// When the system refuses it, or others can change it or the way to it.
+    pub fn reach(path: &Path, missing: Missing) -> Result<Option<Self>, WayError> {
+        let reached = way::open(path, missing)?;
         Ok(reached.map(|Reached { handle, .. }| Self { handle, path: path.into() }))
     }
 
@@ -57,20 +49,21 @@ impl Directory {
     /// Opens a directory in it, made where it is missing, that must be the caller's alone.
     ///
     /// # Errors
-    /// When it cannot be had, or not be trusted.
-    pub fn level(&self, name: &str) -> Result<Self, CacheError> {
-        let path = self.path.join(name);
+    /// When the system refuses it, or others can change it.
+    pub fn level(&self, name: &str) -> Result<Self, WayError> {
         let directory = match self.open(name) {
             Err(Errno::NOENT) => {
-                let made = private::create_directory_in(&self.handle, name.as_ref());
-                made.map_err(CacheError::io(&path))?;
+                private::create_directory_in(&self.handle, name.as_ref())?;
                 self.open(name)
             }
             result => result,
         };
-        let directory = directory.map_err(|error| CacheError::of_opening(&path, error))?;
-        let metadata = directory.handle.metadata().map_err(CacheError::io(&path))?;
-        trust::is_the_callers(&metadata).map_err(CacheError::distrust(&path))?;
+        let directory = match directory {
+            Err(Errno::NOTDIR | Errno::LOOP) => return Err(WayError::NotADirectory),
+            directory => directory?,
+        };
+        let metadata = directory.handle.metadata()?;
+        trust::is_the_callers(&metadata).map_err(|why| WayError::Distrust { path: directory.path.clone(), why })?;
         if metadata.mode() & 0o777 != DIRECTORY.as_raw_mode() {
             // Who can read it can hold its lock. Where it cannot be changed, nothing is written either.
             let _ = rustix::fs::fchmod(&directory.handle, DIRECTORY);
