@@ -74,6 +74,7 @@ mod tests {
         ("guest", &["guest-", "verity-"], nex_guest::codes::ALL),
         ("boot", &["boot-"], nex_boot::codes::ALL),
         ("run", &["run-"], nex_run::codes::ALL),
+        ("supervise", &["record-"], nex_supervise::codes::ALL),
     ];
 
     fn project() -> &'static Path {

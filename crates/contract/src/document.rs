@@ -30,6 +30,8 @@ pub enum Document {
     Completion,
     /// A manual page, or where pages were written: `nex manual`.
     Manual,
+    /// A line of a guest's journal.
+    Journal,
     /// Why something failed, from each command.
     Error,
 }
@@ -50,6 +52,7 @@ impl Document {
             Self::Version => 1,
             Self::Completion => 1,
             Self::Manual => 1,
+            Self::Journal => 1,
             Self::Error => 1,
         }
     }

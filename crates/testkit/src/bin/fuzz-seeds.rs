@@ -25,6 +25,8 @@ fn main() -> Result<()> {
     write(directory, "cache", records())?;
     write(directory, "kernel", kernels()?)?;
     write(directory, "channel", sessions())?;
+    write(directory, "journal", journals())?;
+    write(directory, "spool", spools())?;
     write(directory, "wire", nex_sandbox::fuzz::seeds())
 }
 
@@ -318,4 +320,30 @@ fn kernels() -> Result<Vec<Vec<u8>>> {
     let packed = magics.iter().map(|payload| around(payload)).collect::<Vec<_>>();
     let zstd = around(&zstd::encode_all(&vmlinux[..], 3)?);
     Ok([vec![config.to_vec(), vmlinux, image, around(&gzip), zstd, gzip, zboot], packed].concat())
+}
+
+/// Journals of the guest that `fuzz_targets/journal.rs` reads, as docs/supervisor.md describes them.
+fn journals() -> Vec<Vec<u8>> {
+    let process = r#"{"pid":7,"startTicks":9,"pidNamespace":5,"bootId":"00000000-0000-4000-8000-000000000000"}"#;
+    let line = |event: &str| format!("{{\"schemaVersion\":1,\"time\":1700000000000,\"event\":{event}}}\n");
+    let created = line(&format!(
+        r#""created","id":"abcdefghijklmnopqrstuvwxyz","name":"web","root":"a.ext4","command":["sh"],"supervisor":{process}"#
+    ));
+    let rest = [
+        r#""makes","path":"/tmp/nex-abcdefghijklmnopqrstuvwxyz""#.to_owned(),
+        format!(r#""started","name":"qemu","vmm":{process}"#),
+        r#""up""#.to_owned(),
+        r#""restarted","times":1"#.to_owned(),
+        r#""stop-asked","by":{"who":"client","uid":1000,"pid":8},"how":"stop""#.to_owned(),
+        r#""ended","reason":"exited","code":3,"ranMs":5,"restarts":1,"losses":{"droppedBytes":4}"#.to_owned(),
+    ];
+    let whole = [created.clone(), rest.iter().map(|event| line(event)).collect()].concat();
+    let torn = whole.as_bytes().get(..whole.len() / 2).unwrap_or_default().to_vec();
+    vec![created.into_bytes(), whole.into_bytes(), torn]
+}
+
+/// Bytes of output, as `fuzz_targets/spool.rs` writes them before it damages what is written.
+fn spools() -> Vec<Vec<u8>> {
+    let damage = |from: u8| (from..from + 4).flat_map(|number| [number, number.wrapping_mul(37), 0, number]);
+    (0..4_u8).map(|number| iter::once(number * 5).chain(damage(number * 40)).collect()).collect()
 }

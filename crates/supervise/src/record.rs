@@ -1,0 +1,196 @@
+//! What is known of a guest: its journal, folded. Folding asks nobody but the bytes, so it gives the same for the same journal.
+
+use std::fmt;
+
+use crate::about::About;
+use crate::event::{Created, Ended, Event, Line, Parsed, Started, StopAsked};
+use crate::id::Id;
+use crate::identity::Identity;
+use crate::journal::{LONGEST_LINE, MOST};
+use crate::leftover::Leftover;
+use crate::name::Name;
+use crate::reason::Reason;
+use crate::time::UnixMillis;
+
+/// A guest's record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The guest's id.
+    pub id: Id,
+    /// Its name, if it has one.
+    pub name: Option<Name>,
+    /// What runs in it.
+    pub about: About,
+    /// Its supervisor.
+    pub supervisor: Identity,
+    /// Its VMM, once that was started.
+    pub vmm: Option<Started>,
+    /// What was about to be made outside of its directory.
+    pub leftovers: Vec<Leftover>,
+    /// When its supervisor began.
+    pub created: UnixMillis,
+    /// When its VMM was started.
+    pub started: Option<UnixMillis>,
+    /// When it was up.
+    pub up: Option<UnixMillis>,
+    /// When somebody first asked it to end, and who.
+    pub stop_asked: Option<(UnixMillis, StopAsked)>,
+    /// How often its program was started again.
+    pub restarts: u32,
+    /// When it ended, and how. The first such line counts.
+    pub ended: Option<(UnixMillis, Ended)>,
+    /// Whether a later nex has written something that this one does not understand.
+    pub is_later: bool,
+    /// Lines that are no lines of a journal: where a writer was killed, or a power cut came.
+    pub damaged_lines: u64,
+}
+
+/// The journal's first line is not there, or not of this guest: nothing is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its journal does not begin with the line of a guest of this id")
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Whether a guest's supervisor is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Here,
+    /// It is not, and the machine is still up in which it was.
+    Killed,
+    /// It is not, as the machine was started anew.
+    Rebooted,
+}
+
+/// How it stands with a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is not up yet.
+    Starting,
+    /// It is up.
+    Running,
+    /// Somebody has asked for its end.
+    Stopping,
+    /// It has ended, and its journal says how.
+    Ended(Reason),
+    /// It has ended, and nobody was left to say how. The next sweep writes it down.
+    Lost(Reason),
+}
+
+impl State {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Ended(_) => "ended",
+            Self::Lost(_) => "lost",
+        }
+    }
+
+    /// Whether the guest is there.
+    pub const fn is_living(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Stopping)
+    }
+
+    /// Why it ended; `None` as long as it is there.
+    pub const fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Ended(reason) | Self::Lost(reason) => Some(reason),
+            Self::Starting | Self::Running | Self::Stopping => None,
+        }
+    }
+}
+
+impl Record {
+    /// Folds a journal. A last line without an end counts for nothing: its writer was killed, or is not ready yet.
+    ///
+    /// # Errors
+    /// When the first line does not say which guest it is, or says another one.
+    pub fn fold(id: &Id, journal: &[u8]) -> Result<Self, Unreadable> {
+        let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+        let whole = journal.get(..most).unwrap_or(journal);
+        // What comes behind the last line's end is torn, be it empty.
+        let (lines, _torn) =
+            whole.iter().rposition(|byte| *byte == b'\n').map_or((&whole[..0], whole), |at| whole.split_at(at));
+        let mut lines = lines.split(|byte| *byte == b'\n');
+        let first = lines.next().ok_or(Unreadable)?;
+        let mut record = match parse(first) {
+            Parsed::Line(line) => match *line {
+                Line { time, event: Event::Created(created), .. } if created.id == *id => Self::begin(time, *created),
+                _ => return Err(Unreadable),
+            },
+            Parsed::Later | Parsed::Damaged => return Err(Unreadable),
+        };
+        for bytes in lines {
+            match parse(bytes) {
+                Parsed::Line(line) => record.take(line.time, line.event),
+                Parsed::Later => record.is_later = true,
+                Parsed::Damaged => record.damaged_lines += 1,
+            }
+        }
+        Ok(record)
+    }
+
+    fn begin(time: UnixMillis, created: Created) -> Self {
+        let Created { id, name, about, supervisor } = created;
+        Self {
+            id,
+            name,
+            about,
+            supervisor,
+            vmm: None,
+            leftovers: Vec::new(),
+            created: time,
+            started: None,
+            up: None,
+            stop_asked: None,
+            restarts: 0,
+            ended: None,
+            is_later: false,
+            damaged_lines: 0,
+        }
+    }
+
+    fn take(&mut self, time: UnixMillis, event: Event) {
+        match event {
+            // Twice is once too many.
+            Event::Created(_) => self.damaged_lines += 1,
+            Event::Makes(makes) => self.leftovers.push(makes.path),
+            Event::Started(vmm) => (self.started, self.vmm) = (Some(time), Some(vmm)),
+            Event::Up => self.up = self.up.or(Some(time)),
+            Event::Restarted(restarted) => self.restarts = restarted.times,
+            Event::StopAsked(asked) => self.stop_asked = self.stop_asked.or(Some((time, asked))),
+            Event::Ended(ended) => {
+                if self.ended.is_none() {
+                    self.restarts = self.restarts.max(ended.restarts);
+                    self.ended = Some((time, ended));
+                }
+            }
+            Event::Unknown => {}
+        }
+    }
+
+    /// How it stands with the guest, when this is known of its supervisor.
+    pub fn state(&self, presence: Presence) -> State {
+        match (&self.ended, presence) {
+            (Some((_, ended)), _) => State::Ended(ended.reason),
+            (None, Presence::Rebooted) => State::Lost(Reason::LostAtReboot),
+            (None, Presence::Killed) => State::Lost(Reason::SupervisorKilled),
+            (None, Presence::Here) if self.stop_asked.is_some() => State::Stopping,
+            (None, Presence::Here) if self.up.is_some() => State::Running,
+            (None, Presence::Here) => State::Starting,
+        }
+    }
+}
+
+fn parse(line: &[u8]) -> Parsed {
+    if line.len() < LONGEST_LINE { Line::parse(line) } else { Parsed::Damaged }
+}

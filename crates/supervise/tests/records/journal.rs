@@ -1,0 +1,169 @@
+//! A journal that was cut, torn or damaged, and how it is gone on with.
+
+use std::fs;
+
+use nex_supervise::{
+    Asker, BootId, Event, How, Id, Identity, Presence, Reason, Record, Restarted, Started, State, StopAsked,
+    SweepOptions, UnixMillis, sweep,
+};
+use proptest::prelude::*;
+
+use crate::{Place, count_ends, create, exited, record};
+
+/// A journal with a line of each kind, and its guest.
+fn whole() -> (Place, Id, Vec<u8>) {
+    let place = Place::new();
+    let state = place.state();
+    let mut guest = create(&state, Some("web"));
+    let id = guest.directory.id().clone();
+    let path = guest.directory.path().join("journal");
+    // One that is no process: a sweep would end it.
+    let vmm = Identity { start_ticks: 1, ..Identity::of_self().unwrap() };
+    guest.journal.note(Event::Started(Started { name: "qemu".into(), vmm })).unwrap();
+    guest.journal.note(Event::Up).unwrap();
+    guest.journal.note(Event::Restarted(Restarted { times: 1 })).unwrap();
+    let asked = StopAsked { by: Asker::Client { uid: 1000, pid: 7 }, how: How::Stop };
+    guest.journal.note(Event::StopAsked(asked)).unwrap();
+    guest.journal.end(exited(3)).unwrap();
+    (place, id, fs::read(path).unwrap())
+}
+
+#[test]
+fn states_follow_the_lines() {
+    let (_place, id, bytes) = whole();
+    let text = String::from_utf8(bytes).unwrap();
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    let states: Vec<_> = (1..=lines.len())
+        .map(|count| Record::fold(&id, lines[..count].concat().as_bytes()).unwrap().state(Presence::Here).name())
+        .collect();
+    assert_eq!(states, ["starting", "starting", "running", "running", "stopping", "ended"]);
+    let begun = Record::fold(&id, lines[0].as_bytes()).unwrap();
+    assert_eq!(begun.state(Presence::Killed), State::Lost(Reason::SupervisorKilled));
+    assert_eq!(begun.state(Presence::Rebooted), State::Lost(Reason::LostAtReboot));
+    let ended = Record::fold(&id, text.as_bytes()).unwrap();
+    assert_eq!(ended.state(Presence::Rebooted), State::Ended(Reason::Exited { code: 3 }));
+    assert_eq!((ended.restarts, ended.stop_asked.unwrap().1.by), (1, Asker::Client { uid: 1000, pid: 7 }));
+    assert!(Record::fold(&Id::random().unwrap(), text.as_bytes()).is_err());
+}
+
+#[test]
+fn cut_at_any_byte_a_journal_says_what_its_whole_lines_say_and_gets_one_last_line() {
+    let (place, id, bytes) = whole();
+    let path = place.path().join("run/guests").join(id.as_str()).join("journal");
+    let state = place.state();
+    // The supervisor is this process. Another one took its place, as it were.
+    let text =
+        String::from_utf8(bytes).unwrap().replacen(&format!(r#""pid":{}"#, std::process::id()), r#""pid":4194305"#, 1);
+    let bytes = text.into_bytes();
+    let first = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+    for cut in 0..=bytes.len() {
+        let torn = &bytes[..cut];
+        let lines = torn.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        assert_eq!(Record::fold(&id, torn), Record::fold(&id, &torn[..lines]), "cut at {cut}");
+        assert_eq!(Record::fold(&id, torn).is_ok(), cut > first, "cut at {cut}");
+        if cut <= first || lines == bytes.len() {
+            continue;
+        }
+        fs::write(&path, torn).unwrap();
+        let swept = sweep(&state, &SweepOptions::default(), UnixMillis::now()).unwrap();
+        assert_eq!(swept.lost, [(id.clone(), Reason::SupervisorKilled)], "cut at {cut}: {:?}", swept.problems);
+        let (record, now) = record(&state, &id);
+        assert_eq!(now, State::Ended(Reason::SupervisorKilled), "cut at {cut}");
+        assert_eq!(record.damaged_lines, u64::from(lines < cut), "cut at {cut}");
+        let before = Record::fold(&id, torn).unwrap();
+        assert_eq!((record.up, record.vmm, record.restarts), (before.up, before.vmm, before.restarts), "cut at {cut}");
+        assert!(sweep(&state, &SweepOptions::default(), UnixMillis::now()).unwrap().lost.is_empty());
+        assert!(fs::read(&path).unwrap().starts_with(torn), "what was written is changed, cut at {cut}");
+    }
+}
+
+#[test]
+fn a_reboot_is_told_from_a_kill() {
+    let (place, id, bytes) = whole();
+    let path = place.path().join("run/guests").join(id.as_str()).join("journal");
+    let text = String::from_utf8(bytes).unwrap();
+    let boot = BootId::current().unwrap().to_string();
+    let other = text.replace(&boot, "00000000-0000-4000-8000-000000000000");
+    fs::write(&path, other.split_inclusive('\n').take(3).collect::<String>()).unwrap();
+    let state = place.state();
+    assert_eq!(record(&state, &id).1, State::Lost(Reason::LostAtReboot));
+    // Where somebody has the lock, the guest is on another machine that shares the directory.
+    let lock = fs::File::open(path.parent().unwrap()).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(record(&state, &id).1, State::Running);
+    assert!(sweep(&state, &SweepOptions::default(), UnixMillis::now()).unwrap().lost.is_empty());
+    drop(lock);
+    let swept = sweep(&state, &SweepOptions::default(), UnixMillis::now()).unwrap();
+    assert_eq!(swept.lost, [(id, Reason::LostAtReboot)]);
+}
+
+#[test]
+fn what_a_later_nex_writes_is_left_alone() {
+    let (place, id, bytes) = whole();
+    let path = place.path().join("run/guests").join(id.as_str()).join("journal");
+    let text = String::from_utf8(bytes).unwrap();
+    let mut lines: Vec<_> = text.lines().take(3).map(str::to_owned).collect();
+    lines[0] = lines[0].replace(&format!(r#""pid":{}"#, std::process::id()), r#""pid":4194305"#);
+    lines[1] = lines[1].replace(r#""schemaVersion":1"#, r#""schemaVersion":2"#);
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let state = place.state();
+    let swept = sweep(&state, &SweepOptions::default(), UnixMillis::now()).unwrap();
+    assert!(swept.lost.is_empty() && swept.problems.len() == 1, "{swept:?}");
+    assert_eq!(nex_fault::Fault::code(&swept.problems[0]).id(), "record-later");
+    assert_eq!(count_ends(path.parent().unwrap()), 0);
+    // What it adds without changing what was there is no reason to keep off.
+    let added = lines[2].replace(r#""event":"up""#, r#""event":"dreamt","of":["sheep"]"#);
+    lines[1] = lines[1].replace(r#""schemaVersion":2"#, r#""schemaVersion":1,"new":{}"#);
+    fs::write(&path, [lines[0].clone(), lines[1].clone(), added, String::new()].join("\n")).unwrap();
+    assert_eq!(record(&state, &id).0.damaged_lines, 0);
+    assert_eq!(sweep(&state, &SweepOptions::default(), UnixMillis::now()).unwrap().lost.len(), 1);
+}
+
+#[test]
+fn a_journal_has_a_bound_and_room_for_its_last_line() {
+    let place = Place::new();
+    let state = place.state();
+    let mut guest = create(&state, None);
+    let id = guest.directory.id().clone();
+    let path = guest.directory.path().join("journal");
+    for times in 0..5000 {
+        guest.journal.note(Event::Restarted(Restarted { times })).unwrap();
+    }
+    let dropped = guest.journal.dropped_events();
+    assert!(dropped > 1000, "{dropped}");
+    guest.journal.end(exited(0)).unwrap();
+    assert!(fs::metadata(path).unwrap().len() <= 64 << 10);
+    let (record, now) = record(&state, &id);
+    assert_eq!(
+        (now, record.ended.unwrap().1.losses.dropped_events),
+        (State::Ended(Reason::Exited { code: 0 }), dropped)
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_journal_makes_the_reader_fail(lines in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..20)) {
+        let (_place, id, mut bytes) = whole_once();
+        bytes.extend(lines.join(&b'\n'));
+        let record = Record::fold(&id, &bytes).unwrap();
+        prop_assert_eq!(record.state(Presence::Killed), State::Ended(Reason::Exited { code: 3 }));
+        prop_assert!(record.damaged_lines <= 20 * 200);
+    }
+
+    #[test]
+    fn a_changed_byte_makes_at_most_one_line_another(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let (_place, id, mut bytes) = whole_once();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(record) = Record::fold(&id, &bytes) {
+            prop_assert!(record.damaged_lines <= 2);
+        }
+    }
+}
+
+/// The same journal each time: making one costs syncs.
+fn whole_once() -> (&'static Place, Id, Vec<u8>) {
+    static WHOLE: std::sync::OnceLock<(Place, Id, Vec<u8>)> = std::sync::OnceLock::new();
+    let (place, id, bytes) = WHOLE.get_or_init(whole);
+    (place, id.clone(), bytes.clone())
+}
