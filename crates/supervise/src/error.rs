@@ -12,7 +12,11 @@ use thiserror::Error;
 use crate::codes;
 use crate::id::Id;
 use crate::name::Name;
-use crate::record::Unreadable;
+
+/// The journal's first line is not there, or not of this guest: nothing is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("its journal does not begin with the line of a guest of this id")]
+pub struct Unreadable;
 
 /// Why a record, or the directory of all records, cannot be used.
 #[derive(Debug, Error)]

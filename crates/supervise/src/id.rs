@@ -47,7 +47,7 @@ impl Id {
         Ok(Self(letters.collect::<String>().into()))
     }
 
-    /// Reads an id; `None` when it is none.
+    /// Reads an id; `None` when the text is no id.
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == LENGTH && text.bytes().all(|byte| ALPHABET.contains(&byte))).then(|| Self(text.into()))
     }

@@ -38,7 +38,7 @@ mod time;
 
 pub use about::About;
 pub use boot_id::{BootId, NoBootId};
-pub use error::StateError;
+pub use error::{StateError, Unreadable};
 pub use event::{Asker, Created, Ended, Event, How, Line, Losses, Makes, Parsed, Restarted, Started, StopAsked};
 pub use expiry::SweepOptions;
 pub use guest_dir::GuestDir;
@@ -49,7 +49,7 @@ pub use leftover::Leftover;
 pub use lookup::{Listed, LookupError, find, list};
 pub use name::{Name, ParseNameError};
 pub use reason::Reason;
-pub use record::{Presence, Record, State, Unreadable};
+pub use record::{Presence, Record, State};
 pub use state_dir::{NewGuest, StateDir, default_directory};
 pub use sweep::{Swept, sweep};
 pub use time::UnixMillis;

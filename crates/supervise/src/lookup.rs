@@ -31,7 +31,7 @@ pub fn list(state: &StateDir) -> Result<(Vec<Listed>, Vec<StateError>), StateErr
     let (mut guests, mut unreadable) = (Vec::new(), Vec::new());
     for id in state.ids()? {
         let listed = (|| {
-            // One that another process removes just now is none.
+            // Another process may remove it just now.
             let Some(guest) = state.guest(&id)? else { return Ok(None) };
             let record = guest.record()?;
             Ok(Some(Listed { state: guest.state(&record)?, record }))

@@ -1,8 +1,7 @@
 //! What is known of a guest: its journal, folded. Folding asks nobody but the bytes, so it gives the same for the same journal.
 
-use std::fmt;
-
 use crate::about::About;
+use crate::error::Unreadable;
 use crate::event::{Created, Ended, Event, Line, Parsed, Started, StopAsked};
 use crate::id::Id;
 use crate::identity::Identity;
@@ -44,18 +43,6 @@ pub struct Record {
     /// Lines that are no lines of a journal: where a writer was killed, or a power cut came.
     pub damaged_lines: u64,
 }
-
-/// The journal's first line is not there, or not of this guest: nothing is known of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unreadable;
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("its journal does not begin with the line of a guest of this id")
-    }
-}
-
-impl std::error::Error for Unreadable {}
 
 /// Whether a guest's supervisor is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -112,7 +112,7 @@ impl StateDir {
         Ok(NewGuest { directory: GuestDir::made(id, directory), journal })
     }
 
-    /// Gives a guest's directory its place, and the guest its name. Whoever does the same waits for some calls of the system.
+    /// Gives a guest's directory its place, and the guest its name. Another process that does the same waits for some calls of the system.
     fn publish(&self, made: &str, id: &Id, name: Option<&Name>) -> Result<(), StateError> {
         let place =
             || self.making.rename(made, &self.guests, id.as_str()).map_err(StateError::errno(self.guests.path()));

@@ -65,7 +65,7 @@ impl SegmentHeader {
         bytes
     }
 
-    /// Reads one; `None` when it is none, or damaged.
+    /// Reads one; `None` when the bytes are no header, or damaged.
     pub fn decode(bytes: &[u8; SEGMENT_HEADER]) -> Option<Self> {
         let (summed, sum) = bytes.split_last_chunk()?;
         let mut rest = summed;
@@ -102,7 +102,7 @@ impl EntryHeader {
         bytes
     }
 
-    /// Reads one; `None` when it is none. What [`is_sound`](Self::is_sound) says is still to be asked.
+    /// Reads one; `None` when the bytes are no header. What [`is_sound`](Self::is_sound) says is still to be asked.
     pub fn decode(bytes: &[u8; ENTRY_HEADER]) -> Option<Self> {
         let mut rest = &bytes[..];
         let length = u32::from_le_bytes(take(&mut rest)?);

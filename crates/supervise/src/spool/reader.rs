@@ -1,4 +1,4 @@
-//! Reads a guest's output, while it is written or later. What is read is nobody's word: each entry is checked, and what is none ends
+//! Reads a guest's output, while it is written or later. Each entry is checked, and what is no entry ends
 //! its segment.
 
 use std::fs::File;

@@ -3,8 +3,6 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use nex_supervise::spool::{SpoolOptions, SpoolWriter, Stream};
 use nex_supervise::{
@@ -120,12 +118,12 @@ fn supervise(place: &Path, vmm: &str, arguments: &[&str]) {
     guest.journal.note(Event::Makes(Makes { path: outside.clone() })).unwrap();
     std::fs::write(outside.path(), "a copy").unwrap();
     std::fs::write(guest.directory.path().join("socket"), "").unwrap();
-    let vmm = Command::new(vmm).args(arguments).stdout(Stdio::null()).spawn().unwrap();
+    let mut vmm = Command::new(vmm).args(arguments).stdout(Stdio::null()).spawn().unwrap();
     let identity = Identity::of(vmm.id()).unwrap();
     guest.journal.note(Event::Started(Started { name: "qemu".into(), vmm: identity })).unwrap();
     guest.journal.note(Event::Up).unwrap();
     say(&format!("{id} {}", vmm.id()));
-    thread::sleep(Duration::from_secs(600));
+    vmm.wait().unwrap();
 }
 
 /// A supervisor that begins with guests, and ends them, without a pause.
