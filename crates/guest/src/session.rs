@@ -351,6 +351,7 @@ mod tests {
             drives: Vec::new(),
             memory_mib: 256,
             vcpus: 1,
+            channel: None,
         }
     }
 

@@ -73,6 +73,7 @@ impl Setup {
             drives: vec![Drive { disk: root.disk().clone(), access, bus: options.bus }],
             memory_mib: options.memory_mib,
             vcpus: options.vcpus,
+            channel: None,
         };
         if let Some(verity) = &checked {
             verity.add_to(&mut machine);

@@ -12,6 +12,7 @@
 mod api;
 mod copy;
 mod descriptors;
+mod dial;
 mod directory;
 mod jail;
 mod kernel;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use api::{Api, Trouble};
 use descriptors::Descriptors;
+pub use dial::Dial;
 use jail::Cell;
 pub use jail::Jail;
 pub use kernel::LoadableKernel;
@@ -40,6 +42,7 @@ pub use vsock::Vsock;
 
 use crate::access::Access;
 use crate::advisory::{self, Advisory, Component};
+use crate::channel::{ChannelDevice, ChannelOpening};
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::guest::{Control, Ending, Guest};
@@ -141,6 +144,11 @@ impl Firecracker {
         places.map(|place| place.join(JAILER)).find(|file| file.is_file())
     }
 
+    /// Whether the guest has a vsock: for the host's ports, or for its channel.
+    fn has_vsock(&self, machine: &Machine) -> bool {
+        self.vsock_ports.is_some() || machine.channel.is_some()
+    }
+
     fn refused(&self, said: impl Into<String>) -> Error {
         Error::Refused { vmm: self.name(), said: said.into() }
     }
@@ -164,7 +172,7 @@ impl Firecracker {
         // Guests would end all the same; their rooms would stay on the disk until the next one starts.
         let removal = room.removal().map_err(run)?;
         let mut leftovers = vec![self.workspace.note(move || drop(removal())).map_err(|closed| run(closed.into()))?];
-        let vsock = self.vsock_ports.as_deref().map(|ports| room.vsock(ports)).transpose()?;
+        let vsock = self.has_vsock(machine).then(|| room.vsock(self.vsock_ports())).transpose()?;
         let vsock_name = vsock.as_ref().map(|(name, _)| name.as_str());
         let requests = self.requests(machine, &mut room, vsock_name, interrupt)?;
         let mut process = room.start(&self.program, machine).map_err(run)?;
@@ -182,7 +190,8 @@ impl Firecracker {
         match asked {
             Ok(api) => {
                 let (vsock, architecture, notes) = (vsock.map(|(_, vsock)| vsock), machine.architecture, room.notes());
-                let running = Running { api, room, vsock, architecture, _leftovers: leftovers };
+                let channel_port = machine.channel.as_ref().map(|channel| channel.vsock_port);
+                let running = Running { api, room, vsock, channel_port, architecture, _leftovers: leftovers };
                 let mut guest = Guest::new(process, Box::new(running));
                 notes.into_iter().for_each(|note| guest.note(note));
                 Ok(guest)
@@ -274,12 +283,16 @@ impl Vmm for Firecracker {
 
     fn describe(&self, machine: &Machine) -> Result<String, Error> {
         self.check(machine)?;
-        let vsock = self.vsock_ports.as_ref().map(|_| vsock::NAME);
+        let vsock = self.has_vsock(machine).then_some(vsock::NAME);
         Ok(VmConfig::of_files(machine, &machine.kernel, machine.initramfs.as_deref(), vsock)?.to_json())
     }
 
     fn vsock_ports(&self) -> &[u32] {
         self.vsock_ports.as_deref().unwrap_or_default()
+    }
+
+    fn channel_device(&self) -> ChannelDevice {
+        ChannelDevice::Vsock
     }
 
     fn start_unless(&self, machine: &Machine, interrupt: Interrupt<'_>) -> Result<Guest, Error> {
@@ -305,6 +318,8 @@ struct Running<R> {
     // Held as long as the guest runs, for the names that are in it.
     room: R,
     vsock: Option<Vsock>,
+    /// The guest's port for its channel.
+    channel_port: Option<u32>,
     architecture: Architecture,
     // Held as long as there is something to be done.
     _leftovers: Vec<Leftover>,
@@ -333,6 +348,11 @@ impl<R: Room> Control for Running<R> {
 
     fn vsock(&self) -> Option<&Vsock> {
         self.vsock.as_ref()
+    }
+
+    fn open_channel(&mut self) -> io::Result<ChannelOpening> {
+        let (vsock, port) = self.vsock.as_ref().zip(self.channel_port).ok_or(io::ErrorKind::NotConnected)?;
+        vsock.dial(port).map(ChannelOpening::Asked)
     }
 
     fn clear(&mut self) -> Option<String> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Instant;
 
+use crate::channel::ChannelOpening;
 use crate::firecracker::Vsock;
 use crate::process::{Process, is_readable};
 
@@ -41,6 +42,9 @@ pub trait Control {
     fn vsock(&self) -> Option<&Vsock> {
         None
     }
+
+    /// Opens the channel, where the machine has one, and waits for nothing.
+    fn open_channel(&mut self) -> io::Result<ChannelOpening>;
 
     /// Removes what stands on the disk for the guest, which has ended. Says what stays.
     fn clear(&mut self) -> Option<String> {
@@ -171,6 +175,18 @@ impl Guest {
     /// The host's end of the guest's vsock; `None` when it has none.
     pub fn vsock(&self) -> Option<&Vsock> {
         self.control.vsock()
+    }
+
+    /// Opens the host's end of the channel, and waits for nothing.
+    ///
+    /// QEMU's is there once, from the start: dropped, it is closed for good. Firecracker's can be opened again and again, and may be refused
+    /// until the guest's program listens.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotConnected`] when the machine has none, or it was taken already; others when the VMM does not take a
+    /// connection now.
+    pub fn open_channel(&mut self) -> io::Result<ChannelOpening> {
+        self.control.open_channel()
     }
 
     /// The number of the VMM's process.

@@ -1,7 +1,7 @@
 //! Runs microVMs. A [`Machine`] says what is wanted, a [`Vmm`] starts it, and a [`Guest`] is what then runs.
 //!
 //! ```text
-//! Machine ──> Vmm::start ──> Guest: console in and out, Ctrl-Alt-Del, end, memory
+//! Machine ──> Vmm::start ──> Guest: console in and out, channel, Ctrl-Alt-Del, end, memory
 //! ```
 //!
 //! A guest is one process of its VMM, whose standard input and output are the guest's console. It ends with its
@@ -11,6 +11,7 @@ pub mod codes;
 
 mod access;
 mod advisory;
+mod channel;
 mod disk;
 mod error;
 mod firecracker;
@@ -28,9 +29,10 @@ mod vmm;
 
 pub use access::Access;
 pub use advisory::{ADVISORIES, Advisory, Component, Release};
+pub use channel::{Channel, ChannelDevice, ChannelOpening};
 pub use disk::Disk;
 pub use error::Error;
-pub use firecracker::{Firecracker, Jail, LoadableKernel, VmConfig, Vsock};
+pub use firecracker::{Dial, Firecracker, Jail, LoadableKernel, VmConfig, Vsock};
 pub use guest::{Ending, Guest, Reading};
 pub use interrupt::Interrupt;
 pub use machine::{Accelerator, Bus, Drive, Machine};

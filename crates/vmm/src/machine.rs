@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use nex_kernel::Architecture;
 
 use crate::access::Access;
+use crate::channel::Channel;
 use crate::disk::Disk;
 use crate::error::Error;
 
@@ -29,6 +30,8 @@ pub struct Machine {
     pub memory_mib: u32,
     /// How many processors it has.
     pub vcpus: u8,
+    /// Its channel to the host, if it has one.
+    pub channel: Option<Channel>,
 }
 
 impl Machine {

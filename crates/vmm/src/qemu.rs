@@ -6,21 +6,25 @@
 //! Its guests have no vsock: the kernel's `/dev/vhost-vsock` is root's, with addresses that all guests of a host share, and
 //! without it another program would have to run beside each guest.
 
+mod channel;
 mod monitor;
 
 use std::ffi::OsString;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use channel::Ends;
 use monitor::{Monitor, Parts, drive_name};
 use nex_kernel::Architecture;
 
 use crate::access::Access;
+use crate::channel::{ChannelDevice, ChannelOpening};
 use crate::error::Error;
-use crate::guest::Guest;
+use crate::guest::{Control, Ending, Guest};
 use crate::interrupt::Interrupt;
 use crate::machine::{Accelerator, Bus, Drive, Machine};
 use crate::name::whole_name;
@@ -67,7 +71,7 @@ impl Qemu {
         Ok(Self { version: nex_text::short_name(version), program, architecture, accelerator })
     }
 
-    fn command(&self, machine: &Machine, monitor: &UnixStream, seccomp: Seccomp) -> Command {
+    fn command(&self, machine: &Machine, monitor: &UnixStream, channel: Option<&Ends>, seccomp: Seccomp) -> Command {
         let mut qemu = Command::new(&self.program);
         if seccomp == Seccomp::Filtered {
             qemu.args(SECCOMP);
@@ -76,6 +80,10 @@ impl Qemu {
         qemu.args(self.arguments(machine, Keys::Guest, &files));
         qemu.args(["-chardev", &format!("socket,id=monitor,fd={}", monitor.as_fd().as_raw_fd())]);
         qemu.args(["-mon", "chardev=monitor,mode=control"]);
+        if let Some(ends) = channel {
+            qemu.args(ends.backend());
+        }
+        qemu.args(machine.channel.iter().flat_map(channel::device));
         qemu
     }
 
@@ -156,13 +164,19 @@ impl Vmm for Qemu {
         let file = |drive: &Drive| Ok(whole_name(drive.disk.path())?.replace(',', ",,"));
         let files = machine.drives.iter().map(file).collect::<Result<Vec<_>, Error>>()?;
         let arguments = self.arguments(&machine, Keys::Qemu, &files);
-        let words = SECCOMP.iter().map(OsString::from).chain(arguments);
+        let port =
+            machine.channel.iter().flat_map(|port| channel::named_backend().into_iter().chain(channel::device(port)));
+        let words = SECCOMP.iter().map(OsString::from).chain(arguments).chain(port.map(OsString::from));
         let words: Vec<_> = std::iter::once(self.program.clone().into_os_string()).chain(words).collect();
         // A shell would take what is shown in the place of such a character for the word itself.
         if let Some(word) = words.iter().find(|word| !word.to_string_lossy().chars().all(is_shown)) {
             return Err(Error::Word { word: word.clone() });
         }
         Ok(words.into_iter().map(|word| nex_text::shell_word(word.as_ref())).collect::<Vec<_>>().join(" ") + "\n")
+    }
+
+    fn channel_device(&self) -> ChannelDevice {
+        ChannelDevice::VirtioSerial
     }
 
     fn start_unless(&self, machine: &Machine, interrupt: Interrupt<'_>) -> Result<Guest, Error> {
@@ -196,15 +210,18 @@ impl Qemu {
     fn start_with(&self, machine: &Machine, seccomp: Seccomp, interrupt: Interrupt<'_>) -> Result<Guest, Error> {
         let talk = |cause| Error::Talk { vmm: self.name(), cause };
         let (ours, theirs) = UnixStream::pair().map_err(talk)?;
-        let command = self.command(machine, &theirs, seccomp);
+        let channel = machine.channel.as_ref().map(|_| Ends::new()).transpose().map_err(talk)?;
+        let command = self.command(machine, &theirs, channel.as_ref(), seccomp);
         let disks = machine.drives.iter().map(|drive| drive.disk.file().as_fd());
-        let process = Process::start(command, &disks.chain([theirs.as_fd()]).collect::<Vec<_>>());
+        let sockets = channel.iter().map(Ends::inherited).chain([theirs.as_fd()]);
+        let process = Process::start(command, &disks.chain(sockets).collect::<Vec<_>>());
         let mut process = process.map_err(|cause| Error::Run { program: self.program.clone(), cause })?;
         drop(theirs);
         // q35 has one; virt has none, and no kernel that would take notice of one on PCI without a module.
         let has_keyboard = self.architecture == Architecture::X86_64;
         let places = machine.drives.iter().map(place_of_writes).collect();
-        match Monitor::greet(ours, Parts { has_keyboard, places }, PATIENCE, interrupt) {
+        let parts = Parts { has_keyboard, places, channel: channel.map(|ends| ends.ours) };
+        match Monitor::greet(ours, parts, PATIENCE, interrupt) {
             Ok(monitor) => Ok(Guest::new(process, Box::new(monitor))),
             Err(_) if interrupt.has_come() => Err(Error::Interrupted),
             Err(cause) => {

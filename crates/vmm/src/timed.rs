@@ -34,12 +34,6 @@ impl Timed {
         self.deadline = Instant::now() + patience;
     }
 
-    /// The socket, whose reads and writes wait as long as they have to.
-    pub fn into_socket(self) -> io::Result<UnixStream> {
-        self.socket.set_nonblocking(false)?;
-        Ok(self.socket)
-    }
-
     /// Does something with the socket as soon as it can be done.
     fn as_soon_as<T>(
         &mut self,

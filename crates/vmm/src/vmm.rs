@@ -1,6 +1,7 @@
 //! What every VMM can do.
 
 use crate::advisory::Advisory;
+use crate::channel::ChannelDevice;
 use crate::error::Error;
 use crate::guest::Guest;
 use crate::interrupt::Interrupt;
@@ -25,6 +26,9 @@ pub trait Vmm {
     fn vsock_ports(&self) -> &[u32] {
         &[]
     }
+
+    /// By what its guests have a channel, where their machine has one.
+    fn channel_device(&self) -> ChannelDevice;
 
     /// What is known to be vulnerable in the programs that run its guests.
     fn advisories(&self) -> Vec<&'static Advisory> {

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use nex_testkit::guest::{self, Parts};
 use nex_testkit::tiny_guest::Then;
 use nex_testkit::{Failure, Result, firecracker, program};
-use nex_vmm::{Access, Architecture, Bus, Drive, Ending, Error, Firecracker, Guest, Machine, Vmm};
+use nex_vmm::{
+    Access, Architecture, Bus, Channel, ChannelOpening, Drive, Ending, Error, Firecracker, Guest, Machine, Vmm,
+};
 use support::{PATIENCE, machine, outlives_its_thread, read_until, tiny};
 use tempfile::TempDir;
 
@@ -218,6 +220,37 @@ fn a_vsocks_sockets_are_there_as_long_as_the_guest() -> Result<()> {
         let accepted = vsock.accept(1024, Instant::now() + PATIENCE)?.ok_or_else(|| Failure::new("nobody"))?;
         drop((connected, accepted, guest));
         assert!(!ours.exists());
+    }
+    Ok(())
+}
+
+/// Firecracker takes the host's connection to a guest, and answers when the guest's kernel has the driver for that: until then nobody
+/// waits, and the guest runs on.
+#[test]
+fn a_channel_is_asked_for_and_nobody_waits() -> Result<()> {
+    let (_directory, kernel) = tiny(Then::Hang)?;
+    let with_channel = |kernel| {
+        let channel = Some(Channel { port_name: "nex.channel".into(), vsock_port: 1023 });
+        Machine { channel, ..machine(kernel) }
+    };
+    let mut guests = Vec::new();
+    if let Some(real) = real()? {
+        guests.push(real.start(&with_channel(kernel))?);
+    }
+    if let Some(parts) = Parts::find()? {
+        guests.push(double()?.start(&with_channel(parts.kernel))?);
+    }
+    if let Some(parts) = Parts::find()? {
+        let mut without = double()?.with_vsock(&[1024]).start(&machine(parts.kernel))?;
+        assert_eq!(without.open_channel().err().map(|error| error.kind()), Some(std::io::ErrorKind::NotConnected));
+    }
+    for mut guest in guests {
+        for _ in 0..3 {
+            let ChannelOpening::Asked(dial) = guest.open_channel()? else { return Err(Failure::new("it is open")) };
+            assert!(matches!(dial.look()?, ChannelOpening::Asked(_)));
+        }
+        assert!(guest.vsock().is_some_and(|vsock| vsock.listener(1024).is_none()));
+        assert!(guest.wait(Instant::now())?.is_none());
     }
     Ok(())
 }

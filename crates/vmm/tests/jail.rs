@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nex_testkit::tiny_guest::Then;
 use nex_testkit::{Failure, Result, firecracker, program};
-use nex_vmm::{Access, Bus, Drive, Ending, Firecracker, Guest, Jail, Machine, Vmm};
+use nex_vmm::{Access, Bus, Channel, ChannelOpening, Drive, Ending, Firecracker, Guest, Jail, Machine, Vmm};
 use rustix::mount::{MountFlags, UnmountFlags};
 use support::PATIENCE;
 use support::hostile::{GROUP, USER};
@@ -63,6 +63,7 @@ fn a_jailed_guest_runs_and_nothing_of_the_jail_stays() -> Result<()> {
     for (file, access) in [(&image, Access::CopyOnWrite), (&image, Access::ReadOnly), (&shared, Access::ReadOnly)] {
         machine.drives.push(drive(file.clone(), access)?);
     }
+    machine.channel = Some(Channel { port_name: "nex.channel".into(), vsock_port: 1023 });
     let mut guest = jailed.clone().with_vsock(&[1024]).start(&machine)?;
     let written = console(&mut guest)?;
     assert!(written.starts_with(&format!("a tiny guest with {}", jailed.command_line(&machine))), "{written}");
@@ -90,6 +91,9 @@ fn a_jailed_guest_runs_and_nothing_of_the_jail_stays() -> Result<()> {
     assert!(inside("api").is_err());
     assert_eq!((inside("vsock")?.uid(), inside("vsock_1024")?.uid()), (USER, USER));
     assert!(guest.vsock().is_some_and(|vsock| vsock.listener(1024).is_some()));
+    // It is connected to, and answers once the guest's kernel has a driver.
+    let ChannelOpening::Asked(dial) = guest.open_channel()? else { return Err(Failure::new("it is open")) };
+    assert!(matches!(dial.look()?, ChannelOpening::Asked(_)));
 
     drop(guest);
     assert!(jails(&base)?.is_empty());

@@ -115,6 +115,7 @@ impl Boot {
             drives: drives.collect::<std::result::Result<_, _>>()?,
             memory_mib: 512,
             vcpus: 1,
+            channel: None,
         };
         Ok(Qemu::find(Architecture::X86_64, Accelerator::Emulation)?.start(&machine)?)
     }

@@ -41,6 +41,7 @@ fn the_agents_lines_come_by_vsock() -> Result<()> {
         drives: vec![Drive::open(place.file(), Access::CopyOnWrite, Bus::Virtio)?],
         memory_mib: 256,
         vcpus: 1,
+        channel: None,
     };
     let mut guest = Firecracker::at(firecracker::double()?)?.with_vsock(&[PORT]).start(&machine)?;
     let deadline = Instant::now() + PATIENCE;

@@ -83,6 +83,7 @@ impl Guest {
             drives: vec![Drive::open(image, Access::Write, Bus::Nvme)?],
             memory_mib: MEMORY_MIB,
             vcpus: 1,
+            channel: None,
         };
         let guest = Qemu::find(architecture, Accelerator::Emulation)?.start(&machine)?;
         let (decoder, deadline) = (Decoder::new(), Instant::now() + PATIENCE);

@@ -177,6 +177,7 @@ mod tests {
             drives: vec![drive("/root.ext4", Access::ReadOnly), drive("state.ext4", Access::Write)],
             memory_mib: 256,
             vcpus: 2,
+            channel: None,
         };
         let (kernel, initramfs) = (Path::new("/vmlinux"), Path::new("/initramfs.cpio"));
         let config = VmConfig::of_files(&machine, kernel, Some(initramfs), Some("vsock")).expect("it is one");

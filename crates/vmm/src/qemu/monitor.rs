@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::channel::ChannelOpening;
 use crate::guest::{Control, Ending};
 use crate::interrupt::{Interrupt, OwnedInterrupt};
 use crate::process::is_readable;
@@ -18,12 +19,14 @@ const LONGEST: u64 = 1 << 20;
 /// As many events are read in one go: who says more has to wait for the console.
 const AT_ONCE: usize = 64;
 
-/// What a machine has that its events are about.
+/// What a machine has that its orders and events are about.
 pub struct Parts {
     /// Whether it has a keyboard.
     pub has_keyboard: bool,
     /// Where what the guest writes to each of its drives goes.
     pub places: Vec<PathBuf>,
+    /// The host's end of its channel, until it is taken.
+    pub channel: Option<UnixStream>,
 }
 
 /// An open connection, over which commands may be given.
@@ -144,6 +147,11 @@ impl Control for Monitor {
         self.is_over = self.is_over || self.take_note().is_err();
         self.no_room.take()
     }
+
+    fn open_channel(&mut self) -> io::Result<ChannelOpening> {
+        let channel = self.parts.channel.take().ok_or(ErrorKind::NotConnected)?;
+        Ok(ChannelOpening::Open(channel))
+    }
 }
 
 #[cfg(test)]
@@ -156,7 +164,7 @@ mod tests {
     fn a_guest_that_is_stopped_for_want_of_room_is_noticed_and_nothing_waits() -> io::Result<()> {
         let (ours, mut theirs) = UnixStream::pair()?;
         theirs.write_all(b"{\"QMP\": {}}\n{\"return\": {}}\n")?;
-        let parts = Parts { has_keyboard: false, places: vec!["root".into(), "changes".into()] };
+        let parts = Parts { has_keyboard: false, places: vec!["root".into(), "changes".into()], channel: None };
         let mut monitor = Monitor::greet(ours, parts, Duration::from_secs(20), Interrupt::never())?;
         assert_eq!(monitor.no_room(), None);
         let event = |device: &str, action: &str, nospace: bool| {

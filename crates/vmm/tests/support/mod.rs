@@ -28,6 +28,7 @@ pub fn machine(kernel: impl Into<PathBuf>) -> Machine {
         drives: Vec::new(),
         memory_mib: 256,
         vcpus: 1,
+        channel: None,
     }
 }
 
