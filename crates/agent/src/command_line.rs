@@ -1,6 +1,6 @@
 //! What the kernel's command line asks of the agent.
 
-use nex_contract::{PowerOff, Restart, Upper, Word, WordError, WordName, WorkloadSource};
+use nex_contract::{Carrier, PowerOff, Restart, Upper, Word, WordError, WordName, WorkloadSource};
 
 /// The words that the agent knows. As for the kernel's own parameters, the last of a name counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,6 +90,14 @@ impl CommandLine {
         }
     }
 
+    /// What the channel to the host is carried by.
+    pub fn channel(&self) -> Result<Option<Carrier>, WordError> {
+        match self.last(WordName::Channel).transpose()? {
+            Some(Word::Channel(carrier)) => Ok(Some(carrier)),
+            _ => Ok(None),
+        }
+    }
+
     /// The last word of ours with this name.
     fn last(&self, name: WordName) -> Option<Result<Word, WordError>> {
         self.value(name.as_str()).map(|value| name.with(value))
@@ -119,6 +127,10 @@ mod tests {
         assert!(CommandLine::parse(b"nex.restart=often").restart().is_err());
         assert!(CommandLine::parse(b"nex.vsock=x").vsock_port().is_err());
         assert_eq!(CommandLine::parse(b"nex.vsock=1024").vsock_port(), Ok(Some(1024)));
+        let channel = |line: &[u8]| CommandLine::parse(line).channel();
+        assert_eq!(channel(b"nex.channel=vsock:9 nex.channel=virtio"), Ok(Some(Carrier::Virtio)));
+        assert_eq!(channel(b"nex.channels=virtio"), Ok(None));
+        assert!(channel(b"nex.channel=tcp").is_err());
         assert!(CommandLine::parse(b"nex.poweroff=1 nex.poweroff=off").ends_with_workload());
         assert!(!CommandLine::parse(b"nex.poweroff=off").ends_with_workload());
     }

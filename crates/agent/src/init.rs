@@ -8,6 +8,7 @@ use nex_protocol::{Role, Source};
 use nix::sys::reboot::set_cad_enabled;
 use nix::sys::signal::Signal;
 
+use crate::carrier::Carrier;
 use crate::clock::{set_time_of_day, uptime_ms};
 use crate::command_line::CommandLine;
 use crate::console::open_standard_streams;
@@ -43,6 +44,8 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ! {
     problems.into_iter().for_each(|problem| host.fail(problem));
     set_up(&mut host, &line);
     connect(&mut host, &line);
+    // Held from before any other program runs.
+    let _channel = open_channel(&mut host, &line);
     let mut supervisor = Supervisor::new(host, signals);
     let outcome = match ssh_keys::make(&mut supervisor).and_then(|()| run_boot_script(&mut supervisor)) {
         Ok(()) => {
@@ -111,6 +114,25 @@ fn connect(host: &mut Host, line: &CommandLine) {
             Err(error) => host.note(format!("no vsock to port {port} of the host: {error}; staying on the console")),
         },
         Err(problem) => host.fail(problem.to_string()),
+    }
+}
+
+/// Opens the channel to the host, if that is asked for and possible.
+fn open_channel(host: &mut Host, line: &CommandLine) -> Option<Carrier> {
+    match line.channel() {
+        Ok(None) => None,
+        Ok(Some(wanted)) => match Carrier::open(wanted) {
+            Ok(channel) => Some(channel),
+            // The host asks for it without knowing the guest's kernel, and the guest works without it.
+            Err(why) => {
+                host.note(format!("no channel to the host: {why}"));
+                None
+            }
+        },
+        Err(problem) => {
+            host.fail(problem.to_string());
+            None
+        }
     }
 }
 

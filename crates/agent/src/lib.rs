@@ -7,6 +7,7 @@
 //! Before that it may be the first process of a kernel with modules (`initramfs`), and lay an overlay over the root
 //! (`overlay`).
 
+pub mod carrier;
 mod clock;
 mod command_line;
 mod console;
@@ -43,7 +44,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What `--help` prints.
 fn help() -> String {
-    let [overlay, init, workload, restart, poweroff, vsock] = WordName::ALL;
+    let [overlay, init, workload, restart, poweroff, vsock, channel] = WordName::ALL;
     format!(
         "\
 The program that nex puts into a guest.
@@ -73,6 +74,9 @@ Kernel command line:
                                command line has reboot=k or the machine is a
                                Firecracker one on x86, else off)
   {vsock}=PORT               as init: tell the host over vsock
+  {channel}=virtio|vsock:PORT
+                               as init: open the channel to the host, a
+                               virtio-serial port or a vsock port to listen on
 
 Options:
       --version  print the version

@@ -6,7 +6,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, VsockAddr, connect, socket};
 
 /// The host's number (`VMADDR_CID_HOST`).
-const HOST: u32 = 2;
+pub const HOST: u32 = 2;
 
 /// Connects to a port of the host's.
 ///

@@ -46,7 +46,13 @@ fn version_and_help_are_printed() {
     assert_eq!(version.stdout, concat!("nex-agent ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
     let help = Command::new(AGENT).arg("--help").output().expect("the agent starts");
     assert!(help.status.success());
-    for words in ["nex.overlay=tmpfs|/dev/vdX ", "nex.init=PATH ", "nex.poweroff=off|reboot ", "nex.vsock=PORT "] {
+    for words in [
+        "nex.overlay=tmpfs|/dev/vdX ",
+        "nex.init=PATH ",
+        "nex.poweroff=off|reboot ",
+        "nex.vsock=PORT ",
+        "nex.channel=virtio|vsock:PORT\n",
+    ] {
         assert!(String::from_utf8_lossy(&help.stdout).contains(words), "{words}");
     }
 }

@@ -1,7 +1,7 @@
 //! What nex and others agree on. With the guest: the words of the kernel's command line, the paths, and the files that tell the agent
 //! what to run. With the programs that call it: the versions of its documents.
 //!
-//! A [`Word`] is what the host writes on the command line and the agent reads there.
+//! A [`Word`] is what the host writes on the command line and the agent reads there. A [`Carrier`] is by what the two have a channel.
 //!
 //! A root filesystem has what its image says about itself in [`IMAGE_FILE`], as an [`ImageConfig`]. A workload drive, a small ext4 beside
 //! the root, has a [`Workload`] in [`WORKLOAD_FILE`] and, unless that names one of the root's, the program beside it in
@@ -20,6 +20,7 @@
 pub mod codes;
 
 mod byte_string;
+mod carrier;
 mod document;
 mod image_config;
 mod json;
@@ -27,6 +28,7 @@ mod mark;
 mod password;
 mod paths;
 mod pid1;
+mod port;
 mod request;
 mod request_error;
 mod request_limits;
@@ -39,6 +41,7 @@ mod word;
 mod workload;
 
 pub use byte_string::{ByteString, ZeroByte};
+pub use carrier::{CHANNEL_PORT_NAME, CHANNEL_VSOCK_PORT, Carrier, ParseCarrierError};
 pub use document::Document;
 pub use image_config::ImageConfig;
 pub use json::Json;

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use nex_fault::{Code, Fault};
 
+use crate::carrier::{Carrier, ParseCarrierError};
 use crate::codes;
+use crate::port;
 use crate::restart::{ParseRestartError, Restart};
 
 /// The value for [`Upper::Tmpfs`].
@@ -31,6 +33,8 @@ pub enum WordName {
     PowerOff,
     /// Of [`Word::Vsock`].
     Vsock,
+    /// Of [`Word::Channel`].
+    Channel,
 }
 
 /// A word, with what it asks for.
@@ -48,6 +52,8 @@ pub enum Word {
     PowerOff(PowerOff),
     /// As the init, the agent goes on over vsock, at this port of the host's.
     Vsock(u32),
+    /// As the init, the agent has a channel to the host, by this.
+    Channel(Carrier),
 }
 
 /// The upper layer of an overlay: where its changes go.
@@ -88,11 +94,14 @@ pub enum WordError {
     PowerOff(String),
     /// The value is no port.
     Vsock(String),
+    /// The value names no carrier.
+    Channel(ParseCarrierError),
 }
 
 impl WordName {
     /// All names.
-    pub const ALL: [Self; 6] = [Self::Overlay, Self::Init, Self::Workload, Self::Restart, Self::PowerOff, Self::Vsock];
+    pub const ALL: [Self; 7] =
+        [Self::Overlay, Self::Init, Self::Workload, Self::Restart, Self::PowerOff, Self::Vsock, Self::Channel];
 
     /// The name as it stands on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -103,6 +112,7 @@ impl WordName {
             Self::Restart => "nex.restart",
             Self::PowerOff => "nex.poweroff",
             Self::Vsock => "nex.vsock",
+            Self::Channel => "nex.channel",
         }
     }
 
@@ -123,7 +133,8 @@ impl WordName {
             }),
             Self::Restart => Word::Restart(value.parse().map_err(WordError::Restart)?),
             Self::PowerOff => Word::PowerOff(PowerOff::parse(value)?),
-            Self::Vsock => Word::Vsock(value.parse().map_err(|_| WordError::Vsock(value.into()))?),
+            Self::Vsock => Word::Vsock(port::parse(value).ok_or_else(|| WordError::Vsock(value.into()))?),
+            Self::Channel => Word::Channel(value.parse().map_err(WordError::Channel)?),
         })
     }
 }
@@ -148,6 +159,7 @@ impl Word {
             Self::Restart(_) => WordName::Restart,
             Self::PowerOff(_) => WordName::PowerOff,
             Self::Vsock(_) => WordName::Vsock,
+            Self::Channel(_) => WordName::Channel,
         }
     }
 }
@@ -188,6 +200,7 @@ impl Display for Word {
             Self::Restart(policy) => write!(formatter, "{policy}"),
             Self::PowerOff(power_off) => formatter.write_str(power_off.as_str()),
             Self::Vsock(port) => write!(formatter, "{port}"),
+            Self::Channel(carrier) => write!(formatter, "{carrier}"),
         }
     }
 }
@@ -198,6 +211,7 @@ impl Display for WordError {
             Self::Restart(error) => write!(formatter, "{}: {error}", WordName::Restart),
             Self::PowerOff(value) => write!(formatter, "{}={value} is neither 1, off nor reboot", WordName::PowerOff),
             Self::Vsock(value) => write!(formatter, "{}={value} names no port", WordName::Vsock),
+            Self::Channel(error) => write!(formatter, "{}: {error}", WordName::Channel),
         }
     }
 }
@@ -208,6 +222,7 @@ impl Fault for WordError {
     fn code(&self) -> Code {
         match self {
             Self::Restart(error) => error.code(),
+            Self::Channel(error) => error.code(),
             Self::PowerOff(_) | Self::Vsock(_) => codes::WORD,
         }
     }
@@ -230,6 +245,8 @@ mod tests {
             ("nex.poweroff=off", Word::PowerOff(PowerOff::Off)),
             ("nex.poweroff=reboot", Word::PowerOff(PowerOff::Reboot)),
             ("nex.vsock=1024", Word::Vsock(1024)),
+            ("nex.channel=virtio", Word::Channel(Carrier::Virtio)),
+            ("nex.channel=vsock:1023", Word::Channel(Carrier::Vsock(1023))),
         ];
         for (text, word) in &words {
             assert_eq!(Word::parse(text), Some(Ok(word.clone())));
@@ -247,6 +264,8 @@ mod tests {
             ("nex.poweroff=maybe", "nex.poweroff=maybe is neither"),
             ("nex.vsock=x", "nex.vsock=x names no port"),
             ("nex.vsock=", "nex.vsock= names no port"),
+            ("nex.vsock=+1024", "nex.vsock=+1024 names no port"),
+            ("nex.channel=serial", "nex.channel: \"serial\" is neither virtio nor vsock:PORT"),
         ] {
             let error = Word::parse(text).expect("ours").unwrap_err();
             assert!(error.to_string().starts_with(told), "{error}");
