@@ -9,9 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
-use nex_contract::Word;
 use nex_protocol::{Decoder, Item, MAX_LINE};
-use nex_vmm::{Guest, Machine, Vmm};
+use nex_vmm::Guest;
 use serde::Serialize;
 
 /// The host's port for the agent's lines.
@@ -20,16 +19,6 @@ pub const PORT: u32 = 1024;
 pub const MODULE: &str = "vmw_vsock_virtio_transport";
 /// The most that is read at once.
 const CHUNK: usize = 64 << 10;
-
-/// The machine as the VMM gets it: the agent is told of the port where there is one. The word stands first, so that
-/// others win.
-pub fn with_port(vmm: &dyn Vmm, machine: &Machine) -> Machine {
-    let mut machine = machine.clone();
-    if vmm.vsock_ports().contains(&PORT) {
-        machine.command_line = format!("{} {}", Word::Vsock(PORT), machine.command_line);
-    }
-    machine
-}
 
 /// Over what an agent speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

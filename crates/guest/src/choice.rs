@@ -27,6 +27,11 @@ pub struct VmmOptions {
 }
 
 impl VmmOptions {
+    /// Whether QEMU may come to run the guest.
+    pub(crate) fn may_be_qemu(&self) -> bool {
+        self.kind != VmmKind::Firecracker && self.jail.is_none()
+    }
+
     /// Whether the guest may come to have a vsock, which is Firecracker's.
     pub(crate) fn may_have_vsock(&self) -> bool {
         match self.kind {

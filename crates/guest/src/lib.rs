@@ -10,6 +10,9 @@
 pub mod codes;
 
 mod agent_channel;
+mod agent_words;
+mod carrier;
+mod channel;
 mod choice;
 mod deadline;
 mod drive;
@@ -27,6 +30,7 @@ mod vm_config;
 mod vmm_report;
 
 pub use agent_channel::Way;
+pub use channel::ChannelWish;
 pub use choice::{Choice, JailOptions, VmmKind, VmmOptions};
 pub use deadline::deadline;
 pub use drive::{DriveError, DrivePlace, UnnamedDrive, create_overlay_drive, overlay_drive, workload_drive};

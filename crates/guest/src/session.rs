@@ -3,6 +3,7 @@
 use std::io;
 use std::mem;
 use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,9 @@ use nex_vmm::{Ending, Guest, Interrupt, Machine, Reading};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
-use crate::agent_channel::{self, AgentChannel, Way};
+use crate::agent_channel::{AgentChannel, Way};
+use crate::agent_words::with_words;
+use crate::carrier::Carrier;
 use crate::choice::Choice;
 use crate::error::Error;
 use crate::stages::Stages;
@@ -35,6 +38,7 @@ pub struct Session {
     channel: AgentChannel,
     /// Over what the agent has spoken last.
     way: Option<Way>,
+    carrier: Carrier,
     /// Whether the console's last line has no end yet.
     is_in_line: bool,
     stages: Stages,
@@ -78,6 +82,7 @@ impl Session {
     pub fn start(choice: Choice, machine: Machine, interrupt: Interrupt<'_>) -> Result<Self, Error> {
         let started = Instant::now();
         let (choice, guest) = start(choice, &machine, interrupt)?;
+        let carrier = Carrier::of(&machine);
         Ok(Self {
             choice,
             machine,
@@ -85,6 +90,7 @@ impl Session {
             decoder: Decoder::new(),
             channel: AgentChannel::default(),
             way: None,
+            carrier,
             is_in_line: false,
             stages: Stages::default(),
             started,
@@ -99,16 +105,20 @@ impl Session {
     /// writes, or KVM has failed and there is no VMM without it.
     pub fn step(&mut self, wakers: &[BorrowedFd<'_>], deadline: Instant) -> Result<Step, Error> {
         let trial = self.is_on_trial().then(|| self.sign + TRIAL).filter(|trial| *trial < deadline);
+        let until = trial.unwrap_or(deadline);
+        let attempt = self.carrier.deadline().filter(|attempt| *attempt < until);
         let ready = {
             let console = self.guest.console();
             let mut files: Vec<PollFd<'_>> = wakers.iter().map(|waker| PollFd::new(waker, PollFlags::IN)).collect();
-            let channel: Vec<BorrowedFd<'_>> = self.channel.files(&self.guest).collect();
+            let others: Vec<BorrowedFd<'_>> = self.channel.files(&self.guest).chain(self.carrier.file()).collect();
             files.push(PollFd::new(&console, PollFlags::IN));
             let events = self.guest.events();
-            files.extend(channel.iter().chain(&events).map(|file| PollFd::new(file, PollFlags::IN)));
-            wait(&mut files, trial.unwrap_or(deadline)).map_err(Error::Follow)?
+            files.extend(others.iter().chain(&events).map(|file| PollFd::new(file, PollFlags::IN)));
+            wait(&mut files, attempt.unwrap_or(until)).map_err(Error::Follow)?
         };
+        self.carrier.advance(&mut self.guest);
         match ready {
+            None if attempt.is_some() => Ok(Step::Console { bytes: Vec::new(), items: Vec::new() }),
             None if trial.is_some() => self.restart(&format!("a guest stood still for {} s", TRIAL.as_secs())),
             None => Ok(Step::Deadline),
             Some(index) if index < wakers.len() => Ok(Step::Woken(index)),
@@ -172,6 +182,7 @@ impl Session {
     fn note(&mut self, items: &[Item], way: Way) {
         if items.iter().any(|item| matches!(item, Item::Event(_))) {
             self.way = Some(way);
+            self.carrier.hurry();
         }
         self.stages.note(items, self.started.elapsed());
         if self.stages.init.is_some() {
@@ -188,16 +199,25 @@ impl Session {
         self.choice.fall_back(why, self.machine.architecture)?;
         self.guest.kill();
         let started = Instant::now();
-        self.guest = self.choice.vmm.start(&agent_channel::with_port(&*self.choice.vmm, &self.machine))?;
+        self.guest = self.choice.vmm.start(&with_words(&*self.choice.vmm, &self.machine))?;
         (self.started, self.sign) = (started, Instant::now());
         (self.decoder, self.stages) = (Decoder::new(), Stages::default());
         (self.channel, self.way, self.is_in_line) = (AgentChannel::default(), None, false);
+        self.carrier = Carrier::of(&self.machine);
         Ok(Step::Restarted)
     }
 
     /// The guest itself.
     pub fn guest(&mut self) -> &mut Guest {
         &mut self.guest
+    }
+
+    /// The host's end of the guest's channel, once it is open; it is given once a guest. No call on it waits. With a guest of QEMU it is open
+    /// from the start, with one of Firecracker while [`step`](Self::step) is called, once the agent listens.
+    ///
+    /// What comes from it is the guest's word, and its end may be anybody's in the guest. After [`Step::Restarted`] it is another one.
+    pub fn take_channel(&mut self) -> Option<UnixStream> {
+        self.carrier.take(&mut self.guest)
     }
 
     /// Ends the guest, and removes what stands on the disk for it. What stays is among the notes.
@@ -237,17 +257,17 @@ impl Session {
 
     /// All of its kernel's command line.
     pub fn command_line(&self) -> String {
-        self.choice.vmm.command_line(&agent_channel::with_port(&*self.choice.vmm, &self.machine))
+        self.choice.vmm.command_line(&with_words(&*self.choice.vmm, &self.machine))
     }
 }
 
 /// Starts a guest, without KVM where a VMM refuses to use it.
 fn start(mut choice: Choice, machine: &Machine, interrupt: Interrupt<'_>) -> Result<(Choice, Guest), Error> {
-    match choice.vmm.start_unless(&agent_channel::with_port(&*choice.vmm, machine), interrupt) {
+    match choice.vmm.start_unless(&with_words(&*choice.vmm, machine), interrupt) {
         Ok(guest) => Ok((choice, guest)),
         Err(error) if choice.may_fall_back() && !interrupt.has_come() => {
             choice.fall_back(&nex_fault::whole(&error), machine.architecture)?;
-            let guest = choice.vmm.start_unless(&agent_channel::with_port(&*choice.vmm, machine), interrupt)?;
+            let guest = choice.vmm.start_unless(&with_words(&*choice.vmm, machine), interrupt)?;
             Ok((choice, guest))
         }
         Err(error) => Err(error.into()),
@@ -269,119 +289,4 @@ fn wait(files: &mut [PollFd<'_>], deadline: Instant) -> io::Result<Option<usize>
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-    use std::os::unix::net::UnixStream;
-    use std::path::PathBuf;
-
-    use nex_protocol::{Encoder, Event, Ready, Role, Text};
-    use nex_testkit::guest::Parts;
-    use nex_testkit::{Failure, firecracker};
-    use nex_vmm::{Accelerator, Architecture, Firecracker, Qemu};
-
-    use super::*;
-
-    /// What a session gives until this is in its console.
-    fn step_until(session: &mut Session, text: &str) -> nex_testkit::Result<(String, Vec<Item>)> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let (mut console, mut all) = (String::new(), Vec::new());
-        while !console.contains(text) {
-            match session.step(&[], deadline)? {
-                Step::Console { bytes, items } => {
-                    console.push_str(&String::from_utf8_lossy(&bytes));
-                    all.extend(items);
-                }
-                step => return Err(Failure::new(format!("{step:?} without {text:?}: {console}"))),
-            }
-        }
-        Ok((console, all))
-    }
-
-    #[test]
-    fn the_first_connection_is_the_agents_and_all_others_are_closed() -> nex_testkit::Result<()> {
-        let Some(parts) = Parts::find()? else { return Ok(()) };
-        let mut choice = on_trial()?;
-        choice.vmm = Box::new(Firecracker::at(firecracker::double()?)?.with_vsock(&[agent_channel::PORT]));
-        choice.proved();
-        let mut session = Session::start(choice, standing_still(parts.kernel), Interrupt::never())?;
-        assert!(session.command_line().contains(" nex.vsock=1024 loglevel=0 "), "{}", session.command_line());
-        // The socket to which Firecracker connects for its guest, by the name that it has for it.
-        let open = std::fs::read_dir(format!("/proc/{}/fd", session.guest().id()))?.flatten();
-        let mut names = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
-        let directory = names.find(|name| name.join("vsock_1024").exists());
-        let socket = directory.ok_or_else(|| Failure::new("no sockets"))?.join("vsock_1024");
-
-        let mut agent = UnixStream::connect(&socket)?;
-        let (mut lines, mut encoder) = (Vec::new(), Encoder::new());
-        let ready = Ready { version: "1".into(), role: Role::Init, start_ms: 1, uptime_ms: 2 };
-        encoder.encode(&Event::Ready(ready.clone()), &mut lines);
-        agent.write_all(&lines)?;
-        let (console, items) = step_until(&mut session, "@nex1 ready ")?;
-        assert!(console.ends_with("\r\n"), "{console:?}");
-        assert!(items.contains(&Item::Event(Event::Ready(ready))), "{items:?}");
-        assert_eq!((session.way(), session.stages().ready.is_some()), (Some(Way::Vsock), true));
-
-        // Others may connect as often as they like: nobody hears them, and they learn it.
-        for _ in 0..50 {
-            let mut other = UnixStream::connect(&socket)?;
-            other.write_all(b"@nex1 note 3 from another\n")?;
-            let deadline = Instant::now() + Duration::from_secs(60);
-            other.set_nonblocking(true)?;
-            while other.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-                session.step(&[], Instant::now() + Duration::from_millis(10))?;
-                assert!(Instant::now() < deadline, "the connection stays");
-            }
-        }
-        lines.clear();
-        encoder.encode(&Event::Note(Text { uptime_ms: 3, text: b"still here".to_vec() }), &mut lines);
-        agent.write_all(&lines)?;
-        let (console, _) = step_until(&mut session, "still here")?;
-        assert!(!console.contains("another"), "{console}");
-        Ok(())
-    }
-
-    /// A guest whose kernel waits for ever, and says nothing.
-    fn standing_still(kernel: PathBuf) -> Machine {
-        Machine {
-            architecture: Architecture::X86_64,
-            kernel,
-            max_kernel: nex_kernel::MAX_KERNEL,
-            initramfs: None,
-            command_line: "loglevel=0 root=/dev/none rootwait".into(),
-            drives: Vec::new(),
-            memory_mib: 256,
-            vcpus: 1,
-            channel: None,
-        }
-    }
-
-    /// QEMU, as if KVM were on trial in it.
-    fn on_trial() -> Result<Choice, Error> {
-        Ok(Choice::on_trial(Box::new(Qemu::find(Architecture::X86_64, Accelerator::Emulation)?)))
-    }
-
-    #[test]
-    #[ignore = "slow: waits until a guest has stood still for long enough"]
-    fn a_guest_that_stands_still_is_started_again_without_kvm() -> nex_testkit::Result<()> {
-        let Some(parts) = Parts::find()? else { return Ok(()) };
-        let mut session = Session::start(on_trial()?, standing_still(parts.kernel), Interrupt::never())?;
-        let first = session.guest().id();
-        let deadline = Instant::now() + 4 * TRIAL;
-        let restarted = loop {
-            match session.step(&[], deadline)? {
-                Step::Restarted => break true,
-                Step::Console { .. } => {}
-                _ => break false,
-            }
-        };
-        assert!(restarted);
-        assert_eq!(session.choice().accelerator, Accelerator::Emulation);
-        assert!(session.choice().why.contains("stood still"), "{}", session.choice().why);
-        assert_ne!(session.guest().id(), first);
-        // Nothing is on trial any more: it may stand still.
-        let later = Instant::now() + TRIAL + Duration::from_secs(2);
-        while let Step::Console { .. } = session.step(&[], later)? {}
-        assert!(Instant::now() >= later);
-        Ok(())
-    }
-}
+mod tests;

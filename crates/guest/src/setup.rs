@@ -4,6 +4,8 @@ use nex_contract::Word;
 use nex_vmm::{Access, Bus, Drive, Interrupt, Machine};
 
 use crate::agent_channel;
+use crate::agent_words::with_words;
+use crate::channel::ChannelWish;
 use crate::choice::{Choice, VmmOptions};
 use crate::error::Error;
 use crate::guest_kernel::{GuestKernel, KernelOptions};
@@ -30,6 +32,8 @@ pub struct MachineOptions {
     pub overlay: Option<Overlay>,
     /// By what the guest's kernel checks its root, which is only read then.
     pub verity: Option<Verity>,
+    /// Whether it has a channel to the host.
+    pub channel: ChannelWish,
 }
 
 /// A guest that is ready to be started.
@@ -73,7 +77,7 @@ impl Setup {
             drives: vec![Drive { disk: root.disk().clone(), access, bus: options.bus }],
             memory_mib: options.memory_mib,
             vcpus: options.vcpus,
-            channel: None,
+            channel: options.channel.channel(),
         };
         if let Some(verity) = &checked {
             verity.add_to(&mut machine);
@@ -99,7 +103,7 @@ impl Setup {
     pub fn start(&self, vmm: &VmmOptions, interrupt: Interrupt<'_>) -> Result<Session, Error> {
         let choice = Choice::make(vmm, &self.kernel)?;
         let machine = self.whole_machine();
-        check_length(&choice.vmm.command_line(&agent_channel::with_port(&*choice.vmm, &machine)))?;
+        check_length(&choice.vmm.command_line(&with_words(&*choice.vmm, &machine)))?;
         Session::start(choice, machine, interrupt)
     }
 
@@ -124,6 +128,7 @@ fn modules(options: &MachineOptions, vmm: &VmmOptions) -> (Vec<&'static str>, Ve
     let overlay = options.overlay.as_ref().map(|_| "overlay");
     let verity = options.verity.as_ref().map(|_| (verity::MODULE, verity::HASH_MODULE));
     let vsock = vmm.may_have_vsock().then_some(agent_channel::MODULE);
-    let more = overlay.into_iter().chain(verity.map(|(module, _)| module)).collect();
-    (more, vsock.into_iter().chain(verity.map(|(_, hash)| hash)).collect())
+    let (channel, channel_too) = options.channel.modules(vmm);
+    let required = overlay.into_iter().chain(verity.map(|(module, _)| module)).chain(channel).collect();
+    (required, vsock.into_iter().chain(verity.map(|(_, hash)| hash)).chain(channel_too).collect())
 }

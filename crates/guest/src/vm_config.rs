@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use nex_vmm::{Access, LoadableKernel, VmConfig};
+use nex_vmm::{Access, LoadableKernel, Machine, VmConfig};
 
-use crate::agent_channel;
+use crate::agent_words::with_words;
 use crate::choice::{Choice, VmmKind, VmmOptions};
 use crate::error::Error;
 use crate::setup::{Setup, check_length};
@@ -51,7 +51,7 @@ pub enum Beside<'a> {
 
 impl Setup {
     /// The guest for a Firecracker that somebody else starts, and that is on this machine or on another: with no vsock, for which
-    /// nobody would listen.
+    /// nobody would listen, and no channel.
     ///
     /// # Errors
     /// When Firecracker does not take such a guest.
@@ -88,13 +88,14 @@ impl Setup {
         Ok(Description { text, files, warnings })
     }
 
-    /// The guest for a QEMU that somebody else starts: the one of this machine, by KVM where that works or as was asked for.
+    /// The guest for a QEMU that somebody else starts: the one of this machine, by KVM where that works or as was asked for. It has no
+    /// channel, for nobody would be at the host's end.
     ///
     /// # Errors
     /// When there is no QEMU, or it does not take such a guest.
     pub fn for_qemu(&self, vmm: &VmmOptions, beside: Beside<'_>) -> Result<Description, Error> {
         let choice = Choice::make(vmm, &self.kernel)?;
-        let mut machine = self.whole_machine();
+        let mut machine = Machine { channel: None, ..self.whole_machine() };
         check_length(&choice.vmm.command_line(&machine))?;
         let (mut files, mut warnings) = (Vec::new(), Vec::new());
         machine.initramfs = self.initramfs(beside, &mut files, &mut warnings)?;
@@ -107,7 +108,7 @@ impl Setup {
     /// When nobody can run it.
     pub fn describe(&self, vmm: &VmmOptions) -> Result<Description, Error> {
         let choice = Choice::make(vmm, &self.kernel)?;
-        let machine = agent_channel::with_port(&*choice.vmm, &self.whole_machine());
+        let machine = with_words(&*choice.vmm, &self.whole_machine());
         check_length(&choice.vmm.command_line(&machine))?;
         let files = machine.drives.iter().map(|drive| drive.disk.path()).chain(machine.initramfs.as_deref());
         let unnamed = files.filter(|path| path.starts_with("/proc")).map(|path| Warning::Unnamed(path.into()));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nex_guest::{KernelOptions, MachineOptions, Overlay, Root, Session, Setup, Step, VmmKind, VmmOptions};
+use nex_guest::{ChannelWish, KernelOptions, MachineOptions, Overlay, Root, Session, Setup, Step, VmmKind, VmmOptions};
 use nex_kernel::cpio::Archive;
 use nex_kernel::{MAX_KERNEL, Modules};
 use nex_testkit::guest::Parts;
@@ -72,7 +72,8 @@ impl Place {
             agent: None,
         };
         let (bus, append) = (Bus::Virtio, String::new());
-        let options = MachineOptions { kernel, bus, memory_mib: 256, vcpus: 1, append, overlay, verity: None };
+        let channel = ChannelWish::Without;
+        let options = MachineOptions { kernel, bus, memory_mib: 256, vcpus: 1, append, overlay, verity: None, channel };
         Ok(Setup::new(root, &options, &emulated())?)
     }
 }

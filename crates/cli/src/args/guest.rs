@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, value_parser};
 use nex_cancel::Workspace;
-use nex_guest::{JailOptions, KernelOptions, MachineOptions, Overlay, Verity, VmmKind, VmmOptions};
+use nex_guest::{ChannelWish, JailOptions, KernelOptions, MachineOptions, Overlay, Verity, VmmKind, VmmOptions};
 use nex_vmm::{Accelerator, Bus};
 
 use super::size;
@@ -73,6 +73,8 @@ impl MachineArgs {
             append: self.append.clone(),
             overlay,
             verity,
+            // No command talks to a guest over one.
+            channel: ChannelWish::Without,
         }
     }
 }

@@ -1,14 +1,15 @@
-//! The agent's lines by vsock: from the guest to a port of the host, through the sockets that Firecracker has for it.
+//! The agent's lines by vsock, and the host's channel to the agent: through the sockets that Firecracker has for both.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
+use nex_contract::{CHANNEL_PORT_NAME, CHANNEL_VSOCK_PORT};
 use nex_guest::{GuestKernel, KernelOptions};
 use nex_kernel::MAX_KERNEL;
 use nex_testkit::nex::boot::Place;
 use nex_testkit::{Failure, Result, firecracker, nex};
-use nex_vmm::{Access, Bus, Drive, Firecracker, Machine, Reading, Vmm};
+use nex_vmm::{Access, Bus, Channel, ChannelOpening, Drive, Firecracker, Machine, Reading, Vmm};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PORT: u32 = 1024;
@@ -16,7 +17,7 @@ const PORT: u32 = 1024;
 const MODULES: [&str; 1] = ["vmw_vsock_virtio_transport"];
 
 #[test]
-fn the_agents_lines_come_by_vsock() -> Result<()> {
+fn the_agents_lines_come_by_vsock_and_the_host_connects_to_the_agent() -> Result<()> {
     if firecracker::vsock_program().is_none() {
         eprintln!(
             "LEFT OUT: the agent's lines by vsock: there is no vhost-device-vsock (cargo install vhost-device-vsock)"
@@ -37,11 +38,11 @@ fn the_agents_lines_come_by_vsock() -> Result<()> {
         kernel: kernel.path.clone(),
         max_kernel: kernel.max,
         initramfs: kernel.initramfs(),
-        command_line: format!("root=/dev/vda rw nex.vsock={PORT}"),
+        command_line: format!("root=/dev/vda rw nex.vsock={PORT} nex.channel=vsock:{CHANNEL_VSOCK_PORT}"),
         drives: vec![Drive::open(place.file(), Access::CopyOnWrite, Bus::Virtio)?],
         memory_mib: 256,
         vcpus: 1,
-        channel: None,
+        channel: Some(Channel { port_name: CHANNEL_PORT_NAME.into(), vsock_port: CHANNEL_VSOCK_PORT }),
     };
     let mut guest = Firecracker::at(firecracker::double()?)?.with_vsock(&[PORT]).start(&machine)?;
     let deadline = Instant::now() + PATIENCE;
@@ -64,6 +65,12 @@ fn the_agents_lines_come_by_vsock() -> Result<()> {
     let lines = BufReader::new(connection).lines().map_while(std::result::Result::ok);
     let ready = lines.take(20).find(|line| line.starts_with("@nex1 ready "));
     assert!(ready.is_some_and(|line| line.contains("role=init")));
+    // An agent that is ready listens, and its kernel takes the connection.
+    let mut opening = guest.open_channel()?;
+    while let ChannelOpening::Asked(dial) = opening {
+        std::thread::sleep(Duration::from_millis(20));
+        opening = dial.look()?;
+    }
     drop(guest);
     assert_eq!(fs::read_dir(place.path("tmp"))?.count(), 0);
     Ok(())
