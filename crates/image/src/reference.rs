@@ -265,7 +265,10 @@ mod tests {
         ] {
             let error = text.parse::<Reference>().expect_err(text);
             let remedy = error.remedy().map(|remedy| remedy.words(|_| String::new())).unwrap_or_default();
-            assert!(error.to_string().contains("not supported") && remedy.contains(way), "{error}; {remedy}");
+            assert!(
+                error.to_string().contains("reads no image by the transport") && remedy.contains(way),
+                "{error}; {remedy}"
+            );
         }
     }
 

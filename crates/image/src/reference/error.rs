@@ -40,7 +40,7 @@ pub enum ReferenceError {
         path: PathBuf,
     },
     /// A transport that other tools have.
-    #[error("nex does not know the transport {transport}:")]
+    #[error("nex reads no image by the transport '{transport}:'")]
     UnsupportedTransport {
         /// The transport's name.
         transport: &'static str,
