@@ -166,8 +166,8 @@ mod tests {
                 let read = HelloReader::new(Carrier::Connection, session).read(&mut input);
                 let is_free = match place {
                     20..22 => true,
-                    // A window of more than there may be.
-                    24..27 => true,
+                    // The window may be any but one of more than there may be, which its last byte makes.
+                    24..=26 => true,
                     28.. => session.is_none(),
                     _ => false,
                 };

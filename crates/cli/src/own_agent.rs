@@ -151,7 +151,7 @@ mod tests {
         fs::set_permissions(&agent, Permissions::from_mode(0o755)).unwrap();
         assert_eq!(found(None, &program), Ok(Some(agent.clone())));
         if !rustix::process::geteuid().is_root() {
-            eprintln!("LEFT OUT: giving files to others is root's");
+            crate::output::tell("LEFT OUT: giving files to others is root's");
             return;
         }
         let is_taken = |file: &Path, owner| {

@@ -10,7 +10,6 @@ mod channel;
 mod monitor;
 
 use std::ffi::OsString;
-use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -22,9 +21,9 @@ use monitor::{Monitor, Parts, drive_name};
 use nex_kernel::Architecture;
 
 use crate::access::Access;
-use crate::channel::{ChannelDevice, ChannelOpening};
+use crate::channel::ChannelDevice;
 use crate::error::Error;
-use crate::guest::{Control, Ending, Guest};
+use crate::guest::Guest;
 use crate::interrupt::Interrupt;
 use crate::machine::{Accelerator, Bus, Drive, Machine};
 use crate::name::whole_name;
@@ -339,6 +338,7 @@ mod tests {
             command_line: words.into(),
             drives: Vec::new(),
             memory_mib: 256,
+            channel: None,
             vcpus: 1,
         };
         assert!(qemu.describe(&machine("/a b\n'c", "some words"))?.contains("-kernel '/a b\n'\\''c'"));
