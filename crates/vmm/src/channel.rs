@@ -8,10 +8,6 @@
 //! The host makes it in both, and its end is a stream socket in both. Nothing of it grows when one side writes what the other does
 //! not read: the sockets' buffers, the VMM's and the guest's are all that there is.
 
-use std::os::unix::net::UnixStream;
-
-use crate::firecracker::Dial;
-
 /// A channel that a machine is to have, in the words of every VMM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
@@ -28,13 +24,4 @@ pub enum ChannelDevice {
     VirtioSerial,
     /// A vsock.
     Vsock,
-}
-
-/// How far a channel is that the host opens.
-#[derive(Debug)]
-pub enum ChannelOpening {
-    /// It is open, whether or not the guest has its end open, too. No call on it waits.
-    Open(UnixStream),
-    /// The VMM was asked, and answers when the guest has.
-    Asked(Dial),
 }

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use api::{Api, Trouble};
 use descriptors::Descriptors;
-pub use dial::Dial;
+pub use dial::{ChannelOpening, Dial};
 use jail::Cell;
 pub use jail::Jail;
 pub use kernel::LoadableKernel;
@@ -42,7 +42,7 @@ pub use vsock::Vsock;
 
 use crate::access::Access;
 use crate::advisory::{self, Advisory, Component};
-use crate::channel::{ChannelDevice, ChannelOpening};
+use crate::channel::ChannelDevice;
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::guest::{Control, Ending, Guest};

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Instant;
 
-use crate::channel::ChannelOpening;
-use crate::firecracker::Vsock;
+use crate::firecracker::{ChannelOpening, Vsock};
 use crate::process::{Process, is_readable};
 
 /// A guest that runs. Dropped, it is killed, as by a power cut.

@@ -29,10 +29,10 @@ mod vmm;
 
 pub use access::Access;
 pub use advisory::{ADVISORIES, Advisory, Component, Release};
-pub use channel::{Channel, ChannelDevice, ChannelOpening};
+pub use channel::{Channel, ChannelDevice};
 pub use disk::Disk;
 pub use error::Error;
-pub use firecracker::{Dial, Firecracker, Jail, LoadableKernel, VmConfig, Vsock};
+pub use firecracker::{ChannelOpening, Dial, Firecracker, Jail, LoadableKernel, VmConfig, Vsock};
 pub use guest::{Ending, Guest, Reading};
 pub use interrupt::Interrupt;
 pub use machine::{Accelerator, Bus, Drive, Machine};

@@ -13,12 +13,19 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::channel::ChannelOpening;
-
 /// How long the answer may take. A guest's kernel answers at once, as soon as it has the driver.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest answer, in bytes: `OK`, a number, and the end of the line.
 const LONGEST: usize = 32;
+
+/// How far a channel is that the host opens.
+#[derive(Debug)]
+pub enum ChannelOpening {
+    /// It is open, whether or not the guest has its end open, too. No call on it waits.
+    Open(UnixStream),
+    /// The VMM was asked, and answers when the guest has.
+    Asked(Dial),
+}
 
 /// A connection to a port of the guest that Firecracker was asked for.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::channel::ChannelOpening;
+use crate::firecracker::ChannelOpening;
 use crate::guest::{Control, Ending};
 use crate::interrupt::{Interrupt, OwnedInterrupt};
 use crate::process::is_readable;

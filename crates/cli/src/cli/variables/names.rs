@@ -27,10 +27,10 @@ pub const SHARED: [&str; 20] = [
 ];
 
 /// Variables that nex reads and that no flag has.
-pub const OWN: [&str; 4] = ["NEX_AGENT", "NEX_FIRECRACKER", "NEX_KERNEL_SOURCE", "NEX_LOG"];
+pub const OWN: [&str; 5] = ["NEX_AGENT", "NEX_FIRECRACKER", "NEX_IMAGES", "NEX_KERNEL_SOURCE", "NEX_LOG"];
 
 /// Variables that the project's build, tests, fuzzing and scripts read, and nex does not.
-pub const OF_THE_PROJECT: [&str; 15] = [
+pub const OF_THE_PROJECT: [&str; 17] = [
     "NEX_BUILD_COMMIT",
     "NEX_BUILD_TARGET",
     "NEX_COMMIT",
@@ -45,7 +45,9 @@ pub const OF_THE_PROJECT: [&str; 15] = [
     "NEX_TEST_CORPUS",
     "NEX_TEST_FORCED_END",
     "NEX_TEST_JAILS_OF_A_KILLED_RUN",
+    "NEX_TEST_PLACE",
     "NEX_TEST_REGISTRY",
+    "NEX_TEST_ROLE",
 ];
 
 /// The variable of a flag of the command that these words call; `None` for what is no flag.
