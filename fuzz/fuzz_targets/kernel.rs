@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
     };
     kernel.has_pvh_entry();
     match KernelFacts::of(&kernel) {
-        Ok(facts) => facts.unread.iter().for_each(|text| place::check_text(text)),
+        Ok(facts) => facts.unread.iter().for_each(|note| place::check_text(note.fact())),
         Err(error) => place::check_message(&error),
     }
 });

@@ -38,7 +38,11 @@ fuzz_target!(|data: &[u8]| {
     } else {
         fs::write(path.join("output.3"), rest).expect("our own directory");
     }
-    let there: u64 = fs::read_dir(&path).expect("our own directory").flatten().map(|file| file.metadata().map_or(0, |file| file.len())).sum();
+    let there: u64 = fs::read_dir(&path)
+        .expect("our own directory")
+        .flatten()
+        .map(|file| file.metadata().map_or(0, |file| file.len()))
+        .sum();
     let mut reader = SpoolReader::new(&directory).expect("our own directory");
     let (mut bytes, mut place) = (0, 0);
     while let Some(piece) = reader.next_piece().expect("our own directory") {

@@ -52,18 +52,23 @@ fn what_firecracker_refuses_is_said_in_its_words() -> Result<()> {
 #[test]
 fn what_cannot_be_is_refused_in_words() -> Result<()> {
     let Some(place) = Place::scratch()? else { return Ok(()) };
-    let refusal = |command: &mut Command| {
+    let ended = |command: &mut Command, code| {
         let refused = command::output(command)?;
-        assert_eq!(refused.status.code(), Some(1), "{command:?}");
+        assert_eq!(refused.status.code(), Some(code), "{command:?}");
         Ok::<_, nex_testkit::Failure>(console(&refused))
     };
+    let refusal = |command: &mut Command| ended(command, 1);
+    let wrong_usage = |command: &mut Command| ended(command, 2);
     let double = || boot_in(&place, firecracker::double()?, &place.parts.kernel);
     let any = || place.boot_with(&place.parts.kernel);
     for (text, words) in [
-        (refusal(double()?.args(["--accel", "emulation"]))?, "with KVM alone"),
+        (wrong_usage(double()?.args(["--accel", "emulation"]))?, "cannot emulate a guest"),
         (refusal(double()?.args(["--bus", "nvme"]))?, "virtio's drives"),
-        (refusal(any()?.args(["--vmm", "qemu", "--jail-user", "1500:1500"]))?, "only Firecracker can be jailed"),
-        (refusal(double()?.args(["--jailer", "/bin/true", "--jail-user", "0:0"]))?, "cannot be 0:0: user 0 is root"),
+        (wrong_usage(any()?.args(["--vmm", "qemu", "--jail-user", "1500:1500"]))?, "only Firecracker can be jailed"),
+        (
+            wrong_usage(double()?.args(["--jailer", "/bin/true", "--jail-user", "0:0"]))?,
+            "cannot be 0:0: user 0 is root",
+        ),
         (
             refusal(any()?.env("PATH", "/nowhere").args(["--vmm", "firecracker"]))?,
             "there is no firecracker on the PATH",
