@@ -26,7 +26,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// The same for a file that is nobody's but the caller's, in a directory that is there, whatever the umask says.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_own(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = unnamed_yet(directory, content)?;
