@@ -258,3 +258,21 @@ fn what_comes_before_the_root() {
         assert!(evidence.contains(words), "{lines}: {evidence}");
     }
 }
+
+#[test]
+fn who_welcomes_its_user_need_not_be_systemd() {
+    let came = |lines: &str| match cause(lines) {
+        ("agent-silent", words) => words,
+        other => panic!("{lines:?}: {other:?}"),
+    };
+    assert!(came("\nWelcome to Debian GNU/Linux 12 (bookworm)!\n").starts_with("systemd runs"));
+    let openrc = "   OpenRC 0.54 is starting up Linux 6.6.49-0-virt (x86_64)";
+    // As `/etc/issue` of Alpine has it, and `/etc/motd`.
+    for lines in [format!("{openrc}\nWelcome to Alpine Linux 3.20\n"), format!("{openrc}\nWelcome to Alpine!\n")] {
+        assert!(came(&lines).starts_with("OpenRC runs"), "{lines}");
+    }
+    assert!(came("Welcome to Alpine Linux 3.20\n").starts_with("the kernel has started /sbin/init"));
+    assert!(
+        came("localhost login: root\nWelcome to Alpine!\n").starts_with("the guest has come up to its login prompt")
+    );
+}

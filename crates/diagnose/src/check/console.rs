@@ -60,13 +60,14 @@ enum Login {
 }
 
 fn inittab_login(view: &dyn View, init: &Init) -> Login {
-    if init.kind == InitKind::OpenRc && openrc::is_enabled(view, b"agetty.ttyS0") {
-        return if has_agetty(view) { Login::Works } else { Login::Needs(shown(AGETTY[0])) };
-    }
+    let has_service = init.kind == InitKind::OpenRc && openrc::is_enabled(view, b"agetty.ttyS0");
     match init.inittab.as_ref() {
+        _ if has_service && has_agetty(view) => Login::Works,
         // BusyBox's init without a table asks for a shell on its console.
         None if init.kind == InitKind::Inittab => Login::Works,
+        None if has_service => Login::Needs(shown(AGETTY[0])),
         None => Login::None("no service of OpenRC opens the serial console".into()),
+        Some(table) if has_service && table.login().is_none() => Login::Needs(shown(AGETTY[0])),
         Some(table) => match table.login() {
             None => Login::None("/etc/inittab has no entry for the serial console".into()),
             Some(program) if is_missing(view, program) => Login::Needs(shown(program)),

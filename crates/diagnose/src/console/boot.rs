@@ -109,10 +109,19 @@ impl Boot {
             _ => None,
         };
         self.processor = self.processor.or_else(|| Processor::for_architecture(architecture?));
-        self.systemd |= text.starts_with("systemd[1]: ") || text.starts_with("Welcome to ");
+        self.systemd |= text.starts_with("systemd[1]: ") || self.is_banner_of_systemd(text);
         self.openrc |= text.trim_start().starts_with("OpenRC ");
-        self.login |= text.trim_end().ends_with(" login:");
+        // A host's name stands before it, and behind it what somebody has typed.
+        self.login |= text.split_once(" login:").is_some_and(|(host, _)| !host.is_empty() && !host.contains(' '));
         self.ended |= ["reboot: Power down", "reboot: Restarting system", "reboot: System halted"].contains(&text);
+    }
+}
+
+impl Boot {
+    /// Whether it is the line `Welcome to NAME!`. Others say the like later: Alpine's `/etc/issue` above the login prompt, without an
+    /// exclamation mark, and its `/etc/motd` behind it.
+    fn is_banner_of_systemd(&self, text: &str) -> bool {
+        !self.openrc && !self.login && text.starts_with("Welcome to ") && text.trim_end().ends_with('!')
     }
 }
 

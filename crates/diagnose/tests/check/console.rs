@@ -23,13 +23,17 @@ fn a_shell_on_the_console_is_a_login() {
 fn a_login_without_its_program() {
     expect(&Tree::busybox().without("sbin/getty").checked(), &["getty-program"]);
     expect(&Tree::systemd().without("sbin/agetty").checked(), &["getty-program"]);
-    let table = "::sysinit:/sbin/openrc sysinit\n";
-    let openrc = Tree::openrc().file("etc/inittab", table).file("etc/init.d/agetty", "#!/sbin/openrc-run\n");
-    let openrc = openrc
-        .link("etc/init.d/agetty.ttyS0", "agetty")
-        .link("etc/runlevels/default/agetty.ttyS0", "/etc/init.d/agetty.ttyS0");
-    expect(&openrc.checked(), &["getty-program"]);
-    expect(&openrc.program("sbin/agetty").checked(), &[]);
+    let openrc = |logins: &str| {
+        let table = format!("::sysinit:/sbin/openrc sysinit\n{logins}");
+        let tree = Tree::openrc().file("etc/inittab", table).file("etc/init.d/agetty", "#!/sbin/openrc-run\n");
+        tree.link("etc/init.d/agetty.ttyS0", "agetty")
+            .link("etc/runlevels/default/agetty.ttyS0", "/etc/init.d/agetty.ttyS0")
+    };
+    expect(&openrc("").checked(), &["getty-program"]);
+    expect(&openrc("").program("sbin/agetty").checked(), &[]);
+    // The inittab's own line is a login, whatever becomes of the service.
+    let getty = "ttyS0::respawn:/sbin/getty -L ttyS0 115200 vt100\n";
+    expect(&openrc(getty).program("sbin/getty").checked(), &[]);
 }
 
 #[test]
