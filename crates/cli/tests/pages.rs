@@ -120,7 +120,9 @@ fn nex_alone_shows_what_it_does_and_the_short_help_is_short() -> Result<()> {
 #[test]
 fn what_standard_output_does_not_take_is_an_error() -> Result<()> {
     let place = nex_testkit::nex::directory()?;
-    let cache = format!("--cache-dir={}", place.path().display());
+    // A cache that others could write to is refused.
+    let own = tempfile::tempdir()?;
+    let cache = format!("--cache-dir={}", own.path().display());
     let calls = [
         "--help",
         "-h",

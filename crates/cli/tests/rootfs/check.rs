@@ -167,7 +167,7 @@ fn exit_codes_tell_errors_from_what_is_unknown() -> Result<()> {
     let Some(parts) = Parts::find()? else { return Ok(()) };
     let kernel = parts.kernel.to_string_lossy();
     let unknown = report(&image, &["--kernel", &kernel], 3)?;
-    assert!(unknown["unchecked"][0]["why"].as_str().is_some_and(|why| why.contains("--kernel-config")), "{unknown}");
+    assert!(unknown["unchecked"][0]["hint"].as_str().is_some_and(|hint| hint.contains("--kernel-config")), "{unknown}");
     let config = directory.path().join("config");
     fs::write(&config, "# Automatically generated file; DO NOT EDIT.\nCONFIG_EXT4_FS=m\n")?;
     let config = config.to_string_lossy();

@@ -115,7 +115,7 @@ fn a_full_or_read_only_file_system_is_no_trouble() -> Result<()> {
     fs::create_dir(world.path("cache"))?;
     let mount = Mounted::tmpfs(&world.path("cache"), "8m")?;
     let report = world.build(&image, &[])?;
-    assert!(notes(&report).contains("left to others"), "{}", notes(&report));
+    assert!(notes(&report).contains("free for other programs"), "{}", notes(&report));
     assert!(world.bytes()? == expected);
     mount.remount("size=64m")?;
     world.build(&image, &[])?;
