@@ -140,8 +140,8 @@ fn what_standard_output_does_not_take_is_an_error() -> Result<()> {
         "kernel ls --format json",
         "rootfs --clean=help",
     ];
-    let in_cache =
-        ["cache ls", "cache du --format json", "cache verify", "cache gc"].map(|call| format!("{call} {cache}"));
+    let in_cache = ["cache ls --format json", "cache du --format json", "cache verify", "cache gc"]
+        .map(|call| format!("{call} {cache}"));
     for call in calls.into_iter().chain(in_cache.iter().map(String::as_str)) {
         let words: Vec<_> = call.split(' ').collect();
         let full = command::output(
