@@ -173,7 +173,7 @@ fn what_cannot_be_jailed_is_refused_in_words() -> Result<()> {
     let Some(program) = firecracker::real()? else { return Ok(()) };
     let text =
         Firecracker::at(&program)?.jailed(Jail::new(other, USER, GROUP)).err().map(|error| nex_fault::whole(&error));
-    assert!(text.as_deref().is_some_and(|text| text.contains("is version 1.0.0")), "{text:?}");
+    assert!(text.as_deref().is_some_and(|text| text.contains("has the version 1.0.0")), "{text:?}");
     assert_eq!(Firecracker::at(&program)?.jailer(), firecracker::jailer()?);
     Ok(())
 }
