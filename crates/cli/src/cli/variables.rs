@@ -131,7 +131,7 @@ fn form(arguments: &[OsString]) -> Form {
 }
 
 /// The command that was called, by its words.
-fn leaf<'a>(command: &'a Command, matches: &'a ArgMatches) -> (Vec<&'a str>, &'a Command, &'a ArgMatches) {
+fn leaf<'c, 'm>(command: &'c Command, matches: &'m ArgMatches) -> (Vec<&'c str>, &'c Command, &'m ArgMatches) {
     let (mut path, mut leaf) = (Vec::new(), (command, matches));
     while let Some((word, below)) = leaf.1.subcommand()
         && let Some(found) = leaf.0.find_subcommand(word)
@@ -146,15 +146,8 @@ fn leaf<'a>(command: &'a Command, matches: &'a ArgMatches) -> (Vec<&'a str>, &'a
 pub fn called<'a>(command: &'a Command, arguments: &[OsString]) -> (Vec<&'a str>, &'a Command) {
     match command.clone().ignore_errors(true).try_get_matches_from(arguments) {
         Ok(matches) => {
-            let mut found = (Vec::new(), command);
-            let mut matches = &matches;
-            while let Some((word, below)) = matches.subcommand()
-                && let Some(leaf) = found.1.find_subcommand(word)
-            {
-                found.0.push(leaf.get_name());
-                (found.1, matches) = (leaf, below);
-            }
-            found
+            let (path, leaf, _) = leaf(command, &matches);
+            (path, leaf)
         }
         Err(_) => (Vec::new(), command),
     }
