@@ -68,10 +68,10 @@ pub enum Command {
     /// List, find, build, check and install kernels for guests.
     #[command(after_help = kernel::HELP)]
     Kernel(KernelCommand),
-    /// Run a program in a virtual machine: its output and its exit code come out here.
+    /// Run a program in a virtual machine, and pass on its output and exit code.
     #[command(after_help = run::HELP)]
     Run(Box<RunArgs>),
-    /// Print the version, the commit that it was built from, and what it was built for.
+    /// Print nex's version, its commit, and the platform that it was built for.
     #[command(after_help = version::HELP)]
     Version(VersionArgs),
     /// Print or install the completion script for a shell.
@@ -99,16 +99,16 @@ pub enum Action {
     /// Put another agent into a root filesystem, in place.
     #[command(after_help = set_agent::help())]
     SetAgent(SetAgentArgs),
-    /// Tell what would keep a root filesystem from booting, without booting it.
+    /// Find what would keep a root filesystem from booting, without a boot.
     #[command(after_help = check::HELP)]
     Check(CheckArgs),
     /// Make a root filesystem larger, in place.
     #[command(after_help = grow::HELP)]
     Grow(GrowArgs),
-    /// Say why a boot failed, by what the guest has written on its console.
+    /// Explain why a boot failed, from the guest's console output.
     #[command(after_help = explain::HELP)]
     Explain(ExplainArgs),
-    /// Boot a root filesystem in a virtual machine, and see whether its agent reports.
+    /// Boot a root filesystem in a virtual machine, and see whether the guest becomes ready.
     #[command(after_help = boot::HELP)]
     Boot(Box<BootArgs>),
     /// Print what Firecracker or QEMU needs to start a root filesystem, and start nothing.

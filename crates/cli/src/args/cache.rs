@@ -15,7 +15,7 @@ pub struct CachePlace {
     #[arg(long, value_name = "DIRECTORY")]
     pub cache_dir: Option<PathBuf>,
 
-    /// The room that the cache may take; what was of no use for the longest time goes first.
+    /// The most room that the cache may take; nex removes the least recently used entries first.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "10GiB")]
     pub cache_limit: u64,
 }

@@ -17,17 +17,17 @@ pub struct CommonArgs {
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
-    /// Say more on standard error; may be given several times.
+    /// Print details on standard error; may be given several times.
     ///
-    /// Once: what registries are asked, what is taken from the cache and put into it, and who runs a guest and why. Twice:
-    /// redirects, attempts and more of that. Each line has a time, and none has a password, a token or a query. NEX_LOG
-    /// chooses by kinds: NEX_LOG=registry=debug,cache=info.
+    /// Once: requests to registries, uses of the cache, and which VMM runs a guest and why. Twice: also redirects, repeated
+    /// attempts and similar details. Each line has a time. No line has a password, a token or a query. NEX_LOG sets the
+    /// level for each kind of detail: NEX_LOG=registry=debug,cache=info.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
     /// When messages and the help have colours.
     ///
-    /// NO_COLOR in the environment counts with auto.
+    /// With auto, NO_COLOR in the environment turns colours off.
     #[arg(long, global = true, value_enum, default_value_t = ColorArg::Auto)]
     pub color: ColorArg,
 }

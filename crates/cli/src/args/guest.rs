@@ -14,13 +14,13 @@ use crate::own_agent::own_agent;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Guest")]
 pub struct MachineArgs {
-    /// The guest's kernel [default: the newest that fits of 'nex kernel ls', else of /boot].
+    /// The guest's kernel [default: the newest that fits in 'nex kernel ls', else in /boot].
     ///
     /// A bzImage or vmlinux for x86_64, an Image for aarch64.
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<PathBuf>,
 
-    /// The most bytes that the kernel or one of its modules may have or unpack to.
+    /// The most bytes that the kernel, or one of its modules, may have, compressed or unpacked.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
     pub max_kernel: u64,
 
@@ -28,7 +28,7 @@ pub struct MachineArgs {
     #[arg(long, value_name = "DIR")]
     pub modules: Option<PathBuf>,
 
-    /// An initramfs of your own, in place of one that loads modules where the kernel needs them.
+    /// An initramfs of your own, in place of the one that nex makes for a kernel with modules.
     #[arg(long, value_name = "FILE", conflicts_with = "modules")]
     pub initrd: Option<PathBuf>,
 
@@ -36,7 +36,7 @@ pub struct MachineArgs {
     #[arg(long, value_name = "PATH")]
     pub agent: Option<PathBuf>,
 
-    /// What the guest's drive is attached to.
+    /// The bus of the guest's drive.
     #[arg(long, value_enum, default_value_t = BusArg::Virtio)]
     pub bus: BusArg,
 
@@ -48,7 +48,7 @@ pub struct MachineArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = value_parser!(u8).range(1..))]
     pub vcpus: u8,
 
-    /// More words for the kernel's command line; they win over those that are there.
+    /// More words for the kernel's command line; they override the words that nex sets.
     #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     pub append: String,
 }
@@ -83,27 +83,28 @@ impl MachineArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Guest")]
 pub struct GuestArgs {
-    /// Print what the guest would be started with, and start nothing: a configuration for Firecracker or a command line for QEMU,
-    /// whichever would run it.
+    /// Print how nex would start the guest, and start nothing.
+    ///
+    /// For Firecracker nex prints a configuration, for QEMU a command line.
     #[arg(long)]
     pub print_vm_config: bool,
 
     #[command(flatten)]
     pub machine: MachineArgs,
 
-    /// Which VMM runs the guest.
+    /// The VMM that runs the guest.
     #[arg(long, value_enum, default_value_t = VmmArg::Auto)]
     pub vmm: VmmArg,
 
-    /// Jail Firecracker, as this user and group; for root. See docs/firecracker.md.
+    /// Run Firecracker in a jail, as this user and group; nex has to be root. See docs/firecracker.md.
     #[arg(long, value_name = "UID:GID", value_parser = user)]
     pub jail_user: Option<User>,
 
-    /// Firecracker's jailer [default: the one beside it, or on the PATH].
+    /// Firecracker's jailer [default: the one beside Firecracker, or on the PATH].
     #[arg(long, value_name = "FILE", requires = "jail_user")]
     pub jailer: Option<PathBuf>,
 
-    /// Where jails are made [default: /srv/jailer].
+    /// The directory for jails [default: /srv/jailer].
     #[arg(long, value_name = "DIRECTORY", requires = "jail_user")]
     pub jail_base: Option<PathBuf>,
 
@@ -111,7 +112,7 @@ pub struct GuestArgs {
     #[arg(long, value_name = "LIMIT", requires = "jail_user", value_parser = cgroup_limit)]
     pub jail_cgroup: Vec<String>,
 
-    /// Who executes the guest's instructions.
+    /// What executes the guest's instructions.
     #[arg(long, value_enum, default_value_t = AccelArg::Auto)]
     pub accel: AccelArg,
 }
@@ -142,9 +143,9 @@ impl GuestArgs {
 /// The value of `--vmm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum VmmArg {
-    /// Firecracker where it is there and KVM proves to work, else QEMU; Firecracker for a jail.
+    /// Firecracker if it is installed and KVM works, else QEMU; with a jail always Firecracker.
     Auto,
-    /// Firecracker, of the PATH or of NEX_FIRECRACKER.
+    /// Firecracker, from NEX_FIRECRACKER or the PATH.
     Firecracker,
     /// QEMU.
     Qemu,
@@ -178,11 +179,11 @@ fn cgroup_limit(text: &str) -> Result<String, String> {
 /// The value of `--accel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AccelArg {
-    /// KVM where it proves to work, else emulation.
+    /// KVM if it works, else emulation.
     Auto,
-    /// KVM, or nothing.
+    /// KVM; without KVM, the guest does not start.
     Kvm,
-    /// A program, some ten times slower.
+    /// Emulation by a program, some ten times slower.
     Emulation,
 }
 
@@ -202,7 +203,7 @@ impl AccelArg {
 pub enum BusArg {
     /// /dev/vda, as in every microVM.
     Virtio,
-    /// /dev/nvme0n1, which kernels of distributions may have built in.
+    /// /dev/nvme0n1; distributions' kernels may have this driver built in.
     Nvme,
 }
 

@@ -17,7 +17,8 @@ const SIZE: u64 = 1 << 30;
 pub struct OverlayDriveArg {
     /// Where changes of the root go: a file that keeps them, or a size.
     ///
-    /// It takes the place of the guest's memory. The file is made with 1 GiB when it is not there. A size (512MiB, 2G) is disk that is free again when the guest ends.
+    /// The drive replaces the overlay in the guest's memory. nex makes a file that does not exist, with 1 GiB. A size (512MiB,
+    /// 2G) takes room on the disk, which is free again when the guest ends.
     #[arg(
         long,
         value_name = "FILE|SIZE",

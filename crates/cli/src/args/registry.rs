@@ -16,26 +16,27 @@ use crate::diagnostic::Diagnostic;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub struct RegistryArgs {
-    /// Talk http instead of https to the registry; for registries under test.
+    /// Use HTTP instead of HTTPS for the registry; for registries under test.
     #[arg(long)]
     pub plain_http: bool,
 
-    /// A user and a password for the registry, in the place of those of podman and docker.
+    /// A user and a password for the registry, in place of the logins of podman and docker.
     ///
-    /// A colon parts them. Other users of the machine see command lines: the variable hides it from them.
+    /// A colon separates the two. Other users of the machine can see command lines; they cannot see the variable.
     #[arg(long, value_name = "USER:PASSWORD")]
     pub creds: Option<String>,
 
-    /// A directory with certificates for the registry, in the place of those in certs.d: *.crt is trusted, and NAME.cert with
-    /// NAME.key is shown to it.
+    /// A directory with certificates for the registry, in place of certs.d.
+    ///
+    /// nex trusts the authorities in *.crt, and sends the client certificate NAME.cert, with the key NAME.key.
     #[arg(long, value_name = "DIR")]
     pub cert_dir: Option<PathBuf>,
 
-    /// The time for a manifest, a config, a list or a token, and for a layer until its first byte; 0 is no limit.
+    /// The most time for a manifest, a config, a list or a token, and for a layer's first byte; 0 is no limit.
     #[arg(long, value_name = "TIME", value_parser = patience, default_value = "2m")]
     pub registry_timeout: Patience,
 
-    /// The least that a layer has to bring in a time, such as 1MiB/30s; 0 is no limit.
+    /// The least throughput of a layer, such as 1MiB/30s; 0 is no limit.
     #[arg(long, value_name = "SIZE/TIME", value_parser = throughput, default_value = "64KiB/60s")]
     pub min_throughput: Least,
 }

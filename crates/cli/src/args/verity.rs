@@ -8,12 +8,15 @@ use nex_guest::{RootHash, Verity};
 /// A root on dm-verity.
 #[derive(Debug, Args)]
 pub struct VerityArg {
-    /// Have the guest's kernel check its root by the hash tree of dm-verity in FILE: the image itself, when it was made with
-    /// --verity, or the file of --verity-file. The root is only read then.
+    /// Have the guest's kernel check its root by the hash tree of dm-verity in FILE.
+    ///
+    /// FILE is the image itself if it was made with --verity, else the file of --verity-file. The root is then read-only.
     #[arg(long, value_name = "FILE")]
     pub verity: Option<PathBuf>,
 
-    /// The root hash that the build has reported: with it, nobody can put another image and its tree in their places.
+    /// The root hash that the build reported.
+    ///
+    /// With it, the guest does not start from another image with another hash tree.
     #[arg(long, value_name = "HEX", requires = "verity", value_parser = root_hash)]
     pub root_hash: Option<RootHash>,
 }

@@ -7,7 +7,7 @@ use clap::Args;
 /// Where setup scripts run.
 #[derive(Debug, Args)]
 pub struct WorkPlace {
-    /// Where images are laid out for setup scripts [default: nex/sandbox in the user's cache].
+    /// The directory where setup scripts run [default: nex/sandbox in the user's cache].
     #[arg(long, value_name = "DIRECTORY")]
     pub work_dir: Option<PathBuf>,
 }

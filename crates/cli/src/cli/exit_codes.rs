@@ -17,23 +17,23 @@ const SIGNALLED: Code = (
 const USUAL: &[Code] = &[("0", "done"), ("1", "failed"), WRONG, UNREAD, SIGNALLED];
 
 const BOOT: &[Code] =
-    &[("0", "the agent reported"), ("1", "it did not, or there was no guest"), WRONG, UNREAD, SIGNALLED];
+    &[("0", "the guest was ready"), ("1", "it was not, or no guest started"), WRONG, UNREAD, SIGNALLED];
 
 const CHECK: &[Code] = &[
     ("0", "nothing speaks against a boot"),
     ("1", "an error was found, or a file cannot be read"),
     WRONG,
-    ("3", "something could not be looked at"),
+    ("3", "nex could not check everything"),
     UNREAD,
     SIGNALLED,
 ];
 
 const VERIFY: &[Code] =
-    &[("0", "the cache is sound"), ("1", "damage was found and removed, or it failed"), WRONG, UNREAD, SIGNALLED];
+    &[("0", "the cache is sound"), ("1", "damage was found and removed, or nex failed"), WRONG, UNREAD, SIGNALLED];
 
 const KERNEL_CHECK: &[Code] = &[
-    ("0", "a guest can have the kernel"),
-    ("1", "it lacks what no guest starts without, or it cannot be read"),
+    ("0", "a guest can start with the kernel"),
+    ("1", "no guest can start with the kernel, or it cannot be read"),
     WRONG,
     ("3", "its configuration is not known"),
     UNREAD,
@@ -42,11 +42,11 @@ const KERNEL_CHECK: &[Code] = &[
 
 const RUN: &[Code] = &[
     ("any", "the program's own"),
-    ("124", "--timeout was over"),
+    ("124", "the time of --timeout was over"),
     ("125", "nex or the guest failed, or the usage is wrong"),
     ("126", "the program cannot be executed"),
-    ("127", "the program, its loader, a library or its interpreter is not there"),
-    ("128+N", "signal N has ended the program"),
+    ("127", "the program, its loader, a library or its interpreter is missing"),
+    ("128+N", "signal N ended the program"),
     (
         "129, 130, 143",
         "nex was ended by SIGHUP or SIGTERM before the program had ended, or by SIGINT (Ctrl-C) at any time",

@@ -17,13 +17,13 @@ pub struct CacheCommand {
 /// The commands about the cache.
 #[derive(Debug, Subcommand)]
 pub enum CacheAction {
-    /// List what is in the cache, the most recently used first.
+    /// List the entries of the cache, the most recently used first.
     #[command(after_help = "Examples:\n  nex cache ls\n  nex cache ls --format json")]
     Ls(CacheView),
-    /// Say how much room the cache takes.
+    /// Print how much room the cache takes.
     #[command(after_help = "Examples:\n  nex cache du")]
     Du(CacheView),
-    /// Remove what is over the limit, and what killed builds have left in the cache and where setup scripts run.
+    /// Remove entries above the limit, and the files that killed builds left in the cache and in the work directory.
     #[command(after_help = "Examples:\n  nex cache gc --cache-limit 2GiB\n  nex cache gc --all")]
     Gc {
         #[command(flatten)]
@@ -36,7 +36,7 @@ pub enum CacheAction {
         #[command(flatten)]
         work_place: WorkPlace,
     },
-    /// Read everything in the cache, and remove what is damaged.
+    /// Read everything in the cache, and remove damaged entries.
     #[command(after_help = "Examples:\n  nex cache verify --format json")]
     Verify(CacheView),
 }
@@ -59,8 +59,8 @@ impl CacheAction {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The cache keeps what builds have read: layers in the form that they have in images, and what registries have sent. nex can
-always do without it. Several builds may use it at once.
+The cache keeps the layers that builds have read, in the form that they have in images, and the files that registries have sent.
+nex works without the cache, too. Several builds may use one cache at once.
 
 Examples:
   nex cache ls

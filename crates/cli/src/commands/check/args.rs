@@ -18,7 +18,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<PathBuf>,
 
-    /// The most bytes that the kernel may have or unpack to.
+    /// The most bytes that the kernel may have, compressed or unpacked.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
     pub max_kernel: u64,
 

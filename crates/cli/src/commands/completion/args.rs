@@ -16,8 +16,8 @@ pub struct CompletionArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
---install writes below $XDG_DATA_HOME (~/.local/share) or, for fish, $XDG_CONFIG_HOME (~/.config), and needs no root. It says what
-is left to do: zsh has to know the directory, and bash needs the package bash-completion. The places for all users are:
+--install writes below $XDG_DATA_HOME (~/.local/share) or, for fish, $XDG_CONFIG_HOME (~/.config), and needs no root. It prints
+what you still have to do: zsh has to know the directory, and bash needs the package bash-completion. The places for all users are:
 
   bash        /usr/share/bash-completion/completions/nex
   zsh         /usr/share/zsh/site-functions/_nex (Debian: vendor-completions)

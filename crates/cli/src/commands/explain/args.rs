@@ -23,8 +23,8 @@ pub struct ExplainArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The first line that explains something is the cause, and its effects follow it. The log may be cut off. It may have escapes,
-carriage returns and a VMM's own words in it, so Firecracker's standard output will do.
+The first line that explains the failure is the cause, and its effects follow it. The log may be cut off, and may contain escapes,
+carriage returns and a VMM's own words. So Firecracker's standard output works, too.
 
 Examples:
   nex rootfs explain console.log

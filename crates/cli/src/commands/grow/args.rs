@@ -28,8 +28,8 @@ fn new_size(text: &str) -> Result<NewSize, String> {
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
 The file becomes as long as SIZE and stays sparse, and its file system gets all of the room: new blocks, and inodes in the same
-ratio as before. nex copies nothing, so this takes milliseconds. A file system never shrinks. What stands in the file behind the
-file system is lost.
+ratio as before. nex copies nothing, so this takes milliseconds. A file system never shrinks. Data behind the file system in the
+file is lost.
 
 After a stop at any moment, 'e2fsck -p FILE' replays the journal, and the file system has the old size or the new one. Without a
 journal, or with one too small for the change, 'e2fsck -f FILE' repairs the file system.

@@ -33,7 +33,7 @@ pub enum KernelAction {
         #[arg(long, value_name = "[OS/]ARCH", value_parser = platform)]
         platform: Option<Architecture>,
 
-        /// The VMM that has to start it; auto: either of them.
+        /// The VMM that has to start the kernel; auto is either of the two.
         #[arg(long, value_enum, default_value_t = VmmArg::Auto)]
         vmm: VmmArg,
     },
@@ -47,11 +47,11 @@ pub enum KernelAction {
         #[arg(long, value_name = "[OS/]ARCH", value_parser = platform)]
         platform: Option<Architecture>,
 
-        /// Build it even if this machine has built it before: Debian's source may be newer now.
+        /// Build the kernel again if this machine has built it before: Debian's source may be newer now.
         #[arg(long)]
         rebuild: bool,
     },
-    /// Say what a kernel file is, and which of a guest's needs it meets.
+    /// Print a kernel's properties, and which options for guests it has.
     #[command(after_help = "Examples:\n  nex kernel check /boot/vmlinuz-6.1.0-50-cloud-amd64")]
     Check {
         #[command(flatten)]
@@ -90,7 +90,7 @@ pub enum KernelAction {
 /// What all of them take.
 #[derive(Debug, Args)]
 pub struct KernelView {
-    /// The most bytes that a kernel may have or unpack to.
+    /// The most bytes that a kernel may have, compressed or unpacked.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "256MiB")]
     pub max_kernel: u64,
 }

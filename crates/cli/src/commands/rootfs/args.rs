@@ -56,7 +56,7 @@ pub struct RootfsArgs {
     #[arg(short, long, default_value = "rootfs.ext4", value_name = "FILE")]
     pub output: OsString,
 
-    /// Put the SHA-256 of the output into the report: nex has to read the whole image for it, holes too.
+    /// Put the SHA-256 of the output into the report; nex then reads the whole output, holes too.
     #[arg(long)]
     pub sha256: bool,
 
@@ -76,8 +76,10 @@ pub struct RootfsArgs {
     #[arg(long, value_name = "NAME", value_parser = hostname)]
     pub hostname: Option<Hostname>,
 
-    /// The guest's /etc/resolv.conf: auto (the image's where it can work, else the kernel's), keep (the image's), kernel (what the
-    /// kernel's ip= says), or a file of this machine.
+    /// The guest's /etc/resolv.conf: auto, keep, kernel, or a file of this machine.
+    ///
+    /// keep is the image's file. kernel is a file with the servers of the kernel's ip=. auto is the image's file if it can
+    /// work, else the same as kernel.
     #[arg(long, value_name = "auto|keep|kernel|FILE", default_value = "auto")]
     pub resolv_conf: PathBuf,
 
@@ -87,7 +89,7 @@ pub struct RootfsArgs {
 
     /// A script that the guest runs at every boot, as root, before the agent.
     ///
-    /// It needs a #! line.
+    /// The script needs a #! line.
     #[arg(long, value_name = "FILE")]
     pub boot_script: Option<PathBuf>,
 
@@ -142,8 +144,8 @@ fn size_arg(text: &str) -> Result<SizeArg, String> {
 
 const IMAGE_HELP: &str = "\
 The image: docker://NAME or NAME (a registry), oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], \
-tar:FILE (- is standard input), rootfs:DIR, nex:NAME (an image that is installed here; nex:default comes with nex), scratch (nothing \
-but the agent). The default is the image of Nex's documentation page, a third party's in the registry Docker Hub";
+tar:FILE (- is standard input), rootfs:DIR, nex:NAME (an image that is installed here; nex:default comes with nex), scratch (only \
+the agent). The default is the image of Nex's documentation page, which a third party keeps in the registry Docker Hub";
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\

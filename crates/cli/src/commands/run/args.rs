@@ -109,8 +109,8 @@ fn variable(text: &str) -> Result<String, String> {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-nex passes on the program's standard output and standard error, byte for byte. The program's standard input is empty. It runs in
-the image's root, with the image's environment, user and directory. Its changes there are gone when the guest ends, unless
+nex passes on the program's standard output and standard error, byte for byte. The program's standard input is empty. The program
+runs in the image's root, with the image's environment, user and directory. Its changes there are gone when the guest ends, unless
 --overlay-drive names a file. A dynamic program runs if the image has its loader and libraries.
 
 Ctrl-C and SIGTERM stop the program, as docker stop does, and then the guest; a second one kills the guest. After Ctrl-C, nex

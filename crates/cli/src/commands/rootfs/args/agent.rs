@@ -17,13 +17,14 @@ pub struct AgentArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub agent_env: Vec<(String, String)>,
 
-    /// The user that the agent runs as when it is a service: a user of the image [default: nex, whom nex adds].
+    /// The user that the agent runs as when it is a service: a user of the image [default: nex, which nex adds].
     #[arg(long, value_name = "USER[:GROUP]", value_parser = user)]
     pub agent_user: Option<String>,
 
-    /// What is process 1 once the guest is up, if the agent starts as process 1: the agent, or the image's program.
+    /// Process 1 of the guest after its start: the agent, or the image's program.
     ///
-    /// The image's program is for images whose program is an init (s6-overlay, systemd).
+    /// The flag matters if the agent starts as process 1. The image's program is for images whose program is an init
+    /// (s6-overlay, systemd).
     #[arg(long, value_enum, default_value_t = Pid1Arg::Agent)]
     pub pid1: Pid1Arg,
 
@@ -37,7 +38,7 @@ pub struct AgentArgs {
 pub enum Pid1Arg {
     /// The agent; the image's program is a child of it.
     Agent,
-    /// The image's program; the agent is gone then, so nothing reports the program's end.
+    /// The image's program; no agent runs then, so nothing reports the program's end.
     Image,
 }
 

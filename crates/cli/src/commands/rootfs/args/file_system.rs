@@ -30,7 +30,7 @@ pub struct FileSystemArgs {
     #[arg(long, value_name = "TEXT", value_parser = label, default_value = "", hide_default_value = true)]
     pub label: Label,
 
-    /// The file system's UUID [default: follows from the image's layers and the file system's parts].
+    /// The file system's UUID [default: computed from the image's layers and the file system's flags].
     #[arg(long, value_name = "UUID", value_parser = uuid)]
     pub uuid: Option<Uuid>,
 

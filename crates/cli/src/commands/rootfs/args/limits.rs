@@ -8,7 +8,7 @@ use crate::args::size;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// The most entries in all layers together, and in what setup scripts leave.
+    /// The most entries in all layers together, and in the changes of setup scripts.
     #[arg(long, value_name = "NUMBER", default_value_t = nex_rootfs::Limits::default().entries)]
     pub max_entries: u64,
 
@@ -16,7 +16,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "BYTES", default_value_t = nex_rootfs::Limits::default().headers)]
     pub max_headers: u32,
 
-    /// The most bytes of names, link targets and extended attributes; they are kept in memory.
+    /// The most bytes of names, link targets and extended attributes; nex keeps them in memory.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, default_value = "1GiB")]
     pub max_metadata: u64,
 

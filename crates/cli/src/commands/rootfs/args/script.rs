@@ -51,7 +51,7 @@ pub struct ScriptArgs {
 
     /// The network of the scripts: this machine's, or none [default: host, unless that would also give a user's files away].
     ///
-    /// Where it would, nex refuses to run the scripts, and the error explains what to do.
+    /// If it would, nex refuses to run the scripts, and the error says what to do.
     #[arg(long, value_enum)]
     pub script_network: Option<NetworkArg>,
 
@@ -67,9 +67,9 @@ pub struct ScriptArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1024, value_parser = value_parser!(u64).range(1..))]
     pub script_processes: u64,
 
-    /// What to keep out of the image of the logs, caches, temporary files and identities that the scripts leave.
+    /// Which logs, caches, temporary files and identities of the scripts to keep out of the image.
     ///
-    /// The report lists what was left out. NAME is the name of a group, and help lists the groups.
+    /// The report lists the files that nex left out. NAME is the name of a group, and help lists the groups.
     #[arg(
         long,
         value_name = "true|false|NAME,...|help",
@@ -130,9 +130,9 @@ pub struct SecretArg {
 /// The value of `--script-network`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum NetworkArg {
-    /// What this machine reaches.
+    /// This machine's network.
     Host,
-    /// Nothing.
+    /// No network.
     None,
 }
 
