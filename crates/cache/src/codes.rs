@@ -1,14 +1,14 @@
 //! The codes of this crate's errors.
 
 nex_fault::codes! {
-    /// The cache's directory, or the way to it, is another user's, or others can write there.
+    /// The cache's directory, or a directory above it, belongs to another user, or others can write there.
     UNTRUSTED = "cache-untrusted";
-    /// What is named as the cache is no directory.
+    /// The path of the cache leads to a file that is not a directory.
     NOT_A_DIRECTORY = "cache-not-a-directory";
     /// The system does not let nex use the cache.
     IO = "cache-io";
-    /// Nothing names a directory for the cache.
+    /// No flag or variable names a directory for the cache.
     NO_PLACE = "cache-no-place";
-    /// There is no room for something in the cache, by its limit or on its disk.
+    /// There is no room for an entry in the cache, by its limit or on its disk.
     NO_ROOM = "cache-no-room";
 }

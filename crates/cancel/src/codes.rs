@@ -3,7 +3,7 @@
 nex_fault::codes! {
     /// The work was cancelled, by its user or by a signal.
     CANCELLED = "work-cancelled";
-    /// What the work would have left behind is removed already, as the work was to end.
+    /// The work's files are removed already, because the work was about to end.
     CLOSED = "work-closed";
 }
 

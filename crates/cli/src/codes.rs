@@ -3,15 +3,15 @@
 use nex_fault::Code;
 
 nex_fault::codes! {
-    /// The arguments make no sense, or do not go together.
+    /// The arguments make no sense, or exclude each other.
     USAGE = "usage";
-    /// An environment variable has a value that is not understood.
+    /// An environment variable has a value that nex does not understand.
     ENVIRONMENT = "environment";
-    /// A file that a flag names cannot be read, or holds something else than the flag takes.
+    /// A file that a flag names cannot be read, or is not of the kind that the flag takes.
     INPUT = "input";
     /// A report or a file beside the output cannot be written.
     OUTPUT = "output";
-    /// The agent that comes with nex is not there, and no flag names another one.
+    /// The agent that comes with nex is missing, and no flag names another one.
     NO_AGENT = "no-agent";
     /// A flag needs a terminal, and nex has no terminal.
     NO_TERMINAL = "no-terminal";
@@ -23,7 +23,7 @@ nex_fault::codes! {
     KERNEL_BUILD = "kernel-not-built";
     /// A signal has ended the command.
     INTERRUPTED = "interrupted";
-    /// The system refuses nex what any program needs: a thread, a signal, a pipe.
+    /// The system refuses a resource that every program needs: a thread, a signal, a pipe.
     SYSTEM = "system";
 }
 

@@ -3,9 +3,9 @@
 nex_fault::codes! {
     /// The program is not in the root filesystem.
     NOT_FOUND = "workload-not-found";
-    /// The program is there, and cannot be executed.
+    /// The program exists, but cannot be executed.
     NOT_EXECUTABLE = "workload-not-executable";
-    /// Something else keeps the program from starting: its directory, its user, its limits.
+    /// The program cannot start for another reason: its directory, its user, its limits.
     NOT_STARTED = "workload-not-started";
     /// The text names no restart policy.
     RESTART = "workload-restart";

@@ -1,9 +1,9 @@
 //! Why nothing could be checked, for programs. What is wrong with what was checked, findings say by their rules.
 
 nex_fault::codes! {
-    /// A file that is to be checked cannot be read.
+    /// A file to be checked cannot be read.
     UNREADABLE = "check-unreadable";
-    /// The file that was given as a kernel's configuration is no such file.
+    /// The file given as a kernel's configuration is not such a file.
     NO_CONFIG = "check-no-config";
     /// The root filesystem would not come up with this kernel.
     CONTRACT = "run-contract";

@@ -1,13 +1,13 @@
 //! The codes of errors.
 
 nex_fault::codes! {
-    /// Another user owns it, or could put something else into its place.
+    /// Another user owns the file, or could replace it.
     DISTRUST = "file-distrust";
-    /// It is no directory.
+    /// The file is not a directory.
     NOT_A_DIRECTORY = "file-not-a-directory";
-    /// The system refuses.
+    /// The system refuses the operation.
     SYSTEM = "file-system";
-    /// Something that is to be removed stays.
+    /// A file that nex has to remove cannot be removed.
     STUCK = "file-stuck";
 }
 

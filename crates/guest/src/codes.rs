@@ -3,11 +3,11 @@
 nex_fault::codes! {
     /// A file of the guest cannot be read.
     UNREADABLE = "guest-unreadable";
-    /// The kernel's command line would be longer than kernels take.
+    /// The kernel's command line would be longer than kernels accept.
     COMMAND_LINE = "guest-command-line";
     /// The guest's initramfs needs an agent, and nex finds no agent.
     NO_AGENT = "guest-no-agent";
-    /// The agent for the initramfs is for another kind of processor, or is not one of this nex.
+    /// The agent for the initramfs is for another architecture, or is not one of this nex.
     OTHER_AGENT = "guest-other-agent";
     /// No VMM here takes a kernel's file of this form.
     KERNEL_FORM = "guest-kernel-form";
@@ -17,20 +17,20 @@ nex_fault::codes! {
     NOT_FOLLOWED = "guest-not-followed";
     /// KVM does not work here.
     NO_KVM = "guest-no-kvm";
-    /// What was asked for is not what the chosen VMM does.
+    /// The chosen VMM cannot do what was requested.
     OTHER_VMM = "guest-other-vmm";
-    /// There is no place for a drive that goes with the guest.
+    /// There is no place for a drive that exists as long as the guest.
     NO_PLACE = "guest-no-place";
-    /// The host has no room for what the guest writes.
+    /// The host has no room for the data that the guest writes.
     NO_ROOM = "guest-no-room";
     /// A drive's file cannot be made.
     DRIVE_NOT_MADE = "guest-drive-not-made";
-    /// The file that is to keep a guest's changes is no drive for that.
+    /// The file for a guest's changes cannot be used as a drive.
     NOT_A_DRIVE = "guest-not-a-drive";
     /// The hash tree belongs to another root filesystem.
     OTHER_TREE = "verity-other-tree";
     /// The hash tree's file ends before the tree does.
     TREE_CUT_OFF = "verity-cut-off";
-    /// The hash tree has another root hash than the one that was asked for.
+    /// The root hash of the hash tree is not the requested one.
     ROOT_HASH = "verity-root-hash";
 }

@@ -1,15 +1,15 @@
 //! The codes of errors.
 
 nex_fault::codes! {
-    /// A text names no image, or a file that holds none.
+    /// A text names no image, or names a file that contains none.
     BAD_REFERENCE = "image-bad-reference";
     /// A text names no platform.
     BAD_PLATFORM = "image-bad-platform";
-    /// The system does not give what the image is made of, or takes nothing for it.
+    /// The system refuses to read a part of the image, or to store it.
     UNREADABLE = "image-unreadable";
-    /// The image is not there in the form that its reference says.
+    /// The image does not have the form that its reference says.
     WRONG_FORM = "image-wrong-form";
-    /// The image is in a registry, which may not be asked.
+    /// The image is in a registry, and nex may not ask registries.
     OFFLINE = "image-offline";
     /// There is no image of that name, tag, digest or index.
     NOT_FOUND = "image-not-found";
@@ -19,21 +19,21 @@ nex_fault::codes! {
     AMBIGUOUS = "image-ambiguous";
     /// The image has no layers.
     EMPTY = "image-empty";
-    /// The image is not there for the platform.
+    /// There is no such image for the platform.
     NO_PLATFORM = "image-no-platform";
     /// A manifest, an index, a config or an archive breaks its format.
     INVALID = "image-invalid";
-    /// It is well made, but of a kind that is not read: encrypted, foreign or obsolete.
+    /// The image is valid, but of a kind that nex does not read: encrypted, foreign or obsolete.
     UNSUPPORTED = "image-unsupported";
-    /// It is an artifact of another kind than an image.
+    /// The reference names an artifact that is not an image.
     ARTIFACT = "image-artifact";
-    /// Its bytes are not those that its digests and sizes promise, or a part is missing.
+    /// The image's bytes do not fit its digests and sizes, or a part is missing.
     DAMAGED = "image-damaged";
-    /// A tree was written to while it was read.
+    /// A tree changed while nex read it.
     CHANGED = "image-changed";
-    /// It is larger, or has more of something, than the limits allow.
+    /// The image is larger, or has more of something, than the limits allow.
     OVER_LIMIT = "image-over-limit";
-    /// A layer, or what was named as the tar of a root filesystem, is no tar.
+    /// A layer, or the file that should be the tar of a root filesystem, is not a tar.
     NOT_A_TAR = "image-not-a-tar";
     /// It has no layer of that number.
     NO_LAYER = "image-no-layer";

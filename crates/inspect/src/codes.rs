@@ -3,7 +3,7 @@
 nex_fault::codes! {
     /// The host does not give the bytes of the root filesystem's file.
     UNREADABLE = "root-unreadable";
-    /// The file holds no ext4 file system.
+    /// The file contains no ext4 file system.
     NOT_EXT4 = "root-not-ext4";
     /// The file ends before the file system in it does.
     CUT_OFF = "root-cut-off";

@@ -3,11 +3,11 @@
 nex_fault::codes! {
     /// The kernel's file cannot be read.
     UNREADABLE = "kernel-unreadable";
-    /// The kernel's file, or what is compressed in it, is larger than the limit.
+    /// The kernel's file, compressed or unpacked, is larger than the limit.
     TOO_LARGE = "kernel-too-large";
-    /// The file is something else than a Linux kernel for a processor that microVMs have.
+    /// The file is not a Linux kernel for an architecture that microVMs have.
     NOT_A_KERNEL = "kernel-not-a-kernel";
-    /// The kernel's file is cut off or damaged, or what is compressed in it is.
+    /// The kernel's file is cut off or damaged, or its compressed content is.
     DAMAGED = "kernel-damaged";
     /// The kernel is compressed in a way that nex cannot undo.
     COMPRESSION = "kernel-compression";
@@ -17,7 +17,7 @@ nex_fault::codes! {
     NO_MODULES = "kernel-no-modules";
     /// The modules belong to another kernel.
     OTHER_MODULES = "kernel-other-modules";
-    /// The kernel has neither built in nor as a module what a guest needs.
+    /// The kernel has a driver that a guest needs neither built in nor as a module.
     LACKS_MODULE = "kernel-lacks-module";
     /// A kernel module is damaged.
     MODULE_DAMAGED = "kernel-module-damaged";
@@ -29,7 +29,7 @@ nex_fault::codes! {
     UNFIT = "kernel-unfit";
     /// Another kernel of the same release is installed.
     EXISTS = "kernel-exists";
-    /// The kernel does not tell its release, or one that no file can be named by.
+    /// The kernel does not contain its release, or the release is not possible as a file name.
     NO_RELEASE = "kernel-without-release";
     /// The directory of installed kernels cannot be read or written.
     STORE = "kernel-store-unusable";

@@ -5,9 +5,9 @@ nex_fault::codes! {
     UNREADABLE = "program-unreadable";
     /// The file is neither ELF nor a script.
     UNKNOWN = "program-unknown";
-    /// The file begins with `#!`, and the kernel makes nothing of that, or not what was meant.
+    /// The file begins with `#!`, but the kernel does not accept that line, or reads it in an unintended way.
     SCRIPT = "program-script";
-    /// The file is ELF, and damaged, cut short, or neither a program nor a library.
+    /// The file is an ELF file, but damaged, cut short, or neither a program nor a library.
     BROKEN = "program-broken";
     /// The program needs libraries, and names no loader for them.
     NO_LOADER = "program-no-loader";

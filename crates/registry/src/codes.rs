@@ -1,7 +1,7 @@
 //! The codes of errors: `registry-` for what a registry answers, `network-` for the way to any server.
 
 nex_fault::codes! {
-    /// The registry asks for credentials, or does not take those that it got.
+    /// The registry asks for credentials, or refuses those that nex sent.
     UNAUTHORIZED = "registry-unauthorized";
     /// The registry has no such repository.
     NO_REPOSITORY = "registry-no-repository";
@@ -9,17 +9,17 @@ nex_fault::codes! {
     NO_MANIFEST = "registry-no-manifest";
     /// The repository lacks a blob that one of its manifests names.
     NO_BLOB = "registry-no-blob";
-    /// The registry's copy of a blob has another length than its manifest says.
+    /// The registry's copy of a blob has another length than the manifest says.
     BLOB_SIZE = "registry-blob-size";
-    /// The server answered with a status that a registry has no reason for.
+    /// The server answered with a status that is unexpected from a registry.
     STATUS = "registry-status";
     /// The registry, or its token server, answered with a document that breaks its format.
     BAD_ANSWER = "registry-bad-answer";
-    /// The registry names a token server that is not asked, as credentials would not be safe there.
+    /// nex does not ask the token server that the registry names, because credentials would not be safe there.
     TOKEN_SERVER = "registry-token-server";
     /// A file with the mirrors of registries (`registries.conf`) cannot be used.
     MIRRORS = "registry-mirrors";
-    /// The user's configuration forbids to ask this registry.
+    /// The user's configuration forbids requests to this registry.
     BLOCKED = "registry-blocked";
     /// A text names no image in a registry, or is no digest.
     BAD_REFERENCE = "registry-bad-reference";
@@ -29,23 +29,23 @@ nex_fault::codes! {
     REFUSED = "network-refused";
     /// The TLS handshake failed: the certificate, the name, or a server without TLS.
     TLS = "network-tls";
-    /// The connection broke, and trying again did not help.
+    /// The connection broke, and further attempts did not help.
     CONNECTION = "network-connection";
-    /// The server is slower than it may be.
+    /// The server is slower than the limit allows.
     TOO_SLOW = "network-too-slow";
     /// The server wants fewer requests for a while.
     RATE_LIMITED = "network-rate-limited";
-    /// The server says that it failed itself.
+    /// The server reports a failure of its own.
     SERVER_FAILED = "network-server-failed";
-    /// The server leads to where no request goes: elsewhere without TLS, or further inside the network.
+    /// The server redirects to an address that nex does not ask: elsewhere without TLS, or further inside the network.
     REDIRECT = "network-redirect";
-    /// The answer is larger than it may be.
+    /// The answer is larger than the limit allows.
     TOO_LARGE = "network-too-large";
     /// The answer breaks the rules of HTTP, or is damaged.
     DAMAGED = "network-damaged";
-    /// What is to be sent cannot be read.
+    /// The content of an upload cannot be read.
     UPLOAD = "network-upload";
-    /// A variable for a proxy holds no proxy's address.
+    /// A variable for a proxy does not contain the address of a proxy.
     PROXY = "network-proxy";
     /// A file with certificates cannot be used.
     CERTIFICATES = "network-certificates";

@@ -1,41 +1,41 @@
 //! The codes of this crate's errors.
 
 nex_fault::codes! {
-    /// An entry of a layer, or the target of a link, has a name that no root filesystem can hold.
+    /// An entry of a layer, or the target of a link, has a name that is not possible in a root filesystem.
     NAME = "build-name";
     /// An entry of a layer is a whiteout that names no file.
     WHITEOUT = "build-whiteout";
     /// An entry of a layer contradicts those before it.
     CONFLICT = "build-conflict";
-    /// The image has more entries than it may.
+    /// The image has more entries than the limit allows.
     ENTRIES = "build-entries";
-    /// The names, link targets and extended attributes of the image take more than they may.
+    /// The names, link targets and extended attributes of the image take more than the limit allows.
     METADATA = "build-metadata";
-    /// Copies for hard links, or the files of a setup script, take more than the image may unpack to.
+    /// Copies for hard links, or the files of a setup script, take more than the limit for the unpacked image.
     UNPACKED = "build-unpacked";
-    /// What is named as a root filesystem holds an image.
+    /// The file named as a root filesystem contains an image.
     NO_ROOT = "build-no-root";
     /// The programs of a root filesystem are for other processors than the platform's.
     PROCESSOR = "build-processor";
-    /// What the guest needs contradicts the image.
+    /// A requirement of the guest contradicts the image.
     DRESS = "build-dress";
-    /// An entry of the cache makes no sense.
+    /// An entry of the cache is not a possible one.
     CACHED = "build-cached";
-    /// The content does not fit into the size that was asked for.
+    /// The content does not fit into the requested size.
     TOO_SMALL = "build-too-small";
-    /// What is built cannot be read back.
+    /// The finished build cannot be read back.
     READ_BACK = "build-read-back";
     /// A text file of the image that nex has to add to is no text file.
     TEXT_FILE = "build-text-file";
-    /// What was given as the hostname is no hostname.
+    /// The given hostname is not a valid hostname.
     HOSTNAME = "build-hostname";
-    /// What was given as the hash of root's password is no such hash.
+    /// The given hash of root's password is not a valid hash.
     PASSWORD_HASH = "build-password-hash";
     /// The boot script is no script, or would not run in the image.
     BOOT_SCRIPT = "build-boot-script";
     /// The image's program cannot become process 1.
     PID1 = "build-pid1";
-    /// The image's configuration cannot be written down.
+    /// The image's configuration cannot be written into the root filesystem.
     CONFIG = "build-config";
     /// The agent's file cannot be opened or read.
     AGENT_UNREADABLE = "agent-unreadable";
@@ -43,23 +43,23 @@ nex_fault::codes! {
     AGENT_NO_PROGRAM = "agent-no-program";
     /// The agent is for other processors than the root filesystem.
     AGENT_PROCESSOR = "agent-processor";
-    /// The agent needs what the image lacks.
+    /// The image lacks a file that the agent needs.
     AGENT_NEEDS = "agent-needs";
     /// The agent changed while it was copied.
     AGENT_CHANGED = "agent-changed";
-    /// The agent cannot run as the user that was asked for.
+    /// The agent cannot run as the requested user.
     AGENT_USER = "agent-user";
-    /// The agent cannot have the path that was asked for.
+    /// The agent cannot have the requested path.
     AGENT_PATH = "agent-path";
     /// The agent cannot be given arguments and variables.
     AGENT_ARGUMENTS = "agent-arguments";
-    /// A setup script's first line is not what was meant.
+    /// A setup script's first line does not work as intended.
     SCRIPT_FIRST_LINE = "script-first-line";
-    /// A setup script made what no root filesystem can hold.
+    /// A setup script made a file that is not possible in a root filesystem.
     SCRIPT_RESULT = "script-result";
-    /// A setup script did not leave the directory that was to be the result.
+    /// A setup script did not leave the directory that should be the result.
     SCRIPT_SNAPSHOT = "script-snapshot";
-    /// The directory that the output is to stand in does not exist.
+    /// The directory for the output does not exist.
     OUTPUT_NO_DIRECTORY = "output-no-directory";
     /// The output is a directory, a device, a pipe or a socket.
     OUTPUT_NOT_A_FILE = "output-not-a-file";
@@ -69,19 +69,19 @@ nex_fault::codes! {
     OUTPUT_TERMINAL = "output-terminal";
     /// There is no room for the output.
     OUTPUT_NO_SPACE = "output-no-space";
-    /// The output is larger than a file may be there.
+    /// The output is larger than the largest possible file there.
     OUTPUT_FILE_TOO_LARGE = "output-file-too-large";
     /// The system does not let nex write the output.
     OUTPUT_IO = "output-io";
-    /// The output's name is one for a form that nex does not write.
+    /// The output's name is for a format that nex does not write.
     OUTPUT_FORM = "output-form";
-    /// The file that is to be changed in place cannot be opened or read.
+    /// The file to be changed in place cannot be opened or read.
     CHANGE_UNREADABLE = "change-unreadable";
-    /// What is to be changed in place is no regular file, or a compressed one.
+    /// The file to be changed in place is not a regular file, or is compressed.
     CHANGE_NOT_A_FILE = "change-not-a-file";
-    /// Something else uses the file that is to be changed in place.
+    /// Another program uses the file to be changed in place.
     CHANGE_IN_USE = "change-in-use";
-    /// The changed file would be larger than a file may be there.
+    /// The changed file would be larger than the largest possible file there.
     CHANGE_FILE_TOO_LARGE = "change-file-too-large";
     /// There is no agent to be replaced.
     CHANGE_NO_AGENT = "change-no-agent";

@@ -1,7 +1,7 @@
 //! Why a program does not run in a guest, for programs.
 
 nex_fault::codes! {
-    /// The root filesystem's agent is not one that this nex understands.
+    /// This nex does not understand the root filesystem's agent.
     AGENT = "run-agent";
     /// The image's configuration is damaged, or something else.
     CONFIGURATION = "run-configuration";
@@ -17,12 +17,12 @@ nex_fault::codes! {
     OUTPUT = "run-output";
     /// There is no such program on this machine.
     NOT_FOUND = "run-program-not-found";
-    /// The program is no regular file, or nobody may execute it.
+    /// The program is not a regular file, or nobody may execute it.
     NOT_EXECUTABLE = "run-program-not-executable";
     /// The program, or a file of the image that it needs, cannot be read.
     UNREADABLE = "run-program-unreadable";
-    /// The program is for another kind of processor than the kernel.
+    /// The program is for another architecture than the kernel.
     PROCESSOR = "run-program-processor";
-    /// The image lacks what the program needs: its loader, libraries, or what runs a script.
+    /// The image lacks a file that the program needs: its loader, libraries, or the interpreter of a script.
     LACKS = "run-program-lacks";
 }

@@ -11,15 +11,15 @@ nex_fault::codes! {
     SET_UP = "script-set-up";
     /// A setup script ended with an exit code that is not 0, or by a signal.
     FAILED = "script-failed";
-    /// A setup script took longer than it may.
+    /// A setup script took longer than the limit allows.
     TIME = "script-time";
-    /// A setup script took more memory than it may.
+    /// A setup script took more memory than the limit allows.
     MEMORY = "script-memory";
-    /// A setup script took nearly all that was left of the disk, of bytes or of files.
+    /// A setup script used up nearly all free space of the disk, of bytes or of files.
     DISK = "script-disk";
-    /// A setup script made more device nodes than it may.
+    /// A setup script made more device nodes than the limit allows.
     DEVICES = "script-devices";
-    /// What a setup script takes could not be seen any more.
+    /// nex can no longer measure how much a setup script takes.
     UNSEEN = "script-unseen";
     /// The tree of a setup script that failed cannot be kept.
     KEEP = "script-keep";
