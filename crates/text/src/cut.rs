@@ -25,7 +25,21 @@ pub fn excerpt(text: impl AsRef<[u8]>) -> String {
 /// The lines of a program for a message: in one line, with `; ` between them, and of many both ends.
 pub fn in_one_line(text: impl AsRef<[u8]>) -> String {
     let lines = text.as_ref().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    cut(&without_user_info(&lines.map(printable).collect::<Vec<_>>().join("; ")), WORDS)
+    let mut whole = String::new();
+    let mut goes_on = true;
+    for line in lines {
+        if !goes_on {
+            whole.push_str("; ");
+        }
+        // A line that ends with a backslash goes on in the next, as in a shell.
+        let (start, is_cut) = line.strip_suffix(b"\\").map_or((line, false), |start| (start.trim_ascii_end(), true));
+        whole.push_str(&printable(start));
+        goes_on = is_cut;
+        if goes_on {
+            whole.push(' ');
+        }
+    }
+    cut(&without_user_info(whole.trim_end()), WORDS)
 }
 
 /// Both ends of a text of more bytes than `most`, and how many it has.
@@ -68,6 +82,7 @@ mod tests {
 
     #[test]
     fn lines_become_one() {
+        assert_eq!(in_one_line("the user is \\\n   configured\nend\\"), "the user is configured; end");
         assert_eq!(in_one_line("\r\none\r\n\n  two\x1b[m\n"), r"one; two\u{1b}[m");
         assert_eq!(excerpt(" a\nb "), r"a\nb");
         assert!(in_one_line("x\n".repeat(100_000)).len() <= WORDS);
