@@ -34,6 +34,9 @@ default-image:
 ## Installs nex, its agent, manual pages, completions, and nex:default where it is made: PREFIX=/usr/local DESTDIR= BUILT=DIRECTORY (of a nex and its agent)
 install:
 ifdef BUILT
+	@[ -f "$(BUILT)/nex" ] && [ -f "$(BUILT)/nex-agent" ] || { \
+		echo "make install: there is no nex with its nex-agent in BUILT=$(BUILT); name the directory of both, such as target/release" >&2; \
+		exit 1; }
 	@tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && trap 'exit 130' HUP INT TERM && \
 		scripts/packaging/tree "$(BUILT)/nex" "$(BUILT)/nex-agent" "$$tree/nex" "$(BUILT)/nex" "$(DEFAULT_IMAGE)" && \
 		"$$tree/nex/install.sh"
@@ -45,7 +48,7 @@ endif
 
 ## Removes what 'make install' has installed: PREFIX=/usr/local DESTDIR=
 uninstall:
-	scripts/packaging/install.sh --uninstall
+	@scripts/packaging/install.sh --uninstall
 
 ## Makes a release in dist: tarballs, Debian packages and container images for amd64 and arm64 (docs/release.md)
 release:

@@ -134,12 +134,32 @@ install_all() {
             *:"$prefix/bin":*) ;;
             *) echo "your PATH lacks $prefix/bin: add it, as by export PATH=\"$prefix/bin:\$PATH\" in ~/.profile" ;;
         esac
+        tell_zsh
     fi
+}
+
+# bash and fish look for completions below every prefix on the PATH or in XDG_DATA_DIRS, zsh only where its fpath says.
+tell_zsh() {
+    command -v zsh >/dev/null || return 0
+    functions=$prefix/share/zsh/site-functions
+    # As it is without anybody's settings.
+    zsh -fc 'print -rl -- $fpath' 2>/dev/null | grep -Fqx "$functions" ||
+        echo "for completions in zsh, put this before compinit in ~/.zshrc: fpath=($functions \$fpath)"
+}
+
+# Where the nex on the PATH was installed, if install.sh has put it there.
+other_prefix() {
+    found=$(command -v nex) || return 0
+    found=$(readlink -f "$found") || return 0
+    found=${found%/bin/nex}
+    [ ! -f "$found/lib/nex/installed" ] || echo "$found"
 }
 
 uninstall_all() {
     if [ ! -f "$dest$list" ]; then
-        echo "there is no nex of install.sh below $dest$prefix"
+        [ -n "$dest" ] || other=$(other_prefix)
+        [ -z "${other:-}" ] || fail "there is no nex below $prefix, and the one on your PATH is below $other: set PREFIX=$other"
+        echo "there is no nex of install.sh below $dest$prefix; PREFIX=DIRECTORY names another place, such as ~/.local"
         return
     fi
     work=$(mktemp -d)

@@ -195,6 +195,21 @@ fn a_place_that_is_no_absolute_path_is_refused() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_directory_without_what_was_built_is_named() -> Result<()> {
+    let world = World::new()?;
+    fs::remove_file(world.path("built/nex-agent"))?;
+    let built = world.path("built").display().to_string();
+    let refused = command::output(make(&["install", "PREFIX=/opt/nex"]).arg(format!("BUILT={built}")))?;
+    let said = text(&refused.stderr);
+    assert!(
+        !refused.status.success() && said.contains(&format!("BUILT={built}; name the directory of both")),
+        "{said}"
+    );
+    assert!(!said.contains("cp:"), "{said}");
+    Ok(())
+}
+
 /// A release of three small files, and a place for it.
 struct Small(TempDir);
 
@@ -243,6 +258,49 @@ fn what_stands_in_the_way_is_not_written_through() -> Result<()> {
     let refused = command::output(&mut small.script()?)?;
     assert!(!refused.status.success() && text(&refused.stderr).contains("bin/nex is a directory"), "{refused:?}");
     assert_eq!(listing(&small.path("nex"))?, ["bin 755", "bin/nex 755", "bin/nex.new 777"]);
+    Ok(())
+}
+
+/// The PATH of a test, with these programs in front.
+fn path_with(directory: &Path) -> String {
+    format!("{}:{}", directory.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+#[test]
+fn zsh_is_told_of_a_directory_that_it_does_not_look_into() -> Result<()> {
+    let small = Small::new()?;
+    let (programs, functions) = (small.path("programs"), small.path("nex/share/zsh/site-functions"));
+    fs::create_dir(&programs)?;
+    let installed = |fpath: &Path| -> Result<String> {
+        let zsh = programs.join("zsh");
+        fs::write(&zsh, format!("#!/bin/sh\necho /usr/share/zsh/functions\necho '{}'\n", fpath.display()))?;
+        fs::set_permissions(&zsh, fs::Permissions::from_mode(0o755))?;
+        Ok(text(&command::run(small.script()?.env("PATH", path_with(&programs)))?))
+    };
+    let line = format!("fpath=({} $fpath)", functions.display());
+    assert!(installed(Path::new("/elsewhere"))?.contains(&line));
+    assert!(!installed(&functions)?.contains("fpath"));
+    Ok(())
+}
+
+#[test]
+fn an_installation_elsewhere_is_named_where_there_is_none_to_remove() -> Result<()> {
+    let small = Small::new()?;
+    command::run(&mut small.script()?)?;
+    let remove = |place: &str| -> Result<Command> {
+        let mut script = small.script()?;
+        script.arg("--uninstall").env("PREFIX", small.path(place)).env("PATH", path_with(&small.path("nex/bin")));
+        Ok(script)
+    };
+    let refused = command::output(&mut remove("other")?)?;
+    let said = text(&refused.stderr);
+    assert!(
+        !refused.status.success() && said.contains(&format!("set PREFIX={}", small.path("nex").display())),
+        "{said}"
+    );
+    command::run(&mut remove("nex")?)?;
+    let nothing = text(&command::run(&mut remove("other")?)?);
+    assert!(nothing.contains("there is no nex") && nothing.contains("PREFIX=DIRECTORY"), "{nothing}");
     Ok(())
 }
 
