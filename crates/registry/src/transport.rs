@@ -29,6 +29,7 @@ mod resume;
 mod retry;
 mod security;
 mod sent;
+mod shown;
 mod special_purpose;
 mod tls;
 mod trace;

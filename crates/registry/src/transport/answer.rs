@@ -8,7 +8,7 @@ use ureq::http::header::{self, HeaderMap};
 use ureq::http::{Response, StatusCode, Uri};
 use ureq::{Body, BodyReader};
 
-use super::address::{host_of, place};
+use super::address::host_of;
 use super::encoding::decoded;
 use super::error::Error;
 use super::line::HeldLine;
@@ -17,6 +17,7 @@ use super::patience::{Budget, Pace};
 use super::reach::Reach;
 use super::request::Origin;
 use super::sent::Sent;
+use super::shown::place_of;
 
 /// What a server answered, whatever its status.
 pub struct Answer {
@@ -110,7 +111,7 @@ impl Answer {
     /// # Errors
     /// When it does not come, is too large, or is damaged.
     pub fn read(self, limit: u64) -> Result<Vec<u8>, Error> {
-        let url = place(&self.uri);
+        let url = place_of(&self.uri, self.origin);
         let too_large = |url| Err(Error::TooLarge { url, limit });
         if self.body.content_length().is_some_and(|length| length > limit) {
             return too_large(url);

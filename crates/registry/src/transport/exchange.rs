@@ -22,6 +22,7 @@ use super::patience::{Budget, Timeouts};
 use super::request::{Origin, Redirects, Request};
 use super::security::Security;
 use super::sent::Sent;
+use super::shown::place_of;
 use super::tls;
 use super::trace::{self, Authorized};
 
@@ -89,7 +90,7 @@ impl Transport {
             check_encryption(&uri, origin, &request.body)?;
             let start = Instant::now();
             let response = self.send_once(&line, &uri, request, origin, budget);
-            trace::exchange(&request.method, &uri, &response, start.elapsed());
+            trace::exchange(&request.method, (&uri, origin), &response, start.elapsed());
             let response = response?;
             let home_reach = *home_reach.get_or_insert_with(|| line.reached(&uri));
             if !is_redirect(response.status()) || request.redirects == Redirects::Returned {
@@ -97,17 +98,21 @@ impl Transport {
             }
             if !keeps_request(response.status(), &request.method) {
                 let reason = "it asks for another request in the place of the one that was sent";
-                return Err(Error::Redirect { from: place(&uri), to: None, reason });
+                return Err(Error::Redirect { from: place_of(&uri, origin), to: None, reason });
             }
             let next = Location::of(&uri, origin, home_reach, response.headers())?;
             if next.leaves(&uri) {
                 line.fence().set(Limit::Within(next.innermost()));
             }
-            trace::redirect(&uri, next.uri());
+            trace::redirect((&uri, origin), (next.uri(), next.origin()));
             origin = next.origin();
             uri = next.uri().clone();
         }
-        Err(Error::Redirect { from: place(request.uri), to: Some(place(&uri)), reason: "more than 5 in a row" })
+        Err(Error::Redirect {
+            from: place(request.uri),
+            to: Some(place_of(&uri, origin)),
+            reason: "more than 5 in a row",
+        })
     }
 
     fn send_once(
@@ -140,19 +145,22 @@ impl Transport {
         // Where a redirect leads is not what the caller has asked for, even where it leads back.
         let caller = if is_own { request.caller } else { Caller::Nobody };
         match request.body {
-            Body::Empty if !takes_body(&request.method) => self.run(line, uri, caller, message.body(()), budget),
-            Body::Empty => self.run(line, uri, caller, message.body(&[0_u8; 0][..]), budget),
-            Body::Bytes(bytes) => self.run(line, uri, caller, message.body(bytes), budget),
+            Body::Empty if !takes_body(&request.method) => {
+                self.run(line, (uri, origin), caller, message.body(()), budget)
+            }
+            Body::Empty => self.run(line, (uri, origin), caller, message.body(&[0_u8; 0][..]), budget),
+            Body::Bytes(bytes) => self.run(line, (uri, origin), caller, message.body(bytes), budget),
             Body::Content(content) => {
                 let (least, deadline) = (self.timeouts.blob, line.deadline());
                 let outgoing = Outgoing::new(content, least, deadline, budget.allowed);
-                let mut outgoing = outgoing.map_err(|source| Error::Body { url: place(uri), source })?;
+                let mut outgoing = outgoing.map_err(|source| Error::Body { url: place_of(uri, origin), source })?;
                 let message = message.header(header::CONTENT_LENGTH, HeaderValue::from(content.length()));
-                let sent = self.run(line, uri, caller, message.body(SendBody::from_reader(&mut outgoing)), budget);
+                let sent =
+                    self.run(line, (uri, origin), caller, message.body(SendBody::from_reader(&mut outgoing)), budget);
                 match (sent, least) {
                     (Err(_), Some(least)) if outgoing.is_under_way() && deadline.has_passed() => {
                         let (size, left) = (content.length(), outgoing.left());
-                        let (url, offset) = (place(uri), size.saturating_sub(left));
+                        let (url, offset) = (place_of(uri, origin), size.saturating_sub(left));
                         Err(Error::SlowUpload { url, offset, size, least })
                     }
                     (sent, _) => sent,
@@ -170,20 +178,22 @@ impl Transport {
     fn run<B: AsSendBody>(
         &self,
         line: &HeldLine,
-        uri: &Uri,
+        (uri, origin): (&Uri, Origin),
         caller: Caller,
         message: ureq::http::Result<Message<B>>,
         budget: &Budget,
     ) -> Result<Response<ureq::Body>, Error> {
-        let message = message.map_err(|_| Error::Address { name: place(uri) })?;
-        line.agent(uri, caller).run(message).map_err(|error| match too_slow(line, place(uri), budget.allowed) {
-            Some(slow) => slow,
-            None => self.failure(uri, error),
+        let message = message.map_err(|_| Error::Address { name: place_of(uri, origin) })?;
+        line.agent(uri, caller).run(message).map_err(|error| {
+            match too_slow(line, place_of(uri, origin), budget.allowed) {
+                Some(slow) => slow,
+                None => self.failure(uri, origin, error),
+            }
         })
     }
 
     /// The library's error, as ours.
-    fn failure(&self, uri: &Uri, error: ureq::Error) -> Error {
+    fn failure(&self, uri: &Uri, origin: Origin, error: ureq::Error) -> Error {
         let host = host_of(uri);
         if let Some(tls) = tls_error(&error) {
             return Error::Tls { host, problem: nex_text::excerpt(tls.to_string()), hint: self.tls_hint(tls) };
@@ -191,7 +201,7 @@ impl Transport {
         let is_proxied = self.lines.proxy(uri).is_some();
         if let ureq::Error::Other(other) = &error {
             if let Some(Fenced(reach)) = other.downcast_ref() {
-                return Error::Inside { url: place(uri), leads: reach.place() };
+                return Error::Inside { url: place_of(uri, origin), leads: reach.place() };
             }
             // Behind a proxy it is the proxy's name that was looked up.
             if let Some(NotFound { reason }) = other.downcast_ref() {
@@ -200,13 +210,13 @@ impl Transport {
             }
         }
         let source = match error.into_io().downcast::<Unreadable>() {
-            Ok(unreadable) => return Error::Body { url: place(uri), source: unreadable.into_inner() },
+            Ok(unreadable) => return Error::Body { url: place_of(uri, origin), source: unreadable.into_inner() },
             Err(source) => source,
         };
         if source.kind() == io::ErrorKind::ConnectionRefused {
             return Error::ConnectionRefused { host: if is_proxied { format!("the proxy for {host}") } else { host } };
         }
-        Error::Connection { url: place(uri), source }
+        Error::Connection { url: place_of(uri, origin), source }
     }
 
     fn tls_hint(&self, error: &rustls::Error) -> TlsHint {
@@ -227,7 +237,7 @@ fn check_encryption(uri: &Uri, origin: Origin, body: &Body<'_>) -> Result<(), Er
         return Ok(());
     }
     let reason = "it leads to another server without TLS, and what is sent must not travel unencrypted";
-    Err(Error::Redirect { from: host_of(uri), to: Some(place(uri)), reason })
+    Err(Error::Redirect { from: host_of(uri), to: Some(place_of(uri, origin)), reason })
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -5,11 +5,12 @@ use std::fmt;
 use ureq::http::Uri;
 use ureq::http::header::{self, HeaderMap};
 
-use super::address::{Unfit, is_https, parse, place, resolve, same_origin};
+use super::address::{Unfit, is_https, parse, resolve, same_origin};
 use super::error::Error;
 use super::percent::encoded;
 use super::reach::Reach;
 use super::request::Origin;
+use super::shown::place_of;
 
 /// An address that an answer has named for the next request, checked: it is as secure as the one that has named it, and no
 /// further inside the network than storage may be.
@@ -23,7 +24,7 @@ pub struct Location {
 impl Location {
     /// `from` has answered, which is the own server or not; `home_reach` is how far inside the network the first one asked is.
     pub(crate) fn of(from: &Uri, origin: Origin, home_reach: Reach, headers: &HeaderMap) -> Result<Self, Error> {
-        let uri = redirect_target(from, home_reach, headers)?;
+        let uri = redirect_target(from, origin, home_reach, headers)?;
         // Once away from home, what is the caller's stays away, even where it leads back.
         let origin = if same_origin(from, &uri) { origin } else { Origin::Other };
         Ok(Self { uri, origin, innermost: innermost_redirect(home_reach) })
@@ -59,9 +60,9 @@ impl Location {
 }
 
 impl fmt::Debug for Location {
-    /// A query may be secret.
+    /// A query may be secret, and another server's path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Location({}, {:?})", place(&self.uri), self.origin)
+        write!(f, "Location({}, {:?})", place_of(&self.uri, self.origin), self.origin)
     }
 }
 
@@ -76,8 +77,12 @@ pub(crate) fn with_query(uri: &Uri, parameters: &[(&str, &str)]) -> Result<Uri, 
 }
 
 /// Where a redirect leads, if its address alone does not forbid to go there.
-fn redirect_target(from: &Uri, home_reach: Reach, headers: &HeaderMap) -> Result<Uri, Error> {
-    let refused = |to: Option<&Uri>, reason| Error::Redirect { from: place(from), to: to.map(place), reason };
+fn redirect_target(from: &Uri, origin: Origin, home_reach: Reach, headers: &HeaderMap) -> Result<Uri, Error> {
+    let refused = |to: Option<&Uri>, reason| Error::Redirect {
+        from: place_of(from, origin),
+        to: to.map(|to| place_of(to, if same_origin(from, to) { origin } else { Origin::Other })),
+        reason,
+    };
     let Some(location) = headers.get(header::LOCATION) else {
         return Err(refused(None, "it does not say where"));
     };

@@ -4,19 +4,24 @@ use std::time::Duration;
 
 use ureq::http::{Method, Response, Uri};
 
-use super::address::place;
 use super::error::Error;
 use super::request::Origin;
+use super::shown::place_of;
 
 /// What these events are chosen by.
 const TARGET: &str = "registry";
 
 /// An answer has come, or there is no answer.
-pub(crate) fn exchange<B>(method: &Method, uri: &Uri, result: &Result<Response<B>, Error>, time: Duration) {
+pub(crate) fn exchange<B>(
+    method: &Method,
+    (uri, origin): (&Uri, Origin),
+    result: &Result<Response<B>, Error>,
+    time: Duration,
+) {
     if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
         return;
     }
-    let (place, seconds) = (place(uri), time.as_secs_f64());
+    let (place, seconds) = (place_of(uri, origin), time.as_secs_f64());
     match result {
         Ok(response) => {
             tracing::info!(target: TARGET, "{method} {place}: {} in {seconds:.3} s", response.status());
@@ -41,12 +46,12 @@ pub(crate) fn request(method: &Method, uri: &Uri, origin: Origin, authorized: Au
         Authorized::Yes => "with credentials or a token",
         Authorized::No => "without credentials",
     };
-    tracing::debug!(target: TARGET, "{method} {}: asking {whose} {how}", place(uri));
+    tracing::debug!(target: TARGET, "{method} {}: asking {whose} {how}", place_of(uri, origin));
 }
 
 /// A redirect is followed.
-pub(crate) fn redirect(from: &Uri, to: &Uri) {
-    tracing::debug!(target: TARGET, "{} leads to {}", place(from), place(to));
+pub(crate) fn redirect(from: (&Uri, Origin), to: (&Uri, Origin)) {
+    tracing::debug!(target: TARGET, "{} leads to {}", place_of(from.0, from.1), place_of(to.0, to.1));
 }
 
 /// Whether a request says who asks.
