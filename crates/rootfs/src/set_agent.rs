@@ -16,7 +16,7 @@ use nex_text::human;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::agent::native;
+use crate::agent::{self, native};
 use crate::agent_file::{AgentFile, AgentFileError};
 use crate::codes;
 use crate::error::Error;
@@ -74,6 +74,15 @@ pub enum SetAgentError {
         /// What it is.
         what: &'static str,
     },
+    /// The agent would not run in the root filesystem.
+    #[error("the agent does not suit '{}'", .file.display())]
+    Unfit {
+        /// The root filesystem.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        cause: agent::Error,
+    },
     /// The agent does not fit beside the one that is there.
     #[error(
         "'{}' has no room for the agent: it takes {} beside the present one, and {} are free; \
@@ -97,6 +106,7 @@ impl Fault for SetAgentError {
     fn code(&self) -> Code {
         match self {
             Self::NoAgent(_) | Self::NotAFile { .. } => codes::CHANGE_NO_AGENT,
+            Self::Unfit { cause, .. } => cause.code(),
             Self::NoRoom { .. } => codes::CHANGE_NO_ROOM,
             Self::Read(_) => codes::CHANGE_UNREADABLE,
         }
@@ -109,6 +119,7 @@ impl Fault for SetAgentError {
                 let (file, more) = (nex_text::shell_word(file), growth(*needed, *free));
                 format!("make room with: nex rootfs grow {file} +{more}MiB")
             }
+            Self::Unfit { cause, .. } => return cause.remedy(),
             Self::Read(_) => return None,
         }))
     }
@@ -134,7 +145,7 @@ pub fn set_agent(options: &SetAgentOptions) -> Result<SetAgentReport, Error> {
     let found = find_agent(options, &file, &editor)?;
 
     phases.next("check");
-    check(&agent, &file, &editor)?;
+    check(options, &agent, &file, &editor)?;
 
     phases.next("write");
     let becomes_roots = others_may_write(&found) && runs_as_root(&file, &editor)?;
@@ -190,7 +201,7 @@ fn runs_as_root(file: &ExistingFile, editor: &Editor) -> Result<bool, Error> {
 }
 
 /// The agent is for this kind of processor, and everything that it needs is there.
-fn check(agent: &AgentFile, file: &ExistingFile, editor: &Editor) -> Result<(), Error> {
+fn check(options: &SetAgentOptions, agent: &AgentFile, file: &ExistingFile, editor: &Editor) -> Result<(), Error> {
     let trouble = Trouble::default();
     let view = ReaderView::new(editor.reader(), &trouble);
     let processor = native::processor(&view);
@@ -201,8 +212,9 @@ fn check(agent: &AgentFile, file: &ExistingFile, editor: &Editor) -> Result<(), 
     if let Some(cause) = trouble.take() {
         return Err(file.error(cause.into()).into());
     }
-    fitting.map_err(SetAgentError::Read)??;
-    Ok(runnable?)
+    let unfit = |cause| SetAgentError::Unfit { file: options.file.clone(), cause };
+    fitting.map_err(SetAgentError::Read)?.map_err(unfit)?;
+    Ok(runnable.map_err(unfit)?)
 }
 
 /// Copies the agent, as long as it is still the one that was inspected.

@@ -345,3 +345,15 @@ fn damage_on_the_way_is_told() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn who_does_not_suit_is_named_and_who_stands_in_the_wrong_place() -> Result<()> {
+    let place = Place::new(&[])?;
+    let file = place.file().display().to_string();
+    // It needs the C library of this machine.
+    let linked = std::path::Path::new(nex::program());
+    nex::failed(&command::output(&mut place.set_agent(linked))?, &[&format!("the agent does not suit '{file}': ")])?;
+    let mut turned = Command::new(nex::program());
+    turned.args(["rootfs", "set-agent"]).arg(nex::agent()?).arg(&file);
+    nex::failed(&command::output(&mut turned)?, &["the root filesystem stands first"])
+}
