@@ -18,7 +18,7 @@ const MODE: u32 = 0o666;
 /// When the directory takes no new file, or the disk fails. What had the name stays then.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
+    make_directory(directory)?;
     unnamed_yet(directory, content)?.persist(path)?;
     Ok(())
 }
@@ -41,7 +41,7 @@ pub fn write_own(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When the directory takes no new files, or the disk fails.
 pub fn write_all(directory: &Path, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
-    std::fs::create_dir_all(directory)?;
+    make_directory(directory)?;
     let mut complete = Vec::new();
     for (name, content) in files {
         complete.push((directory.join(name), unnamed_yet(directory, content)?));
@@ -50,6 +50,25 @@ pub fn write_all(directory: &Path, files: &[(&str, Vec<u8>)]) -> io::Result<()> 
         file.persist(path)?;
     }
     Ok(())
+}
+
+/// Makes a directory and those above it where they are missing. Its owner can use one that was made, whatever the umask says, as with
+/// `mkdir -p`.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    const OWNER: u32 = 0o700;
+    if directory.as_os_str().is_empty() || directory.is_dir() {
+        return Ok(());
+    }
+    directory.parent().map_or(Ok(()), make_directory)?;
+    match std::fs::create_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            let mode = std::fs::metadata(directory)?.permissions().mode();
+            let usable = Permissions::from_mode(mode | OWNER);
+            if mode & OWNER == OWNER { Ok(()) } else { std::fs::set_permissions(directory, usable) }
+        }
+    }
 }
 
 /// A whole file that has yet to get its name.
