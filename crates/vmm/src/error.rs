@@ -53,6 +53,14 @@ pub enum Error {
         /// Its own words.
         said: String,
     },
+    /// Firecracker's jailer does not make the jail.
+    #[error("Firecracker's jailer makes no jail: {said}")]
+    Jailer {
+        /// Its own words.
+        said: String,
+        /// The version of this machine's control groups, when a limit is what it fails at.
+        limit_of: Option<u8>,
+    },
     /// The guest was given up before it ran.
     #[error("interrupted before the guest ran")]
     Interrupted,
@@ -185,7 +193,7 @@ impl Fault for Error {
             Self::Missing { .. } | Self::NoFirecracker => codes::MISSING,
             Self::TooOld { .. } | Self::OtherJailer { .. } => codes::VERSION,
             Self::Run { .. } => codes::NOT_RUN,
-            Self::Refused { .. } => codes::REFUSED,
+            Self::Refused { .. } | Self::Jailer { .. } => codes::REFUSED,
             Self::Interrupted => codes::INTERRUPTED,
             Self::Talk { .. } => codes::SILENT,
             Self::Open { .. } => codes::UNREADABLE,
@@ -211,6 +219,15 @@ impl Fault for Error {
             Self::Way { cause, .. } => return cause.remedy(),
             Self::Copy { .. } => "free some space there, or choose another directory with TMPDIR".into(),
             Self::Temporary { .. } => "choose another directory with TMPDIR".into(),
+            Self::Jailer { limit_of: Some(2), .. } => {
+                "this machine has control groups of version 2, whose limits are called memory.max, cpu.max, pids.max"
+                    .into()
+            }
+            Self::Jailer { limit_of: Some(_), .. } => {
+                "this machine has control groups of version 1, whose limits are called \
+                 memory.limit_in_bytes, cpu.shares, pids.max"
+                    .into()
+            }
             Self::JailIsRoots => "run nex as root, or without a jail".into(),
             Self::NotForJails { .. } => "give it a user and a group that nobody else has, such as 1500:1500".into(),
             Self::OtherJailer { .. } => "install both from one release of Firecracker".into(),
@@ -221,6 +238,7 @@ impl Fault for Error {
             Self::TooOld { .. }
             | Self::Run { .. }
             | Self::Refused { .. }
+            | Self::Jailer { limit_of: None, .. }
             | Self::Interrupted
             | Self::Talk { .. }
             | Self::Open { .. }

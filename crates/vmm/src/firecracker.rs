@@ -202,7 +202,11 @@ impl Firecracker {
                 // It answers nobody when it has ended, and then it has said why.
                 let talk = |cause| Error::Talk { vmm: self.name(), cause };
                 let ended = process.wait(Instant::now() + Duration::from_secs(1)).map_err(talk)?;
-                let said = nex_text::in_one_line([room.log(), process.said()].join("\n"));
+                let said = process.said();
+                if let Some(error) = room.refusal(&said) {
+                    return Err(error);
+                }
+                let said = nex_text::in_one_line([room.log(), said].join("\n"));
                 Err(if ended.is_none() || said.is_empty() { talk(cause) } else { self.refused(said) })
             }
         }

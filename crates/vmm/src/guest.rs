@@ -85,7 +85,7 @@ impl Guest {
     }
 
     /// Adds to what there is to know about how it runs.
-    pub(crate) fn note(&mut self, note: String) {
+    pub fn note(&mut self, note: String) {
         self.notes.push(note);
     }
 

@@ -15,8 +15,9 @@ mod answer;
 mod machine;
 mod probe;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use answer::Answers;
@@ -50,8 +51,8 @@ impl Kvm {
 
     /// What is known for a VMM. Takes some seconds when KVM hangs and nothing is known yet.
     pub fn verdict(&self, vmm: &str) -> Verdict {
-        if let Err(error) = File::options().read(true).write(true).open(DEVICE) {
-            return Verdict::Fails(no_device(&error));
+        if let Some(Closed { why, .. }) = closed() {
+            return Verdict::Fails(why);
         }
         if let Some(known) = self.answers.as_ref().and_then(|answers| answers.of(vmm)) {
             return known;
@@ -71,10 +72,37 @@ impl Kvm {
     }
 }
 
+/// Why this process cannot open KVM's device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// In words.
+    pub why: String,
+    /// Whether the caller lacks the right to it, and others have it.
+    pub is_denied: bool,
+}
+
+/// Why this process cannot open KVM's device; `None` when it can.
+pub fn closed() -> Option<Closed> {
+    let error = File::options().read(true).write(true).open(DEVICE).err()?;
+    Some(Closed { why: no_device(&error), is_denied: error.kind() == io::ErrorKind::PermissionDenied })
+}
+
 fn no_device(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => format!("there is no {DEVICE}"),
-        io::ErrorKind::PermissionDenied => format!("{DEVICE} is not yours to use (the group kvm may)"),
+        io::ErrorKind::PermissionDenied => {
+            let group = group_of(Path::new(DEVICE)).unwrap_or_else(|| "kvm".to_owned());
+            format!("{DEVICE} is not yours to use; root may, and who is in the group {group}")
+        }
         _ => format!("{DEVICE} does not open: {error}"),
     }
+}
+
+/// The name of a file's group.
+fn group_of(path: &Path) -> Option<String> {
+    let number = fs::metadata(path).ok()?.gid().to_string();
+    let groups = fs::read_to_string("/etc/group").ok()?;
+    // NAME:PASSWORD:NUMBER:MEMBERS
+    let line = groups.lines().find(|line| line.split(':').nth(2) == Some(number.as_str()))?;
+    line.split(':').next().map(nex_text::short_name)
 }

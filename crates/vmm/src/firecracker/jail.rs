@@ -250,6 +250,14 @@ impl Room for Cell {
         read.map(|_| without_times(&String::from_utf8_lossy(&text))).unwrap_or_default()
     }
 
+    fn refusal(&self, said: &str) -> Option<Error> {
+        /// It panics with what it has to say.
+        const SPEAKER: &str = "Jailer error: ";
+        let words = said.lines().find_map(|line| line.trim().strip_prefix(SPEAKER))?;
+        let is_limit = !self.jail.cgroups.is_empty() && words.contains("cgroup");
+        Some(Error::Jailer { said: nex_text::excerpt(words), limit_of: is_limit.then_some(self.jail.cgroup_version) })
+    }
+
     fn removal(&self) -> io::Result<Removal> {
         let (own, name) = (self.own.again()?, self.name.clone());
         Ok(Box::new(move || remove(&own, &name)))
@@ -288,6 +296,7 @@ fn open_directory(place: impl AsFd, path: &Path) -> io::Result<File> {
 mod tests {
     use std::os::unix::fs::MetadataExt;
 
+    use nex_fault::Fault;
     use nex_testkit::Result;
     use tempfile::TempDir;
 
@@ -318,6 +327,30 @@ mod tests {
         fs::set_permissions(&other, fs::Permissions::from_mode(0o644))?;
         chown(&other, Some(USER), Some(USER))?;
         fs::rename(other, file)
+    }
+
+    #[test]
+    fn what_the_jailer_says_is_told_without_its_panic() -> Result<()> {
+        let Some((mut cell, ..)) = cell()? else { return Ok(()) };
+        let said = "\nthread 'main' panicked at src/jailer/src/main.rs:355:27:\n\
+                    Jailer error: Failed to read file /sys/fs/cgroup/memory/firecracker/memory.max into a string: No such file\n\
+                    note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        for (limits, version, remedy) in [
+            (vec![], 1, None),
+            (vec!["memory.max=1G"], 1, Some("memory.limit_in_bytes")),
+            (vec!["x.y=1"], 2, Some("memory.max,")),
+        ] {
+            cell.jail.cgroups = limits.into_iter().map(str::to_owned).collect();
+            cell.jail.cgroup_version = version;
+            let error = cell.refusal(said).expect("it is the jailer's");
+            let fact = "Firecracker's jailer makes no jail: Failed to read file /sys/fs/cgroup/memory/firecracker/memory.max into a string: \
+                        No such file";
+            assert_eq!(error.to_string(), fact);
+            let words = error.remedy().map(|remedy| remedy.words(nex_fault::Setting::flag)).unwrap_or_default();
+            assert!(remedy.map_or(words.is_empty(), |remedy| words.contains(remedy)), "{words}");
+        }
+        assert!(cell.refusal("Firecracker's own words").is_none());
+        Ok(())
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub trait Room {
     /// What it has logged: its errors. It also warns, of nothing that a user could change.
     fn log(&mut self) -> String;
 
+    /// What these words mean that were said before Firecracker ran; `None` when they are Firecracker's own.
+    fn refusal(&self, _said: &str) -> Option<Error> {
+        None
+    }
+
     /// What removes it once Firecracker has ended, for when it cannot be dropped.
     fn removal(&self) -> io::Result<Removal>;
 
