@@ -48,6 +48,14 @@ pub enum VerityError {
         #[source]
         why: NotATree,
     },
+    /// The file has a tree, behind a file system of its own.
+    #[error("'{}' is a root filesystem with a hash tree of its own, and the root is '{}'", .hashes.display(), .root.display())]
+    Sealed {
+        /// The file with the tree.
+        hashes: PathBuf,
+        /// The root filesystem.
+        root: PathBuf,
+    },
     /// The tree is another root filesystem's.
     #[error(
         "the hash tree in '{}' is for {tree} blocks, and the file system in '{}' has {file_system}: they are not of one build",
@@ -92,7 +100,7 @@ impl Fault for VerityError {
         match self {
             Self::Read { .. } => codes::UNREADABLE,
             Self::NoTree { why, .. } => why.code(),
-            Self::Other { .. } => codes::OTHER_TREE,
+            Self::Sealed { .. } | Self::Other { .. } => codes::OTHER_TREE,
             Self::CutOff { .. } => codes::TREE_CUT_OFF,
             Self::RootHash { .. } => codes::ROOT_HASH,
         }
@@ -104,6 +112,10 @@ impl Fault for VerityError {
                 Remedy::say("name the root filesystem that nex rootfs")
                     .allow(Setting::Verity)
                     .and("has made, or the file of")
+                    .choose(Setting::VerityFile),
+            ),
+            Self::Sealed { root, .. } => Some(
+                Remedy::say(format!("name '{}' itself if it is sealed, or the file of its", root.display()))
                     .choose(Setting::VerityFile),
             ),
             Self::Other { .. } => Some(Remedy::say("name the tree that was made with this root filesystem")),
@@ -143,8 +155,12 @@ impl Verity {
         let covered = file_system.size();
         let offset = if same { covered } else { 0 };
         let superblock = read(&hashes, offset, SUPERBLOCK_SIZE).map_err(failed(path))?;
-        let superblock =
-            Superblock::decode(&superblock).map_err(|why| VerityError::NoTree { path: path.clone(), why })?;
+        let superblock = Superblock::decode(&superblock).map_err(|why| match why {
+            NotATree::Signature if !same && is_sealed(&hashes) => {
+                VerityError::Sealed { hashes: path.clone(), root: root.path().into() }
+            }
+            why => VerityError::NoTree { path: path.clone(), why },
+        })?;
         let blocks = covered / BLOCK_SIZE;
         if superblock.data_blocks != blocks {
             let (hashes, root, tree) = (path.clone(), root.path().into(), superblock.data_blocks);
@@ -176,6 +192,13 @@ impl ReadyVerity {
         let (superblock, root_hash, offset) = (&self.superblock, self.root_hash, self.offset);
         machine.add_words(&Table { superblock, root_hash, data: &data, hashes, offset }.kernel_arguments());
     }
+}
+
+/// Whether the file has a file system, and a hash tree behind it.
+fn is_sealed(file: &File) -> bool {
+    let size = file.try_clone().ok().and_then(|file| read_superblock(file).ok()).map(|file_system| file_system.size());
+    let found = size.and_then(|size| read(file, size, SUPERBLOCK_SIZE).ok());
+    found.is_some_and(|bytes| !matches!(Superblock::decode(&bytes), Err(NotATree::Signature)))
 }
 
 fn is_same(one: &File, other: &File) -> io::Result<bool> {

@@ -87,3 +87,17 @@ fn a_tree_that_is_not_the_image_s_is_refused_before_the_boot() -> Result<()> {
     assert_eq!(alone.status.code(), Some(2), "{}", console(&alone));
     Ok(())
 }
+
+#[test]
+fn another_image_s_sealed_file_is_named_as_that() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    seal(&place.file(), &["--verity"])?;
+    let other = place.path("other.ext4");
+    seal(&other, &["--verity", "--label", "other"])?;
+    let refused = command::output(place.boot()?.arg("--quiet").arg("--verity").arg(&other))?;
+    let words = format!("'{}' is a root filesystem with a hash tree of its own, and the root is '", other.display());
+    nex::failed(&refused, &[&words, "--verity-file"])?;
+    let plain = place.path("plain.ext4");
+    nex::build("scratch", &plain)?;
+    nex::failed(&command::output(place.boot()?.arg("--verity").arg(&plain))?, &["there is no hash tree"])
+}
