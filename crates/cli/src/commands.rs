@@ -35,7 +35,7 @@ pub fn run(cli: &Cli, process: &Process) -> Result<End, Diagnostic> {
             Some(Action::SetAgent(args)) => set_agent::run(args, common)?,
             Some(Action::Grow(args)) => grow::run(args, common)?,
             Some(Action::Explain(args)) => explain::run(args, common)?,
-            Some(Action::Config(args)) => config::run(args)?,
+            Some(Action::Config(args)) => config::run(args, cli.common.format)?,
             Some(Action::Boot(args)) => return boot::run(args, process),
             None => rootfs::run(&rootfs.build, common, process)?,
         },

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nex_fault::Note;
 use nex_file::trust::{self, Distrust};
 use rustix::fs::OFlags;
 
@@ -25,9 +26,14 @@ const INSTALLED: &str = "lib/nex";
 /// is to do.
 const VARIABLE: &str = "NEX_AGENT";
 
-/// The agent that came with nex, if it is there, or that [`VARIABLE`] names, there or not.
-pub fn own_agent() -> Option<PathBuf> {
-    found(std::env::var_os(VARIABLE), &std::env::current_exe().ok()?).ok().flatten()
+/// The agent that came with nex, if it is there, or that [`VARIABLE`] names, there or not; why it is not taken, where that is so.
+pub fn own_agent() -> (Option<PathBuf>, Option<Note>) {
+    let found = std::env::current_exe().map(|program| found(std::env::var_os(VARIABLE), &program));
+    match found {
+        Ok(Ok(agent)) => (agent, None),
+        Ok(Err(planted)) => (None, Some(Note::new(planted.fact()).advising(Planted::remedy()))),
+        Err(_) => (None, None),
+    }
 }
 
 /// The same, or why there is no agent.
@@ -49,9 +55,15 @@ struct Planted {
 
 impl Planted {
     fn told(&self) -> Diagnostic {
-        let message = format!("the agent '{}' is not taken: it {}", self.agent.display(), self.why);
-        let hint = format!("if it is the one that came with nex, name it with --agent or {VARIABLE}; else remove it");
-        Diagnostic::new(NO_AGENT, message).hinting(hint)
+        Diagnostic::new(NO_AGENT, self.fact()).hinting(Self::remedy())
+    }
+
+    fn fact(&self) -> String {
+        format!("the agent '{}' is not taken: it {}", self.agent.display(), self.why)
+    }
+
+    fn remedy() -> String {
+        format!("if it is the one that came with nex, name it with --agent or {VARIABLE}; else remove it")
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Document {
     Boot,
     /// How a program went: `nex run`.
     Run,
+    /// By what another program starts a guest, where that is a command line: `nex rootfs config`.
+    Config,
     /// What kernels there are, and what they are fit for: all of `nex kernel`.
     Kernel,
     /// What the program is: `nex version`.
@@ -48,6 +50,7 @@ impl Document {
             Self::Explain => 1,
             Self::Boot => 1,
             Self::Run => 1,
+            Self::Config => 1,
             Self::Kernel => 1,
             Self::Version => 1,
             Self::Completion => 1,

@@ -86,6 +86,8 @@ settings! {
     Memory = "memory";
     /// The least bytes per second of a download.
     MinThroughput = "min-throughput";
+    /// The directory of a kernel's modules.
+    Modules = "modules";
     /// A file or directory that setup scripts are shown.
     Mount = "mount";
     /// No cache.
@@ -112,6 +114,8 @@ settings! {
     ReadyAfter = "ready-after";
     /// How long a registry may be silent.
     RegistryTimeout = "registry-timeout";
+    /// Whether another kernel of the same name gives way.
+    Replace = "replace";
     /// The part of the blocks that is root's alone.
     Reserved = "reserved";
     /// The guest's name servers.

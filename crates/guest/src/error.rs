@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use nex_fault::{Code, Fault, Remedy, Setting};
+use nex_fault::{Code, Fault, Note, Remedy, Setting};
 use nex_kernel::ModulesError;
 use thiserror::Error;
 
@@ -31,7 +31,7 @@ pub enum Error {
     #[error(transparent)]
     Kernel(nex_kernel::Error),
     /// The kernel's file is something else.
-    #[error("cannot boot '{}'", .path.display())]
+    #[error("cannot boot the kernel '{}'", .path.display())]
     NoKernel {
         /// The file.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum Error {
         cause: nex_kernel::Error,
     },
     /// The kernel's file is not whole.
-    #[error("cannot boot '{}'", .path.display())]
+    #[error("cannot boot the kernel '{}'", .path.display())]
     CutOff {
         /// The file.
         path: PathBuf,
@@ -61,9 +61,10 @@ pub enum Error {
     Modules(#[from] ModulesError),
     /// An initramfs is needed, and there is no init for it.
     #[error(
-        "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and nex finds none of its own"
+        "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and {}",
+        .0.as_ref().map_or("nex finds none of its own", Note::fact)
     )]
-    NoAgent,
+    NoAgent(Option<Note>),
     /// The agent does not run on this kernel.
     #[error("the agent '{}' for the initramfs is {found}, and the kernel is for {wanted}", .path.display())]
     OtherAgent {
@@ -116,6 +117,9 @@ pub enum Error {
     /// KVM was asked for, and it does not work.
     #[error("KVM does not work here: {0}")]
     NoKvm(String),
+    /// Firecracker was asked for, and it may not use KVM.
+    #[error("Firecracker cannot run the guest: {}", .0.why)]
+    KvmClosed(nex_vmm::kvm::Closed),
     /// Firecracker has no emulation.
     #[error("Firecracker needs KVM, and cannot emulate a guest")]
     NoEmulation,
@@ -142,7 +146,7 @@ impl Fault for Error {
             Self::Kernel(cause) | Self::NoKernel { cause, .. } | Self::CutOff { cause, .. } => cause.code(),
             Self::CommandLine { .. } => codes::COMMAND_LINE,
             Self::Modules(error) => error.code(),
-            Self::NoAgent => codes::NO_AGENT,
+            Self::NoAgent(_) => codes::NO_AGENT,
             Self::OtherAgent { .. } | Self::ForeignAgent { .. } => codes::OTHER_AGENT,
             Self::NoEntry(_) | Self::Form { .. } => codes::KERNEL_FORM,
             Self::Verity(error) => error.code(),
@@ -151,7 +155,7 @@ impl Fault for Error {
             Self::Vmm(error) => error.code(),
             Self::Follow(_) => codes::NOT_FOLLOWED,
             Self::NoRoom(_) => codes::NO_ROOM,
-            Self::NoKvm(_) => codes::NO_KVM,
+            Self::NoKvm(_) | Self::KvmClosed(_) => codes::NO_KVM,
             Self::NoEmulation | Self::OnlyFirecracker => codes::OTHER_VMM,
             Self::NoJailer => nex_vmm::codes::MISSING,
         }
@@ -167,7 +171,8 @@ impl Fault for Error {
             Self::Vmm(error) => return error.remedy(),
             Self::CutOff { .. } => Remedy::say("copy or download it again"),
             Self::CommandLine { .. } => Remedy::say("shorten what").lower(Setting::Append).and("gives"),
-            Self::NoAgent => Remedy::say("name one with")
+            Self::NoAgent(Some(refused)) => return refused.remedy().cloned(),
+            Self::NoAgent(None) => Remedy::say("name one with")
                 .choose(Setting::Agent)
                 .and(", or bring an initramfs with")
                 .choose(Setting::Initrd),
@@ -181,6 +186,11 @@ impl Fault for Error {
             Self::NoRoom(place) if place.is_dir() => Remedy::say("free some, or choose another directory with TMPDIR"),
             Self::NoRoom(_) => Remedy::say("free some"),
             Self::NoKvm(_) => Remedy::say("without").omit(Setting::Accel).and("kvm the guest is emulated"),
+            Self::KvmClosed(closed) => {
+                let join = "join that group ('usermod -aG GROUP USER' as root, then log in again), or";
+                let start = if closed.is_denied { join } else { "" };
+                Remedy::say(start).and("have the guest emulated with").set(Setting::Vmm, "qemu")
+            }
             Self::NoEmulation => Remedy::say("for an emulated one there is").set(Setting::Vmm, "qemu"),
             Self::OnlyFirecracker => {
                 Remedy::say("leave").omit(Setting::JailUser).and("out, or take").set(Setting::Vmm, "firecracker")
@@ -194,6 +204,7 @@ impl Fault for Error {
 #[cfg(test)]
 mod tests {
     use nex_fault::advised;
+    use nex_vmm::kvm::Closed;
 
     use super::*;
 
@@ -208,7 +219,7 @@ mod tests {
         let cases = [
             (
                 cut_off,
-                "cannot boot 'vmlinux': the kernel's file is damaged: it ends before the end of its segments; copy or download it again",
+                "cannot boot the kernel 'vmlinux': the kernel's file is damaged: it ends before the end of its segments; copy or download it again",
                 nex_kernel::codes::DAMAGED,
             ),
             (
@@ -217,7 +228,7 @@ mod tests {
                 codes::NO_PLACE,
             ),
             (
-                Error::NoAgent,
+                Error::NoAgent(None),
                 "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and nex finds none of its own; \
                  name one with --agent, or bring an initramfs with --initrd",
                 codes::NO_AGENT,
@@ -226,6 +237,23 @@ mod tests {
                 Error::NoKvm("no /dev/kvm".into()),
                 "KVM does not work here: no /dev/kvm; without --accel kvm the guest is emulated",
                 codes::NO_KVM,
+            ),
+            (
+                Error::KvmClosed(Closed { why: "/dev/kvm is not yours to use".into(), is_denied: true }),
+                "Firecracker cannot run the guest: /dev/kvm is not yours to use; join that group ('usermod -aG GROUP USER' as root, then \
+                 log in again), or have the guest emulated with --vmm qemu",
+                codes::NO_KVM,
+            ),
+            (
+                Error::KvmClosed(Closed { why: "there is no /dev/kvm".into(), is_denied: false }),
+                "Firecracker cannot run the guest: there is no /dev/kvm; have the guest emulated with --vmm qemu",
+                codes::NO_KVM,
+            ),
+            (
+                Error::NoAgent(Some(Note::new("'/tmp/nex-agent' is not taken").advising("name it"))),
+                "this kernel's drivers are modules, so it needs an initramfs with nex-agent as its init, and '/tmp/nex-agent' is not \
+                 taken; name it",
+                codes::NO_AGENT,
             ),
             (
                 VerityError::NoTree { path: "root.ext4".into(), why: nex_verity::NotATree::Signature }.into(),

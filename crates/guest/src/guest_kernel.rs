@@ -1,14 +1,16 @@
 //! The guest's kernel, and the initramfs for one that has the drivers of the guest's drives in modules.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use nex_kernel::{Architecture, Form, Kernel, Modules, initramfs};
+use nex_fault::Note;
+use nex_kernel::{Architecture, Form, Kernel, Modules, Search, initramfs};
 use nex_program::{Elf, Processor, Speech};
 use nex_vmm::Bus;
 
 use crate::error::Error;
 use crate::memory_file::MemoryFile;
+use crate::missing_drivers::{self, Place, Subject};
 
 /// The largest agent, in bytes: all of it is read into memory.
 const MOST_AGENT: u64 = 256 << 20;
@@ -26,6 +28,8 @@ pub struct KernelOptions {
     pub modules: Option<PathBuf>,
     /// The agent that loads modules as the initramfs' init.
     pub agent: Option<PathBuf>,
+    /// Why there is none, where one was found and not taken.
+    pub refused_agent: Option<Note>,
 }
 
 /// A kernel that is ready for a guest.
@@ -47,6 +51,8 @@ pub struct GuestKernel {
     pub has_pvh_entry: bool,
     /// The modules that the initramfs loads, in this order.
     pub modules: Vec<String>,
+    /// What keeps a guest from its root, as far as that is known before it starts.
+    pub warnings: Vec<Note>,
     initramfs: Initramfs,
 }
 
@@ -61,7 +67,7 @@ impl GuestKernel {
     /// Looks at the kernel, and makes an initramfs where its drivers for this bus, the root's ext4 or one of `required` are modules.
     /// Those of `optional` go with it where they are modules and there.
     ///
-    /// Where no modules are found, everything is taken to be built in.
+    /// Where no modules are found, everything is taken to be built in; what surely is not is among the [warnings](Self::warnings).
     ///
     /// # Errors
     /// When there is no kernel in the file, its modules do not fit, or an initramfs is needed and there is no agent for it.
@@ -88,6 +94,7 @@ impl GuestKernel {
             has_pvh_entry: kernel.has_pvh_entry(),
             release,
             modules: Vec::new(),
+            warnings: Vec::new(),
             initramfs: Initramfs::None,
         };
         if let Some(initrd) = &options.initrd {
@@ -95,22 +102,29 @@ impl GuestKernel {
             ready.initramfs = Initramfs::Given(initrd.clone());
             return Ok(ready);
         }
-        let found = match (&options.modules, &ready.release) {
-            (Some(directory), release) => Some(Modules::open(directory, release.as_deref(), options.max_kernel)?),
-            (None, Some(release)) => Modules::of(path, release, options.max_kernel)?,
-            (None, None) => None,
+        let Search { modules: found, passed_over } = match (&options.modules, &ready.release) {
+            (Some(directory), release) => {
+                let modules = Modules::open(directory, release.as_deref(), options.max_kernel)?;
+                Search { modules: Some(modules), passed_over: Vec::new() }
+            }
+            (None, Some(release)) => Modules::search(path, release, options.max_kernel)?,
+            (None, None) => Search::default(),
         };
-        let Some(found) = found else { return Ok(ready) };
-        let optional: Vec<&str> = optional.iter().copied().filter(|name| found.has(name)).collect();
         let drivers: &[&str] = match bus {
             Bus::Virtio => &["virtio_pci", "virtio_mmio", "virtio_blk"],
             Bus::Nvme => &["nvme"],
         };
-        let modules = found.in_order(&[drivers, &["ext4"], required, &optional].concat())?;
+        let needed = [drivers, &["ext4"], required].concat();
+        let place = found.as_ref().map_or(Place::Nowhere(&passed_over), Place::Modules);
+        let subject = Subject { kernel: &kernel, path, release: ready.release.as_deref() };
+        ready.warnings.extend(missing_drivers::warning(&subject, &needed, &place));
+        let Some(found) = found else { return Ok(ready) };
+        let optional = optional.iter().copied().filter(|name| found.has(name));
+        let modules = found.in_order(&needed.into_iter().chain(optional).collect::<Vec<_>>())?;
         if modules.is_empty() {
             return Ok(ready);
         }
-        let init = agent(options.agent.as_deref(), ready.architecture)?;
+        let init = agent(options, ready.architecture)?;
         let archive = initramfs::archive(&init, &modules);
         ready.modules = modules.into_iter().map(|module| module.name).collect();
         ready.initramfs = Initramfs::Made(MemoryFile::new(&archive).map_err(Error::Memory)?);
@@ -136,8 +150,8 @@ impl GuestKernel {
 }
 
 /// The agent's bytes, once it is known to run on the kernel.
-fn agent(path: Option<&Path>, architecture: Architecture) -> Result<Vec<u8>, Error> {
-    let path = path.ok_or(Error::NoAgent)?;
+fn agent(options: &KernelOptions, architecture: Architecture) -> Result<Vec<u8>, Error> {
+    let path = options.agent.as_deref().ok_or_else(|| Error::NoAgent(options.refused_agent.clone()))?;
     let cannot_read = |cause| Error::Read { path: path.into(), cause };
     let agent = nex_file::read_regular_within(path, MOST_AGENT).map_err(cannot_read)?;
     let agent = agent.ok_or_else(|| cannot_read(io::Error::other("it has more than 256 MiB, which no agent has")))?;

@@ -19,6 +19,7 @@ mod drive;
 mod error;
 mod guest_kernel;
 mod memory_file;
+mod missing_drivers;
 mod overlay;
 mod proc_fd;
 mod root_fs;
@@ -42,7 +43,7 @@ pub use session::{Session, Step};
 pub use setup::{MachineOptions, Setup};
 pub use stages::Stages;
 pub use verity::{Verity, VerityError};
-pub use vm_config::{Beside, Description, Warning};
+pub use vm_config::{Beside, Description, DescriptionForm, Warning};
 pub use vmm_report::{AdvisoryReport, VmmReport};
 
 pub use nex_verity::RootHash;

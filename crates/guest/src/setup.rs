@@ -1,12 +1,13 @@
 //! A guest that is ready to be started.
 
 use nex_contract::Word;
-use nex_vmm::{Access, Bus, Drive, Interrupt, Machine};
+use nex_fault::Setting;
+use nex_vmm::{Access, Bus, Drive, Interrupt, Machine, kvm};
 
 use crate::agent_channel;
 use crate::agent_words::with_words;
 use crate::channel::ChannelWish;
-use crate::choice::{Choice, VmmOptions};
+use crate::choice::{Choice, VmmKind, VmmOptions};
 use crate::error::Error;
 use crate::guest_kernel::{GuestKernel, KernelOptions};
 use crate::overlay::Overlay;
@@ -104,7 +105,17 @@ impl Setup {
         let choice = Choice::make(vmm, &self.kernel)?;
         let machine = self.whole_machine();
         check_length(&choice.vmm.command_line(&with_words(&*choice.vmm, &machine)))?;
-        Session::start(choice, machine, interrupt)
+        let is_firecracker = choice.kind == VmmKind::Firecracker && vmm.jail.is_none();
+        let mut session = Session::start(choice, machine, interrupt).map_err(|error| match error {
+            // It says so in many words, and not what to do.
+            Error::Vmm(nex_vmm::Error::Refused { .. }) if is_firecracker => {
+                kvm::closed().map_or(error, Error::KvmClosed)
+            }
+            error => error,
+        })?;
+        let warnings = self.kernel.warnings.iter().map(|warning| warning.words(Setting::flag));
+        warnings.for_each(|warning| session.guest().note(warning));
+        Ok(session)
     }
 
     /// What it is started with, with the user's words last on the kernel's command line, but for what only the VMM knows.

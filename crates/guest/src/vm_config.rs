@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use nex_fault::Note;
 use nex_vmm::{Access, LoadableKernel, Machine, VmConfig};
 
 use crate::agent_words::with_words;
@@ -17,17 +18,30 @@ const CONFIG: &str = "vm_config.json";
 /// A guest in the words of its VMM.
 #[derive(Debug)]
 pub struct Description {
-    /// What the VMM is given: a configuration's file, or a command line for a shell.
+    /// What the VMM is given.
     pub text: String,
+    /// What that is.
+    pub form: DescriptionForm,
     /// The files that go with it and that were asked for, by their names in the directory. The configuration is the last.
     pub files: Vec<(&'static str, Vec<u8>)>,
     /// What the guest lacks, or its starter should know.
     pub warnings: Vec<Warning>,
 }
 
+/// What a guest is described by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DescriptionForm {
+    /// A configuration's file, in JSON.
+    Configuration,
+    /// A command line for a shell.
+    CommandLine,
+}
+
 /// What the one who starts the guest should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
+    /// The guest does not come to its root.
+    Kernel(Note),
     /// Firecracker needs the kernel unpacked, and its file is not.
     PackedKernel(PathBuf),
     /// The kernel has these drivers in modules, and there is no file with the initramfs that loads them.
@@ -64,7 +78,7 @@ impl Setup {
             }
         }
         check_length(&VmConfig::command_line(&machine))?;
-        let (mut files, mut warnings) = (Vec::new(), Vec::new());
+        let (mut files, mut warnings) = (Vec::new(), self.warnings());
         let loadable = LoadableKernel::of(&machine)?;
         let kernel = match (beside, loadable) {
             (Beside::Directory(directory), loadable) => {
@@ -85,7 +99,7 @@ impl Setup {
         if matches!(beside, Beside::Directory(_)) {
             files.push((CONFIG, text.clone().into_bytes()));
         }
-        Ok(Description { text, files, warnings })
+        Ok(Description { text, form: DescriptionForm::Configuration, files, warnings })
     }
 
     /// The guest for a QEMU that somebody else starts: the one of this machine, by KVM where that works or as was asked for. It has no
@@ -97,9 +111,9 @@ impl Setup {
         let choice = Choice::make(vmm, &self.kernel)?;
         let mut machine = Machine { channel: None, ..self.whole_machine() };
         check_length(&choice.vmm.command_line(&machine))?;
-        let (mut files, mut warnings) = (Vec::new(), Vec::new());
+        let (mut files, mut warnings) = (Vec::new(), self.warnings());
         machine.initramfs = self.initramfs(beside, &mut files, &mut warnings)?;
-        Ok(Description { text: choice.vmm.describe(&machine)?, files, warnings })
+        Ok(Description { text: choice.vmm.describe(&machine)?, form: DescriptionForm::CommandLine, files, warnings })
     }
 
     /// What this guest would be started with here, in the words of the VMM that would be chosen.
@@ -112,7 +126,7 @@ impl Setup {
         check_length(&choice.vmm.command_line(&machine))?;
         let files = machine.drives.iter().map(|drive| drive.disk.path()).chain(machine.initramfs.as_deref());
         let unnamed = files.filter(|path| path.starts_with("/proc")).map(|path| Warning::Unnamed(path.into()));
-        let mut warnings: Vec<_> = unnamed.collect();
+        let mut warnings: Vec<_> = self.warnings().into_iter().chain(unnamed).collect();
         if choice.kind == VmmKind::Firecracker {
             let copied = machine.drives.iter().filter(|drive| drive.access == Access::CopyOnWrite);
             warnings.extend(copied.map(|drive| Warning::Copied(drive.disk.path().into())));
@@ -120,7 +134,15 @@ impl Setup {
                 warnings.push(Warning::PackedKernel(machine.kernel.clone()));
             }
         }
-        Ok(Description { text: choice.vmm.describe(&machine)?, files: Vec::new(), warnings })
+        let form = match choice.kind {
+            VmmKind::Firecracker => DescriptionForm::Configuration,
+            VmmKind::Qemu | VmmKind::Auto => DescriptionForm::CommandLine,
+        };
+        Ok(Description { text: choice.vmm.describe(&machine)?, form, files: Vec::new(), warnings })
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        self.kernel.warnings.iter().cloned().map(Warning::Kernel).collect()
     }
 
     /// The initramfs' file: the user's own, or one beside the others.

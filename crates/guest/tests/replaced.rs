@@ -70,6 +70,7 @@ impl Place {
             initrd: Some(self.path("initramfs")),
             modules: None,
             agent: None,
+            refused_agent: None,
         };
         let (bus, append) = (Bus::Virtio, String::new());
         let channel = ChannelWish::Without;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::architecture::Architecture;
 use crate::codes;
 use crate::config::{Config, Setting};
+use crate::drivers::Absent;
 use crate::error::Error;
 use crate::ikconfig::embedded_config;
 use crate::kernel::{Form, Kernel};
@@ -181,9 +182,12 @@ impl Inspection {
         };
         let config = own.map_or_else(|| config_file.as_deref().map(read_config).transpose(), |own| Ok(Some(own)))?;
         // A directory that cannot be read is of no use to a guest, either.
-        let modules = release.as_deref().and_then(|release| Modules::of(path, release, options.most).ok().flatten());
+        let search = release.as_deref().and_then(|release| Modules::search(path, release, options.most).ok());
+        let modules = search.and_then(|search| search.modules);
         let architecture = kernel.architecture();
-        let needs = needs(config.as_ref(), architecture);
+        let is_open = config.as_ref().is_none_or(|config| !config.is_whole());
+        let absent = if is_open { Absent::of(&kernel).map_err(failed)? } else { Absent::default() };
+        let needs = needs(config.as_ref(), &absent, architecture);
         let loads_modules =
             modules.is_some() && config.as_ref().is_none_or(|config| config.get("BLK_DEV_INITRD") != Setting::No);
         Ok(Self {
@@ -216,9 +220,17 @@ impl Inspection {
             (Verdict::Unfit, _, modules) if self.modules.is_some() => Some(format!(
                 "no initramfs can load its modules (CONFIG_BLK_DEV_INITRD), and it has in modules: {modules}"
             )),
-            (Verdict::Unfit, _, modules) => Some(format!("it has in modules that are not found: {modules}")),
+            (Verdict::Unfit, _, modules) => {
+                Some(format!("its modules are not found, and it does not have built in: {modules}"))
+            }
             _ => None,
         }
+    }
+
+    /// Whether a guest could have it if its modules were found.
+    pub(crate) fn wants_modules(&self) -> bool {
+        let is_missing = |need: &Need| need.grade == Grade::Required && need.state == State::Missing;
+        self.verdict == Verdict::Unfit && self.modules.is_none() && !self.needs.iter().any(is_missing)
     }
 
     /// Why this VMM does not start it.

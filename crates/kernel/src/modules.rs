@@ -31,6 +31,20 @@ pub struct Modules {
     most: u64,
 }
 
+/// What a search for a kernel's modules has come to.
+#[derive(Debug, Default)]
+pub struct Search {
+    /// The modules; `None` when they are nowhere.
+    pub modules: Option<Modules>,
+    /// What is wrong with the directories that look like it and are not.
+    pub passed_over: Vec<Error>,
+}
+
+/// Where distributions install the modules of a kernel of this release.
+pub fn installed(release: &str) -> PathBuf {
+    Path::new("/lib/modules").join(release)
+}
+
 /// A module, ready for the kernel.
 #[derive(Debug)]
 pub struct Module {
@@ -41,27 +55,28 @@ pub struct Module {
 }
 
 impl Modules {
-    /// Finds the modules of a kernel's file, of at most `most` bytes each, where they usually are: in `lib/modules/RELEASE` beside the kernel or above it, in
-    /// `modules` beside it, in the kernel's own directory, or in `/lib/modules/RELEASE`. `None` when they are nowhere.
+    /// Looks for the modules of a kernel's file, of at most `most` bytes each, where they usually are: in `lib/modules/RELEASE` beside the
+    /// kernel or above it, in `modules` beside it, in the kernel's own directory, or in [`installed`].
     ///
     /// # Errors
     /// When a directory that is there cannot be read.
-    pub fn of(kernel: &Path, release: &str, most: u64) -> Result<Option<Self>, Error> {
+    pub fn search(kernel: &Path, release: &str, most: u64) -> Result<Search, Error> {
         let beside = kernel.parent().unwrap_or(Path::new(""));
-        let installed = |root: PathBuf| root.join("lib/modules").join(release);
-        let mut places = vec![installed(beside.into()), installed(beside.join("..")), installed(beside.join("../usr"))];
-        places.extend([beside.join("modules").join(release), beside.join("modules"), installed("/".into())]);
+        let below = |root: PathBuf| root.join("lib/modules").join(release);
+        let mut places = vec![below(beside.into()), below(beside.join("..")), below(beside.join("../usr"))];
+        places.extend([beside.join("modules").join(release), beside.join("modules"), installed(release)]);
         if beside.ends_with(release) {
             places.push(beside.into());
         }
+        let mut passed_over = Vec::new();
         for place in places.into_iter().filter(|place| place.is_dir()) {
             match Self::open(&place, Some(release), most) {
-                Ok(modules) => return Ok(Some(modules)),
-                Err(Error::None(_) | Error::OfAnother { .. }) => {}
+                Ok(modules) => return Ok(Search { modules: Some(modules), passed_over }),
+                Err(error @ (Error::None(_) | Error::OfAnother { .. })) => passed_over.push(error),
                 Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        Ok(Search { modules: None, passed_over })
     }
 
     /// The modules, of at most `most` bytes each, in a directory named by the user: `lib/modules/RELEASE`, or what it is in.
@@ -107,6 +122,11 @@ impl Modules {
             order.add(&name, Dependency::Hard)?;
         }
         Ok(order.loaded)
+    }
+
+    /// Whether a module of this name is there, or there is a list of what is built in, which [`in_order`](Self::in_order) goes by.
+    pub fn tells_of(&self, name: &str) -> bool {
+        self.builtin.is_some() || self.has(name)
     }
 
     /// Whether there is a module of this name.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::architecture::Architecture;
 use crate::config::{Config, Setting};
+use crate::drivers::Absent;
 
 /// What a guest is without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -21,7 +22,7 @@ pub enum Grade {
 pub enum State {
     /// It is there from the beginning.
     BuiltIn,
-    /// Somebody has to load a module.
+    /// It is not built in: somebody has to load a module.
     Module,
     /// The configuration is not known, or does not say.
     Unknown,
@@ -54,6 +55,8 @@ struct Wish {
 }
 
 enum Options {
+    /// The first as a module, which then needs no other; built in, it needs all of them.
+    ModuleOrAll(&'static [&'static str]),
     All(&'static [&'static str]),
     Any(&'static [&'static str]),
 }
@@ -77,7 +80,13 @@ const WISHES: [Wish; 20] = [
     useful("pci", "QEMU's devices", &["PCI", "VIRTIO_PCI"]),
     useful("mmio", "Firecracker's devices", &["VIRTIO_MMIO"]),
     useful("overlay", "a root that is only read, as in nex run", &["OVERLAY_FS"]),
-    useful("verity", "a root that the kernel checks", &["DM_VERITY", "DM_INIT"]),
+    // DM_INIT sets the device up before there is anybody who loads modules; who loads them sets it up.
+    Wish {
+        name: "verity",
+        purpose: "a root that the kernel checks",
+        grade: Grade::Useful,
+        options: Options::ModuleOrAll(&["DM_VERITY", "DM_INIT"]),
+    },
     useful("erofs", "images of EROFS", &["EROFS_FS"]),
     useful("network", "a network", &["VIRTIO_NET", "INET"]),
     useful("ip", "an address and name servers by ip=", &["IP_PNP"]),
@@ -97,20 +106,27 @@ const CONSOLE: Wish = required("console", "what a guest says", Options::All(&["S
 const CONSOLE_OF_ARM: Wish =
     required("console", "what a guest says", Options::Any(&["SERIAL_AMBA_PL011_CONSOLE", "SERIAL_8250_CONSOLE"]));
 
-/// What a guest needs, and whether a kernel with this configuration has it.
-pub fn needs(config: Option<&Config>, architecture: Architecture) -> Vec<Need> {
+/// What a guest needs, and whether a kernel with this configuration has it. What the configuration leaves open, and the kernel has surely
+/// not built in, can only be a module.
+pub fn needs(config: Option<&Config>, absent: &Absent, architecture: Architecture) -> Vec<Need> {
     let console = match architecture {
         Architecture::X86_64 => CONSOLE,
         Architecture::Aarch64 => CONSOLE_OF_ARM,
     };
-    WISHES.into_iter().chain([console]).map(|wish| wish.judged_by(config)).collect()
+    WISHES.into_iter().chain([console]).map(|wish| wish.judged_by(config, absent)).collect()
 }
 
 impl Wish {
-    fn judged_by(self, config: Option<&Config>) -> Need {
-        let get = |name: &&str| State::from(config.map_or(Setting::Unknown, |config| config.get(name)));
+    fn judged_by(self, config: Option<&Config>, absent: &Absent) -> Need {
+        let get = |name: &&str| match State::from(config.map_or(Setting::Unknown, |config| config.get(name))) {
+            State::Unknown if absent.has_option(name) => State::Module,
+            state => state,
+        };
         let (names, state) = match self.options {
-            Options::All(names) => (names, names.iter().map(get).max()),
+            Options::ModuleOrAll([first, ..]) if get(first) == State::Module => {
+                (std::slice::from_ref(first), Some(State::Module))
+            }
+            Options::All(names) | Options::ModuleOrAll(names) => (names, names.iter().map(get).max()),
             Options::Any(names) => (names, names.iter().map(get).min()),
         };
         let state = state.unwrap_or(State::Unknown);
@@ -138,7 +154,9 @@ mod tests {
     fn state(text: &str, name: &str) -> (State, String) {
         let text = format!("# Automatically generated file; DO NOT EDIT.\n{text}\n");
         let config = Config::parse(text.as_bytes());
-        let found = needs(config.as_ref(), Architecture::Aarch64).into_iter().find(|need| need.name == name);
+        let found = needs(config.as_ref(), &Absent::default(), Architecture::Aarch64)
+            .into_iter()
+            .find(|need| need.name == name);
         found.map_or((State::Unknown, String::new()), |need| (need.state, need.lacks.join(" ")))
     }
 
@@ -150,8 +168,9 @@ mod tests {
             (State::Module, "CONFIG_VIRTIO_MMIO CONFIG_VIRTIO_PCI".into())
         );
         assert_eq!(state("CONFIG_DM_VERITY=y", "verity"), (State::Missing, "CONFIG_DM_INIT".into()));
+        assert_eq!(state("CONFIG_DM_VERITY=m", "verity"), (State::Module, "CONFIG_DM_VERITY".into()));
         assert_eq!(state("CONFIG_SERIAL_AMBA_PL011_CONSOLE=y", "console"), (State::BuiltIn, String::new()));
-        let unknown = needs(None, Architecture::X86_64);
+        let unknown = needs(None, &Absent::default(), Architecture::X86_64);
         assert!(unknown.iter().all(|need| need.state == State::Unknown && !need.lacks.is_empty()), "{unknown:?}");
     }
 }

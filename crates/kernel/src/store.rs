@@ -23,7 +23,7 @@ use nex_file::base::Base;
 use nex_file::way::{self, Missing};
 use serde::Serialize;
 
-pub use error::{NoneFits, StoreError};
+pub use error::{ModulesPlace, NoneFits, StoreError};
 pub use origin::Origin;
 pub use search::{BOOT, Found, Wanted, newest, newest_installed};
 
@@ -118,7 +118,12 @@ pub fn add(
     let at_its_place = InspectOptions { most: options.most, config: source.config_file.as_deref() };
     let kernel = Inspection::of_bytes(&path, content.clone(), &at_its_place)?;
     if let Some(why) = kernel.unfit() {
-        return Err(StoreError::Unfit { path: file.into(), why });
+        let wanted = kernel.release.as_deref().filter(|_| kernel.wants_modules());
+        let modules = wanted.map(|release| ModulesPlace {
+            found: source.modules.map(PathBuf::from),
+            wanted: directory.join("lib/modules").join(release),
+        });
+        return Err(StoreError::Unfit { path: file.into(), why, modules });
     }
     reach(directory, Missing::Made)?;
     // One that is longer is another.

@@ -56,13 +56,15 @@ pub struct MachineArgs {
 impl MachineArgs {
     /// What it is made of, with this kernel, an overlay where its root is only read, and a hash tree where its kernel checks that.
     pub fn options(&self, kernel: PathBuf, overlay: Option<Overlay>, verity: Option<Verity>) -> MachineOptions {
+        let (own, refused_agent) = if self.agent.is_none() { own_agent() } else { (None, None) };
         MachineOptions {
             kernel: KernelOptions {
                 kernel,
                 max_kernel: self.max_kernel,
                 initrd: self.initrd.clone(),
                 modules: self.modules.clone(),
-                agent: self.agent.clone().or_else(own_agent),
+                agent: self.agent.clone().or(own),
+                refused_agent,
             },
             bus: match self.bus {
                 BusArg::Virtio => Bus::Virtio,

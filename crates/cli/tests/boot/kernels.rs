@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use nex_kernel::{Kernel, MAX_KERNEL};
-use nex_testkit::nex::boot::{Place, report};
+use nex_testkit::nex::boot::{Place, console, report};
 use nex_testkit::{Result, command, nex};
 
 #[test]
@@ -58,4 +58,22 @@ fn modules_are_found_where_they_are_installed_and_taken_compressed() -> Result<(
     bytes[at] = b'9';
     fs::write(&kernel, bytes)?;
     nex::failed(&command::output(&mut other)?, &["the modules in ", &format!("of the kernel {release}")])
+}
+
+#[test]
+fn modules_that_are_nowhere_are_warned_of_before_the_boot() -> Result<()> {
+    let Some(place) = Place::scratch()? else { return Ok(()) };
+    let release = Kernel::read(&place.parts.kernel, MAX_KERNEL)?.release()?.unwrap_or_default();
+    let kernel = place.path("vmlinuz");
+    fs::copy(&place.parts.kernel, &kernel)?;
+    let ended = command::output(place.boot_with(&kernel)?.args(["--quiet", "--accel", "emulation"]))?;
+    let said = console(&ended);
+    let (warning, cause) = (said.find("warning: the kernel '"), said.find("cause  "));
+    assert!(warning.is_some() && warning < cause && ended.status.code() == Some(1), "{said}");
+    for words in ["virtio_blk built in", &*format!("'/lib/modules/{release}'"), "--modules", "(no-root-device)"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // Debian's kernels have these built in, and nobody says otherwise.
+    assert!(!said.contains("ext4 built in") && !said.contains("ext4, "), "{said}");
+    Ok(())
 }

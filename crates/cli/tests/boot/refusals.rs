@@ -111,7 +111,7 @@ fn a_kernel_that_is_cut_off_is_refused() -> Result<()> {
     failed(
         &command::output(&mut place.boot_with(&place.path("cut"))?)?,
         &[
-            "cannot boot '",
+            "cannot boot the kernel '",
             "/cut': the kernel's file is damaged: it ends before the end of its payload",
             "copy or download it again",
         ],

@@ -31,6 +31,7 @@ fn the_agents_lines_come_by_vsock_and_the_host_connects_to_the_agent() -> Result
         initrd: None,
         modules: Some(place.parts.modules.clone()),
         agent: Some(nex::agent()?.to_owned()),
+        refused_agent: None,
     };
     let kernel = GuestKernel::prepare(&options, Bus::Virtio, &MODULES, &[])?;
     let machine = Machine {

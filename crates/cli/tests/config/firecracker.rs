@@ -1,7 +1,10 @@
 //! A configuration for Firecracker. A real one takes it, runs what is in it, and refuses one with a misspelt field.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -116,5 +119,31 @@ fn what_a_guest_lacks_is_a_warning_and_stands_beside_where_asked() -> Result<()>
     guest.kill()?;
     guest.wait()?;
     assert!(begun, "Firecracker does not take it");
+    Ok(())
+}
+
+#[test]
+fn the_owner_can_use_a_directory_that_was_made_whatever_the_umask_is() -> Result<()> {
+    let place = Place::new()?;
+    let config = place.config(&place.tiny_kernel()?)?;
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "umask 0777; exec \"$@\"", "sh"]).arg(config.get_program()).args(config.get_args());
+    shell.env_clear().envs(config.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    done(shell.current_dir(place.path("")).args(["--write-to", "new/vm"]))?;
+    for directory in ["new", "new/vm"] {
+        assert_eq!(fs::metadata(place.path(directory))?.permissions().mode() & 0o777, 0o700, "{directory}");
+    }
+    assert!(nex::names(&place.path("new/vm"))?.contains(&"vm_config.json".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn a_directory_whose_name_no_configuration_has_is_named() -> Result<()> {
+    let place = Place::new()?;
+    let mut config = place.config(&place.tiny_kernel()?)?;
+    let refused = command::output(config.arg("--write-to").arg(OsStr::from_bytes(b"v\xffm")))?;
+    assert_eq!(refused.status.code(), Some(2));
+    let words = r"the name of the directory 'v\xffm' is not UTF-8";
+    assert!(warned(&refused).contains(words) && warned(&refused).contains("--write-to"), "{}", warned(&refused));
     Ok(())
 }

@@ -31,3 +31,38 @@ fn the_newest_installed_kernel_is_taken_and_named() -> Result<()> {
     assert!(warned(&printed).contains(&words), "{}", warned(&printed));
     Ok(())
 }
+
+#[test]
+fn a_kernel_whose_drivers_are_nowhere_is_warned_of() -> Result<()> {
+    let place = Place::new()?;
+    let kernel = place.path("vmlinux");
+    let write = |config: &str| -> Result<()> {
+        Ok(fs::write(&kernel, made_kernel::vmlinux(elf::X86_64, "6.1.0-9", Some(config), Entry::None)?)?)
+    };
+    write(&FIT.replace("VIRTIO_BLK=y", "VIRTIO_BLK=m"))?;
+    let said = warned(&done(&mut place.config(&kernel)?)?);
+    let lacks = format!(
+        "warning: the kernel '{}' does not have virtio_blk built in, and its modules are neither in",
+        kernel.display()
+    );
+    for words in
+        [&*lacks, "lib/modules/6.1.0-9 near it nor in '/lib/modules/6.1.0-9'", "--modules", "'nex kernel build'"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // Modules that are there, and not this one.
+    fs::create_dir(place.path("modules"))?;
+    fs::write(place.path("modules/ext4.ko"), "")?;
+    let said = warned(&done(&mut place.config(&kernel)?)?);
+    assert!(said.contains("virtio_blk built in, and there is no such module in "), "{said}");
+    fs::remove_dir_all(place.path("modules"))?;
+    // All built in, one of the two transports, and an initramfs that is somebody else's to fill.
+    write(FIT)?;
+    assert!(!warned(&done(&mut place.config(&kernel)?)?).contains("built in"));
+    write(&FIT.replace("VIRTIO_PCI=y", "VIRTIO_PCI=m"))?;
+    assert!(!warned(&done(&mut place.config(&kernel)?)?).contains("built in"));
+    write(&FIT.replace("VIRTIO_BLK=y", "VIRTIO_BLK=m"))?;
+    let own = done(place.config(&kernel)?.arg("--initrd").arg(&kernel))?;
+    assert!(!warned(&own).contains("built in"), "{}", warned(&own));
+    Ok(())
+}

@@ -39,3 +39,16 @@ fn the_line_starts_the_guest_when_it_is_pasted() -> Result<()> {
     assert!(fs::read(&place.file)? == before, "the image has changed");
     Ok(())
 }
+
+#[test]
+fn programs_get_the_line_in_an_object() -> Result<()> {
+    let place = Place::new()?;
+    let kernel = place.path("bzImage");
+    let (Some(parts), mut text) = (Parts::find()?, place.config(&kernel)?) else { return Ok(()) };
+    fs::copy(&parts.kernel, &kernel)?;
+    text.args(["--for", "qemu", "--accel", "emulation", "--bus", "nvme"]);
+    let line = String::from_utf8(done(&mut text)?.stdout)?;
+    let object: serde_json::Value = serde_json::from_slice(&done(text.args(["--format", "json"]))?.stdout)?;
+    assert_eq!(object, serde_json::json!({ "schemaVersion": 1, "commandLine": line.trim_end() }));
+    Ok(())
+}

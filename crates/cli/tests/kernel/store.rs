@@ -178,3 +178,49 @@ fn what_stands_in_a_kernels_place_keeps_nobody_waiting() -> Result<()> {
     symlink("/dev/zero", &installed)?;
     nex::failed(&place.about(&["add"], &file)?, &["cannot write", "it is a device"])
 }
+
+#[test]
+fn a_kernel_that_would_not_find_its_modules_is_refused_with_where_they_go() -> Result<()> {
+    let place = Place::new()?;
+    let release = "6.1.0-9-cloud-amd64";
+    let config = FIT.replace("VIRTIO_BLK=y", "VIRTIO_BLK=m") + "CONFIG_BLK_DEV_INITRD=y\n";
+    let modules = place.path("root/lib/modules").join(release);
+    fs::create_dir_all(&modules)?;
+    fs::create_dir(place.path("root/boot"))?;
+    fs::write(modules.join("virtio_blk.ko"), "")?;
+    let file = place.vmlinux("root/boot/vmlinuz", release, Some(&config), Entry::Pvh)?;
+    assert_eq!(place.about(&["check"], &file)?.status.code(), Some(0));
+    let wanted = place.store().join("lib/modules").join(release);
+    let from =
+        format!("from '{}/root/boot/../lib/modules/{release}' to '{}'", place.path("").display(), wanted.display());
+    let words = ["its modules are not found", "CONFIG_VIRTIO_BLK", &*from.replace("//", "/"), "--kernel"];
+    nex::failed(&place.about(&["add"], &file)?, &words)?;
+    assert!(!place.path("data").exists(), "nothing was made");
+
+    // The same where only its bytes tell, and none that lacks a driver becomes the one that is taken.
+    let unknown = place.vmlinux("unknown", release, None, Entry::Pvh)?;
+    let content = fs::read(&unknown)?;
+    let at = content.windows(10).position(|window| window == b"virtio_blk").expect("it has the driver");
+    let without = [&content[..at], b"----------", &content[at + 10..]].concat();
+    fs::write(&unknown, without)?;
+    let copy = format!("copy its modules to '{}' first", wanted.display());
+    nex::failed(&place.about(&["add"], &unknown)?, &["its modules are not found", &copy])?;
+    fs::create_dir_all(wanted.join("kernel"))?;
+    fs::set_permissions(place.store(), Permissions::from_mode(0o700))?;
+    fs::copy(modules.join("virtio_blk.ko"), wanted.join("virtio_blk.ko"))?;
+    let added = place.about(&["add"], &file)?;
+    assert!(added.status.success(), "{}", said(&added.stderr));
+    Ok(())
+}
+
+#[test]
+fn a_path_that_cannot_be_printed_is_not_printed_as_another() -> Result<()> {
+    let place = Place::new()?;
+    let file = place.vmlinux("vmlinux", "6.12.1", Some(FIT), Entry::Pvh)?;
+    let call = |arguments: &[&str]| -> Result<std::process::Output> {
+        let mut kernel = place.kernel(arguments);
+        command::output(kernel.env("XDG_DATA_HOME", place.path("da\u{1b}[31mta")))
+    };
+    assert!(call(&["add", &file.display().to_string()])?.status.success());
+    nex::failed(&call(&["path", "--platform", "amd64"])?, &["cannot be printed", r"da\u{1b}[31mta", "XDG_DATA_HOME"])
+}

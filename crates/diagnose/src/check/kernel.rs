@@ -170,6 +170,10 @@ fn check_root(options: &mut Options<'_>, contract: &Contract<'_>, findings: &mut
     if contract.wants_overlay && options.lacks_for_root("OVERLAY_FS") {
         findings.report(&rules::KERNEL_OVERLAY, "CONFIG_OVERLAY_FS is not set", REBUILD);
     }
+    // An initramfs that loads it sets the device up, for which the kernel itself needs DM_INIT.
+    if contract.has_verity && options.get("DM_VERITY") == Setting::Module {
+        options.modules.push("DM_VERITY");
+    }
     check_modules(options, findings);
 }
 
@@ -240,7 +244,7 @@ fn check_programs(options: &mut Options<'_>, kernel: &KernelFacts, contract: &Co
 
 /// What the image uses and a boot can do without.
 fn check_extras(options: &mut Options<'_>, contract: &Contract<'_>, findings: &mut Findings) {
-    if contract.has_verity {
+    if contract.has_verity && options.get("DM_VERITY") != Setting::Module {
         let names = ["DM_VERITY", "DM_INIT"];
         let missing: Vec<_> = names.into_iter().filter(|name| options.lacks_built_in(name)).collect();
         if !missing.is_empty() {

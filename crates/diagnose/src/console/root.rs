@@ -1,5 +1,7 @@
 //! The kernel's own search for its root filesystem (`init/do_mounts.c`).
 
+use nex_fault::{Remedy, Setting};
+
 use super::boot::{Boot, Drive};
 use super::rules::{DRIVE_READ_ONLY, NO_ROOT_DEVICE, ROOT_UNMOUNTABLE, ROOT_WITHOUT_FILE_SYSTEM, VERITY_UNAVAILABLE};
 use super::symptom::Symptom;
@@ -66,7 +68,8 @@ fn cannot_open(message: &Message, rest: &str, boot: &Boot) -> Symptom {
         _ if is_mapped(name) => {
             let words = format!("the kernel has no {name}: it has not set up what dm-mod.create describes");
             let remedy = "the kernel needs CONFIG_BLK_DEV_DM, CONFIG_DM_INIT and CONFIG_DM_VERITY built in, \
-                          dm-mod.create= as the build has printed it, and the image as its first drive";
+                          dm-mod.create= as the build has printed it, and the image as its first drive; where they are modules, \
+                          the initramfs of 'nex rootfs boot' loads them";
             Symptom::cause(&VERITY_UNAVAILABLE, message, words, remedy)
         }
         _ => Symptom::cause(&NO_ROOT_DEVICE, message, no_device(name, boot), remedy_for_name(name, boot)),
@@ -110,23 +113,34 @@ fn list(boot: &Boot) -> String {
 }
 
 /// What to do when the root's drive has another name, or is not seen.
-pub fn remedy_for_name(name: &str, boot: &Boot) -> String {
+pub fn remedy_for_name(name: &str, boot: &Boot) -> Remedy {
     const DRIVERS: &str = "the kernel needs the drive's driver built in: CONFIG_VIRTIO_BLK, with CONFIG_VIRTIO_MMIO \
                            (Firecracker) or CONFIG_VIRTIO_PCI (QEMU)";
     match boot.drives.as_slice() {
-        [only] => format!("root=/dev/{}", only.name),
+        [only] => format!("root=/dev/{}", only.name).into(),
         [] if by_content(name) || matches!(name, "" | "(null)") => {
-            format!("root=/dev/vda is the first drive; {DRIVERS}")
+            format!("root=/dev/vda is the first drive; {DRIVERS}").into()
         }
-        [] => format!(
-            "{DRIVERS}. A distribution's kernel has it as a module: 'nex rootfs boot' makes the initramfs for it. \
-             Else see that the VMM was given the drive"
-        ),
+        [] => Remedy::say(format!(
+            "{DRIVERS}. A distribution's kernel has it as a module, which an initramfs has to load: {}",
+            where_modules_are(boot)
+        ))
+        .choose(Setting::Modules)
+        .and("names. Else see that the VMM was given the drive"),
         drives => {
             let names: Vec<String> = drives.iter().map(|drive| format!("root=/dev/{}", drive.name)).collect();
-            format!("the root is one of them: {}", names.join(" or "))
+            format!("the root is one of them: {}", names.join(" or ")).into()
         }
     }
+}
+
+/// Where nex looks for the modules of the kernel that has booted.
+fn where_modules_are(boot: &Boot) -> String {
+    let release = boot.version.as_deref().unwrap_or("RELEASE");
+    format!(
+        "'nex rootfs boot' makes one where it finds the modules, in lib/modules/{release} near the kernel, in /lib/modules/{release} or in \
+         the directory that"
+    )
 }
 
 fn nothing_fits(message: &Message, boot: &Boot, known: &Known) -> Symptom {

@@ -30,7 +30,8 @@ pub fn read(message: &Message, _boot: &Boot, _known: &Known) -> Option<Symptom> 
     let lower = what.to_ascii_lowercase();
     fails.iter().any(|word| lower.contains(word)).then(|| {
         let words = format!("the kernel cannot set up what the command line describes: {what}");
-        let remedy = "the kernel needs CONFIG_DM_VERITY built in, the image as the drive that dm-mod.create= names, \
+        let remedy = "the kernel needs CONFIG_DM_VERITY built in, or as a module that an initramfs loads as that of \
+                      'nex rootfs boot' does, the image as the drive that dm-mod.create= names, \
                       and its words as the build has printed them";
         Symptom::cause(&VERITY_UNAVAILABLE, message, words, remedy)
     })

@@ -153,7 +153,14 @@ fn an_overlay_and_a_hash_tree_need_theirs() {
     sealed.extend_from_slice(b"verity\0\0");
     sealed.resize(sealed.len() + 4096, 0);
     fs::write(&image, sealed).expect("writable");
-    expect(&with_kernel(&image, &kernel, CheckOptions::default()), &["kernel-verity"]);
+    // As a module it comes by the initramfs, which needs no DM_INIT.
+    let report = with_kernel(&image, &kernel, CheckOptions::default());
+    expect(&report, &["kernel-modules"]);
+    assert!(evidence(&report, "kernel-modules").starts_with("CONFIG_DM_VERITY: "));
+    for lacking in ["DM_VERITY", "DM_INIT"] {
+        let kernel = vmlinux("6.6.7", &config(&[(lacking, "n")]));
+        expect(&with_kernel(&image, &kernel, CheckOptions::default()), &["kernel-verity"]);
+    }
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub enum StoreError {
         path: PathBuf,
         /// What it lacks.
         why: String,
+        /// Where its modules have to be, when it lacks nothing else.
+        modules: Option<ModulesPlace>,
     },
     /// The kernel has no release that a file can be named by.
     #[error("the kernel '{}' does not tell its release in letters, digits and dots", .0.display())]
@@ -62,6 +64,29 @@ pub enum StoreError {
     /// Nothing fits.
     #[error("there is no kernel for a guest{}", .0.words())]
     None(Box<NoneFits>),
+}
+
+/// Modules that an installed kernel does not find.
+#[derive(Debug)]
+pub struct ModulesPlace {
+    /// Where they are now, if they are found beside the file that was to be installed.
+    pub found: Option<PathBuf>,
+    /// Where an installed kernel finds them.
+    pub wanted: PathBuf,
+}
+
+impl ModulesPlace {
+    fn remedy(&self) -> Remedy {
+        let wanted = self.wanted.display();
+        let first = match &self.found {
+            Some(found) => {
+                format!("copy its modules first, 'nex kernel add' does not: from '{}' to '{wanted}'", found.display())
+            }
+            None => format!("copy its modules to '{wanted}' first"),
+        };
+        Remedy::say(first)
+            .also(Remedy::say("or leave the kernel beside its modules, and name it with").choose(Setting::Kernel))
+    }
 }
 
 /// What was looked for, and where.
@@ -112,6 +137,12 @@ impl Fault for StoreError {
         match self {
             Self::Way { source, .. } => source.remedy(),
             Self::Inspect(error) => error.remedy(),
+            Self::Unfit { modules: Some(modules), .. } => Some(modules.remedy()),
+            Self::Unfit { modules: None, .. } => Some(Remedy::say(
+                "'nex kernel check FILE' shows all that a guest needs; 'nex kernel build' makes a kernel that has it",
+            )),
+            Self::Exists(_) => Some(Remedy::say("replace it with").allow(Setting::Replace)),
+            Self::NoRelease(_) => Some(Remedy::say("leave it where it is, and name it with").choose(Setting::Kernel)),
             Self::None(none) => {
                 let package = format!("apt-get install linux-image-cloud-{}", none.architecture.oci_name());
                 Some(if none.origins.contains(&Origin::Distribution) {

@@ -50,21 +50,21 @@ pub fn newest_installed(directory: &Path, wanted: &Wanted) -> Result<Found, Stor
 }
 
 /// The newest installed kernel that fits; where there is none, the newest one in the distribution's directory, which is [`BOOT`].
-/// Installed ones that others could have put there are left out.
+/// Installed ones that others could have put there, or that cannot be listed, are left out.
 ///
 /// # Errors
-/// When there is none, or a directory cannot be read.
+/// When there is none, or the distribution's directory cannot be read.
 pub fn newest(directory: Option<&Path>, boot: &Path, wanted: &Wanted) -> Result<Found, StoreError> {
     let mut passed_over = Vec::new();
     let mut left_out = None;
     if let Some(directory) = directory {
-        match reach(directory, Missing::Left) {
-            Ok(Some(reached)) => {
-                if let Some(found) = first_fit(files(&reached)?, wanted, Origin::Installed, &mut passed_over) {
+        match reach(directory, Missing::Left).and_then(|reached| reached.as_deref().map(files).transpose()) {
+            Ok(installed) => {
+                let installed = installed.unwrap_or_default();
+                if let Some(found) = first_fit(installed, wanted, Origin::Installed, &mut passed_over) {
                     return Ok(found);
                 }
             }
-            Ok(None) => {}
             Err(error) => {
                 left_out = Some(nex_fault::whole(&error));
                 passed_over.push((directory.into(), nex_fault::whole(&error)));

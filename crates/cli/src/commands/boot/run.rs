@@ -34,7 +34,7 @@ pub fn run(args: &BootArgs, process: &Process) -> Result<End, Diagnostic> {
     let mut options = options(args, root, kernel, process);
     if args.guest.print_vm_config {
         options.machine.overlay = options.machine.overlay.map(Overlay::unmade);
-        config::print(&nex_boot::describe(&options)?)?;
+        config::print(&nex_boot::describe(&options)?, args.format)?;
         return Ok(End::DONE);
     }
     let mut user = User {

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use nex_fault::Setting;
 use nex_guest::Warning;
 use nex_text::shell_word;
 
 /// A warning as a line.
 pub fn warning(warning: &Warning) -> String {
     let words = match warning {
+        Warning::Kernel(note) => note.words(Setting::flag),
         Warning::PackedKernel(kernel) => format!(
             "Firecracker needs an unpacked kernel, which '{}' is not; nex rootfs config --write-to DIR unpacks it, and names that",
             kernel.display()

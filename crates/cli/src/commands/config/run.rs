@@ -1,13 +1,18 @@
 //! `nex rootfs config`: from arguments to a configuration.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nex_cancel::Workspace;
+use nex_contract::Document;
 use nex_file::whole;
-use nex_guest::{Beside, Description, Error, Overlay, Root, Setup, VmmKind, VmmOptions};
+use nex_guest::{Beside, Description, DescriptionForm, Error, Overlay, Root, Setup, VmmKind, VmmOptions};
 
 use super::args::{ConfigArgs, StarterArg};
 use super::render;
+use serde::Serialize;
+
+use crate::args::format::Format;
 use crate::args::guest::VmmArg;
 use crate::codes::OUTPUT;
 use crate::commands::kernel;
@@ -18,12 +23,18 @@ use crate::output::{self, tell};
 ///
 /// # Errors
 /// When there is no such guest, or something cannot be written.
-pub fn run(args: &ConfigArgs) -> Result<(), Diagnostic> {
+pub fn run(args: &ConfigArgs, format: Format) -> Result<(), Diagnostic> {
     if let Some(Overlay::Scratch(_)) = args.overlay_drive.overlay_drive {
         return Err(Diagnostic::usage(
             "a drive without a file cannot be in a configuration, and --overlay-drive names a size",
         )
         .hinting("name a file, or take --overlay"));
+    }
+    if let Some(directory) = args.write_to.as_deref().filter(|directory| directory.to_str().is_none()) {
+        let name = nex_text::short_name(directory.as_os_str().as_bytes());
+        let message =
+            format!("the name of the directory '{name}' is not UTF-8, and a configuration has no other names");
+        return Err(Diagnostic::usage(message).hinting("choose another with --write-to"));
     }
     let (kind, starter) = match args.starter {
         StarterArg::Firecracker => (VmmKind::Firecracker, VmmArg::Firecracker),
@@ -49,16 +60,31 @@ pub fn run(args: &ConfigArgs) -> Result<(), Diagnostic> {
     if let Some(directory) = args.write_to.as_deref().filter(|_| !description.files.is_empty()) {
         write(directory, &description.files)?;
     }
-    print(&description)
+    print(&description, format)
 }
 
-/// Prints a guest in the words of its VMM, and what there is to know about it.
+/// By what a shell starts a guest, for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CommandLine<'a> {
+    schema_version: u32,
+    command_line: &'a str,
+}
+
+/// Prints a guest in the words of its VMM, and what there is to know about it. A configuration is JSON in any form of reports.
 ///
 /// # Errors
 /// When standard output is full, or nobody reads it any more.
-pub fn print(description: &Description) -> Result<(), Diagnostic> {
+pub fn print(description: &Description, format: Format) -> Result<(), Diagnostic> {
     description.warnings.iter().for_each(|warning| tell(render::warning(warning)));
-    output::print("the configuration", &description.text)
+    let text = match (format, description.form) {
+        (Format::Json, DescriptionForm::CommandLine) => output::in_json(&CommandLine {
+            schema_version: Document::Config.schema_version(),
+            command_line: description.text.trim_end(),
+        })?,
+        _ => description.text.clone(),
+    };
+    output::print("the configuration", &text)
 }
 
 fn write(directory: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<(), Diagnostic> {
@@ -67,6 +93,6 @@ fn write(directory: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<(), Diag
     };
     whole::write_all(directory, files).map_err(failed)?;
     let names: Vec<_> = files.iter().map(|(name, _)| *name).collect();
-    tell(render::written(directory, &names));
+    output::progress(render::written(directory, &names));
     Ok(())
 }

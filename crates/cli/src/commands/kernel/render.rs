@@ -33,7 +33,9 @@ pub fn inspection(kernel: &Inspection) -> String {
         "config",
         kernel.config.as_deref().unwrap_or("unknown: it carries none (CONFIG_IKCONFIG), and none is beside it"),
     );
-    lines.add("modules", kernel.modules.as_deref().unwrap_or("none found"));
+    let near = kernel.release.as_deref().map(|release| format!("lib/modules/{release} near it, or in /lib/modules"));
+    let nowhere = format!("none found in {}", near.as_deref().unwrap_or("a directory near it"));
+    lines.add("modules", kernel.modules.as_deref().unwrap_or(&nowhere));
     for start in &kernel.vmms {
         lines.add("vmm", &format!("{}: {}", start.vmm, start.obstacle.as_deref().unwrap_or("starts it")));
     }
@@ -59,9 +61,10 @@ pub fn added(added: &Added) -> String {
     lines.0
 }
 
-/// A path that a shell can take.
-pub fn path(path: &Path) -> String {
-    format!("{}\n", path.display())
+/// A path that a shell can take; `None` when what is printed would be another.
+pub fn path(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    (nex_text::printable(text) == text).then(|| format!("{text}\n"))
 }
 
 fn about(kernel: &Inspection) -> String {

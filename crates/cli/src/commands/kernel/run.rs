@@ -1,5 +1,6 @@
 //! `nex kernel`: from arguments to kernels, and from there to the user.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nex_contract::Document;
@@ -12,7 +13,7 @@ use super::{build, render};
 use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::args::guest::VmmArg;
-use crate::codes::INTERRUPTED;
+use crate::codes::{INTERRUPTED, OUTPUT};
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
 use crate::interrupt::{self, Process};
@@ -43,7 +44,8 @@ pub fn run(args: &KernelCommand, common: &CommonArgs, process: &Process) -> Resu
             let wanted = Wanted { architecture: for_processor(*platform)?, vmm: launcher(*vmm), most };
             let directory = store::default_directory()?;
             let found = store::newest_installed(&directory, &wanted)?;
-            if is_json { output::in_json(&found.kernel)? } else { render::path(&found.path) }
+            let path = || render::path(&found.path).ok_or_else(|| unprintable(&found.path));
+            if is_json { output::in_json(&found.kernel)? } else { path()? }
         }
         KernelAction::Build { platform, rebuild, .. } => {
             let directory = store::default_directory()?;
@@ -92,6 +94,13 @@ pub fn run(args: &KernelCommand, common: &CommonArgs, process: &Process) -> Resu
     };
     output::print("the report", &text)?;
     Ok(end)
+}
+
+/// Who takes a path from standard output would open another file.
+fn unprintable(path: &Path) -> Diagnostic {
+    let name = nex_text::short_name(path.as_os_str().as_bytes());
+    Diagnostic::new(OUTPUT, format!("the name of the kernel '{name}' has characters that cannot be printed"))
+        .hinting("move the directory of the kernels, as by XDG_DATA_HOME")
 }
 
 /// The processor that was asked for, or this machine's.

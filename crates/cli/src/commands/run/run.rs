@@ -39,7 +39,7 @@ pub fn run(args: &RunArgs, common: &CommonArgs, process: &Process) -> Result<End
     if args.guest.print_vm_config {
         options.machine.overlay = options.machine.overlay.map(Overlay::unmade);
         let description = nex_run::describe(&options).map_err(|error| failure(&error, None))?;
-        config::print(&description).map_err(failed)?;
+        config::print(&description, args.format).map_err(failed)?;
         return Ok(End::DONE);
     }
     let interrupt = Interrupt::catch().and_then(|interrupt| {
