@@ -4,23 +4,23 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use nex_contract::{Document, PowerOff, Word};
+use nex_contract::Document;
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
-use nex_diagnose::{Refused, check_mount};
-use nex_fault::{Note, Remedy, Setting};
+use nex_fault::Note;
 use nex_guest::{Description, Session, Setup, Step, VmmReport, Way, deadline};
 use nex_inspect::RootFs;
 use nex_protocol::Role;
 use nex_vmm::{Architecture, Ending, Interrupt};
 
-use crate::agent;
+use crate::codes;
 use crate::error::Error;
 use crate::keyboard::Keyboard;
 use crate::options::Options;
+use crate::prepare::prepare;
 use crate::ready::{Readiness, ReadyWhen};
 use crate::report::{
     AgentReport, EndReport, GuestClock, InitramfsReport, KernelReport, MemoryReport, Outcome, PhaseReport, ReadyBy,
-    Report, VerityReport, role_name,
+    Report, VerityReport, role_name, unchecked,
 };
 
 /// How long a guest may take to end after Ctrl-Alt-Del: an init stops its services before.
@@ -85,28 +85,6 @@ pub fn describe(options: &Options) -> Result<Description, Error> {
     Ok(prepare(options)?.describe(&options.vmm)?)
 }
 
-/// What is said of a boot that has not used the hash tree of its root filesystem.
-fn unchecked() -> Note {
-    Note::new("the root filesystem is sealed (dm-verity), and nobody has checked it in this boot")
-        .advising(Remedy::say("").choose(Setting::Verity).and("FILE has the guest's kernel do so"))
-}
-
-/// Makes everything ready for the guest.
-fn prepare(options: &Options) -> Result<Setup, Error> {
-    if options.check {
-        let findings = check_mount(options.root.path(), options.root.file())?;
-        Refused::for_any(findings, options.root.path(), &options.machine.kernel.kernel)?;
-    }
-    agent::check(options)?;
-    let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
-    setup.keep_init();
-    if setup.kernel.architecture == Architecture::Aarch64 && !options.interactive {
-        // There is no keyboard to ask it by, so our agent ends it when it has reported.
-        setup.machine.add_words(&Word::PowerOff(PowerOff::WithWorkload).to_string());
-    }
-    Ok(setup)
-}
-
 /// One guest.
 struct Attempt<'a> {
     options: &'a Options,
@@ -162,7 +140,7 @@ impl<'a> Attempt<'a> {
         loop {
             // Who sits before the guest decides when it has taken too long.
             let is_kept = self.options.interactive && self.is_ready();
-            let until = if is_kept { self.until_nobody_waits() } else { until_ready };
+            let until = if is_kept { self.until_nobody_waits() } else { self.readiness.until(until_ready) };
             if is_kept && Instant::now() >= until {
                 watcher.unattended();
                 return Ok(Some(Outcome::Ready));
@@ -180,6 +158,10 @@ impl<'a> Attempt<'a> {
             }
             // Who writes without end is late, as who writes nothing.
             if !self.is_ready() && Instant::now() >= until_ready {
+                self.readiness.look_at_the_rest(&self.session);
+                if self.is_ready() {
+                    continue;
+                }
                 return Ok(Some(Outcome::Timeout));
             }
         }
@@ -263,6 +245,7 @@ impl<'a> Attempt<'a> {
             }
             Step::Ended { items, status, ending } => {
                 self.readiness.take(b"", &items, &self.session);
+                self.readiness.look_at_the_rest(&self.session);
                 if !status.success() {
                     self.said = Some(self.session.guest().said()).filter(|said| !said.is_empty());
                 }
@@ -331,6 +314,7 @@ impl<'a> Attempt<'a> {
             schema_version: Document::Boot.schema_version(),
             file: self.options.root.path().display().to_string(),
             ready: shown.is_some(),
+            code: shown.is_none().then(|| codes::NOT_READY.id()),
             ready_by: shown.map(|(by, _)| by),
             ready_line: self.readiness.line(),
             outcome,

@@ -9,6 +9,7 @@ mod boot;
 mod error;
 mod keyboard;
 mod options;
+mod prepare;
 mod ready;
 mod report;
 

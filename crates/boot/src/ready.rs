@@ -1,7 +1,7 @@
 //! What shows that a guest is ready.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nex_diagnose::console::without_escapes;
 use nex_guest::Session;
@@ -73,9 +73,33 @@ impl<'a> Readiness<'a> {
 
     /// Takes note of the time: the guest runs still.
     pub fn look_at_the_time(&mut self, session: &Session) {
+        if self.rests_at().is_some_and(|time| Instant::now() >= time) {
+            self.look_at_the_rest(session);
+        }
         if self.after().is_some_and(|time| session.elapsed() >= time) {
             self.show(Some(ReadyBy::Time), session);
         }
+    }
+
+    /// Takes the line that has no end yet for a whole one: nothing more comes, or nobody waits for it.
+    pub fn look_at_the_rest(&mut self, session: &Session) {
+        if let ReadyWhen::Line(pattern) = self.when {
+            self.watch.look_at_the_rest(pattern);
+            self.show(self.watch.found().map(|_| ReadyBy::Line), session);
+        }
+    }
+
+    /// When to look at the guest again that is not ready, before its time is over.
+    pub fn until(&self, time: Instant) -> Instant {
+        self.rests_at().map_or(time, |rests| rests.min(time))
+    }
+
+    /// When the line that has no end yet counts as one that gets none.
+    fn rests_at(&self) -> Option<Instant> {
+        self.watch
+            .grew
+            .filter(|_| matches!(self.when, ReadyWhen::Line(_)) && self.shown.is_none())
+            .map(|grew| grew + REST)
     }
 
     fn show(&mut self, by: Option<ReadyBy>, session: &Session) {
@@ -101,11 +125,17 @@ impl<'a> Readiness<'a> {
     }
 }
 
+/// How long a line has to stay without an end to be a prompt, and no part of a line: many times what an emulated guest takes from one
+/// byte to the next.
+const REST: Duration = Duration::from_millis(500);
+
 /// Looks out for a line on a console. What of a line is past [`MAX_LINE`] bytes is not looked at.
 #[derive(Debug, Default)]
 pub(crate) struct LineWatch {
     /// The line that has no end yet: a prompt has none.
     line: Vec<u8>,
+    /// Since when it has stood as it is, if nobody has looked at it.
+    grew: Option<Instant>,
     found: Option<String>,
 }
 
@@ -126,14 +156,22 @@ impl LineWatch {
                 self.look(pattern, &line);
             }
         }
-        let unfinished = std::mem::take(&mut self.line);
-        self.look(pattern, &unfinished);
-        self.line = unfinished;
+        if !bytes.is_empty() {
+            self.grew = (!self.line.is_empty()).then(Instant::now);
+        }
         for item in items {
             if let Item::Event(Event::Output(output)) = item {
                 self.look(pattern, &output.text);
             }
         }
+    }
+
+    /// Looks at the line that has no end yet.
+    pub fn look_at_the_rest(&mut self, pattern: &LinePattern) {
+        self.grew = None;
+        let unfinished = std::mem::take(&mut self.line);
+        self.look(pattern, &unfinished);
+        self.line = unfinished;
     }
 
     fn look(&mut self, pattern: &LinePattern, line: &[u8]) {
@@ -156,17 +194,31 @@ mod tests {
     fn found(pattern: &str, pieces: &[&[u8]]) -> Option<String> {
         let (pattern, mut watch) = (pattern.parse().expect("an expression"), LineWatch::default());
         pieces.iter().for_each(|piece| watch.take(&pattern, piece, &[]));
+        watch.look_at_the_rest(&pattern);
         watch.found
     }
 
     #[test]
     fn a_line_is_found_in_pieces_without_its_end_and_behind_colours() {
-        assert_eq!(found("^ready: [0-9]+$", &[b"rea", b"dy: 1", b"7\r\nmore"]).as_deref(), Some("ready: 1"));
+        assert_eq!(found("^ready: [0-9]+$", &[b"rea", b"dy: 1", b"7\r\nmore"]).as_deref(), Some("ready: 17"));
         assert_eq!(found("login: $", &[b"\r\nnex login: "]).as_deref(), Some("nex login:"));
         assert_eq!(found("^up$", &[b"\x1b[1;32mup\x1b[0m\r\n"]).as_deref(), Some("up"));
         assert_eq!(found("\u{fffd}x", &[b"\xffx\n"]).as_deref(), Some("\u{fffd}x"));
         assert_eq!(found("^up$", &[b"not up\nup not\n"]), None);
         assert_eq!(found("b", &[b"a\n", b"\n"]), None);
+    }
+
+    #[test]
+    fn a_line_is_not_found_before_it_ends_or_rests() {
+        let (pattern, mut watch) = ("^up".parse().expect("an expression"), LineWatch::default());
+        watch.take(&pattern, b"up", &[]);
+        assert!(watch.found().is_none() && watch.grew.is_some());
+        watch.take(&pattern, b"link 1\n", &[]);
+        assert_eq!((watch.found(), watch.grew), (Some("uplink 1"), None));
+        let mut prompt = LineWatch::default();
+        prompt.take(&pattern, b"up> ", &[]);
+        prompt.look_at_the_rest(&pattern);
+        assert_eq!((prompt.found(), prompt.grew), (Some("up>"), None));
     }
 
     #[test]

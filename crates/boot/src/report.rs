@@ -1,7 +1,7 @@
 //! What is to be said about a boot.
 
 use nex_diagnose::console::Explanation;
-use nex_fault::Note;
+use nex_fault::{Note, Remedy, Setting};
 use nex_guest::{VmmReport, Way};
 use nex_protocol::Role;
 use serde::Serialize;
@@ -16,6 +16,9 @@ pub struct Report {
     pub file: String,
     /// Whether the guest was ready.
     pub ready: bool,
+    /// The code of the failure, `boot-not-ready`, where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
     /// What has shown that.
     pub ready_by: Option<ReadyBy>,
     /// The line that has shown it, if it was one.
@@ -173,4 +176,10 @@ pub(crate) fn role_name(role: Role) -> &'static str {
         Role::Initramfs => "initramfs",
         Role::Overlay => "overlay",
     }
+}
+
+/// What is said of a boot that has not used the hash tree of its root filesystem.
+pub(crate) fn unchecked() -> Note {
+    Note::new("the root filesystem is sealed (dm-verity), and nobody has checked it in this boot")
+        .advising(Remedy::say("").choose(Setting::Verity).and("FILE has the guest's kernel do so"))
 }

@@ -17,8 +17,6 @@ nex_fault::codes! {
     NO_TERMINAL = "no-terminal";
     /// A setup script could leave its sandbox by the machine's network.
     SCRIPT_NETWORK = "script-open-network";
-    /// A guest is not ready: it ended, or its time is over.
-    NOT_READY = "boot-not-ready";
     /// A kernel cannot be built here: a package is missing, or the build fails.
     KERNEL_BUILD = "kernel-not-built";
     /// A signal has ended the command.

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
+use nex_boot::codes::NOT_READY;
 use nex_boot::{Options, Outcome, ReadyWhen, Report, Watcher};
 use nex_diagnose::CheckOptions;
 use nex_fault::Setting;
@@ -14,7 +15,7 @@ use nex_text::printable;
 use super::args::BootArgs;
 use super::render;
 use crate::args::format::Format;
-use crate::codes::{INTERRUPTED, NOT_READY};
+use crate::codes::INTERRUPTED;
 use crate::commands::{config, explain, kernel};
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
