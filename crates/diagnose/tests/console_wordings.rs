@@ -276,3 +276,31 @@ fn who_welcomes_its_user_need_not_be_systemd() {
         came("localhost login: root\nWelcome to Alpine!\n").starts_with("the guest has come up to its login prompt")
     );
 }
+
+/// What to do, of a console and how it ended.
+fn advice(console: &str, end: Option<End>) -> String {
+    let explanation = explain(console.as_bytes(), &Known { end, ..Known::default() });
+    explanation.cause.map_or_else(String::new, |symptom| symptom.finding.remedy.words(Setting::flag))
+}
+
+#[test]
+fn a_silent_guest_that_was_stopped_may_need_more_time() {
+    assert!(advice("", Some(End::Stopped)).starts_with("give it more time (--timeout); if it stays silent: "));
+    for end in [None, Some(End::Itself)] {
+        assert!(!advice("", end).contains("--timeout"));
+    }
+}
+
+#[test]
+fn a_kernel_that_sees_no_drive_is_told_where_its_modules_would_be_found() {
+    let console = "[    0.000000] Linux version 6.1.0-9-cloud-amd64 (debian)\n\
+                   [    0.000000] Kernel command line: console=ttyS0 root=/dev/vda rw\n\
+                   [    0.500000] VFS: Cannot open root device \"vda\" or unknown-block(0,0): error -6\n\
+                   [    0.600000] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n";
+    let advice = advice(console, None);
+    for words in
+        ["lib/modules/6.1.0-9-cloud-amd64 near the kernel", "/lib/modules/6.1.0-9-cloud-amd64 or in", "--modules"]
+    {
+        assert!(advice.contains(words), "{words}: {advice}");
+    }
+}

@@ -63,6 +63,15 @@ fn silent(last: Option<&Message>, boot: &Boot, known: &Known) -> Symptom {
         ),
     };
     let words = if known.end == Some(End::Itself) { format!("{words}; the VMM has ended") } else { words };
+    // One that was stopped may not have come to its first line.
+    let remedy = if known.end == Some(End::Stopped) {
+        Remedy::say("give it more time (")
+            .raise(Setting::Timeout)
+            .and(")")
+            .also(format!("if it stays silent: {remedy}"))
+    } else {
+        remedy.into()
+    };
     Symptom::at_the_end(&CONSOLE_SILENT, last, words, remedy)
 }
 
