@@ -6,7 +6,7 @@ use std::io;
 use nex_contract::Document;
 use nex_fault::{Code, Fault, Setting};
 use nex_text::Lines;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::codes::{OF_USAGE, SYSTEM, USAGE};
 use crate::end::End;
@@ -31,6 +31,22 @@ struct Parts {
     is_reported: bool,
     /// There is nobody to tell.
     is_silent: bool,
+}
+
+/// A failure for programs, in the order of docs/errors.md.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Object {
+    schema_version: u32,
+    error: ForPrograms,
+}
+
+#[derive(Serialize)]
+struct ForPrograms {
+    code: &'static str,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
 }
 
 /// Something failed.
@@ -178,8 +194,8 @@ impl Diagnostic {
         let message = nex_text::message(&self.0.message) + &self.below();
         let causes: Vec<_> = self.0.causes.iter().map(|cause| nex_text::message(cause)).collect();
         let hint = self.0.hint.as_deref().map(nex_text::message);
-        let error = json!({ "code": self.0.code.id(), "message": message, "causes": causes, "hint": hint });
-        json::line(&json!({ "schemaVersion": Document::Error.schema_version(), "error": error })).unwrap_or_default()
+        let error = ForPrograms { code: self.0.code.id(), message, causes, hint };
+        json::line(&Object { schema_version: Document::Error.schema_version(), error }).unwrap_or_default()
     }
 
     /// What an error of a library says: the fact, its causes, and its remedy with the flags of the command line.
