@@ -99,6 +99,7 @@ fn explain_usage(mut refusal: Refusal, arguments: &[OsString], environ: &Environ
     }
     if error.use_stderr() {
         // What is missing may stand in one of them.
+        warn(&refusal.outdated);
         warn(&variables::unread(environ));
     }
     let is_run = is_run(arguments);

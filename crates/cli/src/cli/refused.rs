@@ -44,7 +44,7 @@ pub fn stream(arguments: &[OsString], environ: &Environ) -> Option<Stream> {
 
 /// What is wrong with the arguments, in the form of all errors; `None` when they only asked for help.
 pub fn diagnostic(refusal: &Refusal) -> Option<Diagnostic> {
-    let Refusal { error, variable } = refusal;
+    let Refusal { error, variable, .. } = refusal;
     if !error.use_stderr() {
         return None;
     }

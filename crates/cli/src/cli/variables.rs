@@ -47,11 +47,13 @@ pub struct Refusal {
     pub error: clap::Error,
     /// The variable whose value is refused, where it is a variable's and was not typed.
     pub variable: Option<String>,
+    /// Variables of old names that are set: what is missing may stand in one of them.
+    pub outdated: Vec<String>,
 }
 
 impl From<clap::Error> for Refusal {
     fn from(error: clap::Error) -> Self {
-        Self { error, variable: None }
+        Self { error, variable: None, outdated: Vec::new() }
     }
 }
 
@@ -72,13 +74,14 @@ pub fn parse(arguments: &[OsString], environ: &Environ) -> Result<Asked, Refusal
     let environment = Environment { path: &path, environ };
     let wishes = environment.wishes(leaf, matches);
     let refused = environment.refused(leaf, matches);
-    let mut warnings = [environment.outdated(leaf, matches), unread::warnings(&command, environ)].concat();
+    let outdated = environment.outdated(leaf, matches);
+    let mut warnings = [outdated.clone(), unread::warnings(&command, environ)].concat();
     let (words, rest) = arguments.split_at(arguments.len().min(path.len() + 1));
     let added = wishes.iter().flat_map(|wish| wish.arguments.iter().cloned());
     let all: Vec<_> = words.iter().cloned().chain(added).chain(rest.iter().cloned()).collect();
     let asked = command.clone().try_get_matches_from(all).map_err(|error| {
         let refusal = blame(error, &wishes);
-        Refusal { error: well_told(refusal.error, arguments), ..refusal }
+        Refusal { error: well_told(refusal.error, arguments), outdated, ..refusal }
     })?;
     if let Some(refusal) = refused {
         return Err(refusal);
@@ -284,7 +287,7 @@ fn blame(error: clap::Error, wishes: &[Wish]) -> Refusal {
 fn blamed(mut error: clap::Error, name: &str) -> Refusal {
     let tip = format!("the value is that of {name} in the environment");
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
-    Refusal { error, variable: Some(name.to_owned()) }
+    Refusal { error, variable: Some(name.to_owned()), outdated: Vec::new() }
 }
 
 #[cfg(test)]

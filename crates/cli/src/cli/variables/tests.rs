@@ -238,11 +238,11 @@ fn a_variable_of_one_command_says_nothing_to_another() {
 
 #[test]
 fn a_wrong_value_is_traced_to_its_variable() {
-    let Refusal { error, variable } = called("nex rootfs", &[("NEX_ROOTFS_SIZE", "huge")]).err().unwrap();
+    let Refusal { error, variable, .. } = called("nex rootfs", &[("NEX_ROOTFS_SIZE", "huge")]).err().unwrap();
     let wrong = error.to_string();
     assert!(wrong.contains("huge") && wrong.contains("NEX_ROOTFS_SIZE"), "{wrong}");
     assert_eq!(variable.as_deref(), Some("NEX_ROOTFS_SIZE"));
-    let Refusal { error, variable } = called("nex rootfs --size huge", &[("NEX_ROOTFS_SIZE", "1G")]).err().unwrap();
+    let Refusal { error, variable, .. } = called("nex rootfs --size huge", &[("NEX_ROOTFS_SIZE", "1G")]).err().unwrap();
     let typed = error.to_string();
     assert!(typed.contains("huge") && !typed.contains("NEX_ROOTFS_SIZE"), "{typed}");
     assert_eq!(variable, None);
@@ -257,7 +257,7 @@ fn a_wrong_value_is_traced_to_its_variable() {
     ];
     for (call, name, value) in idle {
         let refusal = called(call, &[(name, value)]).err().unwrap_or_else(|| panic!("{call}: {name}"));
-        let Refusal { error: wrong, variable } = refusal;
+        let Refusal { error: wrong, variable, .. } = refusal;
         assert!(wrong.to_string().contains(&format!("'{value}'")) && wrong.to_string().contains(name), "{wrong}");
         assert_eq!((variable.as_deref(), wrong.exit_code()), (Some(name), 2), "{wrong}");
     }
@@ -297,6 +297,12 @@ fn an_old_name_is_warned_of() {
     assert_eq!(warnings("nex cache ls", &old), [""; 0]);
     assert_eq!(warnings("nex rootfs --size 1G", &[("NEX_SIZE", "2G")]), [""; 0]);
     assert_eq!(warnings("nex rootfs", &[("NEX_SIZE", "2G"), ("NEX_ROOTFS_SIZE", "1G")]), [""; 0]);
+    // What is missing is what it had.
+    let refusal = called("nex run -- x", &[("NEX_ROOTFS", "a.ext4")]).err().unwrap();
+    assert_eq!(
+        refusal.outdated,
+        ["NEX_ROOTFS is not read any more; the variable of 'nex run --rootfs' is NEX_RUN_ROOTFS"]
+    );
 }
 
 #[test]
