@@ -96,6 +96,8 @@ fn explain_usage(mut refusal: Refusal, arguments: &[OsString], environ: &Environ
     if let Some(tip) = tip {
         error.remove(ContextKind::SuggestedSubcommand);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    } else if tips::is_misleading(error, arguments) {
+        error.remove(ContextKind::Suggested);
     }
     if error.use_stderr() {
         // What is missing may stand in one of them.

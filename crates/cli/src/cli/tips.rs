@@ -33,12 +33,41 @@ fn meant(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
             match command {
                 _ if command == wrong.as_str() => in_place_of(&wrong),
                 _ if command == "run" => behind_program(&wrong),
-                _ => behind(command, &wrong),
+                // Only the first word behind 'nex rootfs' can be a command.
+                _ => match below_rootfs(&words) {
+                    Some(action) => flag_of_another(action, &wrong),
+                    None => behind(command, &wrong),
+                },
             }
         }
         ErrorKind::MissingRequiredArgument if command == "run" => {
             words.get(1).filter(|word| !word.as_bytes().starts_with(b"-")).and_then(|word| to_run(Path::new(word)))
         }
+        _ => None,
+    }
+}
+
+/// Whether the library advises to pass what looks like a flag as a value. Only a program that is to be run takes any.
+pub fn is_misleading(error: &clap::Error, arguments: &[OsString]) -> bool {
+    let is_run = arguments.get(1).is_some_and(|command| command == "run");
+    let tips = match error.get(ContextKind::Suggested) {
+        Some(ContextValue::StyledStrs(tips)) => tips.as_slice(),
+        _ => &[],
+    };
+    !is_run && tips.iter().any(|tip| tip.to_string().contains("as a value"))
+}
+
+/// The command below `nex rootfs`.
+fn below_rootfs<'a>(words: &[&'a OsStr]) -> Option<&'a str> {
+    let is_rootfs = words.first().is_some_and(|word| *word == "rootfs" || *word == "fs");
+    let action = words.iter().skip(1).filter(|_| is_rootfs).find_map(|word| word.to_str());
+    action.filter(|action| BELOW_ROOTFS.contains(action))
+}
+
+/// `nex rootfs ACTION --WRONG`.
+fn flag_of_another(action: &str, wrong: &str) -> Option<String> {
+    match (action, wrong) {
+        ("config", "--vmm") => Some("the flag is '--for qemu' or '--for firecracker'".into()),
         _ => None,
     }
 }

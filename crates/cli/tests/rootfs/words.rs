@@ -39,6 +39,7 @@ fn who_takes_another_word_for_a_command_is_told_the_right_one() -> Result<()> {
         (&["rootfs", "run"], 2, "the command is 'nex run'"),
         (&["rootfs", "cache", "ls"], 2, "the command is 'nex cache'"),
         (&["run", &image], 125, &format!("the command is 'nex run --rootfs {image}'")),
+        (&["rootfs", "config", &image, "--vmm", "qemu"], 2, "the flag is '--for qemu' or '--for firecracker'"),
         (&["run", "alpine"], 125, "of the image first: 'nex rootfs --image alpine -o rootfs.ext4'"),
     ] {
         let (ended, text) = said(arguments)?;
@@ -52,6 +53,11 @@ fn who_takes_another_word_for_a_command_is_told_the_right_one() -> Result<()> {
         (&["rootfs", "chek", &image], Some("'check'")),
         (&["nonsense"], None),
         (&["run", &file], None),
+        // Only the first word can be a command, and no file's name is meant.
+        (&["rootfs", "set-agent", &image, &file, "third"], None),
+        (&["rootfs", "config", &image, "alpine:3.20"], None),
+        (&["rootfs", "set-agent", &image, "--pid1"], None),
+        (&["rootfs", "check", "-z"], None),
     ] {
         let text = said(arguments)?.1;
         assert!(tip.map_or(!text.contains("tip: "), |tip| text.contains("similar") && text.contains(tip)), "{text}");

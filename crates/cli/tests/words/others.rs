@@ -54,7 +54,7 @@ fn arguments() -> Result<()> {
             }
             shows(what, &mut nex, "error: ")?;
         }
-        // Where a file may stand, there is a tip that says how to name one that looks like a flag.
+        // It looks like a flag where a file may stand.
         shows(what, place.nex(&["rootfs", "boot"]).arg(argument("--")), "error: ")?;
         shows(what, place.nex(&[]).arg(argument("")), "error: ")?;
         for arguments in [&["--help"][..], &["rootfs", "--none"], &[]] {
