@@ -22,8 +22,9 @@ mod warnings;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use args::format::Format;
 use clap::CommandFactory;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use cli::variables::Refusal;
 use cli::variables::environ::Environ;
 use cli::{Cli, overview, refused, tips, variables};
@@ -105,7 +106,12 @@ fn explain_usage(mut refusal: Refusal, arguments: &[OsString], environ: &Environ
         warn(&variables::unread(environ));
     }
     let is_run = is_run(arguments);
-    if let Err(diagnostic) = output::answer_arguments(error) {
+    let asks_version = error.kind() == ErrorKind::DisplayVersion;
+    let answered = match refused::stream(arguments, environ).filter(|_| asks_version) {
+        Some(_) => commands::version::print(Format::Json),
+        None => output::answer_arguments(error),
+    };
+    if let Err(diagnostic) = answered {
         let is_failure = is_run && !diagnostic.is_silent();
         return failed(&if is_failure { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
     }

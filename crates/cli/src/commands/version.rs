@@ -3,4 +3,4 @@
 pub mod args;
 mod run;
 
-pub use run::run;
+pub use run::{print, run};

@@ -79,6 +79,11 @@ fn the_version_is_said_with_the_commit_and_the_target() -> Result<()> {
     assert_eq!((&json["schemaVersion"], &json["version"]), (&1.into(), &env!("CARGO_PKG_VERSION").into()));
     let target = json["target"].as_str().unwrap_or_default();
     assert!(target.contains("-linux-") && target.starts_with(std::env::consts::ARCH), "{target}");
+    // The flag says the same to programs.
+    for arguments in [["--version", "--format", "json"], ["--format=json", "-q", "-V"]] {
+        let flag = command::run(Command::new(nex::program()).env_clear().args(arguments))?;
+        assert_eq!(serde_json::from_slice::<Value>(&flag)?, json);
+    }
     // A debug build does not know its commit.
     let commit = json["commit"].as_str();
     assert!(commit.is_none_or(|commit| commit.len() >= 40), "{commit:?}");

@@ -33,8 +33,16 @@ const VERSION: Version = Version {
 /// # Errors
 /// When standard output is full, or nobody reads it any more.
 pub fn run(_: &VersionArgs, common: &CommonArgs) -> Result<(), Diagnostic> {
+    print(common.format)
+}
+
+/// Says it in this form.
+///
+/// # Errors
+/// When standard output is full, or nobody reads it any more.
+pub fn print(format: Format) -> Result<(), Diagnostic> {
     let Version { version, commit, target, .. } = VERSION;
-    let text = match common.format {
+    let text = match format {
         Format::Text => {
             format!("nex {version}\ncommit      {}\ntarget      {target}\n", commit.unwrap_or("unknown"))
         }
