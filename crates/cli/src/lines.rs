@@ -6,6 +6,8 @@ use nex_fault::{Note, Remedy, Setting};
 use nex_rootfs::{PhaseReport, Usage};
 use nex_text::{human, printable};
 
+use crate::output;
+
 /// Labelled lines. What comes from an image is escaped, so that it cannot steer the terminal.
 #[derive(Default)]
 pub struct Lines(pub String);
@@ -23,9 +25,10 @@ impl Lines {
         self.add(label, &remedy.words(Setting::flag));
     }
 
-    /// Adds notes, a line each.
+    /// Adds notes, a line each, unless nobody wants them.
     pub fn notes(&mut self, notes: &[Note]) {
-        notes.iter().for_each(|note| self.add("note", &note.words(Setting::flag)));
+        let wanted = if output::is_quiet() { &[] } else { notes };
+        wanted.iter().for_each(|note| self.add("note", &note.words(Setting::flag)));
     }
 }
 

@@ -32,9 +32,14 @@ pub fn note(message: impl Display) {
 
 /// Writes how far something is, unless nobody wants that.
 pub fn progress(message: impl Display) {
-    if !IS_QUIET.load(Ordering::Relaxed) {
+    if !is_quiet() {
         tell(message);
     }
+}
+
+/// Whether nobody wants progress and notes.
+pub fn is_quiet() -> bool {
+    IS_QUIET.load(Ordering::Relaxed)
 }
 
 /// Takes what the arguments say about messages.

@@ -138,7 +138,7 @@ fn the_image_that_comes_with_nex_is_installed_where_it_is_made_and_goes_with_it(
     let image = world.installed("share/nex/images/default.oci.tar");
     let build = || {
         let mut nex = Command::new(world.installed("bin/nex"));
-        nex.env_clear().args(["rootfs", "--quiet", "--no-cache", "--image", "nex:default", "-o"]);
+        nex.env_clear().args(["rootfs", "--no-cache", "--image", "nex:default", "-o"]);
         nex.arg(world.path("rootfs.ext4"));
         nex
     };
