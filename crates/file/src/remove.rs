@@ -1,7 +1,8 @@
 //! Removes trees, however deep they are and whoever has made them.
 //!
 //! Directories are moved up before they are emptied, so that none is deeper than two levels when its turn comes: no depth takes
-//! descriptors or stack. What cannot be removed stays, and all else goes.
+//! descriptors or stack. On a full disk a directory may find no room for its new name: it then waits until other files have made some.
+//! What cannot be removed stays, and all else goes.
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::fmt;
@@ -70,13 +71,22 @@ pub fn tree(place: impl AsFd, name: impl AsRef<OsStr>) -> Result<(), Stuck> {
 /// As [`tree`].
 pub fn trees(place: impl AsFd, names: Vec<OsString>) -> Result<(), Stuck> {
     let names = names.into_iter().map(|name| (name, ATTEMPTS)).collect();
-    let mut removal = Removal { place: place.as_fd(), names, stuck: None };
-    while let Some((name, attempts)) = removal.names.pop() {
-        match removal.remove(&name) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(Errno::NOTEMPTY | Errno::EXIST) if attempts > 0 => removal.names.push((name, attempts - 1)),
-            Err(errno) => removal.stays(&name, None, errno),
+    let mut removal = Removal { place: place.as_fd(), names, waiting: Vec::new(), has_made_room: false, stuck: None };
+    loop {
+        while let Some((name, attempts)) = removal.names.pop() {
+            match removal.remove(&name) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(Errno::NOTEMPTY | Errno::EXIST) if attempts > 0 => removal.names.push((name, attempts - 1)),
+                Err(errno) => removal.stays(&name, None, errno),
+            }
         }
+        if removal.waiting.is_empty() || !std::mem::take(&mut removal.has_made_room) {
+            break;
+        }
+        removal.names.extend(removal.waiting.drain(..).map(|name| (name, ATTEMPTS)));
+    }
+    for name in std::mem::take(&mut removal.waiting) {
+        removal.stays(&name, None, Errno::NOSPC);
     }
     removal.stuck.map_or(Ok(()), Err)
 }
@@ -94,6 +104,10 @@ struct Removal<'a> {
     place: BorrowedFd<'a>,
     /// What is still to be removed, and how often it may be tried again.
     names: Vec<(OsString, u32)>,
+    /// Directories with others in them for which there was no room above.
+    waiting: Vec<OsString>,
+    /// Whether anything was removed since those began to wait.
+    has_made_room: bool,
     stuck: Option<Stuck>,
 }
 
@@ -107,14 +121,14 @@ impl Removal<'_> {
 
     /// Removes a file, or a directory with all that is in it; the directories in it are moved up and are the next ones.
     fn remove(&mut self, name: &OsStr) -> Result<(), Errno> {
-        match rustix::fs::unlinkat(self.place, name, AtFlags::REMOVEDIR) {
-            Err(Errno::NOTDIR) => return rustix::fs::unlinkat(self.place, name, AtFlags::empty()),
+        match self.unlink(self.place, name, AtFlags::REMOVEDIR) {
+            Err(Errno::NOTDIR) => return self.unlink(self.place, name, AtFlags::empty()),
             Err(Errno::NOTEMPTY | Errno::EXIST) => {}
             removed => return removed,
         }
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = rustix::fs::openat(self.place, name, flags, Mode::empty())?;
-        let mut is_emptied = true;
+        let (mut is_emptied, mut lacks_room) = (true, false);
         for entry in Dir::read_from(&directory)? {
             let entry = entry?;
             let child = entry.file_name();
@@ -123,13 +137,25 @@ impl Removal<'_> {
             }
             match self.remove_child(directory.as_fd(), child, entry.file_type()) {
                 Ok(()) | Err(Errno::NOENT) => {}
+                Err(Errno::NOSPC | Errno::DQUOT) => lacks_room = true,
                 Err(errno) => {
                     is_emptied = false;
                     self.stays(name, Some(child), errno);
                 }
             }
         }
-        if is_emptied { rustix::fs::unlinkat(self.place, name, AtFlags::REMOVEDIR) } else { Ok(()) }
+        if lacks_room {
+            self.waiting.push(name.to_owned());
+        } else if is_emptied {
+            self.unlink(self.place, name, AtFlags::REMOVEDIR)?;
+        }
+        Ok(())
+    }
+
+    fn unlink(&mut self, directory: BorrowedFd<'_>, name: impl rustix::path::Arg, flags: AtFlags) -> Result<(), Errno> {
+        rustix::fs::unlinkat(directory, name, flags)?;
+        self.has_made_room = true;
+        Ok(())
     }
 
     fn remove_child(&mut self, directory: BorrowedFd<'_>, child: &CStr, kind: FileType) -> Result<(), Errno> {
@@ -141,9 +167,9 @@ impl Removal<'_> {
             known => known,
         };
         if kind != FileType::Directory {
-            return rustix::fs::unlinkat(directory, child, AtFlags::empty());
+            return self.unlink(directory, child, AtFlags::empty());
         }
-        match rustix::fs::unlinkat(directory, child, AtFlags::REMOVEDIR) {
+        match self.unlink(directory, child, AtFlags::REMOVEDIR) {
             Err(Errno::NOTEMPTY | Errno::EXIST) => self.move_up(directory, child),
             removed => removed,
         }

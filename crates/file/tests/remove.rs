@@ -128,3 +128,45 @@ fn find(place: &Path, name: &str) -> std::path::PathBuf {
     }
     panic!("no {name}");
 }
+
+/// On a file system of 1 MiB in blocks of 1 KiB: the directory has no place left for a name, and the disk no block.
+#[test]
+fn on_a_full_disk_directories_wait_for_room() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("LEFT OUT: mounting is root's");
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let (image, mounted) = (place.path().join("image"), place.path().join("mounted"));
+    File::create(&image).unwrap().set_len(1 << 20).unwrap();
+    fs::create_dir(&mounted).unwrap();
+    let runs = |program: &str, arguments: &[&Path]| {
+        std::process::Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+    };
+    let options = ["-q", "-b", "1024", "-N", "256", "-O", "^has_journal,^dir_index", "-m", "0"].map(Path::new);
+    if !runs("mkfs.ext4", &[&options[..], &[&image]].concat())
+        || !runs("mount", &[Path::new("-o"), Path::new("loop"), &image, &mounted])
+    {
+        eprintln!("LEFT OUT: no ext4 is made or mounted here");
+        return;
+    }
+    let work = mounted.join("work");
+    for directory in ["a", "b"] {
+        fs::create_dir_all(work.join("tree").join(directory)).unwrap();
+        fs::write(work.join("tree").join(directory).join("file"), [1; 4096]).unwrap();
+    }
+    fs::write(work.join("tree/file"), [1; 4096]).unwrap();
+    // With "tree" and a checksum, these names leave no room for another one in the directory's block.
+    for (number, length) in [(1, 230), (2, 230), (3, 230), (4, 230), (5, 8)] {
+        fs::write(work.join(format!("{number:0>length$}")), "").unwrap();
+    }
+    assert_eq!(work.metadata().unwrap().len(), 1024);
+    let mut filling = File::create(mounted.join("filling")).unwrap();
+    while std::io::Write::write_all(&mut filling, &[1; 1024]).is_ok() {}
+    let handle = File::open(&work).unwrap();
+    let removed = remove::tree(&handle, "tree");
+    let left = work.join("tree").exists();
+    drop((handle, filling));
+    assert!(runs("umount", &[&mounted]));
+    assert_eq!((removed, left), (Ok(()), false));
+}
