@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nex_file::remove::{self, Stuck};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
@@ -64,6 +65,9 @@ impl Own {
     }
 }
 
+/// How long who makes a directory has to lock it. Until then nobody else takes its lock, not even for a look.
+const TIME_TO_LOCK: Duration = Duration::from_secs(1);
+
 /// Directories of this user with such names that nobody has locked, though who has made them has had the time to do so.
 pub fn abandoned(place: &Path, prefix: &str) -> impl Iterator<Item = Own> {
     let user = rustix::process::geteuid().as_raw();
@@ -74,8 +78,8 @@ pub fn abandoned(place: &Path, prefix: &str) -> impl Iterator<Item = Own> {
         let metadata = own.handle.metadata().ok()?;
         let is_free = metadata.is_dir()
             && metadata.uid() == user
-            && rustix::fs::flock(&own.handle, FlockOperation::NonBlockingLockExclusive).is_ok()
-            && !metadata.modified().is_ok_and(|made| made.elapsed().is_ok_and(|age| age.as_secs() < 1));
+            && !metadata.modified().is_ok_and(|made| made.elapsed().is_ok_and(|age| age < TIME_TO_LOCK))
+            && rustix::fs::flock(&own.handle, FlockOperation::NonBlockingLockExclusive).is_ok();
         is_free.then_some(own)
     })
 }
@@ -84,4 +88,39 @@ pub fn abandoned(place: &Path, prefix: &str) -> impl Iterator<Item = Own> {
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn who_looks_for_abandoned_directories_keeps_nobody_from_locking_a_new_one() {
+        let place = tempfile::tempdir().unwrap();
+        let old = place.path().join("nex-old");
+        fs::create_dir(&old).unwrap();
+        File::open(&old).unwrap().set_modified(SystemTime::now() - 2 * TIME_TO_LOCK).unwrap();
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    let found: Vec<_> = abandoned(place.path(), "nex-").map(|own| own.path).collect();
+                    assert!(found.is_empty() || found == [&*old], "{found:?}");
+                }
+            });
+            let locked = (0..2000).all(|number| {
+                let new = place.path().join(format!("nex-{number}"));
+                fs::create_dir(&new).unwrap();
+                let handle = open(&new).unwrap();
+                let lock = rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive);
+                fs::remove_dir(&new).unwrap();
+                lock.is_ok()
+            });
+            is_done.store(true, Ordering::Relaxed);
+            assert!(locked, "a new directory was locked by somebody else");
+        });
+    }
 }
