@@ -210,6 +210,12 @@ fn else_busybox_of_the_system_or_of_a_package() -> Result<()> {
         says(&machine.make(&mut machine.script())?, &lines);
         machine.add_script("apt-get", "exit 100")?;
     }
+    // A download that was cut short is fetched again.
+    let kept = machine.path("target/first-rootfs").join(package.file_name().unwrap_or_default());
+    fs::write(&kept, &fs::read(&package)?[..100])?;
+    machine.add_script("apt-get", &format!("cp {} .", package.display()))?;
+    says(&machine.make(&mut machine.script())?, &lines);
+    assert!(fs::read(&kept)? == fs::read(&package)?, "the damaged package stays");
     Ok(())
 }
 

@@ -4,3 +4,4 @@ mod choices;
 mod first;
 mod recipe;
 mod reference;
+mod scripts;
