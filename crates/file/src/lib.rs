@@ -8,7 +8,8 @@
 //! there; [`route`] has the names ahead of who follows a path.
 //!
 //! A [`directory`] that several processes share is used by its handle, and [`leftovers`] tells there what is in the making from what
-//! killed processes have left. Where a user's programs keep such directories tells [`base`].
+//! killed processes have left; whose locks are seen there says [`lock_domain`]. Where a user's programs keep such directories tells
+//! [`base`].
 
 pub mod base;
 pub mod codes;
@@ -17,6 +18,7 @@ pub mod holes;
 pub mod kind;
 pub mod leftovers;
 pub mod lock;
+pub mod lock_domain;
 pub mod private;
 pub mod remove;
 pub mod route;
