@@ -21,6 +21,8 @@ nex_fault::codes! {
     DEVICES = "script-devices";
     /// nex can no longer measure how much a setup script takes.
     UNSEEN = "script-unseen";
+    /// The tree of a setup script was removed while it was in use.
+    GONE = "script-tree-gone";
     /// The tree of a setup script that failed cannot be kept.
     KEEP = "script-keep";
     /// There is no terminal for a shell in the image.

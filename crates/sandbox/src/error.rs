@@ -145,6 +145,12 @@ pub enum Error {
         /// The script.
         name: String,
     },
+    /// Somebody has removed the tree while the scripts ran, or their changes were read.
+    #[error("the setup script's tree in '{}' was removed while it was in use", .path.display())]
+    Gone {
+        /// The run's directory.
+        path: PathBuf,
+    },
     /// The tree of a script that failed cannot be kept.
     #[error("the setup script failed, and its tree cannot be kept in '{}'", .directory.display())]
     Keep {
@@ -188,6 +194,7 @@ impl Fault for Error {
             Self::Disk { .. } | Self::Files { .. } => codes::DISK,
             Self::Devices { .. } => codes::DEVICES,
             Self::Unseen { .. } => codes::UNSEEN,
+            Self::Gone { .. } => codes::GONE,
             Self::Keep { .. } => codes::KEEP,
             Self::Terminal(_) => codes::TERMINAL,
             Self::Monitor(_) => codes::MONITOR,
@@ -214,6 +221,10 @@ impl Fault for Error {
             Self::Files { .. } => Remedy::say("remove some, or choose another place with").choose(Setting::WorkDir),
             Self::Devices { .. } => Remedy::say("an image needs few, as a guest's kernel makes those of its /dev"),
             Self::Unseen { .. } => Advice::Hangs.remedy(),
+            Self::Gone { .. } => Remedy::say(
+                "run the command again; where other machines share that directory, choose one of this machine with",
+            )
+            .choose(Setting::WorkDir),
             Self::Keep { .. } => Remedy::say("name another directory with").choose(Setting::KeepFailed),
             Self::Monitor(_) => Remedy::say("run the command again"),
             Self::Failed { remedy, .. } | Self::Killed { remedy, .. } => Remedy::say(remedy.clone()?),

@@ -168,6 +168,18 @@ impl Sandbox {
         })
     }
 
+    /// Why something failed, unless it is that the tree was taken away meanwhile.
+    fn or_gone(&self, error: Error) -> Error {
+        match self.run.is_in_place() {
+            Ok(false) if !matches!(error, Error::Cancelled(_)) => self.gone(),
+            _ => error,
+        }
+    }
+
+    fn gone(&self) -> Error {
+        Error::Gone { path: self.run.path.clone() }
+    }
+
     /// Waits until the tree is removed.
     fn finish(mut self) -> Result<(), Error> {
         match self.monitor.answer()? {
@@ -199,6 +211,7 @@ impl Laying {
         match sandbox.check(&ending, &last_lines) {
             Ok(()) => Ok(Changes { sandbox, incoming: Incoming::default(), memory }),
             Err(error) => {
+                let error = sandbox.or_gone(error);
                 let mut changes = Changes { sandbox, incoming: Incoming::default(), memory };
                 if let Some(directory) = changes.sandbox.options.keep_failed.clone() {
                     let monitor = &mut changes.sandbox.monitor.channel;
@@ -250,13 +263,21 @@ impl Changes {
         self.memory
     }
 
-    /// The next change, in the order of the paths; removals come last. `None` when there are no more.
+    /// The next change, in the order of the paths; removals come last. `None` when there are no more, and nobody has begun to remove the
+    /// tree by then: what was told before may have missed what such a removal took.
     ///
     /// # Errors
-    /// When the tree cannot be read.
+    /// When the tree cannot be read, or was taken away.
     pub fn next_change(&mut self) -> Result<Option<Change>, Error> {
         let change = self.incoming.next_change(&mut self.sandbox.monitor.channel);
-        self.sandbox.monitor.noting(change)
+        match self.sandbox.monitor.noting(change) {
+            Ok(None) => match self.sandbox.run.is_in_place().map_err(Error::work_dir(&self.sandbox.run.path))? {
+                true => Ok(None),
+                false => Err(self.sandbox.gone()),
+            },
+            Err(error) => Err(self.sandbox.or_gone(error)),
+            change => change,
+        }
     }
 
     /// The next bytes of the file that the last change was about: of all its pieces, one after the other.

@@ -2,27 +2,37 @@
 //!
 //! Only root and the caller can change the way there (`nex_file::way`), so that paths below it lead nobody elsewhere.
 //!
-//! A run's directory is locked as long as anybody of the run lives. One that is not locked was left behind by a run
-//! that was killed, and the next command [removes](crate::remove_abandoned) it.
+//! A run's directory is locked as long as anybody of the run lives, and its name says who sees that lock (`nex_file::lock_domain`).
+//! One that is not locked was left behind by a run that was killed, and the next command [removes](crate::remove_abandoned) it. It
+//! takes the name away first, so that a run that lives all the same learns of it.
 
+use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nex_file::base::Base;
+use nex_file::leftovers;
+use nex_file::lock_domain::LockDomain;
+use nex_file::private;
 use nex_file::way::{self, Missing, WayError};
-use nex_file::{lock, private};
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use crate::error::Error;
 
-/// How long another run may keep the work directory's lock, which it has while it looks around there or makes a directory.
-pub const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(100) } else { lock::PATIENCE };
-
-/// What the names of runs begin with.
+/// What the names of runs begin with. Behind it stand the lock's domain, the process and a number.
 pub const PREFIX: &str = "run-";
+
+/// The same for the moment in which a run makes sure that it has its name.
+pub const ASIDE: &str = "aside-";
+
+/// The same for what is being removed.
+pub const DOOMED: &str = "removed-";
+
+/// How often a run is begun again that another process has taken for left behind.
+const ATTEMPTS: u32 = 100;
 
 /// The directory in a run's directory that its user namespace may write to. Who gets past the run's directory, which is
 /// nobody but the caller, may do so too.
@@ -53,36 +63,90 @@ impl RunDir {
         (|| {
             let work_dir = reach(work_dir, Missing::Made)?;
             let work_dir = work_dir.ok_or(io::ErrorKind::NotFound)?;
-            let lock = open_directory(&work_dir)?;
-            can_run_programs(&lock)?;
-            lock::exclusive(&lock, PATIENCE)?;
-            let run = Self::create_in(&work_dir)?;
-            rustix::fs::flock(&lock, FlockOperation::Unlock)?;
-            io::Result::Ok(run)
+            let handle = open_directory(&work_dir)?;
+            can_run_programs(&handle)?;
+            Self::create_in(&work_dir, &LockDomain::of(&handle)?)
         })()
         .map_err(Error::work_dir(work_dir))
     }
 
-    fn create_in(work_dir: &Path) -> io::Result<Self> {
-        for attempt in 0..u32::MAX {
-            let path = work_dir.join(format!("{PREFIX}{}-{attempt}", std::process::id()));
+    fn create_in(work_dir: &Path, domain: &LockDomain) -> io::Result<Self> {
+        let (mut number, mut lost) = (0, 0);
+        while lost < ATTEMPTS {
+            let path = work_dir.join(format!("{PREFIX}{}", leftovers::name(domain, number)));
+            number += 1;
             match private::create_directory(&path) {
-                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                Err(error) => return Err(error),
+                made => made?,
             }
-            let lock = open_directory(&path)?;
-            lock::exclusive(&lock, PATIENCE)?;
-            let writable = path.join(BOX);
+            // Another process may have looked for abandoned runs before the lock was there.
+            let Some(run) = Self::lock(path)? else {
+                lost += 1;
+                continue;
+            };
+            let writable = run.path.join(BOX);
             private::create_directory(&writable)?;
             for inherited in ["system.posix_acl_default", "system.posix_acl_access"] {
                 // Most directories have none, and many file systems know none.
                 rustix::fs::removexattr(&writable, inherited).ok();
             }
             std::fs::set_permissions(&writable, Permissions::from_mode(0o777))?;
-            return Ok(Self { path, lock });
+            return Ok(run);
         }
-        Err(io::ErrorKind::AlreadyExists.into())
+        Err(io::Error::other("other processes remove whatever is begun"))
+    }
+
+    /// Locks a directory that was just made; `None` when another process has taken it for left behind.
+    fn lock(path: PathBuf) -> io::Result<Option<Self>> {
+        let lock = match open_directory(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            lock => lock?,
+        };
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => return Ok(None),
+            locked => locked?,
+        }
+        let run = Self { path, lock };
+        Ok(run.is_at(&run.path)?.then_some(run))
+    }
+
+    /// Whether nobody has begun to remove it. It has another name for a moment, as a rename gets its answer from who keeps the file
+    /// system, and a look may get one from a cache.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn is_in_place(&self) -> io::Result<bool> {
+        let name = self.path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix(PREFIX));
+        let aside = self.path.with_file_name(format!("{ASIDE}{}", name.unwrap_or_default()));
+        match std::fs::rename(&self.path, &aside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            renamed => renamed?,
+        }
+        let is_ours = self.is_at(&aside)?;
+        std::fs::rename(&aside, &self.path)?;
+        Ok(is_ours)
+    }
+
+    /// Gives it a name by which everybody knows that it is being removed, and which it keeps.
+    ///
+    /// # Errors
+    /// What the system says, also when somebody else was faster.
+    pub fn doom(mut self) -> io::Result<Self> {
+        let name = self.path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if let Some(rest) = [PREFIX, ASIDE].iter().find_map(|prefix| name.strip_prefix(prefix)) {
+            let doomed = self.path.with_file_name(format!("{DOOMED}{rest}"));
+            std::fs::rename(&self.path, &doomed)?;
+            self.path = doomed;
+        }
+        Ok(self)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let own = self.lock.metadata()?;
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            found => found.map(|found| (found.dev(), found.ino()) == (own.dev(), own.ino())),
+        }
     }
 
     /// Removes it, once its tree is gone.
@@ -137,7 +201,7 @@ fn can_run_programs(directory: &File) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
+    use std::time::{Duration, Instant};
 
     use nex_cancel::{Cancel, Workspace};
     use nex_fault::{advised, whole};
@@ -166,18 +230,32 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_keeps_the_lock_keeps_no_other_waiting_without_end() {
+    fn who_locks_the_work_directory_keeps_nobody_waiting() {
         let place = tempfile::tempdir().unwrap();
         let work_dir = place.path().join("work");
         RunDir::create(&work_dir).unwrap().remove().unwrap();
         let holder = open_directory(&work_dir).unwrap();
-        lock::exclusive(&holder, Duration::ZERO).unwrap();
-        for said in [RunDir::create(&work_dir).err().unwrap(), remove_abandoned(&work_dir).err().unwrap()] {
-            let said = whole(&said);
-            assert!(said.contains(&work_dir.display().to_string()) && said.contains("lslocks"), "{said}");
-        }
-        drop(holder);
-        RunDir::create(&work_dir).unwrap().remove().unwrap();
+        rustix::fs::flock(&holder, FlockOperation::LockExclusive).unwrap();
+        let start = Instant::now();
+        let run = RunDir::create(&work_dir).unwrap();
+        assert_eq!(remove_abandoned(&work_dir).unwrap().removed, 0);
+        assert!(start.elapsed() < Duration::from_secs(1));
+        run.remove().unwrap();
+    }
+
+    #[test]
+    fn a_run_learns_that_its_directory_was_taken_away() {
+        let place = tempfile::tempdir().unwrap();
+        let run = RunDir::create(&place.path().join("work")).unwrap();
+        assert!(run.is_in_place().unwrap() && run.path.exists());
+        let elsewhere = place.path().join("work/removed");
+        std::fs::rename(&run.path, &elsewhere).unwrap();
+        assert!(!run.is_in_place().unwrap());
+        // What has its name now is another one, and keeps it.
+        std::fs::create_dir(&run.path).unwrap();
+        assert!(!run.is_in_place().unwrap() && run.path.exists());
+        std::fs::remove_dir(&run.path).unwrap();
+        std::fs::remove_dir_all(elsewhere).unwrap();
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Commands that run no script remove what killed builds have left: builds that find their script's changes in the cache, builds
 //! without a script, and `nex cache gc`.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nex_testkit::nex::script::{World, messages};
 use nex_testkit::{Failure, Result, command, nex};
@@ -148,6 +149,94 @@ fn a_living_build_keeps_its_tree() -> Result<()> {
     let living = living.wait_with_output()?;
     assert!(living.status.success(), "{}", messages(&living));
     place.is_clean()
+}
+
+/// Waits until the script of a build has made this file, and gives the run's directory.
+fn run_with(work_dir: &Path, file: &str) -> Result<PathBuf> {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(60) {
+        for run in nex::names(work_dir).unwrap_or_default() {
+            let run = work_dir.join(run);
+            if run.join("box/root").join(file).exists() {
+                return Ok(run);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(Failure::new("no script has begun"))
+}
+
+/// As another machine sees a directory that both share: by a file system of its own, which passes no locks of directories on.
+#[test]
+fn a_build_keeps_its_tree_from_who_does_not_see_its_lock() -> Result<()> {
+    let world = World::new()?;
+    let place = Place { world: &world, caller: Caller::Root };
+    let Some(mut living) = place.build("living", "touch /begun; sleep 4; echo end > /end\n")? else { return Ok(()) };
+    let living = living.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let work_dir = place.work_dir();
+    run_with(&work_dir, "begun")?;
+    for name in ["lower", "overlay"] {
+        fs::create_dir(world.path(name))?;
+    }
+    let mounted =
+        "mount -t overlay shared -o lowerdir=$0/lower,upperdir=$1,workdir=$0/overlay $1 || exit 77; shift; exec \"$@\"";
+    let mut elsewhere = Command::new("unshare");
+    elsewhere.args(["--mount", "sh", "-c", mounted]).arg(world.path(".")).arg(&work_dir).arg(nex::program());
+    elsewhere.args(["cache", "gc", "--format", "json", "--work-dir"]).arg(&work_dir);
+    elsewhere.arg("--cache-dir").arg(world.path("another-cache"));
+    let collected = command::output(&mut elsewhere)?;
+    if collected.status.code() == Some(77) {
+        eprintln!("LEFT OUT: there is no overlay over this file system: {}", messages(&collected));
+    } else {
+        assert!(says(&collected, r#""removedTrees":0,"notes":[]"#), "{collected:?}");
+        run_with(&work_dir, "bin/sh")?;
+    }
+    let living = living.wait_with_output()?;
+    assert!(living.status.success(), "{}", messages(&living));
+    place.is_clean()
+}
+
+#[test]
+fn a_tree_that_was_removed_meanwhile_gets_into_no_image_and_no_cache() -> Result<()> {
+    let world = World::new()?;
+    let place = Place { world: &world, caller: Caller::Root };
+    let script = "touch /begun; sleep 3; echo end > /end\n";
+    // As another machine's sweep begins, and by hand.
+    let takes: [fn(&Path) -> std::io::Result<()>; 2] =
+        [|run| fs::rename(run, run.with_file_name("taken")), |run| fs::remove_dir_all(run)];
+    for take in takes {
+        let Some(mut build) = place.build("taken", script)? else { return Ok(()) };
+        let build = build.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        take(&run_with(&place.work_dir(), "begun")?)?;
+        let build = build.wait_with_output()?;
+        assert_eq!(build.status.code(), Some(1), "{}", messages(&build));
+        assert!(messages(&build).contains("was removed while it was in use"), "{}", messages(&build));
+        fs::remove_dir_all(place.work_dir())?;
+    }
+    let mut again = place.build("taken", script)?.ok_or_else(|| Failure::new("no way to be the caller"))?;
+    let again = command::output(&mut again)?;
+    assert!(says(&again, r#""cached":false"#), "{again:?}");
+    place.is_clean()
+}
+
+#[test]
+fn more_leftovers_than_open_files_are_removed() -> Result<()> {
+    let place = nex::directory()?;
+    let work_dir = place.path().join("work");
+    fs::create_dir(&work_dir)?;
+    fs::set_permissions(&work_dir, Permissions::from_mode(0o700))?;
+    let long_ago = SystemTime::now() - Duration::from_secs(8 * 24 * 60 * 60);
+    for number in 0..120 {
+        let run = work_dir.join(format!("run-1-{number}"));
+        fs::create_dir(&run)?;
+        File::open(run)?.set_modified(long_ago)?;
+    }
+    let mut collect = Command::new("sh");
+    collect.args(["-c", "ulimit -n 60; exec \"$@\"", "sh"]).arg(nex::program());
+    collect.args(["cache", "gc", "--format", "json", "--work-dir"]).arg(&work_dir);
+    let collected = command::output(collect.arg("--cache-dir").arg(place.path().join("cache")))?;
+    assert!(says(&collected, r#""removedTrees":120,"notes":[]"#), "{collected:?}");
+    Ok(())
 }
 
 /// What belongs to another user stays as it is, for root too.

@@ -10,7 +10,8 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 
 use nex_process::Role;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, statat};
+use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
 use rustix::thread::{Gid, Uid, UnshareFlags};
 
@@ -173,9 +174,23 @@ impl Monitor {
         let before = if outcome == Outcome::Done { snapshot } else { Snapshot::of_nothing() };
         if shell.is_none() && (outcome == Outcome::Done || self.setup.keep_failed) {
             send_changes(root.as_fd(), before, &hidden, self.setup.world.limits.names, caller)?;
+            self.is_still_there(&root)?;
             caller.send_now(&Answer::NoMoreChanges).map_err(doing("telling the changes"))?;
         }
         Ok(())
+    }
+
+    /// Makes sure that the tree has its name: who removes it by hand takes its files first, and they would count as the scripts' removals.
+    fn is_still_there(&self, root: &OwnedFd) -> Result<(), Failure> {
+        let same = (|| {
+            let (own, named) = (fstat(root)?, statat(&self.place, ROOT, AtFlags::SYMLINK_NOFOLLOW)?);
+            Ok((own.st_dev, own.st_ino) == (named.st_dev, named.st_ino))
+        })();
+        match same {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(Errno::NOENT) => Err("the tree was removed while it was in use".to_owned().into()),
+            Err(error) => Err(doing("looking for the tree")(error)),
+        }
     }
 
     fn lay_out(&self, caller: &mut Channel) -> Result<LaidOut, Failure> {
