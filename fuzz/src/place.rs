@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::{env, fs};
 
-use nex_image::{Limits, Options, Platform};
+use nex_image::{ImageDirectories, Limits, Options, Platform};
 use tempfile::TempDir;
 
 /// A directory in memory, in the one that `NEX_FUZZ_DIRECTORY` names: libFuzzer ends without cleaning up, so who starts it
@@ -36,7 +36,7 @@ pub fn options() -> Options {
         offline: true,
         cache: None,
         aside: None,
-        installed: Vec::new(),
+        installed: ImageDirectories::default(),
         registry: nex_registry::Options::default(),
         limits: Limits {
             document_bytes: 1 << 20,

@@ -1,7 +1,10 @@
 //! Where the images are that are installed with nex, or for one user: those that `nex:NAME` names.
 
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use nex_image::ImageDirectories;
 
 /// Where they stand in an installation, seen from the directory above that of `nex`.
 const INSTALLED: &str = "share/nex/images";
@@ -12,16 +15,18 @@ const OF_USER: &str = "nex/images";
 /// The variable that names the one directory. It is no flag's: it says where nex is installed, not what one command is to do.
 const VARIABLE: &str = "NEX_IMAGES";
 
-/// The directories, in the order in which they are looked at.
-pub fn directories() -> Vec<PathBuf> {
-    of(|name| std::env::var_os(name), std::env::current_exe().ok().as_deref())
+/// The directories, in the order in which they are looked at. Who owns nex could have put another one there as well as an image.
+pub fn directories() -> ImageDirectories {
+    let program = std::env::current_exe().ok();
+    let trusted = program.as_ref().and_then(|program| program.metadata().ok()).map(|metadata| metadata.uid());
+    of(|name| std::env::var_os(name), program.as_deref(), trusted)
 }
 
 /// The directory that [`VARIABLE`] names, and no other then; else nex's own, and the user's. An empty variable counts for nothing,
 /// and neither does one of the system's that holds no absolute path.
-fn of(variable: impl Fn(&str) -> Option<OsString>, program: Option<&Path>) -> Vec<PathBuf> {
+fn of(variable: impl Fn(&str) -> Option<OsString>, program: Option<&Path>, trusted: Option<u32>) -> ImageDirectories {
     if let Some(named) = variable(VARIABLE).filter(|value| !value.is_empty()) {
-        return vec![named.into()];
+        return ImageDirectories::Named(named.into());
     }
     let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let with_nex = program.and_then(|program| Some(program.parent()?.parent()?.join(INSTALLED)));
@@ -30,7 +35,7 @@ fn of(variable: impl Fn(&str) -> Option<OsString>, program: Option<&Path>) -> Ve
     let mut directories: Vec<PathBuf> = with_nex.into_iter().chain(of_user).collect();
     // An installation of one user's has both in one place.
     directories.dedup();
-    directories
+    ImageDirectories::Usual { directories, trusted }
 }
 
 #[cfg(test)]
@@ -39,7 +44,14 @@ mod tests {
 
     fn directories_of(variables: &[(&str, &str)], program: &str) -> Vec<String> {
         let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-        of(value, Some(Path::new(program))).into_iter().map(|path| path.display().to_string()).collect()
+        let paths = match of(value, Some(Path::new(program)), Some(7)) {
+            ImageDirectories::Named(directory) => vec![directory],
+            ImageDirectories::Usual { directories, trusted } => {
+                assert_eq!(trusted, Some(7));
+                directories
+            }
+        };
+        paths.into_iter().map(|path| path.display().to_string()).collect()
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Opens the files that users name. Only regular files, or for a guest's drive block devices, will do where a file is read out of
 //! order or more than once, and nobody may be kept waiting by another kind. Trees that users name are read by handles ([`tree`]).
 //!
-//! What a file is that was named in the place of another tells [`kind`], and where its bytes are [`holes`].
+//! What a file is that was named in the place of another tells [`kind`], and where its bytes are [`holes`]. One that is read later
+//! may be open already ([`to_read`]).
 //!
 //! And makes what is the user's alone ([`private`]), writes what is whole or not there ([`whole`]), takes locks that others may have
 //! ([`lock`]), and removes trees ([`remove`]). Who else can change something is told by [`trust`], and by [`way`] for all that leads
@@ -22,6 +23,7 @@ pub mod lock_domain;
 pub mod private;
 pub mod remove;
 pub mod route;
+pub mod to_read;
 pub mod tree;
 pub mod trust;
 pub mod way;
@@ -105,7 +107,14 @@ pub fn read_regular_within(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>
     if is_null(&fs::metadata(path)?) {
         return Ok(Some(Vec::new()));
     }
-    let file = open_regular(path)?;
+    read_file_within(open_regular(path)?, most)
+}
+
+/// Reads all of an open regular file of at most `most` bytes; `None` when it has more.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_file_within(file: File, most: u64) -> io::Result<Option<Vec<u8>>> {
     // A file that says so itself is not read first.
     if length(&file)? > most {
         return Ok(None);

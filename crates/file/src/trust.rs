@@ -56,14 +56,24 @@ pub fn is_the_callers(metadata: &Metadata) -> Result<(), Distrust> {
 /// # Errors
 /// When another user could put something else into its place, or the system tells nothing of it.
 pub fn leads_safely(handle: &File) -> io::Result<Result<(), Distrust>> {
+    leads_safely_with(handle, None)
+}
+
+/// The same where one more user is trusted beside root and the caller, and for a regular file that the way leads to.
+///
+/// # Errors
+/// As [`leads_safely`].
+pub fn leads_safely_with(handle: &File, trusted: Option<u32>) -> io::Result<Result<(), Distrust>> {
     let metadata = handle.metadata()?;
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
-    if owner != 0 && owner != user && !is_of_nobody_here(owner) {
+    if owner != 0 && owner != user && Some(owner) != trusted && !is_of_nobody_here(owner) {
         return Ok(Err(Distrust::Owner { owner, user }));
     }
     let mode = if metadata.is_symlink() { 0 } else { metadata.mode() };
     let group_writes = mode & GROUP_WRITES != 0 && (metadata.gid() != owner || has_access_list(handle)?);
-    let is_open = mode & STICKY == 0 && (mode & OTHERS_WRITE != 0 || group_writes);
+    // The bit keeps names, and no bytes.
+    let keeps_names = metadata.is_dir() && mode & STICKY != 0;
+    let is_open = !keeps_names && (mode & OTHERS_WRITE != 0 || group_writes);
     Ok(if is_open { Err(Distrust::Writable) } else { Ok(()) })
 }
 

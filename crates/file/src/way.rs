@@ -7,6 +7,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -98,7 +99,7 @@ pub struct Reached {
 /// # Errors
 /// When it cannot be had, or not be trusted.
 pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> {
-    let Some(here) = walk(path, missing)? else { return Ok(None) };
+    let Some(here) = WALK.to(path, missing)? else { return Ok(None) };
     match trust::is_the_callers(&here.handle.metadata()?) {
         Ok(()) => Ok(Some(here)),
         Err(why) => Err(WayError::Distrust { path: here.path, why }),
@@ -111,53 +112,106 @@ pub fn open(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> 
 /// # Errors
 /// When the system refuses it, or others could take the caller's names away there, or lead the way elsewhere.
 pub fn open_parent(path: &Path) -> Result<Option<Reached>, WayError> {
-    let Some(here) = walk(path, Missing::Left)? else { return Ok(None) };
-    leads_safely(&here.handle, &here.path)?;
+    let Some(here) = WALK.to(path, Missing::Left)? else { return Ok(None) };
+    WALK.leads_safely(&here.handle, &here.path)?;
     Ok(Some(here))
 }
 
-fn walk(path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> {
-    let mut route = Route::new(std::path::absolute(path)?.as_os_str().as_bytes());
-    let root =
-        File::from(rustix::fs::openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
-    let mut here = Reached { handle: root.try_clone()?, path: "/".into() };
-    while let Some(name) = route.next_name() {
-        let name = OsStr::from_bytes(&name);
-        leads_safely(&here.handle, &here.path)?;
-        let next = match look_up(&here.handle, name) {
-            Err(Errno::NOENT) if missing == Missing::Left => return Ok(None),
-            Err(Errno::NOENT) => {
-                private::create_directory_in(&here.handle, name)?;
-                look_up(&here.handle, name)
-            }
-            result => result,
-        };
-        let next = next?;
-        let metadata = next.metadata()?;
-        if metadata.is_symlink() && !route.is_at_end() {
-            leads_safely(&next, &here.path.join(name))?;
-            let target = rustix::fs::readlinkat(&next, "", Vec::new())?;
-            match route.follow(target.as_bytes()) {
-                Ok(Origin::Root) => here = Reached { handle: root.try_clone()?, path: "/".into() },
-                Ok(Origin::Here) => {}
-                Err(SymlinkLoop) => return Err(Errno::LOOP.into()),
-            }
-        } else if metadata.is_dir() {
-            here.handle = next;
-            if name == ".." {
-                here.path.pop();
+/// Opens a regular file to read it that only root, the caller and one more user can change or replace; `None` when it is missing.
+/// Symbolic links may lead there, if nobody else could have put them up. What was looked at is what is open.
+///
+/// # Errors
+/// When the system refuses it, it is no regular file, a symbolic link leads nowhere, or others could have put it there.
+pub fn open_file(path: &Path, trusted: Option<u32>) -> Result<Option<File>, WayError> {
+    let walk = Walk { end: End::File, trusted };
+    let Some(found) = walk.to(path, Missing::Left)? else { return Ok(None) };
+    crate::check_kind(found.handle.metadata()?.file_type(), false)?;
+    walk.leads_safely(&found.handle, &found.path).map_err(|error| {
+        if let WayError::Through { through: path, why } = error { WayError::Distrust { path, why } } else { error }
+    })?;
+    Ok(Some(File::open(format!("/proc/self/fd/{}", found.handle.as_raw_fd()))?))
+}
+
+/// What a way ends at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// A directory, and no symbolic link to one.
+    Directory,
+    /// Something else, or a symbolic link to it.
+    File,
+}
+
+/// How a path is followed.
+struct Walk {
+    end: End,
+    /// Who is trusted beside root and the caller.
+    trusted: Option<u32>,
+}
+
+/// To a directory of the caller's own.
+const WALK: Walk = Walk { end: End::Directory, trusted: None };
+
+impl Walk {
+    fn to(&self, path: &Path, missing: Missing) -> Result<Option<Reached>, WayError> {
+        let mut route = Route::new(std::path::absolute(path)?.as_os_str().as_bytes());
+        let root = File::from(rustix::fs::openat(
+            CWD,
+            "/",
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?);
+        let mut here = Reached { handle: root.try_clone()?, path: "/".into() };
+        // The symbolic link that the path itself ends with.
+        let mut link = None;
+        while let Some(name) = route.next_name() {
+            let name = OsStr::from_bytes(&name);
+            self.leads_safely(&here.handle, &here.path)?;
+            let next = match look_up(&here.handle, name) {
+                Err(Errno::NOENT) if missing == Missing::Left => {
+                    return link.map_or(Ok(None), |link| Err(nowhere(link)));
+                }
+                Err(Errno::NOENT) => {
+                    private::create_directory_in(&here.handle, name)?;
+                    look_up(&here.handle, name)
+                }
+                result => result,
+            };
+            let next = next?;
+            let metadata = next.metadata()?;
+            if metadata.is_symlink() && (self.end == End::File || !route.is_at_end()) {
+                self.leads_safely(&next, &here.path.join(name))?;
+                if route.is_at_end() {
+                    link = Some(here.path.join(name));
+                }
+                let target = rustix::fs::readlinkat(&next, "", Vec::new())?;
+                match route.follow(target.as_bytes()) {
+                    Ok(Origin::Root) => here = Reached { handle: root.try_clone()?, path: "/".into() },
+                    Ok(Origin::Here) => {}
+                    Err(SymlinkLoop) => return Err(Errno::LOOP.into()),
+                }
+            } else if metadata.is_dir() || self.end == End::File && route.is_at_end() {
+                here.handle = next;
+                if name == ".." {
+                    here.path.pop();
+                } else {
+                    here.path.push(name);
+                }
             } else {
-                here.path.push(name);
+                return Err(WayError::NotADirectory);
             }
-        } else {
-            return Err(WayError::NotADirectory);
         }
+        Ok(Some(here))
     }
-    Ok(Some(here))
+
+    fn leads_safely(&self, handle: &File, path: &Path) -> Result<(), WayError> {
+        let safe = trust::leads_safely_with(handle, self.trusted)?;
+        safe.map_err(|why| WayError::Through { through: path.into(), why })
+    }
 }
 
-fn leads_safely(handle: &File, path: &Path) -> Result<(), WayError> {
-    trust::leads_safely(handle)?.map_err(|why| WayError::Through { through: path.into(), why })
+fn nowhere(link: PathBuf) -> WayError {
+    let words = format!("the symbolic link '{}' leads nowhere", link.display());
+    io::Error::new(io::ErrorKind::NotFound, words).into()
 }
 
 /// What stands at a name, a symbolic link itself.
@@ -243,6 +297,43 @@ mod tests {
             set_mode(&shared, mode);
             let opened = open_parent(&shared);
             assert_eq!(opened.is_ok(), is_safe, "{mode:o}: {opened:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_opened_where_nobody_else_could_have_put_it() {
+        let place = tempfile::tempdir().unwrap();
+        let (directory, file) = (place.path().join("own"), place.path().join("own/file"));
+        let (link, dangling) = (place.path().join("link"), place.path().join("dangling"));
+        assert!(open_file(&file, None).unwrap().is_none());
+        fs::create_dir(&directory).unwrap();
+        fs::write(&file, "bytes").unwrap();
+        symlink("own/file", &link).unwrap();
+        symlink("own/none", &dangling).unwrap();
+        let read = |path: &Path| io::read_to_string(open_file(path, None)?.unwrap()).map_err(WayError::from);
+        assert_eq!((read(&file).unwrap(), read(&link).unwrap()), ("bytes".to_owned(), "bytes".to_owned()));
+        let said = open_file(&dangling, None).unwrap_err().to_string();
+        assert!(said.ends_with("/dangling' leads nowhere"), "{said}");
+        assert!(matches!(open_file(&directory, None), Err(WayError::Io(_))));
+        // The sticky bit keeps no bytes.
+        for mode in [0o666, 0o1666] {
+            set_mode(&file, mode);
+            assert!(matches!(read(&link), Err(WayError::Distrust { why: Distrust::Writable, .. })), "{mode:o}");
+        }
+        set_mode(&file, 0o644);
+        set_mode(&directory, 0o777);
+        assert!(matches!(read(&link), Err(WayError::Through { why: Distrust::Writable, .. })));
+        set_mode(&directory, 0o755);
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("LEFT OUT: giving files to others is root's");
+            return;
+        }
+        for (owned, is_link) in [(&directory, false), (&link, true), (&file, false)] {
+            let give = if is_link { std::os::unix::fs::lchown } else { std::os::unix::fs::chown };
+            give(owned, Some(61_001), None).unwrap();
+            assert!(open_file(&link, None).is_err() && open_file(&link, Some(61_002)).is_err(), "{owned:?}");
+            assert!(open_file(&link, Some(61_001)).unwrap().is_some(), "{owned:?}");
+            give(owned, Some(0), None).unwrap();
         }
     }
 

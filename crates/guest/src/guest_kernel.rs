@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use nex_fault::Note;
+use nex_file::to_read::ToRead;
 use nex_kernel::{Architecture, Form, Kernel, Modules, Search, initramfs};
 use nex_program::{Elf, Processor, Speech};
 use nex_vmm::Bus;
@@ -27,7 +28,7 @@ pub struct KernelOptions {
     /// The kernel's modules. Without it they are looked for beside the kernel and in `/lib/modules`.
     pub modules: Option<PathBuf>,
     /// The agent that loads modules as the initramfs' init.
-    pub agent: Option<PathBuf>,
+    pub agent: Option<ToRead>,
     /// Why there is none, where one was found and not taken.
     pub refused_agent: Option<Note>,
 }
@@ -151,9 +152,10 @@ impl GuestKernel {
 
 /// The agent's bytes, once it is known to run on the kernel.
 fn agent(options: &KernelOptions, architecture: Architecture) -> Result<Vec<u8>, Error> {
-    let path = options.agent.as_deref().ok_or_else(|| Error::NoAgent(options.refused_agent.clone()))?;
+    let agent = options.agent.as_ref().ok_or_else(|| Error::NoAgent(options.refused_agent.clone()))?;
+    let path = agent.path();
     let cannot_read = |cause| Error::Read { path: path.into(), cause };
-    let agent = nex_file::read_regular_within(path, MOST_AGENT).map_err(cannot_read)?;
+    let agent = agent.open().and_then(|file| nex_file::read_file_within(file, MOST_AGENT)).map_err(cannot_read)?;
     let agent = agent.ok_or_else(|| cannot_read(io::Error::other("it has more than 256 MiB, which no agent has")))?;
     let wanted = match architecture {
         Architecture::X86_64 => "amd64",

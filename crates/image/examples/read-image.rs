@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use nex_image::{Limits, NoProgress, Options, Platform, Reference, open};
+use nex_image::{ImageDirectories, Limits, NoProgress, Options, Platform, Reference, open};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let text = std::env::args_os().nth(1).ok_or("usage: read-image REFERENCE")?;
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         offline: false,
         cache: None,
         aside: None,
-        installed: Vec::new(),
+        installed: ImageDirectories::default(),
         registry: nex_registry::Options::from_environment(),
         limits: Limits::default(),
     };

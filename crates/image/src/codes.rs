@@ -15,6 +15,8 @@ nex_fault::codes! {
     NOT_FOUND = "image-not-found";
     /// No image of that name is installed on this machine.
     NOT_INSTALLED = "image-not-installed";
+    /// Others could have put the file of an installed image there.
+    INSTALLED_DISTRUST = "image-installed-distrust";
     /// There are several images, and the reference does not say which one.
     AMBIGUOUS = "image-ambiguous";
     /// The image has no layers.

@@ -13,7 +13,7 @@ use nex_fault::whole;
 use nex_registry::{Digest, RegistryReference};
 use nex_text::name;
 
-use crate::installed::NotInstalled;
+use crate::installed::InstalledError;
 use crate::layer::LayerDigest;
 use crate::listed::Listed;
 use crate::no_root::NoRoot;
@@ -86,9 +86,9 @@ pub enum Error {
         /// The names that are there.
         available: Vec<String>,
     },
-    /// No image of that name is installed.
+    /// There is no installed image of that name to be read.
     #[error(transparent)]
-    NotInstalled(#[from] Box<NotInstalled>),
+    Installed(#[from] Box<InstalledError>),
     /// The reference does not say which image.
     #[error("{place} holds several images; {}", Listed("they are", available, "none has a name"))]
     SeveralImages {

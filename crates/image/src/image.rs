@@ -11,6 +11,7 @@ use crate::blob::{Ahead, Expected, OpenBlob};
 use crate::blob_cache::BlobCache;
 use crate::config::Config;
 use crate::error::{Error, LayerError};
+use crate::installed::ImageDirectories;
 use crate::layer::Layer;
 use crate::layer_stream::{Job, LayerReader};
 use crate::limits::Limits;
@@ -32,8 +33,8 @@ pub struct Options {
     pub cache: Option<Arc<dyn BlobCache>>,
     /// The directory in which layers that are not cached wait for their turns, in files without names.
     pub aside: Option<PathBuf>,
-    /// The directories with the images that are installed on this machine; the first that has one counts.
-    pub installed: Vec<PathBuf>,
+    /// Where the images are that are installed on this machine.
+    pub installed: ImageDirectories,
 }
 
 /// An image.

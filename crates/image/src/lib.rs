@@ -39,7 +39,7 @@ pub use compression::Compression;
 pub use config::{Config, History};
 pub use error::{Error, LayerError, Mismatch};
 pub use image::{Image, Options};
-pub use installed::{InstalledName, NotInstalled};
+pub use installed::{ImageDirectories, InstalledError, InstalledImage, InstalledName};
 pub use layer::{Layer, LayerDigest};
 pub use layer_stream::{LayerReader, LayerSummary};
 pub use limits::Limits;

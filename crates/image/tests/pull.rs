@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use nex_image::{Error, Image, Limits, NoProgress, Options, open};
+use nex_image::{Error, Image, ImageDirectories, Limits, NoProgress, Options, open};
 use nex_registry::transport::Security;
 use nex_testkit::registry::{Protection, Registry};
 
@@ -26,7 +26,7 @@ fn open_text(text: &str) -> Result<Image, Error> {
             limits: Limits::default(),
             cache: None,
             aside: None,
-            installed: Vec::new(),
+            installed: ImageDirectories::default(),
         },
     )
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nex_cancel::{Cancel, Workspace};
 use nex_ext4::Size;
-use nex_image::{NoProgress, Platform, Reference};
+use nex_image::{ImageDirectories, NoProgress, Platform, Reference};
 use nex_rootfs::guest::AgentService;
 use nex_rootfs::{Destination, Events, FileSystemOptions, GuestOptions, Limits, Options};
 
@@ -22,9 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             limits: nex_image::Limits::default(),
             cache: None,
             aside: None,
-            installed: Vec::new(),
+            installed: ImageDirectories::default(),
         },
-        agent: agent.into(),
+        agent: std::path::PathBuf::from(agent).into(),
         agent_service: AgentService::default(),
         size: Size::Auto { free: None },
         file_system: FileSystemOptions::default(),

@@ -5,9 +5,10 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nex_fault::{Code, Fault, Remedy};
+use nex_file::to_read::ToRead;
 use nex_program::Speech;
 use nex_text::hex;
 use sha2::{Digest, Sha256};
@@ -87,9 +88,10 @@ impl AgentFile {
     ///
     /// # Errors
     /// When it cannot be read, or is no program.
-    pub fn open(path: &Path) -> Result<Self, AgentFileError> {
+    pub fn open(agent: &ToRead) -> Result<Self, AgentFileError> {
+        let path = agent.path();
         let failed = |cause| AgentFileError::Open { path: path.into(), cause };
-        let mut file = nex_file::open_regular(path).map_err(|cause| match cause.kind() {
+        let mut file = agent.open().map_err(|cause| match cause.kind() {
             ErrorKind::IsADirectory | ErrorKind::InvalidInput => AgentFileError::NotAFile(path.into()),
             _ => failed(cause),
         })?;
@@ -184,6 +186,7 @@ impl AgentFile {
 mod tests {
     use std::fs;
     use std::os::unix::fs::FileExt;
+    use std::path::Path;
 
     use super::*;
 
@@ -210,7 +213,7 @@ mod tests {
         let path = place.path().join("agent");
         for length in [100, HELD, HELD + 2, HELD + CHUNK as u64 + 3] {
             let file = agent(&path, length);
-            let agent = AgentFile::open(&path).unwrap();
+            let agent = AgentFile::open(&path.as_path().into()).unwrap();
             let whole = fs::read(&path).unwrap();
             assert_eq!((agent.report.bytes, &agent.report.sha256), (length, &hex(Sha256::digest(&whole))));
             assert!(copied(&agent).unwrap() == whole);
@@ -228,7 +231,7 @@ mod tests {
     #[test]
     fn what_is_no_file_is_no_agent() {
         let place = tempfile::tempdir().unwrap();
-        assert!(matches!(AgentFile::open(place.path()), Err(AgentFileError::NotAFile(_))));
-        assert!(matches!(AgentFile::open(&place.path().join("none")), Err(AgentFileError::Open { .. })));
+        assert!(matches!(AgentFile::open(&place.path().into()), Err(AgentFileError::NotAFile(_))));
+        assert!(matches!(AgentFile::open(&place.path().join("none").into()), Err(AgentFileError::Open { .. })));
     }
 }

@@ -13,6 +13,7 @@ use nex_cancel::{Cancel, Cancelled, Workspace};
 use nex_contract::Document;
 use nex_ext4::Size;
 use nex_fault::{Note, whole};
+use nex_file::to_read::ToRead;
 use nex_image::{BlobCache, Image, LayerError, Progress, ReadAhead, Reference};
 
 use crate::agent_file::AgentFile;
@@ -39,7 +40,7 @@ pub struct Options {
     /// How to get it, and for which platform.
     pub image: nex_image::Options,
     /// The program that becomes the agent.
-    pub agent: PathBuf,
+    pub agent: ToRead,
     /// How it is started in the guest.
     pub agent_service: AgentService,
     /// How large the file system becomes.

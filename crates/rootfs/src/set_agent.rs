@@ -139,7 +139,7 @@ fn growth(needed: u64, free: u64) -> u64 {
 /// the file asks for recovery.
 pub fn set_agent(options: &SetAgentOptions) -> Result<SetAgentReport, Error> {
     let mut phases = Phases::start("open");
-    let agent = AgentFile::open(&options.agent)?;
+    let agent = AgentFile::open(&options.agent.as_path().into())?;
     let file = ExistingFile::open(&options.file)?;
     let mut editor = file.editor()?;
     let found = find_agent(options, &file, &editor)?;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use nex_cancel::{Cancel, Workspace};
 use nex_ext4::Size;
-use nex_image::{Platform, Progress, Reference};
+use nex_image::{ImageDirectories, Platform, Progress, Reference};
 use nex_registry::transport::Security;
 use nex_rootfs::guest::AgentService;
 use nex_rootfs::{Destination, Error, Events, FileSystemOptions, GuestOptions, Limits, Options, Report, build};
@@ -49,9 +49,9 @@ fn options(tar: &Path, agent: &Path, output: &Path, cancel: &Cancel, workspace: 
             limits: nex_image::Limits::default(),
             cache: None,
             aside: None,
-            installed: Vec::new(),
+            installed: ImageDirectories::default(),
         },
-        agent: agent.to_owned(),
+        agent: agent.into(),
         agent_service: AgentService::default(),
         size: Size::Auto { free: Some(0) },
         file_system: FileSystemOptions::default(),

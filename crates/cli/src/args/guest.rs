@@ -63,7 +63,7 @@ impl MachineArgs {
                 max_kernel: self.max_kernel,
                 initrd: self.initrd.clone(),
                 modules: self.modules.clone(),
-                agent: self.agent.clone().or(own),
+                agent: self.agent.clone().map(Into::into).or(own),
                 refused_agent,
             },
             bus: match self.bus {

@@ -30,7 +30,7 @@ fn the_agents_lines_come_by_vsock_and_the_host_connects_to_the_agent() -> Result
         max_kernel: MAX_KERNEL,
         initrd: None,
         modules: Some(place.parts.modules.clone()),
-        agent: Some(nex::agent()?.to_owned()),
+        agent: Some(nex::agent()?.into()),
         refused_agent: None,
     };
     let kernel = GuestKernel::prepare(&options, Bus::Virtio, &MODULES, &[])?;

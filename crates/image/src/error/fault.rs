@@ -22,7 +22,7 @@ impl Fault for Error {
             Self::NotFetched { problem: own, .. } | Self::AfterMirrors { own, .. } => own.code(),
             Self::Offline { .. } => codes::OFFLINE,
             Self::NoSuchImage { .. } => codes::NOT_FOUND,
-            Self::NotInstalled(error) => error.code(),
+            Self::Installed(error) => error.code(),
             Self::SeveralImages { .. } => codes::AMBIGUOUS,
             Self::NoLayers { .. } => codes::EMPTY,
             Self::NoSuchPlatform { .. } => codes::NO_PLATFORM,
@@ -50,7 +50,7 @@ impl Fault for Error {
                 Remedy::say("give the image as oci:DIR (made by skopeo copy) or docker-archive:FILE (made by docker save), or leave out")
                     .omit(Setting::Offline)
             }
-            Self::NotInstalled(error) => return error.remedy(),
+            Self::Installed(error) => return error.remedy(),
             Self::SeveralImages { .. } => Remedy::say("add :NAME to the reference"),
             Self::NoLayers { .. } => Remedy::say("if that is what you want, give `scratch` as the image"),
             Self::NoSuchPlatform { .. } => Remedy::say("choose with").choose(Setting::Platform),

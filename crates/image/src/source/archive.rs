@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nex_file::to_read::ToRead;
 use nex_tar::{self as tar, Kind, Reader, Types};
 
 use super::form::Form;
@@ -48,8 +49,9 @@ pub(super) struct MemberReader {
 
 impl Archive {
     /// Opens a tar and lists its members; of several with one name the last one counts.
-    pub(super) fn open(path: &Path, form: &Form, options: &Options) -> Result<Archive, Error> {
-        let file = tar_of(form.open(path)?, path, form, options)?;
+    pub(super) fn open(archive: &ToRead, form: &Form, options: &Options) -> Result<Archive, Error> {
+        let path = archive.path();
+        let file = tar_of(form.open(archive)?, path, form, options)?;
         let members = list(path, &file, form)?;
         Ok(Archive { path: path.to_owned(), file: Arc::new(file), members })
     }

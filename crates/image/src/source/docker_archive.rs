@@ -34,7 +34,7 @@ struct Item {
 }
 
 pub(super) fn open(file: &Path, image: Option<&ImageName>, name: &str, options: &Options) -> Result<Image, Error> {
-    let archive = Arc::new(Archive::open(file, &DOCKER_ARCHIVE, options)?);
+    let archive = Arc::new(Archive::open(&file.into(), &DOCKER_ARCHIVE, options)?);
     let what = format!("{MANIFEST_FILE} in {}", file.display());
     let limit = options.limits.document_bytes;
     let content = read_document(&what, archive.mark(MANIFEST_FILE, &DOCKER_ARCHIVE)?, limit)?;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use nex_file::open_regular;
+use nex_file::to_read::ToRead;
 
 use crate::error::Error;
 
@@ -40,9 +40,10 @@ impl Form {
         Error::WrongForm { form: self.name, place, problem, advice: self.advice }
     }
 
-    /// Opens the file that the user named.
-    pub(super) fn open(&self, file: &Path) -> Result<File, Error> {
-        open_regular(file).map_err(|error| match error.kind() {
+    /// Opens the file that the user named, or that was found.
+    pub(super) fn open(&self, archive: &ToRead) -> Result<File, Error> {
+        let file = archive.path();
+        archive.open().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => self.missing(file, "the file does not exist"),
             io::ErrorKind::NotADirectory => self.missing(file, "its path leads through a file"),
             io::ErrorKind::IsADirectory => self.missing(file, "it is a directory"),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nex_file::open_regular;
+use nex_file::to_read::ToRead;
 use nex_registry::Digest;
 use serde::Deserialize;
 
@@ -37,7 +38,7 @@ pub(super) fn open_directory(
 }
 
 pub(super) fn open_archive(
-    file: &Path,
+    file: &ToRead,
     image: Option<&ImageName>,
     name: &str,
     options: &Options,

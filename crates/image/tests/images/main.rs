@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use nex_fault::{Fault, advised};
-use nex_image::{Error, Image, Limits, NoProgress, Options, Reference, open};
+use nex_image::{Error, Image, ImageDirectories, Limits, NoProgress, Options, Reference, open};
 use nex_registry::Digest;
 
 fn options() -> Options {
@@ -17,7 +17,7 @@ fn options() -> Options {
         offline: true,
         cache: None,
         aside: None,
-        installed: Vec::new(),
+        installed: ImageDirectories::default(),
         registry: nex_registry::Options::from_environment(),
         limits: Limits::default(),
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nex_fault::whole;
-use nex_image::{Image, Limits, Options, Platform, Reference, open};
+use nex_image::{Image, ImageDirectories, Limits, Options, Platform, Reference, open};
 use nex_registry::transport::{CertificatePlaces, Security};
 use nex_registry::{CredentialPlaces, Digest, MirrorPlaces, Options as RegistryOptions, RegistryReference};
 use nex_testkit::distribution::{Distribution, Setup, USER, certificates, has_openssl};
@@ -22,8 +22,15 @@ fn conf(directory: &Path, text: &str) -> MirrorPlaces {
 
 fn find(name: &str, registry: RegistryOptions) -> Result<Image, nex_image::Error> {
     let (platform, limits) = (Platform::host(), Limits::default());
-    let options =
-        Options { platform, offline: false, registry, limits, cache: None, aside: None, installed: Vec::new() };
+    let options = Options {
+        platform,
+        offline: false,
+        registry,
+        limits,
+        cache: None,
+        aside: None,
+        installed: ImageDirectories::default(),
+    };
     open(&name.parse::<RegistryReference>().map(Reference::Registry).unwrap(), &options)
 }
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use nex_image::{Limits, NoProgress, Options, ReadAhead, Reference, open};
+use nex_image::{ImageDirectories, Limits, NoProgress, Options, ReadAhead, Reference, open};
 use nex_registry::Digest;
 use nex_testkit::http_server::{Server, answer};
 
@@ -36,7 +36,7 @@ fn a_blob_that_is_named_several_times_is_fetched_once() {
             offline: false,
             cache: None,
             aside: aside.then(|| here.path().to_owned()),
-            installed: Vec::new(),
+            installed: ImageDirectories::default(),
             registry: options(),
             limits: Limits::default(),
         };

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::sync::Arc;
 
-use nex_image::{Limits, NoProgress, Options, Reference, open};
+use nex_image::{ImageDirectories, Limits, NoProgress, Options, Reference, open};
 use nex_registry::transport::Body;
 use nex_registry::transport::http::{HeaderMap, HeaderValue, Method, header};
 use nex_registry::{Digest, Endpoint, Registry, RegistryReference, Request, Target};
@@ -60,7 +60,7 @@ fn an_uploaded_image_is_read_again() {
         limits,
         cache: None,
         aside: None,
-        installed: Vec::new(),
+        installed: ImageDirectories::default(),
     };
     let image = open(&Reference::Registry(name), &settings).unwrap();
     assert_eq!(image.manifest_digest, Some(Digest::sha256(manifest.as_bytes())));

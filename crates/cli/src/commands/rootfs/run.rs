@@ -3,11 +3,12 @@
 mod script;
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nex_cancel::{Cancel, Workspace};
 use nex_ext4::{BLOCK_SIZE, Journal, Size};
 use nex_fault::Setting;
+use nex_file::to_read::ToRead;
 use nex_image::{Platform, Reference};
 use nex_rootfs::guest::{ResolvConfSource, name_servers};
 use nex_rootfs::{
@@ -192,7 +193,7 @@ fn verity(args: &RootfsArgs) -> Result<Option<VerityPlace>, Diagnostic> {
     }
 }
 
-fn agent(named: Option<&Path>) -> Result<PathBuf, Diagnostic> {
+fn agent(named: Option<&Path>) -> Result<ToRead, Diagnostic> {
     if let Some(path) = named {
         return Ok(path.into());
     }
