@@ -132,7 +132,7 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     fn remove(&self, path: &Path, maker: Maker) -> Result<Removal, Error> {
-        let run = match open_directory(path).and_then(|lock| Ok((leftovers::is_abandoned(maker, &lock)?, lock))) {
+        let mut run = match open_directory(path).and_then(|lock| Ok((leftovers::is_abandoned(maker, &lock)?, lock))) {
             Ok((true, lock)) => RunDir { path: path.into(), lock },
             Ok((false, _)) => return Ok(Removal::Living),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Removal::Living),
@@ -142,15 +142,19 @@ impl Sweep<'_> {
         if has_tree && Instant::now() >= self.end {
             return Ok(Removal::Unfinished);
         }
-        let run = match run.doom() {
-            Ok(run) => run,
+        match run.doom() {
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Removal::Living),
+            // On a full disk there may be no room for the name. What has ended here needs none.
+            Err(error) if maker == Maker::Here && is_for_want_of_room(&error) => {}
             Err(error) => return Ok(Removal::Stays(stays(path, &Cause::Place(whole(&error))))),
-        };
+        }
         let removed = match has_tree.then(|| self.remove_tree(&run)).transpose() {
             Ok(Some(false)) => return Ok(Removal::Unfinished),
             Ok(Some(true) | None) => run.remove().map_err(|error| Cause::Place(whole(&error))),
             Err(Error::Cancelled(cancelled)) => return Err(cancelled.into()),
+            // Another command was faster.
+            Err(_) if !run.path.exists() => return Ok(Removal::Living),
             Err(error) => Err(Cause::removing(error)),
         };
         Ok(match removed {
@@ -173,6 +177,10 @@ impl Sweep<'_> {
             answer => Err(unexpected(&answer)),
         }
     }
+}
+
+fn is_for_want_of_room(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOSPC | Errno::DQUOT))
 }
 
 /// Why something stays.

@@ -131,14 +131,14 @@ impl RunDir {
     ///
     /// # Errors
     /// What the system says, also when somebody else was faster.
-    pub fn doom(mut self) -> io::Result<Self> {
+    pub fn doom(&mut self) -> io::Result<()> {
         let name = self.path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         if let Some(rest) = [PREFIX, ASIDE].iter().find_map(|prefix| name.strip_prefix(prefix)) {
             let doomed = self.path.with_file_name(format!("{DOOMED}{rest}"));
             std::fs::rename(&self.path, &doomed)?;
             self.path = doomed;
         }
-        Ok(self)
+        Ok(())
     }
 
     fn is_at(&self, path: &Path) -> io::Result<bool> {
@@ -158,15 +158,18 @@ impl RunDir {
     }
 }
 
-/// Removes the directory of a run in which there is no tree.
+/// Removes the directory of a run in which there is no tree. Another command may have done so already.
 ///
 /// # Errors
 /// When there is still something in it.
 pub fn remove_empty(run: &Path) -> io::Result<()> {
-    match std::fs::remove_dir(run.join(BOX)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => std::fs::remove_dir(run),
+    for directory in [&*run.join(BOX), run] {
+        match std::fs::remove_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
     }
+    Ok(())
 }
 
 impl Drop for RunDir {
