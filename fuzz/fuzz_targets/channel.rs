@@ -7,8 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use nex_channel::{
-    Carrier, Decoder, Exit, Flow, Guest, GuestEvent, GuestOptions, HELLO_FRAME, Hello, Host, HostOptions, MAX_STREAMS,
-    PADDING, Signal, StreamId, Violation,
+    Carrier, Decoder, Exit, Flow, Guest, GuestEvent, GuestOptions, HELLO_FRAME, Hello, Host, HostEvent, HostOptions,
+    MAX_STREAMS, PADDING, Signal, StreamId, Violation,
 };
 use nex_contract::{ByteString, Exec, Request, Stdin, TerminalSize};
 use nex_fuzz::place;
@@ -33,10 +33,18 @@ fuzz_target!(|data: &[u8]| {
     session.run(rest);
 });
 
+/// What an end has heard.
+#[derive(Debug, PartialEq)]
+enum Heard {
+    /// Something of a stream.
+    Of(StreamId),
+    Closed,
+}
+
 /// An end, and a user of it who does anything at any time.
 trait End {
     fn is_host(&self) -> bool;
-    fn receive(&mut self, input: &mut &[u8]) -> Result<Option<StreamId>, Violation>;
+    fn receive(&mut self, input: &mut &[u8]) -> Result<Option<Heard>, Violation>;
     fn transmit(&mut self, out: &mut Vec<u8>, room: usize);
     fn held(&self, stream: StreamId) -> usize;
     fn act(&mut self, deed: u8, stream: StreamId, amount: u8);
@@ -47,8 +55,11 @@ impl End for Host {
         true
     }
 
-    fn receive(&mut self, input: &mut &[u8]) -> Result<Option<StreamId>, Violation> {
-        Host::receive(self, input).map(|event| event.and(StreamId::new(1)))
+    fn receive(&mut self, input: &mut &[u8]) -> Result<Option<Heard>, Violation> {
+        Ok(Host::receive(self, input)?.map(|event| match event {
+            HostEvent::Closed => Heard::Closed,
+            _ => Heard::Of(StreamId::new(1).expect("a number")),
+        }))
     }
 
     fn transmit(&mut self, out: &mut Vec<u8>, room: usize) {
@@ -72,6 +83,7 @@ impl End for Host {
             4 => self.resize(stream, TerminalSize::default()),
             5 => drop(self.reset(stream, "given up")),
             6 => self.consume(stream, Flow::Stdout, amount),
+            15 => self.close(),
             _ => self.consume(stream, Flow::Stderr, amount),
         }
     }
@@ -82,10 +94,11 @@ impl End for Guest {
         false
     }
 
-    fn receive(&mut self, input: &mut &[u8]) -> Result<Option<StreamId>, Violation> {
+    fn receive(&mut self, input: &mut &[u8]) -> Result<Option<Heard>, Violation> {
         Ok(Guest::receive(self, input)?.map(|event| match event {
-            GuestEvent::Request(stream, _) | GuestEvent::Data(stream) => stream,
-            _ => StreamId::new(1).expect("a number"),
+            GuestEvent::Request(stream, _) | GuestEvent::Data(stream) => Heard::Of(stream),
+            GuestEvent::Closed => Heard::Closed,
+            _ => Heard::Of(StreamId::new(1).expect("a number")),
         }))
     }
 
@@ -107,6 +120,7 @@ impl End for Guest {
             4 => self.consume(stream, amount),
             5 => self.exit(stream, Exit::Code(0)),
             6 => self.refuse(stream, "refused"),
+            15 => self.close(),
             _ => self.finish(stream, Flow::Stderr),
         }
     }
@@ -136,7 +150,7 @@ impl Session {
             rest = behind;
             let stream = StreamId::new(u32::from(step & 7) + 1).expect("a number");
             match step >> 3 & 15 {
-                8.. => self.transmit(usize::from(*amount) * 400),
+                8..15 => self.transmit(usize::from(*amount) * 400),
                 deed => self.end.act(deed, stream, *amount),
             }
         }
@@ -147,7 +161,14 @@ impl Session {
         loop {
             match self.end.receive(&mut bytes) {
                 Ok(None) => break,
-                Ok(Some(stream)) => assert!(self.end.held(stream) <= self.window as usize),
+                Ok(Some(Heard::Of(stream))) => assert!(self.end.held(stream) <= self.window as usize),
+                Ok(Some(Heard::Closed)) => {
+                    self.transmit(usize::MAX);
+                    if !self.end.is_host() && self.carrier == Carrier::Port {
+                        // Its next session begins.
+                        (self.decoder, self.greeting) = (Decoder::new(), Vec::new());
+                    }
+                }
                 Err(violation) => {
                     place::check_message(&violation);
                     if self.carrier == Carrier::Connection || self.end.is_host() {

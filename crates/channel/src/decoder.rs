@@ -10,6 +10,15 @@ use crate::kind::Kind;
 use crate::limits::HEADER;
 use crate::violation::Violation;
 
+/// What comes behind a HELLO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decoded<'a> {
+    /// A frame of a stream.
+    Frame(Frame<'a>),
+    /// The frame that ends the session.
+    Close,
+}
+
 /// Reads frames as their bytes come, in chunks of any size.
 ///
 /// It never holds more than one short frame. A long one (OPEN, DATA) comes in the pieces in which its bytes do, each as a frame of its own:
@@ -47,15 +56,19 @@ impl Decoder {
     ///
     /// # Errors
     /// When the bytes are no frame. What follows them then means nothing.
-    pub fn decode<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Violation> {
+    pub fn decode<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Decoded<'a>>, Violation> {
         loop {
             if let Some(body) = self.body {
-                return Ok(self.piece(body, input));
+                return Ok(self.piece(body, input).map(Decoded::Frame));
             }
             let Some(header) = self.header(input)? else { return Ok(None) };
+            if header.kind == Kind::Close {
+                self.pass_header(input);
+                return Ok(Some(Decoded::Close));
+            }
             let frame = self.short_frame(header, input)?;
             if self.body.is_none() {
-                return Ok(frame);
+                return Ok(frame.map(Decoded::Frame));
             }
         }
     }
@@ -85,14 +98,19 @@ impl Decoder {
         self.held.first_chunk().map(|bytes| Header::decode(*bytes)).transpose()
     }
 
+    /// Goes on behind a header that was read.
+    fn pass_header(&mut self, input: &mut &[u8]) {
+        if self.held.is_empty() {
+            *input = input.get(HEADER..).unwrap_or_default();
+        }
+        self.held.clear();
+    }
+
     /// The frame of a header, when it is short and whole; else what is left of it is to be read.
     fn short_frame<'a>(&mut self, header: Header, input: &mut &[u8]) -> Result<Option<Frame<'a>>, Violation> {
         let stream = StreamId::new(header.stream).ok_or(Violation::SecondHello)?;
         if let Some(what) = long(header)? {
-            if self.held.is_empty() {
-                *input = input.get(HEADER..).unwrap_or_default();
-            }
-            self.held.clear();
+            self.pass_header(input);
             self.body = Some(Body { stream, what, left: header.length });
             return Ok(None);
         }
@@ -156,6 +174,6 @@ fn message(header: Header, payload: &[u8]) -> Result<Message<'static>, Violation
         }
         Kind::Exit => Exit::decode(payload).map(Message::Exit).ok_or_else(bad),
         Kind::Reset => str::from_utf8(payload).map(|text| Message::Reset(text.to_owned())).map_err(|_| bad()),
-        Kind::Hello | Kind::Open | Kind::Data => Err(bad()),
+        Kind::Hello | Kind::Open | Kind::Data | Kind::Close => Err(bad()),
     }
 }

@@ -8,6 +8,9 @@ use crate::identity::{Flow, Signal, StreamId};
 use crate::kind::Kind;
 use crate::limits::HEADER;
 
+/// The frame that ends a session.
+pub const CLOSE_FRAME: [u8; HEADER] = [Kind::Close.number(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
 /// A frame of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {

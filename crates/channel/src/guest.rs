@@ -14,7 +14,7 @@ use crate::hello::{Carrier, HELLO_FRAME, Hello, VERSION};
 use crate::identity::{Flow, Signal, StreamId};
 use crate::limits::{MAX_WINDOW, MIN_ROOM, WINDOW};
 use crate::outbox::{Outbox, Written};
-use crate::session::{Session, Step};
+use crate::session::{Closing, Session, Step};
 use crate::turns::Turns;
 use crate::violation::Violation;
 
@@ -51,6 +51,9 @@ pub enum GuestEvent {
     /// The host gives the stream up, for a reason in words, which are the host's. All that runs for it has to be killed, and
     /// [`exit`](Guest::exit) confirms that.
     Reset(StreamId, String),
+    /// The session is over, by CLOSE of both ends, the guest's own on its way. All that still runs for its streams has to be killed. On a
+    /// port, the guest waits for the next HELLO; a connection is to be closed once [`transmit`](Guest::transmit) has no more.
+    Closed,
 }
 
 /// The guest's end of a session. It does no input and output itself: bytes of the carrier go through [`receive`](Self::receive) and
@@ -65,6 +68,7 @@ pub struct Guest {
     greeting: Option<Hello>,
     streams: Table,
     turns: Turns,
+    closing: Closing,
 }
 
 impl Guest {
@@ -77,6 +81,7 @@ impl Guest {
             greeting: None,
             streams: Table::new(Windows { own: options.window, other: 0 }),
             turns: Turns::default(),
+            closing: Closing::Not,
         }
     }
 
@@ -102,6 +107,7 @@ impl Guest {
             let event = match step {
                 Step::Hello(hello) => Some(self.greet(hello)),
                 Step::Frame(frame) => self.take(frame)?,
+                Step::Close => Some(self.take_close()),
             };
             if event.is_some() {
                 return Ok(event);
@@ -114,21 +120,41 @@ impl Guest {
         let version = hello.version.min(VERSION);
         self.greeting = Some(Hello { version, window: self.options.window, session: hello.session });
         self.streams = Table::new(Windows { own: self.options.window, other: hello.window });
+        self.closing = Closing::Not;
         GuestEvent::Ready(version)
     }
 
     fn take(&mut self, frame: Frame) -> Result<Option<GuestEvent>, Violation> {
+        let stream = frame.stream;
         match frame.message {
             Message::Opened | Message::Exit(_) => Err(Violation::WrongRole(frame.message.kind())),
-            message => self.streams.take(frame.stream, message),
+            // It has crossed CLOSE on the way.
+            _ if self.closing == Closing::Sent => Ok(None),
+            message => match self.streams.take(stream, message)? {
+                Some(GuestEvent::Request(..)) if self.closing == Closing::Waits => {
+                    self.refuse(stream, "the guest ends the session");
+                    Ok(None)
+                }
+                event => Ok(event),
+            },
         }
+    }
+
+    /// The host has said CLOSE: an answer, or it gives all streams up.
+    fn take_close(&mut self) -> GuestEvent {
+        self.closing.ask();
+        self.streams = Table::new(Windows { own: self.options.window, other: 0 });
+        if self.options.carrier == Carrier::Port {
+            self.session = Session::new(Carrier::Port, None);
+        }
+        GuestEvent::Closed
     }
 
     /// Adds frames to `out`, `room` bytes at most, and none into less room than [`MIN_ROOM`].
     ///
     /// What is added counts as sent: the carrier has to get it in this order. Where nothing was added, nothing waits but for credit.
     pub fn transmit(&mut self, out: &mut Vec<u8>, room: usize) {
-        if room < MIN_ROOM || !self.session.runs() {
+        if room < MIN_ROOM {
             return;
         }
         let mut out = Outbox::new(out, room);
@@ -139,6 +165,23 @@ impl Guest {
             self.greeting = None;
         }
         self.turns.transmit(&mut self.streams, &mut out);
+        // Behind the host's CLOSE there are none.
+        if self.streams.is_empty() {
+            self.closing.transmit(&mut out);
+        }
+    }
+
+    /// Ends the session: further requests are refused, and CLOSE goes behind the end of the last stream. Streams that run go on until they
+    /// have ended. [`GuestEvent::Closed`] says that the host has taken everything. Without a session, nothing is to be ended.
+    pub fn close(&mut self) {
+        if self.session.runs() {
+            self.closing.ask();
+        }
+    }
+
+    /// Whether there is a session: a HELLO has come, and neither the host's CLOSE nor a violation behind it.
+    pub fn has_session(&self) -> bool {
+        self.session.runs()
     }
 
     /// Takes a request on.

@@ -11,7 +11,7 @@ pub struct Header {
     pub kind: Kind,
     /// The flow, or for OPEN whether more follows.
     pub flow: u8,
-    /// The stream; 0 for HELLO alone.
+    /// The stream; 0 for HELLO and CLOSE alone.
     pub stream: u32,
     /// How many bytes follow.
     pub length: usize,
@@ -41,7 +41,7 @@ impl Header {
             return Err(Violation::BadFlow(kind, flow));
         }
         let stream = u32::from_le_bytes([s0, s1, s2, s3]);
-        if (stream == 0) != (kind == Kind::Hello) {
+        if (stream == 0) != kind.is_of_session() {
             return Err(Violation::BadStream(kind, stream));
         }
         let (length, (least, greatest)) = (u32::from_le_bytes([l0, l1, l2, l3]), kind.lengths());

@@ -15,7 +15,7 @@ use crate::identity::{Flow, Signal, StreamId};
 use crate::limits::{MAX_STREAMS, MAX_WINDOW, MIN_ROOM, WINDOW};
 use crate::open_error::OpenError;
 use crate::outbox::{Outbox, Written};
-use crate::session::{Session, Step};
+use crate::session::{Closing, Session, Step};
 use crate::turns::Turns;
 use crate::violation::Violation;
 
@@ -52,6 +52,9 @@ pub enum HostEvent {
     /// The guest has refused the request, given the stream up, or confirmed that the host did, with a reason in words, which are
     /// the guest's. The stream has ended as with [`Exit`](Self::Exit).
     Reset(StreamId, String),
+    /// The session is over, by CLOSE of both ends, the host's own on its way. Streams without an end are over as if the host had given
+    /// them up. What is held of outputs can still be read.
+    Closed,
 }
 
 /// What becomes of a stream that the host gives up.
@@ -79,6 +82,7 @@ pub struct Host {
     streams: Table,
     last: u32,
     turns: Turns,
+    closing: Closing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +108,7 @@ impl Host {
             streams: Table::default(),
             last: 0,
             turns: Turns::default(),
+            closing: Closing::Not,
         }
     }
 
@@ -129,6 +134,11 @@ impl Host {
                     Some(HostEvent::Ready(hello.version))
                 }
                 Step::Frame(frame) => self.take(frame)?,
+                Step::Close => {
+                    self.streams.end();
+                    self.closing.ask();
+                    Some(HostEvent::Closed)
+                }
             };
             if event.is_some() {
                 return Ok(event);
@@ -141,6 +151,10 @@ impl Host {
         let (id, kind) = (frame.stream, frame.message.kind());
         if matches!(frame.message, Message::Open(..) | Message::Signal(_) | Message::Resize(_)) {
             return Err(Violation::WrongRole(kind));
+        }
+        if self.closing != Closing::Not {
+            // It has crossed CLOSE on the way.
+            return Ok(None);
         }
         let stream = self.streams.get_mut(id).ok_or(Violation::NotOpen(kind, id))?;
         let event = stream.take(id, frame.message)?;
@@ -169,9 +183,23 @@ impl Host {
                 self.greeting = Greeting::Sent;
             }
         }
-        if self.session.runs() {
-            self.turns.transmit(&mut self.streams, &mut out);
+        match self.session {
+            Session::Runs(_) => {
+                if self.closing == Closing::Not {
+                    self.turns.transmit(&mut self.streams, &mut out);
+                }
+                self.closing.transmit(&mut out);
+            }
+            Session::Closed => self.closing.transmit(&mut out),
+            Session::Waits(_) | Session::Over(_) => {}
         }
+    }
+
+    /// Ends the session: all streams are given up, what waits for them is dropped, what comes is, too, and the guest kills what runs for them.
+    /// [`HostEvent::Closed`] says that it knows.
+    pub fn close(&mut self) {
+        self.streams.end();
+        self.closing.ask();
     }
 
     /// Opens a stream. Without standard input in the request, that ends at once.
@@ -180,7 +208,7 @@ impl Host {
     /// When there is no session, when too many streams are open (which those are whose outputs have not been read to the end), or when the
     /// request is over a limit.
     pub fn open(&mut self, request: &Request) -> Result<StreamId, OpenError> {
-        if !self.session.runs() {
+        if !self.session.runs() || self.closing != Closing::Not {
             return Err(OpenError::NoSession);
         }
         if self.streams.len() >= MAX_STREAMS {

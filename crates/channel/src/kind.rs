@@ -27,11 +27,13 @@ pub enum Kind {
     Exit = 9,
     /// A stream is given up, or refused.
     Reset = 10,
+    /// Ends a session.
+    Close = 11,
 }
 
 impl Kind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Hello,
         Self::Open,
         Self::Opened,
@@ -42,11 +44,17 @@ impl Kind {
         Self::Resize,
         Self::Exit,
         Self::Reset,
+        Self::Close,
     ];
 
     /// Its number.
     pub const fn number(self) -> u8 {
         self as u8
+    }
+
+    /// Whether its frame is the session's, and no stream's.
+    pub(crate) const fn is_of_session(self) -> bool {
+        matches!(self, Self::Hello | Self::Close)
     }
 
     /// The highest flow that it may have.
@@ -64,7 +72,7 @@ impl Kind {
         match self {
             Self::Hello => (HELLO_PAYLOAD, HELLO_PAYLOAD),
             Self::Open | Self::Data => (1, MAX_PAYLOAD),
-            Self::Opened | Self::Eof => (0, 0),
+            Self::Opened | Self::Eof | Self::Close => (0, 0),
             Self::Credit | Self::Signal | Self::Resize => (4, 4),
             Self::Exit => (4, 4 + MAX_TEXT),
             Self::Reset => (0, MAX_TEXT),
@@ -85,6 +93,7 @@ impl fmt::Display for Kind {
             Self::Resize => "RESIZE",
             Self::Exit => "EXIT",
             Self::Reset => "RESET",
+            Self::Close => "CLOSE",
         })
     }
 }

@@ -61,9 +61,9 @@ mod turns;
 mod violation;
 mod window;
 
-pub use decoder::Decoder;
+pub use decoder::{Decoded, Decoder};
 pub use exit::{Exit, NotStarted};
-pub use frame::{Frame, Message, Part};
+pub use frame::{CLOSE_FRAME, Frame, Message, Part};
 pub use guest::{Guest, GuestEvent, GuestOptions};
 pub use hello::{Carrier, HELLO_FRAME, Hello, HelloReader, MAGIC, PADDING, VERSION};
 pub use host::{GivenUp, Host, HostEvent, HostOptions};

@@ -34,6 +34,8 @@ pub enum Violation {
     BadPayload(Kind),
     /// A HELLO inside of a session.
     SecondHello,
+    /// Bytes behind CLOSE.
+    BehindClose,
     /// A frame of a kind that only the other role sends.
     WrongRole(Kind),
     /// A frame for a stream that is not open.
@@ -65,6 +67,7 @@ impl fmt::Display for Violation {
             Self::BadLength(kind, length) => write!(f, "sends {kind} with a length of {length}, which it cannot have"),
             Self::BadPayload(kind) => write!(f, "sends {kind} with a payload that makes no sense"),
             Self::SecondHello => f.write_str("sends a second HELLO"),
+            Self::BehindClose => f.write_str("goes on behind CLOSE"),
             Self::WrongRole(kind) => write!(f, "sends {kind}, which is this end's to send"),
             Self::NotOpen(kind, stream) => write!(f, "sends {kind} for stream {stream}, which is not open"),
             Self::OutOfPlace(kind, stream) => write!(f, "sends {kind} at the wrong point of stream {stream}"),

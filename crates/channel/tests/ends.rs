@@ -87,6 +87,8 @@ struct Pair {
     to_host: VecDeque<u8>,
     progress: BTreeMap<StreamId, Progress>,
     ready: bool,
+    /// Whether the host and the guest know that the session is over.
+    closed: [bool; 2],
 }
 
 impl Pair {
@@ -103,6 +105,7 @@ impl Pair {
             to_host: VecDeque::new(),
             progress: BTreeMap::new(),
             ready: false,
+            closed: [false; 2],
         }
     }
 
@@ -171,6 +174,7 @@ impl Pair {
                 assert!(self.progress[&stream].given_up && reason == "given up");
                 self.guest.exit(stream, Exit::Signal(Signal::new(9).unwrap()));
             }
+            GuestEvent::Closed => self.closed[1] = true,
             GuestEvent::Ready(_) | GuestEvent::Data(_) | GuestEvent::Eof(_) | GuestEvent::Resize(..) => {}
         }
     }
@@ -183,6 +187,10 @@ impl Pair {
                 return;
             }
             HostEvent::Data(..) | HostEvent::Eof(..) => return,
+            HostEvent::Closed => {
+                self.closed[0] = true;
+                return;
+            }
             HostEvent::Opened(stream) => {
                 self.progress.get_mut(&stream).unwrap().opened = true;
                 return;
@@ -306,6 +314,26 @@ impl Pair {
         }
     }
 
+    /// Ends the session from one end or from both, which makes no difference.
+    fn close(&mut self) {
+        let who = self.below(3);
+        if who != 0 {
+            self.host.close();
+        }
+        if who != 1 {
+            self.guest.close();
+        }
+        for _ in 0..10_000 {
+            if self.closed == [true; 2] {
+                assert!(!self.guest.has_session() && self.to_guest.is_empty() && self.to_host.is_empty());
+                return;
+            }
+            self.transmit();
+            self.deliver();
+        }
+        panic!("it does not close: {:?} by {who}", self.closed);
+    }
+
     fn run(&mut self) {
         for _ in 0..2_000_000 {
             match self.below(4) {
@@ -316,7 +344,8 @@ impl Pair {
             }
             self.check_bounds();
             if self.is_over() {
-                return self.check_end();
+                self.check_end();
+                return self.close();
             }
         }
         panic!("it hangs: {:#?}", self.progress);

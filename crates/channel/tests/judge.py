@@ -2,7 +2,8 @@
 
 It talks over the socket that is its standard input, by blocking reads and writes, with small windows. As `guest` it is a program that
 writes what it reads to standard output, the number of its bytes to standard error, and exits with 7. As `host` it runs that, twice, and
-expects so. It ends with 1, and says why, when the other end breaks a rule. FAULT has it break one itself.
+expects so. Then it says CLOSE, or with the fault `waits-for-close` waits for the guest's. It ends with 1, and says why, when the other end
+breaks a rule. Any other FAULT has it break one itself.
 """
 
 import json
@@ -10,13 +11,13 @@ import socket
 import struct
 import sys
 
-HELLO, OPEN, OPENED, DATA, EOF, CREDIT, SIGNAL, RESIZE, EXIT, RESET = range(1, 11)
+HELLO, OPEN, OPENED, DATA, EOF, CREDIT, SIGNAL, RESIZE, EXIT, RESET, CLOSE = range(1, 12)
 MAGIC = bytes.fromhex("896e65780d0a1a0a")
 WINDOW = 5000
 SESSION = 0x1122334455667788
 LENGTHS = {
     HELLO: (24, 24), OPEN: (1, 32768), OPENED: (0, 0), DATA: (1, 32768), EOF: (0, 0), CREDIT: (4, 4), SIGNAL: (4, 4),
-    RESIZE: (4, 4), EXIT: (4, 1028), RESET: (0, 1024),
+    RESIZE: (4, 4), EXIT: (4, 1028), RESET: (0, 1024), CLOSE: (0, 0),
 }
 
 
@@ -47,12 +48,20 @@ class End:
         least, greatest = LENGTHS[kind]
         check(least <= length <= greatest, f"length {length} of kind {kind}")
         check(flow <= (2 if kind in (DATA, EOF, CREDIT) else 1 if kind == OPEN else 0), f"flow {flow} of kind {kind}")
-        check((stream == 0) == (kind == HELLO), f"stream {stream} of kind {kind}")
+        check((stream == 0) == (kind in (HELLO, CLOSE)), f"stream {stream} of kind {kind}")
         return kind, flow, stream, self.read(length)
 
     def send(self, kind, flow, stream, payload=b""):
         reserved = 1 if self.fault == "reserved" and kind != HELLO else 0
         self.socket.sendall(struct.pack("<BBHII", kind, flow, reserved, stream, len(payload)) + payload)
+
+    def expect_end(self):
+        """Behind CLOSE of both ends nothing comes."""
+        try:
+            self.read(1)
+        except EOFError:
+            return
+        check(False, "something behind CLOSE")
 
     def hello(self, session):
         magic = MAGIC.replace(b"\r\n", b"\n\n") if self.fault == "magic" else MAGIC
@@ -69,12 +78,19 @@ class End:
 def guest(end):
     window, session = end.take_hello()
     end.hello(session)
-    last = 0
+    last, has_closed = 0, False
     while True:
         try:
             kind, flow, stream, payload = end.frame()
         except EOFError:
             return
+        if kind == CLOSE:
+            if not has_closed:
+                end.send(CLOSE, 0, 0)
+            return end.expect_end()
+        if has_closed:
+            # It has crossed CLOSE.
+            continue
         if kind != OPEN and stream <= last:
             # It has crossed the end of its stream.
             continue
@@ -86,6 +102,10 @@ def guest(end):
             request += payload
         if "tarOut" in json.loads(request):
             end.send(RESET, 0, stream, "no tars here".encode())
+            end.send(CLOSE, 0, 0)
+            if end.fault == "behind-close":
+                end.send(CREDIT, 0, stream, struct.pack("<I", 1))
+            has_closed = True
             continue
         check(json.loads(request)["exec"]["argv"] == ["copy", {"hex": "ff"}], "another request")
         end.send(OPENED, 0, stream)
@@ -149,6 +169,16 @@ def host(end):
             end.send(DATA, 0, stream, b"x")
         end.send(OPEN, 0, 3 if end.fault == "number" else stream, request[10:])
         run(end, stream, window, content)
+    if end.fault != "waits-for-close":
+        end.send(CLOSE, 0, 0)
+    if end.fault == "behind-close":
+        end.send(OPEN, 0, 9, b"{}")
+    kind, *_ = end.frame()
+    check(kind == CLOSE, f"kind {kind} where CLOSE was to come")
+    if end.fault == "waits-for-close":
+        end.send(CLOSE, 0, 0)
+    end.socket.shutdown(socket.SHUT_WR)
+    end.expect_end()
 
 
 def run(end, stream, window, content):

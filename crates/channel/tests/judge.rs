@@ -1,6 +1,7 @@
 //! A second opinion: both ends once more, in Python, written from `docs/channel.md` alone.
 
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -70,7 +71,7 @@ fn ask(socket: &mut UnixStream, requests: &[Request], input: &[u8], chunk: usize
         let count = socket.read(&mut buffer).unwrap_or(0);
         let mut bytes = &buffer[..count];
         if count == 0 {
-            return Ok(outcomes);
+            panic!("it hangs up before CLOSE");
         }
         while let Some(event) = host.receive(&mut bytes)? {
             match event {
@@ -85,8 +86,21 @@ fn ask(socket: &mut UnixStream, requests: &[Request], input: &[u8], chunk: usize
                     continue;
                 }
                 end @ (HostEvent::Exit(..) | HostEvent::Reset(..)) => outcomes.last_mut().unwrap().end = Some(end),
+                HostEvent::Closed => {
+                    out.clear();
+                    host.transmit(&mut out, ROOM);
+                    let _ = socket.write_all(&out);
+                    let _ = socket.shutdown(Shutdown::Write);
+                    // Nothing comes behind CLOSE.
+                    let mut rest = bytes.to_vec();
+                    let _ = socket.read_to_end(&mut rest);
+                    return host.receive(&mut &rest[..]).map(|_| outcomes);
+                }
             }
-            let Some(request) = requests.get(outcomes.len()) else { return Ok(outcomes) };
+            let Some(request) = requests.get(outcomes.len()) else {
+                host.close();
+                continue;
+            };
             stream = Some(host.open(request).unwrap());
             left = input;
             outcomes.push(Outcome::default());
@@ -110,6 +124,11 @@ fn a_guest_in_python_does_what_our_host_asks() {
     };
     let refused = Outcome { end: Some(HostEvent::Reset(id(3), "no tars here".into())), ..Outcome::default() };
     assert!(outcomes == [run(1), run(2), refused]);
+    // The guest above has said CLOSE first; this one answers.
+    let Some((child, mut socket)) = judge("guest", "") else { return };
+    assert_eq!(ask(&mut socket, &[copy()], &input, 777).unwrap(), [run(1)]);
+    drop(socket);
+    assert_eq!(verdict(child), (true, String::new()));
 }
 
 #[test]
@@ -122,9 +141,11 @@ fn our_host_objects_to_a_guest_that_breaks_a_rule() {
         ("over-credit", Violation::OverCredit(stream, Flow::Stdin)),
         ("early-exit", Violation::OutOfPlace(Kind::Exit, stream)),
         ("wrong-flow", Violation::BadFlow(Kind::Eof, 0)),
+        ("behind-close", Violation::BehindClose),
     ] {
         let Some((child, mut socket)) = judge("guest", fault) else { return };
-        assert_eq!(ask(&mut socket, &[copy()], b"some input", 1 << 16), Err(kind), "{fault}");
+        let tar = Request::TarOut(Place { path: ByteString::new("/etc").unwrap() });
+        assert_eq!(ask(&mut socket, &[copy(), tar], b"some input", 1 << 16), Err(kind), "{fault}");
         drop(socket);
         child.wait_with_output().unwrap();
     }
@@ -152,11 +173,19 @@ impl Damage {
     }
 }
 
-/// Does as a program that copies its input, until the other end hangs up.
-fn serve(socket: &mut UnixStream, damage: Option<Damage>) -> Result<(), Violation> {
+/// Who says CLOSE first.
+#[derive(Clone, Copy, PartialEq)]
+enum First {
+    Host,
+    /// The guest, when this many programs have run.
+    GuestBehind(u32),
+}
+
+/// Does as a program that copies its input, until the session is closed or the other end hangs up.
+fn serve(socket: &mut UnixStream, first: First, damage: Option<Damage>) -> Result<(), Violation> {
     let mut guest = Guest::new(GuestOptions { window: WINDOW, ..GuestOptions::default() });
     let mut running: Option<(StreamId, usize)> = None;
-    let (mut out, mut buffer, mut written) = (Vec::new(), [0; 777], 0);
+    let (mut out, mut buffer, mut written, mut runs) = (Vec::new(), [0; 777], 0, 0);
     loop {
         if let Some((stream, count)) = &mut running {
             let held = guest.held(*stream).to_vec();
@@ -167,6 +196,10 @@ fn serve(socket: &mut UnixStream, damage: Option<Damage>) -> Result<(), Violatio
                 guest.send(*stream, Flow::Stderr, count.to_string().as_bytes());
                 guest.exit(*stream, Exit::Code(7));
                 running = None;
+                runs += 1;
+                if first == First::GuestBehind(runs) {
+                    guest.close();
+                }
             }
         }
         out.clear();
@@ -185,10 +218,14 @@ fn serve(socket: &mut UnixStream, damage: Option<Damage>) -> Result<(), Violatio
         }
         let mut bytes = &buffer[..count];
         while let Some(event) = guest.receive(&mut bytes)? {
-            if let GuestEvent::Request(stream, request) = event {
-                assert_eq!(request, copy());
-                guest.accept(stream);
-                running = Some((stream, 0));
+            match event {
+                GuestEvent::Request(stream, request) => {
+                    assert_eq!(request, copy());
+                    guest.accept(stream);
+                    running = Some((stream, 0));
+                }
+                GuestEvent::Closed => assert!(!guest.has_session()),
+                _ => {}
             }
         }
     }
@@ -196,9 +233,12 @@ fn serve(socket: &mut UnixStream, damage: Option<Damage>) -> Result<(), Violatio
 
 #[test]
 fn our_guest_does_what_a_host_in_python_asks() {
-    let Some((child, mut socket)) = judge("host", "") else { return };
-    assert_eq!(serve(&mut socket, None), Ok(()));
-    assert_eq!(verdict(child), (true, String::new()));
+    for (first, mode) in [(First::Host, ""), (First::GuestBehind(2), ""), (First::GuestBehind(2), "waits-for-close")] {
+        let Some((child, mut socket)) = judge("host", mode) else { return };
+        assert_eq!(serve(&mut socket, first, None), Ok(()));
+        drop(socket);
+        assert_eq!(verdict(child), (true, String::new()), "{mode}");
+    }
 }
 
 #[test]
@@ -209,9 +249,10 @@ fn our_guest_objects_to_a_host_that_breaks_a_rule() {
         ("reserved", Violation::Reserved(Kind::Open)),
         ("early-data", Violation::OutOfPlace(Kind::Data, stream)),
         ("number", Violation::NumberReused(stream)),
+        ("behind-close", Violation::BehindClose),
     ] {
         let Some((child, mut socket)) = judge("host", fault) else { return };
-        assert_eq!(serve(&mut socket, None), Err(kind), "{fault}");
+        assert_eq!(serve(&mut socket, First::Host, None), Err(kind), "{fault}");
         drop(socket);
         child.wait_with_output().unwrap();
     }
@@ -225,7 +266,7 @@ fn the_judge_objects_to_damage() {
     let fields = [0, 1, 2, 5, 9].map(|field| Damage::Byte(opened + field));
     for damage in [&fields[..], &[Damage::Byte(HEADER), Damage::Content]].concat() {
         let Some((child, mut socket)) = judge("host", "") else { return };
-        let served = serve(&mut socket, Some(damage));
+        let served = serve(&mut socket, First::Host, Some(damage));
         drop(socket);
         let (is_content, words) = verdict(child);
         assert!(!is_content && words.contains("judge: "), "{damage:?}: {words} {served:?}");

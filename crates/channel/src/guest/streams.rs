@@ -33,6 +33,11 @@ impl Table {
         self.streams.get_mut(&id)
     }
 
+    /// Whether no stream is open.
+    pub fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
     /// Takes what the host says.
     pub fn take(&mut self, id: StreamId, message: Message) -> Result<Option<GuestEvent>, Violation> {
         if let Some(stream) = self.streams.get_mut(&id) {

@@ -128,7 +128,8 @@ impl Stream {
         Ok(event.filter(|_| is_live))
     }
 
-    fn end(&mut self) {
+    /// Nothing more goes either way.
+    pub fn end(&mut self) {
         self.life = Life::Ended;
         self.drop_waiting();
     }

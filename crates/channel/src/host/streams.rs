@@ -35,6 +35,12 @@ impl Table {
         }
     }
 
+    /// Gives all streams up, without a word to the guest.
+    pub fn end(&mut self) {
+        self.0.values_mut().for_each(Stream::end);
+        self.0.retain(|_, stream| !stream.is_gone());
+    }
+
     /// The stream whose request is next: requests go one after the other, in the order of their numbers.
     fn opening(&self) -> Option<StreamId> {
         self.0.iter().find(|(_, stream)| stream.is_opening()).map(|(id, _)| *id)

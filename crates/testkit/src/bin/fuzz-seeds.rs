@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::{env, iter};
 
-use nex_channel::{Exit, Flow, Frame, Message, Part, Signal, StreamId};
+use nex_channel::{CLOSE_FRAME, Exit, Flow, Frame, Message, Part, Signal, StreamId};
 use nex_testkit::layer::{self, Entry};
 use nex_testkit::packed::LAYER_BREAK;
 use nex_testkit::sparse::{self, Form};
@@ -243,7 +243,8 @@ fn sessions() -> Vec<Vec<u8>> {
     let pieces =
         |bytes: Vec<u8>| bytes.chunks(128).flat_map(|piece| [&[piece.len() as u8 - 1], piece].concat()).collect();
     let said = |number, message| -> Vec<u8> { pieces(frame(number, message)) };
-    // A deed of the first stream, with its amount; from 8 on, what waits is taken.
+    let close: Vec<u8> = pieces(CLOSE_FRAME.to_vec());
+    // A deed of the first stream, with its amount; from 8 on, what waits is taken, and 15 closes.
     let deed = |deed: u8, amount: u8| vec![0x80 | deed << 3, amount];
     let request = br#"{"exec":{"argv":["a",{"hex":"ff"}],"env":["A=b"],"user":"1","workingDir":"/","stdin":"stream"}}"#;
     let (first, second) = request.split_at(20);
@@ -259,6 +260,8 @@ fn sessions() -> Vec<Vec<u8>> {
         [&begun[..], &deed(1, 1), &deed(8, 9), &said(1, Message::Credit(Flow::Stdout, 1)), &[11], &[0; 12]].concat(),
         said(1, Message::Open(br#"{"attach":{"size":{"rows":1,"columns":1}}}"#, Part::Last)),
         said(1, Message::Open(br#"{"tarIn":{"path":"/"}}"#, Part::Last)),
+        [&begun[..], &deed(15, 0), &deed(5, 0), &deed(8, 255), &close].concat(),
+        [&begun[..], &deed(1, 1), &close, &deed(8, 9)].concat(),
     ];
     let opened =
         [deed(0, 1), deed(8, 255), said(1, Message::Opened), said(1, Message::Data(Flow::Stdout, b"x"))].concat();
@@ -267,6 +270,8 @@ fn sessions() -> Vec<Vec<u8>> {
     let to_host = [
         [&opened[..], &deed(1, 3), &deed(2, 0), &deed(8, 99), &ends, &exit, &deed(6, 1), &deed(7, 1)].concat(),
         [&opened[..], &deed(3, 0), &deed(5, 0), &deed(8, 9), &exit].concat(),
+        [&opened[..], &deed(15, 0), &deed(8, 9), &said(1, Message::Data(Flow::Stdout, b"x")), &close].concat(),
+        [&opened[..], &close, &deed(8, 9), &deed(6, 1)].concat(),
         [&deed(0, 99)[..], &deed(8, 9), &deed(5, 0), &deed(8, 9), &said(1, Message::Reset("no".into()))].concat(),
     ];
     let windows = [0, 8, 16, 24];
