@@ -61,4 +61,4 @@ pub use stop_signal::stop_signal;
 pub use user::User;
 pub use variable::split_variable;
 pub use word::{PowerOff, Upper, Word, WordError, WordName, WorkloadSource};
-pub use workload::Workload;
+pub use workload::{ChannelStreams, Streams, Workload};

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | name | `nex` |
 //! | type | 1 |
-//! | descriptor | the protocol's number in four bytes, the lowest first, and the agent's version as text, zeros behind it |
+//! | descriptor | the protocol's number in four bytes, the lowest first; the agent's version as text in 32 bytes, zeros behind it; what it can do beyond the protocol, a bit each, in four bytes, the lowest first |
 //!
 //! It stands in a segment of its own kind (`PT_NOTE`), which the kernel loads with the program, so that strip(1) keeps it.
 
@@ -15,6 +15,9 @@ pub const PROTOCOL: u32 = 1;
 /// The bytes that the version takes.
 const VERSION_ROOM: usize = 32;
 
+/// The bit of an agent that serves the channel (`crates/channel`) as an init.
+const SERVES_CHANNEL: u32 = 1;
+
 /// What an agent's mark says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -22,6 +25,8 @@ pub struct Mark {
     pub protocol: u32,
     /// Its version, as a message may show it.
     pub version: String,
+    /// Whether it serves the channel between it and the host, where it is the init and the host has made one.
+    pub serves_channel: bool,
 }
 
 impl Mark {
@@ -34,9 +39,12 @@ impl Mark {
     /// Reads the note's descriptor; `None` when it is none of ours.
     pub fn parse(descriptor: &[u8]) -> Option<Self> {
         let (protocol, version) = descriptor.split_first_chunk()?;
-        let version = version.split(|&byte| byte == 0).next().unwrap_or_default();
-        let version = nex_text::short_name(&version[..version.len().min(VERSION_ROOM)]);
-        Some(Self { protocol: u32::from_le_bytes(*protocol), version })
+        let (version, abilities) = version.split_at(version.len().min(VERSION_ROOM));
+        let version = nex_text::short_name(version.split(|&byte| byte == 0).next().unwrap_or_default());
+        // Marks of agents that could do nothing beyond the protocol end with the version.
+        let abilities = abilities.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        let serves_channel = abilities & SERVES_CHANNEL != 0;
+        Some(Self { protocol: u32::from_le_bytes(*protocol), version, serves_channel })
     }
 
     /// Whether this nex and the agent understand each other.
@@ -54,10 +62,11 @@ pub struct MarkNote {
     name: [u8; 4],
     protocol: [u8; 4],
     version: [u8; VERSION_ROOM],
+    abilities: [u8; 4],
 }
 
 impl MarkNote {
-    /// The note of an agent of this version.
+    /// The note of an agent of this version, which serves the channel.
     ///
     /// # Panics
     /// When the version is longer than 32 bytes: while the agent is compiled.
@@ -69,11 +78,12 @@ impl MarkNote {
         }
         Self {
             name_size: 4,
-            descriptor_size: 4 + VERSION_ROOM as u32,
+            descriptor_size: 4 + VERSION_ROOM as u32 + 4,
             kind: Mark::TYPE,
             name: *b"nex\0",
             protocol: PROTOCOL.to_le_bytes(),
             version: bytes,
+            abilities: SERVES_CHANNEL.to_le_bytes(),
         }
     }
 }
@@ -85,11 +95,14 @@ mod tests {
     #[test]
     fn a_descriptor_comes_back() {
         let note = MarkNote::new("0.1.0");
-        let descriptor = [&note.protocol[..], &note.version].concat();
+        let descriptor = [&note.protocol[..], &note.version, &note.abilities].concat();
         assert_eq!(note.descriptor_size as usize, descriptor.len());
         assert_eq!(size_of::<MarkNote>(), 12 + 4 + descriptor.len(), "no padding");
         let mark = Mark::parse(&descriptor).expect("ours");
         assert_eq!((mark.protocol, mark.version.as_str(), mark.is_understood()), (PROTOCOL, "0.1.0", true));
+        assert!(mark.serves_channel);
+        let older = Mark::parse(&descriptor[..4 + VERSION_ROOM]).expect("ours");
+        assert_eq!(older, Mark { serves_channel: false, ..mark });
     }
 
     #[test]

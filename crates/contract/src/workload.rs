@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Json, Pid1, Restart};
+use crate::{Json, Pid1, Restart, Stdin, Terminal};
 
 /// How the program of a workload drive is run.
 ///
@@ -46,6 +46,39 @@ pub struct Workload {
     pub pid1: Pid1,
     /// Whether it is started again.
     pub restart: Restart,
+    /// Where its standard streams lead.
+    #[serde(skip_serializing_if = "Streams::are_lines")]
+    pub streams: Streams,
+}
+
+/// Where the standard streams of a workload lead.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Streams {
+    /// Its output becomes lines of the agent's, and it has no input.
+    #[default]
+    Lines,
+    /// They go over the channel to the host, which attaches to them ([`Request::Attach`](crate::Request::Attach)). The workload begins
+    /// once it has.
+    Channel(ChannelStreams),
+}
+
+impl Streams {
+    /// Whether output becomes lines.
+    pub fn are_lines(&self) -> bool {
+        *self == Self::Lines
+    }
+}
+
+/// A workload's standard streams on the channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ChannelStreams {
+    /// Its standard input. That of the channel goes to the first program that runs; a workload that is started again goes on with it.
+    pub stdin: Stdin,
+    /// A terminal of its own in place of pipes, whose output is all standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<Terminal>,
 }
 
 /// What it does not know is an error.
@@ -54,6 +87,7 @@ impl Json for Workload {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TerminalSize;
 
     #[test]
     fn a_description_comes_back() {
@@ -68,6 +102,29 @@ mod tests {
         let json = workload.to_json().unwrap();
         assert!(json.starts_with(br#"{"argv0":"hello","args":["--name","#), "{}", json.escape_ascii());
         assert_eq!(Workload::from_json(&json).unwrap(), workload);
+    }
+
+    #[test]
+    fn streams_have_the_documented_form_and_come_back() {
+        let of = |streams: &str| Workload::from_json(format!(r#"{{"streams":{streams}}}"#).as_bytes());
+        let terminal = Terminal { size: TerminalSize { rows: 24, columns: 80 }, term: "xterm".into() };
+        for (json, streams) in [
+            (r#"{"channel":{"stdin":"null"}}"#, ChannelStreams::default()),
+            (
+                r#"{"channel":{"stdin":"stream","terminal":{"size":{"rows":24,"columns":80},"term":"xterm"}}}"#,
+                ChannelStreams { stdin: Stdin::Stream, terminal: Some(terminal) },
+            ),
+        ] {
+            let workload = of(json).unwrap();
+            assert_eq!(workload.streams, Streams::Channel(streams));
+            let written = String::from_utf8(workload.to_json().unwrap()).unwrap();
+            assert!(written.contains(&format!(r#""streams":{json}"#)), "{written}");
+        }
+        assert_eq!(of(r#"{"channel":{}}"#).unwrap().streams, Streams::Channel(ChannelStreams::default()));
+        assert_eq!(of(r#""lines""#).unwrap(), Workload::default());
+        for json in ["null", "{}", r#""channel""#, r#"{"channel":{"tty":true}}"#, r#"{"channel":{"stdin":"file"}}"#] {
+            assert!(of(json).is_err(), "{json}");
+        }
     }
 
     #[test]

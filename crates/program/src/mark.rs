@@ -43,6 +43,11 @@ impl Speech {
         }
     }
 
+    /// Whether it serves the channel to the host, where it is the init of a guest: an agent of nex's own that this nex understands.
+    pub fn serves_channel(&self) -> bool {
+        matches!(self, Self::Own(mark) if mark.is_understood() && mark.serves_channel)
+    }
+
     /// Why it is no agent of nex's own that this nex understands; `None` when it is one.
     pub fn unfit(&self) -> Option<String> {
         match self {
@@ -125,15 +130,26 @@ mod tests {
     fn only_our_note_is_a_mark() {
         let descriptor = [&PROTOCOL.to_le_bytes()[..], b"1.2.3\0\0\0"].concat();
         let speech = |name: &[u8], kind: u32| Speech::of_file(&with_note(name, kind, &descriptor));
-        let mark = Mark { protocol: PROTOCOL, version: "1.2.3".into() };
+        let mark = Mark { protocol: PROTOCOL, version: "1.2.3".into(), serves_channel: false };
         assert_eq!(speech(b"nex\0", 1), Speech::Own(mark));
         assert_eq!(speech(b"nex\0", 1).unfit(), None);
         for other in [speech(b"nex\0", 2), speech(b"GNU\0", 1), speech(b"nexx\0", 1)] {
             assert_eq!(other, Speech::None);
         }
         let newer = Speech::of_file(&with_note(b"nex\0", 1, b"\x63\0\0\0"));
-        assert_eq!(newer, Speech::Own(Mark { protocol: 99, version: String::new() }));
+        assert_eq!(newer, Speech::Own(Mark { protocol: 99, version: String::new(), serves_channel: false }));
         assert!(newer.unfit().is_some_and(|why| why.contains("version 99") && why.contains("version 1")), "{newer:?}");
+    }
+
+    #[test]
+    fn the_mark_says_whether_the_channel_is_served() {
+        let serves = |protocol: u32, abilities: &[u8]| {
+            let descriptor = [&protocol.to_le_bytes()[..], &[0; 32], abilities].concat();
+            Speech::of_file(&with_note(b"nex\0", 1, &descriptor)).serves_channel()
+        };
+        assert!(serves(PROTOCOL, &[1, 0, 0, 0]) && serves(PROTOCOL, &[3, 0, 0, 0]));
+        assert!(!serves(PROTOCOL, &[2, 0, 0, 0]) && !serves(PROTOCOL, &[]) && !serves(PROTOCOL + 1, &[1, 0, 0, 0]));
+        assert!(!Speech::Lines.serves_channel() && !Speech::None.serves_channel());
     }
 
     #[test]
