@@ -10,7 +10,7 @@ use nex_channel::{
     Exit, Flow, Frame, Guest, GuestEvent, GuestOptions, HEADER, HELLO_FRAME, Host, HostEvent, HostOptions, Kind,
     Message, NotStarted, Signal, StreamId, Violation,
 };
-use nex_contract::{ByteString, Exec, Place, Request, Stdin};
+use nex_contract::{ByteString, Exec, Request, Stdin, TarLink, TarOut};
 
 const WINDOW: u32 = 4096;
 const ROOM: usize = 2000;
@@ -112,7 +112,7 @@ fn ask(socket: &mut UnixStream, requests: &[Request], input: &[u8], chunk: usize
 fn a_guest_in_python_does_what_our_host_asks() {
     let Some((child, mut socket)) = judge("guest", "") else { return };
     let input: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
-    let tar = Request::TarOut(Place { path: ByteString::new("/etc").unwrap() });
+    let tar = Request::TarOut(TarOut { path: ByteString::new("/etc").unwrap(), link: TarLink::Kept });
     let outcomes = ask(&mut socket, &[copy(), copy(), tar], &input, 777).unwrap();
     drop(socket);
     assert_eq!(verdict(child), (true, String::new()));

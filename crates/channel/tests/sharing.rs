@@ -4,7 +4,7 @@ use nex_channel::{
     Carrier, Exit, Flow, Guest, GuestEvent, GuestOptions, Host, HostEvent, HostOptions, MAX_SIGNALS, MIN_ROOM, Signal,
     StreamId,
 };
-use nex_contract::{ByteString, Exec, Request, Stdin, TerminalSize};
+use nex_contract::{ByteString, Exec, Request, Stdin, TarLink, TarOut, TerminalSize};
 
 fn session() -> (Host, Guest) {
     let (mut host, mut guest) = (Host::new(HostOptions::default()), Guest::new(GuestOptions::default()));
@@ -73,7 +73,7 @@ fn a_flood_on_many_streams_starves_no_keystroke() {
     let (mut host, mut guest) = session();
     let streams: Vec<StreamId> = (0..nex_channel::MAX_STREAMS).map(|_| open(&mut host)).collect();
     assert!(matches!(
-        host.open(&Request::TarOut(nex_contract::Place { path: ByteString::new("/").unwrap() })),
+        host.open(&Request::TarOut(TarOut { path: ByteString::new("/").unwrap(), link: TarLink::Kept })),
         Err(nex_channel::OpenError::TooManyStreams)
     ));
     exchange(&mut host, &mut guest);

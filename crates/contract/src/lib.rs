@@ -35,6 +35,7 @@ mod request_limits;
 mod restart;
 mod start;
 mod stop_signal;
+mod tar_request;
 mod user;
 mod variable;
 mod word;
@@ -52,12 +53,13 @@ pub use paths::{
     RUN_BOOT_SCRIPT, SYSTEMD_UNIT, WORKLOAD_FILE,
 };
 pub use pid1::Pid1;
-pub use request::{Attach, Exec, Place, Request, Stdin, Terminal, TerminalSize};
+pub use request::{Attach, Exec, Request, Stdin, Terminal, TerminalSize};
 pub use request_error::RequestError;
 pub use request_limits::{MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STRINGS};
 pub use restart::{ParseRestartError, Restart};
 pub use start::{Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Root, Unstarted, find_directory, find_program};
 pub use stop_signal::stop_signal;
+pub use tar_request::{TarIn, TarLink, TarOut, TarOwners, TarPlace};
 pub use user::User;
 pub use variable::split_variable;
 pub use word::{PowerOff, Upper, Word, WordError, WordName, WorkloadSource};

@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::ByteString;
 use crate::request_error::RequestError;
 use crate::request_limits::{MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STRINGS};
+use crate::tar_request::{TarIn, TarOut};
 
 /// What the guest is asked to do, with the standard streams of the channel.
 ///
 /// ```json
 /// {"exec":{"argv":["ls","-l"],"env":["LANG=C.UTF-8"],"user":"1000","workingDir":"/srv","stdin":"stream",
 ///          "terminal":{"size":{"rows":24,"columns":80},"term":"xterm"}}}
-/// {"tarIn":{"path":"/srv"}}
-/// {"tarOut":{"path":"/etc/hosts"}}
+/// {"tarIn":{"path":"/srv","place":"copy","owners":"kept"}}
+/// {"tarOut":{"path":"/etc/hosts","link":"followed"}}
 /// {"attach":{"stdin":"stream","size":{"rows":24,"columns":80}}}
 /// ```
 ///
@@ -22,10 +23,10 @@ use crate::request_limits::{MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STR
 pub enum Request {
     /// Runs a program.
     Exec(Exec),
-    /// Writes the tar of the standard input below a directory.
-    TarIn(Place),
+    /// Writes what the tar of the standard input holds.
+    TarIn(TarIn),
     /// Reads a file or a directory, as a tar on the standard output.
-    TarOut(Place),
+    TarOut(TarOut),
     /// Connects with the workload, which runs already.
     Attach(Attach),
 }
@@ -85,14 +86,6 @@ pub struct TerminalSize {
     pub columns: u16,
 }
 
-/// A place in the guest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Place {
-    /// An absolute path.
-    pub path: ByteString,
-}
-
 /// A connection with the workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -142,7 +135,7 @@ impl Request {
     fn check(&self) -> Result<(), RequestError> {
         match self {
             Self::Exec(exec) => exec.check(),
-            Self::TarIn(place) | Self::TarOut(place) => check_path(&place.path),
+            Self::TarIn(TarIn { path, .. }) | Self::TarOut(TarOut { path, .. }) => check_path(path),
             Self::Attach(_) => Ok(()),
         }
     }
@@ -187,6 +180,7 @@ fn check_path(path: &ByteString) -> Result<(), RequestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tar_request::{TarLink, TarOwners, TarPlace};
 
     fn bytes(text: &str) -> ByteString {
         ByteString::new(text).unwrap()
@@ -206,7 +200,8 @@ mod tests {
             stdin: Stdin::Stream,
             terminal: Some(Terminal { size: TerminalSize { rows: 24, columns: 80 }, term: "xterm".into() }),
         };
-        let place = || Place { path: bytes("/a") };
+        let path = || bytes("/a/.");
+        let (place, owners) = (TarPlace::default(), TarOwners::default());
         let size = Some(TerminalSize { rows: 1, columns: 2 });
         for (request, json) in [
             (
@@ -217,8 +212,22 @@ mod tests {
                 ),
             ),
             (Request::Exec(exec(&["a"])), r#"{"exec":{"argv":["a"],"stdin":"null"}}"#),
-            (Request::TarIn(place()), r#"{"tarIn":{"path":"/a"}}"#),
-            (Request::TarOut(place()), r#"{"tarOut":{"path":"/a"}}"#),
+            (
+                Request::TarIn(TarIn { path: path(), place, owners }),
+                r#"{"tarIn":{"path":"/a/.","place":"below","owners":"own"}}"#,
+            ),
+            (
+                Request::TarIn(TarIn { path: path(), place: TarPlace::Copy, owners: TarOwners::Kept }),
+                r#"{"tarIn":{"path":"/a/.","place":"copy","owners":"kept"}}"#,
+            ),
+            (
+                Request::TarOut(TarOut { path: path(), link: TarLink::Kept }),
+                r#"{"tarOut":{"path":"/a/.","link":"kept"}}"#,
+            ),
+            (
+                Request::TarOut(TarOut { path: path(), link: TarLink::Followed }),
+                r#"{"tarOut":{"path":"/a/.","link":"followed"}}"#,
+            ),
             (Request::Attach(Attach::default()), r#"{"attach":{"stdin":"null"}}"#),
             (
                 Request::Attach(Attach { stdin: Stdin::Stream, size }),
@@ -229,6 +238,8 @@ mod tests {
             assert_eq!(Request::from_json(json.as_bytes()).unwrap(), request);
         }
         assert_eq!(Request::from_json(br#"{"exec":{"argv":["a"]}}"#).unwrap(), Request::Exec(exec(&["a"])));
+        let short = Request::from_json(br#"{"tarIn":{"path":"/a/."}}"#).unwrap();
+        assert_eq!(short, Request::TarIn(TarIn { path: path(), place, owners }));
     }
 
     #[test]
@@ -284,7 +295,7 @@ mod tests {
         assert!(matches!(of(term), RequestError::Term(_)));
         let long = |exec: &mut Exec| exec.argv = vec![bytes(&"a".repeat(MAX_STRING)); 3];
         assert!(matches!(of(long), RequestError::TooLong(_)));
-        let relative = Request::TarOut(Place { path: bytes("a") });
+        let relative = Request::TarOut(TarOut { path: bytes("a"), link: TarLink::Kept });
         assert!(matches!(relative.to_json(), Err(RequestError::Path(_))));
         let largest = request(|exec| {
             exec.argv = vec![bytes("a"); MAX_STRINGS];
