@@ -217,7 +217,7 @@ fn a_host_takes_what_has_its_place_and_nothing_else() {
     for (point, legal) in [
         ("not sent", ""),
         ("half sent", ""),
-        ("given up half sent", "X"),
+        ("given up half sent", "EX"),
         ("asked", "OX"),
         ("opened", "12bciX"),
         ("window full", "2bciX"),

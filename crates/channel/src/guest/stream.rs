@@ -79,7 +79,9 @@ impl Stream {
                 request.extend_from_slice(bytes);
                 return Ok(if part == Part::Last { self.asked(id) } else { None });
             }
-            (Message::Reset(_), State::Opening(_)) => {
+            (Message::Reset(_), State::Opening(request)) => {
+                // The confirmation may have to wait for room. What has come of the request has nothing to wait for.
+                *request = Vec::new();
                 self.host = Host::HasGivenUp;
                 self.refuse("the request was given up before it was whole");
                 None

@@ -103,7 +103,7 @@ impl Stream {
                 self.end();
                 return Ok(Some(HostEvent::Reset(id, text)));
             }
-            Message::Exit(exit) if is_whole && (is_given_up || is_opened && self.flows.have_come()) => {
+            Message::Exit(exit) if is_given_up || is_whole && is_opened && self.flows.have_come() => {
                 self.end();
                 return Ok(Some(HostEvent::Exit(id, exit)));
             }
@@ -136,8 +136,8 @@ impl Stream {
 
     fn drop_waiting(&mut self) {
         self.flows.drop_outgoing();
-        self.request.clear();
-        self.signals.clear();
+        self.request = VecDeque::new();
+        self.signals = VecDeque::new();
         self.size = None;
         self.reset = None;
     }
@@ -203,6 +203,9 @@ impl Stream {
         if written == Written::Frame {
             self.request.drain(..size);
             self.request_sent = sent;
+        }
+        if self.request.is_empty() {
+            self.request = VecDeque::new();
         }
         written
     }
