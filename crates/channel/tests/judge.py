@@ -2,8 +2,9 @@
 
 It talks over the socket that is its standard input, by blocking reads and writes, with small windows. As `guest` it is a program that
 writes what it reads to standard output, the number of its bytes to standard error, and exits with 7. As `host` it runs that, twice, and
-expects so. Then it says CLOSE, or with the fault `waits-for-close` waits for the guest's. It ends with 1, and says why, when the other end
-breaks a rule. Any other FAULT has it break one itself.
+expects so. Then it says CLOSE, or with the fault `waits-for-close` waits for the guest's. With `other-forms` it asks for what the page does
+not have first, and expects RESET. As `guest` with `confirms-by-exit` or `confirms-by-reset` it waits for RESET in the middle of a request.
+It ends with 1, and says why, when the other end breaks a rule. Any other FAULT has it break one itself.
 """
 
 import json
@@ -96,8 +97,17 @@ def guest(end):
             continue
         check(kind == OPEN and stream > last, f"kind {kind} where OPEN was to come")
         last, request = stream, payload
+        if end.fault == "refuses-early" and flow == 1:
+            end.send(RESET, 0, stream, b"too long")
         while flow == 1:
             kind, flow, same, payload = end.frame()
+            if kind == RESET and end.fault.startswith("confirms-by"):
+                check(same == stream, "another stream")
+                if end.fault == "confirms-by-exit":
+                    end.send(EXIT, 0, stream, bytes([0, 7, 0, 0]))
+                else:
+                    end.send(RESET, 0, stream, b"given up")
+                return
             check((kind, same) == (OPEN, stream), "a part of a request")
             request += payload
         if "tarOut" in json.loads(request):
@@ -155,12 +165,36 @@ def copy(end, stream, window):
     end.send(EXIT, 0, stream, bytes([0, 7, 0, 0]))
 
 
+# What the tables of requests do not have.
+OTHER_FORMS = [
+    '[]', '{}', 'null', '"attach"', '{"exec":{}}', '{"exec":null}', '{"exec":[["copy",{"hex":"ff"}],[],"","","stream"]}',
+    '{"exec":{"argv":["copy",["ff"]]}}', '{"exec":{"argv":["copy",{"hex":"FF"}]}}', '{"exec":{"argv":["copy",{"hex":"61"}]}}',
+    '{"exec":{"argv":["copy"],"stdin":{"stream":null}}}', '{"exec":{"argv":["copy"],"stdin":null}}',
+    '{"exec":{"argv":["copy"],"terminal":null}}', '{"exec":{"argv":["copy"],"terminal":{"size":[24,80]}}}',
+    '{"exec":{"argv":["copy"],"terminal":{"size":{"rows":24,"columns":80},"term":"x y"}}}',
+    '{"exec":{"argv":["copy"],"tty":true}}', '{"exec":{"argv":["copy"],"argv":["copy"]}}', '{"exec":{"argv":["copy"]},"attach":{}}',
+    '{"tarIn":["/"]}', '{"tarIn":{"path":"/","place":{"copy":null}}}', '{"tarOut":{"path":"etc"}}', '{"attach":[]}',
+    '{"attach":{"size":null}}', '{"attach":{"stdin":["stream"]}}',
+]
+
+
+def ask_in_other_forms(end):
+    forms = OTHER_FORMS + (['{"exec":{"argv":["copy",{"hex":"ff"}],"stdin":"stream"}}'] if "right" in end.fault else [])
+    for stream, form in enumerate(forms, 1):
+        end.send(OPEN, 0, stream, form.encode())
+        kind, _, same, _ = end.frame()
+        check(kind == RESET, f"kind {kind} where RESET was to come for {form}")
+        check(same == stream, "another stream")
+    return len(forms)
+
+
 def host(end):
     end.hello(SESSION)
     window, session = end.take_hello()
     check(session == SESSION, "another session")
     content = bytes(range(256)) * 200
-    for stream in (3, 4):
+    before = ask_in_other_forms(end) if end.fault.startswith("other-forms") else 0
+    for stream in (before + 3, before + 4):
         request = {"exec": {"argv": ["copy", {"hex": "ff"}], "stdin": "stream"}}
         # In parts.
         request = json.dumps(request).encode()
@@ -172,7 +206,7 @@ def host(end):
     if end.fault != "waits-for-close":
         end.send(CLOSE, 0, 0)
     if end.fault == "behind-close":
-        end.send(OPEN, 0, 9, b"{}")
+        end.send(OPEN, 0, 99, b"{}")
     kind, *_ = end.frame()
     check(kind == CLOSE, f"kind {kind} where CLOSE was to come")
     if end.fault == "waits-for-close":

@@ -7,8 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
 use nex_channel::{
-    Exit, Flow, Frame, Guest, GuestEvent, GuestOptions, HEADER, HELLO_FRAME, Host, HostEvent, HostOptions, Kind,
-    Message, NotStarted, Signal, StreamId, Violation,
+    Exit, Flow, Frame, GivenUp, Guest, GuestEvent, GuestOptions, HEADER, HELLO_FRAME, Host, HostEvent, HostOptions,
+    Kind, Message, NotStarted, Signal, StreamId, Violation,
 };
 use nex_contract::{ByteString, Exec, Request, Stdin, TarLink, TarOut};
 
@@ -144,7 +144,7 @@ fn our_host_objects_to_a_guest_that_breaks_a_rule() {
         ("behind-close", Violation::BehindClose),
     ] {
         let Some((child, mut socket)) = judge("guest", fault) else { return };
-        let tar = Request::TarOut(Place { path: ByteString::new("/etc").unwrap() });
+        let tar = Request::TarOut(TarOut { path: ByteString::new("/etc").unwrap(), link: TarLink::Kept });
         assert_eq!(ask(&mut socket, &[copy(), tar], b"some input", 1 << 16), Err(kind), "{fault}");
         drop(socket);
         child.wait_with_output().unwrap();
@@ -238,6 +238,67 @@ fn our_guest_does_what_a_host_in_python_asks() {
         assert_eq!(serve(&mut socket, first, None), Ok(()));
         drop(socket);
         assert_eq!(verdict(child), (true, String::new()), "{mode}");
+    }
+}
+
+/// Requests in no form of the page are refused one by one, and the session goes on.
+#[test]
+fn our_guest_refuses_what_a_host_in_python_takes_for_no_request() {
+    let Some((child, mut socket)) = judge("host", "other-forms") else { return };
+    assert_eq!(serve(&mut socket, First::Host, None), Ok(()));
+    drop(socket);
+    assert_eq!(verdict(child), (true, String::new()));
+    // The judge sees one that is taken all the same.
+    let Some((child, mut socket)) = judge("host", "other-forms-and-a-right-one") else { return };
+    let served = serve(&mut socket, First::Host, None);
+    drop(socket);
+    let (is_content, words) = verdict(child);
+    assert!(!is_content && words.contains("judge: kind 3 where RESET was to come"), "{words} {served:?}");
+}
+
+/// Writes what waits, and hears the next event.
+fn exchange(host: &mut Host, socket: &mut UnixStream) -> Result<HostEvent, Violation> {
+    let (mut out, mut buffer) = (Vec::new(), [0; 777]);
+    host.transmit(&mut out, usize::MAX);
+    socket.write_all(&out).unwrap();
+    loop {
+        let count = socket.read(&mut buffer).unwrap();
+        assert!(count > 0, "it hangs up");
+        if let Some(event) = host.receive(&mut &buffer[..count])? {
+            return Ok(event);
+        }
+    }
+}
+
+/// A guest that has the first part of a request alone: it may confirm in both ways that the request is given up, and may not refuse it yet.
+#[test]
+fn half_of_a_request_is_confirmed_and_not_refused() {
+    let stream = StreamId::new(1).unwrap();
+    for (fault, expected) in [
+        ("confirms-by-exit", Ok(HostEvent::Exit(stream, Exit::Code(7)))),
+        ("confirms-by-reset", Ok(HostEvent::Reset(stream, "given up".into()))),
+        ("refuses-early", Err(Violation::OutOfPlace(Kind::Reset, stream))),
+    ] {
+        let Some((child, mut socket)) = judge("guest", fault) else { return };
+        let mut host = Host::new(HostOptions { session: 77, ..HostOptions::default() });
+        assert_eq!(exchange(&mut host, &mut socket), Ok(HostEvent::Ready(1)));
+        let argv = vec![ByteString::new("x".repeat(50_000)).unwrap()];
+        assert_eq!(host.open(&Request::Exec(Exec { argv, ..Exec::default() })).unwrap(), stream);
+        let mut out = Vec::new();
+        host.transmit(&mut out, 10_000);
+        socket.write_all(&out).unwrap();
+        if expected.is_ok() {
+            assert_eq!(host.reset(stream, "enough"), GivenUp::Awaited);
+            assert_eq!(exchange(&mut host, &mut socket), expected, "{fault}");
+            drop(socket);
+            assert_eq!(verdict(child), (true, String::new()), "{fault}");
+            continue;
+        }
+        let mut buffer = [0; 777];
+        let count = socket.read(&mut buffer).unwrap();
+        assert_eq!(host.receive(&mut &buffer[..count]).map(drop), expected.map(drop), "{fault}");
+        drop(socket);
+        child.wait_with_output().unwrap();
     }
 }
 

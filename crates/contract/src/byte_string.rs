@@ -1,16 +1,19 @@
 //! Arguments, variables and paths of a guest, which are bytes, in JSON, whose strings are not.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Bytes without a zero byte, which execve(2) and open(2) would take for the end.
 ///
 /// In JSON, what is UTF-8 is a string, and anything else an object with two lower-case hexadecimal digits for each byte: `"caf\u00e9"`,
 /// `{"hex":"636166e9"}`. Each value has one of the two forms, and no other.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "Form", try_from = "Form")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "Form")]
 pub struct ByteString(Vec<u8>);
 
 impl ByteString {
@@ -48,8 +51,8 @@ impl TryFrom<OsString> for ByteString {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZeroByte;
 
-impl std::fmt::Display for ZeroByte {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+impl fmt::Display for ZeroByte {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("a text has a zero byte, where a program's arguments, variables and paths end")
     }
 }
@@ -57,8 +60,8 @@ impl std::fmt::Display for ZeroByte {
 impl std::error::Error for ZeroByte {}
 
 /// The two forms in JSON.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged, expecting = "a string, or an object with hexadecimal digits (\"hex\")")]
+#[derive(Serialize)]
+#[serde(untagged)]
 enum Form {
     Text(String),
     Other(Other),
@@ -79,17 +82,32 @@ impl From<ByteString> for Form {
     }
 }
 
-impl TryFrom<Form> for ByteString {
-    type Error = String;
+impl<'de> Deserialize<'de> for ByteString {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EitherForm)
+    }
+}
 
-    fn try_from(form: Form) -> Result<Self, String> {
-        let bytes = match form {
-            Form::Text(text) => text.into_bytes(),
-            Form::Other(other) => {
-                unhex(&other.hex).ok_or("\"hex\" has to be pairs of lower-case hexadecimal digits")?
-            }
-        };
-        Self::new(bytes).ok_or_else(|| ZeroByte.to_string())
+/// Reads the two forms, and not an array in the place of the object.
+struct EitherForm;
+
+impl<'de> Visitor<'de> for EitherForm {
+    type Value = ByteString;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a string, or an object with hexadecimal digits (\"hex\")")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteString, E> {
+        ByteString::new(text).ok_or_else(|| E::custom(ZeroByte))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ByteString, A::Error> {
+        let Other { hex } = Other::deserialize(MapAccessDeserializer::new(map))?;
+        let bytes = unhex(&hex);
+        let bytes =
+            bytes.ok_or_else(|| de::Error::custom("\"hex\" has to be pairs of lower-case hexadecimal digits"))?;
+        ByteString::new(bytes).ok_or_else(|| de::Error::custom(ZeroByte))
     }
 }
 
@@ -137,6 +155,9 @@ mod tests {
             r#"{"hex":"ff","more":1}"#,
             r#"{"text":"a"}"#,
             "[97]",
+            r#"["ff"]"#,
+            r#"{"hex":["ff"]}"#,
+            r#"{"hex":"ff","hex":"fe"}"#,
             "97",
             "null",
         ] {

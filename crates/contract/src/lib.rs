@@ -22,6 +22,7 @@ pub mod codes;
 mod byte_string;
 mod carrier;
 mod document;
+mod form;
 mod image_config;
 mod json;
 mod mark;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ByteString;
+use crate::form;
 use crate::request_error::RequestError;
 use crate::request_limits::{MAX_NAME, MAX_PATH, MAX_REQUEST, MAX_STRING, MAX_STRINGS};
 use crate::tar_request::{TarIn, TarOut};
@@ -22,13 +23,13 @@ use crate::tar_request::{TarIn, TarOut};
 #[serde(rename_all = "camelCase")]
 pub enum Request {
     /// Runs a program.
-    Exec(Exec),
+    Exec(#[serde(deserialize_with = "form::object")] Exec),
     /// Writes what the tar of the standard input holds.
-    TarIn(TarIn),
+    TarIn(#[serde(deserialize_with = "form::object")] TarIn),
     /// Reads a file or a directory, as a tar on the standard output.
-    TarOut(TarOut),
+    TarOut(#[serde(deserialize_with = "form::object")] TarOut),
     /// Connects with the workload, which runs already.
-    Attach(Attach),
+    Attach(#[serde(deserialize_with = "form::object")] Attach),
 }
 
 /// A program, and how it is run.
@@ -47,10 +48,10 @@ pub struct Exec {
     #[serde(default, skip_serializing_if = "ByteString::is_empty")]
     pub working_dir: ByteString,
     /// The program's standard input.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::word")]
     pub stdin: Stdin,
     /// A terminal of its own for the program, in place of pipes. Its output is all standard output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "form::some_object")]
     pub terminal: Option<Terminal>,
 }
 
@@ -70,8 +71,9 @@ pub enum Stdin {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Terminal {
     /// Its size at the start.
+    #[serde(deserialize_with = "form::object")]
     pub size: TerminalSize,
-    /// Its type (`TERM`), of printable ASCII; empty where the host does not know it.
+    /// Its type (`TERM`), of printable ASCII without spaces; empty where the host does not know it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub term: String,
 }
@@ -91,10 +93,10 @@ pub struct TerminalSize {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attach {
     /// Whether the workload gets input.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::word")]
     pub stdin: Stdin,
     /// The size that the workload's terminal, if it has one, gets at the start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "form::some_object")]
     pub size: Option<TerminalSize>,
 }
 
@@ -260,6 +262,25 @@ mod tests {
             r#"{"attach":{"tty":true}}"#,
             r#"{"run":{"argv":["a"]}}"#,
             r#"{"attach":{}} x"#,
+            // What serde would take, and the documentation does not have.
+            r#"{"exec":[["copy",{"hex":"ff"}],[],"","","stream"]}"#,
+            r#"{"tarIn":["/a"]}"#,
+            r#"{"tarOut":["/a"]}"#,
+            r#"{"attach":[]}"#,
+            r#"{"exec":{"argv":["a",["ff"]]}}"#,
+            r#"{"exec":{"argv":["a"],"stdin":{"stream":null}}}"#,
+            r#"{"exec":{"argv":["a"],"stdin":null}}"#,
+            r#"{"exec":{"argv":["a"],"terminal":null}}"#,
+            r#"{"exec":{"argv":["a"],"terminal":[{"rows":1,"columns":1}]}}"#,
+            r#"{"exec":{"argv":["a"],"terminal":{"size":[1,1]}}}"#,
+            r#"{"exec":{"argv":["a"],"user":null}}"#,
+            r#"{"exec":{"argv":["a"],"env":null}}"#,
+            r#"{"tarIn":{"path":"/a","place":{"copy":null}}}"#,
+            r#"{"tarIn":{"path":"/a","owners":{"kept":null}}}"#,
+            r#"{"tarOut":{"path":"/a","link":{"kept":null}}}"#,
+            r#"{"attach":{"stdin":{"stream":null}}}"#,
+            r#"{"attach":{"size":null}}"#,
+            r#"{"attach":{"size":[1,1]}}"#,
         ] {
             let error = Request::from_json(json.as_bytes()).unwrap_err();
             assert!(matches!(error, RequestError::Json(_)), "{json}: {error}");

@@ -56,7 +56,7 @@ impl fmt::Display for RequestError {
             }
             Self::Term(text) => write!(
                 f,
-                "'{}' is no type of a terminal; that has at most {MAX_NAME} printable characters of ASCII",
+                "'{}' is no type of a terminal; that has at most {MAX_NAME} printable characters of ASCII, and no space",
                 short(text)
             ),
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ByteString;
+use crate::form;
 
 /// Where a tar goes, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,10 +12,10 @@ pub struct TarIn {
     /// An absolute path.
     pub path: ByteString,
     /// What the path is to the tar.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::word")]
     pub place: TarPlace,
     /// Whom it belongs to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::word")]
     pub owners: TarOwners,
 }
 
@@ -48,7 +49,7 @@ pub struct TarOut {
     /// An absolute path. The tar has what is there under its last name, or, where it ends with `/.`, under `./`.
     pub path: ByteString,
     /// What becomes of a symbolic link at its end.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::word")]
     pub link: TarLink,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::form;
 use crate::{Json, Pid1, Restart, Stdin, Terminal};
 
 /// How the program of a workload drive is run.
@@ -60,7 +61,7 @@ pub enum Streams {
     Lines,
     /// They go over the channel to the host, which attaches to them ([`Request::Attach`](crate::Request::Attach)). The workload begins
     /// once it has.
-    Channel(ChannelStreams),
+    Channel(#[serde(deserialize_with = "form::object")] ChannelStreams),
 }
 
 impl Streams {
@@ -75,9 +76,10 @@ impl Streams {
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ChannelStreams {
     /// Its standard input. That of the channel goes to the first program that runs; a workload that is started again goes on with it.
+    #[serde(deserialize_with = "form::word")]
     pub stdin: Stdin,
     /// A terminal of its own in place of pipes, whose output is all standard output.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "form::some_object")]
     pub terminal: Option<Terminal>,
 }
 
@@ -122,7 +124,15 @@ mod tests {
         }
         assert_eq!(of(r#"{"channel":{}}"#).unwrap().streams, Streams::Channel(ChannelStreams::default()));
         assert_eq!(of(r#""lines""#).unwrap(), Workload::default());
-        for json in ["null", "{}", r#""channel""#, r#"{"channel":{"tty":true}}"#, r#"{"channel":{"stdin":"file"}}"#] {
+        for json in [
+            "null",
+            "{}",
+            r#""channel""#,
+            r#"{"channel":{"tty":true}}"#,
+            r#"{"channel":{"stdin":"file"}}"#,
+            r#"{"channel":{"terminal":null}}"#,
+            r#"{"channel":["stream"]}"#,
+        ] {
             assert!(of(json).is_err(), "{json}");
         }
     }
