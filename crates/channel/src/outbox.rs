@@ -5,7 +5,7 @@ use crate::identity::StreamId;
 use crate::limits::{HEADER, MAX_PAYLOAD};
 
 /// Less of a long frame is not worth its header, when more waits.
-const WORTHWHILE: usize = 512;
+pub const WORTHWHILE: usize = 512;
 
 /// Where frames go, up to a length.
 pub struct Outbox<'a> {
@@ -41,6 +41,20 @@ impl<'a> Outbox<'a> {
     pub fn frame(&mut self, stream: StreamId, message: Message) -> Written {
         let frame = Frame { stream, message };
         self.write(frame.size(), |bytes| frame.encode(bytes))
+    }
+
+    /// How many bytes it still takes.
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Writes with so many bytes of the room kept back for others.
+    pub fn keeping<T>(&mut self, bytes: usize, write: impl FnOnce(&mut Self) -> T) -> T {
+        let kept = bytes.min(self.room);
+        self.room -= kept;
+        let written = write(self);
+        self.room += kept;
+        written
     }
 
     /// Whether there is room for a frame with a payload of this length.

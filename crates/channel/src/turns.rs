@@ -1,7 +1,8 @@
 //! Whose frames come next when the carrier's room is short.
 
 use crate::identity::StreamId;
-use crate::outbox::{Outbox, Written};
+use crate::limits::HEADER;
+use crate::outbox::{Outbox, WORTHWHILE, Written};
 
 /// The streams of an end, as far as their turns go.
 pub trait Streams {
@@ -18,34 +19,73 @@ pub trait Streams {
     fn transmit_bytes(&mut self, stream: StreamId, out: &mut Outbox) -> Written;
 }
 
-/// Round robin: each stream has a turn for one frame before any has its second.
+/// Round robin: each stream has a turn for one frame before any has its second. Frames without credit have turns of their own, and go
+/// first, but leave half of the room to others: who sends them without a pause keeps nobody waiting.
 #[derive(Debug, Default)]
 pub struct Turns {
     /// The number of the stream that had the last turn.
     last: u32,
+    /// The same for frames without credit.
+    last_control: u32,
+    next: First,
+}
+
+/// Whose frames go first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum First {
+    #[default]
+    Control,
+    /// A frame of bytes, which had no room behind the others.
+    Bytes,
 }
 
 impl Turns {
     /// Writes what there is room for.
     pub fn transmit(&mut self, streams: &mut impl Streams, out: &mut Outbox) {
-        let mut number = self.last;
+        if self.next == First::Bytes && self.bytes(streams, out, 1) == Written::NoRoom {
+            return;
+        }
+        let before = out.room();
+        self.control(streams, out);
+        let is_after_control = out.room() < before;
+        let before = out.room();
+        let rest = self.bytes(streams, out, usize::MAX);
+        let is_left_out = rest == Written::NoRoom && out.room() == before;
+        self.next = if is_after_control && is_left_out { First::Bytes } else { First::Control };
+    }
+
+    /// Writes frames without credit.
+    fn control(&mut self, streams: &mut impl Streams, out: &mut Outbox) {
+        let all = out.room();
+        // Room for a long frame stays, too.
+        let kept = (all / 2).max(HEADER + WORTHWHILE);
         for _ in 0..streams.count() {
-            let Some(stream) = following(streams, number) else { return };
-            number = stream.get();
-            if streams.transmit_control(stream, out) == Written::NoRoom {
+            let Some(stream) = following(streams, self.last_control) else { return };
+            let mut written = out.keeping(kept, |out| streams.transmit_control(stream, out));
+            if written == Written::NoRoom && out.room() == all {
+                // It is longer than that. One such frame goes.
+                written = streams.transmit_control(stream, out);
+            }
+            if written == Written::NoRoom {
                 return;
             }
+            self.last_control = stream.get();
         }
-        let mut idle = 0;
-        while idle < streams.count() {
-            let Some(stream) = following(streams, self.last) else { return };
+    }
+
+    /// Writes as many other frames. [`Written::NoRoom`] says that one is left.
+    fn bytes(&mut self, streams: &mut impl Streams, out: &mut Outbox, most: usize) -> Written {
+        let (mut idle, mut count) = (0, 0);
+        while idle < streams.count() && count < most {
+            let Some(stream) = following(streams, self.last) else { break };
             match streams.transmit_bytes(stream, out) {
-                Written::Frame => idle = 0,
+                Written::Frame => (idle, count) = (0, count + 1),
                 Written::Nothing => idle += 1,
-                Written::NoRoom => return,
+                Written::NoRoom => return Written::NoRoom,
             }
             self.last = stream.get();
         }
+        Written::Nothing
     }
 }
 

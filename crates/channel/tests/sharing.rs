@@ -108,6 +108,40 @@ fn a_flood_on_many_streams_starves_no_keystroke() {
     assert!(before <= streams.len() * (nex_channel::MAX_PAYLOAD + 100), "{before} bytes before a key");
 }
 
+/// Who sends signals to many streams without a pause keeps neither bytes nor the end of a stream waiting, however little room there is.
+#[test]
+fn a_flood_of_signals_starves_nobody() {
+    for room in [MIN_ROOM, 2 * MIN_ROOM, 8000] {
+        let (mut host, mut guest) = session();
+        let streams: Vec<StreamId> = (0..nex_channel::MAX_STREAMS).map(|_| open(&mut host)).collect();
+        exchange(&mut host, &mut guest);
+        let (last, flooded) = streams.split_last().unwrap();
+        let (typed, flooded) = flooded.split_last().unwrap();
+        host.send(*typed, &[b'k'; 5000]);
+        host.reset(*last, &"x".repeat(nex_channel::MAX_TEXT));
+        let (mut is_given_up, mut signals) = (false, 0);
+        for round in 0.. {
+            assert!(round < 200, "{room}: {} bytes have come, and the end: {is_given_up}", guest.held(*typed).len());
+            for stream in flooded {
+                while host.signal(*stream, Signal::new(15).unwrap()) {}
+                host.resize(*stream, TerminalSize { rows: 1, columns: round });
+            }
+            let mut bytes = Vec::new();
+            host.transmit(&mut bytes, room);
+            assert!(bytes.len() <= room);
+            let mut input = &bytes[..];
+            while let Some(event) = guest.receive(&mut input).unwrap() {
+                is_given_up |= matches!(event, GuestEvent::Reset(..));
+                signals += usize::from(matches!(event, GuestEvent::Signal(..)));
+            }
+            if is_given_up && guest.held(*typed).len() >= 5000 - 32 {
+                break;
+            }
+        }
+        assert!(signals > 100, "{room}: {signals} signals");
+    }
+}
+
 #[test]
 fn what_waits_without_credit_is_bounded() {
     let (mut host, _) = session();
