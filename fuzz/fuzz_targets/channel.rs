@@ -26,7 +26,11 @@ fuzz_target!(|data: &[u8]| {
     };
     let mut session = Session { end, carrier, window, decoder: Decoder::new(), greeting: Vec::new() };
     if choice & 4 == 0 {
-        let mut hello = Vec::new();
+        // What a guest on a port begins with is behind the host's zero bytes.
+        let mut hello = match (session.end.is_host(), carrier) {
+            (false, Carrier::Port) => vec![0; PADDING],
+            _ => Vec::new(),
+        };
         Hello { version: 1, window, session: SESSION }.encode(&mut hello);
         session.receive(&hello);
     }

@@ -10,7 +10,7 @@ use self::streams::Table;
 use crate::exit::Exit;
 use crate::flows::Windows;
 use crate::frame::{Frame, Message};
-use crate::hello::{Carrier, HELLO_FRAME, Hello, VERSION};
+use crate::hello::{Carrier, HELLO_FRAME, Hello, Mark, VERSION, zeros_behind};
 use crate::identity::{Flow, Signal, StreamId};
 use crate::limits::{MAX_WINDOW, MIN_ROOM, WINDOW};
 use crate::outbox::{Outbox, Written};
@@ -69,15 +69,33 @@ pub struct Guest {
     streams: Table,
     turns: Turns,
     closing: Closing,
+    /// How many zero bytes came last.
+    zeros: usize,
+}
+
+/// Waits for a HELLO behind so many zero bytes.
+fn waiting(carrier: Carrier, zeros: usize) -> Session {
+    Session::new(
+        carrier,
+        match carrier {
+            Carrier::Connection => Mark::First,
+            Carrier::Port => Mark::BehindZeros(zeros),
+        },
+    )
 }
 
 impl Guest {
     /// An end that waits for a HELLO.
     pub fn new(options: GuestOptions) -> Self {
+        Self::behind(options, 0)
+    }
+
+    fn behind(options: GuestOptions, zeros: usize) -> Self {
         let options = GuestOptions { window: options.window.clamp(1, MAX_WINDOW), ..options };
         Self {
             options,
-            session: Session::new(options.carrier, None),
+            zeros,
+            session: waiting(options.carrier, zeros),
             greeting: None,
             streams: Table::new(Windows { own: options.window, other: 0 }),
             turns: Turns::default(),
@@ -92,9 +110,12 @@ impl Guest {
     /// further call gives the same error. On a port, where this is also how a session ends when the host is gone, the guest waits for the
     /// next HELLO: call again.
     pub fn receive(&mut self, input: &mut &[u8]) -> Result<Option<GuestEvent>, Violation> {
+        let before = *input;
         let event = self.next_event(input);
+        let taken = before.get(..before.len() - input.len()).unwrap_or_default();
+        self.zeros = zeros_behind(self.zeros, taken);
         if let Err(violation) = &event {
-            *self = Self::new(self.options);
+            *self = Self::behind(self.options, self.zeros);
             if self.options.carrier == Carrier::Connection {
                 self.session = Session::Over(violation.clone());
             }
@@ -145,7 +166,7 @@ impl Guest {
         self.closing.ask();
         self.streams = Table::new(Windows { own: self.options.window, other: 0 });
         if self.options.carrier == Carrier::Port {
-            self.session = Session::new(Carrier::Port, None);
+            self.session = waiting(Carrier::Port, 0);
         }
         GuestEvent::Closed
     }

@@ -18,6 +18,10 @@ pub const HELLO_FRAME: usize = HEADER + HELLO_PAYLOAD;
 /// next one of them is no frame.
 pub const PADDING: usize = HEADER + MAX_PAYLOAD + HEADER;
 
+/// A guest on a port takes a HELLO behind more zero bytes than this. A payload is no longer, so none holds them and a HELLO: what a host
+/// copies into the guest, such as a tar that somebody else has made, begins no session, wherever the guest begins to read.
+const MOST_IN_PAYLOAD: usize = MAX_PAYLOAD;
+
 /// What carries the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
@@ -68,19 +72,37 @@ impl Hello {
     }
 }
 
+/// What a HELLO is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It is the first of a connection, of any session: what a guest waits for there.
+    First,
+    /// It is behind the zero bytes of a host, of which so many have come: what a guest waits for on a port.
+    BehindZeros(usize),
+    /// It is of this session: what a host waits for.
+    Session(u64),
+}
+
+/// How many zero bytes stand last, where so many stood before these bytes.
+pub fn zeros_behind(before: usize, bytes: &[u8]) -> usize {
+    match bytes.iter().rposition(|byte| *byte != 0) {
+        Some(place) => bytes.len() - place - 1,
+        None => before.saturating_add(bytes.len()),
+    }
+}
+
 /// Looks for the HELLO that begins a session. It holds less than one such frame.
 #[derive(Debug)]
 pub struct HelloReader {
     carrier: Carrier,
-    /// The session that it has to be; any without one.
-    session: Option<u64>,
+    mark: Mark,
     held: Vec<u8>,
 }
 
 impl HelloReader {
-    /// Waits for a HELLO of this session, or of any.
-    pub fn new(carrier: Carrier, session: Option<u64>) -> Self {
-        Self { carrier, session, held: Vec::with_capacity(HELLO_FRAME) }
+    /// Waits for a HELLO with this mark.
+    pub fn new(carrier: Carrier, mark: Mark) -> Self {
+        Self { carrier, mark, held: Vec::with_capacity(HELLO_FRAME) }
     }
 
     /// Takes bytes up to the end of the HELLO, which it gives once it is whole.
@@ -112,8 +134,16 @@ impl HelloReader {
             return Examined::Begins;
         }
         match Hello::decode(fields) {
-            Some(hello) if self.session.is_none_or(|session| session == hello.session) => Examined::Whole(hello),
+            Some(hello) if self.has_mark(hello) => Examined::Whole(hello),
             _ => Examined::Other,
+        }
+    }
+
+    fn has_mark(&self, hello: Hello) -> bool {
+        match self.mark {
+            Mark::First => true,
+            Mark::BehindZeros(zeros) => zeros > MOST_IN_PAYLOAD,
+            Mark::Session(session) => session == hello.session,
         }
     }
 
@@ -125,6 +155,9 @@ impl HelloReader {
             start.starts_with(rest.get(..start.len()).unwrap_or(rest))
         };
         let place = (1..self.held.len()).find(begins).unwrap_or(self.held.len());
+        if let Mark::BehindZeros(zeros) = &mut self.mark {
+            *zeros = zeros_behind(*zeros, self.held.get(..place).unwrap_or_default());
+        }
         self.held.drain(..place);
     }
 }
@@ -159,16 +192,16 @@ mod tests {
     fn a_connection_begins_with_it_and_nothing_else() {
         let right = frame(HELLO);
         for place in 0..HELLO_FRAME {
-            for session in [None, Some(HELLO.session)] {
+            for mark in [Mark::First, Mark::Session(HELLO.session)] {
                 let mut bytes = right.clone();
                 bytes[place] ^= 0xff;
                 let mut input = &bytes[..];
-                let read = HelloReader::new(Carrier::Connection, session).read(&mut input);
+                let read = HelloReader::new(Carrier::Connection, mark).read(&mut input);
                 let is_free = match place {
                     20..22 => true,
                     // The window may be any but one of more than there may be, which its last byte makes.
                     24..=26 => true,
-                    28.. => session.is_none(),
+                    28.. => mark == Mark::First,
                     _ => false,
                 };
                 assert_eq!(read.is_ok(), is_free, "byte {place}");
@@ -189,7 +222,7 @@ mod tests {
         ];
         let bytes = [stale.concat(), frame(HELLO), b"rest".to_vec()].concat();
         for size in [1, 2, 7, 36, bytes.len()] {
-            let mut reader = HelloReader::new(Carrier::Port, Some(HELLO.session));
+            let mut reader = HelloReader::new(Carrier::Port, Mark::Session(HELLO.session));
             let mut found = None;
             for mut chunk in bytes.chunks(size) {
                 while found.is_none() && !chunk.is_empty() {
@@ -198,6 +231,26 @@ mod tests {
                 }
             }
             assert_eq!(found, Some(HELLO), "chunks of {size}");
+        }
+    }
+
+    #[test]
+    fn a_guest_on_a_port_takes_one_behind_zeros_that_no_payload_holds() {
+        let found = |before: usize, bytes: &[u8], size: usize| {
+            let mut reader = HelloReader::new(Carrier::Port, Mark::BehindZeros(before));
+            bytes.chunks(size).any(|mut chunk| reader.read(&mut chunk).unwrap().is_some())
+        };
+        for size in [1, 36, 5000, usize::MAX] {
+            for (zeros, is_taken) in [(PADDING, true), (MAX_PAYLOAD + 1, true), (MAX_PAYLOAD, false), (0, false)] {
+                let bytes = [b"old".to_vec(), vec![0; zeros], frame(HELLO)].concat();
+                assert_eq!(found(0, &bytes, size), is_taken, "{zeros} zeros in chunks of {size}");
+                // Some of them came before.
+                assert_eq!(found(zeros / 2, &bytes[3 + zeros / 2..], size), is_taken, "{zeros} zeros");
+            }
+            // Zeros before something else do not count.
+            let bytes = [vec![0; PADDING], b"x".to_vec(), frame(HELLO)].concat();
+            assert!(!found(0, &bytes, size));
+            assert!(found(0, &[&bytes, &vec![0; PADDING][..], &frame(HELLO)].concat(), size));
         }
     }
 }

@@ -10,7 +10,7 @@ use self::streams::Table;
 use crate::exit::Exit;
 use crate::flows::{Flows, Windows};
 use crate::frame::{Frame, Message};
-use crate::hello::{Carrier, HELLO_FRAME, Hello, PADDING, VERSION};
+use crate::hello::{Carrier, HELLO_FRAME, Hello, Mark, PADDING, VERSION};
 use crate::identity::{Flow, Signal, StreamId};
 use crate::limits::{MAX_STREAMS, MAX_WINDOW, MIN_ROOM, WINDOW};
 use crate::open_error::OpenError;
@@ -70,6 +70,9 @@ pub enum GivenUp {
 /// [`transmit`](Self::transmit).
 ///
 /// What is called for a stream that has ended has no effect, as its end may always be on the way.
+///
+/// It waits for the guest's HELLO as long as its user does, and on a port it passes over any number of bytes meanwhile. So the user needs a
+/// deadline for [`HostEvent::Ready`], whatever comes.
 #[derive(Debug)]
 pub struct Host {
     session: Session,
@@ -100,7 +103,7 @@ impl Host {
             Carrier::Port => PADDING,
         };
         Self {
-            session: Session::new(options.carrier, Some(options.session)),
+            session: Session::new(options.carrier, Mark::Session(options.session)),
             hello: Hello { version: VERSION, window, session: options.session },
             padding,
             greeting: Greeting::Waits,

@@ -65,7 +65,7 @@ pub use decoder::{Decoded, Decoder};
 pub use exit::{Exit, NotStarted};
 pub use frame::{CLOSE_FRAME, Frame, Message, Part};
 pub use guest::{Guest, GuestEvent, GuestOptions};
-pub use hello::{Carrier, HELLO_FRAME, Hello, HelloReader, MAGIC, PADDING, VERSION};
+pub use hello::{Carrier, HELLO_FRAME, Hello, HelloReader, MAGIC, Mark, PADDING, VERSION};
 pub use host::{GivenUp, Host, HostEvent, HostOptions};
 pub use identity::{Flow, Signal, StreamId};
 pub use kind::Kind;

@@ -2,7 +2,7 @@
 
 use crate::decoder::{Decoded, Decoder};
 use crate::frame::{CLOSE_FRAME, Frame};
-use crate::hello::{Carrier, Hello, HelloReader};
+use crate::hello::{Carrier, Hello, HelloReader, Mark};
 use crate::outbox::{Outbox, Written};
 use crate::violation::Violation;
 
@@ -28,9 +28,9 @@ pub enum Step<'a> {
 }
 
 impl Session {
-    /// Waits for the HELLO of a session, or of any.
-    pub fn new(carrier: Carrier, session: Option<u64>) -> Self {
-        Self::Waits(HelloReader::new(carrier, session))
+    /// Waits for the HELLO with this mark.
+    pub fn new(carrier: Carrier, mark: Mark) -> Self {
+        Self::Waits(HelloReader::new(carrier, mark))
     }
 
     /// Takes bytes up to the next step.

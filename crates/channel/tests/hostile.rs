@@ -2,7 +2,7 @@
 
 use nex_channel::{
     CLOSE_FRAME, Carrier, Exit, Flow, Frame, Guest, GuestEvent, GuestOptions, HEADER, Hello, Host, HostEvent,
-    HostOptions, Kind, MAX_PAYLOAD, MAX_STREAMS, Message, Part, Signal, StreamId, Violation,
+    HostOptions, Kind, MAX_PAYLOAD, MAX_STREAMS, Message, PADDING, Part, Signal, StreamId, Violation,
 };
 use nex_contract::{ByteString, Exec, MAX_REQUEST, Request, Stdin, TerminalSize};
 
@@ -45,6 +45,11 @@ fn hello(session: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     Hello { version: 1, window: WINDOW, session }.encode(&mut bytes);
     bytes
+}
+
+/// What a host says first on a port.
+fn padded(session: u64) -> Vec<u8> {
+    [vec![0; PADDING], hello(session)].concat()
 }
 
 fn to_guest(guest: &mut Guest, bytes: &[u8]) -> Result<Vec<GuestEvent>, Violation> {
@@ -347,7 +352,7 @@ fn versions_are_negotiated() {
 #[test]
 fn a_guest_on_a_port_begins_anew_behind_a_violation() {
     let mut guest = Guest::new(GuestOptions { carrier: Carrier::Port, ..GuestOptions::default() });
-    let frames = [hello(1), bytes(1, Message::Open(JSON, Part::Last)), vec![0; 12], hello(2)].concat();
+    let frames = [padded(1), bytes(1, Message::Open(JSON, Part::Last)), padded(2)].concat();
     let mut input = &frames[..];
     assert_eq!(guest.receive(&mut input), Ok(Some(GuestEvent::Ready(1))));
     assert!(matches!(guest.receive(&mut input), Ok(Some(GuestEvent::Request(..)))));
@@ -355,6 +360,46 @@ fn a_guest_on_a_port_begins_anew_behind_a_violation() {
     assert_eq!(guest.receive(&mut input), Ok(Some(GuestEvent::Ready(1))));
     // Numbers begin anew, too.
     assert_eq!(to_guest(&mut guest, &bytes(1, Message::Open(JSON, Part::Last))).unwrap().len(), 1);
+}
+
+/// A guest that begins to read in the middle, as one whose agent was started again, or behind a violation, sees what was copied to the one
+/// before.
+#[test]
+fn what_a_guest_is_sent_begins_no_session() {
+    let forged = |zeros: usize| [vec![0; zeros], hello(3), bytes(1, Message::Open(JSON, Part::Last))].concat();
+    let longest = MAX_PAYLOAD - forged(0).len();
+    let guest = || Guest::new(GuestOptions { carrier: Carrier::Port, ..GuestOptions::default() });
+    for zeros in [0, 40, longest] {
+        let data = bytes(1, Message::Data(Flow::Stdin, &forged(zeros)));
+        // Its header may have come before, but for the zeros that it ends with.
+        for cut in 0..=12 {
+            assert_eq!(to_guest(&mut guest(), &data[cut..]), Ok(Vec::new()), "{zeros} zeros, cut at {cut}");
+        }
+        // Zeros of the frame before, which was no longer.
+        let before = bytes(1, Message::Data(Flow::Stdin, &[0; MAX_PAYLOAD]));
+        assert_eq!(to_guest(&mut guest(), &[&before[..], &data].concat()), Ok(Vec::new()));
+        // Behind a violation.
+        let mut guest = guest();
+        let open = bytes(1, Message::Open(JSON, Part::Last));
+        assert_eq!(to_guest(&mut guest, &[padded(1), open].concat()).unwrap().len(), 2);
+        assert_eq!(to_guest(&mut guest, &[99; 12]), Err(Violation::UnknownKind(99)));
+        assert_eq!(to_guest(&mut guest, &data), Ok(Vec::new()));
+        // What a host sends is taken all the same.
+        assert_eq!(to_guest(&mut guest, &padded(4)), Ok(vec![GuestEvent::Ready(1)]));
+    }
+    // A host whose zeros end the frame of the one before, wherever that was cut off.
+    for cut in [1, 11, 12, 13, 100] {
+        let mut guest = guest();
+        let open = bytes(1, Message::Open(JSON, Part::Last));
+        let data = bytes(1, Message::Data(Flow::Stdin, &[7; MAX_PAYLOAD]));
+        let mut stream = &[&padded(1)[..], &open, &data[..cut], &padded(2)].concat()[..];
+        let mut events = Vec::new();
+        while !stream.is_empty() {
+            events.extend(guest.receive(&mut stream).unwrap_or_default());
+        }
+        assert_eq!(events.iter().filter(|event| **event == GuestEvent::Ready(1)).count(), 2, "{cut}: {events:?}");
+        assert_eq!(events.last(), Some(&GuestEvent::Ready(1)), "{cut}");
+    }
 }
 
 const GUESTS_POINTS: [&str; 9] =
@@ -438,12 +483,12 @@ fn a_guest_closes_behind_its_last_stream() {
 #[test]
 fn a_port_goes_on_behind_close() {
     let mut guest = Guest::new(GuestOptions { carrier: Carrier::Port, ..GuestOptions::default() });
-    to_guest(&mut guest, &hello(1)).unwrap();
+    to_guest(&mut guest, &padded(1)).unwrap();
     said(|out, room| guest.transmit(out, room));
     guest.close();
     assert_eq!(said(|out, room| guest.transmit(out, room)), CLOSE_FRAME);
-    // The answer, what a host writes before its HELLO, and that.
-    let bytes = [&CLOSE_FRAME[..], &[0; 40], &hello(2)].concat();
+    // The answer, and what another host says first.
+    let bytes = [&CLOSE_FRAME[..], &padded(2)].concat();
     assert_eq!(to_guest(&mut guest, &bytes), Ok(vec![GuestEvent::Closed, GuestEvent::Ready(1)]));
     assert!(guest.has_session());
     // Without a session there is nothing to close.
