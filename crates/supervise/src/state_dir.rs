@@ -99,20 +99,16 @@ impl StateDir {
             }
         })()
         .map_err(making)?;
-        if let Err(error) = self.publish(&living.name, &id, name) {
-            drop(leftovers::remove(&self.making, &self.making, &living.name));
-            return Err(error);
+        match self.publish(&living.name, &id, name).and_then(|()| self.settle(&id)) {
+            Ok(directory) => Ok(NewGuest { directory: GuestDir::made(id, directory), journal }),
+            Err(error) => {
+                self.take_back(&living.name, &id, name);
+                Err(error)
+            }
         }
-        let directory = self.guests.open(id.as_str()).map_err(StateError::errno(self.guests.path()))?;
-        // A name that a power cut takes away again was never shown to anybody.
-        self.guests
-            .again()
-            .and_then(|guests| rustix::fs::fsync(guests.handle()))
-            .map_err(StateError::errno(self.guests.path()))?;
-        Ok(NewGuest { directory: GuestDir::made(id, directory), journal })
     }
 
-    /// Gives a guest's directory its place, and the guest its name. Another process that does the same waits for some calls of the system.
+    /// Gives a guest its name, and its directory its place. Another process that does the same waits for some calls of the system.
     fn publish(&self, made: &str, id: &Id, name: Option<&Name>) -> Result<(), StateError> {
         let place =
             || self.making.rename(made, &self.guests, id.as_str()).map_err(StateError::errno(self.guests.path()));
@@ -121,10 +117,30 @@ impl StateDir {
         if let Some(holder) = self.holder(name)? {
             return Err(StateError::NameTaken { name: name.clone(), id: holder });
         }
-        place()?;
         self.forget(name)?;
+        // A name that leads to no guest is free: so it is when this process is killed here.
         symlinkat(format!("{GUESTS}{id}"), self.names.handle(), name.as_str())
-            .map_err(StateError::errno(&self.names.path().join(name.as_str())))
+            .map_err(StateError::errno(&self.names.path().join(name.as_str())))?;
+        place()
+    }
+
+    /// Has a new guest's place on the disk, and opens it. What a power cut takes away again was never shown to anybody.
+    fn settle(&self, id: &Id) -> Result<Directory, StateError> {
+        let settle = || {
+            rustix::fs::fsync(self.guests.again()?.handle())?;
+            self.guests.open(id.as_str())
+        };
+        settle().map_err(StateError::errno(self.guests.path()))
+    }
+
+    /// Removes a guest that could not be begun, wherever it stands. What stays is one without a supervisor, for the next sweep.
+    fn take_back(&self, made: &str, id: &Id, name: Option<&Name>) {
+        for (directory, made) in [(&self.making, made), (&self.guests, id.as_str())] {
+            drop(leftovers::remove(&self.making, directory, made));
+        }
+        if let Some(name) = name {
+            drop(self.release(name, id));
+        }
     }
 
     /// The ids of all guests that have a record, living and ended.

@@ -134,6 +134,38 @@ pub fn fill_a_disk(place: &Path) {
 }
 
 #[test]
+fn a_guest_that_finds_no_room_for_its_name_is_not_there() {
+    plays("no-inodes");
+}
+
+/// On a file system without room for one more link, in a mount namespace of its own.
+pub fn run_out_of_inodes(place: &Path) {
+    let disk = place.join("disk");
+    fs::create_dir(&disk).unwrap();
+    let mounted = |inodes: u32| {
+        let options = format!("nr_inodes={inodes},mode=0700");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&disk).status();
+        mounted.is_ok_and(|status| status.success())
+    };
+    // One for the file system, four for the records, two for a guest, one for its name.
+    for (inodes, is_enough) in [(5, false), (6, false), (7, false), (8, true)] {
+        if !mounted(inodes) {
+            eprintln!("LEFT OUT: no tmpfs can be mounted here");
+            return;
+        }
+        let state = StateDir::open(&disk.join("run")).unwrap();
+        let created = state.create(Some(&"web".parse().unwrap()), crate::about());
+        assert_eq!(created.is_ok(), is_enough, "{inodes}: {created:?}");
+        assert_eq!(state.ids().unwrap().len(), usize::from(is_enough), "{inodes}");
+        for (part, count) in [("making", 0), ("names", usize::from(is_enough))] {
+            assert_eq!(fs::read_dir(disk.join("run").join(part)).unwrap().count(), count, "{inodes}: {part}");
+        }
+        drop((created, state));
+        assert!(Command::new("umount").arg("--lazy").arg(&disk).status().unwrap().success());
+    }
+}
+
+#[test]
 fn a_supervisor_in_another_pid_namespace_is_not_swept() {
     let place = Place::new();
     let Some(mut command) = unshared("supervisor", place.path()) else { return };
