@@ -89,7 +89,11 @@ impl Identity {
         if held.has_ended(Duration::ZERO)? {
             return Ok(None);
         }
-        Ok((started? == self.start_ticks).then_some(held))
+        match started {
+            Ok(started) => Ok((started == self.start_ticks).then_some(held)),
+            Err(error) if is_hidden(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -137,6 +141,12 @@ fn start_ticks(pid: u32) -> io::Result<u64> {
 /// The start in the content of `/proc/PID/stat`. The process chooses its name, which stands in brackets and may hold anything,
 /// brackets included; behind the last one there are only numbers and a letter.
 fn parse_start(stat: &[u8]) -> Option<u64> {
+/// Whether `/proc` does not show a process that is there. Where it is mounted with `hidepid` (proc(5)), that is so for processes of other
+/// users and for those that hide from their own. nex starts no such process, so the number has come to somebody else.
+fn is_hidden(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOENT | Errno::SRCH | Errno::PERM | Errno::ACCESS))
+}
+
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;
     let fields = std::str::from_utf8(stat.get(name_end + 1..)?).ok()?;
     fields.split_ascii_whitespace().nth(START_BEHIND_NAME)?.parse().ok()

@@ -166,6 +166,50 @@ pub fn run_out_of_inodes(place: &Path) {
 }
 
 #[test]
+fn a_number_that_another_users_hidden_process_has_is_nobodys() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("LEFT OUT: only root has processes of two users");
+        return;
+    }
+    let place = Place::new();
+    let inner = role::command("hidden", place.path());
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
+    command.arg(inner.get_program()).args(inner.get_args());
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    eprint!("{text}");
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// In namespaces of its own, where `/proc` shows each user the own processes alone.
+pub fn hide_processes() {
+    for hides in ["hidepid=1", "hidepid=2"] {
+        let options = format!("remount,{hides}");
+        if !Command::new("mount").args(["-o", &options, "/proc"]).status().is_ok_and(|status| status.success()) {
+            eprintln!("LEFT OUT: /proc cannot be mounted anew here");
+            return;
+        }
+        let mut other = Command::new("sleep").arg("600").spawn().unwrap();
+        let identity = Identity::of(other.id()).unwrap();
+        // The user's rights go with the thread.
+        let looked = thread::spawn(move || {
+            let (user, group) = (rustix::process::Uid::from_raw(65534), rustix::process::Gid::from_raw(65534));
+            // The group 0 sees all.
+            rustix::thread::set_thread_groups(&[]).unwrap();
+            rustix::thread::set_thread_res_gid(group, group, group).unwrap();
+            rustix::thread::set_thread_res_uid(user, user, user).unwrap();
+            assert!(fs::read(format!("/proc/{}/stat", identity.pid)).is_err(), "it is not hidden");
+            identity.hold().map(|held| held.is_some())
+        });
+        assert!(!looked.join().unwrap().unwrap(), "{hides}");
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}
+
+#[test]
 fn a_supervisor_in_another_pid_namespace_is_not_swept() {
     let place = Place::new();
     let Some(mut command) = unshared("supervisor", place.path()) else { return };

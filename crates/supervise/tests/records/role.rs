@@ -105,6 +105,7 @@ fn plays_a_role() {
         }
         "reuse" => crate::namespaces::reuse_a_pid(),
         "no-inodes" => crate::namespaces::run_out_of_inodes(place),
+        "hidden" => crate::namespaces::hide_processes(),
         "full" => crate::namespaces::fill_a_disk(place),
         role => panic!("there is no role {role}"),
     }
