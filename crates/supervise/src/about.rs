@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The most characters of a text that is no command. Paths are longer in theory alone.
-const LONGEST: usize = 512;
+/// The most bytes of a text that is no command, as JSON has them. Paths are longer in theory alone.
+const LONGEST: usize = 2 << 10;
 
 /// The most bytes of a command, as JSON has them.
 const LONGEST_COMMAND: usize = 8 << 10;
@@ -31,7 +31,7 @@ impl About {
     /// The same, of a length that fits into a journal's line.
     #[must_use]
     pub fn cut(self) -> Self {
-        let short = |text: String| text.chars().take(LONGEST).collect::<String>();
+        let short = |text: String| beginning(&text, &mut { LONGEST }).unwrap_or_default().to_owned();
         let mut room = LONGEST_COMMAND;
         let mut command = Vec::new();
         let mut command_is_cut = self.command_is_cut;
@@ -80,7 +80,7 @@ mod tests {
     fn a_command_of_any_length_fits_and_says_that_it_is_cut() {
         let about = |command: Vec<String>| About { root: "r".repeat(9000), command, ..About::default() }.cut();
         let whole = about(vec!["sh".into(), "-c".into(), "echo \"ä\"\n".into()]);
-        assert_eq!((whole.command.len(), whole.command_is_cut, whole.root.len()), (3, false, LONGEST));
+        assert_eq!((whole.command.len(), whole.command_is_cut, whole.root.len()), (3, false, LONGEST - 3));
         for command in
             [vec!["\u{1}".repeat(100_000)], vec![String::new(); 100_000], vec!["ä\"\\".repeat(3000), "x".into()]]
         {

@@ -27,6 +27,18 @@ const END_OF_TORN: &[u8] = b"~\n";
 /// What is kept free for the last line.
 const FOR_THE_END: u64 = 2 << 10;
 
+/// Where events stop that may come any number of times. They leave room for those of which each counts.
+const MOST_WITH_REPEATED: u64 = 48 << 10;
+
+/// The most bytes of a journal behind an event.
+fn most_behind(event: &Event) -> u64 {
+    match event {
+        Event::Ended(_) => MOST,
+        Event::Created(_) | Event::Makes(_) | Event::Started(_) | Event::Up => MOST - FOR_THE_END,
+        Event::Restarted(_) | Event::StopAsked(_) | Event::Unknown => MOST_WITH_REPEATED,
+    }
+}
+
 /// A journal that this process may write.
 #[derive(Debug)]
 pub struct Journal {
@@ -43,14 +55,16 @@ impl Journal {
     /// Begins the journal in a guest's new directory, which is locked by this handle.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// When the disk does not take it, or the first line is too long.
     pub(crate) fn begin(directory: &Directory, created: Event) -> io::Result<Self> {
         let file = directory.new_file(NAME)?;
         // The last line has to find its place, however full the disk is by then. Where the file system keeps none free, it may not.
         let _ = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, MOST);
         let lock = directory.handle().try_clone()?;
         let mut journal = Self { file, length: 0, is_torn: false, dropped_events: 0, lock };
-        journal.write(created)?;
+        if !journal.write(created)? {
+            return Err(io::Error::other("the first line of the guest's journal would be too long"));
+        }
         journal.file.sync_all()?;
         Ok(journal)
     }
@@ -69,16 +83,21 @@ impl Journal {
         Ok(Self { file, length, is_torn, dropped_events: 0, lock })
     }
 
-    /// Notes an event. Where there is no room left for one, it is counted and that is all: the last line says how many there were.
+    /// Notes an event. Where there is no room left for one, it is counted: the last line says how many there were.
     ///
     /// # Errors
-    /// When the disk does not take it. It counts as well, and what is written later is read all the same.
+    /// When the disk does not take it, or when there is no room for what a sweep has to know: `makes` and `started`. It counts as well, and
+    /// what is written later is read all the same.
     pub fn note(&mut self, event: Event) -> io::Result<()> {
+        let is_needed = matches!(event, Event::Makes(_) | Event::Started(_));
         let noted = self.write(event);
         if !matches!(noted, Ok(true)) {
             self.dropped_events += 1;
         }
-        noted.map(drop)
+        match noted {
+            Ok(false) if is_needed => Err(io::Error::other("the guest's journal has no room left")),
+            noted => noted.map(drop),
+        }
     }
 
     /// Writes the last line, and lets go of the guest's directory. The line is on the disk, be there a power cut right after.
@@ -104,7 +123,7 @@ impl Journal {
 
     /// Whether there was room for it.
     fn write(&mut self, event: Event) -> io::Result<bool> {
-        let most = if matches!(event, Event::Ended(_)) { MOST } else { MOST - FOR_THE_END };
+        let most = most_behind(&event);
         let mut bytes = if self.is_torn { END_OF_TORN.to_vec() } else { Vec::new() };
         serde_json::to_writer(&mut bytes, &Line::new(UnixMillis::now(), event))?;
         bytes.push(b'\n');

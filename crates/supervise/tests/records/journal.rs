@@ -3,8 +3,8 @@
 use std::fs;
 
 use nex_supervise::{
-    Asker, BootId, Event, How, Id, Identity, Presence, Reason, Record, Restarted, Started, State, StopAsked,
-    SweepOptions, UnixMillis, sweep,
+    About, Asker, BootId, Event, How, Id, Identity, Leftover, Makes, Presence, Reason, Record, Restarted, Started, State,
+    StopAsked, SweepOptions, UnixMillis, sweep,
 };
 use proptest::prelude::*;
 
@@ -167,3 +167,42 @@ fn whole_once() -> (&'static Place, Id, Vec<u8>) {
     let (place, id, bytes) = WHOLE.get_or_init(whole);
     (place, id.clone(), bytes.clone())
 }
+    let asked = StopAsked { by: Asker::Signal { signal: 15 }, how: How::Stop };
+    guest.journal.note(Event::StopAsked(asked)).unwrap();
+    // What each sweep has to know finds room behind those, and who makes something hears when that is at its end.
+    let supervisor = Identity::of_self().unwrap();
+    let vmm = Identity { start_ticks: 1, ..supervisor };
+    let started = || Event::Started(Started { name: "qemu".into(), vmm: vmm.clone() });
+    let makes = |number: usize| {
+        let path = place.path().join(format!("{}-{id}-{number}", "d".repeat(200)));
+        Event::Makes(Makes { path: Leftover::of(&id, &path).unwrap() })
+    };
+    guest.journal.note(Event::Up).unwrap();
+    guest.journal.note(started()).unwrap();
+    let noted = (0..1000).take_while(|number| guest.journal.note(makes(*number)).is_ok()).count();
+    assert!((20..100).contains(&noted), "{noted}");
+    while guest.journal.note(started()).is_ok() {}
+    let full = guest.journal.dropped_events();
+    assert_eq!(full, dropped + 2);
+    let read = guest.directory.record().unwrap();
+    assert_eq!((read.leftovers.len(), read.up.is_some(), read.stop_asked), (noted, true, None));
+    let dropped = full;
+#[test]
+fn a_first_line_of_any_texts_is_written() {
+    let place = Place::new();
+    let state = place.state();
+    let controls = || "\u{1}".repeat(3000);
+    let about = About {
+        root: controls(),
+        image: Some(controls()),
+        kernel: Some(controls()),
+        command: vec![controls(); 100],
+        command_is_cut: false,
+    };
+    let name = "n".repeat(63).parse().unwrap();
+    let guest = state.create(Some(&name), about).unwrap();
+    let (record, _) = record(&state, guest.directory.id());
+    assert_eq!(record.name, Some(name));
+    assert!(record.about.command_is_cut && controls().starts_with(&record.about.root) && record.about.root.len() > 300);
+}
+
