@@ -34,6 +34,29 @@ impl Timed {
         self.deadline = Instant::now() + patience;
     }
 
+    /// Reads what is there, and waits for nothing: `None` when nothing is.
+    pub fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            match self.socket.read(buffer) {
+                Ok(count) => return Ok(Some(count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes a few bytes, and waits for nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] when there is no room for all of them.
+    pub fn write_now(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self.socket.write(bytes)? {
+            count if count == bytes.len() => Ok(()),
+            _ => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
     /// Does something with the socket as soon as it can be done.
     fn as_soon_as<T>(
         &mut self,
