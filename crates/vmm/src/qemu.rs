@@ -126,6 +126,9 @@ impl Qemu {
     }
 }
 
+/// Runs the words behind it with a umask that leaves what they make to the user.
+const PRIVATELY: [&str; 3] = ["/bin/sh", "-c", r#"umask 077 && exec "$0" "$@""#];
+
 /// Whose keys like Ctrl-C are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keys {
@@ -171,7 +174,10 @@ impl Vmm for Qemu {
         if let Some(word) = words.iter().find(|word| !word.to_string_lossy().chars().all(is_shown)) {
             return Err(Error::Word { word: word.clone() });
         }
-        Ok(words.into_iter().map(|word| nex_text::shell_word(word.as_ref())).collect::<Vec<_>>().join(" ") + "\n")
+        // QEMU makes the channel's socket with what the umask leaves, and has no option for its mode.
+        let private = machine.channel.iter().flat_map(|_| PRIVATELY).map(OsString::from);
+        let words = private.chain(words).map(|word| nex_text::shell_word(word.as_ref()));
+        Ok(words.collect::<Vec<_>>().join(" ") + "\n")
     }
 
     fn channel_device(&self) -> ChannelDevice {

@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -220,7 +221,7 @@ fn much_goes_both_ways_with_both_kernels() -> Result<()> {
     Ok(())
 }
 
-/// Who starts the guest by hand finds the host's end as a socket.
+/// Who starts the guest by hand finds the host's end as a socket, which is nobody else's, whatever the umask says.
 #[test]
 fn a_command_line_for_others_has_the_hosts_end_as_a_socket() -> Result<()> {
     let Some(parts) = Parts::find()? else { return Ok(()) };
@@ -232,7 +233,7 @@ fn a_command_line_for_others_has_the_hosts_end_as_a_socket() -> Result<()> {
     let mut shell = Command::new("/bin/sh");
     shell
         .current_dir(directory.path())
-        .args(["-c", &format!("exec {line}")])
+        .args(["-c", &format!("umask 000; exec {line}")])
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     let mut qemu = shell.spawn()?;
@@ -245,8 +246,10 @@ fn a_command_line_for_others_has_the_hosts_end_as_a_socket() -> Result<()> {
             connected => break connected,
         }
     };
+    let mode = fs::metadata(directory.path().join("channel")).map(|socket| socket.permissions().mode());
     qemu.kill()?;
     qemu.wait()?;
     assert!(connected.is_ok(), "{connected:?}: {line}");
+    assert_eq!(mode? & 0o077, 0, "{line}");
     Ok(())
 }

@@ -39,7 +39,8 @@ impl Ends {
     }
 }
 
-/// The host's end in a command line for somebody else: a socket by name, to which one program at a time can connect.
+/// The host's end in a command line for somebody else: a socket by name, to which one program at a time can connect. Who can connect gives
+/// orders to the guest, so the umask has to be 077.
 pub fn named_backend() -> [String; 2] {
     ["-chardev".into(), format!("socket,id=channel,path={SOCKET},server=on,wait=off")]
 }
