@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let whole = &data[..data.len().min(MOST)];
     let lines = whole.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     assert_eq!(Record::fold(&id, &data[..lines]).as_ref(), Ok(&record));
-    for presence in [Presence::Here, Presence::Killed, Presence::Rebooted] {
+    for presence in [Presence::Here, Presence::Killed, Presence::Rebooted, Presence::Elsewhere] {
         let state = record.state(presence);
         assert_eq!(state.is_living(), state.reason().is_none());
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,9 +33,15 @@ impl BootId {
     /// # Errors
     /// When the kernel does not tell.
     pub fn current() -> io::Result<Self> {
+        /// No process sees two boots.
+        static CURRENT: OnceLock<BootId> = OnceLock::new();
+        if let Some(known) = CURRENT.get() {
+            return Ok(known.clone());
+        }
         let mut text = String::new();
         File::open("/proc/sys/kernel/random/boot_id")?.take(LENGTH as u64).read_to_string(&mut text)?;
-        Self::try_from(text).map_err(io::Error::other)
+        let id = Self::try_from(text).map_err(io::Error::other)?;
+        Ok(CURRENT.get_or_init(|| id).clone())
     }
 }
 

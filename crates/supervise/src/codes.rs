@@ -11,6 +11,8 @@ nex_fault::codes! {
     AMBIGUOUS = "record-ambiguous";
     /// What is asked for is for guests that have ended, and this one has not.
     LIVING = "record-living";
+    /// The guest is on another machine that shares the records.
+    ELSEWHERE = "record-elsewhere";
     /// The record is of a form that a later nex writes.
     LATER = "record-later";
     /// The record is damaged.

@@ -13,10 +13,19 @@ use crate::codes;
 use crate::id::Id;
 use crate::name::Name;
 
-/// The journal's first line is not there, or not of this guest: nothing is known of it.
+/// Why a journal says nothing that could be acted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("its journal does not begin with the line of a guest of this id")]
-pub struct Unreadable;
+pub enum Unreadable {
+    /// The first line is not there, or not of this guest: nothing is known of it.
+    #[error("its journal does not begin with the line of a guest of this id")]
+    NoBeginning,
+    /// The first line is of a form that a later nex writes.
+    #[error("its journal begins with a line of a later nex")]
+    Later,
+    /// There is no last line, and no room for one.
+    #[error("its journal has no last line, and no room for one")]
+    Full,
+}
 
 /// Why a record, or the directory of all records, cannot be used.
 #[derive(Debug, Error)]
@@ -62,6 +71,9 @@ pub enum StateError {
     /// The guest has not ended.
     #[error("the guest {0} has not ended")]
     Living(Id),
+    /// The guest is where nobody here can tell whether it lives.
+    #[error("the guest {0} is one of another machine, or was started where the records are mounted in another way")]
+    Elsewhere(Id),
     /// Another process has the record.
     #[error("another process works on the record of the guest {0}")]
     Busy(Id),
@@ -118,6 +130,7 @@ impl Fault for StateError {
             Self::Stuck { cause, .. } => cause.code(),
             Self::NameTaken { .. } => codes::NAME_TAKEN,
             Self::Living(_) => codes::LIVING,
+            Self::Elsewhere(_) => codes::ELSEWHERE,
             Self::Busy(_) => codes::BUSY,
             Self::Later(_) => codes::LATER,
             Self::Unreadable { .. } => codes::UNREADABLE,
@@ -133,6 +146,9 @@ impl Fault for StateError {
                 .unwrap_or_else(|| Remedy::say("set XDG_STATE_HOME to a directory that only you and root can change")),
             Self::NameTaken { .. } => Remedy::say("choose another name, or end that guest first"),
             Self::Living(_) => Remedy::say("end it first"),
+            Self::Elsewhere(_) => Remedy::say(
+                "run this command there; if that is not possible any more, remove the guest's directory by hand",
+            ),
             Self::Busy(_) => Remedy::say("try again; 'lslocks' shows which process it is"),
             Self::Later(_) => Remedy::say("use that nex for it"),
             Self::StuckVmm { .. } => {

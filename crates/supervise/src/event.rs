@@ -93,6 +93,9 @@ pub struct Created {
     pub about: About,
     /// Who writes this journal; the boot is in it, too.
     pub supervisor: Identity,
+    /// Among whom the supervisor's lock is seen: a [`LockDomain`](nex_file::lock_domain::LockDomain).
+    #[serde(default)]
+    pub lock_domain: String,
 }
 
 /// What is about to be made.

@@ -1,9 +1,11 @@
 //! When records of guests that have ended go: after some days, and the oldest first where they take too much.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use nex_file::directory::Directory;
 use rustix::fs::Stat;
+use rustix::io::Errno;
 
 use crate::error::StateError;
 use crate::guest_dir::GuestDir;
@@ -31,10 +33,28 @@ impl Default for SweepOptions {
 }
 
 /// A record that may go.
-struct Room {
+pub(crate) struct Room {
     id: Id,
     ended: UnixMillis,
     bytes: u64,
+}
+
+impl Room {
+    /// That of a guest that has ended at that time, and whose directory holds these names.
+    pub(crate) fn of(guest: &GuestDir, ended: UnixMillis, names: &[OsString]) -> Result<Self, StateError> {
+        let bytes = bytes(guest.directory(), names).map_err(StateError::errno(guest.path()))?;
+        Ok(Self { id: guest.id().clone(), ended, bytes })
+    }
+
+    /// That of a damaged record, whose time is that of its last change; `None` as long as somebody works on it.
+    pub(crate) fn of_damaged(guest: &GuestDir) -> Result<Option<Self>, StateError> {
+        if guest.has_supervisor()? {
+            return Ok(None);
+        }
+        let changed = || guest.directory().handle().metadata()?.modified();
+        let changed = changed().map_err(StateError::io(guest.path()))?;
+        Self::of(guest, changed.into(), &guest.names()?).map(Some)
+    }
 }
 
 /// Removes the records whose time has come. Gives those that went, and what could not be done.
@@ -42,14 +62,9 @@ pub(crate) fn expire(
     state: &StateDir,
     options: &SweepOptions,
     now: UnixMillis,
-) -> Result<(Vec<Id>, Vec<StateError>), StateError> {
-    let (mut rooms, mut problems) = (Vec::new(), Vec::new());
-    for id in state.ids()? {
-        match room(state, &id) {
-            Ok(room) => rooms.extend(room),
-            Err(error) => problems.push(error),
-        }
-    }
+    mut rooms: Vec<Room>,
+) -> (Vec<Id>, Vec<StateError>) {
+    let mut problems = Vec::new();
     rooms.sort_by(|a, b| (a.ended, &a.id).cmp(&(b.ended, &b.id)));
     let mut total: u64 = rooms.iter().map(|room| room.bytes).sum();
     let mut expired = Vec::new();
@@ -66,39 +81,14 @@ pub(crate) fn expire(
             Err(error) => problems.push(error),
         }
     }
-    Ok((expired, problems))
-}
-
-/// What a record takes, if it may go.
-fn room(state: &StateDir, id: &Id) -> Result<Option<Room>, StateError> {
-    let Some(guest) = state.guest(id)? else { return Ok(None) };
-    let ended = match guest.record() {
-        Ok(record) => record.ended.map(|(time, _)| time),
-        Err(StateError::Unreadable { .. }) => Some(changed(&guest)?),
-        Err(error) => return Err(error),
-    };
-    let Some(ended) = ended else { return Ok(None) };
-    let bytes = bytes(guest.directory()).map_err(StateError::errno(guest.path()))?;
-    Ok(Some(Room { id: id.clone(), ended, bytes }))
-}
-
-/// When a damaged record was last changed.
-fn changed(guest: &GuestDir) -> Result<UnixMillis, StateError> {
-    let metadata = guest.directory().handle().metadata().map_err(StateError::io(guest.path()))?;
-    metadata.modified().map(UnixMillis::from).map_err(StateError::io(guest.path()))
+    (expired, problems)
 }
 
 /// What a guest's directory takes on the disk.
-fn bytes(directory: &Directory) -> Result<u64, rustix::io::Errno> {
-    let bytes_of = |stat: &Stat| u64::try_from(stat.st_blocks).unwrap_or_default().saturating_mul(SECTOR);
-    let mut bytes = bytes_of(&directory.stat(".")?);
-    let names =
-        directory.names().map_err(|error| rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO))?;
-    for name in names {
-        // Another process may just remove it.
-        if let Ok(stat) = directory.stat(&name) {
-            bytes = bytes.saturating_add(bytes_of(&stat));
-        }
-    }
-    Ok(bytes)
+fn bytes(directory: &Directory, names: &[OsString]) -> Result<u64, Errno> {
+    let bytes_of = |stat: Stat| u64::try_from(stat.st_blocks).unwrap_or_default().saturating_mul(SECTOR);
+    let own = bytes_of(directory.stat(".")?);
+    // Another process may just remove one of them.
+    let files = names.iter().filter_map(|name| directory.stat(name).ok()).map(bytes_of);
+    Ok(files.fold(own, u64::saturating_add))
 }

@@ -1,26 +1,27 @@
 //! The directory of a guest: its journal, its output, and what else stands there as long as the guest does.
 //!
-//! Who works for the guest has the lock of this directory: its supervisor for as long as it lives, a sweep for a moment. The kernel
-//! takes the lock from a process that is killed, and no other pid namespace and no other machine that shares the directory hides it.
+//! There are two locks. A supervisor has both for as long as it lives, and the kernel takes them from a process that is killed.
+//!
+//! - That of the journal says that the supervisor is there. No other pid namespace hides it, and neither does another machine, where the
+//!   file system has locks of files for all machines.
+//! - That of the directory is for who changes something: the supervisor, or a sweep, which others are not to take for one.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use nex_file::directory::Directory;
+use nex_file::lock_domain::{LockDomain, Maker};
 use nex_file::{lock, remove, trust};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::boot_id::BootId;
-use crate::error::StateError;
+use crate::error::{StateError, Unreadable};
 use crate::id::Id;
 use crate::journal;
 use crate::record::{Presence, Record, State};
 use crate::spool;
-
-/// How long another process may have the lock: as long as a sweep takes, or somebody who looks at the lock.
-const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A guest's directory.
 #[derive(Debug)]
@@ -75,28 +76,32 @@ impl GuestDir {
     /// Reads the journal, and folds it.
     ///
     /// # Errors
-    /// When it cannot be read, or is damaged from its first line on.
+    /// When it cannot be read, is damaged from its first line on, or is a later nex's from there on.
     pub fn record(&self) -> Result<Record, StateError> {
         let bytes = match journal::read(&self.directory) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(StateError::io(&self.path().join(journal::NAME))(error)),
         };
-        Record::fold(&self.id, &bytes).map_err(|cause| StateError::Unreadable { id: self.id.clone(), cause })
+        Record::fold(&self.id, &bytes).map_err(|cause| match cause {
+            Unreadable::Later => StateError::Later(self.id.clone()),
+            Unreadable::NoBeginning | Unreadable::Full => StateError::Unreadable { id: self.id.clone(), cause },
+        })
     }
 
     /// How it stands with the guest now. Its supervisor is there if the process is that the journal names, or if somebody has the
-    /// lock, such as a supervisor in another pid namespace, or on another machine that shares the directory.
+    /// journal's lock, such as a supervisor in another pid namespace. Nothing is known of one on another machine whose lock is not seen
+    /// here.
     ///
     /// # Errors
     /// When the system does not tell who is alive.
     pub fn state(&self, record: &Record) -> Result<State, StateError> {
         let state = self.state_by_process(record)?;
-        let is_here = matches!(state, State::Lost(_)) && self.is_locked().map_err(StateError::io(self.path()))?;
+        let is_here = matches!(state, State::Lost(_) | State::Elsewhere) && self.has_supervisor()?;
         Ok(if is_here { record.state(Presence::Here) } else { state })
     }
 
-    /// The same for who has the lock: nobody else can have it.
+    /// The same for who has the lock, and has seen before that the supervisor is gone: no other one follows.
     ///
     /// # Errors
     /// As [`state`](Self::state).
@@ -109,34 +114,58 @@ impl GuestDir {
             if record.supervisor.is_alive()? {
                 return Ok(Presence::Here);
             }
-            let is_same_boot = record.supervisor.boot_id == BootId::current()?;
-            Ok(if is_same_boot { Presence::Killed } else { Presence::Rebooted })
+            if record.supervisor.is_of_this_namespace()? {
+                return Ok(Presence::Killed);
+            }
+            // What this nex does not understand is nothing that it knows.
+            let Ok(noted) = record.lock_domain.parse() else { return Ok(Presence::Elsewhere) };
+            Ok(match LockDomain::of(self.directory.handle())?.maker(&noted) {
+                Maker::Here => Presence::Killed,
+                Maker::Gone => Presence::Rebooted,
+                Maker::Elsewhere => Presence::Elsewhere,
+            })
         };
         // Nobody asks who is there once the guest has ended.
         let presence = if record.ended.is_some() { Ok(Presence::Killed) } else { presence() };
         Ok(record.state(presence.map_err(StateError::io(self.path()))?))
     }
 
-    fn is_locked(&self) -> io::Result<bool> {
-        let own = self.directory.again()?;
-        match flock(own.handle(), FlockOperation::NonBlockingLockShared) {
+    /// Whether somebody has the lock of the journal, whatever that says; where there is none, that of the directory.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub(crate) fn has_supervisor(&self) -> Result<bool, StateError> {
+        let shared = FlockOperation::NonBlockingLockShared;
+        let locked = match self.directory.file(journal::NAME) {
+            Err(Errno::NOENT) => self.directory.again().and_then(|own| flock(own.handle(), shared)),
+            file => file.and_then(|file| flock(file, shared)),
+        };
+        match locked {
             Ok(()) => Ok(false),
             Err(Errno::WOULDBLOCK) => Ok(true),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(StateError::errno(self.path())(error)),
         }
     }
 
-    /// Locks it for this process alone; `None` when another one works for the guest.
+    /// Locks it for this process alone; `None` when another one works for the guest all the time.
     ///
     /// # Errors
     /// When the system refuses.
-    pub(crate) fn lock(&self) -> Result<Option<Lock>, StateError> {
+    pub(crate) fn lock(&self, patience: Duration) -> Result<Option<Lock>, StateError> {
         let own = self.directory.again().map_err(StateError::errno(self.path()))?;
-        match lock::exclusive(own.handle(), PATIENCE) {
+        match lock::exclusive(own.handle(), patience) {
             Ok(()) => Ok(Some(Lock(own))),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(StateError::io(self.path())(error)),
         }
+    }
+
+    /// All names in it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn names(&self) -> Result<Vec<OsString>, StateError> {
+        self.directory.names().map_err(StateError::io(self.path()))
     }
 
     /// Removes all but what tells of the guest: sockets, drives, and what else its supervisor has made here.
@@ -144,9 +173,12 @@ impl GuestDir {
     /// # Errors
     /// When something stays. All else goes.
     pub(crate) fn clear(&self) -> Result<(), StateError> {
-        let names = self.directory.names().map_err(StateError::io(self.path()))?;
-        let tells = |name: &std::ffi::OsStr| name == journal::NAME || spool::is_segment(name);
-        let others = names.into_iter().filter(|name| !tells(name)).collect();
+        let others = self.names()?.into_iter().filter(|name| !tells(name)).collect();
         remove::trees(self.directory.handle(), others).map_err(StateError::stuck(self.path()))
     }
+}
+
+/// Whether what has this name in a guest's directory tells of the guest, and stays when it ends.
+pub fn tells(name: &OsStr) -> bool {
+    name == journal::NAME || spool::is_segment(name)
 }

@@ -60,6 +60,15 @@ impl Identity {
         Ok(Self { pid, start_ticks, pid_namespace: pid_namespace()?, boot_id: BootId::current()? })
     }
 
+    /// Whether this process would see it: it is one of the same pid namespace, in the same boot. If so, it has ended unless it
+    /// [is alive](Self::is_alive).
+    ///
+    /// # Errors
+    /// When the system does not tell which namespace and which boot this is.
+    pub fn is_of_this_namespace(&self) -> io::Result<bool> {
+        Ok(self.boot_id == BootId::current()? && self.pid_namespace == pid_namespace()?)
+    }
+
     /// Whether it runs. A process of another pid namespace counts as gone, as nothing here can tell.
     ///
     /// # Errors
@@ -73,7 +82,7 @@ impl Identity {
     /// # Errors
     /// When the system does not tell whether it has.
     pub fn hold(&self) -> io::Result<Option<Held>> {
-        if self.boot_id != BootId::current()? || self.pid_namespace != pid_namespace()? {
+        if !self.is_of_this_namespace()? {
             return Ok(None);
         }
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
@@ -132,6 +141,12 @@ fn pid_namespace() -> io::Result<u64> {
     Ok(std::fs::metadata("/proc/self/ns/pid")?.ino())
 }
 
+/// Whether `/proc` does not show a process that is there. Where it is mounted with `hidepid` (proc(5)), that is so for processes of other
+/// users and for those that hide from their own. nex starts no such process, so the number has come to somebody else.
+fn is_hidden(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOENT | Errno::SRCH | Errno::PERM | Errno::ACCESS))
+}
+
 fn start_ticks(pid: u32) -> io::Result<u64> {
     let mut stat = Vec::new();
     File::open(format!("/proc/{pid}/stat"))?.take(MOST_OF_STAT).read_to_end(&mut stat)?;
@@ -141,12 +156,6 @@ fn start_ticks(pid: u32) -> io::Result<u64> {
 /// The start in the content of `/proc/PID/stat`. The process chooses its name, which stands in brackets and may hold anything,
 /// brackets included; behind the last one there are only numbers and a letter.
 fn parse_start(stat: &[u8]) -> Option<u64> {
-/// Whether `/proc` does not show a process that is there. Where it is mounted with `hidepid` (proc(5)), that is so for processes of other
-/// users and for those that hide from their own. nex starts no such process, so the number has come to somebody else.
-fn is_hidden(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::NOENT | Errno::SRCH | Errno::PERM | Errno::ACCESS))
-}
-
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;
     let fields = std::str::from_utf8(stat.get(name_end + 1..)?).ok()?;
     fields.split_ascii_whitespace().nth(START_BEHIND_NAME)?.parse().ok()

@@ -1,13 +1,13 @@
 //! The journal of a guest: what has happened to it, a line of JSON for each event, and nothing that is written is changed.
 //!
-//! One process writes at a time: who has the lock of the guest's directory. First that is the guest's supervisor; when that is gone
-//! without a last line, it is a sweep, which writes that line. So there is one last line.
+//! One process writes at a time. First that is the guest's supervisor, which has the lock of this file; when that is gone without a last
+//! line, it is a sweep, which has the lock of the directory alone, and writes that line. So there is one last line.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 
 use nex_file::directory::Directory;
-use rustix::fs::{FallocateFlags, Mode, OFlags, fallocate};
+use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock};
 
 use crate::event::{Ended, Event, Line};
 use crate::time::UnixMillis;
@@ -30,6 +30,9 @@ const FOR_THE_END: u64 = 2 << 10;
 /// Where events stop that may come any number of times. They leave room for those of which each counts.
 const MOST_WITH_REPEATED: u64 = 48 << 10;
 
+/// The most bytes of a last line, with what may have to go before it.
+pub const LONGEST_END: u64 = 512;
+
 /// The most bytes of a journal behind an event.
 fn most_behind(event: &Event) -> u64 {
     match event {
@@ -39,7 +42,7 @@ fn most_behind(event: &Event) -> u64 {
     }
 }
 
-/// A journal that this process may write.
+/// A journal that this process may write. A supervisor's has the lock of the file.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
@@ -52,12 +55,14 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins the journal in a guest's new directory, which is locked by this handle.
+    /// Begins the journal in a guest's new directory, which is locked by this handle, and locks it.
     ///
     /// # Errors
     /// When the disk does not take it, or the first line is too long.
     pub(crate) fn begin(directory: &Directory, created: Event) -> io::Result<Self> {
         let file = directory.new_file(NAME)?;
+        // A network file system has locks of files that are open for writing on its server, and those of directories on each machine.
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         // The last line has to find its place, however full the disk is by then. Where the file system keeps none free, it may not.
         let _ = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, MOST);
         let lock = directory.handle().try_clone()?;
@@ -100,7 +105,7 @@ impl Journal {
         }
     }
 
-    /// Writes the last line, and lets go of the guest's directory. The line is on the disk, be there a power cut right after.
+    /// Writes the last line, and lets go of the guest. The line is on the disk, be there a power cut right after.
     ///
     /// # Errors
     /// When the disk does not take it. The next sweep then writes one.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use nex_file::remove;
 use nex_file::way;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
-use rustix::fs::{AtFlags, statat};
+use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,11 @@ impl Leftover {
         let name = self.0.file_name()?;
         let holds = name.as_bytes().windows(id.as_str().len()).any(|part| part == id.as_str().as_bytes());
         (holds && self.0.is_absolute() && self.0.as_os_str().len() <= LONGEST).then_some(name)
+    }
+
+    /// Whether something may be there, by a look that costs little.
+    pub(crate) fn may_be_there(&self) -> bool {
+        !matches!(statat(CWD, &self.0, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT | Errno::NOTDIR))
     }
 
     /// Removes it, with all that is in it. What is not this guest's, or not the caller's, stays, and so does what is reached by a way

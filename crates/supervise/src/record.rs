@@ -5,7 +5,7 @@ use crate::error::Unreadable;
 use crate::event::{Created, Ended, Event, Line, Parsed, Started, StopAsked};
 use crate::id::Id;
 use crate::identity::Identity;
-use crate::journal::{LONGEST_LINE, MOST};
+use crate::journal::{LONGEST_END, LONGEST_LINE, MOST};
 use crate::leftover::Leftover;
 use crate::name::Name;
 use crate::reason::Reason;
@@ -22,6 +22,8 @@ pub struct Record {
     pub about: About,
     /// Its supervisor.
     pub supervisor: Identity,
+    /// Among whom the supervisor's lock is seen: a [`LockDomain`](nex_file::lock_domain::LockDomain).
+    pub lock_domain: String,
     /// Its VMM, once that was started.
     pub vmm: Option<Started>,
     /// What was about to be made outside of its directory.
@@ -53,6 +55,8 @@ pub enum Presence {
     Killed,
     /// It is not, as the machine was started anew.
     Rebooted,
+    /// It is where its lock is not seen from here, such as on another machine.
+    Elsewhere,
 }
 
 /// How it stands with a guest.
@@ -68,6 +72,8 @@ pub enum State {
     Ended(Reason),
     /// It has ended, and nobody was left to say how. The next sweep writes it down.
     Lost(Reason),
+    /// It is one of another machine that shares the records, or of another mount of them. Whether it is there is known there alone.
+    Elsewhere,
 }
 
 impl State {
@@ -79,19 +85,20 @@ impl State {
             Self::Stopping => "stopping",
             Self::Ended(_) => "ended",
             Self::Lost(_) => "lost",
+            Self::Elsewhere => "elsewhere",
         }
     }
 
-    /// Whether the guest is there.
+    /// Whether the guest is there, as far as is known here.
     pub const fn is_living(self) -> bool {
-        matches!(self, Self::Starting | Self::Running | Self::Stopping)
+        matches!(self, Self::Starting | Self::Running | Self::Stopping | Self::Elsewhere)
     }
 
     /// Why it ended; `None` as long as it is there.
     pub const fn reason(self) -> Option<Reason> {
         match self {
             Self::Ended(reason) | Self::Lost(reason) => Some(reason),
-            Self::Starting | Self::Running | Self::Stopping => None,
+            Self::Starting | Self::Running | Self::Stopping | Self::Elsewhere => None,
         }
     }
 }
@@ -100,7 +107,7 @@ impl Record {
     /// Folds a journal. A last line without an end counts for nothing: its writer was killed, or is not ready yet.
     ///
     /// # Errors
-    /// When the first line does not say which guest it is, or says another one.
+    /// When the first line does not say which guest it is, or says another one, and when no last line is there nor has room.
     pub fn fold(id: &Id, journal: &[u8]) -> Result<Self, Unreadable> {
         let most = usize::try_from(MOST).unwrap_or(usize::MAX);
         let whole = journal.get(..most).unwrap_or(journal);
@@ -108,13 +115,14 @@ impl Record {
         let (lines, _torn) =
             whole.iter().rposition(|byte| *byte == b'\n').map_or((&whole[..0], whole), |at| whole.split_at(at));
         let mut lines = lines.split(|byte| *byte == b'\n');
-        let first = lines.next().ok_or(Unreadable)?;
+        let first = lines.next().ok_or(Unreadable::NoBeginning)?;
         let mut record = match parse(first) {
             Parsed::Line(line) => match *line {
                 Line { time, event: Event::Created(created), .. } if created.id == *id => Self::begin(time, *created),
-                _ => return Err(Unreadable),
+                _ => return Err(Unreadable::NoBeginning),
             },
-            Parsed::Later | Parsed::Damaged => return Err(Unreadable),
+            Parsed::Later => return Err(Unreadable::Later),
+            Parsed::Damaged => return Err(Unreadable::NoBeginning),
         };
         for bytes in lines {
             match parse(bytes) {
@@ -123,16 +131,19 @@ impl Record {
                 Parsed::Damaged => record.damaged_lines += 1,
             }
         }
-        Ok(record)
+        // No supervisor goes so far, and nobody could ever end this guest.
+        let is_full = whole.len() as u64 > MOST - LONGEST_END;
+        if is_full && record.ended.is_none() { Err(Unreadable::Full) } else { Ok(record) }
     }
 
     fn begin(time: UnixMillis, created: Created) -> Self {
-        let Created { id, name, about, supervisor } = created;
+        let Created { id, name, about, supervisor, lock_domain } = created;
         Self {
             id,
             name,
             about,
             supervisor,
+            lock_domain,
             vmm: None,
             leftovers: Vec::new(),
             created: time,
@@ -165,12 +176,18 @@ impl Record {
         }
     }
 
+    /// Whether a later nex may have ended it in a way that this one does not understand, and knows alone what is left to do.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.is_later && self.ended.is_none()
+    }
+
     /// How it stands with the guest, when this is known of its supervisor.
     pub fn state(&self, presence: Presence) -> State {
         match (&self.ended, presence) {
             (Some((_, ended)), _) => State::Ended(ended.reason),
             (None, Presence::Rebooted) => State::Lost(Reason::LostAtReboot),
             (None, Presence::Killed) => State::Lost(Reason::SupervisorKilled),
+            (None, Presence::Elsewhere) => State::Elsewhere,
             (None, Presence::Here) if self.stop_asked.is_some() => State::Stopping,
             (None, Presence::Here) if self.up.is_some() => State::Running,
             (None, Presence::Here) => State::Starting,

@@ -10,9 +10,11 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nex_file::base::Base;
 use nex_file::directory::Directory;
+use nex_file::lock_domain::LockDomain;
 use nex_file::way::Missing;
 use nex_file::{leftovers, lock};
 use rustix::fs::{AtFlags, readlinkat, symlinkat, unlinkat};
@@ -26,6 +28,10 @@ use crate::id::Id;
 use crate::identity::Identity;
 use crate::journal::Journal;
 use crate::name::Name;
+use crate::record::{Record, State};
+
+/// How long another process may have the lock of a guest that is to be removed: as long as a sweep takes for it.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What the target of a name's link begins with.
 const GUESTS: &str = "../guests/";
@@ -89,7 +95,8 @@ impl StateDir {
             let id = Id::random()?;
             let living = leftovers::create(&self.making)?;
             let supervisor = Identity::of_self()?;
-            let created = Created { id: id.clone(), name: name.cloned(), about: about.cut(), supervisor };
+            let lock_domain = LockDomain::of(living.directory.handle())?.to_string();
+            let created = Created { id: id.clone(), name: name.cloned(), about: about.cut(), supervisor, lock_domain };
             match Journal::begin(&living.directory, Event::Created(Box::new(created))) {
                 Ok(journal) => Ok((id, living, journal)),
                 Err(error) => {
@@ -165,14 +172,16 @@ impl StateDir {
     /// Removes the record of a guest that has ended.
     ///
     /// # Errors
-    /// When the guest is there, a later nex has written the record, or something of it stays.
+    /// When the guest is there or on another machine, a later nex has written the record, or something of it stays.
     pub fn remove(&self, id: &Id) -> Result<(), StateError> {
         let Some(guest) = self.guest(id)? else { return Ok(()) };
-        let lock = guest.lock()?;
+        // Looked at before this process has a lock itself.
+        let has_supervisor = guest.has_supervisor()?;
+        let lock = guest.lock(PATIENCE)?;
         let name = match guest.record() {
-            Ok(record) if record.is_later && record.ended.is_none() => return Err(StateError::Later(id.clone())),
-            Ok(record) if record.ended.is_none() => return Err(StateError::Living(id.clone())),
+            Ok(record) if record.ended.is_none() => return Err(unended(&guest, &record)?),
             Ok(record) => record.name,
+            Err(StateError::Unreadable { .. }) if has_supervisor => return Err(StateError::Living(id.clone())),
             Err(StateError::Unreadable { .. }) => None,
             Err(error) => return Err(error),
         };
@@ -197,20 +206,23 @@ impl StateDir {
         leftovers::remove_abandoned(&self.making).map(drop).map_err(StateError::io(self.making.path()))
     }
 
-    /// The guest that is there and has the name.
+    /// The guest that has the name, and keeps it.
     fn holder(&self, name: &Name) -> Result<Option<Id>, StateError> {
         let Some(id) = self.owner(name)? else { return Ok(None) };
         let Some(guest) = self.guest(&id)? else { return Ok(None) };
-        let record = match guest.record() {
-            // Of what has no first line, nobody knows a name.
-            Err(StateError::Unreadable { .. }) => return Ok(None),
-            record => record?,
+        let keeps = match guest.record() {
+            // Whose sweep gives the name back is a later nex.
+            Ok(record) if record.is_unknown() => true,
+            Err(StateError::Later(_)) => true,
+            Ok(record) => guest.state(&record)?.is_living(),
+            Err(StateError::Unreadable { .. }) => guest.has_supervisor()?,
+            Err(error) => return Err(error),
         };
-        Ok(guest.state(&record)?.is_living().then_some(id))
+        Ok(keeps.then_some(id))
     }
 
     /// The guest to which a name's link leads, there or not.
-    fn owner(&self, name: &Name) -> Result<Option<Id>, StateError> {
+    pub(crate) fn owner(&self, name: &Name) -> Result<Option<Id>, StateError> {
         match readlinkat(self.names.handle(), name.as_str(), Vec::new()) {
             Ok(target) => Ok(target.to_str().ok().and_then(|target| Id::parse(target.strip_prefix(GUESTS)?))),
             // Nothing, or no link.
@@ -231,4 +243,16 @@ impl StateDir {
         lock::exclusive(own.handle(), lock::PATIENCE).map_err(StateError::io(self.names.path()))?;
         Ok(own)
     }
+}
+
+/// Why the record of a guest without a last line stays.
+fn unended(guest: &GuestDir, record: &Record) -> Result<StateError, StateError> {
+    let id = record.id.clone();
+    if record.is_unknown() {
+        return Ok(StateError::Later(id));
+    }
+    Ok(match guest.state(record)? {
+        State::Elsewhere => StateError::Elsewhere(id),
+        _ => StateError::Living(id),
+    })
 }

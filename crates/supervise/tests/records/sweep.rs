@@ -181,3 +181,57 @@ fn nothing_of_anybody_elses_is_removed() {
     let vmm = rustix::process::Pid::from_raw(vmm.parse().unwrap()).unwrap();
     rustix::process::kill_process(vmm, rustix::process::Signal::KILL).unwrap();
 }
+
+#[test]
+fn a_name_is_free_while_somebody_sweeps_the_guest_that_had_it() {
+    let place = Place::new();
+    let state = place.state();
+    let mut supervisor = Player::start("supervisor", place.path());
+    let words = said(&mut supervisor);
+    let id = Id::parse(words.split_once(' ').unwrap().0).unwrap();
+    supervisor.kill();
+    // As a sweep has it that waits for a VMM.
+    let directory = state.guest(&id).unwrap().unwrap();
+    let lock = fs::File::open(directory.path()).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(record(&state, &id).1, State::Lost(Reason::SupervisorKilled));
+    let swept = sweep(&state, &SweepOptions::default(), UnixMillis::now()).unwrap();
+    assert!(swept.lost.is_empty() && swept.problems.is_empty(), "{swept:?}");
+    let second = create(&state, Some("web"));
+    drop(lock);
+    // The name stays with the guest that has it now.
+    assert_eq!(sweep(&state, &SweepOptions::default(), UnixMillis::now()).unwrap().lost.len(), 1);
+    assert!(
+        second
+            .directory
+            .path()
+            .ends_with(fs::read_link(place.path().join("run/names/web")).unwrap().file_name().unwrap())
+    );
+}
+
+#[test]
+fn a_record_with_nothing_left_to_do_is_not_touched() {
+    let place = Place::new();
+    let state = place.state();
+    let guest = create(&state, Some("web"));
+    let (id, directory) = (guest.directory.id().clone(), guest.directory.path().to_owned());
+    guest.journal.end(exited(0)).unwrap();
+    state.release(&"web".parse().unwrap(), &id).unwrap();
+    let swept = || {
+        let swept = sweep(&state, &SweepOptions::default(), UnixMillis::now()).unwrap();
+        assert!(swept.lost.is_empty() && swept.problems.is_empty(), "{swept:?}");
+    };
+    // Nobody can take a lock of it without being seen, and this one would hinder a sweep.
+    let lock = fs::File::open(&directory).unwrap();
+    lock.lock().unwrap();
+    swept();
+    let expired = sweep(&state, &SweepOptions { keep_bytes: 0, ..SweepOptions::default() }, UnixMillis::now()).unwrap();
+    assert_eq!(expired.problems[0].to_string(), format!("another process works on the record of the guest {id}"));
+    drop(lock);
+    // What is left behind a last line goes.
+    fs::write(directory.join("socket"), "").unwrap();
+    std::os::unix::fs::symlink(format!("../guests/{id}"), place.path().join("run/names/web")).unwrap();
+    swept();
+    assert!(!directory.join("socket").exists() && fs::symlink_metadata(place.path().join("run/names/web")).is_err());
+    assert_eq!(count_ends(&directory), 1);
+}
