@@ -62,6 +62,6 @@ pub use start::{Found, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Root, Unsta
 pub use stop_signal::stop_signal;
 pub use tar_request::{TarIn, TarLink, TarOut, TarOwners, TarPlace};
 pub use user::User;
-pub use variable::split_variable;
+pub use variable::{split_os_variable, split_variable};
 pub use word::{PowerOff, Upper, Word, WordError, WordName, WorkloadSource};
 pub use workload::{ChannelStreams, Streams, Workload};

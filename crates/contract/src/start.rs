@@ -2,6 +2,7 @@
 //!
 //! The agent decides it in the guest, and nex before the guest boots, by the same functions: what differs is the [`Root`].
 
+use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -97,8 +98,9 @@ pub trait Root {
 ///
 /// # Errors
 /// When there is no such directory.
-pub fn find_directory<'a>(text: &'a str, root: &dyn Root) -> Result<&'a Path, Unstarted> {
-    let path = Path::new(if text.is_empty() { "/" } else { text });
+pub fn find_directory<'a>(text: &'a (impl AsRef<OsStr> + ?Sized), root: &dyn Root) -> Result<&'a Path, Unstarted> {
+    let text = text.as_ref();
+    let path = Path::new(if text.is_empty() { OsStr::new("/") } else { text });
     let why = match root.find(&Path::new("/").join(path)) {
         Some(Found::Directory | Found::Hidden) => return Ok(path),
         Some(_) => "is no directory",
@@ -111,12 +113,21 @@ pub fn find_directory<'a>(text: &'a str, root: &dyn Root) -> Result<&'a Path, Un
 ///
 /// # Errors
 /// When there is no such file, or nobody may execute it.
-pub fn find_program(name: &str, env: &[String], directory: &Path, root: &dyn Root) -> Result<PathBuf, Unstarted> {
-    let directory = Path::new("/").join(directory);
-    let path = env.iter().rev().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(PATH);
-    let places: Vec<PathBuf> = match name.contains('/') {
+pub fn find_program(
+    name: &(impl AsRef<OsStr> + ?Sized),
+    env: &[impl AsRef<OsStr>],
+    directory: &Path,
+    root: &dyn Root,
+) -> Result<PathBuf, Unstarted> {
+    let (name, directory) = (Path::new(name), Path::new("/").join(directory));
+    let value = |variable| OsStr::as_bytes(variable).strip_prefix(b"PATH=");
+    let path = env.iter().rev().find_map(|variable| value(variable.as_ref())).unwrap_or(PATH.as_bytes());
+    let is_path = name.as_os_str().as_bytes().contains(&b'/');
+    let places: Vec<PathBuf> = match is_path {
         true => vec![directory.join(name)],
-        false => path.split(':').map(|place| directory.join(place).join(name)).collect(),
+        false => {
+            path.split(|&byte| byte == b':').map(|place| directory.join(OsStr::from_bytes(place)).join(name)).collect()
+        }
     };
     let found: Vec<_> = places.iter().filter_map(|place| Some((place, root.find(place)?))).collect();
     let first = |wanted| found.iter().find(|(_, found)| *found == wanted).map(|(place, _)| place.to_path_buf());
@@ -128,11 +139,11 @@ pub fn find_program(name: &str, env: &[String], directory: &Path, root: &dyn Roo
             Unstarted::new(NOT_EXECUTABLE, format!("{} is a directory", short_path(place)))
         }
         Some((place, _)) => Unstarted::new(NOT_EXECUTABLE, format!("{} is not executable", short_path(place))),
-        None if name.contains('/') => Unstarted::new(NOT_FOUND, format!("there is no {}", short_path(Path::new(name)))),
-        None => Unstarted::new(
-            NOT_FOUND,
-            format!("there is no '{}' in {}", short_path(Path::new(name)), short_path(Path::new(path))),
-        ),
+        None if is_path => Unstarted::new(NOT_FOUND, format!("there is no {}", short_path(name))),
+        None => {
+            let path = Path::new(OsStr::from_bytes(path));
+            Unstarted::new(NOT_FOUND, format!("there is no '{}' in {}", short_path(name), short_path(path)))
+        }
     })
 }
 
@@ -209,6 +220,6 @@ mod tests {
         assert_eq!(unstarted("/bin/tree", ""), (126, "/bin/tree is a directory".into()));
         assert_eq!(unstarted("/bin/none", ""), (127, "there is no /bin/none".into()));
         assert_eq!(unstarted("tool", "/usr/bin"), (127, "there is no 'tool' in /usr/bin".into()));
-        assert_eq!(find_program("tool", &[], Path::new("/"), &root()), Ok("/bin/tool".into()));
+        assert_eq!(find_program("tool", &[""; 0], Path::new("/"), &root()), Ok("/bin/tool".into()));
     }
 }
