@@ -13,6 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nex_channel::Carrier as Kind;
 use nex_contract::{CHANNEL_PORT_NAME, Carrier as Wanted};
 use nix::fcntl::OFlag;
 use nix::libc::VMADDR_CID_ANY;
@@ -34,8 +35,34 @@ const WAITING: i32 = 8;
 /// The agent's end. All that it gives is non-blocking, and closed in programs.
 #[derive(Debug)]
 pub struct Carrier {
-    listener: Option<OwnedFd>,
+    listener: Option<Box<dyn Connections>>,
     stream: Option<File>,
+    kind: Kind,
+}
+
+/// Where connections of a host come from.
+pub trait Connections: std::fmt::Debug + Send {
+    /// What is readable when one waits.
+    fn descriptor(&self) -> BorrowedFd<'_>;
+
+    /// The newest one that waits, non-blocking, without waiting for one; `None` when there is none.
+    fn newest(&mut self) -> Option<OwnedFd>;
+}
+
+/// The guest's vsock port.
+#[derive(Debug)]
+struct VsockPort(OwnedFd);
+
+impl Connections for VsockPort {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    fn newest(&mut self) -> Option<OwnedFd> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let waiting = (0..WAITING).map_while(|_| rustix::net::accept_with(&self.0, flags).ok());
+        waiting.filter(is_the_hosts).last()
+    }
 }
 
 impl Carrier {
@@ -45,27 +72,42 @@ impl Carrier {
     /// When the kernel has no driver for it, the port does not come within two seconds, or another program has it. The text says which.
     pub fn open(wanted: Wanted) -> Result<Self, String> {
         match wanted {
-            Wanted::Virtio => Ok(Self { listener: None, stream: Some(open_port(Path::new(PORTS), PATIENCE)?) }),
+            Wanted::Virtio => {
+                let port = open_port(Path::new(PORTS), PATIENCE)?;
+                Ok(Self { listener: None, stream: Some(port), kind: Kind::Port })
+            }
             Wanted::Vsock(port) => {
                 let listener =
                     listen_on(port).map_err(|error| format!("cannot listen on vsock port {port}: {error}"))?;
-                Ok(Self { listener: Some(listener), stream: None })
+                Ok(Self::of_connections(VsockPort(listener)))
             }
         }
     }
 
+    /// The end of somebody who brings the host's connections.
+    pub fn of_connections(connections: impl Connections + 'static) -> Self {
+        Self { listener: Some(Box::new(connections)), stream: None, kind: Kind::Connection }
+    }
+
+    /// Whether each session has a connection of its own.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// What is readable when [`Self::accept`] has something to take, or the stream something to be read.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.listener.iter().map(AsFd::as_fd).chain(self.stream.iter().map(AsFd::as_fd))
+        self.listener.iter().map(|listener| listener.descriptor()).chain(self.stream.iter().map(AsFd::as_fd))
+    }
+
+    /// What has to be writable for the stream to take more.
+    pub fn outlet(&self) -> Option<BorrowedFd<'_>> {
+        self.stream.as_ref().map(AsFd::as_fd)
     }
 
     /// Takes what waits for the listener, and says whether the stream is another one now. The host's newest connection counts; what others
     /// have connected, as programs of the guest can, is closed.
     pub fn accept(&mut self) -> bool {
-        let Some(listener) = &self.listener else { return false };
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let waiting = (0..WAITING).map_while(|_| rustix::net::accept_with(listener, flags).ok());
-        let Some(newest) = waiting.filter(is_the_hosts).last() else { return false };
+        let Some(newest) = self.listener.as_mut().and_then(|listener| listener.newest()) else { return false };
         self.stream = Some(newest.into());
         true
     }
@@ -201,7 +243,7 @@ mod tests {
     fn a_stream_whose_end_is_closed_is_given_up() {
         let (ours, theirs) = UnixStream::pair().expect("a socket");
         ours.set_nonblocking(true).expect("a socket");
-        let mut carrier = Carrier { listener: None, stream: Some(OwnedFd::from(ours).into()) };
+        let mut carrier = Carrier { listener: None, stream: Some(OwnedFd::from(ours).into()), kind: Kind::Port };
         let read = |carrier: &mut Carrier| std::io::Read::read(carrier.stream().expect("open"), &mut [0; 4]);
         assert_eq!(read(&mut carrier).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
         drop(theirs);

@@ -31,6 +31,8 @@ enum Way {
     Vsock(OwnedFd),
     /// To standard output. Unlike the others, it makes its writers wait.
     Output(Stdout),
+    /// To what somebody has given for it, which may make its writers wait, too.
+    Given(OwnedFd),
 }
 
 /// A line on its way.
@@ -70,6 +72,11 @@ impl Host {
             }
             _ => Self::new(Way::Output(io::stdout()), None),
         }
+    }
+
+    /// The way that a caller has chosen.
+    pub fn of_descriptor(descriptor: OwnedFd) -> Self {
+        Self::new(Way::Given(descriptor), None)
     }
 
     fn new(way: Way, log: Option<Stdout>) -> Self {
@@ -234,6 +241,7 @@ impl Way {
             Self::Console(console) => console.as_fd(),
             Self::Vsock(connection) => connection.as_fd(),
             Self::Output(output) => output.as_fd(),
+            Self::Given(descriptor) => descriptor.as_fd(),
         }
     }
 
@@ -241,15 +249,19 @@ impl Way {
         match self {
             Self::Console(console) => console.write(bytes),
             Self::Vsock(connection) => Ok(nix::unistd::write(connection, bytes)?),
-            Self::Output(output) => {
-                let mut descriptors = [PollFd::new(output.as_fd(), PollFlags::POLLOUT)];
-                if poll(&mut descriptors, PollTimeout::ZERO)? == 0 {
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
-                Ok(nix::unistd::write(output, bytes)?)
-            }
+            Self::Output(output) => write_if_ready(output.as_fd(), bytes),
+            Self::Given(descriptor) => write_if_ready(descriptor.as_fd(), bytes),
         }
     }
+}
+
+/// Writes to what may make its writers wait, once it takes something.
+fn write_if_ready(descriptor: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let mut descriptors = [PollFd::new(descriptor, PollFlags::POLLOUT)];
+    if poll(&mut descriptors, PollTimeout::ZERO)? == 0 {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    Ok(nix::unistd::write(descriptor, bytes)?)
 }
 
 #[cfg(test)]

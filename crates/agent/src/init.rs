@@ -9,17 +9,19 @@ use nix::sys::reboot::set_cad_enabled;
 use nix::sys::signal::Signal;
 
 use crate::carrier::Carrier;
+use crate::channel::Channel;
 use crate::clock::{set_time_of_day, uptime_ms};
 use crate::command_line::CommandLine;
 use crate::console::open_standard_streams;
 use crate::host::Host;
-use crate::mounts::{mount_first, mount_others};
+use crate::mounts::{CONTROL_GROUPS, mount_first, mount_others};
 use crate::network::{bring_loopback_up, set_hostname};
 use crate::overlay::{self, become_init};
+use crate::process::Children;
 use crate::resolver::write_resolv_conf;
 use crate::root::OwnRoot;
 use crate::signals::Signals;
-use crate::spawn::Job;
+use crate::spawn::{Job, JobStreams};
 use crate::supervisor::Supervisor;
 use crate::workload::{self, Outcome};
 use crate::{initramfs, shutdown, ssh_keys, sysctl, vsock};
@@ -44,9 +46,10 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ! {
     problems.into_iter().for_each(|problem| host.fail(problem));
     set_up(&mut host, &line);
     connect(&mut host, &line);
-    // Held from before any other program runs.
-    let _channel = open_channel(&mut host, &line);
+    // From before any other program runs.
+    let carrier = open_channel(&mut host, &line);
     let mut supervisor = Supervisor::new(host, signals);
+    supervisor.channel = carrier.map(|carrier| Channel::new(carrier, Path::new(CONTROL_GROUPS), Children::All));
     let outcome = match ssh_keys::make(&mut supervisor).and_then(|()| run_boot_script(&mut supervisor)) {
         Ok(()) => {
             supervisor.host.tell_ready(Role::Init, start_ms);
@@ -147,6 +150,7 @@ fn run_boot_script(supervisor: &mut Supervisor) -> Result<(), Signal> {
     }
     // What is wrong with the file is told by the image's program, if anybody asks for that.
     let env = ImageConfig::of(&OwnRoot).ok().flatten().map(|config| config.env).unwrap_or_default();
+    let env = env.into_iter().map(Into::into).collect();
     let job = Job {
         source: Source::BootScript,
         program: BOOT_SCRIPT.into(),
@@ -154,10 +158,10 @@ fn run_boot_script(supervisor: &mut Supervisor) -> Result<(), Signal> {
         args: Vec::new(),
         env,
         user: String::new(),
-        working_dir: String::new(),
+        working_dir: OsString::new(),
         stop_signal: Signal::SIGTERM as i32,
         open_files: None,
-        is_quiet: false,
+        streams: JobStreams::Lines,
         pid1: Pid1::Agent,
     };
     let end = workload::run_once(supervisor, &job)?;

@@ -8,11 +8,13 @@
 //! (`overlay`).
 
 pub mod carrier;
+mod channel;
 mod clock;
 mod command_line;
 mod console;
 mod device;
 mod device_mapper;
+mod ends;
 mod frame;
 mod host;
 mod init;
@@ -22,9 +24,11 @@ mod network;
 mod open_files;
 mod overlay;
 mod power;
+mod process;
 mod resolver;
 mod restart;
 mod root;
+pub mod served;
 mod service;
 mod shutdown;
 mod signals;
@@ -32,6 +36,8 @@ mod spawn;
 mod ssh_keys;
 mod supervisor;
 mod sysctl;
+mod terminal;
+mod tree;
 mod vsock;
 mod workload;
 
@@ -75,7 +81,7 @@ Kernel command line:
                                Firecracker one on x86, else off)
   {vsock}=PORT               as init: tell the host over vsock
   {channel}=virtio|vsock:PORT
-                               as init: open the channel to the host, a
+                               as init: serve the host over a channel, a
                                virtio-serial port or a vsock port to listen on
 
 Options:

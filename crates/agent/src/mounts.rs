@@ -24,6 +24,9 @@ enum Need {
     Few,
 }
 
+/// Where control groups are.
+pub const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
+
 /// In this order: the agent's own messages need `/proc` and `/dev` first.
 const MOUNTS: [Mount; 8] = [
     Mount { kind: "proc", target: "/proc", flags: NO_PROGRAMS, options: None, need: Need::Everybody },
@@ -46,7 +49,7 @@ const MOUNTS: [Mount; 8] = [
         need: Need::Few,
     },
     Mount { kind: "tmpfs", target: "/dev/shm", flags: NO_DEVICES, options: Some("mode=1777"), need: Need::Everybody },
-    Mount { kind: "cgroup2", target: "/sys/fs/cgroup", flags: NO_PROGRAMS, options: None, need: Need::Few },
+    Mount { kind: "cgroup2", target: CONTROL_GROUPS, flags: NO_PROGRAMS, options: None, need: Need::Few },
 ];
 
 /// How many of them the agent needs itself, to see what is asked of it.

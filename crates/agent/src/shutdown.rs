@@ -20,11 +20,16 @@ const GRACE: Duration = Duration::from_secs(3);
 const BURIAL: Duration = Duration::from_millis(500);
 
 /// How long the host may read nothing of the last lines. One that reads no more must not keep the machine from ending.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+pub const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Ends every other process, writes everything to the disk, and ends the machine. Returns only when the kernel refuses.
 pub fn run(supervisor: &mut Supervisor) {
-    end_the_others(supervisor);
+    end_programs(supervisor, |_, signal| {
+        /// All processes but this one, for `kill(2)`.
+        const EVERYBODY: Pid = Pid::from_raw(-1);
+        // An error says that there is nobody to send to, which shows in there being no children.
+        let _ = kill(EVERYBODY, signal);
+    });
     supervisor.host.flush(LAST_WORDS);
     end_machine(&mut supervisor.host);
 }
@@ -47,15 +52,12 @@ pub fn end_machine(host: &mut Host) {
     }
 }
 
-/// Ends all processes but this one: the workload first, by its own signal, then the others by theirs.
-fn end_the_others(supervisor: &mut Supervisor) {
-    /// All processes but this one, for `kill(2)`.
-    const EVERYBODY: Pid = Pid::from_raw(-1);
+/// Ends all programs: the workload first, by its own signal, then the others by theirs. Tells how it ended, and ends the channel.
+pub fn end_programs(supervisor: &mut Supervisor, signal_others: impl Fn(&mut Supervisor, Signal)) {
     supervisor.ask_program_to_end();
     supervisor.wait_until(GRACE, |supervisor| !supervisor.is_running());
     for (signal, patience) in [(Signal::SIGTERM, GRACE), (Signal::SIGKILL, BURIAL)] {
-        // An error says that there is nobody to send to, which shows below.
-        let _ = kill(EVERYBODY, signal);
+        signal_others(supervisor, signal);
         // Whoever has ended leaves its children to process 1, so no children means nobody.
         if supervisor.wait_until(patience, |supervisor| !supervisor.has_children()) {
             break;
@@ -65,6 +67,7 @@ fn end_the_others(supervisor: &mut Supervisor) {
     if let Some((source, end)) = supervisor.take_end() {
         workload::tell_end(supervisor, source, end, None);
     }
+    supervisor.close_channel(LAST_WORDS);
 }
 
 /// Leaves the file systems of all drives clean: without this, the next mount replays their journals.

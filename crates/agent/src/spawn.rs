@@ -1,24 +1,29 @@
 //! Starts a program.
 
-use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::OwnedFd;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::fchown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nex_contract::{
-    NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Pid1, Unstarted, User, find_directory, find_program, split_variable,
+    ChannelStreams, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Pid1, Stdin, Terminal, Unstarted, User,
+    find_directory, find_program, split_os_variable,
 };
 use nex_protocol::Source;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setresgid, setresuid, setsid, setuid};
-use rustix::process::Pid;
+use rustix::process::{Pid, ioctl_tiocsctty};
 
 use crate::console;
+use crate::ends::Ends;
 use crate::open_files;
+use crate::process::{Children, Process};
 use crate::root::OwnRoot;
+use crate::terminal;
 
 /// What to start, and how.
 #[derive(Clone, Debug)]
@@ -26,25 +31,36 @@ pub struct Job {
     /// What it is in this guest.
     pub source: Source,
     /// The program: a path, or a name to look for in `PATH`.
-    pub program: String,
+    pub program: OsString,
     /// The name that it is called by.
-    pub argv0: String,
+    pub argv0: OsString,
     /// The arguments after that.
-    pub args: Vec<String>,
+    pub args: Vec<OsString>,
     /// Environment, each `NAME=value`.
-    pub env: Vec<String>,
+    pub env: Vec<OsString>,
     /// The user, as images write it; empty for whom the agent runs as.
     pub user: String,
     /// The directory that it starts in; empty for the root.
-    pub working_dir: String,
+    pub working_dir: OsString,
     /// The number of the signal that asks it to end.
     pub stop_signal: i32,
     /// How many files it may have open; as many as container engines give without it.
     pub open_files: Option<u64>,
-    /// Whether its output goes nowhere.
-    pub is_quiet: bool,
+    /// Where its standard streams lead.
+    pub streams: JobStreams,
     /// Who is process 1 once it runs.
     pub pid1: Pid1,
+}
+
+/// Where the standard streams of a program lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobStreams {
+    /// Nowhere.
+    Nowhere,
+    /// Output to the agent, which makes lines of it; there is no input.
+    Lines,
+    /// To a stream of the channel.
+    Channel(ChannelStreams),
 }
 
 /// A program that is about to run.
@@ -107,32 +123,77 @@ fn become_user(user: &User) -> nix::Result<()> {
 
 /// A program that runs.
 pub struct Spawned {
-    /// Its process, the leader of a session of its own.
-    pub pid: Pid,
-    /// Its standard output and its standard error, unless they go nowhere.
-    pub output: Option<(OwnedFd, OwnedFd)>,
+    /// Its first process.
+    pub process: Process,
+    /// The other ends of its standard streams.
+    pub others: OtherEnds,
+}
+
+/// The agent's ends of a program's standard streams.
+pub enum OtherEnds {
+    /// They lead nowhere.
+    Nowhere,
+    /// Its standard output and its standard error, for lines.
+    Lines(OwnedFd, OwnedFd),
+    /// All of them, for a stream of the channel.
+    Channel(Ends),
 }
 
 impl Job {
-    /// Starts it, with `/dev/null` as its standard input, and pipes for its output unless that goes nowhere.
+    /// Starts it in a session of its own, and in a control group if it has to join one at its entrance. Its standard input is
+    /// `/dev/null` unless a stream of the channel brings it.
     ///
     /// # Errors
     /// When it does not run.
-    pub fn spawn(&self) -> Result<Spawned, Unstarted> {
+    pub fn spawn(&self, entrance: Option<BorrowedFd<'_>>, children: Children) -> Result<Spawned, Unstarted> {
         let Prepared { mut command, program, user, open_files } = self.prepare()?;
-        command.stdin(Stdio::null());
-        let output = if self.is_quiet {
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            None
-        } else {
-            let (out, out_end) = pipe(user.as_ref())?;
-            let (err, err_end) = pipe(user.as_ref())?;
-            command.stdout(out_end).stderr(err_end);
-            Some((out.into(), err.into()))
-        };
-        give_up_the_agents(&mut command, user, open_files, self.open_files.is_some());
+        let others = self.connect(&mut command, user.as_ref())?;
+        let has_terminal = matches!(&self.streams, JobStreams::Channel(streams) if streams.terminal.is_some());
+        let group = entrance.map(|entrance| entrance.try_clone_to_owned()).transpose();
+        let group = group.map_err(|error| Unstarted::new(NOT_STARTED, format!("it cannot join its group: {error}")))?;
+        let given_up = GivenUp { group, has_terminal, user, open_files, is_asked: self.open_files.is_some() };
+        given_up.by(&mut command);
         let child = command.spawn().map_err(|error| refused(&program, &error))?;
-        Ok(Spawned { pid: Pid::from_child(&child), output })
+        let process = Process::new(Pid::from_child(&child), children);
+        let process =
+            process.map_err(|error| Unstarted::new(NOT_STARTED, format!("it cannot be waited for: {error}")))?;
+        Ok(Spawned { process, others })
+    }
+
+    /// Gives the program its standard streams.
+    fn connect(&self, command: &mut Command, user: Option<&User>) -> Result<OtherEnds, Unstarted> {
+        match &self.streams {
+            JobStreams::Nowhere => {
+                command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+                Ok(OtherEnds::Nowhere)
+            }
+            JobStreams::Lines => {
+                let (out, err) = outputs(command, user)?;
+                command.stdin(Stdio::null());
+                Ok(OtherEnds::Lines(out, err))
+            }
+            JobStreams::Channel(ChannelStreams { stdin, terminal: Some(terminal) }) => {
+                let (agents, programs) = terminal::open(terminal.size, user)?;
+                let copy = || programs.try_clone().map_err(no_streams);
+                command.stdin(copy()?).stdout(copy()?).stderr(copy()?);
+                Ends::of_terminal(agents, *stdin).map(OtherEnds::Channel).map_err(no_streams)
+            }
+            JobStreams::Channel(ChannelStreams { stdin, terminal: None }) => {
+                let (out, err) = outputs(command, user)?;
+                let input = match stdin {
+                    Stdin::Null => {
+                        command.stdin(Stdio::null());
+                        None
+                    }
+                    Stdin::Stream => {
+                        let (programs, agents) = pipe(user, End::Read)?;
+                        command.stdin(programs);
+                        Some(agents)
+                    }
+                };
+                Ends::of_pipes(input, out, err).map(OtherEnds::Channel).map_err(no_streams)
+            }
+        }
     }
 
     /// Makes it ready to take the agent's place.
@@ -155,7 +216,10 @@ impl Job {
         let mut command = Command::new(&program);
         command.arg0(&self.argv0).args(&self.args).current_dir(directory).env_clear().env("PATH", PATH);
         command.env("HOME", user.as_ref().map_or("/root", |user| &user.home));
-        command.envs(self.env.iter().filter_map(|variable| split_variable(variable)));
+        if let JobStreams::Channel(ChannelStreams { terminal: Some(Terminal { term, .. }), .. }) = &self.streams {
+            command.env("TERM", if term.is_empty() { terminal::TYPE } else { term });
+        }
+        command.envs(self.env.iter().filter_map(|variable| split_os_variable(variable)));
         // Who is not root has its user's limits, and cannot become another.
         let is_root = Uid::effective().is_root();
         let user = user.filter(|_| is_root);
@@ -185,38 +249,77 @@ impl Job {
     }
 }
 
-/// A pipe for the program's output. It is the program's user's: many open their output by its name, `/dev/stdout`.
-fn pipe(user: Option<&User>) -> Result<(PipeReader, PipeWriter), Unstarted> {
-    let made = io::pipe().and_then(|(reader, writer)| {
-        if let Some(user) = user {
-            fchown(&writer, Some(user.uid), Some(user.gid))?;
-        }
-        Ok((reader, writer))
-    });
-    made.map_err(|error| Unstarted::new(NOT_STARTED, format!("its output cannot be read: {error}")))
+/// Which end of a pipe is the program's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Read,
+    Write,
 }
 
-/// Has the new process give up what it has of the agent's, before it becomes the program.
-#[allow(unsafe_code, reason = "the standard library has no other way to unblock signals and to leave groups")]
-fn give_up_the_agents(command: &mut Command, user: Option<User>, open_files: Option<u64>, is_asked: bool) {
-    let user = user.map(|user| {
-        let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
-        (user, groups)
-    });
-    let become_the_user = move || -> io::Result<()> {
-        SigSet::empty().thread_set_mask()?;
-        setsid()?;
-        set_open_files(open_files, is_asked)?;
-        if let Some((user, groups)) = &user {
-            setgroups(groups)?;
-            setgid(Gid::from_raw(user.gid))?;
-            setuid(Uid::from_raw(user.uid))?;
+/// A pipe: the program's end and the agent's. The former is the program's user's: many open their output by its name, `/dev/stdout`.
+fn pipe(user: Option<&User>, programs: End) -> Result<(OwnedFd, OwnedFd), Unstarted> {
+    let made = io::pipe().and_then(|(reader, writer)| {
+        let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
+        let (programs, agents) = if programs == End::Read { (reader, writer) } else { (writer, reader) };
+        if let Some(user) = user {
+            fchown(&programs, Some(user.uid), Some(user.gid))?;
         }
-        Ok(())
-    };
-    // SAFETY: between fork and exec the closure makes system calls and nothing else; it takes no lock and no memory.
-    unsafe {
-        command.pre_exec(become_the_user);
+        Ok((programs, agents))
+    });
+    made.map_err(no_streams)
+}
+
+/// Pipes for the program's output, and the agent's ends of them.
+fn outputs(command: &mut Command, user: Option<&User>) -> Result<(OwnedFd, OwnedFd), Unstarted> {
+    let ((out, agents_out), (err, agents_err)) = (pipe(user, End::Write)?, pipe(user, End::Write)?);
+    command.stdout(out).stderr(err);
+    Ok((agents_out, agents_err))
+}
+
+fn no_streams(error: io::Error) -> Unstarted {
+    Unstarted::new(NOT_STARTED, format!("it gets no standard streams: {error}"))
+}
+
+/// What the new process gives up of the agent's, before it becomes the program.
+struct GivenUp {
+    /// The control group that it joins in place of the agent's.
+    group: Option<OwnedFd>,
+    /// Whether its standard input is a terminal, which becomes that of its session.
+    has_terminal: bool,
+    user: Option<User>,
+    open_files: Option<u64>,
+    is_asked: bool,
+}
+
+impl GivenUp {
+    #[allow(unsafe_code, reason = "the standard library has no other way to unblock signals and to leave groups")]
+    fn by(self, command: &mut Command) {
+        let Self { group, has_terminal, user, open_files, is_asked } = self;
+        let user = user.map(|user| {
+            let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
+            (user, groups)
+        });
+        let give_up = move || -> io::Result<()> {
+            SigSet::empty().thread_set_mask()?;
+            setsid()?;
+            if has_terminal {
+                ioctl_tiocsctty(rustix::stdio::stdin())?;
+            }
+            if let Some(group) = &group {
+                nix::unistd::write(group, b"0")?;
+            }
+            set_open_files(open_files, is_asked)?;
+            if let Some((user, groups)) = &user {
+                setgroups(groups)?;
+                setgid(Gid::from_raw(user.gid))?;
+                setuid(Uid::from_raw(user.uid))?;
+            }
+            Ok(())
+        };
+        // SAFETY: between fork and exec the closure makes system calls and nothing else; it takes no lock and no memory.
+        unsafe {
+            command.pre_exec(give_up);
+        }
     }
 }
 

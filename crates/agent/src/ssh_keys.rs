@@ -1,5 +1,6 @@
 //! Host keys for an SSH server whose image has none: each guest makes its own, once.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use nex_contract::Pid1;
 use nex_protocol::{Ended, Source};
 use nix::sys::signal::Signal;
 
-use crate::spawn::Job;
+use crate::spawn::{Job, JobStreams};
 use crate::supervisor::Supervisor;
 use crate::workload;
 
@@ -30,7 +31,7 @@ pub fn make(supervisor: &mut Supervisor) -> Result<(), Signal> {
             Ended::Signal(signal) => format!("was ended by signal {signal}"),
             Ended::Unstarted(_) => "did not start".into(),
         };
-        supervisor.host.fail(format!("no SSH host keys: {} {} {how}", job.program, job.args.join(" ")));
+        supervisor.host.fail(format!("no SSH host keys: {} {how}", shown(&job)));
     }
     Ok(())
 }
@@ -63,18 +64,24 @@ fn jobs(root: &Path) -> Vec<Job> {
     jobs
 }
 
+/// The program and its arguments, which are this file's.
+fn shown(job: &Job) -> String {
+    let words: Vec<_> = [&job.program].into_iter().chain(&job.args).map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
+}
+
 fn job(program: String, args: Vec<String>) -> Job {
     Job {
         source: Source::BootScript,
-        argv0: program.clone(),
-        program,
-        args,
+        argv0: program.clone().into(),
+        program: program.into(),
+        args: args.into_iter().map(Into::into).collect(),
         env: Vec::new(),
         user: String::new(),
-        working_dir: String::new(),
+        working_dir: OsString::new(),
         stop_signal: Signal::SIGTERM as i32,
         open_files: None,
-        is_quiet: true,
+        streams: JobStreams::Nowhere,
         pid1: Pid1::Agent,
     }
 }
@@ -90,7 +97,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        jobs(root.path()).iter().map(|job| format!("{} {}", job.program, job.args.join(" "))).collect()
+        jobs(root.path()).iter().map(shown).collect()
     }
 
     #[test]

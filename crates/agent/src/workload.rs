@@ -4,21 +4,22 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nex_contract::{
-    AGENT, BINARY_FILE, IMAGE_FILE, ImageConfig, Json, MAX_FILE, NOT_FOUND, NOT_STARTED, Pid1, Restart, Root,
+    AGENT, BINARY_FILE, IMAGE_FILE, ImageConfig, Json, MAX_FILE, NOT_FOUND, NOT_STARTED, Pid1, Restart, Root, Streams,
     Unstarted, WORKLOAD_FILE, Workload, WorkloadSource, stop_signal,
 };
 use nex_protocol::{Ended, Event, Exit, Source};
 use nix::mount::MsFlags;
 use nix::sys::signal::Signal;
 
+use crate::channel::Surroundings;
 use crate::clock::uptime_ms;
 use crate::command_line::CommandLine;
 use crate::device;
 use crate::mounts;
 use crate::restart::Restarts;
 use crate::root::OwnRoot;
-use crate::spawn::{Input, Job};
-use crate::supervisor::Supervisor;
+use crate::spawn::{Input, Job, JobStreams};
+use crate::supervisor::{ATTACH_PATIENCE, Supervisor};
 use crate::sysctl;
 
 /// Where a workload drive is mounted.
@@ -41,6 +42,7 @@ pub enum Outcome {
 /// Runs the workload that the command line asks for until it is over; waits for a signal where it asks for none.
 pub fn run(supervisor: &mut Supervisor, line: &CommandLine) -> Outcome {
     let Some(source) = line.workload().or_else(of_successor) else {
+        withdraw(supervisor, "the guest has no workload");
         // What ends with nothing ends at once.
         return if line.ends_with_workload() { Outcome::Over } else { Outcome::Asked(wait_for_signal(supervisor)) };
     };
@@ -52,9 +54,35 @@ pub fn run(supervisor: &mut Supervisor, line: &CommandLine) -> Outcome {
         }
     };
     if job.pid1 == Pid1::Image {
+        withdraw(supervisor, "the image's program is process 1 here, and has no streams on the channel");
         let unstarted = hand_over(supervisor, &job, line);
         could_not_start(supervisor, job.source, &unstarted);
         return Outcome::Over;
+    }
+    run_again(supervisor, job, policy)
+}
+
+/// Runs a workload that somebody describes, until it is over.
+pub fn run_described(supervisor: &mut Supervisor, workload: Workload) -> Outcome {
+    let policy = workload.restart;
+    match of_drive(workload) {
+        Ok(job) => run_again(supervisor, job, policy),
+        Err(unstarted) => {
+            could_not_start(supervisor, Source::Workload, &unstarted);
+            Outcome::Over
+        }
+    }
+}
+
+/// Runs a workload until it ends for good.
+fn run_again(supervisor: &mut Supervisor, mut job: Job, policy: Restart) -> Outcome {
+    match offer_streams(supervisor, &mut job) {
+        Ok(()) => {}
+        Err(Hindrance::Asked(signal)) => return Outcome::Asked(signal),
+        Err(Hindrance::Unstarted(unstarted)) => {
+            could_not_start(supervisor, job.source, &unstarted);
+            return Outcome::Over;
+        }
     }
     let mut restarts = Restarts::new(policy);
     loop {
@@ -72,6 +100,49 @@ pub fn run(supervisor: &mut Supervisor, line: &CommandLine) -> Outcome {
                 return Outcome::Asked(signal);
             }
         }
+    }
+}
+
+/// Why a workload does not begin.
+enum Hindrance {
+    Asked(Signal),
+    Unstarted(Unstarted),
+}
+
+/// Waits until a host has attached to the workload's streams, where those go by the channel.
+fn offer_streams(supervisor: &mut Supervisor, job: &mut Job) -> Result<(), Hindrance> {
+    let unstarted = |reason: String| Err(Hindrance::Unstarted(Unstarted::new(NOT_STARTED, reason)));
+    if let Some(channel) = &mut supervisor.channel {
+        channel.surround(Surroundings::of(job));
+    }
+    let JobStreams::Channel(streams) = &mut job.streams else {
+        withdraw(supervisor, "the workload's output goes by the agent's lines, and it has no input");
+        return Ok(());
+    };
+    let deadline = Instant::now() + ATTACH_PATIENCE;
+    loop {
+        match &mut supervisor.channel {
+            None => return unstarted("its streams are to go by the channel, and the guest has none".into()),
+            Some(channel) if channel.attachment.is_attached() => {
+                channel.attachment.offer(streams);
+                return Ok(());
+            }
+            Some(_) if Instant::now() >= deadline => {
+                let seconds = ATTACH_PATIENCE.as_secs();
+                return unstarted(format!("no host has attached to its streams on the channel in {seconds} s"));
+            }
+            Some(_) => {}
+        }
+        if let Some(signal) = supervisor.step(Some(deadline)) {
+            return Err(Hindrance::Asked(signal));
+        }
+    }
+}
+
+/// Tells hosts that there is no workload to attach to.
+fn withdraw(supervisor: &mut Supervisor, why: &'static str) {
+    if let Some(channel) = &mut supervisor.channel {
+        channel.withdraw_workload(why);
     }
 }
 
@@ -100,6 +171,7 @@ fn hand_over(supervisor: &mut Supervisor, job: &Job, line: &CommandLine) -> Unst
     }
     match job.successor(if is_asked_for { Input::Nothing } else { Input::Console }) {
         Ok(successor) => {
+            supervisor.close_channel(LAST_WORDS);
             // On the console, whatever the way before: the host has to know from which of its bytes on they are the program's.
             supervisor.host.close(LAST_WORDS);
             supervisor.host.tell(&Event::Handover { uptime_ms: uptime_ms() });
@@ -116,7 +188,7 @@ fn hand_over(supervisor: &mut Supervisor, job: &Job, line: &CommandLine) -> Unst
 /// A signal that asks for an end; the program runs on.
 pub fn run_once(supervisor: &mut Supervisor, job: &Job) -> Result<Ended, Signal> {
     if let Err(unstarted) = supervisor.start(job) {
-        supervisor.host.fail(unstarted.reason);
+        tell_unstarted(supervisor, job.source, &unstarted);
         return Ok(Ended::Unstarted(unstarted.code));
     }
     loop {
@@ -142,10 +214,21 @@ pub fn wait_for_signal(supervisor: &mut Supervisor) -> Signal {
 pub fn tell_end(supervisor: &mut Supervisor, source: Source, end: Ended, pause: Option<Duration>) {
     let restart_ms = pause.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
     supervisor.host.tell(&Event::Exit(Exit { source, end, uptime_ms: uptime_ms(), restart_ms }));
+    if let Some(channel) = supervisor.channel.as_mut().filter(|_| source == Source::Workload && pause.is_none()) {
+        channel.finish_workload(end);
+    }
+}
+
+/// Tells why a program does not run.
+fn tell_unstarted(supervisor: &mut Supervisor, source: Source, unstarted: &Unstarted) {
+    supervisor.host.fail(unstarted.reason.clone());
+    if let Some(channel) = supervisor.channel.as_mut().filter(|_| source == Source::Workload) {
+        channel.attachment.could_not_start(unstarted);
+    }
 }
 
 fn could_not_start(supervisor: &mut Supervisor, source: Source, unstarted: &Unstarted) {
-    supervisor.host.fail(unstarted.reason.clone());
+    tell_unstarted(supervisor, source, unstarted);
     tell_end(supervisor, source, Ended::Unstarted(unstarted.code), None);
 }
 
@@ -178,21 +261,27 @@ fn of_image(config: ImageConfig) -> Result<Job, Unstarted> {
 }
 
 fn of_drive(workload: Workload) -> Result<Job, Unstarted> {
+    if workload.pid1 == Pid1::Image && !workload.streams.are_lines() {
+        return Err(Unstarted::new(NOT_STARTED, "a program that is to be process 1 has no streams on the channel"));
+    }
     let (program, name) = match workload.program {
         program if program.is_empty() => (format!("{DRIVE}{BINARY_FILE}"), BINARY_FILE.trim_start_matches('/').into()),
         program => (program.clone(), program),
     };
     Ok(Job {
         source: Source::Workload,
-        program,
-        argv0: if workload.argv0.is_empty() { name } else { workload.argv0 },
-        args: workload.args,
-        env: workload.env,
+        program: program.into(),
+        argv0: if workload.argv0.is_empty() { name } else { workload.argv0 }.into(),
+        args: workload.args.into_iter().map(Into::into).collect(),
+        env: workload.env.into_iter().map(Into::into).collect(),
         user: workload.user,
-        working_dir: workload.working_dir,
+        working_dir: workload.working_dir.into(),
         stop_signal: stop_signal(&workload.stop_signal)?,
         open_files: workload.open_files,
-        is_quiet: false,
+        streams: match workload.streams {
+            Streams::Lines => JobStreams::Lines,
+            Streams::Channel(streams) => JobStreams::Channel(streams),
+        },
         pid1: workload.pid1,
     })
 }
@@ -210,9 +299,9 @@ mod tests {
     #[test]
     fn a_drive_brings_a_program_or_names_one_of_the_root() {
         let own = of_drive(Workload::default()).unwrap();
-        assert_eq!((own.program.as_str(), own.argv0.as_str()), ("/run/nex/workload/binary", "binary"));
+        assert_eq!((own.program.to_str(), own.argv0.to_str()), (Some("/run/nex/workload/binary"), Some("binary")));
         let named = of_drive(Workload { program: "env".into(), ..Workload::default() }).unwrap();
-        assert_eq!((named.program.as_str(), named.argv0.as_str()), ("env", "env"));
+        assert_eq!((named.program.to_str(), named.argv0.to_str()), (Some("env"), Some("env")));
     }
 
     #[test]
@@ -223,7 +312,7 @@ mod tests {
             ..ImageConfig::default()
         };
         let job = of_image(config).unwrap();
-        assert_eq!((job.program.as_str(), job.args), ("/entry", vec!["a".into(), "b".into()]));
+        assert_eq!((job.program.to_str(), job.args), (Some("/entry"), vec!["a".into(), "b".into()]));
         assert_eq!(of_image(ImageConfig::default()).unwrap_err().code, 127);
     }
 }
