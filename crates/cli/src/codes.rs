@@ -56,6 +56,7 @@ mod tests {
         ("registry", &["registry-", "network-"], nex_registry::codes::ALL),
         ("image", &["image-"], nex_image::codes::ALL),
         ("tar", &["tar-"], nex_tar::codes::ALL),
+        ("tree", &["copy-"], nex_tree::codes::ALL),
         ("ext4", &["ext4-"], nex_ext4::codes::ALL),
         ("cache", &["cache-"], nex_cache::codes::ALL),
         ("file", &["file-"], nex_file::codes::ALL),
