@@ -36,6 +36,7 @@ mod spawn;
 mod ssh_keys;
 mod supervisor;
 mod sysctl;
+pub mod tar_role;
 mod terminal;
 mod tree;
 mod vsock;
@@ -94,11 +95,14 @@ Options:
 /// Does what the arguments ask and returns the exit code: 0 done, 1 failed, 2 usage.
 ///
 /// As process 1 the arguments are the kernel's: an init that exits is a kernel panic.
-pub fn run(arguments: impl Iterator<Item = OsString>) -> i32 {
+pub fn run(mut arguments: impl Iterator<Item = OsString>) -> i32 {
     if std::process::id() == 1 {
         init::run(arguments);
     }
-    let mut arguments = arguments.skip(1);
+    let name = arguments.next().unwrap_or_default();
+    if let Some(role) = tar_role::of(&name) {
+        return role.run(arguments);
+    }
     let Some(first) = arguments.next() else { return service::run() };
     match first.to_str() {
         _ if arguments.next().is_some() => usage("at most one option is known"),
