@@ -1,8 +1,11 @@
 //! Every frame at every point of a stream: what has no place there is an error, and changes nothing that could grow.
 
+mod close;
+mod copied;
+
 use nex_channel::{
-    CLOSE_FRAME, Carrier, Exit, Flow, Frame, Guest, GuestEvent, GuestOptions, HEADER, Hello, Host, HostEvent,
-    HostOptions, Kind, MAX_PAYLOAD, MAX_STREAMS, Message, PADDING, Part, Signal, StreamId, Violation,
+    Carrier, Exit, Flow, Frame, Guest, GuestEvent, GuestOptions, HEADER, Hello, Host, HostOptions, Kind, MAX_PAYLOAD,
+    MAX_STREAMS, Message, PADDING, Part, Signal, StreamId, Violation,
 };
 use nex_contract::{ByteString, Exec, MAX_REQUEST, Request, Stdin, TerminalSize};
 
@@ -360,140 +363,4 @@ fn a_guest_on_a_port_begins_anew_behind_a_violation() {
     assert_eq!(guest.receive(&mut input), Ok(Some(GuestEvent::Ready(1))));
     // Numbers begin anew, too.
     assert_eq!(to_guest(&mut guest, &bytes(1, Message::Open(JSON, Part::Last))).unwrap().len(), 1);
-}
-
-/// A guest that begins to read in the middle, as one whose agent was started again, or behind a violation, sees what was copied to the one
-/// before.
-#[test]
-fn what_a_guest_is_sent_begins_no_session() {
-    let forged = |zeros: usize| [vec![0; zeros], hello(3), bytes(1, Message::Open(JSON, Part::Last))].concat();
-    let longest = MAX_PAYLOAD - forged(0).len();
-    let guest = || Guest::new(GuestOptions { carrier: Carrier::Port, ..GuestOptions::default() });
-    for zeros in [0, 40, longest] {
-        let data = bytes(1, Message::Data(Flow::Stdin, &forged(zeros)));
-        // Its header may have come before, but for the zeros that it ends with.
-        for cut in 0..=12 {
-            assert_eq!(to_guest(&mut guest(), &data[cut..]), Ok(Vec::new()), "{zeros} zeros, cut at {cut}");
-        }
-        // Zeros of the frame before, which was no longer.
-        let before = bytes(1, Message::Data(Flow::Stdin, &[0; MAX_PAYLOAD]));
-        assert_eq!(to_guest(&mut guest(), &[&before[..], &data].concat()), Ok(Vec::new()));
-        // Behind a violation.
-        let mut guest = guest();
-        let open = bytes(1, Message::Open(JSON, Part::Last));
-        assert_eq!(to_guest(&mut guest, &[padded(1), open].concat()).unwrap().len(), 2);
-        assert_eq!(to_guest(&mut guest, &[99; 12]), Err(Violation::UnknownKind(99)));
-        assert_eq!(to_guest(&mut guest, &data), Ok(Vec::new()));
-        // What a host sends is taken all the same.
-        assert_eq!(to_guest(&mut guest, &padded(4)), Ok(vec![GuestEvent::Ready(1)]));
-    }
-    // A host whose zeros end the frame of the one before, wherever that was cut off.
-    for cut in [1, 11, 12, 13, 100] {
-        let mut guest = guest();
-        let open = bytes(1, Message::Open(JSON, Part::Last));
-        let data = bytes(1, Message::Data(Flow::Stdin, &[7; MAX_PAYLOAD]));
-        let mut stream = &[&padded(1)[..], &open, &data[..cut], &padded(2)].concat()[..];
-        let mut events = Vec::new();
-        while !stream.is_empty() {
-            events.extend(guest.receive(&mut stream).unwrap_or_default());
-        }
-        assert_eq!(events.iter().filter(|event| **event == GuestEvent::Ready(1)).count(), 2, "{cut}: {events:?}");
-        assert_eq!(events.last(), Some(&GuestEvent::Ready(1)), "{cut}");
-    }
-}
-
-const GUESTS_POINTS: [&str; 9] =
-    ["new", "opening", "asked", "opened", "input ended", "window full", "given up", "exit waits", "ended"];
-const HOSTS_POINTS: [&str; 10] = [
-    "not sent",
-    "half sent",
-    "given up half sent",
-    "asked",
-    "opened",
-    "window full",
-    "an output ended",
-    "both outputs ended",
-    "given up",
-    "ended",
-];
-
-#[test]
-fn a_session_may_be_closed_at_any_point_by_either_end() {
-    for point in GUESTS_POINTS {
-        let mut guest = guest_at(point);
-        assert_eq!(to_guest(&mut guest, &CLOSE_FRAME), Ok(vec![GuestEvent::Closed]), "{point}");
-        // All streams are gone with it, and the answer is all that is left to be said.
-        assert!(!guest.has_session() && guest.held(id(2)).is_empty() && guest.space(id(2), Flow::Stdout) == 0);
-        assert_eq!(said(|out, room| guest.transmit(out, room)), CLOSE_FRAME, "{point}");
-        assert!(said(|out, room| guest.transmit(out, room)).is_empty());
-        assert_eq!(to_guest(&mut guest, &bytes(9, Message::Open(JSON, Part::Last))), Err(Violation::BehindClose));
-    }
-    for point in HOSTS_POINTS {
-        let mut host = host_at(point);
-        let mut input = &CLOSE_FRAME[..];
-        assert_eq!(host.receive(&mut input), Ok(Some(HostEvent::Closed)), "{point}");
-        assert_eq!(said(|out, room| host.transmit(out, room)), CLOSE_FRAME, "{point}");
-        assert_eq!(host.has_ended(id(2), Flow::Stdout), !["window full", "ended"].contains(&point), "{point}");
-        assert_eq!(to_host(&mut host, &bytes(2, Message::Reset("x".into()))), Err(Violation::BehindClose));
-    }
-}
-
-#[test]
-fn what_crosses_a_hosts_close_is_dropped() {
-    for point in HOSTS_POINTS {
-        let closed = || {
-            let mut host = host_at(point);
-            host.close();
-            assert_eq!(said(|out, room| host.transmit(out, room)), CLOSE_FRAME, "{point}");
-            host
-        };
-        let take = |frame: &[u8]| to_host(&mut closed(), frame) == Ok(0);
-        assert_eq!(taken(2, take), "O012abcijkEX", "{point}: but what is the host's to send");
-        let mut host = closed();
-        assert_eq!(to_host(&mut host, &CLOSE_FRAME), Ok(1));
-        assert!(said(|out, room| host.transmit(out, room)).is_empty(), "{point}: CLOSE goes once");
-    }
-}
-
-#[test]
-fn a_guest_closes_behind_its_last_stream() {
-    let mut guest = guest_at("opened");
-    guest.close();
-    assert!(said(|out, room| guest.transmit(out, room)).is_empty(), "a stream runs");
-    // Further ones are refused meanwhile.
-    assert_eq!(to_guest(&mut guest, &bytes(3, Message::Open(JSON, Part::Last))), Ok(Vec::new()));
-    let refusal = bytes(3, Message::Reset("the guest ends the session".into()));
-    assert_eq!(said(|out, room| guest.transmit(out, room)), refusal);
-    guest.exit(id(2), Exit::Code(3));
-    let last = [Message::Eof(Flow::Stdout), Message::Eof(Flow::Stderr), Message::Exit(Exit::Code(3))];
-    let last: Vec<u8> = last.into_iter().flat_map(|message| bytes(2, message)).collect();
-    assert_eq!(said(|out, room| guest.transmit(out, room)), [&last[..], &CLOSE_FRAME].concat());
-
-    let take = |frame: &[u8]| {
-        let mut guest = guest_at("ended");
-        guest.close();
-        said(|out, room| guest.transmit(out, room));
-        to_guest(&mut guest, frame) == Ok(Vec::new())
-    };
-    assert_eq!(taken(4, take), "qQ012abcijkSRX", "what has crossed CLOSE is dropped");
-    assert_eq!(to_guest(&mut guest, &CLOSE_FRAME), Ok(vec![GuestEvent::Closed]));
-    assert!(said(|out, room| guest.transmit(out, room)).is_empty(), "CLOSE goes once");
-}
-
-#[test]
-fn a_port_goes_on_behind_close() {
-    let mut guest = Guest::new(GuestOptions { carrier: Carrier::Port, ..GuestOptions::default() });
-    to_guest(&mut guest, &padded(1)).unwrap();
-    said(|out, room| guest.transmit(out, room));
-    guest.close();
-    assert_eq!(said(|out, room| guest.transmit(out, room)), CLOSE_FRAME);
-    // The answer, and what another host says first.
-    let bytes = [&CLOSE_FRAME[..], &padded(2)].concat();
-    assert_eq!(to_guest(&mut guest, &bytes), Ok(vec![GuestEvent::Closed, GuestEvent::Ready(1)]));
-    assert!(guest.has_session());
-    // Without a session there is nothing to close.
-    let mut guest = Guest::new(GuestOptions::default());
-    guest.close();
-    to_guest(&mut guest, &hello(1)).unwrap();
-    assert!(!said(|out, room| guest.transmit(out, room)).ends_with(&CLOSE_FRAME));
 }
