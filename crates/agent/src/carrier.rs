@@ -72,16 +72,18 @@ impl Carrier {
     /// When the kernel has no driver for it, the port does not come within two seconds, or another program has it. The text says which.
     pub fn open(wanted: Wanted) -> Result<Self, String> {
         match wanted {
-            Wanted::Virtio => {
-                let port = open_port(Path::new(PORTS), PATIENCE)?;
-                Ok(Self { listener: None, stream: Some(port), kind: Kind::Port })
-            }
+            Wanted::Virtio => Ok(Self::of_port(open_port(Path::new(PORTS), PATIENCE)?)),
             Wanted::Vsock(port) => {
                 let listener =
                     listen_on(port).map_err(|error| format!("cannot listen on vsock port {port}: {error}"))?;
                 Ok(Self::of_connections(VsockPort(listener)))
             }
         }
+    }
+
+    /// The end of a port, which does not wait.
+    pub fn of_port(port: File) -> Self {
+        Self { listener: None, stream: Some(port), kind: Kind::Port }
     }
 
     /// The end of somebody who brings the host's connections.
@@ -243,7 +245,7 @@ mod tests {
     fn a_stream_whose_end_is_closed_is_given_up() {
         let (ours, theirs) = UnixStream::pair().expect("a socket");
         ours.set_nonblocking(true).expect("a socket");
-        let mut carrier = Carrier { listener: None, stream: Some(OwnedFd::from(ours).into()), kind: Kind::Port };
+        let mut carrier = Carrier::of_port(OwnedFd::from(ours).into());
         let read = |carrier: &mut Carrier| std::io::Read::read(carrier.stream().expect("open"), &mut [0; 4]);
         assert_eq!(read(&mut carrier).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
         drop(theirs);

@@ -15,7 +15,7 @@ mod link;
 
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nex_channel::{Exit, GuestEvent, NotStarted, StreamId};
 use nex_contract::{ByteString, ChannelStreams, Exec, ImageConfig, Pid1, Request};
@@ -29,9 +29,11 @@ use self::exec::Execs;
 use self::link::{CHUNK, Happened, Link};
 use crate::carrier::Carrier;
 use crate::host::Host;
+use crate::mounts::CONTROL_GROUPS;
 use crate::process::Children;
 use crate::root::OwnRoot;
 use crate::spawn::{Job, JobStreams};
+use crate::tar_role;
 use crate::tree::Trees;
 
 /// What programs have of the workload, unless the host says otherwise.
@@ -68,15 +70,36 @@ pub struct Channel {
     /// The workload's streams.
     pub attachment: Attachment,
     surroundings: Option<Surroundings>,
+    own_program: PathBuf,
     buffer: Box<[u8]>,
 }
 
+/// Where a channel's programs run.
+#[derive(Debug)]
+pub struct ChannelOptions<'a> {
+    /// They get control groups below this directory, if it is one of version 2.
+    pub groups: &'a Path,
+    /// Whose children this process waits for.
+    pub children: Children,
+    /// The agent's own file, which is started for tars.
+    pub own_program: PathBuf,
+}
+
+impl Default for ChannelOptions<'_> {
+    /// Those of an init.
+    fn default() -> Self {
+        Self { groups: Path::new(CONTROL_GROUPS), children: Children::All, own_program: "/proc/self/exe".into() }
+    }
+}
+
 impl Channel {
-    /// A channel over this carrier, for programs in control groups below a directory, if it is one of version 2.
-    pub fn new(carrier: Carrier, groups: &Path, children: Children) -> Self {
+    /// A channel over this carrier.
+    pub fn new(carrier: Carrier, options: ChannelOptions<'_>) -> Self {
+        let ChannelOptions { groups, children, own_program } = options;
         Self {
             link: Link::new(carrier),
             execs: Execs::new(Trees::new(groups, "nex"), children),
+            own_program,
             attachment: Attachment::default(),
             surroundings: None,
             buffer: vec![0; CHUNK].into(),
@@ -133,9 +156,19 @@ impl Channel {
     /// Does what is to be done without waiting, and gives the signals for the workload.
     pub fn step(&mut self, host: &mut Host) -> Vec<i32> {
         let mut signals = Vec::new();
-        for happened in self.link.receive(&mut self.buffer) {
-            self.deal_with(happened, host, &mut signals);
+        if let Some(over) = self.link.accept() {
+            self.deal_with(over, host, &mut signals);
         }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (count, over) = self.link.read(&mut buffer);
+        let (mut bytes, _) = buffer.split_at(count);
+        let mut happened = over;
+        // One at a time: what follows may be of another session.
+        while let Some(now) = happened.or_else(|| self.link.next(&mut bytes)) {
+            self.deal_with(now, host, &mut signals);
+            happened = None;
+        }
+        self.buffer = buffer;
         // What is sent makes room for more; what is still to come after that wakes the loop up again.
         for _ in 0..2 {
             self.carry();
@@ -169,9 +202,7 @@ impl Channel {
         match event {
             GuestEvent::Request(stream, Request::Exec(exec)) => self.exec(stream, exec),
             GuestEvent::Request(stream, Request::Attach(attach)) => self.attachment.attach(guest, stream, attach),
-            GuestEvent::Request(stream, Request::TarIn(_) | Request::TarOut(_)) => {
-                guest.refuse(stream, "this agent packs and unpacks no tars");
-            }
+            GuestEvent::Request(stream, request) => self.start_own(stream, &request),
             GuestEvent::Signal(stream, signal) if self.attachment.is_of(stream) => signals.push(signal.number().into()),
             GuestEvent::Signal(stream, signal) => self.execs.signal(stream, signal),
             GuestEvent::Resize(stream, size) if self.attachment.is_of(stream) => self.attachment.resize(size),
@@ -203,6 +234,27 @@ impl Channel {
             stop_signal: Signal::SIGTERM as i32,
             open_files: None,
             streams: JobStreams::Channel(ChannelStreams { stdin: exec.stdin, terminal: exec.terminal }),
+            pid1: Pid1::Agent,
+        };
+        self.execs.start(&mut self.link.guest, stream, &job);
+    }
+
+    /// Runs the agent itself, as root, for a tar.
+    fn start_own(&mut self, stream: StreamId, request: &Request) {
+        let Some((name, args)) = tar_role::command(request) else {
+            return self.link.guest.refuse(stream, "this agent does nothing of the kind");
+        };
+        let job = Job {
+            source: Source::Workload,
+            program: self.own_program.clone().into(),
+            argv0: name.into(),
+            args,
+            env: Vec::new(),
+            user: String::new(),
+            working_dir: OsString::new(),
+            stop_signal: Signal::SIGTERM as i32,
+            open_files: None,
+            streams: JobStreams::Channel(ChannelStreams { stdin: request.stdin(), terminal: None }),
             pid1: Pid1::Agent,
         };
         self.execs.start(&mut self.link.guest, stream, &job);

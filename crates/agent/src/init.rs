@@ -9,15 +9,14 @@ use nix::sys::reboot::set_cad_enabled;
 use nix::sys::signal::Signal;
 
 use crate::carrier::Carrier;
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelOptions};
 use crate::clock::{set_time_of_day, uptime_ms};
 use crate::command_line::CommandLine;
 use crate::console::open_standard_streams;
 use crate::host::Host;
-use crate::mounts::{CONTROL_GROUPS, mount_first, mount_others};
+use crate::mounts::{mount_first, mount_others};
 use crate::network::{bring_loopback_up, set_hostname};
 use crate::overlay::{self, become_init};
-use crate::process::Children;
 use crate::resolver::write_resolv_conf;
 use crate::root::OwnRoot;
 use crate::signals::Signals;
@@ -49,7 +48,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ! {
     // From before any other program runs.
     let carrier = open_channel(&mut host, &line);
     let mut supervisor = Supervisor::new(host, signals);
-    supervisor.channel = carrier.map(|carrier| Channel::new(carrier, Path::new(CONTROL_GROUPS), Children::All));
+    supervisor.channel = carrier.map(|carrier| Channel::new(carrier, ChannelOptions::default()));
     let outcome = match ssh_keys::make(&mut supervisor).and_then(|()| run_boot_script(&mut supervisor)) {
         Ok(()) => {
             supervisor.host.tell_ready(Role::Init, start_ms);

@@ -23,6 +23,7 @@ mod mounts;
 mod network;
 mod open_files;
 mod overlay;
+mod pipe;
 mod power;
 mod process;
 mod resolver;

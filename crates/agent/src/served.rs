@@ -11,7 +11,7 @@ use nex_contract::Workload;
 use nex_protocol::{EndBy, Event, MachineEnd, Role};
 
 use crate::carrier::Carrier;
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelOptions};
 use crate::clock::uptime_ms;
 use crate::host::Host;
 use crate::process::Children;
@@ -34,6 +34,8 @@ pub struct Served {
     /// A control group of version 2 in which the caller may make others, each for a program and what that starts. In any other directory,
     /// such as an empty one, there are none.
     pub groups: PathBuf,
+    /// A `nex-agent`, which packs and unpacks tars.
+    pub own_program: PathBuf,
 }
 
 /// Serves the host until the workload has ended for good, or all is to end. Of the programs that it has started none is left then, but
@@ -41,13 +43,14 @@ pub struct Served {
 ///
 /// It waits for no child but its own, so that it may run in a thread.
 pub fn serve(served: Served) {
-    let Served { workload, carrier, lines, end, groups } = served;
+    let Served { workload, carrier, lines, end, groups, own_program } = served;
     let start_ms = uptime_ms();
     let mut host = Host::of_descriptor(lines);
     host.tell_start(Role::Init, start_ms);
     host.tell_ready(Role::Init, start_ms);
-    let mut supervisor = Supervisor::asked_by(host, Asks::Descriptor(end));
-    supervisor.channel = Some(Channel::new(carrier, &groups, Children::Own));
+    let mut supervisor = Supervisor::asked_by(host, Asks::Descriptor(Some(end)));
+    supervisor.channel =
+        Some(Channel::new(carrier, ChannelOptions { groups: &groups, children: Children::Own, own_program }));
     supervisor.tree = Some(Trees::new(&groups, "nex-workload").grow());
     if let Outcome::Asked(signal) = workload::run_described(&mut supervisor, workload) {
         supervisor.host.note(format!("{} received, ending", signal.as_str()));

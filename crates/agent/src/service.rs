@@ -55,7 +55,7 @@ fn stop_workload(supervisor: &mut Supervisor) {
         supervisor.wait_until(GRACE, |supervisor| !supervisor.is_running());
     }
     supervisor.tell_the_rest(LAST_WORDS);
-    if let Some((source, end)) = supervisor.take_end() {
+    if let Some((source, end)) = supervisor.take_end_at_last() {
         workload::tell_end(supervisor, source, end, None);
     }
 }

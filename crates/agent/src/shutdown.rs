@@ -64,7 +64,7 @@ pub fn end_programs(supervisor: &mut Supervisor, signal_others: impl Fn(&mut Sup
         }
     }
     supervisor.tell_the_rest(LAST_WORDS);
-    if let Some((source, end)) = supervisor.take_end() {
+    if let Some((source, end)) = supervisor.take_end_at_last() {
         workload::tell_end(supervisor, source, end, None);
     }
     supervisor.close_channel(LAST_WORDS);

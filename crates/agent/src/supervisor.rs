@@ -1,21 +1,18 @@
 //! The one place where the agent waits: for signals, for output, for ended programs, for the way to the host.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nex_contract::Unstarted;
 use nex_protocol::{Ended, Source, Stream};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, wait};
 
 use crate::channel::Channel;
-use crate::frame::Framer;
 use crate::host::Host;
+use crate::pipe::{Pipe, Rest};
 use crate::process::{Children, Process};
 use crate::signals::Signals;
 use crate::spawn::{Job, OtherEnds};
@@ -36,8 +33,8 @@ pub enum Asks {
     Signals(Signals),
     /// Nothing, as the kernel gives no signals out. What children do is seen now and then.
     Nothing,
-    /// A descriptor that becomes readable: this is somebody else's process.
-    Descriptor(OwnedFd),
+    /// A descriptor that becomes readable, until it has: this is somebody else's process.
+    Descriptor(Option<OwnedFd>),
 }
 
 /// The agent's programs, and everything that wakes it up.
@@ -54,13 +51,6 @@ pub struct Supervisor {
     pub tree: Option<Tree>,
     /// How the workload has ended last.
     last_end: Option<Ended>,
-}
-
-/// One stream of a program's output. Others who inherited it may write to it after the program's end.
-struct Pipe {
-    file: File,
-    framer: Framer,
-    ended: bool,
 }
 
 /// The program that runs, or whose end is not told yet.
@@ -139,11 +129,16 @@ impl Supervisor {
 
     /// Which program ended, and how, once everything that it wrote is told. It is given once.
     pub fn take_end(&mut self) -> Option<(Source, Ended)> {
-        let program = self.program.as_ref()?;
-        let (source, end) = (program.source, program.process.end()?);
         if !self.is_told() && self.detached_until().is_none_or(|until| Instant::now() < until) {
             return None;
         }
+        self.take_end_at_last()
+    }
+
+    /// The same, whether or not everything is told.
+    pub fn take_end_at_last(&mut self) -> Option<(Source, Ended)> {
+        let program = self.program.as_ref()?;
+        let (source, end) = (program.source, program.process.end()?);
         self.program = None;
         self.last_end = Some(end).filter(|_| source == Source::Workload).or(self.last_end);
         Some((source, end))
@@ -152,7 +147,7 @@ impl Supervisor {
     /// Whether everything that the program has written is told.
     fn is_told(&self) -> bool {
         let attached = self.channel.as_ref().filter(|_| self.goes_by_channel());
-        self.pipes.iter().all(|pipe| pipe.ended) && attached.is_none_or(|channel| channel.attachment.is_drained())
+        self.pipes.iter().all(Pipe::has_ended) && attached.is_none_or(|channel| channel.attachment.is_drained())
     }
 
     fn goes_by_channel(&self) -> bool {
@@ -208,6 +203,9 @@ impl Supervisor {
     /// Waits until something happens, but not past the deadline, and deals with it. Gives the signal that asks for an end.
     pub fn step(&mut self, deadline: Option<Instant>) -> Option<Signal> {
         let asked = self.wait(deadline);
+        if let (Some(_), Asks::Descriptor(descriptor)) = (asked, &mut self.asks) {
+            *descriptor = None;
+        }
         self.reap();
         self.host.write();
         self.read_output();
@@ -263,7 +261,7 @@ impl Supervisor {
         let mut descriptors = Vec::new();
         let asks = match &self.asks {
             Asks::Signals(signals) => Some(signals.as_fd()),
-            Asks::Descriptor(descriptor) => Some(descriptor.as_fd()),
+            Asks::Descriptor(descriptor) => descriptor.as_ref().map(AsFd::as_fd),
             Asks::Nothing => None,
         };
         descriptors.extend(asks.map(|asks| PollFd::new(asks, PollFlags::POLLIN)));
@@ -275,10 +273,10 @@ impl Supervisor {
         }
         descriptors.extend(self.host.waits_for().map(|host| PollFd::new(host, PollFlags::POLLOUT)));
         if self.host.has_room() {
-            let open = self.pipes.iter().map(|pipe| PollFd::new(pipe.file.as_fd(), PollFlags::POLLIN));
+            let open = self.pipes.iter().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN));
             descriptors.extend(open);
         }
-        let parts = self.pipes.iter().filter_map(|pipe| pipe.framer.deadline());
+        let parts = self.pipes.iter().filter_map(Pipe::deadline);
         let is_blind = matches!(self.asks, Asks::Nothing);
         let blind = is_blind.then(|| Instant::now() + WITHOUT_SIGNALS);
         let until = parts.chain(deadline).chain(blind).chain(self.detached_until()).min();
@@ -293,10 +291,10 @@ impl Supervisor {
         let _ = poll(&mut descriptors, timeout);
         match &self.asks {
             Asks::Signals(signals) => signals.asked_to_end(),
-            Asks::Descriptor(_) => {
+            Asks::Descriptor(Some(_)) => {
                 descriptors.first().and_then(PollFd::any).unwrap_or(false).then_some(Signal::SIGTERM)
             }
-            Asks::Nothing => None,
+            Asks::Descriptor(None) | Asks::Nothing => None,
         }
     }
 
@@ -364,42 +362,11 @@ impl Supervisor {
     /// Reads what has been written, as long as the host takes it.
     fn read_output(&mut self) {
         let Self { host, pipes, program, .. } = self;
+        if pipes.is_empty() {
+            return;
+        }
         let is_over = program.as_ref().is_none_or(|program| program.process.end().is_some());
         let mut buffer = vec![0; CHUNK];
-        pipes.retain_mut(|pipe| {
-            pipe.ended = false;
-            while host.has_room() {
-                match pipe.file.read(&mut buffer) {
-                    Ok(0) => {
-                        pipe.framer.flush(|event| host.tell(event));
-                        return false;
-                    }
-                    Ok(count) => pipe.framer.push(&buffer[..count], |event| host.tell(event)),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        // What the program itself has written is all here once it has ended.
-                        pipe.ended = is_over;
-                        break;
-                    }
-                    Err(error) => {
-                        pipe.framer.flush(|event| host.tell(event));
-                        host.fail(format!("cannot read the program's output: {error}"));
-                        return false;
-                    }
-                }
-            }
-            if pipe.ended || pipe.framer.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
-                pipe.framer.flush(|event| host.tell(event));
-            }
-            true
-        });
-    }
-}
-
-impl Pipe {
-    fn new(descriptor: OwnedFd, source: Source, stream: Stream) -> nix::Result<Self> {
-        // The agent's end alone: the two ends of a pipe are separate descriptions.
-        fcntl(&descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Self { file: descriptor.into(), framer: Framer::new(source, stream), ended: false })
+        pipes.retain_mut(|pipe| pipe.tell(host, is_over, &mut buffer) == Rest::MayCome);
     }
 }

@@ -66,47 +66,45 @@ impl Link {
         !self.guest.has_session() && (self.written == self.out.len() || self.carrier.outlet().is_none())
     }
 
-    /// Takes a new connection, and reads once.
-    pub fn receive(&mut self, buffer: &mut [u8]) -> Vec<Happened> {
-        let mut happened = Vec::new();
-        if self.carrier.accept() {
-            happened.extend(self.forget(None));
-        }
-        let Some(stream) = self.carrier.stream() else { return happened };
-        match stream.read(buffer) {
-            Ok(count) if count > 0 => {
-                let (bytes, _) = buffer.split_at(count);
-                self.take(bytes, &mut happened);
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            // The host has closed its end.
-            Ok(_) | Err(_) => happened.extend(self.hang_up(None)),
-        }
-        happened
+    /// Takes a new connection, by which an earlier session is over.
+    pub fn accept(&mut self) -> Option<Happened> {
+        if self.carrier.accept() { self.forget(None) } else { None }
     }
 
-    fn take(&mut self, mut bytes: &[u8], happened: &mut Vec<Happened>) {
-        self.progress += bytes.len() as u64;
-        loop {
-            match self.guest.receive(&mut bytes) {
-                Ok(Some(GuestEvent::Closed)) => {
-                    happened.push(Happened::Over(None));
-                    if self.carrier.kind() == Kind::Connection {
-                        self.after = After::HangUp;
-                        return;
-                    }
+    /// Reads once, and gives how many bytes that were. The session may be over by that.
+    pub fn read(&mut self, buffer: &mut [u8]) -> (usize, Option<Happened>) {
+        let Some(stream) = self.carrier.stream() else { return (0, None) };
+        match stream.read(buffer) {
+            Ok(count) if count > 0 => {
+                self.progress += count as u64;
+                (count, None)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => (0, None),
+            // The host has closed its end.
+            Ok(_) | Err(_) => (0, self.hang_up(None)),
+        }
+    }
+
+    /// Takes bytes that were read, up to what is to be dealt with next; `None` when all are taken.
+    pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Happened> {
+        let is_connection = self.carrier.kind() == Kind::Connection;
+        match self.guest.receive(bytes) {
+            Ok(Some(GuestEvent::Closed)) => {
+                if is_connection {
+                    self.after = After::HangUp;
+                    *bytes = &[];
                 }
-                Ok(Some(event)) => happened.push(Happened::Said(event)),
-                Ok(None) => return,
-                // On a port this is also how the next session begins.
-                Err(violation) => {
-                    happened.push(Happened::Over(Some(violation.to_string())));
-                    (self.out, self.written) = (Vec::new(), 0);
-                    if self.carrier.kind() == Kind::Connection {
-                        self.hang_up(None);
-                        return;
-                    }
+                Some(Happened::Over(None))
+            }
+            Ok(event) => event.map(Happened::Said),
+            // On a port this is also how the next session begins.
+            Err(violation) => {
+                (self.out, self.written) = (Vec::new(), 0);
+                if is_connection {
+                    self.hang_up(None);
+                    *bytes = &[];
                 }
+                Some(Happened::Over(Some(violation.to_string())))
             }
         }
     }

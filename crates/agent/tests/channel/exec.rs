@@ -1,14 +1,18 @@
 //! Programs of the host's choice.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use nex_channel::{Exit, Flow, HostEvent, NotStarted, Signal, WINDOW};
-use nex_contract::{ByteString, Exec, Streams, Workload};
+use nex_contract::{ByteString, Exec, Request, Streams, TarIn, TarLink, TarOut, TarOwners, TarPlace, Workload};
 
 use crate::guest::{Guest, workload};
 use crate::session::{Outcome, exec, exec_with_input};
+
+/// The flag of a descriptor that programs do not get, as /proc shows it.
+const O_CLOEXEC: u32 = 0o2_000_000;
 
 fn text(text: &str) -> ByteString {
     ByteString::new(text).expect("no zero")
@@ -105,6 +109,31 @@ fn a_program_of_a_user_opens_its_streams_by_name() {
 }
 
 #[test]
+fn a_program_gets_nothing_of_the_agents() {
+    let guest = Guest::idle();
+    let mut session = guest.connect();
+    // Who starts this test may have left it some. The one beside the standard streams is what ls lists the directory by.
+    let is_left = |number: &String| {
+        let flags = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+        let flags = flags.lines().find_map(|line| line.strip_prefix("flags:")).map(|flags| flags.trim().to_owned());
+        let flags = flags.and_then(|flags| u32::from_str_radix(&flags, 8).ok()).unwrap_or(O_CLOEXEC);
+        flags & O_CLOEXEC == 0
+    };
+    let own = fs::read_dir("/proc/self/fd").expect("there").flatten();
+    let own = own.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let left: BTreeSet<String> = own.filter(is_left).collect();
+    let has = session.run(exec(&["ls", "/proc/self/fd"]), b"").out;
+    let more: Vec<&str> = has.lines().filter(|number| *number > "2" && !left.contains(*number)).collect();
+    assert!(has.starts_with("0\n1\n") && more.len() <= 1, "{has}");
+    let blocked = session.run(exec(&["grep", "SigBlk", "/proc/self/status"]), b"");
+    assert_eq!(blocked.out, "SigBlk:\t0000000000000000\n");
+    let alone =
+        session.run(exec(&["sh", "-c", "ps -o pid=,pgid=,sid= -p $$ | tr -s ' ' '\\n' | sort -u | grep -c ."]), b"");
+    assert_eq!(alone.out, "1\n", "it leads its group and its session");
+    guest.end();
+}
+
+#[test]
 fn input_comes_through_whole_and_ends() {
     let guest = Guest::idle();
     let mut session = guest.connect();
@@ -196,7 +225,7 @@ fn many_programs_run_at_once() {
 }
 
 #[test]
-fn tars_are_refused_and_an_end_of_the_machine_ends_programs() {
+fn an_end_of_the_machine_ends_programs() {
     let guest = Guest::idle();
     let mut session = guest.connect();
     let tired = session.exec(exec(&["sleep", "1000"]));
@@ -207,4 +236,28 @@ fn tars_are_refused_and_an_end_of_the_machine_ends_programs() {
     assert_eq!(session.end(tired), HostEvent::Exit(tired, Exit::Signal(Signal::new(15).expect("one"))));
     assert_eq!(session.end(stubborn), HostEvent::Exit(stubborn, Exit::Signal(Signal::new(9).expect("one"))));
     ending.join().expect("it ends");
+}
+
+#[test]
+fn tars_go_through_the_agent_itself() {
+    let guest = Guest::idle();
+    let mut session = guest.connect();
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::create_dir(directory.path().join("tree")).expect("new");
+    fs::write(directory.path().join("tree/file"), "content").expect("new");
+    let path = |name: &str| text(&directory.path().join(name).display().to_string());
+    let out = session.open(&Request::TarOut(TarOut { path: path("tree"), link: TarLink::Kept }));
+    let outcome = session.outcome(out);
+    assert!(outcome.exit == Exit::Code(0) && outcome.out.contains("tree/file"), "{outcome:?}");
+    fs::create_dir(directory.path().join("copy")).expect("new");
+    let into = TarIn { path: path("copy"), place: TarPlace::Below, owners: TarOwners::Own };
+    let into = session.open(&Request::TarIn(into));
+    session.write(into, outcome.out.as_bytes());
+    session.finish(into);
+    assert_eq!(session.outcome(into), done(""));
+    assert_eq!(fs::read_to_string(directory.path().join("copy/tree/file")).ok().as_deref(), Some("content"));
+    let lost = session.open(&Request::TarOut(TarOut { path: path("none"), link: TarLink::Kept }));
+    let outcome = session.outcome(lost);
+    assert!(outcome.exit == Exit::Code(1) && !outcome.err.is_empty(), "{outcome:?}");
+    guest.end();
 }

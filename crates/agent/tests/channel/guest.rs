@@ -111,14 +111,27 @@ impl Guest {
         let directory = tempfile::tempdir().expect("a directory");
         let listener = UnixListener::bind(directory.path().join("socket")).expect("a socket");
         listener.set_nonblocking(true).expect("a socket");
+        Self::over(Carrier::of_connections(Socket(listener)), directory, workload, groups)
+    }
+
+    /// The same over a port, and its other end.
+    pub fn on_port(workload: Workload) -> (Self, UnixStream) {
+        let (ours, its) = UnixStream::pair().expect("a socket");
+        its.set_nonblocking(true).expect("a socket");
+        let directory = tempfile::tempdir().expect("a directory");
+        (Self::over(Carrier::of_port(OwnedFd::from(its).into()), directory, workload, Path::new("/none")), ours)
+    }
+
+    fn over(carrier: Carrier, directory: TempDir, workload: Workload, groups: &Path) -> Self {
         let (mut read, lines) = std::io::pipe().expect("a pipe");
         let (end, asked) = UnixStream::pair().expect("a socket");
         let served = Served {
             workload,
-            carrier: Carrier::of_connections(Socket(listener)),
+            carrier,
             lines: lines.into(),
             end: asked.into(),
             groups: groups.into(),
+            own_program: env!("CARGO_BIN_EXE_nex-agent").into(),
         };
         let serving = std::thread::spawn(move || serve(served));
         let lines = std::thread::spawn(move || {

@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use nex_channel::{Frame, Hello, Message, Part, StreamId};
+use nex_channel::{Exit, Flow, Frame, Hello, Message, Part, StreamId};
 use nex_protocol::Event;
 
-use crate::guest::Guest;
-use crate::session::exec;
+use crate::guest::{Guest, workload};
+use crate::session::{Session, exec};
 
 /// Says this, and reads until the guest hangs up.
 fn say(mut stream: UnixStream, bytes: &[u8]) -> Vec<u8> {
@@ -89,4 +89,28 @@ fn hosts_that_cut_off_or_say_nothing_hold_nothing_up() {
     assert_eq!(session.run(exec(&["echo", "here"]), b"").out, "here\n");
     drop(silent);
     guest.end();
+}
+
+#[test]
+fn a_port_has_one_session_after_the_other() {
+    let (guest, port) = Guest::on_port(workload(&["sh", "-c", "cat; exit 3"]));
+    let mut session = Session::begin_on_port(port, 1);
+    let (attached, running) = (session.attach(), session.exec(exec(&["sh", "-c", "echo $$; exec sleep 1111"])));
+    let pid = session.read_until(running, Flow::Stdout, "\n");
+    session.write(attached, b"first\n");
+    session.read_until(attached, Flow::Stdout, "first\n");
+    // The next one ends the one before, and its programs, and the workload goes on.
+    let mut session = Session::begin_on_port(session.leave(), 2);
+    assert_ne!(session.run(exec(&["kill", "-0", pid.trim()]), b"").exit, Exit::Code(0));
+    let attached = session.attach();
+    session.write(attached, b"second\n");
+    session.read_until(attached, Flow::Stdout, "second\n");
+    // So does the one behind CLOSE.
+    session.close();
+    let mut session = Session::begin_on_port(session.leave(), 3);
+    let attached = session.attach();
+    session.finish(attached);
+    assert_eq!(session.outcome(attached).exit, Exit::Code(3));
+    session.closed();
+    guest.wait();
 }

@@ -5,11 +5,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use nex_channel::{Exit, Flow, Host, HostEvent, HostOptions, Signal, StreamId};
+use nex_channel::{Carrier, Exit, Flow, Host, HostEvent, HostOptions, Signal, StreamId};
 use nex_contract::{Attach, ByteString, Exec, Request, Stdin, Terminal, TerminalSize};
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The host's end of a session.
 pub struct Session {
@@ -49,10 +49,21 @@ pub fn exec_with_terminal(argv: &[&str]) -> Exec {
 }
 
 impl Session {
+    /// Begins a session on a connection.
     pub fn begin(stream: UnixStream) -> Self {
+        Self::begin_with(stream, HostOptions::default())
+    }
+
+    /// Begins a session of this number on a port, which may have had another.
+    pub fn begin_on_port(stream: UnixStream, session: u64) -> Self {
+        Self::begin_with(stream, HostOptions { carrier: Carrier::Port, session, ..HostOptions::default() })
+    }
+
+    fn begin_with(stream: UnixStream, options: HostOptions) -> Self {
+        stream.set_nonblocking(false).expect("a socket");
         stream.set_read_timeout(Some(Duration::from_millis(100))).expect("a socket");
         let mut session = Self {
-            host: Host::new(HostOptions::default()),
+            host: Host::new(options),
             stream,
             outputs: BTreeMap::new(),
             ends: BTreeMap::new(),
@@ -60,8 +71,9 @@ impl Session {
             stalled: BTreeSet::new(),
             closed: false,
         };
-        let mut is_ready = false;
+        let (mut is_ready, start) = (false, Instant::now());
         while !is_ready {
+            assert!(start.elapsed() < PATIENCE, "the guest says no HELLO");
             session.send();
             let bytes = session.read();
             is_ready = session.host.receive(&mut &bytes[..]).expect("no violation") == Some(HostEvent::Ready(1));
@@ -204,6 +216,11 @@ impl Session {
     pub fn closed(&mut self) {
         self.until("CLOSE", |session| session.closed);
         self.send();
+    }
+
+    /// The stream, for another session.
+    pub fn leave(self) -> UnixStream {
+        self.stream
     }
 
     pub fn close(&mut self) {
