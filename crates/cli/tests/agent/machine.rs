@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nex_contract::{CHANNEL_PORT_NAME, CHANNEL_VSOCK_PORT, Carrier, WordName};
 use nex_kernel::initramfs::archive;
 use nex_kernel::{MAX_KERNEL, Modules};
 use nex_protocol::{Decoder, Event, Exit, Item, Output, Source, Stream};
@@ -12,7 +13,7 @@ use nex_testkit::guest::Parts;
 use nex_testkit::layer::Entry;
 use nex_testkit::layout::Image;
 use nex_testkit::{Failure, Result, command, nex};
-use nex_vmm::{Accelerator, Access, Architecture, Bus, Drive, Ending, Guest, Machine, Qemu, Reading, Vmm};
+use nex_vmm::{Accelerator, Access, Architecture, Bus, Channel, Drive, Ending, Guest, Machine, Qemu, Reading, Vmm};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -20,12 +21,40 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a root of ours and its drives need of Debian's kernel.
-const MODULES: [&str; 4] = ["virtio_pci", "virtio_blk", "ext4", "overlay"];
+const MODULES: [&str; 5] = ["virtio_pci", "virtio_blk", "ext4", "overlay", "virtio_console"];
 
 /// The programs of busybox that the scripts of these tests call.
-const APPLETS: [&str; 27] = [
-    "sh", "cat", "chmod", "dd", "echo", "env", "false", "grep", "head", "hostname", "id", "ifconfig", "ip", "kill",
-    "ls", "mkdir", "mount", "ping", "poweroff", "ps", "rm", "seq", "sleep", "stat", "touch", "tr", "wc",
+const APPLETS: [&str; 30] = [
+    "sh",
+    "cat",
+    "chmod",
+    "dd",
+    "echo",
+    "env",
+    "false",
+    "grep",
+    "head",
+    "hostname",
+    "id",
+    "ifconfig",
+    "ip",
+    "kill",
+    "ls",
+    "mkdir",
+    "mount",
+    "ping",
+    "poweroff",
+    "ps",
+    "rm",
+    "seq",
+    "setsid",
+    "sha256sum",
+    "sleep",
+    "stat",
+    "tee",
+    "touch",
+    "tr",
+    "wc",
 ];
 
 /// The mode of a program.
@@ -40,6 +69,7 @@ pub struct Boot {
     parts: Parts,
     command_line: String,
     drives: Vec<(PathBuf, Access)>,
+    channel: Option<Channel>,
 }
 
 /// A guest that has ended.
@@ -75,7 +105,7 @@ impl Boot {
     fn build(directory: TempDir, parts: Parts, image: &str, arguments: &[&str]) -> Result<Self> {
         let root = directory.path().join("root.ext4");
         command::run(nex::rootfs(image, &root)?.args(arguments))?;
-        let boot = Self { directory, parts, command_line: "root=/dev/vda".into(), drives: Vec::new() };
+        let boot = Self { directory, parts, command_line: "root=/dev/vda".into(), drives: Vec::new(), channel: None };
         Ok(boot.drive(&root, Access::Write))
     }
 
@@ -83,6 +113,12 @@ impl Boot {
     pub fn words(mut self, words: &str) -> Self {
         self.command_line = format!("{} {words}", self.command_line);
         self
+    }
+
+    /// Gives it a channel to the host, which the agent serves.
+    pub fn channel(mut self) -> Self {
+        self.channel = Some(Channel { port_name: CHANNEL_PORT_NAME.into(), vsock_port: CHANNEL_VSOCK_PORT });
+        self.words(&format!("{}={}", WordName::Channel.as_str(), Carrier::Virtio))
     }
 
     /// Adds a drive.
@@ -115,7 +151,7 @@ impl Boot {
             drives: drives.collect::<std::result::Result<_, _>>()?,
             memory_mib: 512,
             vcpus: 1,
-            channel: None,
+            channel: self.channel.clone(),
         };
         Ok(Qemu::find(Architecture::X86_64, Accelerator::Emulation)?.start(&machine)?)
     }

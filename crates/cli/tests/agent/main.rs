@@ -2,6 +2,7 @@
 //!
 //! Each guest takes some seconds of an emulated processor, so each does many things.
 
+mod channel;
 mod init;
 mod machine;
 mod overlay;

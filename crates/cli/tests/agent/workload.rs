@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::machine::{Boot, RUNS};
 
 /// A drive as nex makes it, but made by mke2fs.
-fn drive(boot: &Boot, workload: &Workload, binary: Option<&str>) -> Result<PathBuf> {
+pub fn drive(boot: &Boot, workload: &Workload, binary: Option<&str>) -> Result<PathBuf> {
     let content = boot.directory().join("drive");
     let inside = |path: &str| content.join(path.trim_start_matches('/'));
     fs::create_dir(&content)?;
