@@ -26,7 +26,7 @@ pub enum Speech {
 }
 
 impl Speech {
-    /// As much of an agent's file is looked at, in bytes: nex's own has some 1.3 MiB, and others may have their texts at the end.
+    /// As much of an agent's file is looked at, in bytes: nex's own has some 1.6 MiB, and others may have their texts at the end.
     pub const LONGEST: u64 = 64 << 20;
 
     /// How the agent speaks that a path leads to, by the first 64 MiB of its file; `None` where there is none that can be read.
