@@ -237,6 +237,8 @@ impl Supervisor {
         let end = self.last_end;
         if let Some(channel) = &mut self.channel {
             channel.close(end);
+            // What goes at once is no sign of the host.
+            self.serve();
             self.while_there_is_progress(patience, |supervisor| {
                 supervisor.channel.as_ref().is_none_or(Channel::is_closed)
             });
