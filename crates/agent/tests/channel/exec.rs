@@ -198,7 +198,7 @@ fn a_host_that_does_not_read_holds_the_program() {
 fn signals_reach_the_programs_group() {
     let guest = Guest::idle();
     let mut session = guest.connect();
-    let script = "trap 'echo caught; exit 7' USR1; sleep 1000 & echo ready; wait; wait";
+    let script = "trap 'echo caught; exit 7' USR1; sleep 3 & echo ready; wait; wait";
     let stream = session.exec(exec(&["sh", "-c", script]));
     session.read_until(stream, Flow::Stdout, "ready\n");
     session.signal(stream, 10);
