@@ -280,6 +280,11 @@ fn what_killed_processes_leave_is_removed_and_what_lives_stays() {
     fs::create_dir(making.join("1-0")).unwrap();
     fs::write(making.join("1-0/data"), "left behind").unwrap();
     fs::write(making.join("1-1"), "left behind").unwrap();
+    // Their names do not say where they were made, so that only their age tells that nobody works on them.
+    let long_ago = SystemTime::now() - 2 * nex_file::leftovers::LONGEST_ELSEWHERE;
+    for left in ["1-0", "1-1"] {
+        File::open(making.join(left)).unwrap().set_modified(long_ago).unwrap();
+    }
     let living = cache.begin(Shelf::Scripts, &key("a"), "a", 0).unwrap();
     let other = Cache::open(&CacheOptions { directory: place.path().join("cache"), limit: DEFAULT_LIMIT }).unwrap();
     assert_eq!(in_the_making(&other), 1);
