@@ -74,6 +74,7 @@ mod tests {
         ("boot", &["boot-"], nex_boot::codes::ALL),
         ("run", &["run-"], nex_run::codes::ALL),
         ("supervise", &["record-"], nex_supervise::codes::ALL),
+        ("supervise", &["supervisor-"], nex_supervise::api::codes::ALL),
     ];
 
     fn project() -> &'static Path {

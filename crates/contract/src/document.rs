@@ -34,6 +34,8 @@ pub enum Document {
     Manual,
     /// A line of a guest's journal.
     Journal,
+    /// A line between a guest's supervisor and its clients.
+    Supervisor,
     /// Why something failed, from each command.
     Error,
 }
@@ -56,6 +58,7 @@ impl Document {
             Self::Completion => 1,
             Self::Manual => 1,
             Self::Journal => 1,
+            Self::Supervisor => 1,
             Self::Error => 1,
         }
     }

@@ -15,6 +15,7 @@
 //! A supervisor has the lock of its guest's journal for as long as it lives, and its [`Identity`] stands in that journal. It is gone
 //! when neither is there, and the journal was written where locks are seen from here. A VMM is killed by its [`Identity`] alone, held by a pidfd, never by its pid.
 
+pub mod api;
 pub mod codes;
 
 mod about;

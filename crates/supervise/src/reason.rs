@@ -29,6 +29,10 @@ pub enum Reason {
     OutOfMemoryOnHost,
     /// The guest's time was over.
     TimeOut,
+    /// The guest was not up in time.
+    BootTimeOut,
+    /// The guest has switched itself off, or was reset, before its program had ended.
+    PoweredOff,
     /// The guest's kernel has given up.
     Panic,
     /// The VMM has failed.
@@ -59,6 +63,8 @@ impl Reason {
             Self::OutOfMemoryInGuest => "out-of-memory-in-guest",
             Self::OutOfMemoryOnHost => "out-of-memory-on-host",
             Self::TimeOut => "time-out",
+            Self::BootTimeOut => "boot-time-out",
+            Self::PoweredOff => "powered-off",
             Self::Panic => "panic",
             Self::VmmCrashed => "vmm-crashed",
             Self::NoSpace => "no-space",
@@ -80,6 +86,8 @@ impl Reason {
             Self::OutOfMemoryInGuest => 137,
             Self::TimeOut => 124,
             Self::OutOfMemoryOnHost
+            | Self::BootTimeOut
+            | Self::PoweredOff
             | Self::Panic
             | Self::VmmCrashed
             | Self::NoSpace
@@ -116,6 +124,8 @@ mod tests {
             Reason::OutOfMemoryInGuest,
             Reason::OutOfMemoryOnHost,
             Reason::TimeOut,
+            Reason::BootTimeOut,
+            Reason::PoweredOff,
             Reason::Panic,
             Reason::VmmCrashed,
             Reason::NoSpace,
