@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nex_contract::Document;
 use nex_diagnose::console::{AGENT_SILENT, End, Explanation, Known, explain};
 use nex_fault::Note;
-use nex_guest::{Description, Session, Setup, Step, VmmReport, Way, deadline};
+use nex_guest::{Description, Session, Setup, Step, VmmReport, Waker, Way, deadline};
 use nex_inspect::RootFs;
 use nex_protocol::Role;
 use nex_vmm::{Architecture, Ending, Interrupt};
@@ -219,12 +219,12 @@ impl<'a> Attempt<'a> {
         self.deliver();
         let step = {
             let keyboard = watcher.keyboard().filter(|_| self.has_keyboard);
-            let wakers: Vec<BorrowedFd<'_>> = [Some(watcher.interrupt()), keyboard].into_iter().flatten().collect();
+            let wakers: Vec<_> = [Some(watcher.interrupt()), keyboard].into_iter().flatten().map(Waker::read).collect();
             self.session.step(&wakers, deadline)?
         };
         match step {
             Step::Deadline => Ok(Happened::Nothing),
-            Step::Woken(INTERRUPT) => Ok(Happened::Interrupt),
+            Step::Woken(woken) if woken.contains(&INTERRUPT) => Ok(Happened::Interrupt),
             Step::Woken(_) => Ok(self.type_in(watcher)),
             Step::Restarted => {
                 self.console.clear();

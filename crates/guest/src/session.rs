@@ -1,5 +1,7 @@
 //! A guest at work, as whoever started it follows it.
 
+mod waker;
+
 use std::io;
 use std::mem;
 use std::os::fd::BorrowedFd;
@@ -9,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use nex_protocol::{Decoder, Item};
 use nex_vmm::{Ending, Guest, Interrupt, Machine, Reading};
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::io::Errno;
+use rustix::event::{PollFd, PollFlags};
 
 use crate::agent_channel::{AgentChannel, Way};
 use crate::agent_words::with_words;
@@ -18,6 +19,8 @@ use crate::carrier::Carrier;
 use crate::choice::Choice;
 use crate::error::Error;
 use crate::stages::Stages;
+
+pub use waker::{Hearing, Interest, Waker};
 
 /// The most that is read of the console at once.
 const CHUNK: usize = 16 << 10;
@@ -45,6 +48,16 @@ pub struct Session {
     started: Instant,
     /// When the guest has last given a sign.
     sign: Instant,
+    hearing: Hearing,
+    /// Who comes first where a waker and the guest both have something.
+    turn: Turn,
+}
+
+/// Whose turn it is. Neither a guest nor others that have always something keep the rest waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Wakers,
+    Guest,
 }
 
 /// What happens next.
@@ -57,8 +70,8 @@ pub enum Step {
         /// What of it is complete: the agent's events, and lines of others.
         items: Vec<Item>,
     },
-    /// There is something to read from the one of the wakers with this index, or it is closed.
-    Woken(usize),
+    /// The wakers with these indices have what was waited for, or are closed.
+    Woken(Vec<usize>),
     /// Nothing has happened until the deadline.
     Deadline,
     /// KVM has failed: another guest was started without it, and what the first one wrote counts no more.
@@ -95,35 +108,60 @@ impl Session {
             stages: Stages::default(),
             started,
             sign: Instant::now(),
+            hearing: Hearing::default(),
+            turn: Turn::Wakers,
         })
     }
 
-    /// Waits for the next thing to happen. The wakers are files that somebody else writes to, such as a terminal.
+    /// Says whether the guest is heard from now on. One that is not heard is not seen to end, either.
+    pub fn hear(&mut self, hearing: Hearing) {
+        if hearing != self.hearing {
+            // A guest that was held gave no sign because nobody listened.
+            self.sign = Instant::now();
+        }
+        self.hearing = hearing;
+    }
+
+    /// Waits for the next thing to happen. The wakers are files that somebody else has the other end of, such as a terminal.
     ///
     /// # Errors
     /// When the system fails to wait or read, the VMM closes the console and does not end, the host has no room for what the guest
     /// writes, or KVM has failed and there is no VMM without it.
-    pub fn step(&mut self, wakers: &[BorrowedFd<'_>], deadline: Instant) -> Result<Step, Error> {
-        let trial = self.is_on_trial().then(|| self.sign + TRIAL).filter(|trial| *trial < deadline);
+    pub fn step(&mut self, wakers: &[Waker<'_>], deadline: Instant) -> Result<Step, Error> {
+        let is_heard = self.hearing == Hearing::Listens;
+        let trial = (is_heard && self.is_on_trial()).then(|| self.sign + TRIAL).filter(|trial| *trial < deadline);
         let until = trial.unwrap_or(deadline);
         let attempt = self.carrier.deadline().filter(|attempt| *attempt < until);
-        let ready = {
+        let (is_ready, woken, has_guest) = {
             let console = self.guest.console();
-            let mut files: Vec<PollFd<'_>> = wakers.iter().map(|waker| PollFd::new(waker, PollFlags::IN)).collect();
-            let others: Vec<BorrowedFd<'_>> = self.channel.files(&self.guest).chain(self.carrier.file()).collect();
-            files.push(PollFd::new(&console, PollFlags::IN));
+            let others: Vec<BorrowedFd<'_>> = self.channel.files(&self.guest).collect();
             let events = self.guest.events();
-            files.extend(others.iter().chain(&events).map(|file| PollFd::new(file, PollFlags::IN)));
-            wait(&mut files, attempt.unwrap_or(until)).map_err(Error::Follow)?
+            let guests = [console].into_iter().chain(others).chain(events).filter(|_| is_heard);
+            let guests: Vec<BorrowedFd<'_>> = guests.chain(self.carrier.file()).collect();
+            let mut files: Vec<PollFd<'_>> =
+                wakers.iter().map(|waker| PollFd::new(&waker.file, waker.flags())).collect();
+            files.extend(guests.iter().map(|file| PollFd::new(file, PollFlags::IN)));
+            let is_ready = waker::wait(&mut files, attempt.unwrap_or(until)).map_err(Error::Follow)?;
+            let (of_wakers, of_guest) = files.split_at(wakers.len());
+            let has = |file: &PollFd<'_>| !file.revents().is_empty();
+            let woken: Vec<usize> =
+                of_wakers.iter().enumerate().filter(|(_, file)| has(file)).map(|(index, _)| index).collect();
+            (is_ready, woken, of_guest.iter().any(has))
         };
         self.carrier.advance(&mut self.guest);
-        match ready {
-            None if attempt.is_some() => Ok(Step::Console { bytes: Vec::new(), items: Vec::new() }),
-            None if trial.is_some() => self.restart(&format!("a guest stood still for {} s", TRIAL.as_secs())),
-            None => Ok(Step::Deadline),
-            Some(index) if index < wakers.len() => Ok(Step::Woken(index)),
-            Some(_) => self.read(),
+        if !is_ready {
+            return match (attempt, trial) {
+                (Some(_), _) => Ok(Step::Console { bytes: Vec::new(), items: Vec::new() }),
+                (None, Some(_)) => self.restart(&format!("a guest stood still for {} s", TRIAL.as_secs())),
+                (None, None) => Ok(Step::Deadline),
+            };
         }
+        if !woken.is_empty() && (!has_guest || self.turn == Turn::Wakers) {
+            self.turn = Turn::Guest;
+            return Ok(Step::Woken(woken));
+        }
+        self.turn = Turn::Wakers;
+        if is_heard { self.read() } else { Ok(Step::Console { bytes: Vec::new(), items: Vec::new() }) }
     }
 
     fn read(&mut self) -> Result<Step, Error> {
@@ -271,20 +309,6 @@ fn start(mut choice: Choice, machine: &Machine, interrupt: Interrupt<'_>) -> Res
             Ok((choice, guest))
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// The first of the files that has something; `None` at the deadline.
-fn wait(files: &mut [PollFd<'_>], deadline: Instant) -> io::Result<Option<usize>> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        match rustix::event::poll(files, Some(&timeout)) {
-            Ok(0) => return Ok(None),
-            Ok(_) => return Ok(files.iter().position(|file| !file.revents().is_empty())),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }
 

@@ -191,14 +191,16 @@ mod tests {
     #[test]
     fn an_end_keeps_the_report_as_it_was_written() {
         let report = RawValue::from_string(r#"{"schemaVersion":1,"b":1,"a":"\u202e"}"#.into()).unwrap();
-        let ended = Ended { report: Some(report), text: vec!["a".into()], ..Ended::because_of(Reason::Exited { code: 3 }) };
+        let ended =
+            Ended { report: Some(report), text: vec!["a".into()], ..Ended::because_of(Reason::Exited { code: 3 }) };
         let line = encode(&Notice::Ended(ended)).unwrap();
         let json = r#"{"schemaVersion":1,"ended":{"reason":"exited","code":3,"exitCode":3,"report":{"schemaVersion":1,"b":1,"a":"\u202e"},"text":["a"]}}"#;
         assert_eq!(String::from_utf8_lossy(&line), format!("{json}\n"));
         let Notice::Ended(ended) = decode(&line).unwrap() else { panic!("another line") };
         assert_eq!(ended.reason, Reason::Exited { code: 3 });
         assert_eq!(ended.report.unwrap().get(), r#"{"schemaVersion":1,"b":1,"a":"\u202e"}"#);
-        let failure = Failure { code: "c".into(), message: "m".into(), causes: vec!["d".into()], hint: Some("h".into()) };
+        let failure =
+            Failure { code: "c".into(), message: "m".into(), causes: vec!["d".into()], hint: Some("h".into()) };
         assert_eq!(failure.to_string(), "m: d; h");
         let Answer::Error(back) = decode(&encode(&Answer::Error(failure.clone())).unwrap()).unwrap() else { panic!() };
         assert_eq!(back, failure);
