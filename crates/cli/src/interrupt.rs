@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nex_cancel::{Cancel, Workspace};
+use nex_process::IgnoredSignals;
 use nex_terminal::Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -38,18 +39,10 @@ pub struct Process {
     pub terminal: Terminal,
 }
 
-/// The signals that end nex. What was ignored when nex was started stays so, as with all programs: nohup(1) asks for that, and
-/// shells without job control do so for what they run in the background.
+/// The signals that end nex. What was ignored when nex was started stays so, as with all programs.
 fn signals() -> impl Iterator<Item = i32> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = ignored(&status);
-    SIGNALS.into_iter().filter(move |signal| ignored >> (signal - 1) & 1 == 0)
-}
-
-/// The mask of ignored signals in a process's status; signal 1 is its lowest bit.
-fn ignored(status: &str) -> u64 {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+    let ignored = IgnoredSignals::now();
+    SIGNALS.into_iter().filter(move |signal| !ignored.has(*signal))
 }
 
 /// Lets a write past the limit on file sizes fail with EFBIG: uncaught, SIGXFSZ ends the process without a word.

@@ -17,10 +17,12 @@
 
 mod child_signal;
 mod descriptors;
+mod ignored;
 mod parent;
 mod role;
 
 pub use child_signal::heed_child_signal;
 pub use descriptors::keep_from_children;
+pub use ignored::IgnoredSignals;
 pub use parent::Parent;
 pub use role::Role;
