@@ -75,6 +75,7 @@ mod tests {
         ("run", &["run-"], nex_run::codes::ALL),
         ("supervise", &["record-"], nex_supervise::codes::ALL),
         ("supervise", &["supervisor-"], nex_supervise::api::codes::ALL),
+        ("client", &["client-"], nex_client::codes::ALL),
     ];
 
     fn project() -> &'static Path {

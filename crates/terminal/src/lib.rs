@@ -40,14 +40,15 @@ impl Terminal {
     /// # Errors
     /// When standard input is no terminal, or one that is gone.
     pub fn lend(&self) -> io::Result<Lent> {
-        let input = rustix::stdio::stdin();
-        let before = tcgetattr(input)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        *self.before() = Some(before);
         let lent = Lent(self.clone());
-        tcsetattr(input, OptionalActions::Drain, &raw)?;
+        self.take()?;
         Ok(lent)
+    }
+
+    fn take(&self) -> io::Result<()> {
+        let before = tcgetattr(rustix::stdio::stdin())?;
+        *self.before() = Some(before.clone());
+        pass_keys_on(before)
     }
 
     /// Gives the terminal back as it was, if it is lent. It takes a moment, in which the terminal's answers come.
@@ -71,9 +72,41 @@ impl Terminal {
     }
 }
 
+impl Lent {
+    /// Gives the terminal back while this process is stopped, to who stops it.
+    pub fn suspend(&self) {
+        self.0.give_back_at_once();
+    }
+
+    /// Takes the terminal again, once this process goes on: as it is then, or, where whoever has stopped this process could not be
+    /// foreseen, as it was.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn resume(&self) -> io::Result<()> {
+        let lent = self.0.before().clone();
+        match lent {
+            Some(before) => pass_keys_on(before),
+            None => self.0.take(),
+        }
+    }
+}
+
 impl Drop for Lent {
     fn drop(&mut self) {
         self.0.give_back();
+    }
+}
+
+/// Lets the terminal pass every key on, and changes nothing else of how it is.
+fn pass_keys_on(mut terminal: Termios) -> io::Result<()> {
+    terminal.make_raw();
+    loop {
+        // In the background this stops the process, and a signal ends the call once it goes on.
+        match tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &terminal) {
+            Err(Errno::INTR) => {}
+            set => return Ok(set?),
+        }
     }
 }
 

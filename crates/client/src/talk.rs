@@ -1,0 +1,281 @@
+//! The caller's standard streams and terminal, joined with those of a program in a guest.
+//!
+//! ```text
+//! keys, pipe ──> Input ──> ┌──────────┐
+//! signals ───> Caller ───> │ Link     │ <──> the connection, a session of the channel
+//! stdout, stderr <─ Sink ─ │ (a Host) │
+//!                          └──────────┘
+//! ```
+//!
+//! One thread waits for all of it at once, and for nothing else: whatever does not move, a standard input on which nothing comes or a
+//! reader that has stopped, a signal is heard and the program's end is seen. Where the reader has stopped, a window of output is
+//! held, and then the program waits.
+
+mod caller;
+mod detach;
+mod error;
+mod input;
+mod link;
+mod signals;
+mod sink;
+mod size;
+
+use std::os::unix::net::UnixStream;
+
+use nex_channel::{Exit, Flow, HostEvent, StreamId};
+use nex_contract::{Request, Stdin};
+use nex_terminal::{Lent, Terminal};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+pub use self::caller::{Caller, Wish};
+pub use self::detach::Detach;
+pub use self::error::TalkError;
+use self::input::{Input, Read};
+use self::link::Link;
+use self::signals::{Came, Signals, suspend};
+use self::sink::Sink;
+pub use self::size::terminal_size;
+
+/// How to talk.
+#[derive(Clone, Debug, Default)]
+pub struct Talk {
+    /// The terminal on standard input, which then passes every key on, be it Ctrl-C, from when the request is taken until the end.
+    /// Without one, standard input is left as it is.
+    pub terminal: Option<Terminal>,
+    /// Which keys end the talk alone.
+    pub detach: Detach,
+}
+
+/// How a talk has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Talked {
+    /// What was asked for has ended, so, and all of its output is written.
+    Exit(Exit),
+    /// The keys were typed that end the talk alone.
+    Detached,
+    /// The caller wants it to end, or a signal could not be passed on.
+    Left,
+}
+
+/// Asks for something on a connection that is a session of the channel, and passes standard streams, signals and the size of the
+/// terminal on until that has ended. The connection ends with it, and the other end of one that is left gives up what it does.
+///
+/// # Errors
+/// When the request is refused or given up, the connection ends or makes no sense, the output cannot be written, or the system
+/// refuses.
+pub fn talk(
+    connection: UnixStream,
+    request: &Request,
+    caller: &mut dyn Caller,
+    options: &Talk,
+) -> Result<Talked, TalkError> {
+    let signals = Signals::catch().map_err(TalkError::Signals)?;
+    let link = Link::new(connection).map_err(TalkError::Connection)?;
+    let input = Input::new(options.detach);
+    let talking = Talking {
+        link,
+        signals,
+        input,
+        sinks: [Sink::new(Flow::Stdout), Sink::new(Flow::Stderr)],
+        request,
+        options,
+        stream: None,
+        is_taken: false,
+        end: None,
+        lent: None,
+    };
+    talking.run(caller)
+}
+
+struct Talking<'a> {
+    link: Link,
+    signals: Signals,
+    input: Input,
+    sinks: [Sink; 2],
+    request: &'a Request,
+    options: &'a Talk,
+    stream: Option<StreamId>,
+    /// Whether the other end has taken the request.
+    is_taken: bool,
+    /// How it ends, once what is held of the output is written.
+    end: Option<Result<Exit, TalkError>>,
+    /// The terminal, until this is dropped.
+    lent: Option<Lent>,
+}
+
+/// What can be gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ready {
+    Link,
+    Signals,
+    Caller,
+    Input,
+    Sink(Flow),
+}
+
+impl Talking<'_> {
+    fn run(mut self, caller: &mut dyn Caller) -> Result<Talked, TalkError> {
+        loop {
+            self.link.send();
+            if Flow::ALL.into_iter().all(|flow| self.held(flow).is_empty())
+                && let Some(end) = self.end.take()
+            {
+                return end.map(Talked::Exit);
+            }
+            for ready in self.wait(caller)? {
+                let left = match ready {
+                    Ready::Link => self.receive()?,
+                    Ready::Signals => self.take_signals(caller)?,
+                    Ready::Caller => self.obey(caller.ready()),
+                    Ready::Input => self.read_input()?,
+                    Ready::Sink(flow) => self.write(flow, caller)?,
+                };
+                if let Some(left) = left {
+                    return Ok(left);
+                }
+            }
+        }
+    }
+
+    /// What is held of an output.
+    fn held(&self, flow: Flow) -> &[u8] {
+        self.stream.map_or(&[], |stream| self.link.host.held(stream, flow))
+    }
+
+    /// Waits until something can be gone on with.
+    fn wait(&self, caller: &dyn Caller) -> Result<Vec<Ready>, TalkError> {
+        let link = self.link.file().map(|(file, flags)| (Ready::Link, file, flags));
+        let read = |what, file| (what, file, PollFlags::IN);
+        let others = [
+            Some(read(Ready::Signals, self.signals.file())),
+            caller.file().map(|file| read(Ready::Caller, file)),
+            self.input.file(self.room()).map(|file| read(Ready::Input, file)),
+        ];
+        let sinks = self.sinks.iter().filter(|sink| !self.held(sink.flow()).is_empty());
+        let sinks = sinks.map(|sink| (Ready::Sink(sink.flow()), sink.file(), PollFlags::OUT));
+        let waited: Vec<_> = link.into_iter().chain(others.into_iter().flatten()).chain(sinks).collect();
+        let mut files: Vec<_> = waited.iter().map(|(_, file, flags)| PollFd::from_borrowed_fd(*file, *flags)).collect();
+        match poll(&mut files, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(TalkError::Wait(error.into())),
+        }
+        let ready = files.iter().zip(&waited).filter(|(file, _)| !file.revents().is_empty());
+        Ok(ready.map(|(_, (what, ..))| *what).collect())
+    }
+
+    /// How many bytes of standard input the program has room for. None are read before it is there: what was typed till then still
+    /// reaches the next reader where the request is refused.
+    fn room(&self) -> usize {
+        let wants = self.is_taken && self.request.stdin() == Stdin::Stream;
+        self.stream.filter(|_| wants).map_or(0, |stream| self.link.host.space(stream))
+    }
+
+    /// Takes in what the other end has sent.
+    fn receive(&mut self) -> Result<Option<Talked>, TalkError> {
+        self.link.receive().map_err(TalkError::Connection)?;
+        while let Some(event) = self.link.event().map_err(TalkError::Violation)? {
+            match event {
+                HostEvent::Ready(_) => {
+                    self.stream = Some(self.link.host.open(self.request).map_err(TalkError::Open)?);
+                }
+                HostEvent::Opened(_) => self.begin()?,
+                HostEvent::Data(..) | HostEvent::Eof(..) => {}
+                HostEvent::Exit(_, exit) => self.end = Some(Ok(exit)),
+                HostEvent::Reset(_, words) if self.is_taken => self.end = Some(Err(TalkError::GivenUp(words))),
+                HostEvent::Reset(_, words) => self.end = Some(Err(TalkError::Refused(words))),
+            }
+        }
+        if self.link.has_ended() && self.end.is_none() {
+            self.end = Some(Err(TalkError::Lost));
+        }
+        Ok(None)
+    }
+
+    /// The request is taken: from now on the terminal is the program's.
+    fn begin(&mut self) -> Result<(), TalkError> {
+        self.is_taken = true;
+        let lent = self.options.terminal.as_ref().map(Terminal::lend);
+        self.lent = lent.transpose().map_err(TalkError::Terminal)?;
+        // It may have another size by now than the request says.
+        self.resize();
+        Ok(())
+    }
+
+    fn resize(&mut self) {
+        let has_terminal = match self.request {
+            Request::Exec(exec) => exec.terminal.is_some(),
+            Request::Attach(attach) => attach.size.is_some(),
+            Request::TarIn(_) | Request::TarOut(_) => false,
+        };
+        if let Some((stream, size)) = self.stream.zip(terminal_size()).filter(|_| has_terminal) {
+            self.link.host.resize(stream, size);
+        }
+    }
+
+    fn take_signals(&mut self, caller: &mut dyn Caller) -> Result<Option<Talked>, TalkError> {
+        for came in self.signals.pending() {
+            match came {
+                Came::Signal(signal) => {
+                    if let Some(left) = self.obey(caller.signal(signal)) {
+                        return Ok(Some(left));
+                    }
+                }
+                Came::Resized => self.resize(),
+                Came::Suspend => {
+                    if let Some(lent) = &self.lent {
+                        lent.suspend();
+                    }
+                    suspend();
+                }
+                Came::Continued => {
+                    if let Some(lent) = &self.lent {
+                        lent.resume().map_err(TalkError::Terminal)?;
+                    }
+                    self.resize();
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn obey(&mut self, wish: Wish) -> Option<Talked> {
+        let goes_on = match wish {
+            Wish::GoOn => true,
+            // Who cannot be reached cannot be waited for, either.
+            Wish::Send(signal) => self.stream.is_some_and(|stream| self.link.host.signal(stream, signal)),
+            Wish::Leave => false,
+        };
+        (!goes_on).then_some(Talked::Left)
+    }
+
+    fn read_input(&mut self) -> Result<Option<Talked>, TalkError> {
+        let Some(stream) = self.stream else { return Ok(None) };
+        let read = self.input.read(self.room()).map_err(TalkError::Input)?;
+        let (bytes, left) = match &read {
+            Read::Bytes(bytes) => (&bytes[..], None),
+            Read::End(bytes) => (*bytes, None),
+            Read::Detached(bytes) => (&bytes[..], Some(Talked::Detached)),
+        };
+        self.link.host.send(stream, bytes);
+        if matches!(read, Read::End(_)) {
+            self.link.host.finish(stream);
+        }
+        if left.is_some() {
+            self.link.send();
+        }
+        Ok(left)
+    }
+
+    /// Writes some of an output.
+    fn write(&mut self, flow: Flow, caller: &mut dyn Caller) -> Result<Option<Talked>, TalkError> {
+        let Some((stream, sink)) = self.stream.zip(self.sinks.iter().find(|sink| sink.flow() == flow)) else {
+            return Ok(None);
+        };
+        let held = self.link.host.held(stream, flow);
+        let count = sink.write(held).map_err(|error| TalkError::Output(flow, error))?;
+        caller.wrote(flow, held.get(..count).unwrap_or_default());
+        self.link.host.consume(stream, flow, count);
+        Ok(None)
+    }
+}
