@@ -27,7 +27,7 @@ pub use answer::{Answer, Ended};
 pub use control::{Notice, Order};
 pub use failure::Failure;
 pub use inspection::Inspection;
-pub use line::{LONGEST_LINE, LineBuffer, LineError, decode, encode};
+pub use line::{LONGEST_LINE, LONGEST_REQUEST, LineBuffer, LineError, decode, encode};
 pub use request::Request;
 
 /// The name of the socket in a guest's directory. It is a stream socket, and is there from `created` on, until the guest ends.

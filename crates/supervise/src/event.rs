@@ -7,6 +7,7 @@ use crate::about::About;
 use crate::id::Id;
 use crate::identity::Identity;
 use crate::leftover::Leftover;
+use crate::mode::Mode;
 use crate::name::Name;
 use crate::reason::Reason;
 use crate::time::UnixMillis;
@@ -91,6 +92,9 @@ pub struct Created {
     /// What runs.
     #[serde(flatten)]
     pub about: About,
+    /// How it was started.
+    #[serde(flatten)]
+    pub mode: Mode,
     /// Who writes this journal; the boot is in it, too.
     pub supervisor: Identity,
     /// Among whom the supervisor's lock is seen: a [`LockDomain`](nex_file::lock_domain::LockDomain).

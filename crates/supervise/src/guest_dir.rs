@@ -73,6 +73,14 @@ impl GuestDir {
         &self.directory
     }
 
+    /// The bytes of the journal, as many as one may have.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn journal(&self) -> Result<Vec<u8>, StateError> {
+        journal::read(&self.directory).map_err(StateError::io(&self.path().join(journal::NAME)))
+    }
+
     /// Reads the journal, and folds it.
     ///
     /// # Errors
@@ -172,7 +180,7 @@ impl GuestDir {
     ///
     /// # Errors
     /// When something stays. All else goes.
-    pub(crate) fn clear(&self) -> Result<(), StateError> {
+    pub fn clear(&self) -> Result<(), StateError> {
         let others = self.names()?.into_iter().filter(|name| !tells(name)).collect();
         remove::trees(self.directory.handle(), others).map_err(StateError::stuck(self.path()))
     }

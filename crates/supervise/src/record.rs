@@ -7,6 +7,7 @@ use crate::id::Id;
 use crate::identity::Identity;
 use crate::journal::{LONGEST_END, LONGEST_LINE, MOST};
 use crate::leftover::Leftover;
+use crate::mode::Mode;
 use crate::name::Name;
 use crate::reason::Reason;
 use crate::time::UnixMillis;
@@ -20,6 +21,8 @@ pub struct Record {
     pub name: Option<Name>,
     /// What runs in it.
     pub about: About,
+    /// How it was started.
+    pub mode: Mode,
     /// Its supervisor.
     pub supervisor: Identity,
     /// Among whom the supervisor's lock is seen: a [`LockDomain`](nex_file::lock_domain::LockDomain).
@@ -137,11 +140,12 @@ impl Record {
     }
 
     fn begin(time: UnixMillis, created: Created) -> Self {
-        let Created { id, name, about, supervisor, lock_domain } = created;
+        let Created { id, name, about, mode, supervisor, lock_domain } = created;
         Self {
             id,
             name,
             about,
+            mode,
             supervisor,
             lock_domain,
             vmm: None,

@@ -27,6 +27,7 @@ use crate::guest_dir::GuestDir;
 use crate::id::Id;
 use crate::identity::Identity;
 use crate::journal::Journal;
+use crate::mode::Mode;
 use crate::name::Name;
 use crate::record::{Record, State};
 
@@ -89,14 +90,15 @@ impl StateDir {
     ///
     /// # Errors
     /// When a guest that is there has the name, or the system refuses.
-    pub fn create(&self, name: Option<&Name>, about: About) -> Result<NewGuest, StateError> {
+    pub fn create(&self, name: Option<&Name>, about: About, mode: Mode) -> Result<NewGuest, StateError> {
         let making = StateError::io(self.making.path());
         let (id, living, journal) = (|| {
             let id = Id::random()?;
             let living = leftovers::create(&self.making)?;
             let supervisor = Identity::of_self()?;
             let lock_domain = LockDomain::of(living.directory.handle())?.to_string();
-            let created = Created { id: id.clone(), name: name.cloned(), about: about.cut(), supervisor, lock_domain };
+            let (about, name) = (about.cut(), name.cloned());
+            let created = Created { id: id.clone(), name, about, mode, supervisor, lock_domain };
             match Journal::begin(&living.directory, Event::Created(Box::new(created))) {
                 Ok(journal) => Ok((id, living, journal)),
                 Err(error) => {

@@ -8,6 +8,7 @@ use crate::api::answer::Ended;
 use crate::api::failure::Failure;
 use crate::id::Id;
 use crate::identity::Identity;
+use crate::mode::Mode;
 use crate::name::Name;
 
 /// A line of the supervisor's. [`Refused`](Self::Refused) or [`Ended`](Self::Ended) is the last one.
@@ -37,6 +38,9 @@ pub enum Notice {
         name: Option<Name>,
         /// Its directory.
         directory: PathBuf,
+        /// How it was started.
+        #[serde(flatten)]
+        mode: Mode,
     },
     /// The VMM runs.
     Started {

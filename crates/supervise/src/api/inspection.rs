@@ -40,6 +40,12 @@ pub struct Inspection {
     pub kernel: Option<String>,
     /// The program and its arguments; empty for the image's own.
     pub command: Vec<String>,
+    /// Whether its output is kept, and its record stays.
+    pub detached: bool,
+    /// Whether its program gets standard input.
+    pub stdin: bool,
+    /// Whether its program has a terminal.
+    pub terminal: bool,
     /// The process of its supervisor, which may have ended.
     pub supervisor_pid: u32,
     /// Which VMM runs it.
@@ -75,6 +81,9 @@ impl Inspection {
             image: record.about.image.clone(),
             kernel: record.about.kernel.clone(),
             command: record.about.command.clone(),
+            detached: record.mode.detached,
+            stdin: record.mode.stdin,
+            terminal: record.mode.terminal,
             supervisor_pid: record.supervisor.pid,
             vmm: record.vmm.as_ref().map(|started| started.name.clone()),
             vmm_pid: record.vmm.as_ref().map(|started| started.vmm.pid),

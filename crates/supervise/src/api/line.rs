@@ -11,8 +11,11 @@ use thiserror::Error;
 
 use crate::api::codes;
 
-/// The most bytes of a line, with its end.
-pub const LONGEST_LINE: usize = 64 << 10;
+/// The most bytes of a supervisor's line, with its end: a report has the last of a guest's console in it.
+pub const LONGEST_LINE: usize = 4 << 20;
+
+/// The most bytes of a client's line, with its end.
+pub const LONGEST_REQUEST: usize = 64 << 10;
 
 /// What says which form a line has.
 const VERSION: &str = "schemaVersion";
@@ -21,8 +24,8 @@ const VERSION: &str = "schemaVersion";
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LineError {
     /// It is longer than lines may be.
-    #[error("a line of more than {LONGEST_LINE} bytes")]
-    TooLong,
+    #[error("a line of more than {0} bytes")]
+    TooLong(usize),
     /// It is of a form that another nex writes.
     #[error("a line of version {0}, and this nex speaks version 1")]
     Version(u32),
@@ -39,7 +42,7 @@ impl Fault for LineError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Version(_) => Some(Remedy::say("use the nex that has started the guest")),
-            Self::TooLong | Self::Form(_) => None,
+            Self::TooLong(_) | Self::Form(_) => None,
         }
     }
 }
@@ -52,7 +55,7 @@ pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, LineError> {
     let json = serde_json::to_string(message).map_err(form)?;
     let body = json.strip_prefix('{').ok_or_else(|| LineError::Form("no object".into()))?;
     let line = format!("{{\"{VERSION}\":{},{body}\n", Document::Supervisor.schema_version());
-    if line.len() > LONGEST_LINE { Err(LineError::TooLong) } else { Ok(line.into_bytes()) }
+    if line.len() > LONGEST_LINE { Err(LineError::TooLong(LONGEST_LINE)) } else { Ok(line.into_bytes()) }
 }
 
 /// Reads a line, which is without its end.
@@ -107,12 +110,25 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 /// Puts lines together from what a socket gives.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LineBuffer {
     bytes: Vec<u8>,
+    longest: usize,
+}
+
+impl Default for LineBuffer {
+    /// For the lines of a supervisor.
+    fn default() -> Self {
+        Self::up_to(LONGEST_LINE)
+    }
 }
 
 impl LineBuffer {
+    /// For lines of so many bytes at most, with their ends.
+    pub fn up_to(longest: usize) -> Self {
+        Self { bytes: Vec::new(), longest }
+    }
+
     /// Adds what was read.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -123,13 +139,13 @@ impl LineBuffer {
     /// # Errors
     /// When it is longer than lines may be. It stays so.
     pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, LineError> {
-        match self.bytes.iter().take(LONGEST_LINE).position(|byte| *byte == b'\n') {
+        match self.bytes.iter().take(self.longest).position(|byte| *byte == b'\n') {
             Some(end) => {
                 let mut line: Vec<u8> = self.bytes.drain(..=end).collect();
                 line.pop();
                 Ok(Some(line))
             }
-            None if self.bytes.len() >= LONGEST_LINE => Err(LineError::TooLong),
+            None if self.bytes.len() >= self.longest => Err(LineError::TooLong(self.longest)),
             None => Ok(None),
         }
     }
@@ -215,10 +231,10 @@ mod tests {
         buffer.push(b"o\n\x89rest");
         assert_eq!(buffer.next_line(), Ok(Some(b"two".to_vec())));
         assert_eq!(buffer.into_rest(), b"\x89rest");
-        let mut buffer = LineBuffer::default();
-        buffer.push(&[b'x'; LONGEST_LINE - 1]);
+        let mut buffer = LineBuffer::up_to(LONGEST_REQUEST);
+        buffer.push(&[b'x'; LONGEST_REQUEST - 1]);
         assert_eq!(buffer.next_line(), Ok(None));
         buffer.push(b"x");
-        assert_eq!(buffer.next_line(), Err(LineError::TooLong));
+        assert_eq!(buffer.next_line(), Err(LineError::TooLong(LONGEST_REQUEST)));
     }
 }

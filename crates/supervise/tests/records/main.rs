@@ -10,7 +10,7 @@ mod sweep;
 
 use std::path::Path;
 
-use nex_supervise::{About, Ended, NewGuest, Reason, Record, State, StateDir};
+use nex_supervise::{About, Ended, Mode, NewGuest, Reason, Record, State, StateDir};
 use tempfile::TempDir;
 
 /// A directory for records, for this test alone.
@@ -35,7 +35,7 @@ fn about() -> About {
 }
 
 fn create(state: &StateDir, name: Option<&str>) -> NewGuest {
-    state.create(name.map(|name| name.parse().unwrap()).as_ref(), about()).unwrap()
+    state.create(name.map(|name| name.parse().unwrap()).as_ref(), about(), Mode::default()).unwrap()
 }
 
 fn record(state: &StateDir, guest: &nex_supervise::Id) -> (Record, State) {

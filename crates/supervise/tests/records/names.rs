@@ -7,7 +7,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use nex_fault::Fault;
-use nex_supervise::{Id, LookupError, Name, StateDir, StateError, find, list};
+use nex_supervise::{Id, LookupError, Mode, Name, StateDir, StateError, find, list};
 
 use crate::{Place, about, create, exited};
 
@@ -17,7 +17,7 @@ fn a_name_is_one_living_guests_and_free_after_that() {
     let state = place.state();
     let first = create(&state, Some("web"));
     let name: Name = "web".parse().unwrap();
-    match state.create(Some(&name), about()).unwrap_err() {
+    match state.create(Some(&name), about(), Mode::default()).unwrap_err() {
         StateError::NameTaken { id, .. } => assert_eq!(id, *first.directory.id()),
         error => panic!("{error}"),
     }
@@ -53,7 +53,7 @@ fn of_many_that_want_a_name_at_once_one_gets_it() {
                     scope.spawn(|| {
                         let state = place.state();
                         barrier.wait();
-                        state.create(Some(&"web".parse().unwrap()), about())
+                        state.create(Some(&"web".parse().unwrap()), about(), Mode::default())
                     })
                 })
                 .collect();

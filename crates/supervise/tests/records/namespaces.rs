@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use nex_supervise::spool::{Piece, SpoolOptions, SpoolReader, SpoolWriter, Stream};
-use nex_supervise::{Event, Id, Identity, Reason, Restarted, State, StateDir, SweepOptions, UnixMillis, sweep};
+use nex_supervise::{Event, Id, Identity, Mode, Reason, Restarted, State, StateDir, SweepOptions, UnixMillis, sweep};
 
 use crate::role::{self, Player, said};
 use crate::{Place, create, exited, record};
@@ -107,7 +107,7 @@ pub fn fill_a_disk(place: &Path) {
     assert!(spool.losses().dropped_bytes > 0, "{:?}", spool.losses());
     // The journal has kept room for itself, and another guest cannot even begin.
     guest.journal.note(Event::Restarted(Restarted { times: 1 })).unwrap();
-    assert!(state.create(None, crate::about()).is_err());
+    assert!(state.create(None, crate::about(), Mode::default()).is_err());
     assert_eq!(fs::read_dir(disk.join("run/making")).unwrap().count(), 0);
     let losses = spool.losses();
     guest.journal.end(nex_supervise::Ended { losses, ..exited(0) }).unwrap();
