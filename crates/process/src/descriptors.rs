@@ -20,15 +20,54 @@ pub fn keep_from_children() -> io::Result<()> {
     if marked == 0 { Ok(()) } else { mark_each() }
 }
 
+/// The descriptors that the caller had open, beside the standard streams.
+#[derive(Debug, Default)]
+pub struct Inherited(Vec<libc::c_int>);
+
+impl Inherited {
+    /// Those of this process. To be asked before anything is opened.
+    ///
+    /// # Errors
+    /// When the system does not tell which there are.
+    pub fn of_this_process() -> io::Result<Self> {
+        let numbers = numbers()?;
+        // The one by which they were listed is closed by now.
+        Ok(Self(numbers.into_iter().filter(|number| is_open(*number)).collect()))
+    }
+
+    /// Closes them: whoever waits for the end of a pipe waits no longer. Nothing here reads or writes by them any more: what the arguments
+    /// name by `/dev/fd/63` was opened once more.
+    #[allow(unsafe_code, reason = "descriptors of others have no type in the standard library")]
+    pub fn close(self) {
+        for descriptor in self.0 {
+            // SAFETY: it was open before anything of this process was, so that no value here owns it.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+}
+
+/// The numbers of descriptors that are no standard streams.
+fn numbers() -> io::Result<Vec<libc::c_int>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let number: Option<libc::c_int> = entry?.file_name().to_str().and_then(|name| name.parse().ok());
+        numbers.extend(number.filter(|number| *number >= FIRST));
+    }
+    Ok(numbers)
+}
+
+#[allow(unsafe_code, reason = "descriptors of others have no type in the standard library")]
+fn is_open(descriptor: libc::c_int) -> bool {
+    // SAFETY: a flag of the descriptor is read, and nothing else.
+    unsafe { libc::fcntl(descriptor, libc::F_GETFD) != -1 }
+}
+
 /// The same, one after another.
 #[allow(unsafe_code, reason = "descriptors of others have no type in the standard library")]
 fn mark_each() -> io::Result<()> {
-    for entry in fs::read_dir("/proc/self/fd")? {
-        let number = entry?.file_name().to_str().and_then(|name| name.parse().ok());
-        if let Some(descriptor) = number.filter(|number| *number >= FIRST) {
-            // SAFETY: a flag of the descriptor is set, and nothing else. One that is closed by now is refused.
-            unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
-        }
+    for descriptor in numbers()? {
+        // SAFETY: a flag of the descriptor is set, and nothing else. One that is closed by now is refused.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
     Ok(())
 }

@@ -21,8 +21,8 @@ mod ignored;
 mod parent;
 mod role;
 
-pub use child_signal::heed_child_signal;
-pub use descriptors::keep_from_children;
+pub use child_signal::{heed_child_signal, ignore_hangups};
+pub use descriptors::{Inherited, keep_from_children};
 pub use ignored::IgnoredSignals;
 pub use parent::Parent;
 pub use role::Role;

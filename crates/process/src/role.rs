@@ -5,8 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-/// A part of nex that runs as a process of its own. The process has the role's name as its `argv[0]`, and nothing else tells it
-/// what to do.
+/// A part of nex that runs as a process of its own. The process has the role's name as its `argv[0]`; a supervisor has the arguments of
+/// a run, too, and nothing else tells the others what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Owns the tree of a setup script, and watches the script.
@@ -15,11 +15,13 @@ pub enum Role {
     SandboxInit,
     /// Tries out whether KVM runs a machine.
     KvmProbe,
+    /// Looks after the guest of a run, and does what its clients ask for.
+    Supervisor,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::SandboxMonitor, Self::SandboxInit, Self::KvmProbe];
+    pub const ALL: [Self; 4] = [Self::SandboxMonitor, Self::SandboxInit, Self::KvmProbe, Self::Supervisor];
 
     /// The role of this process; `None` for the program as users start it. To be asked first of all in `main`, before anything is
     /// opened and any thread started.
@@ -38,6 +40,7 @@ impl Role {
             Self::SandboxMonitor => "nex-sandbox-monitor",
             Self::SandboxInit => "nex-sandbox-init",
             Self::KvmProbe => "nex-kvm-probe",
+            Self::Supervisor => "nex-supervisor",
         }
     }
 
