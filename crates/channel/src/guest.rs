@@ -205,6 +205,11 @@ impl Guest {
         self.session.runs()
     }
 
+    /// Whether a stream is open: its end is not among the frames that were added.
+    pub fn has_streams(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
     /// Takes a request on.
     pub fn accept(&mut self, stream: StreamId) {
         self.with(stream, Stream::accept);
