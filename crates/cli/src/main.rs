@@ -27,7 +27,7 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use cli::variables::Refusal;
 use cli::variables::environ::Environ;
-use cli::{Cli, overview, refused, tips, variables};
+use cli::{Cli, Command, overview, refused, tips, variables};
 use diagnostic::Diagnostic;
 use end::End;
 use interrupt::Process;
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Some(Role::SandboxMonitor) => return nex_sandbox::run_monitor(),
         Some(Role::SandboxInit) => return nex_sandbox::run_init(),
         Some(Role::KvmProbe) => return nex_vmm::kvm::run_probe(),
+        Some(Role::Supervisor) => return commands::run::supervisor::main(),
         None => {}
     }
     // Here, where all that was begun is dropped.
@@ -66,7 +67,7 @@ fn nex(process: &Process) -> End {
     };
     let begun = interrupt::survive_file_size_limits()
         .map_err(Diagnostic::system)
-        .and_then(|()| nex_process::keep_from_children().map_err(Diagnostic::system))
+        .and_then(|()| keep_from_children(&cli))
         .and_then(|()| trace::begin(cli.common.verbose))
         .map_err(|diagnostic| if is_run(&arguments) { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
     let result = begun.and_then(|()| commands::run(&cli, process));
@@ -74,6 +75,15 @@ fn nex(process: &Process) -> End {
         report(&diagnostic, &cli);
         diagnostic.end()
     })
+}
+
+/// Keeps what the caller had open from all that is started, but for a guest's supervisor: its arguments may name what is open, and
+/// nothing else is started then.
+fn keep_from_children(cli: &Cli) -> Result<(), Diagnostic> {
+    match &cli.command {
+        Command::Run(_) => Ok(()),
+        _ => nex_process::keep_from_children().map_err(Diagnostic::system),
+    }
 }
 
 /// Says what is wrong with the arguments, or what was asked about them.

@@ -5,9 +5,9 @@
 #![expect(clippy::disallowed_methods, reason = "this is the place that the others are led to")]
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use clap::error::ErrorKind;
 use indicatif::MultiProgress;
@@ -78,6 +78,10 @@ pub fn tell_lines(text: &str) {
 /// # Errors
 /// When standard error is closed or full.
 pub fn write_error(text: &str) -> io::Result<()> {
+    if let Some(teller) = TELLER.get() {
+        teller(text);
+        return Ok(());
+    }
     let mut lines = StandardError;
     let start = if IS_IN_LINE.load(Ordering::Relaxed) { "\n" } else { "" };
     let (text, end) = (painted(nex_text::lines(text.strip_suffix('\n').unwrap_or(text))), line_end());
@@ -88,6 +92,15 @@ pub fn write_error(text: &str) -> io::Result<()> {
         None => lines.write_all(text.as_bytes()),
     }
 }
+
+/// Has all of our own lines told by this from now on, in a process that has no standard error to speak of.
+pub fn tell_by(teller: impl Fn(&str) + Send + Sync + 'static) {
+    // There is one such process, and it begins with this.
+    drop(TELLER.set(Box::new(teller)));
+}
+
+/// Who gets our own lines in place of standard error.
+static TELLER: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
 
 /// What ends a text.
 const END: &str = "\n";
@@ -184,11 +197,6 @@ fn write_lines(output: &mut impl Write, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Standard output for what a guest's program writes, byte for byte.
-pub fn raw_output() -> StdoutLock<'static> {
-    io::stdout().lock()
-}
-
 /// Whether standard output is a terminal.
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
@@ -208,15 +216,20 @@ static IS_COLOURED: AtomicBool = AtomicBool::new(false);
 /// Whether the last line on standard error has no end yet.
 static IS_IN_LINE: AtomicBool = AtomicBool::new(false);
 
+/// Takes note of bytes that were written to standard error: [`tell`] begins a new line behind them.
+pub fn note_error_bytes(bytes: &[u8]) {
+    if let Some(last) = bytes.last() {
+        IS_IN_LINE.store(*last != b'\n', Ordering::Relaxed);
+    }
+}
+
 /// Standard error for what others write, a guest or its program, byte for byte: [`tell`] begins a new line behind it.
 pub struct StandardError;
 
 impl Write for StandardError {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = io::stderr().write(bytes)?;
-        if let Some(last) = count.checked_sub(1).and_then(|last| bytes.get(last)) {
-            IS_IN_LINE.store(*last != b'\n', Ordering::Relaxed);
-        }
+        note_error_bytes(bytes.get(..count).unwrap_or_default());
         Ok(count)
     }
 

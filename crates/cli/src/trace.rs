@@ -19,7 +19,7 @@ use crate::output;
 pub const VARIABLE: &str = "NEX_LOG";
 
 /// What there are traces of.
-const TARGETS: [&str; 3] = ["cache", "registry", "vmm"];
+const TARGETS: [&str; 4] = ["cache", "registry", "supervise", "vmm"];
 
 /// Shows traces from now on, as often as `--verbose` was given, else as the variable says.
 ///

@@ -181,6 +181,7 @@ impl Talking<'_> {
                 }
                 HostEvent::Opened(_) => self.begin()?,
                 HostEvent::Data(..) | HostEvent::Eof(..) => {}
+                HostEvent::Closed => self.end = self.end.take().or(Some(Err(TalkError::Lost))),
                 HostEvent::Exit(_, exit) => self.end = Some(Ok(exit)),
                 HostEvent::Reset(_, words) if self.is_taken => self.end = Some(Err(TalkError::GivenUp(words))),
                 HostEvent::Reset(_, words) => self.end = Some(Err(TalkError::Refused(words))),

@@ -122,6 +122,10 @@ settings! {
     ResolvConf = "resolv-conf";
     /// Whether a program is started again.
     Restart = "restart";
+    /// That the program gets standard input.
+    Interactive = "interactive";
+    /// That the program gets a terminal.
+    Tty = "tty";
     /// The file with the hash of root's password.
     RootPasswordFile = "root-password-file";
     /// The most memory that a setup script may take.

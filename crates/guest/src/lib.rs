@@ -39,7 +39,7 @@ pub use error::Error;
 pub use guest_kernel::{GuestKernel, KernelOptions};
 pub use overlay::Overlay;
 pub use root_fs::{Root, RootError};
-pub use session::{Hearing, Interest, Session, Step, Waker};
+pub use session::{Hearing, Interest, Session, Step, Waker, wait_for};
 pub use setup::{MachineOptions, Setup};
 pub use stages::Stages;
 pub use verity::{Verity, VerityError};

@@ -20,7 +20,7 @@ use crate::choice::Choice;
 use crate::error::Error;
 use crate::stages::Stages;
 
-pub use waker::{Hearing, Interest, Waker};
+pub use waker::{Hearing, Interest, Waker, wait_for};
 
 /// The most that is read of the console at once.
 const CHUNK: usize = 16 << 10;
@@ -143,10 +143,7 @@ impl Session {
             files.extend(guests.iter().map(|file| PollFd::new(file, PollFlags::IN)));
             let is_ready = waker::wait(&mut files, attempt.unwrap_or(until)).map_err(Error::Follow)?;
             let (of_wakers, of_guest) = files.split_at(wakers.len());
-            let has = |file: &PollFd<'_>| !file.revents().is_empty();
-            let woken: Vec<usize> =
-                of_wakers.iter().enumerate().filter(|(_, file)| has(file)).map(|(index, _)| index).collect();
-            (is_ready, woken, of_guest.iter().any(has))
+            (is_ready, waker::ready(of_wakers), !waker::ready(of_guest).is_empty())
         };
         self.carrier.advance(&mut self.guest);
         if !is_ready {

@@ -13,8 +13,10 @@ nex_fault::codes! {
     STOPPED = "run-stopped";
     /// Signals cannot be waited for.
     SIGNALS = "run-signals";
-    /// The program's output cannot be handed on.
-    OUTPUT = "run-output";
+    /// The system does not let the guest's clients be served.
+    CLIENTS = "run-clients";
+    /// The guest has no channel to the host, which a program needs that has standard input or a terminal.
+    NO_CHANNEL = "run-no-channel";
     /// There is no such program on this machine.
     NOT_FOUND = "run-program-not-found";
     /// The program is not a regular file, or nobody may execute it.

@@ -1,6 +1,6 @@
 //! What runs in the guest, put together from the image's words and the user's, as docker does it.
 
-use nex_contract::{IMAGE_FILE, ImageConfig, Pid1, Restart, Workload};
+use nex_contract::{IMAGE_FILE, ImageConfig, Pid1, Restart, Stdin, Terminal, Workload};
 use nex_diagnose::ImageRoot;
 use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_inspect::View;
@@ -23,6 +23,17 @@ pub struct Overrides {
     pub open_files: Option<u64>,
     /// Whether it is started again.
     pub restart: Restart,
+    /// Where its standard input comes from.
+    pub stdin: Stdin,
+    /// Its terminal, if it has one.
+    pub terminal: Option<Terminal>,
+}
+
+impl Overrides {
+    /// Whether there is no way to do it but by the guest's channel.
+    pub fn are_interactive(&self) -> bool {
+        self.stdin == Stdin::Stream || self.terminal.is_some()
+    }
 }
 
 /// Why it is not known what to run.
@@ -79,7 +90,7 @@ pub fn workload(
     overrides: Overrides,
     program: Option<&OwnProgram>,
 ) -> Result<Workload, CommandError> {
-    let Overrides { args, env, user, working_dir, open_files, restart } = overrides;
+    let Overrides { args, env, user, working_dir, open_files, restart, .. } = overrides;
     let mut workload = match program {
         Some(program) => {
             let (program, argv0) = (String::new(), program.name.clone());

@@ -7,12 +7,13 @@ use nex_diagnose::{CheckError, Refused};
 use nex_fault::{Code, Fault, Remedy, Setting};
 use nex_guest::DriveError;
 use nex_inspect::RootFsError;
+use nex_supervise::StateError;
 
 use crate::codes;
 use crate::command::CommandError;
-use crate::follow::FollowError;
 use crate::program::ProgramError;
 use crate::report::End;
+use crate::supervisor::FollowError;
 
 /// Why there is no guest to report on.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,17 @@ pub enum Error {
         #[source]
         why: Unstarted,
     },
+    /// Standard input or a terminal is asked for, and there is no way for it into the guest.
+    #[error("the program cannot have standard input or a terminal in '{}': {why}", .root.display())]
+    NoChannel {
+        /// The root filesystem.
+        root: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// The guest has no place for its record, and cannot do without.
+    #[error(transparent)]
+    Place(#[from] StateError),
     /// A drive cannot be made.
     #[error(transparent)]
     Drive(#[from] DriveError),
@@ -97,6 +109,8 @@ impl Fault for Error {
             Self::Command(error) => error.code(),
             Self::Program(error) => error.code(),
             Self::Unstarted { why, .. } => why.code(),
+            Self::NoChannel { .. } => codes::NO_CHANNEL,
+            Self::Place(error) => error.code(),
             Self::Drive(error) => error.code(),
             Self::Guest(error) => error.code(),
             Self::Stopped(_) => codes::STOPPED,
@@ -123,6 +137,10 @@ impl Fault for Error {
             }
             Self::Command(error) => error.remedy(),
             Self::Program(error) => error.remedy(),
+            Self::NoChannel { .. } => {
+                Some(Remedy::say("leave").omit(Setting::Interactive).and("and").omit(Setting::Tty).and("out"))
+            }
+            Self::Place(error) => error.remedy(),
             Self::Drive(error) => error.remedy(),
             Self::Guest(error) => error.remedy(),
             Self::Stopped(_) => None,

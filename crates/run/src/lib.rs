@@ -1,27 +1,26 @@
 //! Runs a program in a microVM: what it writes comes out here, and so does its exit code.
 //!
 //! ```text
-//! image.json, the user's words ──> Workload ──> drive ──> guest ──> console ──> events ──> stdout, stderr, exit code
+//! image.json, the user's words ──> Workload ──> drive ──> guest <──> Supervisor <──> starter, clients, record
 //! ```
 //!
-//! [`run`] does all of it.
+//! [`supervise`] does all of it, in a process of its own for each guest.
 
 pub mod codes;
 
 mod command;
 mod error;
-mod follow;
 mod program;
+mod reason;
 mod record;
 mod report;
 mod run;
-mod streams;
+mod supervisor;
 mod tail;
 
 pub use command::{CommandError, Overrides};
 pub use error::{Error, FAILED};
-pub use follow::{Bounds, FollowError, Stop, User};
 pub use program::ProgramError;
 pub use report::{End, MemoryReport, Missing, Report, Stopped, Times};
-pub use run::{Options, describe, run};
-pub use streams::Streams;
+pub use run::{Options, describe, supervise};
+pub use supervisor::{Bounds, Console, Control, FollowError, HANGUP, Keeping, Starter, Stop, User};

@@ -1,12 +1,10 @@
 //! What a guest has told so far.
 
-use std::io::{self, Write};
-
 use nex_diagnose::console::Status;
 use nex_protocol::{Ended, Event, Exit, Item, Output, Role, Source, Stream, split_at_kernel_message};
 
 use crate::report::{End, Report};
-use crate::streams::Streams;
+use crate::supervisor::Output as Sink;
 use crate::tail::{Tail, readable};
 
 /// As many of the agent's failures and notes are kept; a guest can write any number.
@@ -27,8 +25,6 @@ pub struct Record {
     pub console: Vec<u8>,
     /// The last of what others than the agent wrote.
     pub tail: Tail,
-    /// Where the workload has written last.
-    last_stream: Option<Stream>,
     /// Whether the guest is up, or at work without having said so.
     pub is_up: bool,
     /// Whether nothing more is to come but the machine's end.
@@ -45,31 +41,32 @@ impl Record {
         }
     }
 
+    /// The guest has switched itself off. A program that was process 1 has no exit code then.
+    pub fn take_power_off(&mut self) {
+        let report = &mut self.report;
+        if report.handed_over && report.end.is_none() && report.stopped.is_none() && !self.has_panicked {
+            report.end = Some(End::Code(0));
+        }
+    }
+
     /// Takes the next item.
-    ///
-    /// # Errors
-    /// When output cannot be handed on.
-    pub fn take(&mut self, item: Item, streams: &mut Streams<'_>) -> io::Result<()> {
+    pub fn take(&mut self, item: Item, sink: &mut Sink) {
         match item {
-            Item::Event(event) => self.event(event, streams),
-            Item::Console(line) => self.line(&line, streams),
+            Item::Event(event) => self.event(event, sink),
+            Item::Console(line) => self.line(&line, sink),
             Item::Damaged(line) => {
                 self.report.missing.damaged_lines += 1;
-                self.line(&line, streams)
+                self.line(&line, sink);
             }
             Item::Lost(lines) => {
                 let lost = &mut self.report.missing.lost_lines;
                 *lost = lost.saturating_add(lines);
-                Ok(())
             }
-            Item::Back(_) => {
-                self.report.missing.out_of_order += 1;
-                Ok(())
-            }
+            Item::Back(_) => self.report.missing.out_of_order += 1,
         }
     }
 
-    fn event(&mut self, event: Event, streams: &mut Streams<'_>) -> io::Result<()> {
+    fn event(&mut self, event: Event, sink: &mut Sink) {
         let report = &mut self.report;
         match event {
             // The first root file system's, and the overlay's, only make way for the next.
@@ -83,7 +80,7 @@ impl Record {
             }
             Event::Output(output) => {
                 self.is_up = true;
-                return self.output(&output, streams);
+                self.output(&output, sink);
             }
             Event::Dropped { bytes } => {
                 report.missing.dropped_bytes = report.missing.dropped_bytes.saturating_add(bytes);
@@ -98,30 +95,17 @@ impl Record {
             Event::Note(text) => add_text(&mut report.agent_notes, &text.text),
             Event::End(_) => self.is_over = true,
         }
-        Ok(())
     }
 
-    fn output(&mut self, output: &Output, streams: &mut Streams<'_>) -> io::Result<()> {
-        let newline: &[u8] = if output.line_ends { b"\n" } else { b"" };
+    fn output(&mut self, output: &Output, sink: &mut Sink) {
         if output.source == Source::BootScript {
             // Not the workload's, so it stands among what the guest's other programs write.
-            return self.console(&output.text, streams);
+            return self.console(&output.text, sink);
         }
-        let count = match output.stream {
-            Stream::Out => &mut self.report.stdout_bytes,
-            Stream::Err => &mut self.report.stderr_bytes,
-        };
-        *count += (output.text.len() + newline.len()) as u64;
-        // Who shows both in one place shows them in this order.
-        if self.last_stream.replace(output.stream).is_some_and(|last| last != output.stream) {
-            streams.flush()?;
+        sink.push(output.stream, &output.text);
+        if output.line_ends {
+            sink.push(output.stream, b"\n");
         }
-        let stream = match output.stream {
-            Stream::Out => &mut streams.out,
-            Stream::Err => &mut streams.err,
-        };
-        stream.write_all(&output.text)?;
-        stream.write_all(newline)
     }
 
     fn exit(&mut self, exit: Exit) {
@@ -138,17 +122,16 @@ impl Record {
     }
 
     /// A line of others than the agent. Of the program, if that has the console.
-    fn line(&mut self, line: &[u8], streams: &mut Streams<'_>) -> io::Result<()> {
+    fn line(&mut self, line: &[u8], sink: &mut Sink) {
         if !self.report.handed_over {
-            return self.console(line, streams);
+            return self.console(line, sink);
         }
         let Some((own, message)) = split_at_kernel_message(line) else {
-            self.report.stdout_bytes += line.len() as u64 + 1;
-            streams.out.write_all(line)?;
-            return streams.out.write_all(b"\n");
+            sink.push(Stream::Out, line);
+            sink.push(Stream::Out, b"\n");
+            return;
         };
-        self.report.stdout_bytes += own.len() as u64;
-        streams.out.write_all(own)?;
+        sink.push(Stream::Out, own);
         if let Some(status) = Status::of_process_one(message) {
             let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
             self.report.end = Some(match status {
@@ -157,20 +140,17 @@ impl Record {
             });
         }
         self.has_panicked |= String::from_utf8_lossy(message).contains(PANIC);
-        self.console(message, streams)
+        self.console(message, sink);
     }
 
-    fn console(&mut self, line: &[u8], streams: &mut Streams<'_>) -> io::Result<()> {
+    fn console(&mut self, line: &[u8], sink: &Sink) {
         self.tail.add(line);
         if self.is_up {
             let room = MOST_CONSOLE.saturating_sub(self.console.len() + 1);
             self.console.extend_from_slice(line.get(..room).unwrap_or(line));
             self.console.push(b'\n');
         }
-        match &mut streams.console {
-            Some(console) => writeln!(console, "{}", readable(line)),
-            None => Ok(()),
-        }
+        sink.show(readable(line));
     }
 }
 

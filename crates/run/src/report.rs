@@ -3,7 +3,8 @@
 use nex_diagnose::console::Explanation;
 use nex_fault::Remedy;
 use nex_guest::{VmmReport, Way};
-use serde::Serialize;
+use nex_supervise::Reason;
+use serde::{Serialize, Serializer};
 
 /// What a run did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -13,6 +14,9 @@ pub struct Report {
     pub schema_version: u32,
     /// The exit code that stands for all of it.
     pub exit_code: u8,
+    /// Why there is no guest any more, by its name in `docs/supervisor.md`.
+    #[serde(serialize_with = "name")]
+    pub reason: Option<Reason>,
     /// How the workload ended; `None` when the guest ended without a word of that, or was stopped before.
     pub end: Option<End>,
     /// Whether it was process 1, so that its output is the console's, and its end the guest's.
@@ -52,6 +56,10 @@ pub struct Report {
     pub agent_failures: Vec<String>,
     /// What else the agent had to say.
     pub agent_notes: Vec<String>,
+}
+
+fn name<S: Serializer>(reason: &Option<Reason>, serializer: S) -> Result<S::Ok, S::Error> {
+    reason.map(Reason::name).serialize(serializer)
 }
 
 /// A guest's memory, in bytes.
@@ -95,6 +103,8 @@ pub enum Stopped {
     Timeout,
     /// By this signal to us.
     Signal(u8),
+    /// By a client of its supervisor.
+    Client,
 }
 
 /// What of a workload's output did not come through.

@@ -9,14 +9,16 @@ use nex_fault::{Remedy, Setting};
 use nex_guest::{Description, MachineOptions, Overlay, Root, Session, Setup, VmmOptions, VmmReport, workload_drive};
 use nex_inspect::RootFs;
 use nex_program::{Processor, Speech};
+use nex_supervise::Reason;
 use nex_vmm::{Access, Ending, Interrupt};
 
 use crate::command::{self, Overrides};
 use crate::error::{Error, FAILED};
-use crate::follow::{Bounds, FollowError, GuestEnd, Stop, User, follow};
 use crate::program::OwnProgram;
+use crate::reason::{self, KilledForMemory};
 use crate::record::Record;
 use crate::report::{End, MemoryReport, Report, Stopped};
+use crate::supervisor::{Bounds, FollowError, GuestEnd, Keeping, Reach, Starter, Stop, Supervisor, Surroundings, User};
 
 /// What is run, and in what.
 #[derive(Clone, Debug)]
@@ -38,23 +40,50 @@ pub struct Options {
     pub bounds: Bounds,
 }
 
-/// Runs a program in a guest, and hands on what it writes.
+/// Runs a program in a guest, and looks after that until nothing of it is left but its record.
 ///
 /// # Errors
 /// When there is no guest, or it cannot be followed to its end.
-pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Result<Report, Error> {
-    let (setup, root) = prepare(options)?;
-    let mut session = match setup.start(&options.vmm, Interrupt::by(stop.file())) {
-        Err(error) if error.is_interrupted() => {
-            return Err(Error::Stopped(stop.take().map_err(FollowError::Stop)?));
+pub fn supervise(
+    options: &Options,
+    keeping: &Keeping,
+    starter: Starter,
+    user: &mut dyn User,
+    stop: &mut dyn Stop,
+) -> Result<Report, Error> {
+    let reach = Reach::of(options);
+    if let (Reach::Without(why), true) = (&reach, options.overrides.are_interactive()) {
+        return Err(Error::NoChannel { root: options.root.path().into(), why: why.clone() });
+    }
+    let (setup, root) = prepare(options, &reach)?;
+    let killed = KilledForMemory::so_far();
+    let around = Surroundings::prepare(starter, keeping)?;
+    let session = match setup.start(&options.vmm, Interrupt::by(stop.file())) {
+        Ok(session) => session,
+        Err(error) => {
+            around.discard();
+            let is_stopped = error.is_interrupted();
+            return Err(if is_stopped {
+                Error::Stopped(stop.take().map_err(FollowError::Stop)?)
+            } else {
+                error.into()
+            });
         }
-        session => session?,
     };
-    let mut record = Record::default();
-    let end = follow(&mut session, &mut record, user, &options.bounds, stop)?;
-    record.report.times.seconds = session.elapsed().as_secs_f64();
-    session.clear();
-    Ok(report(options, &session, record, &end, &root))
+    let mut supervisor = Supervisor::new(session, around, reach, options.bounds, user, stop)?;
+    match supervisor.follow() {
+        Ok(end) => {
+            let reason = reason::reason(supervisor.record(), &end, killed);
+            let (session, record) = supervisor.finish();
+            let report = report(options, session, record, reason, &end, &root);
+            supervisor.release(reason);
+            Ok(report)
+        }
+        Err(error) => {
+            supervisor.release(error.reason());
+            Err(error.into())
+        }
+    }
 }
 
 /// What a run would start its guest with, in the words of the VMM that would be chosen. Nothing is started.
@@ -62,12 +91,15 @@ pub fn run(options: &Options, user: &mut dyn User, stop: &mut dyn Stop) -> Resul
 /// # Errors
 /// When there would be no guest.
 pub fn describe(options: &Options) -> Result<Description, Error> {
-    Ok(prepare(options)?.0.describe(&options.vmm)?)
+    // Nobody would be at the other end of a channel.
+    let reach = Reach::Without(String::new());
+    Ok(prepare(options, &reach)?.0.describe(&options.vmm)?)
 }
 
 /// Makes everything ready for the guest, which gets its program by a drive.
-fn prepare(options: &Options) -> Result<(Setup, RootFs), Error> {
-    let mut setup = Setup::new(&options.root, &options.machine, &options.vmm)?;
+fn prepare(options: &Options, reach: &Reach) -> Result<(Setup, RootFs), Error> {
+    let machine = MachineOptions { channel: reach.wish(), ..options.machine.clone() };
+    let mut setup = Setup::new(&options.root, &machine, &options.vmm)?;
     let root = options.root.read();
     if options.check {
         check(options, &setup, root.as_ref().ok())?;
@@ -79,7 +111,8 @@ fn prepare(options: &Options) -> Result<(Setup, RootFs), Error> {
     let program = options.program.as_deref();
     let program = program.map(|path| OwnProgram::open(path, setup.kernel.architecture, &root)).transpose()?;
     let config = command::image_config(&root)?;
-    let workload = command::workload(config, options.overrides.clone(), program.as_ref())?;
+    let mut workload = command::workload(config, options.overrides.clone(), program.as_ref())?;
+    workload.streams = reach.streams(options.overrides.terminal.clone());
     if options.check {
         check_start(options, &setup, &workload, &root)?;
     }
@@ -132,16 +165,20 @@ fn check_start(options: &Options, setup: &Setup, workload: &Workload, root: &Roo
     }
 }
 
-fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, root: &RootFs) -> Report {
-    let Record { mut report, console, tail, is_up, has_panicked, .. } = record;
-    if report.handed_over && report.end.is_none() && report.stopped.is_none() && !has_panicked {
-        // Process 1 that ends the machine has no exit code.
-        report.end = matches!(end, GuestEnd::Itself(_)).then_some(End::Code(0));
-    }
+fn report(
+    options: &Options,
+    session: &Session,
+    record: Record,
+    reason: Reason,
+    end: &GuestEnd,
+    root: &RootFs,
+) -> Report {
+    let Record { report, console, tail, is_up, .. } = record;
     let exit_code = exit_code(report.end, report.stopped);
     let mut report = Report {
         schema_version: Document::Run.schema_version(),
         exit_code: exit_code.unwrap_or(FAILED),
+        reason: Some(reason),
         vmm: VmmReport::of(session),
         command_line: session.command_line(),
         agent_way: session.way(),
@@ -168,10 +205,12 @@ fn report(options: &Options, session: &Session, record: Record, end: &GuestEnd, 
 /// The exit code that stands for a run, as docker(1) and timeout(1) have it; `None` when the guest failed.
 fn exit_code(end: Option<End>, stopped: Option<Stopped>) -> Option<u8> {
     const TIMED_OUT: u8 = 124;
+    const KILL: u8 = 9;
     match (stopped, end) {
         (Some(Stopped::Timeout), _) => Some(TIMED_OUT),
         (_, Some(end)) => Some(end.exit_code()),
         (Some(Stopped::Signal(signal)), None) => Some(End::Signal(signal).exit_code()),
+        (Some(Stopped::Client), None) => Some(End::Signal(KILL).exit_code()),
         (None, None) => None,
     }
 }
@@ -184,7 +223,7 @@ fn longer(time: Setting) -> Remedy {
 fn failure(options: &Options, end: &GuestEnd, is_up: bool) -> (Option<String>, Option<Remedy>) {
     let (mut hint, bounds) = (None, &options.bounds);
     let failure = match end {
-        GuestEnd::Vmm(said) => format!("the guest's VMM failed: {said}"),
+        GuestEnd::Vmm { said, .. } => format!("the guest's VMM failed: {said}"),
         GuestEnd::Killed if !is_up => {
             hint = Some(longer(Setting::BootTimeout));
             format!("the guest was not up within {} s", bounds.boot.as_secs())
@@ -210,6 +249,7 @@ mod tests {
             (None, Some(Stopped::Timeout), Some(124)),
             (Some(End::Code(0)), signal, Some(0)),
             (None, signal, Some(143)),
+            (None, Some(Stopped::Client), Some(137)),
             (None, None, None),
         ];
         for (end, stopped, expected) in cases {

@@ -15,7 +15,11 @@ const GROUPS: &[Group] = &[
     Group { path: ROOTFS, heading: "Output", flags: &["size", "free", "output", "sha256", "verity", "verity-file"] },
     Group { path: ROOTFS, heading: "Agent", flags: &["agent"] },
     Group { path: ROOTFS, heading: "Guest", flags: &["hostname", "resolv-conf", "root-password-file", "boot-script"] },
-    Group { path: RUN, heading: "Program", flags: &["env", "user", "workdir", "open-files", "restart"] },
+    Group {
+        path: RUN,
+        heading: "Program",
+        flags: &["env", "user", "workdir", "open-files", "restart", "interactive", "tty"],
+    },
     Group { path: RUN, heading: "Times", flags: &["timeout", "boot-timeout", "stop-timeout"] },
     Group { path: RUN, heading: "Root", flags: &["rootfs", "overlay-drive", "verity", "root-hash", "no-check"] },
     Group { path: BOOT, heading: "Root", flags: &["overlay", "overlay-drive", "verity", "root-hash", "no-check"] },

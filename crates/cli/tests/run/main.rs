@@ -9,5 +9,6 @@ mod overlay;
 mod place;
 mod process_one;
 mod refusals;
+mod supervised;
 mod verity;
 mod vsock;

@@ -55,6 +55,21 @@ impl<'a> Waker<'a> {
     }
 }
 
+/// Waits for files of others where there is no guest any more, and gives the indices of those that are ready; none at the deadline.
+///
+/// # Errors
+/// When the system does not wait.
+pub fn wait_for(wakers: &[Waker<'_>], deadline: Instant) -> io::Result<Vec<usize>> {
+    let mut files: Vec<PollFd<'_>> = wakers.iter().map(|waker| PollFd::new(&waker.file, waker.flags())).collect();
+    wait(&mut files, deadline)?;
+    Ok(ready(&files))
+}
+
+/// The indices of the files that have something.
+pub(super) fn ready(files: &[PollFd<'_>]) -> Vec<usize> {
+    files.iter().enumerate().filter(|(_, file)| !file.revents().is_empty()).map(|(index, _)| index).collect()
+}
+
 /// Waits for the files, of which each then says what it has; `false` at the deadline.
 pub(super) fn wait(files: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
     loop {

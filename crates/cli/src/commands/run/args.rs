@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use nex_contract::Restart;
+use nex_fault::Setting;
+use nex_supervise::Name;
 
 use crate::args::duration;
 use crate::args::format::Format;
@@ -56,6 +58,24 @@ pub struct RunArgs {
     #[arg(long, value_name = "POLICY", default_value_t = Restart::No)]
     pub restart: Restart,
 
+    /// Pass standard input on to the program.
+    #[arg(short, long)]
+    pub interactive: bool,
+
+    /// Give the program a terminal.
+    #[arg(short, long)]
+    pub tty: bool,
+
+    /// Start the guest, print its id, and go; nex ps shows it.
+    #[arg(short, long)]
+    pub detach: bool,
+
+    /// What the guest is called.
+    ///
+    /// No other guest that is there has the same name.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub name: Option<Name>,
+
     /// How long the program may run once the guest is up, such as 90s or 5m.
     ///
     /// After that time nex stops it, and the exit code is 124.
@@ -92,6 +112,10 @@ pub struct RunArgs {
     pub guest: GuestArgs,
 }
 
+fn name(text: &str) -> Result<Name, String> {
+    text.parse().map_err(|error| nex_fault::advised(&error, Setting::flag))
+}
+
 /// `NAME=VALUE`, or a name with a value in the environment.
 fn variable(text: &str) -> Result<String, String> {
     match text.split_once('=') {
@@ -109,9 +133,10 @@ fn variable(text: &str) -> Result<String, String> {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-nex passes on the program's standard output and standard error, byte for byte. The program's standard input is empty. The program
-runs in the image's root, with the image's environment, user and directory. Its changes there are gone when the guest ends, unless
---overlay-drive names a file. A dynamic program runs if the image has its loader and libraries.
+nex passes on the program's standard output and standard error, byte for byte. The program's standard input is empty, unless
+--interactive passes yours on. The program runs in the image's root, with the image's environment, user and directory. Its changes
+there are gone when the guest ends, unless --overlay-drive names a file. A dynamic program runs if the image has its loader and
+libraries.
 
 Ctrl-C and SIGTERM stop the program, as docker stop does, and then the guest; a second one kills the guest. After Ctrl-C, nex
 itself ends by SIGINT, so that a shell's loop ends, too.

@@ -1,0 +1,307 @@
+//! One process that looks after one guest: it starts the guest, passes on what goes in and out, answers its clients, and sees to the end.
+//!
+//! ```text
+//! starter <── Control, frames ──┐                     ┌── Session: console, the agent's lines, end
+//! clients <── socket ─────────> Supervisor <─────────>┤
+//! disk    <── Place: journal, spool                   └── Channel: streams of programs
+//! ```
+//!
+//! One thread waits for all of it at once, and for nothing else. What a client does not take holds the guest's program, not memory.
+
+mod channel;
+mod clients;
+mod clock;
+mod control;
+mod drain;
+mod follow;
+mod frames;
+mod lines;
+mod link;
+mod output;
+mod place;
+mod reach;
+mod refusal;
+mod relay;
+mod socket;
+
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+use std::{io, mem};
+
+use nex_fault::{Code, Fault, Remedy};
+use nex_guest::{Session, VmmReport};
+use nex_supervise::api::{Answer, Ended as EndedLine, Notice};
+use nex_supervise::{Ended, Event, Identity, Reason, Started};
+use nex_vmm::Ending;
+
+use self::channel::Channel;
+use self::clients::Clients;
+pub use self::clock::Bounds;
+use self::clock::Clock;
+pub use self::control::Control;
+pub use self::output::Output;
+pub use self::place::Keeping;
+use self::place::Place;
+pub use self::reach::Reach;
+use crate::codes;
+use crate::record::Record;
+
+/// The signal that stands for a starter that is gone: a supervisor in a session of its own gets no other one of this number.
+pub const HANGUP: u8 = 1;
+
+/// Who has started the supervisor.
+#[derive(Debug, Default)]
+pub struct Starter {
+    /// Where it is told what happens.
+    pub control: Control,
+    /// Its session of the channel, for the program's streams, if it wants one.
+    pub frames: Option<UnixStream>,
+    /// Whether it is told the console's lines.
+    pub console: Console,
+}
+
+/// Whether the console's lines are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Console {
+    /// To nobody.
+    #[default]
+    Kept,
+    /// To the starter.
+    Told,
+}
+
+/// Who looks on.
+pub trait User {
+    /// A VMM has started the guest.
+    fn started(&mut self, vmm: &VmmReport);
+}
+
+/// Who may ask for a guest's end.
+pub trait Stop {
+    /// Readable when somebody does.
+    fn file(&self) -> BorrowedFd<'_>;
+
+    /// The number of the signal that is the reason, or [`HANGUP`]. The file is not readable any more, until the next one comes.
+    ///
+    /// # Errors
+    /// When the file is closed.
+    fn take(&mut self) -> io::Result<u8>;
+}
+
+/// Why a guest cannot be followed any more. It ends when its session is dropped.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The guest cannot be followed.
+    #[error(transparent)]
+    Guest(#[from] nex_guest::Error),
+    /// It is not known whether the guest has to end.
+    #[error("cannot wait for signals")]
+    Stop(#[source] io::Error),
+    /// The system does not let clients be served.
+    #[error("cannot serve the guest's clients")]
+    Clients(#[source] io::Error),
+}
+
+impl FollowError {
+    /// Why there is no guest any more.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Guest(nex_guest::Error::NoRoom(_)) => Reason::NoSpace,
+            Self::Guest(_) | Self::Stop(_) | Self::Clients(_) => Reason::VmmCrashed,
+        }
+    }
+}
+
+impl Fault for FollowError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Guest(error) => error.code(),
+            Self::Stop(_) => codes::SIGNALS,
+            Self::Clients(_) => codes::CLIENTS,
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Guest(error) => error.remedy(),
+            Self::Stop(_) | Self::Clients(_) => None,
+        }
+    }
+}
+
+/// How a guest was seen to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuestEnd {
+    /// By itself.
+    Itself(Ending),
+    /// Its VMM failed.
+    Vmm {
+        /// What it said.
+        said: String,
+        /// The signal that has ended it, if one has.
+        signal: Option<i32>,
+    },
+    /// It was killed.
+    Killed,
+}
+
+/// A guest, and all who have to do with it.
+pub struct Supervisor<'a> {
+    session: Session,
+    record: Record,
+    clock: Clock,
+    clients: Clients,
+    channel: Channel,
+    output: Output,
+    control: Control,
+    place: Option<Place>,
+    user: &'a mut dyn User,
+    stop: &'a mut dyn Stop,
+    /// Whether those who are connected with the program know that it has ended.
+    are_told: bool,
+    /// How long the guest was there, once it has ended.
+    ran: Duration,
+}
+
+/// What a guest needs beside itself, before it is started.
+pub struct Surroundings {
+    starter: Starter,
+    clients: Clients,
+    place: Option<Place>,
+}
+
+impl Surroundings {
+    /// Makes the guest's place, and lets clients connect.
+    ///
+    /// # Errors
+    /// When the guest cannot do without a place, and there is none, or when clients cannot be served.
+    pub fn prepare(mut starter: Starter, keeping: &Keeping) -> Result<Self, crate::Error> {
+        let mut clients = Clients::new(starter.frames.take()).map_err(FollowError::Clients)?;
+        let place = match Place::begin(keeping)? {
+            Ok((place, socket)) => {
+                clients.listen(socket);
+                let (id, directory) = (place.id().clone(), place.path().to_owned());
+                starter.control.tell(&Notice::Created {
+                    id,
+                    name: keeping.name.clone(),
+                    directory,
+                    mode: keeping.mode,
+                });
+                Some(place)
+            }
+            Err(error) => {
+                tracing::info!(target: "supervise", "the guest has no record: {}", nex_fault::whole(&error));
+                None
+            }
+        };
+        Ok(Self { starter, clients, place })
+    }
+
+    /// There was no guest.
+    pub fn discard(self) {
+        self.place.into_iter().for_each(Place::discard);
+    }
+}
+
+impl<'a> Supervisor<'a> {
+    /// Looks after a guest that has just been started.
+    ///
+    /// # Errors
+    /// When its place cannot be used.
+    pub fn new(
+        session: Session,
+        around: Surroundings,
+        reach: Reach,
+        bounds: Bounds,
+        user: &'a mut dyn User,
+        stop: &'a mut dyn Stop,
+    ) -> Result<Self, crate::Error> {
+        let Surroundings { starter, clients, place } = around;
+        let spool = place.as_ref().map(Place::spool).transpose()?.flatten();
+        let console = (starter.console == Console::Told).then(|| starter.control.clone());
+        let mut supervisor = Self {
+            session,
+            record: Record::default(),
+            clock: Clock::start(bounds),
+            clients,
+            channel: Channel::new(reach),
+            output: Output::new(spool, console),
+            control: starter.control,
+            place,
+            user,
+            stop,
+            are_told: false,
+            ran: Duration::ZERO,
+        };
+        supervisor.tell_start();
+        Ok(supervisor)
+    }
+
+    /// Says that a VMM runs the guest.
+    fn tell_start(&mut self) {
+        let report = VmmReport::of(&self.session);
+        self.user.started(&report);
+        // A child that nobody has waited for is there, and so is what there is to know about it.
+        if let Ok(vmm) = Identity::of(self.session.guest().id()) {
+            self.note(Event::Started(Started { name: report.name.clone(), vmm: vmm.clone() }));
+            self.control.tell(&Notice::Started { vmm, name: report.name });
+        }
+    }
+
+    /// Writes down what happens, and tells those who watch.
+    fn note(&mut self, event: Event) {
+        let Some(place) = &mut self.place else { return };
+        place.note(event);
+        self.clients.tell(|| place.journal());
+    }
+
+    /// What is known of the guest.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Removes what stands on the disk for the guest, which has ended, and gives what there is to report on.
+    pub fn finish(&mut self) -> (&Session, Record) {
+        self.output.settle();
+        self.session.clear();
+        let mut record = mem::take(&mut self.record);
+        // The clients still have to know these.
+        (self.record.report.end, self.record.report.restarts) = (record.report.end, record.report.restarts);
+        self.record.report.agent_failures.clone_from(&record.report.agent_failures);
+        let counts = self.output.counts();
+        (record.report.stdout_bytes, record.report.stderr_bytes) = (counts.out, counts.err);
+        record.report.times.seconds = self.ran.as_secs_f64();
+        (&self.session, record)
+    }
+
+    /// Ends what is left of the guest, writes down how it has ended, and tells those who wait for that. What the program has written goes on
+    /// to those who read it.
+    pub fn release(mut self, reason: Reason) {
+        self.session.clear();
+        self.channel.lose("the guest has ended", &mut self.clients);
+        self.clients.close();
+        self.output.settle();
+        let ran = u64::try_from(self.ran.as_millis()).ok();
+        let (restarts, losses) = (self.record.report.restarts, self.output.losses());
+        let ended = Ended { ran_ms: ran, restarts, losses, ..Ended::because_of(reason) };
+        let rest = mem::take(&mut self.place).map(|place| place.end(ended));
+        let rest = match rest {
+            Some(Ok(rest)) => {
+                self.clients.tell(|| rest.journal());
+                Some(rest)
+            }
+            // Another command's sweep does the rest.
+            Some(Err(error)) => {
+                tracing::info!(target: "supervise", "{}", nex_fault::whole(&error));
+                None
+            }
+            None => None,
+        };
+        self.clients.finish(&Answer::Ended(EndedLine::because_of(reason)));
+        self.drain(reason);
+        if let Some(rest) = rest {
+            rest.remove();
+        }
+    }
+}
