@@ -99,8 +99,10 @@ pub fn tell_by(teller: impl Fn(&str) + Send + Sync + 'static) {
     drop(TELLER.set(Box::new(teller)));
 }
 
+type Teller = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Who gets our own lines in place of standard error.
-static TELLER: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
+static TELLER: OnceLock<Teller> = OnceLock::new();
 
 /// What ends a text.
 const END: &str = "\n";

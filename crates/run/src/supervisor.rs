@@ -279,7 +279,7 @@ impl<'a> Supervisor<'a> {
     /// to those who read it.
     pub fn release(mut self, reason: Reason) {
         self.session.clear();
-        self.channel.lose("the guest has ended", &mut self.clients);
+        self.channel.finish("the guest has ended", &mut self.clients);
         self.clients.close();
         self.output.settle();
         let ran = u64::try_from(self.ran.as_millis()).ok();

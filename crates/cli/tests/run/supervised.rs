@@ -1,13 +1,15 @@
 //! What a supervisor keeps, and what it does for its clients.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nex_channel::{Exit, Host, HostEvent, HostOptions};
+use nex_contract::{Attach, ByteString, Exec, Stdin};
 use nex_supervise::api::{self, Answer, Request, SOCKET};
 use nex_supervise::spool::{Piece, SpoolReader};
 use nex_supervise::{Event, Id, Line, Parsed, Reason, State, StateDir, list};
@@ -78,6 +80,42 @@ fn output_until(place: &Place, id: &Id, words: &str) -> Result<String> {
             return Err(Failure::new(format!("no {words:?} in {text:?}")));
         }
         thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Does something in a guest by a session of the channel, and gives what came on standard output, and how it ended.
+fn talk(stream: UnixStream, request: &nex_contract::Request, input: &[u8]) -> Result<(String, Option<Exit>)> {
+    let (mut stream, mut host) = (stream, Host::new(HostOptions::default()));
+    let (mut id, mut output, mut buffer) = (None, Vec::new(), vec![0; 4096]);
+    loop {
+        let mut frames = Vec::new();
+        host.transmit(&mut frames, 1 << 20);
+        stream.write_all(&frames)?;
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            return Ok((String::from_utf8_lossy(&output).into_owned(), None));
+        }
+        let mut bytes = &buffer[..count];
+        while let Some(event) = host.receive(&mut bytes)? {
+            match event {
+                HostEvent::Ready(_) => {
+                    let stream = host.open(request)?;
+                    host.send(stream, input);
+                    host.finish(stream);
+                    id = Some(stream);
+                }
+                HostEvent::Data(stream, flow) => {
+                    let held = host.held(stream, flow).to_vec();
+                    host.consume(stream, flow, held.len());
+                    output.extend(held);
+                }
+                HostEvent::Exit(stream, exit) if id == Some(stream) => {
+                    return Ok((String::from_utf8_lossy(&output).into_owned(), Some(exit)));
+                }
+                HostEvent::Reset(_, reason) => return Err(Failure::new(reason)),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -197,5 +235,81 @@ fn what_is_killed_takes_its_guest_with_it_and_is_swept() -> Result<()> {
         "{guests:?}"
     );
     assert!(place.is_clean()?);
+    Ok(())
+}
+
+#[test]
+fn standard_input_reaches_the_program_and_its_end_does() -> Result<()> {
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let mut run = script(&place, &["-i"], "cat; echo over >&2; exit 5")?;
+    let mut nex = run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut stdin = nex.stdin.take().ok_or_else(|| Failure::new("no input"))?;
+    let sent: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
+    let input = sent.clone();
+    let writer = thread::spawn(move || stdin.write_all(&input));
+    let result = nex.wait_with_output()?;
+    let said = String::from_utf8_lossy(&result.stderr);
+    assert_eq!((result.status.code(), &*said), (Some(5), "over\n"));
+    assert!(result.stdout == sent, "{} bytes of {}", result.stdout.len(), sent.len());
+    writer.join().map_err(|_| Failure::new("the writer failed"))??;
+    // The end of the program ends the command, whatever may come of standard input.
+    let mut run = script(&place, &["-i"], "read line; echo $line; exit 6")?;
+    let mut nex = run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut stdin = nex.stdin.take().ok_or_else(|| Failure::new("no input"))?;
+    stdin.write_all(b"a line\n")?;
+    let result = nex.wait_with_output()?;
+    assert_eq!((result.status.code(), &*String::from_utf8_lossy(&result.stdout)), (Some(6), "a line\n"));
+    drop(stdin);
+    Ok(())
+}
+
+#[test]
+fn clients_reach_a_guest_s_programs() -> Result<()> {
+    let Some(place) = Place::new(json!({}))? else { return Ok(()) };
+    let id = start(&mut script(&place, &["-d", "-i"], "while read line; do echo got $line; done; exit 9")?)?;
+    let session = |place: &Place| -> Result<UnixStream> {
+        let (answer, stream) = ask(place, &id, &Request::Channel {})?;
+        assert!(matches!(answer, Answer::Channel {}) && stream.buffer().is_empty());
+        Ok(stream.into_inner())
+    };
+    let argv = ["/bin/sh", "-c", "cat; echo $0 $A; exit 4", "name"];
+    let argv: Vec<_> = argv.iter().filter_map(|word| ByteString::new(*word)).collect();
+    let env = ByteString::new("A=a").into_iter().collect();
+    let exec = nex_contract::Request::Exec(Exec { argv, env, stdin: Stdin::Stream, ..Exec::default() });
+    // Before the guest is up, too: it waits.
+    assert_eq!(talk(session(&place)?, &exec, b"in\n")?, ("in\nname a\n".into(), Some(Exit::Code(4))));
+    // Idle, its supervisor does nothing.
+    let (answer, _) = ask(&place, &id, &Request::Inspect {})?;
+    let Answer::Guest(guest) = answer else { return Err(Failure::new(format!("{answer:?}"))) };
+    let switches = || -> Result<u64> {
+        let mut all = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", guest.supervisor_pid))? {
+            let status = fs::read_to_string(thread?.path().join("status"))?;
+            let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            all += count.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or_default();
+        }
+        Ok(all)
+    };
+    thread::sleep(Duration::from_secs(2));
+    let before = switches()?;
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(switches()?, before, "an idle supervisor wakes up");
+
+    // Two are connected with the program, and one of them writes.
+    let looks = Attach { stdin: Stdin::Null, size: None };
+    let other = session(&place)?;
+    let looker = thread::spawn(move || talk(other, &nex_contract::Request::Attach(looks), b"").ok());
+    thread::sleep(Duration::from_secs(1));
+    let writes = nex_contract::Request::Attach(Attach { stdin: Stdin::Stream, size: None });
+    let ended = talk(session(&place)?, &writes, b"one\ntwo\n")?;
+    assert_eq!(ended, ("got one\ngot two\n".into(), Some(Exit::Code(9))));
+    assert_eq!(looker.join().ok().flatten(), Some(ended));
+    assert_eq!(output_until(&place, &id, "two\n")?, "got one\ngot two\n");
+    let deadline = Instant::now() + PATIENCE;
+    while !matches!(list(&state(&place)?)?.0.as_slice(), [guest] if guest.state == State::Ended(Reason::Exited { code: 9 }))
+    {
+        assert!(Instant::now() < deadline, "{:?}", list(&state(&place)?)?.0);
+        thread::sleep(Duration::from_millis(50));
+    }
     Ok(())
 }

@@ -30,6 +30,8 @@ pub struct Channel {
     exit: Option<Exit>,
     /// The size that its terminal has.
     size: Option<TerminalSize>,
+    /// Why nothing more comes from the guest; what has come is still on its way to clients.
+    ending: Option<String>,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,7 @@ impl Channel {
             Reach::Without(why) => State::Over(why.clone()),
             Reach::Others | Reach::All(_) => State::Opening,
         };
-        Self { reach, state, relays: Vec::new(), program: None, exit: None, size: None }
+        Self { reach, state, relays: Vec::new(), program: None, exit: None, size: None, ending: None }
     }
 
     /// Another guest takes its place. Those who wait for the channel go on to wait.
@@ -75,7 +77,8 @@ impl Channel {
     /// What is waited for.
     pub fn waker(&self) -> Option<Waker<'_>> {
         use std::os::fd::AsFd;
-        self.link().map(|link| Waker { file: link.as_fd(), interest: link.interest() })
+        let link = self.link().filter(|link| !link.is_closed());
+        link.map(|link| Waker { file: link.as_fd(), interest: link.interest() })
     }
 
     /// Takes the channel where it has come to be open.
@@ -106,14 +109,14 @@ impl Channel {
             self.take(event, clients);
         }
         if self.link().is_some_and(Link::is_closed) {
-            self.lose("the guest's channel has ended", clients);
+            self.finish("the guest's channel has ended", clients);
         }
     }
 
     fn take(&mut self, event: HostEvent, clients: &mut Clients) {
         match event {
             HostEvent::Ready(_) => self.begin(clients),
-            HostEvent::Closed => self.lose("the guest ends", clients),
+            HostEvent::Closed => self.finish("the guest ends", clients),
             HostEvent::Exit(id, exit) if self.program == Some(id) => self.exit = Some(exit),
             // The agent's lines say what has become of the program.
             HostEvent::Reset(id, _) if self.program == Some(id) => self.program = None,
@@ -183,6 +186,9 @@ impl Channel {
 
     fn ask(&mut self, mut relay: Relay, clients: &mut Clients) {
         let client = clients.session(relay.client);
+        if let Some(why) = &self.ending {
+            return relay.lose(client, why);
+        }
         match (&mut self.state, client) {
             (State::Runs(link), Some(client)) => relay.open(&mut link.end, client),
             (State::Over(why), client) => relay.lose(client, &format!("nothing can be started in the guest: {why}")),
@@ -240,6 +246,12 @@ impl Channel {
         if let State::Greeted(link) | State::Runs(link) = &mut self.state {
             link.flush();
         }
+        if let Some(why) = &self.ending
+            && self.relays.is_empty()
+            && self.is_drained()
+        {
+            self.state = State::Over(why.clone());
+        }
     }
 
     fn pump_program(&mut self, clients: &mut Clients, output: &mut Output) {
@@ -276,19 +288,28 @@ impl Channel {
     pub fn is_drained(&self) -> bool {
         match (&self.state, self.program) {
             (State::Runs(link), Some(program)) => {
-                self.exit.is_some()
+                (self.exit.is_some() || self.ending.is_some())
                     && [Flow::Stdout, Flow::Stderr].into_iter().all(|flow| link.end.held(program, flow).is_empty())
             }
             _ => true,
         }
     }
 
-    /// There is no channel any more.
-    pub fn lose(&mut self, why: &str, clients: &mut Clients) {
-        for mut relay in self.relays.drain(..) {
-            relay.lose(clients.session(relay.client), why);
+    /// Nothing more comes from the guest. What has come goes on to those who wait for it.
+    pub fn finish(&mut self, why: &str, clients: &mut Clients) {
+        for relay in &mut self.relays {
+            relay.finish(clients.session(relay.client), why);
         }
-        self.state = State::Over(why.to_owned());
+        match self.state {
+            State::Runs(_) => _ = self.ending.get_or_insert_with(|| why.to_owned()),
+            State::Opening | State::Greeted(_) => self.state = State::Over(why.to_owned()),
+            State::Over(_) => {}
+        }
+    }
+
+    /// Whether something of the guest is still on its way to clients.
+    pub fn has_rest(&self) -> bool {
+        matches!(self.state, State::Runs(_)) && !(self.relays.is_empty() && self.is_drained())
     }
 }
 
@@ -305,3 +326,6 @@ fn random() -> io::Result<u64> {
     let count = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
     if count == bytes.len() { Ok(u64::from_le_bytes(bytes)) } else { Err(io::Error::other("too few random bytes")) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub struct Key(u64);
 
 impl Key {
     /// The one who has started the supervisor.
-    const STARTER: Self = Self(0);
+    pub(super) const STARTER: Self = Self(0);
 }
 
 #[derive(Debug)]

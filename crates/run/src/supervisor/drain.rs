@@ -18,13 +18,15 @@ impl Supervisor<'_> {
         let patience = Instant::now() + PATIENCE;
         loop {
             self.clients.distribute(&mut self.output);
-            if self.output.is_empty() {
+            self.channel.pump(&mut self.clients, &mut self.output);
+            if self.output.is_empty() && !self.channel.has_rest() {
                 self.tell_program_end();
                 self.clients.refuse(&format!("the guest has ended: {reason}"));
             }
             self.clients.flush();
             let starter_waits = self.clients.starter_is_waiting();
-            let others_wait = (self.clients.are_waiting() || !self.output.is_empty()) && Instant::now() < patience;
+            let is_unread = !self.output.is_empty() || self.channel.has_rest();
+            let others_wait = (self.clients.are_waiting() || is_unread) && Instant::now() < patience;
             if !starter_waits && !others_wait {
                 return;
             }

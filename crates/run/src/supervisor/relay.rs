@@ -143,7 +143,14 @@ impl Relay {
         }
     }
 
-    /// The guest's session is over.
+    /// Nothing more comes from the guest: a stream that has not ended never will.
+    pub fn finish(&mut self, client: Option<&mut Guest>, reason: &str) {
+        if !matches!(self.phase, Phase::Ends(..)) {
+            self.lose(client, reason);
+        }
+    }
+
+    /// There is no session in which it could go on.
     pub fn lose(&mut self, client: Option<&mut Guest>, reason: &str) {
         if let Some(client) = client {
             client.refuse(self.stream, reason);

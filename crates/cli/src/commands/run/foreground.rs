@@ -1,6 +1,6 @@
 //! A run that its caller waits for.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
@@ -31,6 +31,10 @@ use crate::output::{self, tell, tell_lines};
 /// # Errors
 /// When there is no supervisor, it is killed, or the output is not taken.
 pub fn run(args: &RunArgs, _common: &CommonArgs, process: &Process, interrupt: Interrupt) -> Result<End, Diagnostic> {
+    if args.interactive && args.tty && !std::io::stdin().is_terminal() {
+        let refused = Diagnostic::usage("standard input is no terminal, which --interactive with --tty needs");
+        return Err(failed(refused.hinting("leave --tty out")));
+    }
     let (frames, theirs) = UnixStream::pair().map_err(|error| failed(Diagnostic::system(error)))?;
     let connection = Connection::start(OwnedFd::from(theirs).into(), Stdio::inherit())?;
     sweep::run();
