@@ -41,7 +41,7 @@ pub fn run(cli: &Cli, process: &Process) -> Result<End, Diagnostic> {
         },
         Command::Cache(args) => return cache::run(args, common, process),
         Command::Kernel(args) => return kernel::run(args, common, process),
-        Command::Run(args) => return run::run(args, common, process),
+        Command::Run(args) => return run::run(args, process),
         Command::Version(args) => version::run(args, common)?,
         Command::Completion(args) => completion::run(args, common)?,
         Command::Manual(args) => manual::run(args, common)?,

@@ -11,9 +11,9 @@ use nex_supervise::StateError;
 
 use crate::codes;
 use crate::command::CommandError;
+use crate::follow_error::FollowError;
 use crate::program::ProgramError;
 use crate::report::End;
-use crate::supervisor::FollowError;
 
 /// Why there is no guest to report on.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,8 @@ pub mod codes;
 
 mod command;
 mod error;
+mod follow_error;
+mod guest_end;
 mod program;
 mod reason;
 mod record;
@@ -20,7 +22,8 @@ mod tail;
 
 pub use command::{CommandError, Overrides};
 pub use error::{Error, FAILED};
+pub use follow_error::FollowError;
 pub use program::ProgramError;
 pub use report::{End, MemoryReport, Missing, Report, Stopped, Times};
 pub use run::{Options, describe, supervise};
-pub use supervisor::{Bounds, Console, Control, FollowError, HANGUP, Keeping, Starter, Stop, User};
+pub use supervisor::{Bounds, Console, Control, HANGUP, Keeping, Starter, Stop, User};

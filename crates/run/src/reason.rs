@@ -4,9 +4,9 @@ use std::fs;
 
 use nex_supervise::Reason;
 
+use crate::guest_end::GuestEnd;
 use crate::record::Record;
 use crate::report::{End, Stopped};
-use crate::supervisor::GuestEnd;
 
 /// SIGKILL.
 const KILL: u8 = 9;

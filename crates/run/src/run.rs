@@ -14,11 +14,13 @@ use nex_vmm::{Access, Ending, Interrupt};
 
 use crate::command::{self, Overrides};
 use crate::error::{Error, FAILED};
+use crate::follow_error::FollowError;
+use crate::guest_end::GuestEnd;
 use crate::program::OwnProgram;
 use crate::reason::{self, KilledForMemory};
 use crate::record::Record;
 use crate::report::{End, MemoryReport, Report, Stopped};
-use crate::supervisor::{Bounds, FollowError, GuestEnd, Keeping, Reach, Starter, Stop, Supervisor, Surroundings, User};
+use crate::supervisor::{Bounds, Keeping, Reach, Starter, Stop, Supervisor, Surroundings, User};
 
 /// What is run, and in what.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ pub fn supervise(
     user: &mut dyn User,
     stop: &mut dyn Stop,
 ) -> Result<Report, Error> {
-    let reach = Reach::of(options);
+    let reach = Reach::of(&options.root, options.program.as_deref(), &options.overrides);
     if let (Reach::Without(why), true) = (&reach, options.overrides.are_interactive()) {
         return Err(Error::NoChannel { root: options.root.path().into(), why: why.clone() });
     }

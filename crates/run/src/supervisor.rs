@@ -29,11 +29,9 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 use std::{io, mem};
 
-use nex_fault::{Code, Fault, Remedy};
 use nex_guest::{Session, VmmReport};
 use nex_supervise::api::{Answer, Ended as EndedLine, Notice};
 use nex_supervise::{Ended, Event, Identity, Reason, Started};
-use nex_vmm::Ending;
 
 use self::channel::Channel;
 use self::clients::Clients;
@@ -44,7 +42,7 @@ pub use self::output::Output;
 pub use self::place::Keeping;
 use self::place::Place;
 pub use self::reach::Reach;
-use crate::codes;
+use crate::follow_error::FollowError;
 use crate::record::Record;
 
 /// The signal that stands for a starter that is gone: a supervisor in a session of its own gets no other one of this number.
@@ -87,63 +85,6 @@ pub trait Stop {
     /// # Errors
     /// When the file is closed.
     fn take(&mut self) -> io::Result<u8>;
-}
-
-/// Why a guest cannot be followed any more. It ends when its session is dropped.
-#[derive(Debug, thiserror::Error)]
-pub enum FollowError {
-    /// The guest cannot be followed.
-    #[error(transparent)]
-    Guest(#[from] nex_guest::Error),
-    /// It is not known whether the guest has to end.
-    #[error("cannot wait for signals")]
-    Stop(#[source] io::Error),
-    /// The system does not let clients be served.
-    #[error("cannot serve the guest's clients")]
-    Clients(#[source] io::Error),
-}
-
-impl FollowError {
-    /// Why there is no guest any more.
-    pub fn reason(&self) -> Reason {
-        match self {
-            Self::Guest(nex_guest::Error::NoRoom(_)) => Reason::NoSpace,
-            Self::Guest(_) | Self::Stop(_) | Self::Clients(_) => Reason::VmmCrashed,
-        }
-    }
-}
-
-impl Fault for FollowError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Guest(error) => error.code(),
-            Self::Stop(_) => codes::SIGNALS,
-            Self::Clients(_) => codes::CLIENTS,
-        }
-    }
-
-    fn remedy(&self) -> Option<Remedy> {
-        match self {
-            Self::Guest(error) => error.remedy(),
-            Self::Stop(_) | Self::Clients(_) => None,
-        }
-    }
-}
-
-/// How a guest was seen to end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GuestEnd {
-    /// By itself.
-    Itself(Ending),
-    /// Its VMM failed.
-    Vmm {
-        /// What it said.
-        said: String,
-        /// The signal that has ended it, if one has.
-        signal: Option<i32>,
-    },
-    /// It was killed.
-    Killed,
 }
 
 /// A guest, and all who have to do with it.

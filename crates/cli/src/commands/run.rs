@@ -4,6 +4,7 @@ pub mod args;
 mod connection;
 mod detached;
 mod foreground;
+mod options;
 mod render;
 #[expect(clippy::module_inception, reason = "what a command does is in its room's run.rs")]
 mod run;

@@ -10,12 +10,14 @@ use nex_protocol::Item;
 use nex_supervise::api::{Answer, Failure, Notice, Request};
 use nex_supervise::{Asker, Event, How, Restarted, StopAsked};
 
+use crate::follow_error::FollowError;
+use crate::guest_end::GuestEnd;
 use crate::record::Record;
 use crate::report::Stopped;
 use crate::supervisor::clients::{Key, Ready, Wish, failure};
 use crate::supervisor::refusal::Refusal;
 use crate::supervisor::socket::Peer;
-use crate::supervisor::{FollowError, GuestEnd, HANGUP, Supervisor};
+use crate::supervisor::{HANGUP, Supervisor};
 
 /// SIGKILL.
 const KILL: u8 = 9;

@@ -1,12 +1,14 @@
 //! How a guest's programs are reached from outside.
 
+use std::path::Path;
+
 use nex_contract::{AGENT, ChannelStreams, ImageConfig, Pid1, Stdin, Streams, Terminal};
 use nex_diagnose::ImageRoot;
-use nex_guest::ChannelWish;
+use nex_guest::{ChannelWish, Root};
 use nex_inspect::RootFs;
 use nex_program::Speech;
 
-use crate::run::Options;
+use crate::command::Overrides;
 
 /// How a guest's programs are reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,17 +22,16 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// That of a guest with this root filesystem.
-    pub fn of(options: &Options) -> Self {
+    /// That of a guest with this root filesystem, which runs this program of the host's, or the image's own.
+    pub fn of(root: &Root, program: Option<&Path>, overrides: &Overrides) -> Self {
         let without = |why: &str| Self::Without(why.to_owned());
-        let Ok(root) = options.root.read() else { return without("its root filesystem cannot be read") };
-        if options.program.is_none() && is_process_one(&root) {
+        let Ok(root) = root.read() else { return without("its root filesystem cannot be read") };
+        if program.is_none() && is_process_one(&root) {
             return without("its program is process 1, where the agent would be");
         }
         if !Speech::of(&root, AGENT.as_bytes()).is_some_and(|speech| speech.serves_channel()) {
             return without("the agent of its root filesystem does not serve one");
         }
-        let overrides = &options.overrides;
         if overrides.are_interactive() { Self::All(overrides.stdin) } else { Self::Others }
     }
 

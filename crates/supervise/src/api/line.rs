@@ -76,6 +76,10 @@ pub fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
     let [(name, body)] = bodies.as_slice() else {
         return Err(LineError::Form(format!("it needs one member beside {VERSION}")));
     };
+    // Derived readers would take a list of values for an object.
+    if !body.get().starts_with('{') {
+        return Err(LineError::Form("its member is no object".into()));
+    }
     let name = serde_json::to_string(name).map_err(form)?;
     serde_json::from_str(&format!("{{{name}:{}}}", body.get())).map_err(form)
 }
@@ -193,6 +197,8 @@ mod tests {
             r#"{"schemaVersion":1,"inspect":{},"stop":{}}"#,
             r#"{"schemaVersion":1,"inspect":{"all":true}}"#,
             r#"{"schemaVersion":1,"inspect":null}"#,
+            r#"{"schemaVersion":1,"inspect":[]}"#,
+            r#"{"schemaVersion":1,"kill":[9]}"#,
             r#"{"schemaVersion":1,"dance":{}}"#,
             r#"{"schemaVersion":1,"kill":{"signal":256}}"#,
             r#"{"schemaVersion":"1","inspect":{}}"#,

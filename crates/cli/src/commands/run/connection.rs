@@ -12,7 +12,7 @@ use nex_supervise::api::{self, Failure, LineBuffer, Notice, Order};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::json;
 
-use super::run::failed;
+use super::options::failed;
 use crate::diagnostic::Diagnostic;
 use crate::end::End;
 use crate::interrupt::Interrupt;

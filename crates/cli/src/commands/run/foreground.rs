@@ -15,10 +15,9 @@ use signal_hook::consts::{SIGINT, SIGQUIT};
 
 use super::args::RunArgs;
 use super::connection::{Connection, Last, lost, refused};
-use super::run::failed;
+use super::options::failed;
 use super::sweep;
 use super::unread_input::UnreadInput;
-use crate::args::common::CommonArgs;
 use crate::args::format::Format;
 use crate::console::Console;
 use crate::diagnostic::Diagnostic;
@@ -30,7 +29,7 @@ use crate::output::{self, tell, tell_lines};
 ///
 /// # Errors
 /// When there is no supervisor, it is killed, or the output is not taken.
-pub fn run(args: &RunArgs, _common: &CommonArgs, process: &Process, interrupt: Interrupt) -> Result<End, Diagnostic> {
+pub fn run(args: &RunArgs, process: &Process, interrupt: Interrupt) -> Result<End, Diagnostic> {
     if args.interactive && args.tty && !std::io::stdin().is_terminal() {
         let refused = Diagnostic::usage("standard input is no terminal, which --interactive with --tty needs");
         return Err(failed(refused.hinting("leave --tty out")));

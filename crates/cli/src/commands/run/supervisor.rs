@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::args::RunArgs;
-use super::run::{failed, failure, grace, options};
+use super::options::{failed, failure, grace, options};
 use super::stop_requests::StopRequests;
 use super::words::words;
 use crate::args::common::CommonArgs;
