@@ -81,7 +81,7 @@ fn nex(process: &Process) -> End {
 /// nothing else is started then.
 fn keep_from_children(cli: &Cli) -> Result<(), Diagnostic> {
     match &cli.command {
-        Command::Run(_) => Ok(()),
+        Command::Run(args) if !args.guest.print_vm_config => Ok(()),
         _ => nex_process::keep_from_children().map_err(Diagnostic::system),
     }
 }

@@ -17,7 +17,7 @@ impl UnreadInput {
     pub fn warn(&mut self) {
         if !self.is_told && is_there() {
             tell(
-                "warning: standard input is not passed on to the program, which finds its own empty; put what it needs into the root filesystem, or into --env",
+                "warning: standard input is not passed on to the program, which finds its own empty; pass it on with --interactive",
             );
             self.is_told = true;
         }
