@@ -35,7 +35,7 @@ impl Inherited {
         Ok(Self(numbers.into_iter().filter(|number| is_open(*number)).collect()))
     }
 
-    /// Closes them: whoever waits for the end of a pipe waits no longer. Nothing here reads or writes by them any more: what the arguments
+    /// Closes them: who waits for the end of a pipe waits no longer. Nothing here reads or writes by them any more: what the arguments
     /// name by `/dev/fd/63` was opened once more.
     #[allow(unsafe_code, reason = "descriptors of others have no type in the standard library")]
     pub fn close(self) {

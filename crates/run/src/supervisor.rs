@@ -51,21 +51,21 @@ pub const HANGUP: u8 = 1;
 /// Who has started the supervisor.
 #[derive(Debug, Default)]
 pub struct Starter {
-    /// Where it is told what happens.
+    /// The connection over which it hears what happens.
     pub control: Control,
     /// Its session of the channel, for the program's streams, if it wants one.
     pub frames: Option<UnixStream>,
-    /// Whether it is told the console's lines.
+    /// Whether it hears the console's lines.
     pub console: Console,
 }
 
-/// Whether the console's lines are told.
+/// Who hears the console's lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Console {
-    /// To nobody.
+    /// Nobody.
     #[default]
     Kept,
-    /// To the starter.
+    /// The starter.
     Told,
 }
 
@@ -116,7 +116,7 @@ impl Surroundings {
     /// Makes the guest's place, and lets clients connect.
     ///
     /// # Errors
-    /// When the guest cannot do without a place, and there is none, or when clients cannot be served.
+    /// When the guest needs a record that cannot be made, or clients cannot be served.
     pub fn prepare(mut starter: Starter, keeping: &Keeping) -> Result<Self, crate::Error> {
         let mut clients = Clients::new(starter.frames.take()).map_err(FollowError::Clients)?;
         let place = match Place::begin(keeping)? {

@@ -42,7 +42,7 @@ enum State {
     Greeted(Box<Link<Host>>),
     /// The guest can be asked.
     Runs(Box<Link<Host>>),
-    /// There is none any more, or there never was one, for this reason.
+    /// It is over, or never was, for this reason.
     Over(String),
 }
 

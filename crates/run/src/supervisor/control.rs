@@ -1,4 +1,4 @@
-//! What the one who has started the supervisor is told.
+//! What the supervisor tells the one who has started it.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};

@@ -241,7 +241,7 @@ impl Supervisor<'_> {
         Goes::On
     }
 
-    /// A client asks for the end, and will be told when it has come.
+    /// A client asks for the end, and learns when it has come.
     fn stop_for(&mut self, by: Asker, patience: Option<Duration>) -> Goes {
         let how = if patience == Some(Duration::ZERO) { How::Kill } else { How::Stop };
         self.note(Event::StopAsked(StopAsked { by, how }));

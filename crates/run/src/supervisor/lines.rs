@@ -30,9 +30,9 @@ pub struct Lines {
 enum Phase {
     /// Its request is not whole, and has to be by then.
     Asking(LineBuffer, Instant),
-    /// It will be told of the guest's end.
+    /// It waits for the guest's end.
     Waiting,
-    /// It is told what happens, and knows this much of the journal.
+    /// It hears what happens, and knows this much of the journal.
     Watching(usize),
     /// It goes once it has its answer.
     Leaving,
@@ -94,7 +94,7 @@ impl Lines {
         self.phase = Phase::Watching(0);
     }
 
-    /// Whether it is told what happens.
+    /// Whether it hears what happens.
     pub fn watches(&self) -> bool {
         matches!(self.phase, Phase::Watching(_))
     }

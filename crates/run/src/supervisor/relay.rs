@@ -110,7 +110,7 @@ impl Relay {
     /// The client gives the stream up, or is gone.
     pub fn give_up(&mut self, host: Option<&mut Host>, client: Option<&mut Guest>, reason: &str) {
         match (&self.phase, host) {
-            // The guest confirms it, and then the client is told.
+            // The guest confirms it, and then the client learns it.
             (Phase::Goes(guest), Some(host)) => _ = host.reset(*guest, reason),
             (Phase::Ends(..), _) => {}
             _ => {

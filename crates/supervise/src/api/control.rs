@@ -26,7 +26,7 @@ pub enum Notice {
         error: Failure,
         /// The exit code that stands for it.
         exit_code: u8,
-        /// The same for people, lines with line feeds between; empty where nobody is to be told.
+        /// The same for people, lines with line feeds between; empty where nobody has to know.
         text: String,
     },
     /// The guest has a directory, and a socket in it. Without records of guests, this line is left out.
