@@ -34,7 +34,7 @@ pub use self::error::TalkError;
 use self::input::{Input, Read};
 use self::link::Link;
 use self::signals::{Came, Signals, suspend};
-use self::sink::Sink;
+use self::sink::{Sinks, Turn};
 pub use self::size::terminal_size;
 
 /// How to talk.
@@ -77,7 +77,7 @@ pub fn talk(
         link,
         signals,
         input,
-        sinks: [Sink::new(Flow::Stdout), Sink::new(Flow::Stderr)],
+        sinks: Sinks::new(),
         request,
         options,
         stream: None,
@@ -92,7 +92,7 @@ struct Talking<'a> {
     link: Link,
     signals: Signals,
     input: Input,
-    sinks: [Sink; 2],
+    sinks: Sinks,
     request: &'a Request,
     options: &'a Talk,
     stream: Option<StreamId>,
@@ -117,6 +117,7 @@ enum Ready {
 impl Talking<'_> {
     fn run(mut self, caller: &mut dyn Caller) -> Result<Talked, TalkError> {
         loop {
+            self.take_events()?;
             self.link.send();
             if Flow::ALL.into_iter().all(|flow| self.held(flow).is_empty())
                 && let Some(end) = self.end.take()
@@ -125,7 +126,7 @@ impl Talking<'_> {
             }
             for ready in self.wait(caller)? {
                 let left = match ready {
-                    Ready::Link => self.receive()?,
+                    Ready::Link => self.link.receive().map(|()| None).map_err(TalkError::Connection)?,
                     Ready::Signals => self.take_signals(caller)?,
                     Ready::Caller => self.obey(caller.ready()),
                     Ready::Input => self.read_input()?,
@@ -152,7 +153,7 @@ impl Talking<'_> {
             caller.file().map(|file| read(Ready::Caller, file)),
             self.input.file(self.room()).map(|file| read(Ready::Input, file)),
         ];
-        let sinks = self.sinks.iter().filter(|sink| !self.held(sink.flow()).is_empty());
+        let sinks = self.sinks.in_turn().filter(|sink| !self.held(sink.flow()).is_empty());
         let sinks = sinks.map(|sink| (Ready::Sink(sink.flow()), sink.file(), PollFlags::OUT));
         let waited: Vec<_> = link.into_iter().chain(others.into_iter().flatten()).chain(sinks).collect();
         let mut files: Vec<_> = waited.iter().map(|(_, file, flags)| PollFd::from_borrowed_fd(*file, *flags)).collect();
@@ -171,26 +172,32 @@ impl Talking<'_> {
         self.stream.filter(|_| wants).map_or(0, |stream| self.link.host.space(stream))
     }
 
-    /// Takes in what the other end has sent.
-    fn receive(&mut self) -> Result<Option<Talked>, TalkError> {
-        self.link.receive().map_err(TalkError::Connection)?;
-        while let Some(event) = self.link.event().map_err(TalkError::Violation)? {
+    /// Takes what the other end has sent, as far as nothing has to be written first.
+    fn take_events(&mut self) -> Result<(), TalkError> {
+        while self.sinks.turn() == Turn::Any {
+            let Some(event) = self.link.event().map_err(TalkError::Violation)? else { break };
             match event {
                 HostEvent::Ready(_) => {
                     self.stream = Some(self.link.host.open(self.request).map_err(TalkError::Open)?);
                 }
                 HostEvent::Opened(_) => self.begin()?,
-                HostEvent::Data(..) | HostEvent::Eof(..) => {}
+                HostEvent::Data(_, flow) => {
+                    let other = if flow == Flow::Stdout { Flow::Stderr } else { Flow::Stdout };
+                    if !self.held(other).is_empty() {
+                        self.sinks.write_first(other);
+                    }
+                }
+                HostEvent::Eof(..) => {}
                 HostEvent::Closed => self.end = self.end.take().or(Some(Err(TalkError::Lost))),
                 HostEvent::Exit(_, exit) => self.end = Some(Ok(exit)),
                 HostEvent::Reset(_, words) if self.is_taken => self.end = Some(Err(TalkError::GivenUp(words))),
                 HostEvent::Reset(_, words) => self.end = Some(Err(TalkError::Refused(words))),
             }
         }
-        if self.link.has_ended() && self.end.is_none() {
+        if self.link.has_ended() && !self.link.has_input() && self.end.is_none() {
             self.end = Some(Err(TalkError::Lost));
         }
-        Ok(None)
+        Ok(())
     }
 
     /// The request is taken: from now on the terminal is the program's.
@@ -270,13 +277,16 @@ impl Talking<'_> {
 
     /// Writes some of an output.
     fn write(&mut self, flow: Flow, caller: &mut dyn Caller) -> Result<Option<Talked>, TalkError> {
-        let Some((stream, sink)) = self.stream.zip(self.sinks.iter().find(|sink| sink.flow() == flow)) else {
+        let Some((stream, sink)) = self.stream.zip(self.sinks.of(flow)) else {
             return Ok(None);
         };
         let held = self.link.host.held(stream, flow);
         let count = sink.write(held).map_err(|error| TalkError::Output(flow, error))?;
         caller.wrote(flow, held.get(..count).unwrap_or_default());
         self.link.host.consume(stream, flow, count);
+        if self.held(flow).is_empty() {
+            self.sinks.written(flow);
+        }
         Ok(None)
     }
 }

@@ -24,6 +24,10 @@ pub enum Document {
     Run,
     /// By what another program starts a guest, where that is a command line: `nex rootfs config`.
     Config,
+    /// Which guests there are: `nex ps`.
+    Guests,
+    /// What is known of a guest: `nex inspect`, `wait`, `stop`, `kill` and `rm`.
+    Guest,
     /// What kernels there are, and what they are fit for: all of `nex kernel`.
     Kernel,
     /// What the program is: `nex version`.
@@ -53,6 +57,8 @@ impl Document {
             Self::Boot => 1,
             Self::Run => 1,
             Self::Config => 1,
+            Self::Guests => 1,
+            Self::Guest => 1,
             Self::Kernel => 1,
             Self::Version => 1,
             Self::Completion => 1,

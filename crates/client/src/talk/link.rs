@@ -40,11 +40,17 @@ impl Link {
         Ok(Self { host, connection, out, sent: 0, is_taken: true, has_ended: false, buffer, come: 0..0 })
     }
 
-    /// The connection, unless it has ended, and what to wait for there.
+    /// The connection, and what to wait for there; `None` where that is nothing.
     pub fn file(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        let waits = self.is_taken && self.sent < self.out.len();
-        let flags = if waits { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-        (!self.has_ended).then(|| (self.connection.as_fd(), flags))
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, !self.has_input());
+        flags.set(PollFlags::OUT, self.is_taken && self.sent < self.out.len());
+        (!self.has_ended && !flags.is_empty()).then(|| (self.connection.as_fd(), flags))
+    }
+
+    /// Whether there is more to be taken of what has come.
+    pub fn has_input(&self) -> bool {
+        !self.come.is_empty()
     }
 
     /// Sends as much of what waits as the connection takes. Whether the other end is still there is seen where it is read from.
@@ -65,11 +71,14 @@ impl Link {
         }
     }
 
-    /// Takes in what has come. [`event`](Self::event) has to have given all that came before.
+    /// Takes in what has come, once all that came before is taken.
     ///
     /// # Errors
     /// When the connection fails.
     pub fn receive(&mut self) -> io::Result<()> {
+        if self.has_input() {
+            return Ok(());
+        }
         match self.connection.read(&mut self.buffer) {
             Ok(0) => self.has_ended = true,
             Ok(count) => self.come = 0..count,

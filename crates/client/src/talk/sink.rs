@@ -48,6 +48,60 @@ impl Sink {
     }
 }
 
+/// Both.
+#[derive(Debug)]
+pub struct Sinks {
+    sinks: [Sink; 2],
+    /// Whether both go to the same file, in which the order of the program's writes is to be kept.
+    is_one_file: bool,
+    turn: Turn,
+}
+
+/// Which of the two may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Any.
+    Any,
+    /// This one, whose bytes came before the other's.
+    First(Flow),
+}
+
+impl Sinks {
+    pub fn new() -> Self {
+        let identity = |flow| fstat(file(flow)).ok().map(|stat| (stat.st_dev, stat.st_ino, stat.st_rdev));
+        let is_one_file = identity(Flow::Stdout).is_some() && identity(Flow::Stdout) == identity(Flow::Stderr);
+        Self { sinks: [Sink::new(Flow::Stdout), Sink::new(Flow::Stderr)], is_one_file, turn: Turn::Any }
+    }
+
+    /// That of an output.
+    pub fn of(&self, flow: Flow) -> Option<&Sink> {
+        self.sinks.iter().find(|sink| sink.flow() == flow)
+    }
+
+    /// Those that may be written.
+    pub fn in_turn(&self) -> impl Iterator<Item = &Sink> {
+        self.sinks.iter().filter(|sink| self.turn == Turn::Any || self.turn == Turn::First(sink.flow()))
+    }
+
+    pub fn turn(&self) -> Turn {
+        self.turn
+    }
+
+    /// All that is held of this output was there before what is held of the other.
+    pub fn write_first(&mut self, flow: Flow) {
+        if self.is_one_file {
+            self.turn = Turn::First(flow);
+        }
+    }
+
+    /// All that was held of this output is written.
+    pub fn written(&mut self, flow: Flow) {
+        if self.turn == Turn::First(flow) {
+            self.turn = Turn::Any;
+        }
+    }
+}
+
 fn file(flow: Flow) -> BorrowedFd<'static> {
     match flow {
         Flow::Stderr => rustix::stdio::stderr(),
