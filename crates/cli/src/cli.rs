@@ -18,19 +18,29 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::args::common::CommonArgs;
 use crate::args::format::{Format, Stream};
+use crate::commands::attach::args::{self as attach, AttachArgs};
 use crate::commands::boot::args::{self as boot, BootArgs};
 use crate::commands::cache::args::{self as cache, CacheCommand};
 use crate::commands::check::args::{self as check, CheckArgs};
 use crate::commands::completion::args::{self as completion, CompletionArgs};
 use crate::commands::config::args::{self as config, ConfigArgs};
+use crate::commands::exec::args::{self as exec, ExecArgs};
 use crate::commands::explain::args::{self as explain, ExplainArgs};
 use crate::commands::grow::args::{self as grow, GrowArgs};
+use crate::commands::inspect::args::{self as inspect, InspectArgs};
 use crate::commands::kernel::args::{self as kernel, KernelAction, KernelCommand};
+use crate::commands::kill::args::{self as kill, KillArgs};
+use crate::commands::logs::args::{self as logs, LogsArgs};
 use crate::commands::manual::args::{self as manual, ManualArgs};
+use crate::commands::ps::args::{self as ps, PsArgs};
+use crate::commands::rm::args::{self as rm, RmArgs};
 use crate::commands::rootfs::args::{self as rootfs, RootfsArgs};
 use crate::commands::run::args::{self as run, RunArgs};
 use crate::commands::set_agent::args::{self as set_agent, SetAgentArgs};
+use crate::commands::shell::args::{self as shell, ShellArgs};
+use crate::commands::stop::args::{self as stop, StopArgs};
 use crate::commands::version::args::{self as version, VersionArgs};
+use crate::commands::wait::args::{self as wait, WaitArgs};
 
 /// Makes root filesystems for microVMs: no Docker, no root, no mount, no mkfs.
 #[derive(Debug, Parser)]
@@ -71,6 +81,36 @@ pub enum Command {
     /// Run a program in a virtual machine, and pass on its output and exit code.
     #[command(after_help = run::HELP)]
     Run(Box<RunArgs>),
+    /// Run a program in a guest that is there.
+    #[command(after_help = exec::HELP)]
+    Exec(ExecArgs),
+    /// Open a shell in a guest.
+    #[command(after_help = shell::HELP)]
+    Shell(ShellArgs),
+    /// Show what the program of a guest writes from now on, and pass input on to it.
+    #[command(after_help = attach::HELP)]
+    Attach(AttachArgs),
+    /// List guests.
+    #[command(after_help = ps::HELP)]
+    Ps(PsArgs),
+    /// Show what the program of a guest has written.
+    #[command(after_help = logs::HELP)]
+    Logs(LogsArgs),
+    /// Wait until guests have ended, and print their exit codes.
+    #[command(after_help = wait::HELP)]
+    Wait(WaitArgs),
+    /// End guests, and wait until nothing of them is left but their records.
+    #[command(after_help = stop::HELP)]
+    Stop(StopArgs),
+    /// Send the programs of guests a signal.
+    #[command(after_help = kill::HELP)]
+    Kill(KillArgs),
+    /// Remove the records of guests that have ended.
+    #[command(after_help = rm::HELP)]
+    Rm(RmArgs),
+    /// Show what is known of guests.
+    #[command(after_help = inspect::HELP)]
+    Inspect(InspectArgs),
     /// Print nex's version, its commit, and the platform that it was built for.
     #[command(after_help = version::HELP)]
     Version(VersionArgs),
@@ -122,7 +162,7 @@ impl Command {
         match self {
             Self::Rootfs(rootfs) => matches!(rootfs.action, None | Some(Action::Boot(_))),
             Self::Kernel(kernel) => matches!(kernel.action, KernelAction::Build { .. }),
-            Self::Run(_) => true,
+            Self::Run(_) | Self::Exec(_) | Self::Shell(_) | Self::Attach(_) => true,
             _ => false,
         }
     }
@@ -134,7 +174,9 @@ impl Cli {
         let stream = match &self.command {
             Command::Rootfs(rootfs) if rootfs.action.is_none() => return rootfs.build.report(&self.common),
             // Standard output is the program's own.
-            Command::Run(_) => Stream::Error,
+            Command::Run(_) | Command::Exec(_) | Command::Shell(_) | Command::Attach(_) | Command::Logs(_) => {
+                Stream::Error
+            }
             _ => Stream::Output,
         };
         (self.common.format == Format::Json).then_some(stream)

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use nex_fault::{Note, Remedy, Setting};
 use nex_rootfs::{PhaseReport, Usage};
-use nex_text::{human, printable};
+use nex_text::{human, printable, shell_word};
 
 use crate::output;
 
@@ -42,4 +42,19 @@ pub fn times(phases: &[PhaseReport], digits: usize) -> String {
     let total: f64 = phases.iter().map(|phase| phase.seconds).sum();
     let each: Vec<_> = phases.iter().map(|phase| format!("{} {:.digits$}", phase.name, phase.seconds)).collect();
     format!("{total:.digits$} s ({})", each.join(", "))
+}
+
+/// A time that has passed, in its largest unit.
+pub fn since(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A command as a shell takes it.
+pub fn command_line(words: &[String]) -> String {
+    words.iter().map(|word| shell_word(word.as_ref())).collect::<Vec<_>>().join(" ")
 }

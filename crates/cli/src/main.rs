@@ -10,12 +10,14 @@ mod console;
 mod diagnostic;
 mod end;
 mod environment;
+mod guests;
 mod interrupt;
 mod json;
 mod lines;
 mod output;
 mod own_agent;
 mod own_images;
+mod talking;
 mod trace;
 mod warnings;
 
@@ -69,7 +71,11 @@ fn nex(process: &Process) -> End {
         .map_err(Diagnostic::system)
         .and_then(|()| keep_from_children(&cli))
         .and_then(|()| trace::begin(cli.common.verbose))
-        .map_err(|diagnostic| if is_run(&arguments) { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
+        .map_err(
+            |diagnostic| {
+                if ends_as_program(&arguments) { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic }
+            },
+        );
     let result = begun.and_then(|()| commands::run(&cli, process));
     result.unwrap_or_else(|diagnostic| {
         report(&diagnostic, &cli);
@@ -115,14 +121,14 @@ fn explain_usage(mut refusal: Refusal, arguments: &[OsString], environ: &Environ
         warn(&refusal.outdated);
         warn(&variables::unread(environ));
     }
-    let is_run = is_run(arguments);
+    let is_program = ends_as_program(arguments);
     let asks_version = error.kind() == ErrorKind::DisplayVersion;
     let answered = match refused::stream(arguments, environ).filter(|_| asks_version) {
         Some(_) => commands::version::print(Format::Json),
         None => output::answer_arguments(error),
     };
     if let Err(diagnostic) = answered {
-        let is_failure = is_run && !diagnostic.is_silent();
+        let is_failure = is_program && !diagnostic.is_silent();
         return failed(&if is_failure { diagnostic.with_exit_code(nex_run::FAILED) } else { diagnostic });
     }
     let exit_code = error.exit_code();
@@ -131,7 +137,7 @@ fn explain_usage(mut refusal: Refusal, arguments: &[OsString], environ: &Environ
     }
     match exit_code {
         0 => End::DONE,
-        _ if is_run => End::Code(nex_run::FAILED),
+        _ if is_program => End::Code(nex_run::FAILED),
         code => End::Code(u8::try_from(code).unwrap_or(nex_run::FAILED)),
     }
 }
@@ -146,11 +152,13 @@ fn without_value(variable: &str) -> String {
     variable.split_once('=').map_or_else(|| variable.to_owned(), |(name, _)| format!("{name}=***"))
 }
 
-/// Whether a program is to be run: then every exit code but one may be the program's own.
-fn is_run(arguments: &[OsString]) -> bool {
+/// Whether nex is to end as a program does: then every exit code but one may be the program's own.
+fn ends_as_program(arguments: &[OsString]) -> bool {
+    const COMMANDS: [&str; 4] = ["attach", "exec", "run", "shell"];
     let mut command = Cli::command();
     command.build();
-    arguments.get(1).is_some_and(|command| command == "run") || *variables::called(&command, arguments).0 == ["run"]
+    let is_first = arguments.get(1).is_some_and(|command| COMMANDS.iter().any(|known| command == known));
+    is_first || matches!(*variables::called(&command, arguments).0, [word] if COMMANDS.contains(&word))
 }
 
 /// Warns of variables.

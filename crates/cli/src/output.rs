@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the place that the others are led to")]
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -199,9 +199,19 @@ fn write_lines(output: &mut impl Write, text: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Standard output for what a guest's program writes, byte for byte.
+pub fn raw_output() -> StdoutLock<'static> {
+    io::stdout().lock()
+}
+
 /// Whether standard output is a terminal.
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
+}
+
+/// Whether standard input is one.
+pub fn is_input_terminal() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// Whether standard error is one.

@@ -74,7 +74,8 @@ fn every_page_is_whole_and_refers_to_pages_that_are_there() -> Result<()> {
         assert!(unknown.is_empty(), "{name} refers to {unknown:?}");
         assert!(shown.contains(&format!("{}(1)", name.to_uppercase())) && shown.contains("User Commands"), "{name}");
         let codes = shown.split("EXIT STATUS").nth(1).unwrap_or_default();
-        let wrong_usage = if name == "nex-run" { "125" } else { "2  " };
+        let is_programs = ["nex-attach", "nex-exec", "nex-run", "nex-shell"].contains(&name.as_str());
+        let wrong_usage = if is_programs { "125" } else { "2  " };
         assert!(
             codes.contains(wrong_usage) && codes.contains("129, 130, 143") && codes.contains("141"),
             "{name}: {codes}"

@@ -61,6 +61,11 @@ impl Terminal {
         Ok(self.user.write_all(format!("{line}\r").as_bytes())?)
     }
 
+    /// Types keys, without the one that ends a line.
+    pub fn types_keys(&mut self, keys: &str) -> Result<()> {
+        Ok(self.user.write_all(keys.as_bytes())?)
+    }
+
     /// Reads until this stands there, and gives what came before it since the last time.
     pub fn until(&mut self, words: &str) -> Result<String> {
         let start = Instant::now();

@@ -54,6 +54,27 @@ const RUN: &[Code] = &[
     UNREAD,
 ];
 
+const EXEC: &[Code] = &[
+    ("any", "the program's own"),
+    ("125", "nex or the guest failed, or the usage is wrong"),
+    ("126", "the program cannot be executed"),
+    ("127", "the program is not there"),
+    ("128+N", "signal N has ended the program"),
+    ("129, 130, 143", "nex was ended by SIGHUP, SIGINT (Ctrl-C) or SIGTERM that was not passed on"),
+    UNREAD,
+];
+
+const ATTACH: &[Code] = &[
+    ("any", "the program's own"),
+    ("0", "Ctrl-P Ctrl-Q was typed, or the program's own"),
+    ("125", "nex or the guest failed, or the usage is wrong"),
+    ("128+N", "signal N has ended the program"),
+    ("129, 130, 143", "nex was ended by SIGHUP, SIGINT (Ctrl-C) or SIGTERM that was not passed on"),
+    UNREAD,
+];
+
+const GUESTS: &[Code] = &[("0", "done with each guest"), ("1", "failed with one at least"), WRONG, UNREAD, SIGNALLED];
+
 /// Those of the command that these words call.
 fn of(path: &[&str]) -> &'static [Code] {
     match path {
@@ -62,6 +83,9 @@ fn of(path: &[&str]) -> &'static [Code] {
         ["cache", "verify"] => VERIFY,
         ["kernel", "check"] => KERNEL_CHECK,
         ["run"] => RUN,
+        ["exec" | "shell"] => EXEC,
+        ["attach"] => ATTACH,
+        ["wait" | "stop" | "kill" | "rm" | "inspect"] => GUESTS,
         _ => USUAL,
     }
 }

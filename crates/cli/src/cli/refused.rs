@@ -35,7 +35,8 @@ pub fn stream(arguments: &[OsString], environ: &Environ) -> Option<Stream> {
         return None;
     }
     let to_error = match *path {
-        ["run"] => true,
+        // Standard output is a program's.
+        ["attach" | "exec" | "logs" | "run" | "shell"] => true,
         ["rootfs"] => value("output").is_some_and(|output| output == "-"),
         _ => false,
     };

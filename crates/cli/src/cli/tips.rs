@@ -13,7 +13,24 @@ use nex_text::shell_word;
 const BELOW_ROOTFS: [&str; 6] = ["boot", "check", "config", "explain", "grow", "set-agent"];
 
 /// The commands beside it.
-const BESIDE_ROOTFS: [&str; 6] = ["cache", "completion", "kernel", "manual", "run", "version"];
+const BESIDE_ROOTFS: [&str; 16] = [
+    "attach",
+    "cache",
+    "completion",
+    "exec",
+    "inspect",
+    "kernel",
+    "kill",
+    "logs",
+    "manual",
+    "ps",
+    "rm",
+    "run",
+    "shell",
+    "stop",
+    "version",
+    "wait",
+];
 
 /// What other tools call what `nex rootfs` does.
 const ROOTFS: [&str; 6] = ["build", "create", "image", "make", "mkfs", "pull"];

@@ -44,7 +44,10 @@ fn every_command_takes_what_all_take() {
             assert_eq!(has, Some((short, false)), "{path:?} --{long}");
         }
         let asked = |more: &[&str]| {
-            let words = call(&path, &command).into_iter().chain(more.iter().map(|word| (*word).to_owned()));
+            // Behind the command's words: what a program is given is not for nex.
+            let mut words = call(&path, &command);
+            let behind = path.len() + 1;
+            words.splice(behind..behind, more.iter().map(|word| (*word).to_owned()));
             Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{path:?} {more:?}: {error}")).common
         };
         assert!(asked(&["-q"]).quiet && !asked(&[]).quiet, "{path:?}");

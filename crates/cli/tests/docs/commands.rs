@@ -42,6 +42,7 @@ tests_of_pages! {
     the_reference_of_checks: "docs/checks.md",
     the_reference_of_errors: "docs/exit-codes.md",
     the_reference_of_failed_boots: "docs/console.md",
+    the_reference_of_guests: "docs/guests.md",
     the_reference_of_programs: "docs/run.md",
     the_reference_of_setup_scripts: "docs/setup-scripts.md",
     the_reference_of_verity: "docs/verity.md",

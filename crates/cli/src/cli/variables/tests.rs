@@ -73,6 +73,7 @@ fn sample(flag: &Arg) -> String {
         ("LIMIT", "memory.max=1G"),
         ("[OS/]ARCH", "arm64"),
         ("POLICY", "always"),
+        ("SIGNAL", "TERM"),
         ("PATH", "/opt/agent"),
         ("HEX", "3c9ecbc4736d547b0e2532ffe936c3715a5ae122084d072fc0aa24f0677faac1"),
         ("true|false|NAME,...|help", "false"),

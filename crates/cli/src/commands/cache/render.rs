@@ -4,7 +4,7 @@ use nex_cache::{CacheReport, CacheUsage, VerifyReport, age};
 use nex_rootfs::GarbageReport;
 use nex_text::{human, short_digest};
 
-use crate::lines::Lines;
+use crate::lines::{Lines, since};
 
 /// What is in the cache, a line for each entry.
 pub fn entries(report: &CacheReport) -> String {
@@ -56,14 +56,4 @@ pub fn verified(report: &VerifyReport) -> String {
     }
     lines.add("damaged", &report.damaged.len().to_string());
     lines.0
-}
-
-/// A time that has passed, in its largest unit.
-fn since(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..86_400 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }

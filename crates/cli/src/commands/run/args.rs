@@ -13,6 +13,7 @@ use crate::args::duration;
 use crate::args::format::Format;
 use crate::args::guest::GuestArgs;
 use crate::args::overlay::OverlayDriveArg;
+use crate::args::variable;
 use crate::args::verity::VerityArg;
 
 /// `nex run`.
@@ -39,7 +40,7 @@ pub struct RunArgs {
     /// A variable for the program, on top of the image's; may be given several times.
     ///
     /// NAME alone takes the value from the environment of nex.
-    #[arg(short, long, value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = variable::parse)]
     pub env: Vec<String>,
 
     /// The user that the program runs as [default: the image's user, else root].
@@ -116,21 +117,6 @@ fn name(text: &str) -> Result<Name, String> {
     text.parse().map_err(|error| nex_fault::advised(&error, Setting::flag))
 }
 
-/// `NAME=VALUE`, or a name with a value in the environment.
-fn variable(text: &str) -> Result<String, String> {
-    match text.split_once('=') {
-        Some(("", _)) => Err("a variable is NAME=VALUE".into()),
-        Some(_) => Ok(text.into()),
-        None => match std::env::var(text) {
-            Ok(value) if !text.is_empty() => Ok(format!("{text}={value}")),
-            _ => {
-                let name = nex_text::short_name(text);
-                Err(format!("there is no variable {name} here to take the value from; write {name}=VALUE"))
-            }
-        },
-    }
-}
-
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
 nex passes on the program's standard output and standard error, byte for byte. The program's standard input is empty, unless
@@ -146,18 +132,3 @@ Examples:
   nex run --rootfs app.ext4 --kernel vmlinux
   nex run --rootfs alpine.ext4 --kernel vmlinux --env A=1 -- /bin/sh -c 'echo $A'
   nex run --rootfs app.ext4 --kernel vmlinux --overlay-drive state.ext4 ./server";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_have_values_here_or_in_the_environment() {
-        assert_eq!(variable("A=b=c"), Ok("A=b=c".into()));
-        assert_eq!(variable("A="), Ok("A=".into()));
-        assert!(variable("PATH").is_ok_and(|path| path.starts_with("PATH=")));
-        for text in ["", "=x", "NEX_NO_SUCH_VARIABLE"] {
-            assert!(variable(text).is_err(), "{text}");
-        }
-    }
-}

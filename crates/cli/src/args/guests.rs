@@ -1,0 +1,21 @@
+//! Guests that are there, or that have ended.
+
+use clap::Args;
+
+/// Several guests.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub struct GuestsArg {
+    /// The guests: names, ids, or what only one id begins with.
+    #[arg(value_name = "GUEST", required = true)]
+    pub guests: Vec<String>,
+}
+
+/// One guest.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub struct GuestArg {
+    /// The guest: its name, its id, or what only its id begins with.
+    #[arg(value_name = "GUEST")]
+    pub guest: String,
+}

@@ -1,0 +1,6 @@
+//! `nex attach`.
+
+pub mod args;
+mod run;
+
+pub use run::run;

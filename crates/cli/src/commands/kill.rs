@@ -1,0 +1,6 @@
+//! `nex kill`.
+
+pub mod args;
+mod run;
+
+pub use run::run;

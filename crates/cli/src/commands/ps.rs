@@ -1,0 +1,7 @@
+//! `nex ps`.
+
+pub mod args;
+mod render;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,6 @@
+//! `nex rm`.
+
+pub mod args;
+mod run;
+
+pub use run::run;

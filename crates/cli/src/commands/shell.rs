@@ -1,0 +1,6 @@
+//! `nex shell`.
+
+pub mod args;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,6 @@
+//! `nex stop`.
+
+pub mod args;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,6 @@
+//! `nex wait`.
+
+pub mod args;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,21 @@
+//! The arguments of `nex wait`.
+
+use clap::Args;
+
+use crate::args::guests::GuestsArg;
+
+/// `nex wait`.
+#[derive(Debug, Args)]
+pub struct WaitArgs {
+    #[command(flatten)]
+    pub guests: GuestsArg,
+}
+
+/// What `--help` says behind the flags.
+pub const HELP: &str = "\
+nex prints the exit code of each guest, in the order of the arguments. With --format json, there is an object in a line for each, as of
+nex inspect.
+
+Examples:
+  nex wait web
+  code=$(nex wait job)";
