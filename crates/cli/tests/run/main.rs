@@ -10,5 +10,6 @@ mod place;
 mod process_one;
 mod refusals;
 mod supervised;
+mod talked;
 mod verity;
 mod vsock;
