@@ -57,6 +57,7 @@ mod tests {
         ("image", &["image-"], nex_image::codes::ALL),
         ("tar", &["tar-"], nex_tar::codes::ALL),
         ("tree", &["copy-"], nex_tree::codes::ALL),
+        ("copy", &["cp-"], nex_copy::codes::ALL),
         ("ext4", &["ext4-"], nex_ext4::codes::ALL),
         ("cache", &["cache-"], nex_cache::codes::ALL),
         ("file", &["file-"], nex_file::codes::ALL),
