@@ -1,8 +1,8 @@
 //! Opens the files that users name. Only regular files, or for a guest's drive block devices, will do where a file is read out of
 //! order or more than once, and nobody may be kept waiting by another kind. Trees that users name are read by handles ([`tree`]).
 //!
-//! What a file is that was named in the place of another tells [`kind`], and where its bytes are [`holes`]. One that is read later
-//! may be open already ([`to_read`]).
+//! [`kind`] tells what a file is that was named in the place of another, [`holes`] where its bytes are, and [`xattrs`] what it has
+//! beside them. A file that is read later may be open already ([`to_read`]).
 //!
 //! And makes what is the user's alone ([`private`]), writes what is whole or not there ([`whole`]), takes locks that others may have
 //! ([`lock`]), and removes trees ([`remove`]). Who else can change something is told by [`trust`], and by [`way`] for all that leads
@@ -28,6 +28,7 @@ pub mod tree;
 pub mod trust;
 pub mod way;
 pub mod whole;
+pub mod xattrs;
 
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};

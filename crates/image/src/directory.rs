@@ -5,7 +5,6 @@
 mod file;
 mod header;
 mod sink;
-mod xattr;
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
@@ -15,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nex_file::tree::{self, Child, Lost, Problem, Trail, open_below};
+use nex_file::xattrs::{self, Xattrs};
 use nex_tar::{FileContent, Kind};
 use nex_text::name;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -22,7 +22,6 @@ use rustix::io::Errno;
 
 use self::header::{device, header};
 use self::sink::Sink;
-use self::xattr::Xattrs;
 use crate::error::{Error, LayerError};
 use crate::limits::TREE_LEVELS;
 use crate::pipe::{PipeReader, Stop, spawn_stage};
@@ -79,7 +78,7 @@ impl Walk<'_> {
             }));
         }
         let stat = rustix::fs::fstat(&here).map_err(|errno| self.stop("look at", path, errno))?;
-        let xattrs = xattr::of_handle(here.as_fd()).map_err(|error| self.failed("read the xattrs of", path, error))?;
+        let xattrs = xattrs::of_handle(here.as_fd()).map_err(|error| self.failed("read the xattrs of", path, error))?;
         self.entry(path, &stat, Kind::Directory, FileContent::Whole(0), &xattrs)?;
         let names = self.names(&here, path)?;
         trail.enter(here, &stat, names);
@@ -116,7 +115,7 @@ impl Walk<'_> {
             let file = self.reopen(parent, name, path, stat, OFlags::empty())?;
             return self.file(file, path);
         }
-        let xattrs = xattr::of_name(parent, name).map_err(|error| self.failed("read the xattrs of", path, error))?;
+        let xattrs = xattrs::of_name(parent, name).map_err(|error| self.failed("read the xattrs of", path, error))?;
         let kind = match kind {
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(parent, name, Vec::new());

@@ -7,10 +7,11 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nex_file::holes;
 use nex_file::tree::is_same_state;
+use nex_file::xattrs;
 use nex_tar::{FileContent, Kind, SparseMap, padding};
 use rustix::fs::Stat;
 
-use super::{Walk, xattr};
+use super::Walk;
 use crate::pipe::Stop;
 
 /// The most runs of bytes that are told apart in a file, which take 64 MiB of memory at most. Who reads the tar takes one more.
@@ -24,7 +25,7 @@ impl Walk<'_> {
     pub(super) fn file(&mut self, handle: OwnedFd, path: &[u8]) -> Result<(), Stop> {
         let before = rustix::fs::fstat(&handle).map_err(|errno| self.stop("look at", path, errno))?;
         let xattrs =
-            xattr::of_handle(handle.as_fd()).map_err(|error| self.failed("read the xattrs of", path, error))?;
+            xattrs::of_handle(handle.as_fd()).map_err(|error| self.failed("read the xattrs of", path, error))?;
         let size = u64::try_from(before.st_size).map_err(|_| self.broken(path, "has a negative size"))?;
         let mut file = File::from(handle);
         let whole = 0..size;

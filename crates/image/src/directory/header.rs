@@ -1,9 +1,8 @@
 //! What a tree says about an entry, as a tar has it.
 
+use nex_file::xattrs::Xattrs;
 use nex_tar::{Device, Header, Kind, Metadata, Time, Xattr};
 use rustix::fs::{Stat, major, minor};
-
-use super::xattr::Xattrs;
 
 /// The permission bits, with setuid, setgid and sticky.
 const PERMISSIONS: u32 = 0o7777;
