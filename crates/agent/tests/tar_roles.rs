@@ -66,7 +66,7 @@ fn all_of_the_input_is_taken() {
 }
 
 #[test]
-fn whoever_stops_reading_holds_it_and_whoever_goes_ends_it() {
+fn a_reader_that_stops_holds_it_and_one_that_goes_ends_it() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("large"), vec![1; 8 << 20]).unwrap();
     let mut out = role("nex-tar-out", place.path(), &[]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();

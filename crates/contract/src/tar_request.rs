@@ -35,7 +35,7 @@ pub enum TarPlace {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TarOwners {
-    /// Whoever writes them, which is root in a guest.
+    /// Those who write them: root in a guest.
     #[default]
     Own,
     /// The users and groups of the tar.

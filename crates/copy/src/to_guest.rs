@@ -46,7 +46,7 @@ pub fn to_guest(
             let options = PackOptions { link: options.link, mounts: Mounts::Crossed };
             match pack(path, options, &mut stream, &mut notes) {
                 Ok(()) => stream.finish(),
-                // Whoever has stopped reading says why.
+                // The guest has stopped reading, and says why.
                 Err(TreeError::Output(_)) if stream.has_ended() => {}
                 Err(error) => return Err(stream.take_failure().unwrap_or(CopyError::Tree(error))),
             }

@@ -3,7 +3,7 @@
 nex_fault::codes! {
     /// The system refuses to read, or to write, a file or a directory that is copied.
     SYSTEM = "copy-system";
-    /// The tar cannot be written to whoever reads it.
+    /// The tar cannot be written: its reader is gone, or the system refuses it.
     OUTPUT = "copy-output";
     /// A tar has a name that leads out of the place where it is unpacked, or does not belong to what is copied.
     OUTSIDE = "copy-outside";

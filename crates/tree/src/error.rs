@@ -44,7 +44,7 @@ pub enum TreeError {
     /// The tar is damaged, breaks the format, or cannot be read.
     #[error("the tar cannot be read: {0}")]
     Tar(nex_tar::Error),
-    /// Whoever is to read the tar does not.
+    /// The tar's reader is gone, or the system refuses it.
     #[error("the tar cannot be written: {0}")]
     Output(io::Error),
 }

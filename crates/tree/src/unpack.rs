@@ -64,7 +64,7 @@ pub enum Owners {
 /// What becomes of devices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Devices {
-    /// They are left out, with a note: whoever has made the tar could reach this machine's hardware by one.
+    /// They are left out, with a note: who has made the tar could reach this machine's hardware by one.
     #[default]
     LeftOut,
     /// They are made.

@@ -75,7 +75,7 @@ impl<'a> Destination<'a> {
     /// The directory.
     ///
     /// # Errors
-    /// When it is none.
+    /// When it is something else.
     pub fn directory(self) -> Result<OwnedFd, TreeError> {
         match self.end {
             End::Directory(directory) => Ok(directory),
