@@ -24,6 +24,7 @@ use crate::commands::cache::args::{self as cache, CacheCommand};
 use crate::commands::check::args::{self as check, CheckArgs};
 use crate::commands::completion::args::{self as completion, CompletionArgs};
 use crate::commands::config::args::{self as config, ConfigArgs};
+use crate::commands::cp::args::{self as cp, CpArgs};
 use crate::commands::exec::args::{self as exec, ExecArgs};
 use crate::commands::explain::args::{self as explain, ExplainArgs};
 use crate::commands::grow::args::{self as grow, GrowArgs};
@@ -87,6 +88,9 @@ pub enum Command {
     /// Open a shell in a guest.
     #[command(after_help = shell::HELP)]
     Shell(ShellArgs),
+    /// Copy files and directories into a guest, or out of it.
+    #[command(after_help = cp::HELP)]
+    Cp(CpArgs),
     /// Show what the program of a guest writes from now on, and pass input on to it.
     #[command(after_help = attach::HELP)]
     Attach(AttachArgs),

@@ -6,6 +6,7 @@ pub mod cache;
 pub mod check;
 pub mod completion;
 pub mod config;
+pub mod cp;
 pub mod exec;
 pub mod explain;
 pub mod grow;
@@ -53,6 +54,7 @@ pub fn run(cli: &Cli, process: &Process) -> Result<End, Diagnostic> {
         Command::Kernel(args) => return kernel::run(args, common, process),
         Command::Run(args) => return run::run(args, process),
         Command::Exec(args) => return exec::run(args, process),
+        Command::Cp(args) => cp::run(args)?,
         Command::Shell(args) => return shell::run(args, process),
         Command::Attach(args) => return attach::run(args, process),
         Command::Ps(args) => ps::run(args, common)?,

@@ -26,14 +26,15 @@ mod to_guest;
 pub use self::error::CopyError;
 pub use self::from_guest::{Target, from_guest};
 pub use self::to_guest::{Source, to_guest};
+pub use nex_tree::{Link, Owners};
 
 /// How files are copied.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CopyOptions {
     /// Whom the copies belong to.
-    pub owners: nex_tree::Owners,
+    pub owners: Owners,
     /// What becomes of a symbolic link at the end of the path that is copied.
-    pub link: nex_tree::Link,
+    pub link: Link,
 }
 
 /// What a copy lacks, in lines for people: the guest's words, and those of this side.

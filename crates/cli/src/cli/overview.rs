@@ -10,6 +10,7 @@ const TASKS: &[(&str, &str)] = &[
     ("change an image with a setup script", "nex rootfs --image alpine:3.20 --script setup.sh"),
     ("run a program in a virtual machine", "nex run --rootfs rootfs.ext4 ./hello -- ARGS"),
     ("open a shell in a guest", "nex shell web"),
+    ("copy files into a guest, or out of it", "nex cp app.conf web:/etc/app.conf"),
     ("see which guests there are", "nex ps --all"),
     ("see what a guest has written", "nex logs --follow web"),
     ("boot one, and see whether it is ready", "nex rootfs boot rootfs.ext4"),

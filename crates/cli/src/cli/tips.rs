@@ -13,10 +13,11 @@ use nex_text::shell_word;
 const BELOW_ROOTFS: [&str; 6] = ["boot", "check", "config", "explain", "grow", "set-agent"];
 
 /// The commands beside it.
-const BESIDE_ROOTFS: [&str; 16] = [
+const BESIDE_ROOTFS: [&str; 17] = [
     "attach",
     "cache",
     "completion",
+    "cp",
     "exec",
     "inspect",
     "kernel",

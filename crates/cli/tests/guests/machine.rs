@@ -11,7 +11,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use nex_channel::{Exit, Flow, Guest, GuestEvent, GuestOptions, NotStarted, StreamId};
-use nex_contract::{ByteString, Exec, Request, Stdin, Terminal, TerminalSize};
+use nex_contract::{
+    ByteString, Exec, Request, Stdin, TarIn, TarLink, TarOut, TarOwners, TarPlace, Terminal, TerminalSize,
+};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::pty::OpenptFlags;
@@ -82,7 +84,19 @@ fn take(event: GuestEvent, guest: &mut Guest, programs: &mut BTreeMap<StreamId, 
             let workload = Exec { stdin: attach.stdin, terminal, ..workload() };
             programs.extend(Program::start(&workload).map(|program| (stream, program)));
         }
-        GuestEvent::Request(stream, _) => guest.refuse(stream, "tars are not played"),
+        GuestEvent::Request(stream, Request::TarIn(TarIn { path, place, owners })) => {
+            let place = (place == TarPlace::Copy).then_some("copy");
+            let owners = (owners == TarOwners::Kept).then_some("keep-owners");
+            guest.accept(stream);
+            let tar = tar("nex-tar-in", path, [place, owners], Stdin::Stream);
+            programs.extend(Program::start(&tar).map(|program| (stream, program)));
+        }
+        GuestEvent::Request(stream, Request::TarOut(TarOut { path, link })) => {
+            guest.accept(stream);
+            let options = [(link == TarLink::Followed).then_some("follow"), None];
+            let tar = tar("nex-tar-out", path, options, Stdin::Null);
+            programs.extend(Program::start(&tar).map(|program| (stream, program)));
+        }
         GuestEvent::Signal(stream, signal) => {
             if let Some(program) = programs.get(&stream) {
                 program.signal(i32::from(signal.number()));
@@ -99,6 +113,14 @@ fn take(event: GuestEvent, guest: &mut Guest, programs: &mut BTreeMap<StreamId, 
         }
         GuestEvent::Ready(_) | GuestEvent::Data(_) | GuestEvent::Eof(_) | GuestEvent::Closed => {}
     }
+}
+
+/// The agent's program under a name by which it packs or unpacks tars.
+fn tar(name: &str, path: ByteString, options: [Option<&str>; 2], stdin: Stdin) -> Exec {
+    let agent = nex_testkit::nex::agent().expect("the agent").display().to_string();
+    let words = ["bash", "-c", r#"exec -a "$0" "$@""#, name, &agent].into_iter().filter_map(ByteString::new);
+    let options = options.into_iter().flatten().filter_map(ByteString::new);
+    Exec { argv: words.chain([path]).chain(options).collect(), stdin, ..Exec::default() }
 }
 
 /// What plays the guest's own program.

@@ -4,6 +4,7 @@
 mod ends;
 mod example;
 mod exec;
+mod files;
 mod lists;
 mod logs;
 mod machine;
