@@ -78,7 +78,11 @@ impl TarRole {
                 let place = if has(COPY) { Place::Copy } else { Place::Below };
                 let owners = if has(KEEP_OWNERS) { Owners::Kept } else { Owners::Own };
                 // The host has this machine's devices anyway.
-                read_tar(&path, UnpackOptions { place, owners, devices: Devices::Made }, &mut notes)
+                read_tar(
+                    &path,
+                    UnpackOptions { place, owners, devices: Devices::Made, ..UnpackOptions::default() },
+                    &mut notes,
+                )
             }
             Self::Out => {
                 let link = if has(FOLLOW) { Link::Followed } else { Link::Kept };

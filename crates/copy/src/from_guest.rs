@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nex_contract::{ByteString, Request, TarLink, TarOut};
-use nex_tree::{Devices, Link, Notes, Place, Refusal, TreeError, UnpackOptions, unpack};
+use nex_tree::{Devices, Link, Notes, Place, Refusal, TreeError, UnpackOptions, root_name, unpack};
 
 use crate::error::CopyError;
 use crate::stream::Stream;
@@ -33,11 +33,18 @@ pub fn from_guest(
         Link::Kept => TarLink::Kept,
         Link::Followed => TarLink::Followed,
     };
+    let asked = path.clone();
+    let root = root_name(Path::new(asked.as_os_str()));
     let mut stream = Stream::open(connection, &Request::TarOut(TarOut { path, link }))?;
     let mut notes = Notes::default();
     let failed = match target {
         Target::Path(path) => {
-            let options = UnpackOptions { place: Place::Copy, owners: options.owners, devices: Devices::LeftOut };
+            let options = UnpackOptions {
+                place: Place::Copy,
+                owners: options.owners,
+                devices: Devices::LeftOut,
+                root: Some(root),
+            };
             unpack(&mut stream, path, options, &mut notes).err().map(CopyError::Tree)
         }
         Target::Tar(out) => pass(&mut stream, out).err(),

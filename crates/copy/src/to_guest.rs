@@ -48,7 +48,15 @@ pub fn to_guest(
                 Ok(()) => stream.finish(),
                 // The guest has stopped reading, and says why.
                 Err(TreeError::Output(_)) if stream.has_ended() => {}
-                Err(error) => return Err(stream.take_failure().unwrap_or(CopyError::Tree(error))),
+                Err(error) => {
+                    if let Some(failure) = stream.take_failure() {
+                        return Err(failure);
+                    }
+                    // Cut short, the tar is an error to the guest too, which then removes the file at hand.
+                    stream.finish();
+                    let _ = stream.end();
+                    return Err(CopyError::Tree(error));
+                }
             }
         }
         Source::Tar(file) => input::pass(file, &mut stream)?,

@@ -25,7 +25,7 @@ fn honest() -> Process {
             Request::TarIn(tar) => {
                 let place = if tar.place == TarPlace::Copy { Place::Copy } else { Place::Below };
                 let owners = if tar.owners == TarOwners::Kept { Owners::Kept } else { Owners::Own };
-                let options = UnpackOptions { place, owners, devices: Devices::Made };
+                let options = UnpackOptions { place, owners, devices: Devices::Made, ..UnpackOptions::default() };
                 let mut stdin = BufReader::new(stdin);
                 let path = Path::new(std::ffi::OsStr::new(str::from_utf8(tar.path.as_bytes()).unwrap()));
                 let done = unpack(&mut stdin, path, options, &mut notes);
@@ -227,8 +227,7 @@ fn the_guests_refusal_ends_the_copy_whatever_is_still_to_come() {
     }
     // Standard input that nobody ends does not keep it waiting.
     let (connection, _serving) = guest(honest());
-    let (reader, mut writer) = io::pipe().unwrap();
-    writer.write_all(&[0; 1024]).unwrap();
+    let (reader, _writer) = io::pipe().unwrap();
     let input = File::from(std::os::fd::OwnedFd::from(reader));
     assert!(input.as_raw_fd() > 2);
     let start = Instant::now();
@@ -263,9 +262,8 @@ fn a_guest_that_lies_writes_nowhere_else_and_keeps_nobody() {
     let target = path("host/d");
     let lie = |process: Process| {
         let (connection, _serving) = guest(process);
-        from_guest(connection, bytes(Path::new("/etc/hosts")), Target::Path(&target), CopyOptions::default())
+        from_guest(connection, bytes(Path::new("/etc/small")), Target::Path(&target), CopyOptions::default())
     };
-    // It has sent another tree than the one that was asked for, and that is all that it can do.
     let mut tar = Vec::new();
     pack(&path("host/d/small"), PackOptions::default(), &mut tar, &mut Notes::default()).unwrap();
     let name_up = |tar: &[u8]| {
@@ -281,6 +279,17 @@ fn a_guest_that_lies_writes_nowhere_else_and_keeps_nobody() {
     let error = lie(writes(name_up(&tar))).unwrap_err();
     assert_eq!(parts(&error).1, "copy-outside", "{error}");
     assert!(!path("host/ev").exists());
+
+    // The name of another file in the directory is not what was asked for.
+    let mut other = Vec::new();
+    pack(&path("host/d/large"), PackOptions::default(), &mut other, &mut Notes::default()).unwrap();
+    fs::write(path("host/d/large"), "mine").unwrap();
+    let error = lie(writes(other)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot write 'large': the tar is to be a copy of 'small', which this name does not belong to"
+    );
+    assert_eq!(fs::read(path("host/d/large")).unwrap(), b"mine");
 
     // Words steer no terminal, and are not without end.
     let words: Process = Box::new(|_, _, _| (1, format!("{}\n\u{1b}[2Jcannot", "x".repeat(60_000))));

@@ -56,11 +56,14 @@ pub enum Refusal {
     #[error("the name leads out of the directory")]
     Upwards,
     /// A copy has one root, and this is not below it.
-    #[error("the tar is a copy of '{root}', which this name does not belong to")]
+    #[error("the tar is to be a copy of '{root}', which this name does not belong to")]
     Outside {
         /// The root's name.
         root: String,
     },
+    /// The first name of a copy is no root.
+    #[error("a copy begins with one file or directory, and this is not its name")]
+    NoRoot,
     /// The tar has no entry.
     #[error("the tar is empty")]
     Empty,
@@ -137,7 +140,7 @@ impl Fault for TreeError {
 impl Refusal {
     fn code(&self) -> Code {
         match self {
-            Self::Upwards | Self::Outside { .. } => codes::OUTSIDE,
+            Self::Upwards | Self::Outside { .. } | Self::NoRoot => codes::OUTSIDE,
             Self::Empty => codes::EMPTY,
             _ => codes::DESTINATION,
         }

@@ -31,5 +31,5 @@ mod xattrs;
 
 pub use self::error::{Refusal, TreeError};
 pub use self::notes::{LeftOut, Note, Notes};
-pub use self::pack::{Link, Mounts, PackOptions, pack};
+pub use self::pack::{Link, Mounts, PackOptions, pack, root_name};
 pub use self::unpack::{Devices, Owners, Place, UnpackOptions, unpack};

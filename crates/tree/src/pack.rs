@@ -17,6 +17,7 @@ use nex_tar::{Device, FileContent, Header, Kind, Metadata, Time, Xattr, encode};
 use rustix::fs::{AtFlags, FileType, OFlags, Stat, major, minor};
 use rustix::io::Errno;
 
+pub use self::root::root_name;
 use self::root::{Node, Root};
 use crate::error::TreeError;
 use crate::notes::{LeftOut, Notes};

@@ -30,13 +30,16 @@ const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Where a tar goes, and what of it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct UnpackOptions {
+pub struct UnpackOptions<'a> {
     /// What the path is to the tar.
     pub place: Place,
     /// Whom the files belong to.
     pub owners: Owners,
     /// What becomes of devices.
     pub devices: Devices,
+    /// The name that the root of a copy must have: that of [`root_name`](crate::root_name), for what was asked for. Without it, any name
+    /// will do, and who makes the tar chooses which file of a directory is replaced (CVE-2019-6111).
+    pub root: Option<&'a [u8]>,
 }
 
 /// What the path is to the tar.
@@ -75,17 +78,29 @@ pub enum Devices {
 ///
 /// # Errors
 /// When the tar is damaged or wants to be elsewhere, or the system refuses something. What was written up to there stays.
-pub fn unpack(tar: &mut dyn BufRead, path: &Path, options: UnpackOptions, notes: &mut Notes) -> Result<(), TreeError> {
+pub fn unpack(
+    tar: &mut dyn BufRead,
+    path: &Path,
+    options: UnpackOptions<'_>,
+    notes: &mut Notes,
+) -> Result<(), TreeError> {
     let mut reader = Reader::new(tar, MAX_HEADERS, Types::Vendor);
-    let first = reader.next_entry().map_err(TreeError::Tar)?;
+    // Before the first byte is awaited: it may be long in coming.
     let destination = Destination::find(path)?;
-    let (base, mapping) = match (options.place, &first) {
-        (Place::Below, _) => (destination.directory()?, Mapping::default()),
-        (Place::Copy, Some(root)) => destination.of_copy(root)?,
-        (Place::Copy, None) => return Err(destination.refused(Refusal::Empty)),
+    let (base, mapping, mut next) = match options.place {
+        Place::Below => {
+            let base = destination.directory()?;
+            (base, Mapping::default(), reader.next_entry().map_err(TreeError::Tar)?)
+        }
+        Place::Copy => match reader.next_entry().map_err(TreeError::Tar)? {
+            Some(root) => {
+                let (base, mapping) = destination.of_copy(&root, options.root)?;
+                (base, mapping, Some(root))
+            }
+            None => return Err(destination.refused(Refusal::Empty)),
+        },
     };
     let mut unpacker = Unpacker { levels: Levels::new(base), mapping: &mapping, options, notes };
-    let mut next = first;
     while let Some(entry) = next {
         unpacker.entry(&entry, &mut reader)?;
         next = reader.next_entry().map_err(TreeError::Tar)?;
@@ -96,7 +111,7 @@ pub fn unpack(tar: &mut dyn BufRead, path: &Path, options: UnpackOptions, notes:
 struct Unpacker<'a> {
     levels: Levels,
     mapping: &'a Mapping,
-    options: UnpackOptions,
+    options: UnpackOptions<'a>,
     notes: &'a mut Notes,
 }
 

@@ -113,7 +113,6 @@ impl<W: Write> Packer<'_, W> {
             return Ok(Had::All);
         }
         io::copy(&mut io::repeat(0).take(left), &mut self.out).map_err(TreeError::Output)?;
-        self.out.flush().map_err(TreeError::Output)?;
         Ok(Had::Less)
     }
 }

@@ -39,17 +39,15 @@ impl Root {
         let bytes = path.as_os_str().as_bytes();
         let failed = |errno: Errno| TreeError::system("open", bytes, errno);
         let invalid = |_| TreeError::system("open", bytes, io::ErrorKind::InvalidInput);
-        let trimmed = &bytes[..bytes.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1)];
-        let (parent, name) = match trimmed.iter().rposition(|&byte| byte == b'/') {
-            Some(slash) => (&trimmed[..=slash], &trimmed[slash + 1..]),
-            None => (&b"."[..], trimmed),
-        };
-        if matches!(name, b"" | b"." | b"..") {
+        let (parent, name) = split(bytes);
+        let trimmed = parent.len() + name.len();
+        let parent = if parent.is_empty() { &b"."[..] } else { parent };
+        if is_content(name) {
             let handle = rustix::fs::open(path, DIRECTORY, Mode::empty()).map_err(failed)?;
             let device = rustix::fs::fstat(&handle).map_err(failed)?.st_dev;
-            return Ok(Self { name: b"./".to_vec(), node: Node::Directory(handle), device });
+            return Ok(Self { name: CONTENT.to_vec(), node: Node::Directory(handle), device });
         }
-        let (name, wanted) = (CString::new(name).map_err(invalid)?, trimmed.len() < bytes.len());
+        let (name, wanted) = (CString::new(name).map_err(invalid)?, trimmed < bytes.len());
         let parent = rustix::fs::openat(CWD, parent, OFlags::PATH | DIRECTORY, Mode::empty()).map_err(failed)?;
         let link = if wanted { Link::Followed } else { link };
         let flags = match link {
@@ -71,6 +69,28 @@ impl Root {
         };
         Ok(Self { name: tar_name, node, device })
     }
+}
+
+/// The name of a root whose content alone is asked for.
+const CONTENT: &[u8] = b"./";
+
+/// The name that the root of a path gets in a tar: its last one, or `./` for a path that asks for the content of a directory.
+pub fn root_name(path: &Path) -> &[u8] {
+    match split(path.as_os_str().as_bytes()).1 {
+        name if is_content(name) => CONTENT,
+        name => name,
+    }
+}
+
+fn is_content(name: &[u8]) -> bool {
+    matches!(name, b"" | b"." | b"..")
+}
+
+/// What leads to the last name of a path, with the slash behind it, and that name.
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let end = path.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+    let trimmed = path.get(..end).unwrap_or_default();
+    trimmed.split_at(trimmed.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1))
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

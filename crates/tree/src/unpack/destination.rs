@@ -94,14 +94,20 @@ impl<'a> Destination<'a> {
     /// | something else | replaces it | refused | refused |
     ///
     /// # Errors
-    /// Where the table refuses it, and when the tar is no copy.
-    pub fn of_copy(self, root: &Header) -> Result<(OwnedFd, Mapping), TreeError> {
+    /// Where the table refuses it, and when the tar is no copy, or one of something else than what was asked for.
+    pub fn of_copy(self, root: &Header, wanted: Option<&[u8]>) -> Result<(OwnedFd, Mapping), TreeError> {
         let is_directory = root.kind == Kind::Directory;
         let name = match &*parts(&root.path)? {
             [] if is_directory => Vec::new(),
             [name] => name.to_vec(),
-            _ => return Err(self.refused(Refusal::Outside { root: nex_text::short_name(b".") })),
+            _ => return Err(TreeError::refused(&root.path, Refusal::NoRoot)),
         };
+        if let Some(wanted) = wanted
+            && parts(wanted)?.concat() != name
+        {
+            let root = nex_text::short_name(wanted);
+            return Err(TreeError::refused(name.as_slice(), Refusal::Outside { root }));
+        }
         let wants_directory = trimmed(self.path.as_os_str().as_bytes()).len() < self.path.as_os_str().len();
         match self.end {
             End::Directory(directory) => Ok((directory, Mapping { becomes: name.clone(), root: name })),

@@ -92,6 +92,29 @@ fn nothing_is_written_outside() {
 }
 
 #[test]
+fn a_copy_is_of_what_was_asked_for() {
+    let to = |asked: &str, entries: &[Vec<u8>]| {
+        let place = world();
+        let root = nex_tree::root_name(Path::new(asked));
+        let options = UnpackOptions { place: nex_tree::Place::Copy, root: Some(root), ..UnpackOptions::default() };
+        let result = unpacked(&tar(entries), &place.path().join("to"), options);
+        assert!(is_untouched(&place));
+        result.map(|_| fs::read_dir(place.path().join("to")).unwrap().count())
+    };
+    for asked in ["/etc/hosts", "etc/hosts/", "hosts"] {
+        assert_eq!(to(asked, &[file("hosts")]).unwrap(), 1, "{asked}");
+        for other in [".bashrc", "./", "host", "hosts2"] {
+            let kind = if other == "./" { directory(other) } else { file(other) };
+            assert!(to(asked, &[kind]).is_err(), "{asked}: {other}");
+        }
+    }
+    for asked in ["/", "/.", "/etc/.", "..", "/etc/./"] {
+        assert_eq!(to(asked, &[directory("./"), file("./x")]).unwrap(), 1, "{asked}");
+        assert!(to(asked, &[directory("etc"), file("etc/x")]).is_err(), "{asked}");
+    }
+}
+
+#[test]
 fn a_link_in_the_place_of_a_file_is_replaced() {
     let place = world();
     let to = place.path().join("to");

@@ -83,13 +83,13 @@ pub fn copy(tar: &[u8], to: &Path) -> Result<Notes, TreeError> {
     unpacked(tar, to, UnpackOptions { place: Place::Copy, ..UnpackOptions::default() })
 }
 
-pub fn unpacked(tar: &[u8], to: &Path, options: UnpackOptions) -> Result<Notes, TreeError> {
+pub fn unpacked(tar: &[u8], to: &Path, options: UnpackOptions<'_>) -> Result<Notes, TreeError> {
     let mut notes = Notes::default();
     unpack(&mut &tar[..], to, options, &mut notes).map(|()| notes)
 }
 
 /// With owners, as root.
-pub fn kept() -> UnpackOptions {
+pub fn kept() -> UnpackOptions<'static> {
     UnpackOptions { place: Place::Copy, owners: Owners::Kept, ..UnpackOptions::default() }
 }
 
