@@ -246,9 +246,11 @@ impl Channel {
         if let State::Greeted(link) | State::Runs(link) = &mut self.state {
             link.flush();
         }
+        // The answer to the guest's CLOSE would be lost with the socket: that stays until the guest's end of it is gone.
         if let Some(why) = &self.ending
             && self.relays.is_empty()
             && self.is_drained()
+            && self.link().is_some_and(Link::is_closed)
         {
             self.state = State::Over(why.clone());
         }
