@@ -191,6 +191,7 @@ mod tests {
     use crate::about::About;
     use crate::event::{Event, Started};
     use crate::identity::Identity;
+    use crate::mode::Mode;
 
     #[test]
     fn all_vmms_that_do_not_end_cost_one_wait() {
@@ -200,7 +201,7 @@ mod tests {
         let mut stuck = Command::new("sleep").arg("600").spawn().unwrap();
         let vmm = Identity::of(stuck.id()).unwrap();
         let doomed = || {
-            let mut new = state.create(None, About::default()).unwrap();
+            let mut new = state.create(None, About::default(), Mode::default()).unwrap();
             new.journal.note(Event::Started(Started { name: "qemu".into(), vmm: vmm.clone() })).unwrap();
             let id = new.directory.id().clone();
             drop(new);

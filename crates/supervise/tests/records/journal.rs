@@ -4,8 +4,8 @@ use std::fs;
 
 use nex_fault::Fault;
 use nex_supervise::{
-    About, Asker, BootId, Event, How, Id, Identity, Leftover, Makes, Presence, Reason, Record, Restarted, Started,
-    State, StopAsked, SweepOptions, UnixMillis, list, sweep,
+    About, Asker, BootId, Event, How, Id, Identity, Leftover, Makes, Mode, Presence, Reason, Record, Restarted,
+    Started, State, StopAsked, SweepOptions, UnixMillis, list, sweep,
 };
 use proptest::prelude::*;
 
@@ -138,7 +138,7 @@ fn a_guest_whose_lock_is_not_seen_here_is_left_alone() {
         assert!(swept.lost.is_empty() && swept.expired.is_empty() && swept.problems.is_empty(), "{swept:?}");
         assert!(directory.join("drive").exists() && count_ends(&directory) == 0);
         assert_eq!(state.remove(&id).unwrap_err().code().id(), "record-elsewhere");
-        let taken = state.create(Some(&"web".parse().unwrap()), crate::about()).unwrap_err();
+        let taken = state.create(Some(&"web".parse().unwrap()), crate::about(), Mode::default()).unwrap_err();
         assert_eq!(taken.code().id(), "record-name-taken");
         // A lock that is seen tells all the same.
         let lock = fs::File::open(directory.join("journal")).unwrap();
@@ -169,7 +169,10 @@ fn a_guest_of_a_later_nex_keeps_its_record_and_its_name() {
     let look = |problems: usize| {
         let swept = sweep(&state, &SweepOptions::default(), in_a_year).unwrap();
         assert!(swept.lost.is_empty() && swept.expired.is_empty() && swept.problems.len() == problems, "{swept:?}");
-        assert_eq!(state.create(Some(&name), crate::about()).unwrap_err().code().id(), "record-name-taken");
+        assert_eq!(
+            state.create(Some(&name), crate::about(), Mode::default()).unwrap_err().code().id(),
+            "record-name-taken"
+        );
         assert_eq!(state.ids().unwrap(), std::slice::from_ref(&id));
     };
     // As long as its supervisor is there, nobody has anything to say.
@@ -304,7 +307,7 @@ fn a_first_line_of_any_texts_is_written() {
         command_is_cut: false,
     };
     let name = "n".repeat(63).parse().unwrap();
-    let guest = state.create(Some(&name), about).unwrap();
+    let guest = state.create(Some(&name), about, Mode::default()).unwrap();
     let (record, _) = record(&state, guest.directory.id());
     assert_eq!(record.name, Some(name));
     assert!(record.about.command_is_cut && controls().starts_with(&record.about.root) && record.about.root.len() > 300);

@@ -154,7 +154,7 @@ pub fn run_out_of_inodes(place: &Path) {
             return;
         }
         let state = StateDir::open(&disk.join("run")).unwrap();
-        let created = state.create(Some(&"web".parse().unwrap()), crate::about());
+        let created = state.create(Some(&"web".parse().unwrap()), crate::about(), Mode::default());
         assert_eq!(created.is_ok(), is_enough, "{inodes}: {created:?}");
         assert_eq!(state.ids().unwrap().len(), usize::from(is_enough), "{inodes}");
         for (part, count) in [("making", 0), ("names", usize::from(is_enough))] {
