@@ -223,10 +223,11 @@ impl<W: Write> Packer<'_, W> {
     }
 
     /// Notes the first name of a file that has others.
+    #[allow(clippy::useless_conversion, reason = "how wide a number of links is depends on the processor")]
     fn remember_link(&mut self, stat: &Stat, path: &[u8]) {
         if stat.st_nlink > 1 {
             let name = self.name_of(path, &Kind::File);
-            self.links.insert((stat.st_dev, stat.st_ino), (name, stat.st_nlink - 1));
+            self.links.insert((stat.st_dev, stat.st_ino), (name, u64::from(stat.st_nlink) - 1));
         }
     }
 
