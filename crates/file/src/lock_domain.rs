@@ -8,7 +8,9 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
+use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest as _, Sha256};
 
 /// The machine's id (machine-id(5)).
@@ -58,11 +60,10 @@ impl LockDomain {
     /// That of this process in a directory.
     ///
     /// # Errors
-    /// When the kernel does not tell which boot this is, or where the directory is.
+    /// When the system does not say where the directory is.
     pub fn of(directory: &File) -> io::Result<Self> {
         let machine = fs::read(MACHINE_ID).ok().and_then(|id| machine(&id, &host_name()));
-        let boot = Digest::of(&[fs::read(BOOT_ID)?.trim_ascii()]);
-        Ok(Self { machine, boot, device: directory.metadata()?.dev() })
+        Ok(Self { machine, boot: boot(), device: directory.metadata()?.dev() })
     }
 
     /// Where somebody works who has noted this domain.
@@ -99,6 +100,21 @@ impl FromStr for LockDomain {
         };
         let (boot, device) = (part()?.parse()?, u64::from_str_radix(part()?, 16).map_err(|_| NoLockDomain)?);
         if parts.next().is_none() { Ok(Self { machine, boot, device }) } else { Err(NoLockDomain) }
+    }
+}
+
+/// What tells a boot from others. Where something hides it from this process, it is one of the process alone: what others have
+/// made counts as made elsewhere then, and is left to them.
+fn boot() -> Digest {
+    static OWN: OnceLock<Digest> = OnceLock::new();
+    match fs::read(BOOT_ID) {
+        Ok(id) => Digest::of(&[id.trim_ascii()]),
+        Err(_) => *OWN.get_or_init(|| {
+            let mut chance = [0; DIGEST];
+            // Without random numbers, the number of the process has to do.
+            drop(getrandom(&mut chance[..], GetRandomFlags::empty()));
+            Digest::of(&[&chance, &std::process::id().to_le_bytes()])
+        }),
     }
 }
 
