@@ -66,6 +66,14 @@ pub fn rootfs_with(agent: &Path, image: &str, output: &Path) -> Command {
     command
 }
 
+/// The same command without `--quiet`: its report has notes, and it shows its progress.
+pub fn loud(quiet: &Command) -> Command {
+    let mut loud = Command::new(quiet.get_program());
+    loud.env_clear().args(quiet.get_args().filter(|argument| *argument != "--quiet"));
+    loud.envs(quiet.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    loud
+}
+
 /// Makes a root filesystem of the size that the content asks for.
 pub fn build(image: &str, output: &Path) -> Result<()> {
     command::run(rootfs(image, output)?.args(["--size", "auto"])).map(drop)

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use nex_testkit::cache_entry::reseal;
-use nex_testkit::nex::names;
 use nex_testkit::nex::script::{World, as_user, messages, text};
+use nex_testkit::nex::{loud, names};
 use nex_testkit::{Failure, Result, command, fsck};
 
 /// Never gives the same twice: what is the same was not run again.
@@ -187,7 +187,7 @@ fn who_has_one_id_has_layers_of_his_own() -> Result<()> {
     let world = World::new()?;
     let mut built = Vec::new();
     for ids in [Some("700000:65536"), None, Some("700000:65536"), None] {
-        let mut run = world.command("image", "cat /proc/sys/kernel/random/uuid > /seen\n")?;
+        let mut run = loud(&world.command("image", "cat /proc/sys/kernel/random/uuid > /seen\n")?);
         run.env("NEX_CACHE_DIR", world.path("cache"));
         let Some(mut user) = as_user(&run, &world, ids)? else { return Ok(()) };
         let report = String::from_utf8_lossy(&command::run(&mut user)?).into_owned();

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
+use nex_testkit::nex::loud;
 use nex_testkit::nex::script::{World, as_user, messages};
 use nex_testkit::{Result, command};
 
@@ -47,15 +48,12 @@ fn the_tree_of_a_failed_script_can_be_kept() -> Result<()> {
 #[test]
 fn output_streams_with_a_prefix_and_cannot_steer_the_terminal() -> Result<()> {
     let world = World::new()?;
-    let mut loud = world.command("image", "printf 'one\\033[2J\\n'; echo two >&2; printf three\n")?;
-    let arguments: Vec<_> = loud.get_args().filter(|argument| *argument != "--quiet").map(ToOwned::to_owned).collect();
-    let mut command = std::process::Command::new(loud.get_program());
-    command.env_clear().args(arguments);
-    let said = messages(&command::output(&mut command)?);
+    let mut quiet = world.command("image", "printf 'one\\033[2J\\n'; echo two >&2; printf three\n")?;
+    let said = messages(&command::output(&mut loud(&quiet))?);
     for line in ["script: one\\u{1b}[2J\n", "script: two\n", "script: three\n"] {
         assert!(said.contains(line), "{line:?} is not in {said:?}");
     }
-    let quiet = command::output(&mut loud)?;
+    let quiet = command::output(&mut quiet)?;
     assert_eq!(messages(&quiet), "");
     // The last lines of one that fails are shown in the same way.
     let last = ["its last lines were:\n  one\\u{1b}[31m\ttwo\n"];

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nex_testkit::nex::script::{World, compile, messages, text};
-use nex_testkit::nex::{failed, names};
+use nex_testkit::nex::{failed, loud, names};
 use nex_testkit::{Failure, Result, command, places};
 
 use crate::callers::Caller;
@@ -59,7 +59,7 @@ impl Host {
     /// A build whose script tries to reach the host's sockets.
     fn outward(&self, work_dir: &str) -> Result<Command> {
         let script = format!("sockets out {} {} > /seen\n", self.names[0], self.names[1]);
-        self.world.command_in("image", &script, work_dir)
+        Ok(loud(&self.world.command_in("image", &script, work_dir)?))
     }
 
     /// What the script was granted.

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, SystemTime};
 
-use nex_testkit::Result;
+use nex_testkit::nex::loud;
 use nex_testkit::nex::script::{World, messages};
+use nex_testkit::{Failure, Result};
 
 use crate::callers::{Caller, ROOT_ALONE};
 
@@ -31,7 +32,7 @@ fn what_cannot_be_removed_stops_no_later_run() -> Result<()> {
         let work_dir = caller.work_dir();
         // Nobody replaces another user's file in a directory that all may write to.
         drop(fs::remove_file(world.path("image")));
-        let run = || world.command_in("image", "true\n", &work_dir);
+        let run = || Ok::<_, Failure>(loud(&world.command_in("image", "true\n", &work_dir)?));
         let Some(first) = caller.run(&run()?, &world)? else { return Ok(()) };
         assert!(first.status.success() && !report(&first).contains("cannot be removed"), "{}", messages(&first));
         // As a killed run leaves it, with a directory of somebody else in it, or another file system.
@@ -76,7 +77,7 @@ fn callers_with_one_id_remove_what_killed_runs_left() -> Result<()> {
     for caller in [Caller::OneId, Caller::Container(ROOT_ALONE)] {
         let work_dir = caller.work_dir();
         drop(fs::remove_file(world.path("image")));
-        let run = || world.command_in("image", "true\n", &work_dir);
+        let run = || Ok::<_, Failure>(loud(&world.command_in("image", "true\n", &work_dir)?));
         let Some(first) = caller.run(&run()?, &world)? else { return Ok(()) };
         assert!(first.status.success(), "{}", messages(&first));
         let left = world.path(&work_dir).join("run-1-0");

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use nex_testkit::nex::loud;
 use nex_testkit::nex::script::{World, messages};
 use nex_testkit::{Failure, Result, command};
 
@@ -98,14 +99,7 @@ fn a_script_notices_nothing() -> Result<()> {
     for (shell, program) in [("dash", "dash"), ("bash", "bash"), ("ash", "busybox")] {
         let script = format!("#!/bin/{shell}{CURIOUS}");
         let path = world.write("curious", &script)?;
-        let mut watched = world.command("image", &script)?;
-        let arguments: Vec<_> = watched.get_args().filter(|word| *word != "--quiet").map(ToOwned::to_owned).collect();
-        watched = {
-            let mut command = Command::new(watched.get_program());
-            command.env_clear().args(arguments);
-            command
-        };
-        let watched = messages(&command::output(&mut watched)?);
+        let watched = messages(&command::output(&mut loud(&world.command("image", &script)?))?);
         let seen: Vec<_> = watched.lines().filter_map(|line| line.strip_prefix("script: ")).collect();
         let mut plain = Command::new("sh");
         plain.args(["-c", "exec \"$@\" 2>&1 < /dev/null", "sh"]).arg(Path::new("/bin").join(program));

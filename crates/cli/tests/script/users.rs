@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use nex_testkit::nex::failed;
 use nex_testkit::nex::script::{REFUSED, World, as_user, as_user_with, messages, text};
+use nex_testkit::nex::{failed, loud};
 use nex_testkit::{Result, command};
 
 use crate::callers::{Caller, ROOT_ALONE, ROOTLESS};
@@ -31,7 +31,7 @@ fn root_and_a_user_get_the_same_bytes() -> Result<()> {
 #[test]
 fn a_user_with_one_id_can_do_all_but_give_away() -> Result<()> {
     let world = World::new()?;
-    let run = world.command("image", "set -e; echo x > /new; rm /old/link; echo y >> /etc/text\n")?;
+    let run = loud(&world.command("image", "set -e; echo x > /new; rm /old/link; echo y >> /etc/text\n")?);
     let Some(mut user) = as_user(&run, &world, None)? else { return Ok(()) };
     let report = command::run(&mut user)?;
     assert!(String::from_utf8_lossy(&report).contains("belongs to root, as there is only one user id"));
@@ -178,7 +178,8 @@ fn root_of_a_container_gives_ids_that_are_nobodys_there() -> Result<()> {
 fn root_with_no_other_id_is_a_user_with_one() -> Result<()> {
     let world = World::new()?;
     let container = Caller::Container(ROOT_ALONE);
-    let Some(built) = container.run(&world.command("image", "echo x > /new; rm /old/link\n")?, &world)? else {
+    let run = loud(&world.command("image", "echo x > /new; rm /old/link\n")?);
+    let Some(built) = container.run(&run, &world)? else {
         return Ok(());
     };
     assert!(built.status.success(), "{}", messages(&built));
