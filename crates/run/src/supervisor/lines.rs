@@ -53,6 +53,11 @@ impl Lines {
     /// Takes what has come. What is no request is an error, to be answered.
     pub fn read(&mut self) -> Option<Result<Request, LineError>> {
         let Phase::Asking(buffer, _) = &mut self.phase else {
+            if !self.out.is_empty() {
+                // There is room for more of the answer, or writing says that the client is gone.
+                self.flush();
+                return None;
+            }
             // Nothing more is expected, so that it can only be the end.
             self.phase = Phase::Gone;
             return None;
@@ -187,5 +192,50 @@ impl Lines {
 impl AsFd for Lines {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_for_the_rest_of_an_answer_is_not_the_end_of_the_client() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut lines = Lines::new(ours, Peer { uid: 0, pid: 1 }).unwrap();
+        lines.watch();
+        // More than a socket holds.
+        let journal = vec![b'j'; 4 << 20];
+        lines.tell(&journal);
+        lines.finish();
+        assert!(lines.is_waiting());
+        theirs.set_nonblocking(true).unwrap();
+        let (mut received, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+        loop {
+            match theirs.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => received.extend_from_slice(&buffer[..count]),
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    if lines.is_gone() {
+                        break;
+                    }
+                    assert!(lines.read().is_none());
+                }
+            }
+        }
+        assert!(lines.is_gone());
+        assert!(received.ends_with(&journal), "{} bytes", received.len());
+    }
+
+    #[test]
+    fn a_client_that_goes_in_the_middle_of_its_answer_is_gone() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut lines = Lines::new(ours, Peer { uid: 0, pid: 1 }).unwrap();
+        lines.watch();
+        lines.tell(&vec![b'j'; 4 << 20]);
+        drop(theirs);
+        assert!(lines.read().is_none());
+        assert!(lines.is_gone());
     }
 }
