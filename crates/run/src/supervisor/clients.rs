@@ -163,6 +163,15 @@ impl Clients {
         gone
     }
 
+    /// Lets all go but the starter, and gives them: they are clients no more.
+    pub fn dismiss_others(&mut self) -> Vec<Key> {
+        let others: Vec<Key> = self.clients.keys().copied().filter(|key| *key != Key::STARTER).collect();
+        for key in &others {
+            self.clients.remove(key);
+        }
+        others
+    }
+
     fn lines(&mut self, key: Key) -> Option<&mut Lines> {
         match self.clients.get_mut(&key) {
             Some(Client::Lines(lines)) => Some(lines),

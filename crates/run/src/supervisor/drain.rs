@@ -17,6 +17,12 @@ impl Supervisor<'_> {
     pub(super) fn drain(&mut self, reason: Reason) {
         let patience = Instant::now() + PATIENCE;
         loop {
+            // Those who are too late would hold the starter's output.
+            if Instant::now() >= patience {
+                for key in self.clients.dismiss_others() {
+                    self.channel.forget(key);
+                }
+            }
             self.clients.distribute(&mut self.output);
             self.channel.pump(&mut self.clients, &mut self.output);
             if self.output.is_empty() && !self.channel.has_rest() {

@@ -266,3 +266,68 @@ fn requests_in_lines_are_heard_and_what_is_none_is_refused() {
     BufReader::new(all.pop().unwrap()).read_until(b'\n', &mut line).unwrap();
     assert!(matches!(api::decode(&line), Ok(Answer::Error(why)) if why.code == "supervisor-too-many"));
 }
+
+#[test]
+fn a_client_that_has_stopped_reading_holds_the_starter_until_it_is_dismissed() {
+    let place = tempfile::tempdir().unwrap();
+    let state = StateDir::open(&place.path().join("s")).unwrap();
+    let guest = state.create(None, About::default(), Mode::default()).unwrap();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut starter = Link::new(theirs, Host::new(HostOptions::default()), Vec::new()).unwrap();
+    let (mut clients, mut output) = (Clients::new(Some(ours)).unwrap(), Output::default());
+    clients.listen(Socket::bind(&guest.directory).unwrap());
+    clients.open();
+    let mut stalled = UnixStream::connect(guest.directory.path().join(SOCKET)).unwrap();
+    stalled.write_all(b"{\"schemaVersion\":1,\"channel\":{}}\n").unwrap();
+    let mut line = Vec::new();
+    for _ in 0..2 {
+        let ready: Vec<_> = clients.wakers().map(|(ready, _)| ready).collect();
+        ready.into_iter().for_each(|ready| drop(clients.advance(ready)));
+        clients.flush();
+    }
+    BufReader::with_capacity(1, &stalled).read_until(b'\n', &mut line).unwrap();
+    assert!(matches!(api::decode(&line), Ok(Answer::Channel {})));
+    let mut stalled = Link::new(stalled, Host::new(HostOptions::default()), Vec::new()).unwrap();
+
+    let attach = Request::Attach(Attach { stdin: Stdin::Null, size: None });
+    let mut received = 0;
+    let mut rounds = |clients: &mut Clients, output: &mut Output, stalled: Option<&mut Link<Host>>| {
+        let mut stalled = stalled;
+        for _ in 0..500 {
+            for link in [Some(&mut starter), stalled.as_deref_mut()].into_iter().flatten() {
+                link.flush();
+            }
+            let ready: Vec<_> = clients.wakers().map(|(ready, _)| ready).collect();
+            ready.into_iter().for_each(|ready| drop(clients.advance(ready)));
+            clients.distribute(output);
+            clients.flush();
+            for event in starter.read() {
+                match event {
+                    HostEvent::Ready(_) => drop(starter.end.open(&attach).unwrap()),
+                    HostEvent::Data(id, flow) => {
+                        let count = starter.end.held(id, flow).len();
+                        starter.end.consume(id, flow, count);
+                        received += count;
+                    }
+                    _ => {}
+                }
+            }
+            // It attaches, and takes nothing of what comes then.
+            for event in stalled.as_deref_mut().map(Link::read).unwrap_or_default() {
+                if let (HostEvent::Ready(_), Some(stalled)) = (event, stalled.as_deref_mut()) {
+                    stalled.end.open(&attach).unwrap();
+                }
+            }
+        }
+        received
+    };
+    rounds(&mut clients, &mut output, Some(&mut stalled));
+    const LENGTH: usize = 1 << 20;
+    output.push(Stream::Out, &vec![b'x'; LENGTH]);
+    output.settle();
+    let held = rounds(&mut clients, &mut output, Some(&mut stalled));
+    assert!((1..LENGTH).contains(&held) && !output.is_empty(), "{held} bytes");
+    assert_eq!(clients.dismiss_others().len(), 1);
+    assert_eq!(rounds(&mut clients, &mut output, None), LENGTH);
+    assert!(output.is_empty());
+}
