@@ -26,4 +26,4 @@ pub use follow_error::FollowError;
 pub use program::ProgramError;
 pub use report::{End, MemoryReport, Missing, Report, Stopped, Times};
 pub use run::{Options, describe, supervise};
-pub use supervisor::{Bounds, Console, Control, HANGUP, Keeping, Starter, Stop, User};
+pub use supervisor::{Asked, Bounds, Console, Control, Keeping, Starter, Stop, User};

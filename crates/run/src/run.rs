@@ -66,7 +66,7 @@ pub fn supervise(
             around.discard();
             let is_stopped = error.is_interrupted();
             return Err(if is_stopped {
-                Error::Stopped(stop.take().map_err(FollowError::Stop)?)
+                Error::Stopped(stop.take().map_err(FollowError::Stop)?.signal())
             } else {
                 error.into()
             });

@@ -31,7 +31,7 @@ use std::{io, mem};
 
 use nex_guest::{Session, VmmReport};
 use nex_supervise::api::{Answer, Ended as EndedLine, Notice};
-use nex_supervise::{Ended, Event, Identity, Reason, Started};
+use nex_supervise::{Ended, Event, How, Identity, Reason, Started};
 
 use self::channel::Channel;
 use self::clients::Clients;
@@ -45,8 +45,41 @@ pub use self::reach::Reach;
 use crate::follow_error::FollowError;
 use crate::record::Record;
 
-/// The signal that stands for a starter that is gone: a supervisor in a session of its own gets no other one of this number.
-pub const HANGUP: u8 = 1;
+/// Why a guest is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The supervisor or its starter got a signal of this number.
+    Signal(u8),
+    /// The starter is gone, and the guest goes with it.
+    StarterGone,
+}
+
+impl Asked {
+    /// The first signal asks the guest to end. Another one kills it, and so does the end of the starter.
+    fn how(self, nth: Nth) -> How {
+        match (self, nth) {
+            (Self::Signal(_), Nth::First) => How::Stop,
+            (Self::Signal(_), Nth::Later) | (Self::StarterGone, _) => How::Kill,
+        }
+    }
+
+    /// The signal in the guest's record. For a starter that is gone this is SIGHUP, as for a terminal that is gone.
+    pub(crate) fn signal(self) -> u8 {
+        /// SIGHUP.
+        const HANGUP: u8 = 1;
+        match self {
+            Self::Signal(signal) => signal,
+            Self::StarterGone => HANGUP,
+        }
+    }
+}
+
+/// Whether somebody has asked for the guest's end before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nth {
+    First,
+    Later,
+}
 
 /// Who has started the supervisor.
 #[derive(Debug, Default)]
@@ -80,11 +113,11 @@ pub trait Stop {
     /// Readable when somebody does.
     fn file(&self) -> BorrowedFd<'_>;
 
-    /// The number of the signal that is the reason, or [`HANGUP`]. The file is not readable any more, until the next one comes.
+    /// The reason. The file is not readable any more, until the next one comes.
     ///
     /// # Errors
     /// When the file is closed.
-    fn take(&mut self) -> io::Result<u8>;
+    fn take(&mut self) -> io::Result<Asked>;
 }
 
 /// A guest, and all who have to do with it.
@@ -244,5 +277,20 @@ impl<'a> Supervisor<'a> {
         if let Some(rest) = rest {
             rest.remove();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_first_signal_asks_and_a_starter_that_is_gone_kills() {
+        for signal in [1, 2, 15] {
+            assert_eq!(Asked::Signal(signal).how(Nth::First), How::Stop, "{signal}");
+            assert_eq!(Asked::Signal(signal).how(Nth::Later), How::Kill, "{signal}");
+        }
+        assert_eq!(Asked::StarterGone.how(Nth::First), How::Kill);
+        assert_eq!(Asked::StarterGone.how(Nth::Later), How::Kill);
     }
 }

@@ -17,7 +17,7 @@ use crate::report::Stopped;
 use crate::supervisor::clients::{Key, Ready, Wish, failure};
 use crate::supervisor::refusal::Refusal;
 use crate::supervisor::socket::Peer;
-use crate::supervisor::{HANGUP, Supervisor};
+use crate::supervisor::{Asked, Nth, Supervisor};
 
 /// SIGKILL.
 const KILL: u8 = 9;
@@ -165,8 +165,8 @@ impl Supervisor<'_> {
     fn serve(&mut self, woken: Woken) -> Result<Goes, FollowError> {
         match woken {
             Woken::Stop => {
-                let signal = self.stop.take().map_err(FollowError::Stop)?;
-                return Ok(self.obey_signal(signal));
+                let asked = self.stop.take().map_err(FollowError::Stop)?;
+                return Ok(self.end_for(asked));
             }
             Woken::Control => self.control.flush(),
             Woken::Channel => self.channel.read(&mut self.clients),
@@ -181,10 +181,10 @@ impl Supervisor<'_> {
         Ok(Goes::On)
     }
 
-    /// A signal to the supervisor, or to its starter.
-    fn obey_signal(&mut self, signal: u8) -> Goes {
-        let is_first = self.record.report.stopped.is_none();
-        let how = if is_first && signal != HANGUP { How::Stop } else { How::Kill };
+    /// A signal to the supervisor or to its starter asks for the end, or the end of the starter does.
+    fn end_for(&mut self, asked: Asked) -> Goes {
+        let nth = if self.record.report.stopped.is_none() { Nth::First } else { Nth::Later };
+        let (how, signal) = (asked.how(nth), asked.signal());
         self.note(Event::StopAsked(StopAsked { by: Asker::Signal { signal }, how }));
         self.record.report.stopped.get_or_insert(Stopped::Signal(signal));
         if how == How::Kill {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nex_process::IgnoredSignals;
-use nex_run::{HANGUP, Stop};
+use nex_run::{Asked, Stop};
 use nex_supervise::api::{self, LONGEST_REQUEST, LineBuffer, Order};
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -51,14 +51,15 @@ impl StopRequests {
         let by_signal = Arc::clone(&asking);
         thread("signals", move || {
             for signal in signals.forever() {
-                ask(&by_signal, u8::try_from(signal).unwrap_or(HANGUP));
+                // Only those come that are asked for above.
+                u8::try_from(signal).into_iter().for_each(|number| ask(&by_signal, Asked::Signal(number)));
             }
         })?;
         let leaves = Arc::clone(&is_detached);
         thread("starter", move || {
-            hear(&control, |number| ask(&asking, number));
+            hear(&control, |number| ask(&asking, Asked::Signal(number)));
             if !leaves.load(Ordering::SeqCst) {
-                ask(&asking, HANGUP);
+                ask(&asking, Asked::StarterGone);
             }
         })?;
         Ok(Self { file, is_detached })
@@ -75,10 +76,25 @@ impl Stop for StopRequests {
         self.file.as_fd()
     }
 
-    fn take(&mut self) -> io::Result<u8> {
-        let mut number = [0];
-        self.file.read_exact(&mut number)?;
-        Ok(number[0])
+    fn take(&mut self) -> io::Result<Asked> {
+        let mut byte = [0];
+        self.file.read_exact(&mut byte)?;
+        Ok(match byte {
+            [STARTER_GONE] => Asked::StarterGone,
+            [number] => Asked::Signal(number),
+        })
+    }
+}
+
+/// Stands in the file for a starter that is gone. No signal has this number.
+const STARTER_GONE: u8 = 0;
+
+/// How an end that was asked for stands in the file; `None` for a number that is no signal's.
+fn encode(asked: Asked) -> Option<u8> {
+    match asked {
+        Asked::Signal(STARTER_GONE) => None,
+        Asked::Signal(number) => Some(number),
+        Asked::StarterGone => Some(STARTER_GONE),
     }
 }
 
@@ -117,17 +133,13 @@ fn hear(mut control: &UnixStream, mut order: impl FnMut(u8)) {
     }
 }
 
-fn ask(asking: &Mutex<Asking>, number: u8) {
+fn ask(asking: &Mutex<Asking>, asked: Asked) {
+    let Some(byte) = encode(asked) else { return };
     let mut asking = asking.lock().unwrap_or_else(PoisonError::into_inner);
     // Nobody reads it any more when the supervisor is at its end.
-    let _ = asking.write.write_all(&[number]);
+    let _ = asking.write.write_all(&[byte]);
     asking.count += 1;
-    let patience = match (number, asking.count) {
-        (HANGUP, _) => NOBODY_WAITS,
-        (_, 1) => asking.grace.first,
-        (_, 2) => asking.grace.second.unwrap_or_default(),
-        _ => Duration::ZERO,
-    };
+    let patience = patience(asked, asking.count, asking.grace);
     let process = asking.process.clone();
     let overdue = move || {
         std::thread::sleep(patience);
@@ -135,5 +147,35 @@ fn ask(asking: &Mutex<Asking>, number: u8) {
     };
     if thread("grace", overdue).is_err() {
         end_by(SIGTERM, &asking.process);
+    }
+}
+
+/// How long the supervisor may take to end from the request on that is this one in their order, counted from 1.
+fn patience(asked: Asked, count: usize, grace: Grace) -> Duration {
+    match (asked, count) {
+        (Asked::StarterGone, _) => NOBODY_WAITS,
+        (Asked::Signal(_), 1) => grace.first,
+        (Asked::Signal(_), 2) => grace.second.unwrap_or_default(),
+        (Asked::Signal(_), _) => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hangup_of_the_starter_is_a_signal_like_others_and_its_end_is_none() {
+        let (file, mut write) = UnixStream::pair().unwrap();
+        let mut requests = StopRequests { file, is_detached: Arc::default() };
+        for asked in [Asked::Signal(1), Asked::StarterGone, Asked::Signal(15)] {
+            write.write_all(&[encode(asked).unwrap()]).unwrap();
+            assert_eq!(requests.take().unwrap(), asked);
+        }
+        assert_eq!(encode(Asked::Signal(0)), None);
+
+        let grace = Grace { first: Duration::from_secs(30), second: None };
+        assert_eq!(patience(Asked::Signal(1), 1, grace), grace.first);
+        assert_eq!(patience(Asked::StarterGone, 1, grace), NOBODY_WAITS);
     }
 }
