@@ -110,6 +110,7 @@ enum Ready {
     Link,
     Signals,
     Caller,
+    Interrupts,
     Input,
     Sink(Flow),
 }
@@ -129,6 +130,7 @@ impl Talking<'_> {
                     Ready::Link => self.link.receive().map(|()| None).map_err(TalkError::Connection)?,
                     Ready::Signals => self.take_signals(caller)?,
                     Ready::Caller => self.obey(caller.ready()),
+                    Ready::Interrupts => self.obey(caller.interrupted()),
                     Ready::Input => self.read_input()?,
                     Ready::Sink(flow) => self.write(flow, caller)?,
                 };
@@ -151,6 +153,7 @@ impl Talking<'_> {
         let others = [
             Some(read(Ready::Signals, self.signals.file())),
             caller.file().map(|file| read(Ready::Caller, file)),
+            caller.interrupts().map(|file| read(Ready::Interrupts, file)),
             self.input.file(self.room()).map(|file| read(Ready::Input, file)),
         ];
         let sinks = self.sinks.in_turn().filter(|sink| !self.held(sink.flow()).is_empty());
@@ -288,5 +291,57 @@ impl Talking<'_> {
             self.sinks.written(flow);
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::{AsFd, BorrowedFd};
+    use std::time::Duration;
+
+    use nex_channel::Signal;
+    use nex_contract::Attach;
+
+    use super::*;
+
+    /// Leaves with the second of the signals that it has caught.
+    struct Interrupted {
+        file: UnixStream,
+        count: usize,
+    }
+
+    impl Caller for Interrupted {
+        fn signal(&mut self, _: Signal) -> Wish {
+            Wish::GoOn
+        }
+
+        fn interrupts(&self) -> Option<BorrowedFd<'_>> {
+            Some(self.file.as_fd())
+        }
+
+        fn interrupted(&mut self) -> Wish {
+            self.file.read_exact(&mut [0]).unwrap();
+            self.count += 1;
+            if self.count == 2 { Wish::Leave } else { Wish::GoOn }
+        }
+    }
+
+    #[test]
+    fn signals_that_came_before_the_talk_are_heard_once_each() {
+        let (file, mut write) = UnixStream::pair().unwrap();
+        write.write_all(&[0, 0]).unwrap();
+        let (connection, theirs) = UnixStream::pair().unwrap();
+        // A talk that does not hear them ends with the connection.
+        let other_end = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(2));
+            drop(theirs);
+        });
+        let mut caller = Interrupted { file, count: 0 };
+        let attach = Request::Attach(Attach { stdin: Stdin::Null, size: None });
+        let talked = talk(connection, &attach, &mut caller, &Talk::default());
+        assert!(matches!(talked, Ok(Talked::Left)), "{talked:?}");
+        assert_eq!(caller.count, 2);
+        other_end.join().unwrap();
     }
 }

@@ -30,6 +30,17 @@ pub trait Caller {
         Wish::GoOn
     }
 
+    /// Where the caller catches SIGHUP, SIGINT and SIGTERM itself, those before the talk included: readable when one has come. Without it,
+    /// [`signal`](Self::signal) hears of those that come during the talk.
+    fn interrupts(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// One of the caller's own signals has come.
+    fn interrupted(&mut self) -> Wish {
+        Wish::GoOn
+    }
+
     /// These bytes of the program's were written to standard output or to standard error.
     fn wrote(&mut self, _flow: Flow, _bytes: &[u8]) {}
 }

@@ -144,9 +144,18 @@ impl Caller for Starter<'_> {
             self.has_quit = true;
             return Wish::Leave;
         }
-        // It is passed on here, and nowhere else.
-        let _ = self.interrupt.take();
-        self.connection.order(signal.number());
+        // The interrupt has caught it, too, and passes it on: one that came before the talk is heard, and none is heard twice.
+        Wish::GoOn
+    }
+
+    fn interrupts(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.interrupt.file())
+    }
+
+    fn interrupted(&mut self) -> Wish {
+        if let Ok(signal) = self.interrupt.take() {
+            self.connection.order(signal);
+        }
         Wish::GoOn
     }
 
