@@ -253,8 +253,10 @@ impl Talking<'_> {
     fn obey(&mut self, wish: Wish) -> Option<Talked> {
         let goes_on = match wish {
             Wish::GoOn => true,
-            // Who cannot be reached cannot be waited for, either.
-            Wish::Send(signal) => self.stream.is_some_and(|stream| self.link.host.signal(stream, signal)),
+            // Who cannot be reached cannot be waited for, either, and nobody has taken a request that is not answered.
+            Wish::Send(signal) => {
+                self.is_taken && self.stream.is_some_and(|stream| self.link.host.signal(stream, signal))
+            }
             Wish::Leave => false,
         };
         (!goes_on).then_some(Talked::Left)
@@ -300,7 +302,7 @@ mod tests {
     use std::os::fd::{AsFd, BorrowedFd};
     use std::time::Duration;
 
-    use nex_channel::Signal;
+    use nex_channel::{Guest, GuestEvent, GuestOptions, Signal};
     use nex_contract::Attach;
 
     use super::*;
@@ -342,6 +344,50 @@ mod tests {
         let talked = talk(connection, &attach, &mut caller, &Talk::default());
         assert!(matches!(talked, Ok(Talked::Left)), "{talked:?}");
         assert_eq!(caller.count, 2);
+        other_end.join().unwrap();
+    }
+
+    /// Sends the program the signal that it has caught.
+    struct Sends(UnixStream);
+
+    impl Caller for Sends {
+        fn signal(&mut self, _: Signal) -> Wish {
+            Wish::GoOn
+        }
+
+        fn interrupts(&self) -> Option<BorrowedFd<'_>> {
+            Some(self.0.as_fd())
+        }
+
+        fn interrupted(&mut self) -> Wish {
+            self.0.read_exact(&mut [0]).unwrap();
+            Signal::new(2).map_or(Wish::GoOn, Wish::Send)
+        }
+    }
+
+    #[test]
+    fn a_signal_ends_the_wait_for_a_request_that_nobody_takes() {
+        let (file, mut write) = UnixStream::pair().unwrap();
+        let (connection, mut theirs) = UnixStream::pair().unwrap();
+        theirs.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        // It hears the request, and says nothing to it. A talk that waits on ends with the connection.
+        let other_end = std::thread::spawn(move || {
+            let (mut guest, mut buffer) = (Guest::new(GuestOptions::default()), [0; 4096]);
+            while let Ok(count @ 1..) = theirs.read(&mut buffer) {
+                let mut bytes = &buffer[..count];
+                while let Some(event) = guest.receive(&mut bytes).unwrap() {
+                    if matches!(event, GuestEvent::Request(..)) {
+                        write.write_all(&[0]).unwrap();
+                    }
+                }
+                let mut frames = Vec::new();
+                guest.transmit(&mut frames, 1 << 16);
+                theirs.write_all(&frames).unwrap();
+            }
+        });
+        let attach = Request::Attach(Attach { stdin: Stdin::Null, size: None });
+        let talked = talk(connection, &attach, &mut Sends(file), &Talk::default());
+        assert!(matches!(talked, Ok(Talked::Left)), "{talked:?}");
         other_end.join().unwrap();
     }
 }

@@ -9,7 +9,7 @@ use nex_channel::{Flow, Signal};
 pub enum Wish {
     /// To go on.
     GoOn,
-    /// To send the program this signal.
+    /// To send the program this signal, or to leave if the request is not taken yet.
     Send(Signal),
     /// To leave.
     Leave,

@@ -1,6 +1,7 @@
 //! The supervisor's own session of the channel with the guest, and what goes through it.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use nex_channel::{Carrier, Exit, Flow, Host, HostEvent, HostOptions, Signal, StreamId};
 use nex_contract::{Attach, Request, Stdin, TerminalSize};
@@ -18,6 +19,13 @@ use crate::supervisor::relay::Relay;
 /// How many bytes of each flow are held of the guest.
 const WINDOW: u32 = 64 << 10;
 
+/// How long the agent of a guest that is up may take to answer: it serves the channel from before then on.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why an agent does not answer.
+const UNANSWERED: &str =
+    "the guest does not answer on its channel: its kernel has no driver for it, or its agent hangs";
+
 /// The session, and what goes through it.
 #[derive(Debug)]
 pub struct Channel {
@@ -32,6 +40,8 @@ pub struct Channel {
     size: Option<TerminalSize>,
     /// Why nothing more comes from the guest; what has come is still on its way to clients.
     ending: Option<String>,
+    /// Until when the agent has to have answered, once the guest is up.
+    answer_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -53,7 +63,16 @@ impl Channel {
             Reach::Without(why) => State::Over(why.clone()),
             Reach::Others | Reach::All(_) => State::Opening,
         };
-        Self { reach, state, relays: Vec::new(), program: None, exit: None, size: None, ending: None }
+        Self {
+            reach,
+            state,
+            relays: Vec::new(),
+            program: None,
+            exit: None,
+            size: None,
+            ending: None,
+            answer_until: None,
+        }
     }
 
     /// Another guest takes its place. Those who wait for the channel go on to wait.
@@ -97,6 +116,23 @@ impl Channel {
         let options = HostOptions { carrier, session: random()?, window: WINDOW };
         self.state = State::Greeted(Box::new(Link::new(stream, Host::new(options), Vec::new())?));
         Ok(())
+    }
+
+    /// The guest is up, so that its agent has to answer soon.
+    pub fn expect_answer(&mut self, now: Instant) {
+        self.answer_until.get_or_insert(now + PATIENCE);
+    }
+
+    /// Until when the agent has to answer, if it has not.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.answer_until.filter(|_| matches!(self.state, State::Opening | State::Greeted(_)))
+    }
+
+    /// Gives a guest up that has not answered in time: those who wait for it are refused.
+    pub fn expire(&mut self, now: Instant, clients: &mut Clients) {
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.finish(UNANSWERED, clients);
+        }
     }
 
     /// Takes what the guest has sent.

@@ -92,6 +92,7 @@ impl Supervisor<'_> {
     /// Moves all that can be moved, to those who wait for it.
     fn move_all(&mut self) {
         self.output.settle();
+        self.channel.expire(Instant::now(), &mut self.clients);
         self.clients.distribute(&mut self.output);
         self.channel.pump(&mut self.clients, &mut self.output);
         if self.output.is_empty() && self.channel.is_drained() {
@@ -108,7 +109,8 @@ impl Supervisor<'_> {
         let hearing = if self.output.is_full() { Hearing::Holds } else { Hearing::Listens };
         self.session.hear(hearing);
         let mut deadline = self.clock.deadline(&self.record);
-        deadline = self.clients.deadline().map_or(deadline, |earlier| earlier.min(deadline));
+        let earlier = [self.clients.deadline(), self.channel.deadline()];
+        deadline = earlier.into_iter().flatten().fold(deadline, Instant::min);
         let control = self.control.file().filter(|_| self.control.is_waiting());
         let control =
             control.as_ref().map(|file| (Woken::Control, Waker { file: file.as_fd(), interest: Interest::Write }));
@@ -139,6 +141,7 @@ impl Supervisor<'_> {
             self.note(Event::Up);
             self.control.tell(&Notice::Up {});
             self.clients.open();
+            self.channel.expect_answer(Instant::now());
         }
         if self.record.report.restarts > restarts {
             let times = self.record.report.restarts;

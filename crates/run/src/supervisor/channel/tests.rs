@@ -161,6 +161,31 @@ fn what_a_guest_said_before_its_end_arrives_and_what_did_not_end_is_given_up() {
 }
 
 #[test]
+fn a_guest_that_does_not_answer_is_given_up_when_it_has_been_up_for_a_while() {
+    let mut world = World::new(Reach::Others);
+    // Its kernel has no driver: nobody takes the HELLO.
+    world.channel.state = State::Opening;
+    world.until(|event| matches!(event, HostEvent::Ready(_)), |_, _| {});
+    let first = world.starter.end.open(&exec()).unwrap();
+    let rounds = |world: &mut World| (0..100).flat_map(|_| world.round().1).collect::<Vec<_>>();
+    let up = Instant::now();
+    // A boot has a time of its own.
+    world.channel.expire(up + 100 * PATIENCE, &mut world.clients);
+    world.channel.expect_answer(up);
+    assert_eq!(world.channel.deadline(), Some(up + PATIENCE));
+    world.channel.expire(up, &mut world.clients);
+    assert_eq!(rounds(&mut world), []);
+    world.channel.expire(up + PATIENCE, &mut world.clients);
+    assert_eq!(rounds(&mut world), [HostEvent::Reset(first, UNANSWERED.into())]);
+    assert_eq!(world.channel.deadline(), None);
+    // Nor does anybody wait who comes later.
+    let second = world.starter.end.open(&exec()).unwrap();
+    let events = rounds(&mut world);
+    let [HostEvent::Reset(id, why)] = events.as_slice() else { panic!("{events:?}") };
+    assert!(*id == second && why.contains(UNANSWERED), "{why}");
+}
+
+#[test]
 fn both_outputs_come_in_the_order_in_which_they_were_written() {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     theirs.set_nonblocking(true).unwrap();
