@@ -347,12 +347,12 @@ fn a_client_that_has_stopped_reading_holds_the_starter_until_it_is_dismissed() {
         received
     };
     rounds(&mut clients, &mut output, Some(&mut stalled));
-    const LENGTH: usize = 1 << 20;
-    output.push(Stream::Out, &vec![b'x'; LENGTH]);
+    let length = 1_usize << 20;
+    output.push(Stream::Out, &vec![b'x'; length]);
     output.settle();
     let held = rounds(&mut clients, &mut output, Some(&mut stalled));
-    assert!((1..LENGTH).contains(&held) && !output.is_empty(), "{held} bytes");
+    assert!((1..length).contains(&held) && !output.is_empty(), "{held} bytes");
     assert_eq!(clients.dismiss_others().len(), 1);
-    assert_eq!(rounds(&mut clients, &mut output, None), LENGTH);
+    assert_eq!(rounds(&mut clients, &mut output, None), length);
     assert!(output.is_empty());
 }
