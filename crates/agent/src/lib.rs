@@ -15,6 +15,7 @@ mod console;
 mod device;
 mod device_mapper;
 mod ends;
+mod execution;
 mod frame;
 mod host;
 mod init;

@@ -1,10 +1,14 @@
 //! A program's first process, from its start to its exit status.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use nex_contract::Unstarted;
 use nex_protocol::Ended;
 use nix::libc;
-use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus, pidfd_open, waitpid};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, waitpid};
+
+use crate::execution::Beginning;
 
 /// Whose children this process waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +25,9 @@ pub struct Process {
     pid: Pid,
     /// What becomes readable at its end, where no signal tells.
     descriptor: Option<OwnedFd>,
+    beginning: Beginning,
     end: Option<Ended>,
+    unstarted: Option<Unstarted>,
 }
 
 impl Process {
@@ -29,12 +35,43 @@ impl Process {
     ///
     /// # Errors
     /// When the kernel gives no descriptor of it (before Linux 5.3), where one is needed.
-    pub fn new(pid: Pid, children: Children) -> std::io::Result<Self> {
-        let descriptor = match children {
-            Children::All => None,
-            Children::Own => Some(pidfd_open(pid, PidfdFlags::empty())?),
-        };
-        Ok(Self { pid, descriptor, end: None })
+    pub fn new(pid: Pid, beginning: Beginning, children: Children) -> std::io::Result<Self> {
+        let mut process = Self { pid, descriptor: None, beginning, end: None, unstarted: None };
+        if children == Children::Own {
+            match pidfd_open(pid, PidfdFlags::empty()) {
+                Ok(descriptor) => process.descriptor = Some(descriptor),
+                Err(error) => {
+                    process.bury();
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(process)
+    }
+
+    /// Waits until the program is executed, no longer than this.
+    ///
+    /// # Errors
+    /// When it is not executed, which is known by then. The process has ended, and its exit status is taken.
+    pub fn wait_for_beginning(&mut self, patience: Duration) -> Result<(), Unstarted> {
+        if self.beginning.is_known(patience)
+            && let Some(unstarted) = self.beginning.failure()
+        {
+            self.bury();
+            return Err(unstarted);
+        }
+        Ok(())
+    }
+
+    /// Why it has ended without becoming its program, if that is so.
+    pub fn unstarted(&self) -> Option<&Unstarted> {
+        self.unstarted.as_ref()
+    }
+
+    /// Kills it, as somebody may have stopped it, and takes its exit status.
+    fn bury(&self) {
+        let _ = kill_process(self.pid, Signal::KILL);
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
     }
 
     /// How it has ended, once it has.
@@ -65,7 +102,11 @@ impl Process {
     pub fn take_status(&mut self, pid: Pid, status: WaitStatus) -> bool {
         let is_its = self.running() == Some(pid);
         if is_its {
-            self.end = Some(ended(status));
+            self.unstarted = self.beginning.failure();
+            self.end = Some(match &self.unstarted {
+                Some(unstarted) => Ended::Unstarted(unstarted.code),
+                None => ended(status),
+            });
         }
         is_its
     }

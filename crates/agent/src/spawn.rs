@@ -5,21 +5,22 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::fchown;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nex_contract::{
-    ChannelStreams, NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, PATH, Pid1, Stdin, Terminal, Unstarted, User,
-    find_directory, find_program, split_os_variable,
+    ChannelStreams, NOT_STARTED, PATH, Pid1, Stdin, Terminal, Unstarted, User, find_directory, find_program,
+    split_os_variable,
 };
 use nex_protocol::Source;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setresgid, setresuid, setsid, setuid};
-use rustix::process::{Pid, ioctl_tiocsctty};
+use rustix::process::ioctl_tiocsctty;
 
 use crate::console;
 use crate::ends::Ends;
+use crate::execution;
 use crate::open_files;
 use crate::process::{Children, Process};
 use crate::root::OwnRoot;
@@ -91,7 +92,7 @@ impl Successor {
     /// Becomes the program, with the console as its streams. Returns only when that fails, with the reason; this process is root then,
     /// as it was before.
     pub fn start(self) -> Unstarted {
-        let Prepared { mut command, program, user, open_files } = self.prepared;
+        let Prepared { command, program, user, open_files } = self.prepared;
         console::give_to(user.as_ref().map(|user| user.uid));
         let failed = |what: &str, error: nix::Error| Unstarted::new(NOT_STARTED, format!("cannot {what}: {error}"));
         if let Err(error) = set_open_files(open_files, self.is_asked) {
@@ -103,7 +104,7 @@ impl Successor {
         if let Some(Err(error)) = user.map(|user| become_user(&user)) {
             return failed("become its user", error);
         }
-        let unstarted = refused(&program, &command.exec());
+        let unstarted = execution::become_program(command, &program);
         // Whoever ends the machine has to be root. The program would not have had this way back.
         let _ = setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0));
         let _ = setresgid(Gid::from_raw(0), Gid::from_raw(0), Gid::from_raw(0));
@@ -143,8 +144,10 @@ impl Job {
     /// Starts it in a session of its own, and in a control group if it has to join one at its entrance. Its standard input is
     /// `/dev/null` unless a stream of the channel brings it.
     ///
+    /// It does not wait until the program is executed: [`Process::unstarted`] says why it was not.
+    ///
     /// # Errors
-    /// When it does not run.
+    /// When there is no process for it.
     pub fn spawn(&self, entrance: Option<BorrowedFd<'_>>, children: Children) -> Result<Spawned, Unstarted> {
         let Prepared { mut command, program, user, open_files } = self.prepare()?;
         let others = self.connect(&mut command, user.as_ref())?;
@@ -153,8 +156,9 @@ impl Job {
         let group = group.map_err(|error| Unstarted::new(NOT_STARTED, format!("it cannot join its group: {error}")))?;
         let given_up = GivenUp { group, has_terminal, user, open_files, is_asked: self.open_files.is_some() };
         given_up.by(&mut command);
-        let child = command.spawn().map_err(|error| refused(&program, &error))?;
-        let process = Process::new(Pid::from_child(&child), children);
+        let (pid, beginning) = execution::start(command, program)
+            .map_err(|error| Unstarted::new(NOT_STARTED, format!("there is no process for it: {error}")))?;
+        let process = Process::new(pid, beginning, children);
         let process =
             process.map_err(|error| Unstarted::new(NOT_STARTED, format!("it cannot be waited for: {error}")))?;
         Ok(Spawned { process, others })
@@ -328,16 +332,4 @@ fn set_open_files(number: Option<u64>, is_asked: bool) -> nix::Result<()> {
     let set = setrlimit(Resource::RLIMIT_NOFILE, number, number);
     // In a container, root may not raise it, and keeps what it has.
     if is_asked { set } else { Ok(()) }
-}
-
-/// What the kernel's refusal means.
-fn refused(program: &Path, error: &io::Error) -> Unstarted {
-    let shown = program.display();
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            Unstarted::new(NOT_FOUND, format!("{shown} is there, but its interpreter or its loader is not"))
-        }
-        io::ErrorKind::PermissionDenied => Unstarted::new(NOT_EXECUTABLE, format!("{shown} is not executable")),
-        _ => Unstarted::new(NOT_EXECUTABLE, format!("{shown}: {error}")),
-    }
 }

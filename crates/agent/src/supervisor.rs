@@ -24,6 +24,9 @@ const CHUNK: usize = 64 << 10;
 /// How often to look for what signals would tell, where there are none.
 const WITHOUT_SIGNALS: Duration = Duration::from_secs(1);
 
+/// How long to wait until a program is executed. One that takes longer counts as started: a process of its user may have stopped it.
+const BEGINNING: Duration = Duration::from_secs(1);
+
 /// How long a host may take to attach to the workload's streams: at the start, and for what a program that has ended has left in them.
 pub const ATTACH_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -102,8 +105,9 @@ impl Supervisor {
     /// # Errors
     /// When it does not run.
     pub fn start(&mut self, job: &Job) -> Result<(), Unstarted> {
-        let spawned = job.spawn(self.tree.as_ref().and_then(Tree::entrance), self.children())?;
+        let mut spawned = job.spawn(self.tree.as_ref().and_then(Tree::entrance), self.children())?;
         self.has_children = true;
+        spawned.process.wait_for_beginning(BEGINNING)?;
         let streams = match spawned.others {
             OtherEnds::Nowhere => Streams::Lines,
             OtherEnds::Lines(out, err) => {
@@ -139,6 +143,9 @@ impl Supervisor {
     pub fn take_end_at_last(&mut self) -> Option<(Source, Ended)> {
         let program = self.program.as_ref()?;
         let (source, end) = (program.source, program.process.end()?);
+        if let Some(unstarted) = program.process.unstarted() {
+            self.host.fail(unstarted.reason.clone());
+        }
         self.program = None;
         self.last_end = Some(end).filter(|_| source == Source::Workload).or(self.last_end);
         Some((source, end))

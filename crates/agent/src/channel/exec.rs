@@ -99,9 +99,9 @@ impl Execs {
     pub fn kill(&mut self, guest: &mut Guest, stream: StreamId) {
         let Some(Running { process, tree, .. }) = self.running.remove(&stream) else { return };
         tree.kill(process.running());
-        match process.end() {
-            Some(end) => {
-                guest.exit(stream, exit(end));
+        match exit_of(&process) {
+            Some(exit) => {
+                guest.exit(stream, exit);
                 self.trees.leave(tree);
             }
             None => self.dying.push(Dying { process, tree, stream: Some(stream) }),
@@ -177,17 +177,17 @@ impl Execs {
             running.ends.carry_output(guest, *stream, buffer);
             running.ends.carry_input(guest, *stream);
         }
-        running.retain(|stream, running| match running.process.end() {
-            Some(end) if running.ends.are_drained() => {
-                guest.exit(*stream, exit(end));
+        running.retain(|stream, running| match exit_of(&running.process) {
+            Some(exit) if running.ends.are_drained() => {
+                guest.exit(*stream, exit);
                 trees.leave(running.tree.take());
                 false
             }
             _ => true,
         });
         for Dying { process, tree, stream } in dying.extract_if(.., |dying| dying.process.end().is_some()) {
-            if let (Some(stream), Some(end)) = (stream, process.end()) {
-                guest.exit(stream, exit(end));
+            if let (Some(stream), Some(exit)) = (stream, exit_of(&process)) {
+                guest.exit(stream, exit);
             }
             trees.leave(tree);
         }
@@ -211,6 +211,11 @@ impl Running {
             }
         }
     }
+}
+
+/// How a process has ended, once it has.
+fn exit_of(process: &Process) -> Option<Exit> {
+    process.unstarted().map(not_started).or_else(|| process.end().map(exit))
 }
 
 /// How a program ended, as the channel says it.

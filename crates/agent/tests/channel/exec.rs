@@ -108,6 +108,30 @@ fn a_program_of_a_user_opens_its_streams_by_name() {
     guest.end();
 }
 
+/// A process is its user's before it executes its program, so others of that user may stop it then.
+#[test]
+fn a_user_who_stops_all_processes_of_its_own_keeps_the_agent_from_nothing() {
+    const STARTS: usize = 200;
+    if !nix::unistd::Uid::effective().is_root() {
+        eprintln!("LEFT OUT: programs of other users: this test is not root");
+        return;
+    }
+    let guest = Guest::idle();
+    let mut session = guest.connect();
+    let of_user = |argv: &[&str]| Exec { user: "47113:47113".into(), ..exec(argv) };
+    let stopper = session.exec(of_user(&["sh", "-c", "echo ready; while :; do kill -STOP -1; done"]));
+    session.read_until(stopper, Flow::Stdout, "ready\n");
+    for _ in 0..STARTS {
+        let stream = session.exec(of_user(&["true"]));
+        session.opened(stream);
+        session.reset(stream);
+        let confirmed = session.end(stream);
+        assert!(matches!(confirmed, HostEvent::Exit(..) | HostEvent::Reset(..)), "{confirmed:?}");
+    }
+    assert_eq!(session.run(exec(&["echo", "answers"]), b""), done("answers\n"));
+    guest.end();
+}
+
 #[test]
 fn a_program_gets_nothing_of_the_agents() {
     let guest = Guest::idle();
