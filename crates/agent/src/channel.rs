@@ -62,6 +62,9 @@ impl Surroundings {
     }
 }
 
+/// Why nothing more runs for a host.
+const ENDING: &str = "the machine ends";
+
 /// The channel to the host, and what runs for it.
 #[derive(Debug)]
 pub struct Channel {
@@ -72,6 +75,18 @@ pub struct Channel {
     surroundings: Option<Surroundings>,
     own_program: PathBuf,
     buffer: Box<[u8]>,
+    phase: Phase,
+}
+
+/// How far the end of the machine is. Each holds for all sessions that are still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The machine runs.
+    Running,
+    /// Its programs end, and no other starts.
+    Ending,
+    /// Sessions end as well.
+    Closing,
 }
 
 /// Where a channel's programs run.
@@ -103,6 +118,7 @@ impl Channel {
             attachment: Attachment::default(),
             surroundings: None,
             buffer: vec![0; CHUNK].into(),
+            phase: Phase::Running,
         }
     }
 
@@ -148,7 +164,7 @@ impl Channel {
         self.execs.run()
     }
 
-    /// A number that grows while the host takes or says something.
+    /// A number that grows while the host takes something.
     pub fn progress(&self) -> u64 {
         self.link.progress()
     }
@@ -200,6 +216,11 @@ impl Channel {
     fn answer(&mut self, event: GuestEvent, signals: &mut Vec<i32>) {
         let guest = &mut self.link.guest;
         match event {
+            GuestEvent::Request(stream, Request::Exec(_) | Request::TarIn(_) | Request::TarOut(_))
+                if self.phase != Phase::Running =>
+            {
+                guest.refuse(stream, ENDING);
+            }
             GuestEvent::Request(stream, Request::Exec(exec)) => self.exec(stream, exec),
             GuestEvent::Request(stream, Request::Attach(attach)) => self.attachment.attach(guest, stream, attach),
             GuestEvent::Request(stream, request) => self.start_own(stream, &request),
@@ -212,6 +233,7 @@ impl Channel {
                 guest.refuse(stream, "detached");
             }
             GuestEvent::Reset(stream, _) => self.execs.kill(guest, stream),
+            GuestEvent::Ready(_) if self.phase == Phase::Closing => guest.close(),
             GuestEvent::Ready(_) | GuestEvent::Data(_) | GuestEvent::Eof(_) | GuestEvent::Closed => {}
         }
     }
@@ -260,13 +282,19 @@ impl Channel {
         self.execs.start(&mut self.link.guest, stream, &job);
     }
 
+    /// Starts no program any more, in this session or in a later one: the machine is about to end.
+    pub fn refuse_programs(&mut self) {
+        self.phase = Phase::Ending;
+    }
+
     /// Tells the host that the session ends, once what still runs for it is killed and all has been told. The workload's end is this one,
     /// unless it has ended for good before.
     pub fn close(&mut self, workload: Option<Ended>) {
         let reason = "the machine ends before the workload has begun".to_owned();
         let never = Exit::NotStarted { code: NotStarted::Other, reason };
         self.attachment.finish(workload.map_or(never, exec::exit));
-        self.execs.give_up(&mut self.link.guest, "the machine ends");
+        self.execs.give_up(&mut self.link.guest, ENDING);
+        self.phase = Phase::Closing;
         self.link.guest.close();
     }
 

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Stdout, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nex_protocol::{Encoder, Event, Ready, Role, Start, Text};
 use nix::libc;
@@ -19,6 +19,9 @@ use nix::sys::termios::tcdrain;
 
 use crate::clock::uptime_ms;
 use crate::{VERSION, console};
+
+/// How long a host may take in all for the last of one kind. One that takes a byte now and then must not keep the machine from ending.
+pub const MOST_LAST_WORDS: Duration = Duration::from_secs(30);
 
 /// How many bytes may wait before the programs have to.
 const ROOM: usize = 64 << 10;
@@ -212,10 +215,11 @@ impl Host {
     }
 
     /// Writes what waits, and has the terminal send it, as long as the host has read something within the patience. The power
-    /// goes off behind this, and takes with it what a serial port has not sent yet.
+    /// goes off behind this, and takes with it what a serial port has not sent yet. The host has [`MOST_LAST_WORDS`] in all.
     pub fn flush(&mut self, patience: Duration) {
+        let most = Instant::now() + MOST_LAST_WORDS;
         self.write();
-        while let Some(descriptor) = self.waits_for() {
+        while let Some(descriptor) = self.waits_for().filter(|_| Instant::now() < most) {
             let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
             match poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], timeout) {
                 Ok(0) => return,

@@ -54,6 +54,9 @@ pub fn end_machine(host: &mut Host) {
 
 /// Ends all programs: the workload first, by its own signal, then the others by theirs. Tells how it ended, and ends the channel.
 pub fn end_programs(supervisor: &mut Supervisor, signal_others: impl Fn(&mut Supervisor, Signal)) {
+    if let Some(channel) = &mut supervisor.channel {
+        channel.refuse_programs();
+    }
     supervisor.ask_program_to_end();
     supervisor.wait_until(GRACE, |supervisor| !supervisor.is_running());
     for (signal, patience) in [(Signal::SIGTERM, GRACE), (Signal::SIGKILL, BURIAL)] {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{WaitOptions, wait};
 
 use crate::channel::Channel;
-use crate::host::Host;
+use crate::host::{Host, MOST_LAST_WORDS};
 use crate::pipe::{Pipe, Rest};
 use crate::process::{Children, Process};
 use crate::signals::Signals;
@@ -252,15 +252,16 @@ impl Supervisor {
         }
     }
 
-    /// Steps until the condition holds, as long as the host takes or says something within the patience.
+    /// Steps until the condition holds, as long as the host takes something within the patience, but no longer than [`MOST_LAST_WORDS`].
     fn while_there_is_progress(&mut self, patience: Duration, holds: impl Fn(&Self) -> bool) {
         let progress =
             |supervisor: &Self| (supervisor.host.progress(), supervisor.channel.as_ref().map_or(0, Channel::progress));
+        let most = Instant::now() + MOST_LAST_WORDS;
         let (mut seen, mut deadline) = (progress(self), Instant::now() + patience);
         while !holds(self) && Instant::now() < deadline {
             self.step(Some(deadline));
             if progress(self) != seen {
-                (seen, deadline) = (progress(self), Instant::now() + patience);
+                (seen, deadline) = (progress(self), most.min(Instant::now() + patience));
             }
         }
     }

@@ -56,7 +56,7 @@ impl Link {
         }
     }
 
-    /// A number that grows while the host takes or says something.
+    /// A number that grows while the host takes something. What it says is no sign that it does: a host may speak without end.
     pub fn progress(&self) -> u64 {
         self.progress
     }
@@ -75,10 +75,7 @@ impl Link {
     pub fn read(&mut self, buffer: &mut [u8]) -> (usize, Option<Happened>) {
         let Some(stream) = self.carrier.stream() else { return (0, None) };
         match stream.read(buffer) {
-            Ok(count) if count > 0 => {
-                self.progress += count as u64;
-                (count, None)
-            }
+            Ok(count) if count > 0 => (count, None),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => (0, None),
             // The host has closed its end.
             Ok(_) | Err(_) => (0, self.hang_up(None)),

@@ -263,6 +263,52 @@ fn an_end_of_the_machine_ends_programs() {
 }
 
 #[test]
+fn nothing_starts_while_the_machine_ends() {
+    let stubborn = workload(&["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]);
+    let guest = Guest::start(Workload { streams: Streams::Lines, ..stubborn });
+    let mut session = guest.connect();
+    assert_eq!(session.run(exec(&["echo", "before"]), b""), done("before\n"));
+    guest.ask();
+    session.pass(Duration::from_millis(300));
+    let late = session.exec(exec(&["true"]));
+    assert_eq!(session.refusal(late), "the machine ends");
+    // A session that begins now refuses programs as well.
+    let mut other = guest.connect();
+    let late = other.exec(exec(&["true"]));
+    assert_eq!(other.refusal(late), "the machine ends");
+    other.closed();
+    guest.wait();
+}
+
+#[test]
+fn a_host_that_speaks_and_takes_nothing_keeps_no_machine_from_ending() {
+    use std::io::Write;
+    let guest = Guest::idle();
+    let mut session = guest.connect();
+    let stream = session.exec(exec_with_input(&["sh", "-c", "trap '' TERM; yes"]));
+    session.opened(stream);
+    let mut raw = session.leave();
+    raw.set_nonblocking(true).expect("a socket");
+    guest.ask();
+    let start = std::time::Instant::now();
+    let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = ended.clone();
+    let speaking = std::thread::spawn(move || {
+        // SIGWINCH, which its program is not asked about: kind 7, the stream, 4 bytes.
+        let [a, b, c, d] = stream.get().to_le_bytes();
+        let signal = [7, 0, 0, 0, a, b, c, d, 4, 0, 0, 0, 28, 0, 0, 0];
+        while !seen.load(std::sync::atomic::Ordering::Relaxed) {
+            let _ = raw.write(&signal);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    guest.wait();
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    ended.store(true, std::sync::atomic::Ordering::Relaxed);
+    speaking.join().expect("it does not panic");
+}
+
+#[test]
 fn tars_go_through_the_agent_itself() {
     let guest = Guest::idle();
     let mut session = guest.connect();

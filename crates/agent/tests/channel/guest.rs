@@ -154,9 +154,13 @@ impl Guest {
 
     /// Asks for the end, waits for it, and gives what the agent has told.
     pub fn end(self) -> Vec<Event> {
-        let Self { end, .. } = &self;
-        end.shutdown(std::net::Shutdown::Both).expect("a socket");
+        self.ask();
         self.wait()
+    }
+
+    /// Asks for the end.
+    pub fn ask(&self) {
+        self.end.shutdown(std::net::Shutdown::Both).expect("a socket");
     }
 
     /// Waits for the end.
