@@ -62,7 +62,7 @@ pub enum Error {
         writer: &'static str,
     },
     /// An owner that does not fit.
-    #[error("has the owner {uid}:{gid}; ext4 holds ids from 0 to 4294967295")]
+    #[error("has the owner {uid}:{gid}; ids go from 0 to 4294967294")]
     Owner {
         /// The user id in the header.
         uid: i128,

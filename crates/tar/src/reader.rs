@@ -299,7 +299,9 @@ fn metadata(header: &RawHeader<'_>, extensions: &Extensions) -> Result<Metadata,
         None => header.map(i128::from),
     };
     let (uid, gid) = (id(pax.uid, header.uid())?, id(pax.gid, header.gid())?);
-    let (Ok(fitting_uid), Ok(fitting_gid)) = (u32::try_from(uid), u32::try_from(gid)) else {
+    // chown(2) takes the highest number for "as it is", so nobody has it.
+    let fitting = |id| u32::try_from(id).ok().filter(|id| *id != u32::MAX);
+    let (Some(fitting_uid), Some(fitting_gid)) = (fitting(uid), fitting(gid)) else {
         return Err(Error::Owner { uid, gid });
     };
     let time = match pax.time {

@@ -282,7 +282,13 @@ fn signed_checksums_of_old_writers_are_right_too() {
 
 #[test]
 fn owners_and_sizes_that_do_not_fit_are_refused() {
-    let cases = [("uid", "4294967296"), ("gid", "99999999999"), ("size", "18446744073709551615")];
+    let cases = [
+        ("uid", "4294967296"),
+        ("uid", "4294967295"),
+        ("gid", "4294967295"),
+        ("gid", "99999999999"),
+        ("size", "18446744073709551615"),
+    ];
     for (key, value) in cases {
         let archive = pax(pax_record(key, value).into_bytes(), &header(b"f", b'0', 0));
         let error = read_all(&archive).unwrap_err();
