@@ -94,6 +94,9 @@ pub enum Refusal {
     /// The destination is a symbolic link that leads through too many others.
     #[error("it is a symbolic link that leads through too many others")]
     LinkLoop,
+    /// The tar is a trap, most likely.
+    #[error("it is deeper than any tree that programs use")]
+    TooDeep,
     /// A hard link leads to a directory.
     #[error("it is a hard link to a directory")]
     LinkToDirectory,

@@ -25,6 +25,8 @@ pub enum LeftOut {
     Vanished,
     /// The state of one moment: the file was written to while it was read.
     OneMoment,
+    /// The end of a file that does not say how long it is, as those of /proc.
+    End,
     /// What is mounted on this directory.
     Mount,
     /// The owner, which only root can give. Setuid and setgid bits stay away with it.
@@ -79,6 +81,9 @@ impl fmt::Display for Note {
             LeftOut::Device => write!(f, "'{place}' is a device and is left out"),
             LeftOut::Vanished => write!(f, "'{place}' went away while its directory was read"),
             LeftOut::OneMoment => write!(f, "'{place}' was written to while it was read; the copy may be a mixture"),
+            LeftOut::End => {
+                write!(f, "'{place}' does not say how long it is; what is behind its first 16 MiB is left out")
+            }
             LeftOut::Mount => write!(f, "'{place}' has something mounted on it, which is left out"),
             LeftOut::Owner => write!(f, "'{place}' belongs to the caller: only root can give files away"),
             LeftOut::Xattr { name, why } => write!(f, "'{place}' lacks the extended attribute {name}: {why}"),

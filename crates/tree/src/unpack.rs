@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use self::attributes::Attributes;
 use self::content::FileSink;
 use self::destination::Destination;
-use self::levels::{Description, Levels};
+use self::levels::Levels;
 use self::mapping::Mapping;
 use crate::error::{Refusal, TreeError};
 use crate::notes::{LeftOut, Notes};
@@ -125,7 +125,7 @@ impl Unpacker<'_> {
             return if header.kind == Kind::Directory { Ok(()) } else { Err(over_directory(place)) };
         };
         if header.kind == Kind::Directory {
-            return self.levels.describe(&path, Description { attributes, place: place.to_vec() }, self.notes);
+            return self.levels.describe(&path, attributes, place, self.notes);
         }
         let parent = self.levels.enter(parents, place, self.notes)?;
         let made = match &header.kind {

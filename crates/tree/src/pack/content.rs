@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 
 use nex_file::holes;
 use nex_file::tree::is_same_state;
-use nex_tar::{FileContent, Kind, SparseMap, padding};
+use nex_tar::{FileContent, Kind, SparseMap, Xattr, padding};
 use rustix::fs::Stat;
 
 use super::Packer;
@@ -20,6 +20,10 @@ pub(super) const CHUNK: usize = 64 << 10;
 
 /// The most runs of bytes that are told apart in a file, which takes 2 MiB of memory at most.
 const MOST_RUNS: usize = 1 << 17;
+
+/// How much is copied of a file that is longer than it says: the kernel writes those of /proc as they are read. A tar tells the size first,
+/// so that much waits in memory.
+pub(super) const MOST_UNTOLD: usize = 16 << 20;
 
 /// What `st_blocks` counts in.
 const SECTOR: u64 = 512;
@@ -63,18 +67,46 @@ impl<W: Write> Packer<'_, W> {
         } else {
             // The size of a small file is what it has. So it is for those of /proc and /sys, which say 0 or a page.
             let first = fill(&mut file, chunk).map_err(|error| self.failed("read", path, error))?;
-            let size = if first < CHUNK { first as u64 } else { size.max(CHUNK as u64) };
-            self.entry(path, &before, Kind::File, FileContent::Whole(size), xattrs)?;
-            self.write(&chunk[..first])?;
-            let had = self.content(&mut file, size - first as u64, chunk, path)?;
-            self.write(padding(size))?;
-            had
+            if first == CHUNK && size < CHUNK as u64 {
+                self.untold(&mut file, chunk, &before, xattrs, path)?;
+                Had::All
+            } else {
+                let size = if first < CHUNK { first as u64 } else { size };
+                self.entry(path, &before, Kind::File, FileContent::Whole(size), xattrs)?;
+                self.write(&chunk[..first])?;
+                let had = self.content(&mut file, size - first as u64, chunk, path)?;
+                self.write(padding(size))?;
+                had
+            }
         };
         let after = rustix::fs::fstat(&file).map_err(|errno| self.failed("look at", path, errno))?;
         if had == Had::Less || !is_same_state(&before, &after) {
             self.note(path, LeftOut::OneMoment);
         }
         Ok(())
+    }
+
+    /// Writes a file that is longer than it says, of which this is the beginning.
+    fn untold(
+        &mut self,
+        file: &mut File,
+        first: &[u8],
+        stat: &Stat,
+        xattrs: Vec<Xattr>,
+        path: &[u8],
+    ) -> Result<(), TreeError> {
+        let mut whole = first.to_vec();
+        // One byte more shows whether that is all.
+        let most = (MOST_UNTOLD + 1).saturating_sub(first.len()) as u64;
+        file.take(most).read_to_end(&mut whole).map_err(|error| self.failed("read", path, error))?;
+        if whole.len() > MOST_UNTOLD {
+            whole.truncate(MOST_UNTOLD);
+            self.note(path, LeftOut::End);
+        }
+        let size = whole.len() as u64;
+        self.entry(path, stat, Kind::File, FileContent::Whole(size), xattrs)?;
+        self.write(&whole)?;
+        self.write(padding(size))
     }
 
     /// The runs of bytes in a file with holes; `None` for one that has none, and where the file system does not tell.

@@ -14,8 +14,17 @@ use crate::xattrs;
 /// The bits by which a program runs as its owner or its group.
 const SETID: RawMode = 0o6000;
 
+/// What its owner may do in a directory where names are made.
+pub const ALL_OF_OWNER: RawMode = 0o700;
+
 /// Attributes that programs give to their own files.
 const OF_USERS: &[u8] = b"user.";
+
+/// The attribute of a directory by which what is made in it gets access lists.
+const DEFAULT_ACL: &[u8] = b"system.posix_acl_default";
+
+/// Bytes of a default access list: some 500 users and groups.
+const MOST_DEFAULT_ACL: usize = 4 << 10;
 
 /// What an entry is beside its content.
 #[derive(Clone, Debug)]
@@ -58,6 +67,37 @@ impl Attributes {
         if self.owner.is_none() {
             self.mode |= bits;
         }
+    }
+
+    /// Gives a directory that was made just now its extended attributes, so that they need not wait, with all that the tar says of them, until
+    /// nothing more comes into it. Only a default access list waits: what comes into the directory must not have it.
+    ///
+    /// # Errors
+    /// What the system says about the mode, which an access list changes.
+    pub fn apply_xattrs(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        place: &[u8],
+        notes: &mut Notes,
+    ) -> Result<(), TreeError> {
+        let mut is_set = false;
+        for xattr in std::mem::take(&mut self.xattrs) {
+            if xattr.name != DEFAULT_ACL {
+                note_xattr(xattrs::set(directory, &xattr), &xattr, place, notes);
+                is_set = true;
+            } else if xattr.value.len() > MOST_DEFAULT_ACL {
+                note_xattr(Err(Errno::TOOBIG), &xattr, place, notes);
+            } else {
+                self.xattrs.push(xattr);
+            }
+        }
+        if !is_set {
+            return Ok(());
+        }
+        let stat = rustix::fs::fstat(directory).map_err(|errno| TreeError::system("describe", place, errno))?;
+        // Until the directory gets its own mode, nobody else comes in by the list.
+        let mode = Mode::from_raw_mode(stat.st_mode & !0o077 | ALL_OF_OWNER);
+        rustix::fs::fchmod(directory, mode).map_err(|errno| TreeError::system("describe", place, errno))
     }
 
     /// Gives them to what is open, in the order in which none undoes another.

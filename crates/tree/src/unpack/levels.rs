@@ -14,7 +14,7 @@ use nex_file::tree::Problem;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode, Stat};
 use rustix::io::Errno;
 
-use super::attributes::{Attributes, change_mode};
+use super::attributes::{ALL_OF_OWNER, Attributes, change_mode};
 use crate::error::{Refusal, TreeError};
 use crate::notes::Notes;
 
@@ -24,8 +24,11 @@ const OPEN_LEVELS: usize = 32;
 /// How many directories are remembered as made here, which takes some megabytes.
 const MOST_MADE: usize = 1 << 16;
 
-/// What its owner may do in a directory where names are made.
-const ALL_OF_OWNER: RawMode = 0o700;
+/// How deep a destination may be. Each level takes up to 6 KiB of memory, and paths that programs use have half as many.
+const MOST_LEVELS: usize = 4096;
+
+/// How much of a name in the tar is kept for messages, from its start and from its end.
+const HALF_PLACE: usize = 512;
 
 /// The bit of a directory by which what is made in it belongs to its group. New directories in it have it too.
 const SETGID: RawMode = 0o2000;
@@ -34,10 +37,20 @@ const SETGID: RawMode = 0o2000;
 type Identity = (u64, u64);
 
 /// What a directory becomes when nothing more comes into it.
-pub struct Description {
-    pub attributes: Attributes,
-    /// Its name in the tar.
-    pub place: Vec<u8>,
+struct Description {
+    attributes: Attributes,
+    /// Its name in the tar, for messages.
+    place: Vec<u8>,
+}
+
+impl Description {
+    fn new(attributes: Attributes, place: &[u8]) -> Self {
+        let place = match (place.get(..HALF_PLACE), place.len().checked_sub(2 * HALF_PLACE)) {
+            (Some(start), Some(_)) => [start, place.get(place.len() - HALF_PLACE..).unwrap_or_default()].concat(),
+            _ => place.to_vec(),
+        };
+        Self { attributes, place }
+    }
 }
 
 /// The way from the destination down to a directory.
@@ -91,18 +104,20 @@ impl Levels {
     pub fn describe(
         &mut self,
         path: &[&[u8]],
-        mut description: Description,
+        mut attributes: Attributes,
+        place: &[u8],
         notes: &mut Notes,
     ) -> Result<(), TreeError> {
         let Some((_, parents)) = path.split_last() else { return Ok(()) };
-        self.enter(parents, &description.place, notes)?;
+        self.enter(parents, place, notes)?;
         let mode = Mode::from_raw_mode(ALL_OF_OWNER);
-        self.go(path, &description.place, mode, Refusal::DirectoryOverFile, notes)?;
-        if let Some(level) = self.levels.last_mut()
+        self.go(path, place, mode, Refusal::DirectoryOverFile, notes)?;
+        if let (Some(level), Some(handle)) = (self.levels.last_mut(), self.open.back())
             && let IsMade::With(inherited) = level.is_made
         {
-            description.attributes.inherit(inherited);
-            level.description = Some(description);
+            attributes.inherit(inherited);
+            attributes.apply_xattrs(handle.as_fd(), place, notes)?;
+            level.description = Some(Description::new(attributes, place));
         }
         Ok(())
     }
@@ -126,6 +141,9 @@ impl Levels {
         other: Refusal,
         notes: &mut Notes,
     ) -> Result<(), TreeError> {
+        if path.len() > MOST_LEVELS {
+            return Err(TreeError::refused(place, Refusal::TooDeep));
+        }
         let common = self.levels.iter().zip(path).take_while(|(level, name)| level.name == **name).count();
         while self.levels.len() > common {
             self.leave(notes)?;
@@ -161,7 +179,7 @@ impl Levels {
         let mut description = None;
         let is_made = if is_new || self.made.contains(&identity) {
             if !is_new {
-                description = Some(Description { attributes: Attributes::of_now(&stat), place: place.to_vec() });
+                description = Some(Description::new(Attributes::of_now(&stat), place));
                 if stat.st_mode & ALL_OF_OWNER != ALL_OF_OWNER {
                     let mode = Mode::from_raw_mode(stat.st_mode | ALL_OF_OWNER);
                     rustix::fs::fchmod(&handle, mode).map_err(failed)?;

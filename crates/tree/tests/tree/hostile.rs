@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
-use nex_tar::{Device, END, FileContent, Header, Kind, Metadata, Time, encode, padding};
+use nex_tar::{Device, END, FileContent, Header, Kind, Metadata, Time, Xattr, encode, padding};
 use nex_tree::{LeftOut, UnpackOptions};
 use tempfile::TempDir;
 
@@ -186,6 +186,34 @@ fn any_depth_takes_few_open_files() {
     rustix::process::setrlimit(rustix::process::Resource::Nofile, old).unwrap();
     assert!(packed.windows(4).any(|bytes| bytes == b"evil"));
     nex_file::remove::contents(fs::File::open(&to).unwrap()).unwrap();
+}
+
+#[test]
+fn what_a_tar_says_of_directories_does_not_wait_in_memory() {
+    let place = world();
+    let deep = vec!["d"; 5000].join("/");
+    let to = place.path().join("to");
+    assert_eq!(code(copy(&tar(&[directory("d"), file(&format!("{deep}/file"))]), &to)), "copy-destination");
+
+    let probe = rustix::fs::setxattr(&to, "user.probe", b"1", rustix::fs::XattrFlags::empty());
+    if probe.is_err() {
+        eprintln!("LEFT OUT: extended attributes: the directory of this test has none");
+        return;
+    }
+    let time = Time { seconds: 0, nanoseconds: 0 };
+    let metadata = Metadata { mode: 0o500, uid: 0, gid: 0, time };
+    let xattrs = vec![Xattr { name: b"user.early".to_vec(), value: b"1".to_vec() }];
+    let header = Header { path: b"e".to_vec(), kind: Kind::Directory, metadata, xattrs };
+    let directory = encode(&header, FileContent::Whole(0)).unwrap();
+    let cut = [&directory[..], &file("e/file")[..100]].concat();
+    assert_eq!(code(copy(&cut, &to)), "tar-damaged");
+    let mut value = [0; 8];
+    assert_eq!(rustix::fs::getxattr(to.join("e"), "user.early", &mut value), Ok(1));
+    assert_eq!(&value[..1], b"1");
+    let whole = tar(&[directory, file("e/file")]);
+    fs::remove_dir(to.join("e")).unwrap();
+    copy(&whole, &to).unwrap();
+    assert_eq!(fs::metadata(to.join("e")).unwrap().mode() & 0o7777, 0o500);
 }
 
 #[test]
