@@ -1,12 +1,12 @@
 //! What can go wrong on a channel, for programs.
 
 nex_fault::codes! {
-    /// The other end of a channel does not begin as one of nex's, or speaks no version of it that this end knows.
+    /// The other end of a channel does not begin with nex's HELLO, or has no version in common with this end.
     NO_HELLO = "channel-no-hello";
-    /// The other end of a channel sends what is no frame, or a frame that has no place where it stands.
+    /// The other end of a channel sends an invalid frame, or a frame that is not allowed at this point.
     FRAME = "channel-frame";
-    /// The other end of a channel sends more than it was given room for.
+    /// The other end of a channel sends more bytes than it has credit for.
     OVER_WINDOW = "channel-over-window";
-    /// The channel takes no further stream: it has not begun, has ended, or has as many as it can.
+    /// The channel cannot open another stream: it has not begun, has ended, or has its maximum of streams.
     NO_STREAM = "channel-no-stream";
 }

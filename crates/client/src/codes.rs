@@ -3,16 +3,16 @@
 nex_fault::codes! {
     /// The guest, or its supervisor, refuses a request.
     REFUSED = "client-refused";
-    /// The guest has ended, and what is asked for is for guests that are there.
+    /// The guest has ended, and the operation is for guests that have not.
     ENDED = "client-ended";
-    /// The output of a guest that runs in the foreground is kept nowhere.
+    /// nex does not keep the output of guests that run in the foreground.
     NOT_KEPT = "client-not-kept";
-    /// The connection with the guest's supervisor has ended before what was asked for has.
+    /// The connection with the guest's supervisor ended before the operation did.
     LOST = "client-lost";
     /// The guest's supervisor does not answer.
     SILENT = "client-silent";
-    /// What a program in a guest writes cannot be passed on.
+    /// nex cannot write the output of a program in a guest.
     OUTPUT = "client-output";
-    /// The system refuses what a client needs: its terminal, its signals, a connection.
+    /// The system refuses a resource that a client needs: its terminal, its signals, a connection.
     IO = "client-io";
 }

@@ -1,11 +1,11 @@
 //! The codes of errors.
 
 nex_fault::codes! {
-    /// The guest cannot read or write what is copied, and says why.
+    /// The guest cannot read or write a file of the copy; the message has its reason.
     GUEST = "cp-guest";
-    /// The connection with the guest has ended in the middle of a copy, or what comes over it breaks the rules of the channel.
+    /// The connection with the guest ended during a copy, or the guest broke the rules of the channel.
     CONNECTION = "cp-connection";
-    /// Standard input cannot be read, or holds no tar.
+    /// Standard input cannot be read, or is not a tar.
     INPUT = "cp-input";
     /// Standard output cannot be written.
     OUTPUT = "cp-output";

@@ -11,11 +11,11 @@ nex_fault::codes! {
     RESTART = "run-restart";
     /// A signal came before the guest ran.
     STOPPED = "run-stopped";
-    /// Signals cannot be waited for.
+    /// nex cannot wait for signals.
     SIGNALS = "run-signals";
-    /// The system does not let the guest's clients be served.
+    /// The system does not let the supervisor serve the guest's clients.
     CLIENTS = "run-clients";
-    /// The guest has no channel to the host, which a program needs that has standard input or a terminal.
+    /// The guest has no channel to the host. A program with standard input or a terminal needs one.
     NO_CHANNEL = "run-no-channel";
     /// There is no such program on this machine.
     NOT_FOUND = "run-program-not-found";

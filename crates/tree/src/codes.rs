@@ -1,17 +1,17 @@
 //! The codes of errors.
 
 nex_fault::codes! {
-    /// The system refuses to read, or to write, a file or a directory that is copied.
+    /// The system refuses to read or write a file or directory of the copy.
     SYSTEM = "copy-system";
-    /// The tar cannot be written: its reader is gone, or the system refuses it.
+    /// The tar cannot be written: its reader has closed it, or the system refuses it.
     OUTPUT = "copy-output";
-    /// A tar has a name that leads out of the place where it is unpacked, or does not belong to what is copied.
+    /// A tar has a name that leads out of its destination, or that does not belong to the copied file or directory.
     OUTSIDE = "copy-outside";
-    /// What is at the destination and what is copied there do not go together.
+    /// The copy does not fit the destination: a directory is missing, a file is of another kind, or a symbolic link is on the way.
     DESTINATION = "copy-destination";
-    /// A tar has nothing in it to be copied.
+    /// A tar has no files to copy.
     EMPTY = "copy-empty";
-    /// A file of this kind is not copied.
+    /// nex does not copy files of this kind.
     KIND = "copy-kind";
 }
 

@@ -1,14 +1,14 @@
 //! The codes of errors.
 
 nex_fault::codes! {
-    /// What a client has said is no line of this version, or asks for nothing that there is.
+    /// A client has sent an invalid line, or an unknown request.
     REQUEST = "supervisor-request";
-    /// The guest has no channel to the host, so that nothing can be started in it.
+    /// The guest has no channel to the host, so nex cannot start programs in it.
     NO_CHANNEL = "supervisor-no-channel";
-    /// The guest cannot be sent this signal.
+    /// The supervisor cannot send this signal to the guest.
     SIGNAL = "supervisor-signal";
-    /// As many clients as a supervisor serves are connected already.
+    /// The supervisor has its maximum of clients already.
     TOO_MANY = "supervisor-too-many";
-    /// The supervisor was killed, or cannot be started or asked.
+    /// The supervisor was killed, cannot be started, or cannot be reached.
     GONE = "supervisor-gone";
 }
