@@ -82,7 +82,7 @@ pub enum Command {
     /// Run a program in a virtual machine, and pass on its output and exit code.
     #[command(after_help = run::HELP)]
     Run(Box<RunArgs>),
-    /// Run a program in a guest that is there.
+    /// Run a program in a running guest.
     #[command(after_help = exec::HELP)]
     Exec(ExecArgs),
     /// Open a shell in a guest.
@@ -91,28 +91,28 @@ pub enum Command {
     /// Copy files and directories into a guest, or out of it.
     #[command(after_help = cp::HELP)]
     Cp(CpArgs),
-    /// Show what the program of a guest writes from now on, and pass input on to it.
+    /// Connect to the program of a guest: show its output from now on, and pass input to it.
     #[command(after_help = attach::HELP)]
     Attach(AttachArgs),
     /// List guests.
     #[command(after_help = ps::HELP)]
     Ps(PsArgs),
-    /// Show what the program of a guest has written.
+    /// Show the output of a guest's program.
     #[command(after_help = logs::HELP)]
     Logs(LogsArgs),
-    /// Wait until guests have ended, and print their exit codes.
+    /// Wait until guests end, and print their exit codes.
     #[command(after_help = wait::HELP)]
     Wait(WaitArgs),
-    /// End guests, and wait until nothing of them is left but their records.
+    /// End guests, and wait until only their records remain.
     #[command(after_help = stop::HELP)]
     Stop(StopArgs),
-    /// Send the programs of guests a signal.
+    /// Send a signal to the programs of guests.
     #[command(after_help = kill::HELP)]
     Kill(KillArgs),
     /// Remove the records of guests that have ended.
     #[command(after_help = rm::HELP)]
     Rm(RmArgs),
-    /// Show what is known of guests.
+    /// Show the details of guests.
     #[command(after_help = inspect::HELP)]
     Inspect(InspectArgs),
     /// Print nex's version, its commit, and the platform that it was built for.

@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[group(skip)]
 pub struct GuestsArg {
-    /// The guests: names, ids, or what only one id begins with.
+    /// The guests: names, ids, or unique starts of ids.
     #[arg(value_name = "GUEST", required = true)]
     pub guests: Vec<String>,
 }
@@ -15,7 +15,7 @@ pub struct GuestsArg {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub struct GuestArg {
-    /// The guest: its name, its id, or what only its id begins with.
+    /// The guest: its name, its id, or a unique start of its id.
     #[arg(value_name = "GUEST")]
     pub guest: String,
 }

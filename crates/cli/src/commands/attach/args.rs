@@ -10,18 +10,18 @@ pub struct AttachArgs {
     #[command(flatten)]
     pub guest: GuestArg,
 
-    /// Only look on: pass no standard input and no signals on.
+    /// Only show output: pass no standard input and no signals to the program.
     #[arg(long)]
     pub no_stdin: bool,
 }
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-nex shows what the guest's program writes from now on (nex logs shows what it has written before), and ends as it ends. Standard
-input goes to a program that was started with nex run --interactive. Several may be attached at once.
+nex shows the output that the guest's program writes from now on, and ends with its exit code; nex logs shows earlier output. Standard
+input goes to a program that was started with nex run --interactive. Several terminals can be attached at once.
 
-Ctrl-P Ctrl-Q leaves the program, which runs on, where its terminal passes keys on. Without a terminal, nex passes Ctrl-C, SIGTERM,
-SIGHUP and SIGQUIT on to the program.
+If keys go to the program's terminal, Ctrl-P Ctrl-Q detaches, and the program continues to run. Without a terminal, nex passes Ctrl-C,
+SIGTERM, SIGHUP and SIGQUIT to the program.
 
 Examples:
   nex attach web

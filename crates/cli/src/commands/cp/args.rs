@@ -9,13 +9,13 @@ use clap::Args;
 pub struct CpArgs {
     /// What to copy: a local path, GUEST:PATH, or - for a tar on standard input.
     ///
-    /// SRC/. stands for what is in a directory. A local path that has a colon in its first part begins with ./ or /.
+    /// SRC/. is the content of a directory. A local path that has a colon in its first part begins with ./ or /.
     #[arg(value_name = "SRC", allow_hyphen_values = true)]
     pub source: OsString,
 
     /// Where to copy it: a local path, GUEST:PATH, or - for a tar on standard output.
     ///
-    /// In a directory that is there, it gets its own name.
+    /// In an existing directory, the copy keeps its name.
     #[arg(value_name = "DEST", allow_hyphen_values = true)]
     pub target: OsString,
 
@@ -25,14 +25,14 @@ pub struct CpArgs {
     #[arg(short, long)]
     pub archive: bool,
 
-    /// Copy what a symbolic link at the end of SRC leads to, not the link.
+    /// Copy the target of a symbolic link at the end of SRC, not the link.
     #[arg(short = 'L', long)]
     pub follow_link: bool,
 }
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-Where a copy goes follows the rules of docker cp. The guest's init has to be nex's agent; the guest needs no tar and no shell.
+nex cp follows the rules of docker cp for destinations. The guest's init has to be nex's agent; the guest needs no tar and no shell.
 
 Examples:
   nex cp app.conf web:/etc/app.conf

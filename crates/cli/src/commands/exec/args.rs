@@ -13,15 +13,15 @@ pub struct ExecArgs {
     #[command(flatten)]
     pub guest: GuestArg,
 
-    /// The program, by its path in the guest or by a name to be looked up there, and its arguments.
+    /// The program, by its path in the guest or by a name that the guest looks up, and its arguments.
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     pub command: Vec<OsString>,
 
-    /// Pass standard input on to the program.
+    /// Pass standard input to the program.
     #[arg(short, long)]
     pub interactive: bool,
 
-    /// Give the program a terminal; with --interactive, every key goes to it.
+    /// Give the program a terminal; with --interactive, nex passes every key to it.
     #[arg(short, long)]
     pub tty: bool,
 
@@ -31,11 +31,11 @@ pub struct ExecArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The program runs beside the guest's own, with the same environment, user and directory unless flags say otherwise. It ends with nex:
-where nex is killed, the guest kills the program and all that it has started.
+The program has the environment, user and directory of the guest's own program, unless flags say otherwise. If nex ends first, the
+guest kills the program and all processes that it has started.
 
-Without --tty, nex passes SIGINT (Ctrl-C), SIGTERM, SIGHUP and SIGQUIT on to the program. With --tty and --interactive, Ctrl-C is a
-key like any other, and a signal to nex ends nex.
+Without --tty, nex passes SIGINT (Ctrl-C), SIGTERM, SIGHUP and SIGQUIT to the program. With --tty and --interactive, nex passes Ctrl-C
+to the program as a key, and a signal to nex ends nex.
 
 Examples:
   nex exec web -- ps

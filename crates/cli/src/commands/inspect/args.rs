@@ -13,7 +13,7 @@ pub struct InspectArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-With --format json, there is an object in a line for each guest. reason and exit_code are null as long as the guest is there.
+With --format json, nex prints one object a line for each guest. reason and exit_code are null until the guest has ended.
 
 Examples:
   nex inspect web

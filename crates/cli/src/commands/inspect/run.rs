@@ -1,4 +1,4 @@
-//! `nex inspect`: what is known of guests.
+//! `nex inspect`: the details of guests.
 
 use nex_supervise::UnixMillis;
 

@@ -19,7 +19,7 @@ pub struct KillArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-nex does not wait for what the program makes of the signal.
+nex does not wait for the effect of the signal.
 
 Examples:
   nex kill web

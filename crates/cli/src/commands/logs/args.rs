@@ -14,15 +14,15 @@ pub struct LogsArgs {
     #[command(flatten)]
     pub guest: GuestArg,
 
-    /// Wait for what the program writes, until the guest has ended.
+    /// Wait for further output, until the guest has ended.
     #[arg(short, long)]
     pub follow: bool,
 
-    /// Only what was written since then: a time that has passed, such as 90s or 5m, or @ and the seconds since 1970.
+    /// Only output since then: an age, such as 90s or 5m, or @ and the seconds since 1970.
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub since: Option<Since>,
 
-    /// Only so many of the last lines.
+    /// Only this number of last lines.
     #[arg(short = 'n', long, value_name = "NUMBER")]
     pub tail: Option<u64>,
 
@@ -62,9 +62,9 @@ fn since(text: &str) -> Result<Since, String> {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-nex keeps the output of guests that were started with nex run --detach, the last 16 MiB of each. What the program has written to its
-standard error comes out there, byte for byte; with a terminal, all of it is standard output. Where something is lost, a warning says
-how much.
+nex keeps the last 16 MiB of output of each guest that was started with nex run --detach. It writes the program's standard output and
+standard error unchanged to its own; with a terminal, all output goes to standard output. If output is missing, a warning says how
+much.
 
 Examples:
   nex logs web

@@ -5,15 +5,15 @@ use clap::Args;
 /// `nex ps`.
 #[derive(Debug, Args)]
 pub struct PsArgs {
-    /// List guests that have ended, too.
+    /// List also guests that have ended.
     #[arg(short, long)]
     pub all: bool,
 }
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The newest guest comes first. Guests of nex run are listed as long as they are there; of those that were started with --detach, nex
-keeps a record for 7 days, or until nex rm removes it. With --quiet, there are ids alone.
+The newest guest comes first. nex lists guests of nex run until they end. It keeps the record of a guest that was started with --detach
+for 7 days after its end, or until nex rm removes it. With --quiet, nex prints only ids.
 
 Examples:
   nex ps

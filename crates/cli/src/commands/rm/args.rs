@@ -10,15 +10,15 @@ pub struct RmArgs {
     #[command(flatten)]
     pub guests: GuestsArg,
 
-    /// Kill a guest that is there, and pass over one that is not known.
+    /// Kill guests that have not ended, and ignore unknown ones.
     #[arg(short, long)]
     pub force: bool,
 }
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-What is removed is the record of a guest that has ended, with its output. nex removes records by itself 7 days after the end, and
-the oldest where they take more than 1 GiB.
+nex removes the record of a guest that has ended, with its output. Without nex rm, nex removes records 7 days after the guest's end,
+and the oldest earlier if all records take more than 1 GiB.
 
 Examples:
   nex rm job

@@ -59,7 +59,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "POLICY", default_value_t = Restart::No)]
     pub restart: Restart,
 
-    /// Pass standard input on to the program.
+    /// Pass standard input to the program.
     #[arg(short, long)]
     pub interactive: bool,
 
@@ -67,13 +67,13 @@ pub struct RunArgs {
     #[arg(short, long)]
     pub tty: bool,
 
-    /// Start the guest, print its id, and go; nex ps shows it.
+    /// Start the guest in the background, and print its id; nex ps shows it.
     #[arg(short, long)]
     pub detach: bool,
 
-    /// What the guest is called.
+    /// The name of the guest.
     ///
-    /// No other guest that is there has the same name.
+    /// Guests that have ended can have the same name, others cannot.
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: Option<Name>,
 

@@ -17,8 +17,8 @@ pub struct ShellArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-The shell is the one that /etc/passwd of the guest has for the user, or /bin/sh where it has no shell. It has a terminal, and ends
-with nex. Where standard input is no terminal, it reads commands from there.
+nex starts the user's shell from the guest's /etc/passwd, or /bin/sh if that file names no shell. The shell has a terminal, and ends
+with nex. If standard input is not a terminal, the shell reads commands from it.
 
 Examples:
   nex shell web

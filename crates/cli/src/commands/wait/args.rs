@@ -13,8 +13,8 @@ pub struct WaitArgs {
 
 /// What `--help` says behind the flags.
 pub const HELP: &str = "\
-nex prints the exit code of each guest, in the order of the arguments. With --format json, there is an object in a line for each, as of
-nex inspect.
+nex prints the exit code of each guest, in the order of the arguments. With --format json, it prints the objects of nex inspect, one a
+line.
 
 Examples:
   nex wait web
