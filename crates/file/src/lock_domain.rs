@@ -112,7 +112,7 @@ fn boot() -> Digest {
         Err(_) => *OWN.get_or_init(|| {
             let mut chance = [0; DIGEST];
             // Without random numbers, the number of the process has to do.
-            drop(getrandom(&mut chance[..], GetRandomFlags::empty()));
+            let _ = getrandom(&mut chance[..], GetRandomFlags::empty());
             Digest::of(&[&chance, &std::process::id().to_le_bytes()])
         }),
     }
