@@ -17,7 +17,7 @@ pub fn options(layout: PathBuf, output: &Path) -> Options {
     Options {
         reference: Reference::OciLayout { directory: layout, name: Some(ImageName::Tag("image".to_owned())) },
         image: place::options(),
-        agent: agent().to_owned(),
+        agent: agent().to_owned().into(),
         agent_service: AgentService::default(),
         size: Size::Auto { free: Some(0) },
         file_system: FileSystemOptions::default(),
