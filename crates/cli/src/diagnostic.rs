@@ -5,6 +5,7 @@ use std::io;
 
 use nex_contract::Document;
 use nex_fault::{Code, Fault, Setting};
+use nex_supervise::api::Failure;
 use nex_text::Lines;
 use serde::Serialize;
 
@@ -38,15 +39,7 @@ struct Parts {
 #[serde(rename_all = "camelCase")]
 struct Object {
     schema_version: u32,
-    error: ForPrograms,
-}
-
-#[derive(Serialize)]
-struct ForPrograms {
-    code: &'static str,
-    message: String,
-    causes: Vec<String>,
-    hint: Option<String>,
+    error: Failure,
 }
 
 /// Something failed.
@@ -189,13 +182,20 @@ impl Diagnostic {
         self.0.lines.iter().map(|line| format!("\n{}", nex_text::message(&format!("  {line}")))).collect()
     }
 
+    /// The same for programs.
+    pub fn failure(&self) -> Failure {
+        Failure {
+            code: self.0.code.id().to_owned(),
+            message: nex_text::message(&self.0.message) + &self.below(),
+            causes: self.0.causes.iter().map(|cause| nex_text::message(cause)).collect(),
+            hint: self.0.hint.as_deref().map(nex_text::message),
+        }
+    }
+
     /// One JSON object for programs, in a line.
     pub fn json(&self) -> String {
-        let message = nex_text::message(&self.0.message) + &self.below();
-        let causes: Vec<_> = self.0.causes.iter().map(|cause| nex_text::message(cause)).collect();
-        let hint = self.0.hint.as_deref().map(nex_text::message);
-        let error = ForPrograms { code: self.0.code.id(), message, causes, hint };
-        json::line(&Object { schema_version: Document::Error.schema_version(), error }).unwrap_or_default()
+        let object = Object { schema_version: Document::Error.schema_version(), error: self.failure() };
+        json::line(&object).unwrap_or_default()
     }
 
     /// What an error of a library says: the fact, its causes, and its remedy with the flags of the command line.

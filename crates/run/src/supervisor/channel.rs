@@ -1,6 +1,7 @@
 //! The supervisor's own session of the channel with the guest, and what goes through it.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nex_channel::{Carrier, Exit, Flow, Host, HostEvent, HostOptions, Signal, StreamId};
@@ -95,7 +96,6 @@ impl Channel {
 
     /// What is waited for.
     pub fn waker(&self) -> Option<Waker<'_>> {
-        use std::os::fd::AsFd;
         let link = self.link().filter(|link| !link.is_closed());
         link.map(|link| Waker { file: link.as_fd(), interest: link.interest() })
     }

@@ -12,12 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nex_guest::VmmReport;
 use nex_process::Inherited;
 use nex_run::{Console, Control, Keeping, Options, Report, Starter, User};
-use nex_supervise::api::{Ended, Failure, Notice};
+use nex_supervise::api::{Ended, Notice};
 use nex_supervise::{About, Mode, Reason, default_directory};
 use rustix::fs::{FileType, fstat};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{dup2_stdin, dup2_stdout, stdin, stdout};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::args::RunArgs;
@@ -155,14 +154,8 @@ fn ended(report: &Report, args: &RunArgs, common: &CommonArgs) -> Result<Ended, 
 
 /// The last line where there is no guest.
 fn refusal(diagnostic: &Diagnostic) -> Notice {
-    #[derive(Deserialize)]
-    struct Document {
-        error: Failure,
-    }
-    let unknown = Failure { code: String::new(), message: String::new(), causes: Vec::new(), hint: None };
-    let document = serde_json::from_str(&diagnostic.json());
     Notice::Refused {
-        error: document.map_or(unknown, |document: Document| document.error),
+        error: diagnostic.failure(),
         exit_code: diagnostic.end().exit_code(),
         text: if diagnostic.is_silent() { String::new() } else { diagnostic.text() },
     }
